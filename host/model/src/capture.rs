@@ -1,0 +1,159 @@
+//! What one side of a run recorded.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AppName, AttemptId, Failure, Metric, MetricDeclaration, RunId, Severity, Side, Usage};
+
+/// Everything that one side of a run recorded. Written last: an attempt without it never happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Capture {
+    /// [`crate::schema::CAPTURE`].
+    pub schema: String,
+    /// The app.
+    pub app: AppName,
+    /// The run.
+    pub run: RunId,
+    /// Which side.
+    pub side: Side,
+    /// Which attempt at it.
+    pub attempt: AttemptId,
+    /// Version of Taster that wrote it.
+    pub taster: String,
+    /// When the attempt began.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+    /// When the last probe ended.
+    #[schemars(with = "String")]
+    pub finished: Timestamp,
+    /// The only clock that guests see. `post` uses the baseline's, so that a probe cannot tell the sides apart.
+    #[schemars(with = "String")]
+    pub probe_clock: Timestamp,
+    /// The only entropy that guests see, in hexadecimal. `post` uses the baseline's.
+    pub probe_seed: String,
+    /// The server.
+    pub server: ServerFacts,
+    /// Every collection of the database that is not the system's, by name.
+    pub collections: Vec<CollectionFacts>,
+    /// How each probe ended, in the order of the configuration.
+    pub probes: Vec<ProbeRecord>,
+    /// Every other object of this attempt, with length and checksum.
+    pub objects: Vec<ObjectRef>,
+}
+
+/// The server that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerFacts {
+    /// `6.0.5`.
+    pub version: String,
+    /// What kind of deployment.
+    pub topology: Topology,
+    /// Name of the replica set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replica_set: Option<String>,
+    /// `hello.topologyVersion.processId`: another one means that mongod was started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_id: Option<String>,
+    /// The database.
+    pub database: String,
+    /// The cluster time at which everything was read, `seconds.increment`. Absent on standalone servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<String>,
+}
+
+/// What kind of deployment a server belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topology {
+    /// One mongod by itself: no snapshots.
+    Standalone,
+    /// A replica set, of one member or many.
+    ReplicaSet,
+    /// Behind mongos.
+    Sharded,
+}
+
+/// One collection of the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CollectionFacts {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: CollectionKind,
+    /// Its UUID, where it has one. Changes when it is dropped and made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+}
+
+/// What a collection is on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CollectionKind {
+    /// An ordinary collection.
+    Collection,
+    /// A view.
+    View,
+    /// A time-series collection.
+    TimeSeries,
+    /// Granted, but not there.
+    Absent,
+}
+
+/// One collection that a probe was given, and the role it plays.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct CollectionGrant {
+    /// Name of the collection.
+    pub name: String,
+    /// Role that it plays for the probe.
+    pub role: String,
+}
+
+/// How one probe ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeRecord {
+    /// Name in the configuration.
+    pub name: String,
+    /// Where the component came from, as configured.
+    pub component: String,
+    /// SHA-256 of the component, in hexadecimal. Empty where it could not be read.
+    pub sha256: String,
+    /// Version that the probe gives itself. Empty where it could not be loaded.
+    pub version: String,
+    /// SHA-256 of what the operator configured for it: options and collections.
+    pub options_sha256: String,
+    /// What it was given.
+    pub collections: Vec<CollectionGrant>,
+    /// Whether its findings gate.
+    pub severity: Severity,
+    /// Reported, but never gating.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub muted: bool,
+    /// The metrics that it may return, with its own expectations.
+    pub declarations: Vec<MetricDeclaration>,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What it used of its limits.
+    pub usage: Usage,
+}
+
+/// What came of a probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It returned metrics, sorted by name and labels.
+    Metrics(Vec<Metric>),
+    /// It did not.
+    Failed(Failure),
+}
+
+/// An object that belongs to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ObjectRef {
+    /// Key relative to the run.
+    pub key: String,
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}

@@ -1,0 +1,66 @@
+//! Where an app stands: its standing baseline and its last run.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AppName, AttemptId, RunId, Verdict};
+
+/// `current.json`, moved by compare-and-swap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Current {
+    /// [`crate::schema::CURRENT`].
+    pub schema: String,
+    /// The app.
+    pub app: AppName,
+    /// What every `post` is compared with, until it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+    /// The run that was touched last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastRun>,
+}
+
+/// The standing baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Baseline {
+    /// The run whose `pre` it is.
+    pub run: RunId,
+    /// The attempt that committed it.
+    pub attempt: AttemptId,
+    /// When that attempt began.
+    #[schemars(with = "String")]
+    pub started: Timestamp,
+}
+
+/// The run that was touched last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastRun {
+    /// The run.
+    pub run: RunId,
+    /// Its verdict, once it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+}
+
+/// `accepted.json`: a person took responsibility for what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acceptance {
+    /// [`crate::schema::ACCEPTED`].
+    pub schema: String,
+    /// The app.
+    pub app: AppName,
+    /// The run.
+    pub run: RunId,
+    /// The verdict that was accepted.
+    pub verdict: Verdict,
+    /// The attempt that the verdict judged.
+    pub attempt: AttemptId,
+    /// Who accepted.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+}

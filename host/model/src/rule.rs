@@ -1,0 +1,337 @@
+//! How a metric may change: the rules of a configuration, and the same words in a probe's own expectation.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use bigdecimal::BigDecimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// How a metric may change across the sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// Not at all.
+    Equal,
+    /// By at most so much, up or down.
+    Within(Tolerance),
+    /// It may only grow.
+    NeverDecreases,
+    /// It may only shrink.
+    NeverIncreases,
+    /// Whatever it was, it is now within these bounds, inclusive.
+    Between(Bound, Bound),
+    /// All that was there is still there; more is fine. Sets, and documents by their top-level keys.
+    Superset,
+    /// Nothing new is there; less is fine.
+    Subset,
+    /// In any way.
+    Ignore,
+}
+
+/// How far a number may move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tolerance {
+    /// By at most this much.
+    Absolute(Bound),
+    /// By at most this fraction of what it was: `1%` is 0.01.
+    Relative(Bound),
+}
+
+/// A number as it was written, kept exactly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    value: BigDecimal,
+    text: String,
+}
+
+impl Bound {
+    /// The exact number.
+    #[must_use]
+    pub fn value(&self) -> &BigDecimal {
+        &self.value
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A rule that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RuleError(String);
+
+const WORDS: &str = "`equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, \
+                     `within: {abs: 5}` or `between: [lo, hi]`";
+
+impl Rule {
+    fn word(word: &str) -> Result<Self, RuleError> {
+        Ok(match word {
+            "equal" => Self::Equal,
+            "never-decreases" => Self::NeverDecreases,
+            "never-increases" => Self::NeverIncreases,
+            "superset" => Self::Superset,
+            "subset" => Self::Subset,
+            "ignore" => Self::Ignore,
+            _ => return Err(RuleError(format!("`{word}` is not a rule: expected {WORDS}"))),
+        })
+    }
+}
+
+impl Bound {
+    fn parse(text: &str) -> Result<Self, RuleError> {
+        let (digits, percent) = match text.strip_suffix('%') {
+            Some(digits) => (digits.trim(), true),
+            None => (text, false),
+        };
+        // a bound is written by a person: a hundred characters are more than any, and `1e999999999` would not end
+        let exponent = digits.split_once(['e', 'E']).map_or(Ok(0), |(_, e)| e.parse::<i32>());
+        let sane = digits.len() <= 100 && exponent.is_ok_and(|e| e.abs() <= 6144);
+        let value = BigDecimal::from_str(digits)
+            .ok()
+            .filter(|_| sane)
+            .ok_or_else(|| RuleError(format!("`{text}` is not a number or a ratio such as `1%`")))?;
+        let value = if percent { value / BigDecimal::from(100) } else { value };
+        Ok(Self { value, text: text.to_owned() })
+    }
+
+    fn parse_tolerance(text: &str) -> Result<Self, RuleError> {
+        let bound = Self::parse(text)?;
+        if bound.value < BigDecimal::from(0) {
+            return Err(RuleError(format!("`{text}` is negative: a tolerance is 0 or more")));
+        }
+        Ok(bound)
+    }
+}
+
+/// A scalar of YAML or JSON, kept as text so that decimals stay exact.
+struct Scalar(String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Scalar;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a ratio such as `1%`")
+            }
+            fn visit_str<E: de::Error>(self, v: &str) -> Result<Scalar, E> {
+                Ok(Scalar(v.trim().to_owned()))
+            }
+            fn visit_i64<E: de::Error>(self, v: i64) -> Result<Scalar, E> {
+                Ok(Scalar(v.to_string()))
+            }
+            fn visit_u64<E: de::Error>(self, v: u64) -> Result<Scalar, E> {
+                Ok(Scalar(v.to_string()))
+            }
+            fn visit_f64<E: de::Error>(self, v: f64) -> Result<Scalar, E> {
+                // the shortest text that reads back as this double is what was written
+                Ok(Scalar(v.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Rule;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a rule: {WORDS}")
+            }
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Rule, E> {
+                Rule::word(word.trim()).map_err(E::custom)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Rule, A::Error> {
+                let key: String = map.next_key()?.ok_or_else(|| de::Error::custom(format!("expected {WORDS}")))?;
+                let rule = match key.as_str() {
+                    "within" => Rule::Within(map.next_value::<Tolerance>()?),
+                    "between" => {
+                        let (lo, hi): (Scalar, Scalar) = map.next_value()?;
+                        let lo = Bound::parse(&lo.0).map_err(de::Error::custom)?;
+                        let hi = Bound::parse(&hi.0).map_err(de::Error::custom)?;
+                        if lo.value > hi.value {
+                            return Err(de::Error::custom(format!("between: {lo} is greater than {hi}")));
+                        }
+                        Rule::Between(lo, hi)
+                    }
+                    other => return Err(de::Error::custom(format!("`{other}` is not a rule: expected {WORDS}"))),
+                };
+                match map.next_key::<String>()? {
+                    None => Ok(rule),
+                    Some(more) => Err(de::Error::custom(format!("one rule at a time: `{key}` and `{more}`"))),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tolerance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Tolerance;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`1%`, a number, `{abs: 5}` or `{rel: 1%}`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Tolerance, E> {
+                let text = text.trim();
+                let bound = Bound::parse_tolerance(text).map_err(E::custom)?;
+                Ok(if text.ends_with('%') { Tolerance::Relative(bound) } else { Tolerance::Absolute(bound) })
+            }
+            fn visit_i64<E: de::Error>(self, v: i64) -> Result<Tolerance, E> {
+                self.visit_str(&v.to_string())
+            }
+            fn visit_u64<E: de::Error>(self, v: u64) -> Result<Tolerance, E> {
+                self.visit_str(&v.to_string())
+            }
+            fn visit_f64<E: de::Error>(self, v: f64) -> Result<Tolerance, E> {
+                self.visit_str(&v.to_string())
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Tolerance, A::Error> {
+                let Some((key, Scalar(text))) = map.next_entry::<String, Scalar>()? else {
+                    return Err(de::Error::custom("expected `{abs: 5}` or `{rel: 1%}`"));
+                };
+                let bound = Bound::parse_tolerance(&text).map_err(de::Error::custom)?;
+                if let Some(more) = map.next_key::<String>()? {
+                    return Err(de::Error::custom(format!("one tolerance at a time: `{key}` and `{more}`")));
+                }
+                match key.as_str() {
+                    "abs" if text.ends_with('%') => Err(de::Error::custom("abs takes a number; a ratio goes to rel")),
+                    "abs" => Ok(Tolerance::Absolute(bound)),
+                    "rel" => Ok(Tolerance::Relative(bound)),
+                    other => Err(de::Error::custom(format!("`{other}`: expected `abs` or `rel`"))),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl FromStr for Rule {
+    type Err = RuleError;
+    /// The text of a probe's own expectation, in the words of a configuration: `never-decreases`, `{within: 1%}`.
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        if text.len() > 200 {
+            return Err(RuleError(format!("a rule of {} bytes: at most 200", text.len())));
+        }
+        let text = text.trim();
+        if text.starts_with('{') {
+            serde_saphyr::from_str(text).map_err(|error| RuleError(first_line(&error.to_string())))
+        } else {
+            Self::word(text)
+        }
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Equal => f.write_str("equal"),
+            Self::Within(Tolerance::Absolute(bound)) => write!(f, "within {{abs: {bound}}}"),
+            Self::Within(Tolerance::Relative(bound)) => write!(f, "within {{rel: {bound}}}"),
+            Self::NeverDecreases => f.write_str("never-decreases"),
+            Self::NeverIncreases => f.write_str("never-increases"),
+            Self::Between(lo, hi) => write!(f, "between [{lo}, {hi}]"),
+            Self::Superset => f.write_str("superset"),
+            Self::Subset => f.write_str("subset"),
+            Self::Ignore => f.write_str("ignore"),
+        }
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let one = |serializer: S, key: &str, value: serde_json::Value| {
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry(key, &value)?;
+            map.end()
+        };
+        match self {
+            Self::Within(Tolerance::Absolute(bound)) => {
+                one(serializer, "within", serde_json::json!({"abs": bound.text}))
+            }
+            Self::Within(Tolerance::Relative(bound)) => {
+                one(serializer, "within", serde_json::json!({"rel": bound.text}))
+            }
+            Self::Between(lo, hi) => one(serializer, "between", serde_json::json!([lo.text, hi.text])),
+            word => serializer.collect_str(word),
+        }
+    }
+}
+
+impl JsonSchema for Rule {
+    fn schema_name() -> Cow<'static, str> {
+        "Rule".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How a metric may change across the sync.",
+            "oneOf": [
+                {"enum": ["equal", "never-decreases", "never-increases", "superset", "subset", "ignore"]},
+                {"type": "object", "required": ["within"], "additionalProperties": false, "properties": {
+                    "within": {"oneOf": [
+                        {"type": ["number", "string"]},
+                        {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
+                         "properties": {"abs": {"type": ["number", "string"]}, "rel": {"type": ["number", "string"]}}}
+                    ]}
+                }},
+                {"type": "object", "required": ["between"], "additionalProperties": false, "properties": {
+                    "between": {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 2, "maxItems": 2}
+                }}
+            ]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_reads_back_from_what_it_writes() {
+        let texts = [
+            "equal",
+            "never-decreases",
+            "never-increases",
+            "superset",
+            "subset",
+            "ignore",
+            "{within: 1%}",
+            "{within: 5}",
+            "{within: {abs: 0.10}}",
+            "{within: {rel: 0.5%}}",
+            "{between: [1, 2.50]}",
+        ];
+        for text in texts {
+            let rule: Rule = text.parse().unwrap();
+            let json = serde_json::to_string(&rule).unwrap();
+            assert_eq!(serde_json::from_str::<Rule>(&json).unwrap(), rule, "{text} as {json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_rule_is_told_what_is() {
+        for text in ["equals", "{within: -1}", "{within: x}", "{between: [2, 1]}", "{within: 1, between: [1, 2]}", "{}",
+            "{within: {abs: 5%}}", "{within: 1e999999999}"] {
+            let error = text.parse::<Rule>().unwrap_err().to_string();
+            assert!(!error.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_percent_is_a_hundredth() {
+        let Rule::Within(Tolerance::Relative(bound)) = "{within: 1%}".parse().unwrap() else { panic!() };
+        assert_eq!(bound.value(), &BigDecimal::from_str("0.01").unwrap());
+    }
+}

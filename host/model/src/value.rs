@@ -1,0 +1,135 @@
+//! Metrics: what a probe found.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Labels of a metric, ordered by key so that equal sets are equal values.
+pub type Labels = BTreeMap<String, String>;
+
+/// One thing that was found. Name and labels together are unique in a result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Metric {
+    /// `[a-z][a-z0-9_.]*`, at most 128 bytes.
+    pub name: String,
+    /// Label keys follow the rule of names; values are free text.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// What was found.
+    pub value: Value,
+    /// As in OpenTelemetry: `1`, `By`, `ms`, `{order}`.
+    pub unit: String,
+}
+
+/// One typed value, stored as `{"integer": 1041}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Value {
+    /// A count or another whole number.
+    Integer(i64),
+    /// A measured number.
+    Real(Real),
+    /// An exact decimal as text: `-12.50`, `1E+3`, `NaN`, `Infinity`.
+    Decimal(String),
+    /// Text, compared byte by byte.
+    Text(String),
+    /// Yes or no.
+    Flag(bool),
+    /// A set of texts.
+    Set(BTreeSet<String>),
+    /// Anything else that BSON can say, as canonical Extended JSON. The order of keys is kept, and counts when values
+    /// are compared: an index on `{a: 1, b: 1}` is another one than on `{b: 1, a: 1}`.
+    Document(serde_json::Value),
+    /// A census by its id.
+    Census(String),
+}
+
+impl Value {
+    /// The value as verdicts show it: plain JSON without the kind (`1041`, `"12.50"`, `["a", "b"]`).
+    #[must_use]
+    pub fn plain(&self) -> serde_json::Value {
+        match self {
+            Self::Integer(n) => (*n).into(),
+            Self::Real(r) => r.plain(),
+            Self::Decimal(text) | Self::Text(text) | Self::Census(text) => text.clone().into(),
+            Self::Flag(b) => (*b).into(),
+            Self::Set(items) => items.iter().cloned().collect::<Vec<_>>().into(),
+            Self::Document(document) => document.clone(),
+        }
+    }
+
+    /// The name of the kind, as in the interface.
+    #[must_use]
+    pub fn kind(&self) -> crate::ValueKind {
+        match self {
+            Self::Integer(_) => crate::ValueKind::Integer,
+            Self::Real(_) => crate::ValueKind::Real,
+            Self::Decimal(_) => crate::ValueKind::Decimal,
+            Self::Text(_) => crate::ValueKind::Text,
+            Self::Flag(_) => crate::ValueKind::Flag,
+            Self::Set(_) => crate::ValueKind::Set,
+            Self::Document(_) => crate::ValueKind::Document,
+            Self::Census(_) => crate::ValueKind::Census,
+        }
+    }
+}
+
+/// A double in which NaN equals NaN and -0 equals 0; JSON has no word for NaN and the infinities, so they are text.
+#[derive(Debug, Clone, Copy, JsonSchema)]
+#[schemars(with = "serde_json::Value")]
+pub struct Real(pub f64);
+
+impl Real {
+    fn plain(self) -> serde_json::Value {
+        match serde_json::Number::from_f64(self.0) {
+            Some(number) => number.into(),
+            None => self.to_string().into(),
+        }
+    }
+}
+
+impl PartialEq for Real {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0 || (self.0.is_nan() && other.0.is_nan())
+    }
+}
+
+impl fmt::Display for Real {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            x if x.is_nan() => f.write_str("NaN"),
+            x if x.is_infinite() => f.write_str(if x > 0.0 { "Infinity" } else { "-Infinity" }),
+            x => write!(f, "{x}"),
+        }
+    }
+}
+
+impl Serialize for Real {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.plain().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Real {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Number(f64),
+            Word(String),
+        }
+        match Raw::deserialize(deserializer)? {
+            Raw::Number(x) => Ok(Self(x)),
+            Raw::Word(word) => match word.as_str() {
+                "NaN" => Ok(Self(f64::NAN)),
+                "Infinity" => Ok(Self(f64::INFINITY)),
+                "-Infinity" => Ok(Self(f64::NEG_INFINITY)),
+                _ => Err(serde::de::Error::custom(format!("`{word}` is not a number"))),
+            },
+        }
+    }
+}
