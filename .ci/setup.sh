@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian or Ubuntu lacks. Does nothing where all of it is there.
+set -euo pipefail
+
+missing=()
+need() { # COMMAND PACKAGE...
+  command -v "$1" >/dev/null 2>&1 || missing+=("${@:2}")
+}
+library() { # NAME PACKAGE
+  ldconfig -p 2>/dev/null | grep -q "$1" || missing+=("$2")
+}
+
+need cc gcc
+need python3 python3
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+# the MongoDB server of the tests is linked against these
+library libcurl.so.4 libcurl4
+library libssl.so.3 libssl3
+
+# probes are compiled to WebAssembly: by a tool chain that has the target, else by Debian's, which brings its sources
+target=wasm32-unknown-unknown
+has_target() {
+  local libdir
+  libdir=$(rustc --print target-libdir --target $target 2>/dev/null) && ls "$libdir"/libstd-*.rlib >/dev/null 2>&1
+}
+if ! has_target; then
+  if ! { command -v rustup >/dev/null 2>&1 && timeout 60 rustup target add $target >/dev/null 2>&1; }; then
+    [ -x /usr/bin/cargo ] && [ -d /usr/src/rustc-* ] 2>/dev/null || missing+=(rustc-web cargo-web rust-web-src)
+  fi
+fi
+
+[ ${#missing[@]} -eq 0 ] && exit 0
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "install these first (no apt-get here): ${missing[*]}" >&2
+  exit 1
+fi
+sudo=()
+[ "$(id -u)" -eq 0 ] || sudo=(sudo)
+echo "installing: ${missing[*]}"
+log=$(mktemp)
+if ! { "${sudo[@]}" apt-get update && DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  echo "could not install: ${missing[*]}" >&2
+  exit 1
+fi
+rm -f "$log"

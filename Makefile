@@ -1,0 +1,44 @@
+# Each target does its own set-up on a fresh Debian or Ubuntu machine with a Rust toolchain.
+.DEFAULT_GOAL := help
+.PHONY: help setup mongod build demo test bench lint deny ci clean
+
+CARGO ?= cargo
+UPGRADE ?= clean
+ORDERS ?= 200000
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what the build and the tests need
+	@.ci/setup.sh
+
+mongod: setup ## Fetch a real MongoDB server into the cache, unless there is one
+	@.ci/mongod.sh
+
+build: setup ## Build the taster binary with the standard probes in it
+	$(CARGO) build --locked
+
+demo: mongod ## Taste the barbecue shop before and after an upgrade (UPGRADE=lossy, ORDERS=1000)
+	$(CARGO) run --locked --quiet -- demo --upgrade $(UPGRADE) --orders $(ORDERS)
+
+test: mongod ## Pass the tests: all crates, the probes, real servers
+	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --manifest-path probes/Cargo.toml --target-dir target/probes-test
+
+bench: mongod ## Print the ratios against a plain driver loop (TASTER_BENCH_DOCUMENTS=100000)
+	$(CARGO) bench --locked -p taster-taster --bench ratios
+
+lint: setup ## Format and lints, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) fmt --all --check --manifest-path probes/Cargo.toml
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --manifest-path probes/Cargo.toml --target-dir target/probes-test -- -D warnings
+
+deny: ## Licences, sources and known vulnerabilities of every dependency
+	@.ci/deny.sh
+
+ci: ## What CI runs
+	@bash .ci/run
+
+clean: ## Remove what was built
+	$(CARGO) clean
