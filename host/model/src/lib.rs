@@ -11,9 +11,13 @@ mod failure;
 mod manifest;
 mod names;
 mod rule;
+pub mod schema;
 mod usage;
 mod value;
 mod verdict;
+
+#[cfg(test)]
+mod roundtrip;
 
 pub use capture::{
     Capture, CollectionFacts, CollectionGrant, CollectionKind, ObjectRef, Outcome, ProbeRecord, ServerFacts, Topology,
@@ -25,18 +29,7 @@ pub use failure::{Failure, Refusal};
 pub use manifest::{Manifest, Merge, MetricDeclaration, Role, ValueKind};
 pub use names::{AppName, AttemptId, BadName, RunId, Side};
 pub use rule::{Bound, Rule, RuleError, Tolerance};
+pub use schema::{DocumentKind, json_schema};
 pub use usage::Usage;
 pub use value::{Labels, Metric, Real, Value};
 pub use verdict::{DocumentSet, Documents, Finding, FindingOutcome, ReasonCode, SideSummary, Verdict, VerdictDocument};
-
-/// Names of the schemas that every stored object carries in its `schema` key.
-pub mod schema {
-    /// One side of a run.
-    pub const CAPTURE: &str = "taster.dev/capture/v1";
-    /// The outcome of a run.
-    pub const VERDICT: &str = "taster.dev/verdict/v1";
-    /// Where an app stands.
-    pub const CURRENT: &str = "taster.dev/current/v1";
-    /// A `different` or `unknown` that a person took responsibility for.
-    pub const ACCEPTED: &str = "taster.dev/accepted/v1";
-}

@@ -1,26 +1,32 @@
 //! Names that become paths and keys: checked once, then carried as types.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A name that cannot be an app or a run.
+/// A name that cannot be an app, a run or an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{what} `{given}` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit"
-)]
+#[error("{what} `{given}` is not allowed: {rule}")]
 pub struct BadName {
     what: &'static str,
     given: String,
+    rule: &'static str,
 }
+
+const NAME_RULE: &str = "1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit";
+const ATTEMPT_RULE: &str = "an attempt is a ULID in upper case";
 
 fn checked(what: &'static str, given: &str) -> Result<String, BadName> {
     let first = given.as_bytes().first().copied().unwrap_or(b'-');
     let fits = (1..=63).contains(&given.len())
         && (first.is_ascii_lowercase() || first.is_ascii_digit())
         && given.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
-    if fits { Ok(given.to_owned()) } else { Err(BadName { what, given: given.to_owned() }) }
+    if fits { Ok(given.to_owned()) } else { Err(BadName { what, given: given.to_owned(), rule: NAME_RULE }) }
 }
 
 macro_rules! name_type {
@@ -28,7 +34,8 @@ macro_rules! name_type {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(#[schemars(regex(pattern = r"^[a-z0-9][a-z0-9._-]{0,62}$"))] String);
+        #[schemars(extend("pattern" = r"^[a-z0-9][a-z0-9._-]{0,62}$"))]
+        pub struct $name(String);
 
         impl $name {
             /// The name as text.
@@ -89,10 +96,23 @@ impl RunId {
 pub struct AttemptId(String);
 
 impl AttemptId {
-    /// A new attempt that sorts after all earlier ones of this machine.
+    /// A new attempt that sorts after all earlier ones of this process, and after those of earlier milliseconds.
     #[must_use]
     pub fn generate() -> Self {
-        Self(ulid::Ulid::generate().to_string())
+        // within one millisecond plain ULIDs are in no order; the generator counts up
+        static LAST: Mutex<ulid::Generator> = Mutex::new(ulid::Generator::new());
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match last.generate() {
+            Ok(next) => next,
+            Err(overflow) => overflow.commit_overflow_increment(),
+        };
+        Self(next.to_string())
+    }
+
+    /// When it began, in milliseconds since 1970, by the clock of the machine that began it.
+    #[must_use]
+    pub fn started_ms(&self) -> u64 {
+        ulid::Ulid::from_string(&self.0).map_or(0, |ulid| ulid.timestamp_ms())
     }
 
     /// The ULID as text.
@@ -106,8 +126,9 @@ impl TryFrom<String> for AttemptId {
     type Error = BadName;
     fn try_from(given: String) -> Result<Self, BadName> {
         match ulid::Ulid::from_string(&given) {
-            Ok(_) => Ok(Self(given)),
-            Err(_) => Err(BadName { what: "attempt", given }),
+            // one spelling only: lower case would sort after every other attempt
+            Ok(ulid) if ulid.to_string() == given => Ok(Self(given)),
+            _ => Err(BadName { what: "attempt", given, rule: ATTEMPT_RULE }),
         }
     }
 }
@@ -140,5 +161,44 @@ impl fmt::Display for Side {
             Self::Pre => "pre",
             Self::Post => "post",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn names_are_paths_that_cannot_climb() {
+        for good in ["pxbbq", "1764000000", "a.b_c-d", &"x".repeat(63)] {
+            assert!(good.parse::<RunId>().is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "-a", "_a", "A", "a/b", "a b", "ä", "a\0", &"x".repeat(64)] {
+            assert!(bad.parse::<RunId>().is_err(), "{bad}");
+            assert!(serde_json::from_value::<AppName>(bad.into()).is_err(), "{bad}");
+        }
+        assert_snapshot!("Shop".parse::<AppName>().unwrap_err(), @"app `Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit");
+    }
+
+    #[test]
+    fn later_attempts_sort_after_earlier_ones() {
+        let attempts: Vec<AttemptId> = (0..2000).map(|_| AttemptId::generate()).collect();
+        assert!(attempts.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(attempts[0].started_ms() > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn an_attempt_has_one_spelling() {
+        let attempt = AttemptId::generate().to_string();
+        assert!(AttemptId::try_from(attempt.clone()).is_ok());
+        assert!(AttemptId::try_from(attempt.to_lowercase()).is_err());
+        assert_snapshot!(AttemptId::try_from("../x".to_owned()).unwrap_err(), @"attempt `../x` is not allowed: an attempt is a ULID in upper case");
+    }
+
+    #[test]
+    fn a_generated_run_is_a_run() {
+        assert!(RunId::generate().as_str().parse::<RunId>().is_ok());
     }
 }

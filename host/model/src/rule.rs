@@ -98,7 +98,7 @@ impl Bound {
 
     fn parse_tolerance(text: &str) -> Result<Self, RuleError> {
         let bound = Self::parse(text)?;
-        if bound.value < BigDecimal::from(0) {
+        if bound.value < 0 {
             return Err(RuleError(format!("`{text}` is negative: a tolerance is 0 or more")));
         }
         Ok(bound)
@@ -322,8 +322,16 @@ mod tests {
 
     #[test]
     fn what_is_not_a_rule_is_told_what_is() {
-        for text in ["equals", "{within: -1}", "{within: x}", "{between: [2, 1]}", "{within: 1, between: [1, 2]}", "{}",
-            "{within: {abs: 5%}}", "{within: 1e999999999}"] {
+        for text in [
+            "equals",
+            "{within: -1}",
+            "{within: x}",
+            "{between: [2, 1]}",
+            "{within: 1, between: [1, 2]}",
+            "{}",
+            "{within: {abs: 5%}}",
+            "{within: 1e999999999}",
+        ] {
             let error = text.parse::<Rule>().unwrap_err().to_string();
             assert!(!error.is_empty(), "{text}");
         }

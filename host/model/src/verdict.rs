@@ -187,6 +187,8 @@ pub enum ReasonCode {
     RuleMisfit,
     /// The two sides are of different kinds or units.
     KindChanged,
+    /// The values cannot be compared: not a number, reported twice, or of a kind that this version does not compare.
+    NotComparable,
     /// The probe did not end well before the sync.
     FailedBefore,
     /// The probe did not end well after the sync.
@@ -220,6 +222,7 @@ impl ReasonCode {
             Self::OnlyAfter => "only-after",
             Self::RuleMisfit => "rule-misfit",
             Self::KindChanged => "kind-changed",
+            Self::NotComparable => "not-comparable",
             Self::FailedBefore => "failed-before",
             Self::FailedAfter => "failed-after",
             Self::ProbeOnOneSide => "probe-on-one-side",

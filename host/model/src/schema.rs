@@ -1,0 +1,105 @@
+//! Names and JSON Schemas of the objects that are stored.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::{Value, json};
+
+use crate::{Acceptance, Capture, Current, VerdictDocument};
+
+/// One side of a run.
+pub const CAPTURE: &str = "taster.dev/capture/v1";
+/// The outcome of a run.
+pub const VERDICT: &str = "taster.dev/verdict/v1";
+/// Where an app stands.
+pub const CURRENT: &str = "taster.dev/current/v1";
+/// A `different` or `unknown` that a person took responsibility for.
+pub const ACCEPTED: &str = "taster.dev/accepted/v1";
+
+/// The kinds of stored object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocumentKind {
+    /// [`Capture`].
+    Capture,
+    /// [`VerdictDocument`].
+    Verdict,
+    /// [`Current`].
+    Current,
+    /// [`Acceptance`].
+    Accepted,
+}
+
+impl DocumentKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Capture, Self::Verdict, Self::Current, Self::Accepted];
+
+    /// What such an object carries in its `schema` key.
+    #[must_use]
+    pub fn schema(self) -> &'static str {
+        match self {
+            Self::Capture => CAPTURE,
+            Self::Verdict => VERDICT,
+            Self::Current => CURRENT,
+            Self::Accepted => ACCEPTED,
+        }
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of a stored object, with the `checksum` that the store adds.
+///
+/// Unknown keys are allowed: within v1 keys are only added, and an old reader must be able to check a new object.
+#[must_use]
+pub fn json_schema(kind: DocumentKind) -> Value {
+    let mut schema = match kind {
+        DocumentKind::Capture => generate::<Capture>(),
+        DocumentKind::Verdict => generate::<VerdictDocument>(),
+        DocumentKind::Current => generate::<Current>(),
+        DocumentKind::Accepted => generate::<Acceptance>(),
+    };
+    schema["$id"] = format!("https://{}", kind.schema()).into();
+    schema["properties"]["schema"]["const"] = kind.schema().into();
+    schema["properties"]["checksum"] = json!({
+        "description": "Added by the store: SHA-256 of the object without this key.",
+        "type": "string",
+        "pattern": "^sha256:[0-9a-f]{64}$",
+    });
+    schema
+}
+
+fn generate<T: JsonSchema>() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_schema_that_says_its_name() {
+        for kind in DocumentKind::ALL {
+            let schema = json_schema(kind);
+            assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+            assert_eq!(schema["properties"]["schema"]["const"], kind.schema());
+            assert_eq!(schema["type"], "object");
+            for key in ["schema", "app"] {
+                assert!(schema["required"].as_array().unwrap().contains(&key.into()), "{kind:?} {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        for kind in DocumentKind::ALL {
+            let schema = json_schema(kind);
+            for (key, property) in schema["properties"].as_object().unwrap() {
+                assert!(property.get("description").is_some(), "{kind:?}.{key}: {property}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_rules_are_constrained() {
+        let schema = json_schema(DocumentKind::Capture);
+        assert_eq!(schema["properties"]["app"]["$ref"], "#/$defs/AppName");
+        assert_eq!(schema["$defs"]["AppName"]["pattern"], "^[a-z0-9][a-z0-9._-]{0,62}$");
+        assert!(schema["$defs"]["Rule"]["oneOf"].is_array());
+    }
+}
