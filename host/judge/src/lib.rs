@@ -1,1 +1,65 @@
+//! Two captures and the operator's expectations in, findings and a verdict out.
+//!
+//! Pure: no I/O, no clock, no configuration of its own. The same input always gives the same judgement, so that a
+//! stored run can be judged again.
 
+mod collections;
+mod compare;
+mod diff;
+mod expect;
+mod number;
+mod probes;
+mod show;
+mod sides;
+mod verdict;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use taster_model::{Capture, Expectation, Finding, Verdict};
+
+/// What is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The baseline. `None` makes the verdict `unknown`.
+    pub before: Option<&'a Capture>,
+    /// The capture after the sync.
+    pub after: &'a Capture,
+    /// The operator's word. Of several that match a metric the most specific one counts: one that names the probe before
+    /// one that does not; then one that names the metric before a pattern; then more spelled-out segments; then more
+    /// labels; then, of equals, the later one.
+    pub expectations: &'a [Expectation],
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// `different` when any gating finding is; else `unknown` when any gating finding is, or when nothing that gates
+    /// was judged; else `same`.
+    pub verdict: Verdict,
+    /// What decides comes first: gating `different`, gating `unknown`, other `different` and `unknown`, `expected`,
+    /// `same`; within these by probe, metric and labels.
+    pub findings: Vec<Finding>,
+    /// Collections of either side that no probe was granted after the sync, by name.
+    pub uncovered: Vec<String>,
+}
+
+/// Judges `after` against `before`.
+#[must_use]
+pub fn judge(input: &Input<'_>) -> Judgement {
+    let mut findings = if let Some(before) = input.before {
+        let mut findings = probes::findings(before, input.after, input.expectations);
+        findings.extend(collections::gone(before, input.after));
+        findings.extend(expect::unmatched(before, input.after, input.expectations));
+        findings
+    } else {
+        let mut findings = vec![verdict::no_baseline()];
+        findings.extend(probes::failures_after(input.after));
+        findings
+    };
+    let verdict = verdict::decide(&mut findings);
+    verdict::sort(&mut findings);
+    Judgement { verdict, findings, uncovered: collections::uncovered(input.before, input.after) }
+}

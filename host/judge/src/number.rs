@@ -1,0 +1,158 @@
+//! Numbers of every kind, compared exactly.
+
+use std::{cmp::Ordering, str::FromStr};
+
+use bigdecimal::{BigDecimal, Zero};
+use taster_model::Value;
+
+/// Exponents past those of Decimal128 are refused: `1E+999999999` compared digit by digit would not end.
+const MAX_EXPONENT: i64 = 6_200;
+/// An exact sum of Decimal128 values has at most some 12 400 digits.
+const MAX_DIGITS: usize = 20_000;
+
+/// A number as a metric can hold it.
+#[derive(Debug, Clone)]
+pub(crate) enum Number {
+    /// Not a number; equal to itself.
+    NaN,
+    /// Past every number.
+    Infinite { negative: bool },
+    /// An exact number: a double is the decimal that it stands for, to the last digit.
+    Finite(BigDecimal),
+}
+
+impl Number {
+    /// The number in `value`. `None`: the value is of a kind that is none. `Err`: it says it is one and is not.
+    pub(crate) fn of(value: &Value) -> Option<Result<Self, String>> {
+        match value {
+            Value::Integer(n) => Some(Ok(Self::Finite(BigDecimal::from(*n)))),
+            Value::Real(real) => Some(Self::of_double(real.0)),
+            Value::Decimal(text) => Some(Self::of_text(text)),
+            _ => None,
+        }
+    }
+
+    fn of_double(x: f64) -> Result<Self, String> {
+        if x.is_nan() {
+            return Ok(Self::NaN);
+        }
+        if x.is_infinite() {
+            return Ok(Self::Infinite { negative: x < 0.0 });
+        }
+        BigDecimal::try_from(x).map(Self::Finite).map_err(|error| format!("{x}: {error}"))
+    }
+
+    fn of_text(text: &str) -> Result<Self, String> {
+        match text {
+            "NaN" | "-NaN" => return Ok(Self::NaN),
+            "Infinity" | "+Infinity" => return Ok(Self::Infinite { negative: false }),
+            "-Infinity" => return Ok(Self::Infinite { negative: true }),
+            _ => {}
+        }
+        let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let sane = digits.len() <= MAX_DIGITS && exponent.parse::<i64>().is_ok_and(|e| e.abs() <= MAX_EXPONENT);
+        // BigDecimal reads `1_000` too; nobody who writes decimals means that
+        let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
+        BigDecimal::from_str(text)
+            .ok()
+            .filter(|_| sane && plain)
+            .map(Self::Finite)
+            .ok_or_else(|| format!("`{}` is not a decimal", crate::show::short(text)))
+    }
+
+    /// Whether it is 0, -0, 0.00 or 0E+3.
+    pub(crate) fn is_zero(&self) -> bool {
+        matches!(self, Self::Finite(x) if x.is_zero())
+    }
+
+    /// The order of numbers; `None` where one side is not a number and the other is.
+    pub(crate) fn order(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::NaN, Self::NaN) => Some(Ordering::Equal),
+            (Self::NaN, _) | (_, Self::NaN) => None,
+            (Self::Finite(a), Self::Finite(b)) => Some(a.cmp(b)),
+            (Self::Infinite { negative: a }, Self::Infinite { negative: b }) => Some(b.cmp(a)),
+            (Self::Infinite { negative }, Self::Finite(_)) => {
+                Some(if *negative { Ordering::Less } else { Ordering::Greater })
+            }
+            (Self::Finite(_), Self::Infinite { negative }) => {
+                Some(if *negative { Ordering::Greater } else { Ordering::Less })
+            }
+        }
+    }
+
+    /// The exact number, where it is finite.
+    pub(crate) fn finite(&self) -> Option<&BigDecimal> {
+        match self {
+            Self::Finite(x) => Some(x),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `after` is at most `bound` away from `before`.
+pub(crate) fn within_absolute(before: &BigDecimal, after: &BigDecimal, bound: &BigDecimal) -> bool {
+    (after - before).abs() <= *bound
+}
+
+/// Whether `after` is at most the fraction `bound` of `|before|` away from it. Away from 0 nothing is near.
+pub(crate) fn within_relative(before: &BigDecimal, after: &BigDecimal, bound: &BigDecimal) -> bool {
+    (after - before).abs() <= before.abs() * bound
+}
+
+#[cfg(test)]
+mod tests {
+    use taster_model::Real;
+
+    use super::*;
+
+    fn decimal(text: &str) -> Number {
+        Number::of(&Value::Decimal(text.to_owned())).unwrap().unwrap()
+    }
+
+    fn real(x: f64) -> Number {
+        Number::of(&Value::Real(Real(x))).unwrap().unwrap()
+    }
+
+    #[test]
+    fn doubles_convert_exactly() {
+        let Number::Finite(tenth) = real(0.1) else { panic!() };
+        assert_eq!(tenth.to_plain_string(), "0.1000000000000000055511151231257827021181583404541015625",);
+        assert_eq!(real(5e-324).order(&real(0.0)), Some(Ordering::Greater));
+        assert_eq!(real(f64::MAX).order(&real(f64::INFINITY)), Some(Ordering::Less));
+        assert_eq!(real(-0.0).order(&real(0.0)), Some(Ordering::Equal));
+        assert_eq!(real(f64::NAN).order(&real(f64::NAN)), Some(Ordering::Equal));
+        assert_eq!(real(f64::NAN).order(&real(1.0)), None);
+        assert_eq!(real(f64::NEG_INFINITY).order(&real(f64::INFINITY)), Some(Ordering::Less));
+    }
+
+    #[test]
+    fn decimals_compare_by_value() {
+        for (a, b, order) in [
+            ("1.0", "1.00", Ordering::Equal),
+            ("1E+3", "1000", Ordering::Equal),
+            ("-0", "0.000", Ordering::Equal),
+            ("9.999999999999999999999999999999999E+6144", "Infinity", Ordering::Less),
+            ("1E-6176", "0", Ordering::Greater),
+            ("-Infinity", "-1", Ordering::Less),
+        ] {
+            assert_eq!(decimal(a).order(&decimal(b)), Some(order), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_decimal_is_refused() {
+        for text in ["", "1_000", "12,5", "1E+999999999", "1E+", "0x10", " 1", &"9".repeat(30_000)] {
+            assert!(Number::of(&Value::Decimal(text.to_owned())).unwrap().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_near_zero_but_zero() {
+        let number = |text: &str| BigDecimal::from_str(text).unwrap();
+        assert!(!within_relative(&number("0"), &number("0.0000001"), &number("0.5")));
+        assert!(within_relative(&number("-100"), &number("-99"), &number("0.01")));
+        assert!(!within_relative(&number("-100"), &number("-98.999"), &number("0.01")));
+        assert!(within_absolute(&number("10"), &number("5"), &number("5")));
+    }
+}

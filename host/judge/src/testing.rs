@@ -1,0 +1,152 @@
+//! What the tests of this crate cook with: small captures, told from their metrics.
+
+use taster_model::{
+    Capture, CollectionFacts, CollectionGrant, CollectionKind, Expectation, Failure, Finding, Labels, Merge, Metric,
+    MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage, Value, schema,
+};
+
+use crate::{Input, Judgement, judge};
+
+pub(crate) fn metric(name: &str, value: Value) -> Metric {
+    Metric { name: name.to_owned(), labels: Labels::new(), value, unit: "1".to_owned() }
+}
+
+pub(crate) fn labelled(name: &str, labels: &[(&str, &str)], value: Value) -> Metric {
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Metric { labels, ..metric(name, value) }
+}
+
+pub(crate) fn integer(n: i64) -> Value {
+    Value::Integer(n)
+}
+
+pub(crate) fn real(x: f64) -> Value {
+    Value::Real(Real(x))
+}
+
+pub(crate) fn decimal(text: &str) -> Value {
+    Value::Decimal(text.to_owned())
+}
+
+pub(crate) fn set(items: &[&str]) -> Value {
+    Value::Set(items.iter().map(|item| (*item).to_owned()).collect())
+}
+
+pub(crate) fn probe(name: &str, outcome: Outcome) -> ProbeRecord {
+    ProbeRecord {
+        name: name.to_owned(),
+        component: "group-report".to_owned(),
+        sha256: "9f86d081884c7d65".to_owned(),
+        version: "1.0.0".to_owned(),
+        options_sha256: "60303ae22b998861".to_owned(),
+        collections: vec![CollectionGrant { name: "orders".to_owned(), role: "orders".to_owned() }],
+        severity: Severity::Fail,
+        muted: false,
+        declarations: Vec::new(),
+        outcome,
+        usage: Usage::default(),
+    }
+}
+
+pub(crate) fn shop(metrics: Vec<Metric>) -> ProbeRecord {
+    probe("shop", Outcome::Metrics(metrics))
+}
+
+pub(crate) fn failed(name: &str, failure: Failure) -> ProbeRecord {
+    probe(name, Outcome::Failed(failure))
+}
+
+pub(crate) fn collection(name: &str) -> CollectionFacts {
+    CollectionFacts { name: name.to_owned(), kind: CollectionKind::Collection, uuid: None }
+}
+
+pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
+    let attempt = "01JZ0000000000000000000000".to_owned().try_into().unwrap();
+    Capture {
+        schema: schema::CAPTURE.to_owned(),
+        app: "pxbbq".parse().unwrap(),
+        run: "1764000000".parse().unwrap(),
+        side: Side::Pre,
+        attempt,
+        taster: "0.1.0".to_owned(),
+        started: jiff::Timestamp::UNIX_EPOCH,
+        finished: jiff::Timestamp::UNIX_EPOCH,
+        probe_clock: jiff::Timestamp::UNIX_EPOCH,
+        probe_seed: "00".to_owned(),
+        server: ServerFacts {
+            version: "6.0.5".to_owned(),
+            topology: Topology::Standalone,
+            replica_set: None,
+            process_id: None,
+            database: "pxbbq".to_owned(),
+            read_at: None,
+        },
+        collections: vec![collection("orders")],
+        probes,
+        objects: Vec::new(),
+    }
+}
+
+/// An expectation about `metric`.
+pub(crate) fn expect(metric: &str, rule: &str) -> Expectation {
+    Expectation {
+        probe: None,
+        metric: metric.parse().unwrap(),
+        labels: Labels::new(),
+        rule: rule.parse().unwrap(),
+        severity: None,
+        muted: false,
+        reason: None,
+    }
+}
+
+/// The probe's own expectation about `metric`.
+pub(crate) fn declare(metric: &str, value: &Value, expect: Option<&str>) -> MetricDeclaration {
+    MetricDeclaration {
+        name: metric.parse().unwrap(),
+        summary: String::new(),
+        kind: value.kind(),
+        unit: "1".to_owned(),
+        labels: Vec::new(),
+        expect: expect.map(|rule| rule.parse::<Rule>().unwrap()),
+        merge: Merge::Never,
+    }
+}
+
+pub(crate) fn judged(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Judgement {
+    judge(&Input { before: Some(before), after, expectations })
+}
+
+/// Judges two lists of metrics of one probe.
+pub(crate) fn judged_metrics(before: Vec<Metric>, after: Vec<Metric>, expectations: &[Expectation]) -> Judgement {
+    judged(&capture(vec![shop(before)]), &capture(vec![shop(after)]), expectations)
+}
+
+/// The finding of one metric whose value changed, under `rule`.
+pub(crate) fn one(before: Value, after: Value, rule: Option<&str>) -> Finding {
+    let expectations: Vec<Expectation> = rule.map(|rule| expect("orders.revenue", rule)).into_iter().collect();
+    let judgement =
+        judged_metrics(vec![metric("orders.revenue", before)], vec![metric("orders.revenue", after)], &expectations);
+    judgement.findings.into_iter().find(|finding| finding.metric.is_some()).unwrap()
+}
+
+/// `outcome code: reason`, a line for each finding, with what it is about.
+pub(crate) fn told(judgement: &Judgement) -> String {
+    let mut lines = vec![judgement.verdict.to_string()];
+    for finding in &judgement.findings {
+        let about: Vec<String> = [finding.probe.clone(), finding.metric.clone()]
+            .into_iter()
+            .flatten()
+            .chain(finding.labels.iter().map(|(key, value)| format!("{key}={value}")))
+            .collect();
+        let gate = if finding.gates() { "" } else { " (not gating)" };
+        lines.push(format!(
+            "{}{gate} {} [{}]: {}",
+            finding.outcome,
+            finding.code.as_str(),
+            about.join(" "),
+            finding.reason
+        ));
+    }
+    lines.join("\n")
+}

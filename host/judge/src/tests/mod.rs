@@ -1,0 +1,6 @@
+//! Tests of the judgement as a whole: the invariants by name, the rules by tables, and what holds for any input.
+
+mod invariants;
+mod properties;
+mod rules;
+mod sides;

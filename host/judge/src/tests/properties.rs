@@ -1,0 +1,153 @@
+//! What holds for any input.
+
+use proptest::{collection, prelude::*};
+use taster_model::{Expectation, FindingOutcome, Metric, Severity, Value, Verdict};
+
+use crate::testing::*;
+
+fn value() -> impl Strategy<Value = Value> {
+    let document = collection::vec(("[a-c]{1,2}", any::<i32>()), 1..4).prop_map(|entries| {
+        let entry = |(key, n): (String, i32)| (key, serde_json::json!({"$numberInt": n.to_string()}));
+        Value::Document(serde_json::Value::Object(entries.into_iter().map(entry).collect()))
+    });
+    prop_oneof![
+        any::<i64>().prop_map(Value::Integer),
+        (-3_i64..3).prop_map(Value::Integer),
+        any::<f64>().prop_map(real),
+        "-?[0-9]{1,12}(\\.[0-9]{1,9})?(E[+-]?[0-9]{1,2})?".prop_map(Value::Decimal),
+        any::<String>().prop_map(Value::Text),
+        any::<bool>().prop_map(Value::Flag),
+        collection::btree_set("[a-d]", 0..4).prop_map(Value::Set),
+        document,
+    ]
+}
+
+fn metrics() -> impl Strategy<Value = Vec<Metric>> {
+    collection::btree_map(("[a-c](\\.[a-c])?", "[xy]"), value(), 1..6).prop_map(|all| {
+        all.into_iter().map(|((name, label), value)| labelled(&name, &[("l", &label)], value)).collect()
+    })
+}
+
+fn rule() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("equal"),
+        Just("{within: 5}"),
+        Just("{within: 10%}"),
+        Just("never-decreases"),
+        Just("never-increases"),
+        Just("{between: [-100, 100]}"),
+        Just("superset"),
+        Just("subset"),
+        Just("ignore"),
+    ]
+}
+
+fn expectations() -> impl Strategy<Value = Vec<Expectation>> {
+    let one = ("([a-c]|\\*)(\\.([a-c]|\\*))?", rule(), any::<bool>(), any::<bool>()).prop_map(
+        |(metric, rule, muted, warn)| Expectation {
+            muted,
+            severity: warn.then_some(Severity::Warn),
+            ..expect(&metric, rule)
+        },
+    );
+    collection::vec(one, 0..4)
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Integer(_) | Value::Real(_) | Value::Decimal(_) => {
+            crate::number::Number::of(value).unwrap().unwrap().is_zero()
+        }
+        Value::Set(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether the metric's value is the same to `equal`.
+fn equal(a: &Value, b: &Value) -> bool {
+    let (old, new) = (metric("m", a.clone()), metric("m", b.clone()));
+    let compared = crate::compare::compare(&old, &new, &taster_model::Rule::Equal, crate::compare::Declared::Yes);
+    compared.outcome == FindingOutcome::Same
+}
+
+proptest! {
+    #[test]
+    fn anything_against_itself_is_same(metrics in metrics()) {
+        prop_assume!(!metrics.iter().any(|metric| is_zero(&metric.value)));
+        let judgement = judged_metrics(metrics.clone(), metrics, &[]);
+        prop_assert_eq!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+    }
+
+    #[test]
+    fn a_single_change_under_equal_is_never_same(metrics in metrics(), at in any::<prop::sample::Index>(), value in value()) {
+        let mut after = metrics.clone();
+        let at = at.index(after.len());
+        prop_assume!(!equal(&after[at].value, &value));
+        after[at].value = value;
+        let judgement = judged_metrics(metrics, after, &[]);
+        prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+    }
+
+    #[test]
+    fn a_metric_that_comes_or_goes_is_never_same(metrics in metrics(), at in any::<prop::sample::Index>(), rule in rule()) {
+        prop_assume!(rule != "ignore");
+        let mut fewer = metrics.clone();
+        fewer.remove(at.index(fewer.len()));
+        for (before, after) in [(metrics.clone(), fewer.clone()), (fewer, metrics)] {
+            let judgement = judged_metrics(before, after, &[expect("*", rule)]);
+            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+        }
+    }
+
+    #[test]
+    fn same_is_never_said_over_a_gating_doubt(before in metrics(), after in metrics(), expectations in expectations()) {
+        let judgement = judged_metrics(before, after, &expectations);
+        let gating = |outcome| judgement.findings.iter().any(|f| f.gates() && f.outcome == outcome);
+        let expected = match (gating(FindingOutcome::Different), gating(FindingOutcome::Unknown)) {
+            (true, _) => Verdict::Different,
+            (false, true) => Verdict::Unknown,
+            (false, false) => Verdict::Same,
+        };
+        prop_assert_eq!(judgement.verdict, expected, "{}", told(&judgement));
+    }
+
+    #[test]
+    fn the_order_of_metrics_does_not_count(before in metrics(), after in metrics(), expectations in expectations()) {
+        let backwards = |metrics: &[Metric]| metrics.iter().rev().cloned().collect::<Vec<_>>();
+        let turned = judged_metrics(backwards(&before), backwards(&after), &expectations);
+        prop_assert_eq!(judged_metrics(before, after, &expectations), turned);
+    }
+
+    #[test]
+    fn every_metric_is_told_of_once(before in metrics(), after in metrics(), expectations in expectations()) {
+        let judgement = judged_metrics(before.clone(), after.clone(), &expectations);
+        for metric in before.iter().chain(&after) {
+            let told = judgement.findings.iter().filter(|f| {
+                f.probe.is_some() && f.metric.as_ref() == Some(&metric.name) && f.labels == metric.labels
+            });
+            prop_assert_eq!(told.count(), 1);
+        }
+    }
+
+    #[test]
+    fn rules_mirror_each_other(a in value(), b in value()) {
+        let outcome = |before: &Value, after: &Value, rule| one(before.clone(), after.clone(), Some(rule)).outcome;
+        prop_assert_eq!(outcome(&a, &b, "equal"), outcome(&b, &a, "equal"));
+        prop_assert_eq!(outcome(&a, &b, "{within: 5}"), outcome(&b, &a, "{within: 5}"));
+        prop_assert_eq!(outcome(&a, &b, "superset"), outcome(&b, &a, "subset"));
+        prop_assert_eq!(outcome(&a, &b, "never-decreases"), outcome(&b, &a, "never-increases"));
+        prop_assert_ne!(outcome(&a, &b, "ignore"), FindingOutcome::Different);
+    }
+
+    #[test]
+    fn a_wider_tolerance_allows_no_less(a in any::<i32>(), b in any::<i32>(), bound in 0_u32..1000, more in 0_u32..1000) {
+        let outcome = |bound: u32, suffix: &str| {
+            one(integer(a.into()), integer(b.into()), Some(&format!("{{within: {bound}{suffix}}}"))).outcome
+        };
+        for suffix in ["", "%"] {
+            if outcome(bound, suffix) == FindingOutcome::Expected {
+                prop_assert_eq!(outcome(bound + more, suffix), FindingOutcome::Expected);
+            }
+        }
+    }
+}
