@@ -1,0 +1,158 @@
+//! One app's results: where it stands, and its runs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use taster_model::{AppName, Current, RunId, Verdict, schema};
+
+use crate::{
+    Committed, RunStore, StoreError, document,
+    objects::{Objects, Swapped},
+};
+
+/// How often a swap is tried before it is given up: each conflict means that somebody else got something done.
+const TRIES: u32 = 50;
+
+/// One app's results.
+#[derive(Clone)]
+pub struct AppStore {
+    pub(crate) objects: Arc<dyn Objects>,
+    pub(crate) app: AppName,
+}
+
+/// One run, in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// When the capture before the sync began.
+    pub pre: Option<Timestamp>,
+    /// When the latest capture after it began.
+    pub post: Option<Timestamp>,
+    /// The verdict.
+    pub verdict: Option<Verdict>,
+    /// Whether a person accepted it.
+    pub accepted: bool,
+    /// What is wrong with its objects.
+    pub damaged: Option<String>,
+}
+
+impl AppStore {
+    pub(crate) fn new(objects: Arc<dyn Objects>, app: AppName) -> Self {
+        Self { objects, app }
+    }
+
+    fn prefix(&self) -> String {
+        format!("v1/{}", self.app)
+    }
+
+    /// One run's results.
+    #[must_use]
+    pub fn run(&self, run: &RunId) -> RunStore {
+        RunStore::new(self.clone(), run.clone())
+    }
+
+    /// Where the app stands.
+    pub async fn current(&self) -> Result<Option<Current>, StoreError> {
+        let key = format!("{}/current.json", self.prefix());
+        let stored = self.objects.get(&key).await?;
+        stored.map(|stored| self.read_current(&key, &stored.bytes)).transpose()
+    }
+
+    fn read_current(&self, key: &str, bytes: &[u8]) -> Result<Current, StoreError> {
+        let current: Current = document::read(key, schema::CURRENT, bytes)?;
+        check(key, "app", &current.app, &self.app)?;
+        Ok(current)
+    }
+
+    /// Moves `current.json` by compare-and-swap: `change` is called again on what others made of it, until it holds.
+    /// `None` from `change` leaves it as it is. Returns what stands afterwards.
+    pub async fn update_current(
+        &self,
+        mut change: impl FnMut(Option<Current>) -> Option<Current>,
+    ) -> Result<Option<Current>, StoreError> {
+        let key = format!("{}/current.json", self.prefix());
+        for _ in 0..TRIES {
+            let stored = self.objects.get(&key).await?;
+            let before = stored.as_ref().map(|stored| self.read_current(&key, &stored.bytes)).transpose()?;
+            let Some(after) = change(before.clone()) else { return Ok(before) };
+            if before.as_ref() == Some(&after) {
+                return Ok(before);
+            }
+            let bytes = document::write(&key, &after)?;
+            match self.objects.swap(&key, stored.as_ref().map(|stored| &stored.version), &bytes).await? {
+                Swapped::Done => return Ok(Some(after)),
+                Swapped::Conflict => {}
+            }
+        }
+        Err(StoreError::Contended { key, tries: TRIES })
+    }
+
+    /// Every run, newest first. A damaged one is listed as such and hides no other.
+    pub async fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        let prefix = format!("{}/", self.prefix());
+        let mut found: BTreeMap<RunId, Vec<String>> = BTreeMap::new();
+        for key in self.objects.list(&prefix).await? {
+            let Some((run, rest)) = key.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else { continue };
+            if let Ok(run) = run.parse() {
+                found.entry(run).or_default().push(rest.to_owned());
+            }
+        }
+        let mut runs = Vec::with_capacity(found.len());
+        for run in found.into_keys() {
+            runs.push(self.summary(run).await?);
+        }
+        runs.sort_by_key(|run| std::cmp::Reverse((run.pre.max(run.post), run.run.clone())));
+        Ok(runs)
+    }
+
+    async fn summary(&self, run: RunId) -> Result<RunSummary, StoreError> {
+        let store = self.run(&run);
+        let mut damaged = None;
+        let pre = noted(store.pre().await, &mut damaged)?;
+        let post = noted(store.latest_post().await, &mut damaged)?;
+        let verdict = noted(store.verdict().await, &mut damaged)?;
+        let accepted = noted(store.accepted().await, &mut damaged)?.is_some();
+        Ok(RunSummary {
+            run,
+            pre: pre.map(|capture| capture.get().started),
+            post: post.map(|capture| capture.get().started),
+            verdict: verdict.map(|verdict| verdict.get().verdict),
+            accepted,
+            damaged,
+        })
+    }
+}
+
+/// The first damage becomes a note; a store that cannot be read at all stays an error.
+fn noted<T>(
+    result: Result<Option<Committed<T>>, StoreError>,
+    damaged: &mut Option<String>,
+) -> Result<Option<Committed<T>>, StoreError> {
+    match result {
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Misplaced { .. })) => {
+            damaged.get_or_insert_with(|| error.to_string());
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
+/// An object that was copied to another's place is no answer about that other.
+pub(crate) fn check<T: PartialEq + std::fmt::Display>(
+    key: &str,
+    field: &'static str,
+    found: &T,
+    expected: &T,
+) -> Result<(), StoreError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(StoreError::Misplaced {
+        key: key.to_owned(),
+        field,
+        found: found.to_string(),
+        expected: expected.to_string(),
+    })
+}

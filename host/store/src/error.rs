@@ -1,0 +1,131 @@
+//! What can go wrong with stored results.
+
+use std::io;
+
+use taster_model::Coded;
+
+/// What can go wrong with stored results.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No back end for such a URL.
+    #[error("`{scheme}:` is not a kind of store")]
+    Unsupported {
+        /// The scheme.
+        scheme: String,
+    },
+    /// The store takes nothing.
+    #[error("the store {url} cannot be written: {source}")]
+    NotWritable {
+        /// As configured.
+        url: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The store does not keep what everything rests on.
+    #[error("the store {url} cannot be trusted: {what}")]
+    NotHonest {
+        /// As configured.
+        url: String,
+        /// What it did.
+        what: &'static str,
+    },
+    /// An object could not be read or written.
+    #[error("cannot {action} {key}: {source}")]
+    Io {
+        /// The object.
+        key: String,
+        /// `read`, `write`, `list`, `remove`.
+        action: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No space is left.
+    #[error("no space is left to write {key} ({bytes} bytes)")]
+    Full {
+        /// The object.
+        key: String,
+        /// How much was to be written.
+        bytes: usize,
+    },
+    /// An object is not what was written.
+    #[error("{key} is damaged: {what}")]
+    Damaged {
+        /// The object.
+        key: String,
+        /// How it shows.
+        what: String,
+    },
+    /// An object lies at another's place.
+    #[error("{key} belongs elsewhere: its {field} is `{found}`, its place says `{expected}`")]
+    Misplaced {
+        /// The object.
+        key: String,
+        /// What does not fit.
+        field: &'static str,
+        /// What it says.
+        found: String,
+        /// What it should say.
+        expected: String,
+    },
+    /// An object that is written once was there already.
+    #[error("{key} is there already and is never overwritten")]
+    Exists {
+        /// The object.
+        key: String,
+    },
+    /// Others kept changing an object.
+    #[error("{key} was changed by others {tries} times in a row")]
+    Contended {
+        /// The object.
+        key: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn not_writable(self, url: &str) -> Self {
+        match self {
+            Self::Io { source, .. } => Self::NotWritable { url: url.to_owned(), source },
+            other => other,
+        }
+    }
+
+    pub(crate) fn damaged(key: &str, what: impl ToString) -> Self {
+        Self::Damaged { key: key.to_owned(), what: what.to_string() }
+    }
+}
+
+impl Coded for StoreError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unsupported { .. } => "T0401",
+            Self::NotWritable { .. } => "T0402",
+            Self::NotHonest { .. } => "T0403",
+            Self::Io { .. } => "T0404",
+            Self::Full { .. } => "T0405",
+            Self::Damaged { .. } => "T0406",
+            Self::Misplaced { .. } => "T0407",
+            Self::Exists { .. } => "T0408",
+            Self::Contended { .. } => "T0409",
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Unsupported { .. } => "use file:///absolute/path or file://./relative/path",
+                Self::NotWritable { .. } => "give the process a folder that it may write, or name another with --store",
+                Self::NotHonest { .. } => "use a store that refuses to overwrite; file systems need hard links",
+                Self::Io { .. } => "is the store still there and readable? the same command may be run again",
+                Self::Full { .. } => "free some space; nothing that was stored is lost, run the command again",
+                Self::Damaged { .. } | Self::Misplaced { .. } => {
+                    "somebody or something changed it after it was written: restore it from a backup, or start a new run"
+                }
+                Self::Exists { .. } => "this is a defect of Taster, please report it",
+                Self::Contended { .. } => "are several runs of this app going on? run the command again",
+            }
+            .to_owned(),
+        )
+    }
+}
