@@ -1,0 +1,39 @@
+//! The configuration that a team of the barbecue shop would have written.
+
+/// `taster.yaml` for the shop on that server, with results in that store.
+#[must_use]
+pub fn taster_yaml(uri: &str, store: &str) -> String {
+    TEMPLATE.replace("{uri}", &quoted(uri)).replace("{store}", &quoted(store))
+}
+
+/// Text as a YAML scalar: JSON strings are YAML strings.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+const TEMPLATE: &str = r"# The barbecue shop. In a file of your own, keep the connection string out of it: uri: ${MONGODB_URI}
+app: pxbbq
+store: {store}
+mongodb:
+  uri: {uri}
+  database: pxbbq
+probes:
+  # how many documents there are, and how many orders of each status
+  - name: documents
+    component: document-count
+    config: {groupBy: {orders: [status]}}
+  # what was sold, to the cent
+  - name: sales
+    component: group-report
+    collections: [orders, registrations]
+    config:
+      reports:
+        - {name: orders, collection: orders, groupBy: [status], sums: {revenue: total}}
+        - {name: registrations, collection: registrations, groupBy: [event], sums: {seats: seats}}
+  # indexes, validators, views
+  - name: indexes
+    component: index-inventory
+  # which fields there are, and of which types
+  - name: shape
+    component: schema-shape
+";

@@ -1,0 +1,292 @@
+//! A real mongod of our own: found, started on a free port of the loopback, gone with whoever started it.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+use bson::doc;
+use mongodb::{
+    Client,
+    options::{ClientOptions, ServerAddress},
+};
+
+use super::DemoError;
+
+/// Keeps mongod from outliving us: `prctl(PR_SET_PDEATHSIG)` would need `unsafe` in the child, a shell that waits for
+/// the end of a pipe does not, and works wherever there is a `sh`.
+const KEEPER: &str = include_str!("keeper.sh");
+
+/// The version that `make mongod` fetches, and so the name of its folder in the cache.
+const CACHED_VERSION: &str = "6.0.5";
+
+/// Name of the replica set, where one was asked for.
+const REPLICA_SET: &str = "taster";
+
+/// mongod's exit status when it cannot listen on its port.
+const PORT_TAKEN: &str = "48";
+
+/// Finds a mongod: `$TASTER_MONGOD`, else `mongod` on `PATH`, else where `make mongod` puts one.
+pub fn find_mongod() -> Result<PathBuf, DemoError> {
+    find(|name| env::var_os(name))
+}
+
+fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DemoError> {
+    if let Some(named) = variable("TASTER_MONGOD").filter(|value| !value.is_empty()) {
+        let path = PathBuf::from(named);
+        return if path.is_file() { Ok(path) } else { Err(DemoError::NotAMongod { path }) };
+    }
+    let path = variable("PATH").unwrap_or_default();
+    if let Some(found) = env::split_paths(&path).map(|folder| folder.join("mongod")).find(|file| file.is_file()) {
+        return Ok(found);
+    }
+    let cache = variable("XDG_CACHE_HOME")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .unwrap_or_else(|| PathBuf::from(".cache"));
+    let cached = cache.join("taster").join(format!("mongod-{CACHED_VERSION}")).join("mongod");
+    if cached.is_file() { Ok(cached) } else { Err(DemoError::NoMongod { cached }) }
+}
+
+/// What a mongod is started with.
+#[derive(Debug, Clone)]
+pub struct MongodOptions {
+    /// A replica set of one member, instead of a standalone server.
+    pub replica_set: bool,
+    /// Where its data stays, as a power cut would leave it. Default: a folder of its own that goes with it.
+    pub dir: Option<PathBuf>,
+    /// The program. Default: what [`find_mongod`] finds.
+    pub binary: Option<PathBuf>,
+    /// Cache of the storage engine, in MiB; mongod takes no less than 256. Default 256.
+    pub cache_mib: u32,
+    /// How long it may take to answer. Default 1 min: a busy machine is no error.
+    pub ready: Duration,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+}
+
+impl Default for MongodOptions {
+    fn default() -> Self {
+        Self {
+            replica_set: false,
+            dir: None,
+            binary: None,
+            cache_mib: 256,
+            ready: Duration::from_mins(1),
+            arguments: Vec::new(),
+        }
+    }
+}
+
+/// A running mongod. Dropping it kills it, and removes its folder unless that was given; so does the end of this
+/// process, even by `kill -9`.
+pub struct Mongod {
+    keeper: Child,
+    ended: Receiver<String>,
+    binary: PathBuf,
+    dir: PathBuf,
+    port: u16,
+    replica_set: bool,
+}
+
+impl fmt::Debug for Mongod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mongod").field("uri", &self.uri()).field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Mongod {
+    /// Starts one and waits until it answers; on a replica set, until it takes writes.
+    pub async fn start(options: MongodOptions) -> Result<Self, DemoError> {
+        let binary = match &options.binary {
+            Some(binary) => binary.clone(),
+            None => find_mongod()?,
+        };
+        // the port is free when we ask and may be taken when mongod does: so ask again
+        for _ in 0..4 {
+            match Self::attempt(&binary, &options).await {
+                Err(DemoError::Died { status, .. }) if status == PORT_TAKEN => {}
+                outcome => return outcome,
+            }
+        }
+        Self::attempt(&binary, &options).await
+    }
+
+    async fn attempt(binary: &Path, options: &MongodOptions) -> Result<Self, DemoError> {
+        let mongod = Self::spawn(binary, options)?;
+        mongod.wait_ready(options.ready).await?;
+        Ok(mongod)
+    }
+
+    fn spawn(binary: &Path, options: &MongodOptions) -> Result<Self, DemoError> {
+        // the keeper removes the scratch folder, for it may outlive us
+        let (dir, scratch) = if let Some(dir) = &options.dir {
+            (dir.clone(), PathBuf::new())
+        } else {
+            let made = tempfile::Builder::new().prefix("taster-mongod-").tempdir();
+            let dir = made.map_err(DemoError::io("make a scratch folder"))?.keep();
+            (dir.clone(), dir)
+        };
+        let data = dir.join("data");
+        fs::create_dir_all(&data).map_err(DemoError::io(format!("make the folder {}", data.display())))?;
+        let port = free_port().map_err(DemoError::io("find a free port on 127.0.0.1"))?;
+
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(KEEPER).arg("sh").arg(&scratch).arg(dir.join("mongod.out"));
+        command.arg(binary).arg("--dbpath").arg(&data).arg("--logpath").arg(dir.join("mongod.log"));
+        command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--nounixsocket"]);
+        command.args(["--wiredTigerCacheSizeGB", &(f64::from(options.cache_mib.max(256)) / 1024.0).to_string()]);
+        // full-time diagnostics write to the disk every second; free monitoring only ever starts when asked to
+        command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        if options.replica_set {
+            command.args(["--replSet", REPLICA_SET, "--oplogSize", "128"]);
+        }
+        command.args(&options.arguments);
+        // a group of its own: Ctrl-C is ours to answer, and mongod has to live until we have
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut keeper = command.spawn().map_err(DemoError::io("run `sh`"))?;
+
+        let (tell, ended) = mpsc::channel();
+        let output = keeper.stdout.take().expect("standard output is piped three lines above");
+        thread::spawn(move || {
+            let mut status = String::new();
+            // no status, but an end: the keeper itself was killed
+            let _ = BufReader::new(output).read_line(&mut status);
+            let _ = tell.send(status.trim().to_owned());
+        });
+        Ok(Self { keeper, ended, binary: binary.to_owned(), dir, port, replica_set: options.replica_set })
+    }
+
+    async fn wait_ready(&self, patience: Duration) -> Result<(), DemoError> {
+        let begun = Instant::now();
+        let client = self.direct_client().map_err(DemoError::database("make a client"))?;
+        let admin = client.database("admin");
+        let mut initiated = false;
+        loop {
+            if let Ok(status) = self.ended.try_recv() {
+                return Err(DemoError::Died { binary: self.binary.clone(), status, words: self.last_words() });
+            }
+            if begun.elapsed() > patience {
+                return Err(DemoError::Slow {
+                    binary: self.binary.clone(),
+                    waited: patience,
+                    words: self.last_words(),
+                });
+            }
+            if let Ok(hello) = admin.run_command(doc! {"hello": 1}).await {
+                if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+                    client.shutdown().await;
+                    return Ok(());
+                }
+                if self.replica_set && !initiated {
+                    let member = doc! {"_id": 0, "host": format!("127.0.0.1:{}", self.port)};
+                    let initiate = doc! {"replSetInitiate": {"_id": REPLICA_SET, "members": [member]}};
+                    // refused with `AlreadyInitialized` on a folder that was used before
+                    let _ = admin.run_command(initiate).await;
+                    initiated = true;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn direct_client(&self) -> Result<Client, mongodb::error::Error> {
+        let options = ClientOptions::builder()
+            .hosts(vec![ServerAddress::Tcp { host: "127.0.0.1".to_owned(), port: Some(self.port) }])
+            .direct_connection(true)
+            .server_selection_timeout(Duration::from_millis(500))
+            .build();
+        Client::with_options(options)
+    }
+
+    /// The connection string, without a database.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        self.uri_of("")
+    }
+
+    /// The connection string of one database.
+    #[must_use]
+    pub fn uri_of(&self, database: &str) -> String {
+        let set = if self.replica_set { format!("?replicaSet={REPLICA_SET}") } else { String::new() };
+        format!("mongodb://127.0.0.1:{}/{database}{set}", self.port)
+    }
+
+    /// A client that may write.
+    pub async fn client(&self) -> Result<Client, DemoError> {
+        Client::with_uri_str(self.uri()).await.map_err(DemoError::database("connect to the demo's own mongod"))
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its data and its log are.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What it is, as it says itself: `6.0.5`.
+    pub async fn version(&self) -> Result<String, DemoError> {
+        let asked = async {
+            let client = self.direct_client()?;
+            let info = client.database("admin").run_command(doc! {"buildInfo": 1}).await?;
+            client.shutdown().await;
+            Ok(info.get_str("version").unwrap_or("?").to_owned())
+        };
+        asked.await.map_err(DemoError::database("ask the demo's own mongod for its version"))
+    }
+
+    /// The last lines of what it printed and logged, without the wrapping.
+    fn last_words(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for file in ["mongod.log", "mongod.out"] {
+            let lines = File::open(self.dir.join(file)).map(|file| BufReader::new(file).lines().map_while(Result::ok));
+            let lines: Vec<String> = lines.into_iter().flatten().collect();
+            let (grave, all): (Vec<_>, Vec<_>) = lines.iter().map(|line| plain(line)).partition(|(grave, _)| *grave);
+            let told = if grave.is_empty() { all } else { grave };
+            words.extend(told.iter().rev().take(5).rev().map(|(_, line)| format!("  {line}")));
+        }
+        if words.is_empty() { "  nothing".to_owned() } else { words.join("\n") }
+    }
+}
+
+/// A log line, and whether it is an error.
+fn plain(line: &str) -> (bool, String) {
+    let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else { return (false, line.to_owned()) };
+    let grave = matches!(entry["s"].as_str(), Some("E" | "F"));
+    let message = entry["msg"].as_str().unwrap_or(line);
+    match entry.get("attr") {
+        Some(details) => (grave, format!("{message} {details}")),
+        None => (grave, message.to_owned()),
+    }
+}
+
+impl Drop for Mongod {
+    fn drop(&mut self) {
+        // the end of the pipe is what the keeper waits for; mongod goes by SIGKILL, so this takes milliseconds
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests;

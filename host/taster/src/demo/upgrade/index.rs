@@ -1,0 +1,26 @@
+//! An upgrade that leaves every document alone and loses what protects and finds them.
+
+use bson::{Document, doc};
+use futures_util::FutureExt as _;
+use mongodb::{Database, IndexModel, error::Error};
+use taster_model::Verdict;
+
+use super::Upgrade;
+
+pub(super) const UPGRADE: Upgrade = Upgrade {
+    name: "index",
+    summary: "v4.6 lets a new framework manage the indexes",
+    expected: Verdict::Different,
+    play: |database| play(database).boxed(),
+};
+
+async fn play(database: &Database) -> Result<Vec<String>, Error> {
+    let orders = database.collection::<Document>("orders");
+    orders.drop_index("number_1").await?;
+    orders.create_index(IndexModel::builder().keys(doc! {"number": 1}).build()).await?;
+    orders.drop_index("status_1_created_-1").await?;
+    Ok(vec![
+        "built the index number_1 of orders again, no longer unique".to_owned(),
+        "dropped the index status_1_created_-1 of orders".to_owned(),
+    ])
+}
