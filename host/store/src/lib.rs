@@ -1,7 +1,5 @@
 //! The object store: where captures, verdicts and reports live, so that they survive the pod.
 //!
-//! (Written by the lead; colleagues: extend tests, do not rewrite.)
-//!
 //! Two promises carry everything above: an object is created once and never overwritten, and the few that move do so by
 //! compare-and-swap. A back end that does not keep them is refused when the store is opened. Every document carries its
 //! schema, its place and a checksum; one that is truncated, altered or lies at another's place is an error.
@@ -86,3 +84,6 @@ impl Store {
         AppStore::new(Arc::clone(&self.objects), app.clone())
     }
 }
+
+#[cfg(test)]
+mod tests;
