@@ -21,7 +21,7 @@ probes:
   # how many documents there are, and how many orders of each status
   - name: documents
     component: document-count
-    config: {groupBy: {orders: [status]}}
+    config: {collections: {orders: {groupBy: [status]}}}
   # what was sold, to the cent
   - name: sales
     component: group-report
