@@ -1,0 +1,130 @@
+//! One BSON document as canonical Extended JSON, with the order of its keys.
+//!
+//! Stricter than reading it into a map: bad UTF-8, a key given twice, lengths that disagree and bytes left over are
+//! errors, for two captures could otherwise be equal while what was found is not.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bson::{
+    RawArray, RawDocument,
+    raw::RawBsonRef,
+};
+use serde_json::{Map, Value, json};
+
+/// MongoDB itself nests no deeper.
+const DEPTH: u32 = 100;
+
+/// Converts `bytes`, exactly one document.
+pub(crate) fn extended_json(bytes: &[u8]) -> Result<Value, String> {
+    let document = RawDocument::from_bytes(bytes).map_err(|error| error.to_string())?;
+    object(document, DEPTH)
+}
+
+fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
+    let deeper = depth.checked_sub(1).ok_or_else(|| format!("it nests more than {DEPTH} levels deep"))?;
+    let mut map = Map::new();
+    for element in document {
+        let (key, value) = element.map_err(|error| error.to_string())?;
+        let value = convert(value, deeper)?;
+        if map.insert(key.as_str().to_owned(), value).is_some() {
+            return Err(format!("the key `{key}` is given twice"));
+        }
+    }
+    Ok(Value::Object(map))
+}
+
+fn list(array: &RawArray, depth: u32) -> Result<Value, String> {
+    let deeper = depth.checked_sub(1).ok_or_else(|| format!("it nests more than {DEPTH} levels deep"))?;
+    array.into_iter().map(|item| convert(item.map_err(|error| error.to_string())?, deeper)).collect()
+}
+
+/// As <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md> has it.
+fn convert(value: RawBsonRef<'_>, depth: u32) -> Result<Value, String> {
+    Ok(match value {
+        RawBsonRef::Double(number) => json!({"$numberDouble": double(number)}),
+        RawBsonRef::String(text) => text.into(),
+        RawBsonRef::Array(array) => list(array, depth)?,
+        RawBsonRef::Document(document) => object(document, depth)?,
+        RawBsonRef::Boolean(flag) => flag.into(),
+        RawBsonRef::Null => Value::Null,
+        RawBsonRef::RegularExpression(regex) => {
+            let mut options: Vec<char> = regex.options.as_str().chars().collect();
+            options.sort_unstable();
+            let options: String = options.into_iter().collect();
+            json!({"$regularExpression": {"pattern": regex.pattern.as_str(), "options": options}})
+        }
+        RawBsonRef::JavaScriptCode(code) => json!({"$code": code}),
+        RawBsonRef::JavaScriptCodeWithScope(code) => {
+            json!({"$code": code.code, "$scope": object(code.scope, depth)?})
+        }
+        RawBsonRef::Int32(number) => json!({"$numberInt": number.to_string()}),
+        RawBsonRef::Int64(number) => json!({"$numberLong": number.to_string()}),
+        RawBsonRef::Timestamp(at) => json!({"$timestamp": {"t": at.time, "i": at.increment}}),
+        RawBsonRef::Binary(binary) => {
+            let subtype = u8::from(binary.subtype);
+            json!({"$binary": {"base64": BASE64_STANDARD.encode(binary.bytes), "subType": format!("{subtype:02x}")}})
+        }
+        RawBsonRef::ObjectId(id) => json!({"$oid": id.to_hex()}),
+        RawBsonRef::DateTime(at) => json!({"$date": {"$numberLong": at.timestamp_millis().to_string()}}),
+        RawBsonRef::Symbol(text) => json!({"$symbol": text}),
+        RawBsonRef::Decimal128(number) => json!({"$numberDecimal": number.to_string()}),
+        RawBsonRef::Undefined => json!({"$undefined": true}),
+        RawBsonRef::MinKey => json!({"$minKey": 1}),
+        RawBsonRef::MaxKey => json!({"$maxKey": 1}),
+        RawBsonRef::DbPointer(_) => return Err("it holds a DBPointer, which MongoDB no longer has".to_owned()),
+    })
+}
+
+fn double(number: f64) -> String {
+    match number {
+        x if x.is_nan() => "NaN".to_owned(),
+        x if x.is_infinite() => if x > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
+        // with a point or an exponent, and the shortest digits that read back as the same number
+        x => format!("{x:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{RawBson, oid::ObjectId, raw::cstr, rawdoc, spec::BinarySubtype};
+
+    use super::*;
+
+    #[test]
+    fn every_type_in_the_order_it_stands() {
+        let document = rawdoc! {
+            "z": 1, "a": 2_i64, "d": 0.5, "whole": 3.0, "nan": f64::NAN, "s": "text", "f": false, "n": RawBson::Null,
+            "oid": ObjectId::from_bytes([7; 12]), "at": bson::DateTime::from_millis(-5),
+            "ts": bson::Timestamp { time: 1, increment: 2 }, "nested": {"b": 1, "a": [1, {"k": 2}]},
+            "bin": bson::Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2, 3, 4] },
+            "re": bson::Regex { pattern: "^a".try_into().unwrap(), options: "xi".try_into().unwrap() },
+            "dec": "12.50".parse::<bson::Decimal128>().unwrap(), "min": RawBson::MinKey, "max": RawBson::MaxKey,
+        };
+        insta::assert_snapshot!(extended_json(document.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn what_is_not_one_sound_document_is_refused() {
+        let mut bad_utf8 = rawdoc! {"a": "xy"}.into_bytes();
+        let place = bad_utf8.iter().position(|b| *b == b'x').unwrap();
+        bad_utf8[place] = 0xff;
+        let twice = [&[19_u8, 0, 0, 0][..], b"\x10a\0\x01\0\0\0\x10a\0\x02\0\0\0\0"].concat();
+        let mut over = rawdoc! {"a": 1}.into_bytes();
+        over.push(0);
+        let mut deep = rawdoc! {};
+        for _ in 0..150 {
+            let mut outer = rawdoc! {};
+            outer.append(cstr!("a"), deep);
+            deep = outer;
+        }
+        let cases = [Vec::new(), vec![5, 0, 0, 0], bad_utf8, twice, over, deep.into_bytes()];
+        let texts = cases.map(|bytes| extended_json(&bytes).unwrap_err());
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let _ = extended_json(&bytes);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What a probe says of itself, checked and brought into the words of the model.
+
+use std::collections::BTreeSet;
+
+use taster_model::{Manifest, Merge, MetricDeclaration, MetricPattern, Role, Rule, ValueKind};
+
+use crate::{
+    EngineError,
+    bindings::taster::probe::types,
+    log::{printable, shorten},
+    names,
+};
+
+/// The functions of `database`.
+pub(crate) const METHODS: [&str; 9] = [
+    "aggregate",
+    "census",
+    "collection-options",
+    "count",
+    "distinct",
+    "explain",
+    "find",
+    "list-collections",
+    "list-indexes",
+];
+
+/// Roles, and metrics: more than a person reads.
+const MOST: usize = 1000;
+/// Characters of a line for a person.
+const LINE: usize = 300;
+
+/// Checks a manifest.
+pub(crate) fn check(given: types::Manifest) -> Result<Manifest, EngineError> {
+    convert(given).map_err(EngineError::Manifest).and_then(|manifest| {
+        // it would run for minutes and then be refused
+        if manifest.methods.iter().any(|method| method == "census") {
+            return Err(EngineError::NoCensus { probe: manifest.name });
+        }
+        Ok(manifest)
+    })
+}
+
+fn convert(given: types::Manifest) -> Result<Manifest, String> {
+    if !names::is_dashed(&given.name) {
+        return Err(format!("{} is not a name: {}", names::quoted(&given.name), names::DASHED));
+    }
+    if let Err(error) = semver::Version::parse(&given.version) {
+        return Err(format!("{} is not a semantic version such as `1.0.0`: {error}", names::quoted(&given.version)));
+    }
+    if given.roles.len() > MOST || given.metrics.len() > MOST || given.methods.len() > MOST {
+        return Err(format!("more than {MOST} roles, methods or metrics"));
+    }
+    let mut seen = BTreeSet::new();
+    let roles = given.roles.into_iter().map(|given| {
+        if !names::is_dashed(&given.name) {
+            return Err(format!("{} is not a role: {}", names::quoted(&given.name), names::DASHED));
+        }
+        if !seen.insert(given.name.clone()) {
+            return Err(format!("the role `{}` is declared twice", given.name));
+        }
+        Ok(Role { name: given.name, summary: line(&given.summary), required: given.required, many: given.many })
+    });
+    let roles = roles.collect::<Result<_, _>>()?;
+    let mut methods = given.methods;
+    methods.sort();
+    methods.dedup();
+    if let Some(unknown) = methods.iter().find(|method| !METHODS.contains(&method.as_str())) {
+        return Err(format!(
+            "the method {} is not a function of `database`: {}",
+            names::quoted(unknown),
+            METHODS.join(", ")
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    let metrics = given.metrics.into_iter().map(|given| {
+        let metric = declaration(given)?;
+        if seen.insert(metric.name.as_str().to_owned()) {
+            Ok(metric)
+        } else {
+            Err(format!("the metric `{}` is declared twice", metric.name))
+        }
+    });
+    let metrics = metrics.collect::<Result<_, _>>()?;
+    Ok(Manifest { name: given.name, version: given.version, summary: line(&given.summary), roles, methods, metrics })
+}
+
+fn declaration(given: types::MetricDeclaration) -> Result<MetricDeclaration, String> {
+    let name: MetricPattern = given.name.parse()?;
+    names::unit(&given.unit).map_err(|why| format!("the metric `{name}`: {why}"))?;
+    let mut labels = BTreeSet::new();
+    for label in &given.labels {
+        if label != "*" && !names::is_dotted(label) {
+            return Err(format!("the metric `{name}`: the label {} is neither `*` nor {}", names::quoted(label), names::DOTTED));
+        }
+        if !labels.insert(label) {
+            return Err(format!("the metric `{name}`: the label `{label}` is declared twice"));
+        }
+    }
+    let expect = given.expect.map(|text| {
+        text.parse::<Rule>().map_err(|error| format!("the metric `{name}` expects {}: {error}", names::quoted(&text)))
+    });
+    Ok(MetricDeclaration {
+        summary: line(&given.summary),
+        kind: kind(given.kind),
+        unit: given.unit,
+        labels: given.labels,
+        expect: expect.transpose()?,
+        merge: match given.merge {
+            types::Merge::Never => Merge::Never,
+            types::Merge::Sum => Merge::Sum,
+            types::Merge::Least => Merge::Least,
+            types::Merge::Greatest => Merge::Greatest,
+            types::Merge::Union => Merge::Union,
+        },
+        name,
+    })
+}
+
+fn kind(given: types::ValueKind) -> ValueKind {
+    match given {
+        types::ValueKind::Integer => ValueKind::Integer,
+        types::ValueKind::Real => ValueKind::Real,
+        types::ValueKind::Decimal => ValueKind::Decimal,
+        types::ValueKind::Text => ValueKind::Text,
+        types::ValueKind::Flag => ValueKind::Flag,
+        types::ValueKind::Set => ValueKind::Set,
+        types::ValueKind::Document => ValueKind::Document,
+        types::ValueKind::Census => ValueKind::Census,
+    }
+}
+
+/// One line for a person, whatever the probe made of it.
+fn line(text: &str) -> String {
+    shorten(printable(text).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), LINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(name: &str) -> types::MetricDeclaration {
+        types::MetricDeclaration {
+            name: name.to_owned(),
+            summary: "a  metric\nof two lines".to_owned(),
+            kind: types::ValueKind::Integer,
+            unit: "1".to_owned(),
+            labels: vec!["status".to_owned(), "*".to_owned()],
+            expect: Some("{within: 1%}".to_owned()),
+            merge: types::Merge::Sum,
+        }
+    }
+
+    fn manifest() -> types::Manifest {
+        types::Manifest {
+            name: "orders".to_owned(),
+            version: "1.2.0-rc.1".to_owned(),
+            summary: "s".to_owned(),
+            roles: vec![types::Role { name: "parent".to_owned(), summary: String::new(), required: true, many: false }],
+            methods: vec!["find".to_owned(), "count".to_owned(), "find".to_owned()],
+            metrics: vec![metric("*.count")],
+            extra: vec![("later".to_owned(), "hosts".to_owned())],
+        }
+    }
+
+    #[test]
+    fn a_good_one() {
+        let manifest = check(manifest()).unwrap();
+        assert_eq!(manifest.methods, ["count", "find"]);
+        assert_eq!(manifest.metrics[0].summary, "a metric of two lines");
+    }
+
+    #[test]
+    fn bad_ones() {
+        type Spoil = fn(&mut types::Manifest);
+        let cases: [Spoil; 12] = [
+            |m| m.name = "Orders!".to_owned(),
+            |m| m.name = "x\u{1b}[2J".repeat(50),
+            |m| m.version = "1".to_owned(),
+            |m| m.roles.push(m.roles[0].clone()),
+            |m| m.roles[0].name = String::new(),
+            |m| m.methods.push("insert".to_owned()),
+            |m| m.methods.push("census".to_owned()),
+            |m| m.metrics.push(metric("*.count")),
+            |m| m.metrics[0].name = "*.*.*.*".to_owned(),
+            |m| m.metrics[0].unit = String::new(),
+            |m| m.metrics[0].labels.push("Not A Name".to_owned()),
+            |m| m.metrics[0].expect = Some("sometimes".to_owned()),
+        ];
+        let texts = cases.map(|spoil| {
+            let mut manifest = manifest();
+            spoil(&mut manifest);
+            check(manifest).unwrap_err().to_string()
+        });
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+}

@@ -1,0 +1,282 @@
+//! What a run returned: checked against the limits, the rules of metrics and the manifest, then brought into the words of
+//! the model.
+
+use std::{collections::BTreeSet, mem::size_of, str::FromStr};
+
+use bigdecimal::BigDecimal;
+use taster_model::{Failure, Labels, Manifest, Metric, MetricDeclaration, Real, Refusal, Value};
+
+use crate::{
+    bindings::taster::probe::types,
+    codes, document,
+    limits::{Limits, Setting, size},
+    names,
+};
+
+/// What a text costs beside its bytes, so that empty ones are not free.
+const TEXT: u64 = 8;
+/// Exponents of Decimal128 stay within it; a larger one would make exact arithmetic endless.
+const EXPONENT: i64 = 8192;
+/// Digits of an exact sum of Decimal128 values stay within it.
+const DECIMAL_BYTES: usize = 16 << 10;
+
+/// Bytes of the host that a result within the limits can take at most while it is handed over.
+///
+/// Three times the text, for an entry of a set costs the host 24 bytes and counts 8 at least; labels are two texts.
+pub(crate) fn handover_bytes(limits: &Limits) -> u64 {
+    (u64::from(limits.metrics)).saturating_mul(size_of::<types::Metric>() as u64) + limits.result_bytes.saturating_mul(3)
+}
+
+/// A result that took more than [`handover_bytes`]: it was never seen whole, so nobody knows which limit it broke.
+pub(crate) fn too_large(limits: &Limits, setting: &Setting) -> Failure {
+    Failure::refused(Refusal::Budget, codes::METRICS, "the result is too large to be taken over")
+        .asked(format!("more than {} metrics or {} of text and documents", limits.metrics, size(limits.result_bytes)))
+        .allowed(format!("{} metrics, {}", limits.metrics, size(limits.result_bytes)))
+        .setting(format!("{} and {}", setting.of("metrics"), setting.of("resultBytes")))
+}
+
+/// Checks what a run returned, and sorts it by name and labels.
+pub(crate) fn check(
+    given: Vec<types::Metric>,
+    manifest: &Manifest,
+    limits: &Limits,
+    setting: &Setting,
+) -> Result<Vec<Metric>, Failure> {
+    if given.len() > limits.metrics as usize {
+        return Err(Failure::refused(Refusal::Budget, codes::METRICS, "the result has too many metrics")
+            .asked(format!("{} metrics", given.len()))
+            .allowed(format!("{} metrics", limits.metrics))
+            .setting(setting.of("metrics")));
+    }
+    let bytes: u64 = given.iter().map(cost).sum();
+    if bytes > limits.result_bytes {
+        return Err(Failure::refused(Refusal::Budget, codes::RESULT_BYTES, "the result is too large")
+            .asked(size(bytes))
+            .allowed(size(limits.result_bytes))
+            .setting(setting.of("resultBytes")));
+    }
+    let mut metrics = given.into_iter().map(|given| metric(given, manifest)).collect::<Result<Vec<_>, _>>()?;
+    metrics.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    match metrics.windows(2).find(|pair| pair[0].name == pair[1].name && pair[0].labels == pair[1].labels) {
+        Some(pair) => Err(bad(format!("the metric {} is given twice", shown(&pair[0].name, &pair[0].labels)))),
+        None => Ok(metrics),
+    }
+}
+
+/// What a metric counts against `limits.resultBytes`.
+fn cost(metric: &types::Metric) -> u64 {
+    let text = |text: &String| text.len() as u64 + TEXT;
+    let value = match &metric.value {
+        types::Value::Decimal(given) | types::Value::Text(given) | types::Value::Census(given) => text(given),
+        types::Value::Set(items) => items.iter().map(text).sum(),
+        types::Value::Document(bytes) => bytes.len() as u64 + TEXT,
+        types::Value::Integer(_) | types::Value::Real(_) | types::Value::Flag(_) => 0,
+    };
+    text(&metric.name)
+        + text(&metric.unit)
+        + value
+        + metric.labels.iter().map(|(key, value)| text(key) + text(value)).sum::<u64>()
+}
+
+fn bad(message: String) -> Failure {
+    Failure::refused(Refusal::Invalid, codes::BAD_METRIC, message)
+}
+
+fn metric(given: types::Metric, manifest: &Manifest) -> Result<Metric, Failure> {
+    if !names::is_dotted(&given.name) {
+        return Err(bad(format!("{} is not a metric: {}", names::quoted(&given.name), names::DOTTED)));
+    }
+    let name = given.name;
+    let mut labels = Labels::new();
+    for (key, value) in given.labels {
+        if !names::is_dotted(&key) {
+            return Err(bad(format!("the metric `{name}`: {} is not a label: {}", names::quoted(&key), names::DOTTED)));
+        }
+        if labels.insert(key.clone(), value).is_some() {
+            return Err(bad(format!("the metric `{name}`: the label `{key}` is given twice")));
+        }
+    }
+    names::unit(&given.unit).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
+    let value = value(given.value).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
+    let metric = Metric { name, labels, value, unit: given.unit };
+    declared(&metric, manifest)?;
+    Ok(metric)
+}
+
+fn value(given: types::Value) -> Result<Value, String> {
+    Ok(match given {
+        types::Value::Integer(number) => Value::Integer(number),
+        types::Value::Real(number) => Value::Real(Real(number)),
+        types::Value::Decimal(text) => Value::Decimal(decimal(text)?),
+        types::Value::Text(text) => Value::Text(text),
+        types::Value::Flag(flag) => Value::Flag(flag),
+        types::Value::Set(items) => Value::Set(items.into_iter().collect::<BTreeSet<_>>()),
+        types::Value::Document(bytes) => Value::Document(
+            document::extended_json(&bytes).map_err(|why| format!("its document is not one BSON document: {why}"))?,
+        ),
+        types::Value::Census(id) => {
+            return Err(format!("it names the census {}, which this host did not record in this run", names::quoted(&id)));
+        }
+    })
+}
+
+/// A decimal of which exact arithmetic ends.
+fn decimal(text: String) -> Result<String, String> {
+    if matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") {
+        return Ok(text);
+    }
+    let exponent = text.split_once(['e', 'E']).map_or(Ok(0), |(_, exponent)| exponent.parse::<i64>());
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let sane = text.len() <= DECIMAL_BYTES && exponent.is_ok_and(|exponent| exponent.abs() <= EXPONENT);
+    if plain && sane && BigDecimal::from_str(&text).is_ok() {
+        return Ok(text);
+    }
+    Err(format!(
+        "{} is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to {EXPONENT}, `NaN`, `Infinity` or \
+         `-Infinity`",
+        names::quoted(&text)
+    ))
+}
+
+/// A metric is what the manifest says it may be: otherwise nobody has said how it may change.
+fn declared(metric: &Metric, manifest: &Manifest) -> Result<(), Failure> {
+    let matching = || manifest.metrics.iter().filter(|declaration| declaration.name.matches(&metric.name));
+    if matching().any(|declaration| why_not(metric, declaration).is_none()) {
+        return Ok(());
+    }
+    let shown = shown(&metric.name, &metric.labels);
+    let Some(closest) = matching().max_by_key(|declaration| declaration.name.literal_segments()) else {
+        let mut names: Vec<_> = manifest.metrics.iter().map(|declaration| declaration.name.as_str()).collect();
+        names.truncate(20);
+        let names = if names.is_empty() { "no metric".to_owned() } else { names.join(", ") };
+        return Err(Failure::refused(
+            Refusal::Invalid,
+            codes::UNDECLARED_METRIC,
+            format!("the probe returns the metric {shown}, which its manifest does not declare"),
+        )
+        .asked(&metric.name)
+        .allowed(names));
+    };
+    let (asked, allowed) = why_not(metric, closest).unwrap_or_default();
+    Err(Failure::refused(
+        Refusal::Invalid,
+        codes::UNDECLARED_METRIC,
+        format!("the metric {shown} is not as its manifest declares `{}`", closest.name),
+    )
+    .asked(asked)
+    .allowed(allowed))
+}
+
+/// What a metric is, and what its declaration allows, where the two differ.
+fn why_not(metric: &Metric, declaration: &MetricDeclaration) -> Option<(String, String)> {
+    let kind = metric.value.kind();
+    if kind != declaration.kind {
+        return Some((format!("kind {kind}"), format!("kind {}", declaration.kind)));
+    }
+    if declaration.labels.iter().any(|label| label == "*") {
+        return None;
+    }
+    let other = metric.labels.keys().find(|key| !declaration.labels.contains(key))?;
+    let allowed =
+        if declaration.labels.is_empty() { "no label".to_owned() } else { format!("labels {}", declaration.labels.join(", ")) };
+    Some((format!("label {other}"), allowed))
+}
+
+/// `orders.count{status=open}`
+fn shown(name: &str, labels: &Labels) -> String {
+    let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={}", names::quoted(value).trim_matches('`'))).collect();
+    if labels.is_empty() { format!("`{name}`") } else { format!("`{name}{{{}}}`", labels.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use taster_model::{Merge, ValueKind};
+
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let declare = |name: &str, kind, labels: &[&str]| MetricDeclaration {
+            name: name.parse().unwrap(),
+            summary: String::new(),
+            kind,
+            unit: "1".to_owned(),
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+            expect: None,
+            merge: Merge::Never,
+        };
+        Manifest {
+            name: "orders".to_owned(),
+            version: "1.0.0".to_owned(),
+            summary: String::new(),
+            roles: Vec::new(),
+            methods: Vec::new(),
+            metrics: vec![
+                declare("*.count", ValueKind::Integer, &["status"]),
+                declare("special.count", ValueKind::Integer, &[]),
+                declare("total", ValueKind::Decimal, &["*"]),
+                declare("spec", ValueKind::Document, &[]),
+                declare("seen", ValueKind::Census, &[]),
+                declare("names", ValueKind::Set, &[]),
+            ],
+        }
+    }
+
+    fn given(name: &str, labels: &[(&str, &str)], value: types::Value) -> types::Metric {
+        let labels = labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        types::Metric { name: name.to_owned(), labels, value, unit: "1".to_owned() }
+    }
+
+    fn run(given: Vec<types::Metric>) -> Result<Vec<Metric>, Failure> {
+        check(given, &manifest(), &Limits::default(), &Setting::new("probes[orders].limits"))
+    }
+
+    #[test]
+    fn good_ones_are_sorted() {
+        let metrics = run(vec![
+            given("total", &[("anything", "x")], types::Value::Decimal("1E+3".to_owned())),
+            given("orders.count", &[("status", "open")], types::Value::Integer(2)),
+            given("orders.count", &[("status", "done")], types::Value::Integer(1)),
+            given("special.count", &[("status", "x")], types::Value::Integer(1)),
+            given("names", &[], types::Value::Set(vec!["b".to_owned(), "a".to_owned(), "b".to_owned()])),
+        ])
+        .unwrap();
+        let names: Vec<_> = metrics.iter().map(|metric| shown(&metric.name, &metric.labels)).collect();
+        insta::assert_snapshot!(names.join(" "));
+    }
+
+    #[test]
+    fn bad_ones_are_named() {
+        let integer = || types::Value::Integer(1);
+        let mut unitless = given("a.count", &[], integer());
+        unitless.unit.clear();
+        let cases = [
+            vec![given("Orders Count", &[], integer())],
+            vec![given(&"a".repeat(129), &[], integer())],
+            vec![given("a.count", &[("Status", "x")], integer())],
+            vec![given("a.count", &[("status", "x"), ("status", "y")], integer())],
+            vec![unitless],
+            vec![given("a.count", &[("status", "x")], integer()), given("a.count", &[("status", "x")], integer())],
+            vec![given("other", &[], integer())],
+            vec![given("a.count", &[], types::Value::Text("1".to_owned()))],
+            vec![given("a.count", &[("region", "x")], integer())],
+            vec![given("total", &[], types::Value::Decimal("1_000".to_owned()))],
+            vec![given("total", &[], types::Value::Decimal("1e999999999".to_owned()))],
+            vec![given("total", &[], types::Value::Decimal("nan".to_owned()))],
+            vec![given("spec", &[], types::Value::Document(vec![5, 0, 0, 0]))],
+            vec![given("seen", &[], types::Value::Census("c1".to_owned()))],
+            vec![given("names", &[], types::Value::Set(vec!["x".repeat(2 << 20)]))],
+            vec![given("names", &[], types::Value::Set(vec![String::new(); 200_000]))],
+            (0..10_001).map(|_| given("a.count", &[], integer())).collect(),
+        ];
+        let texts = cases.map(|metrics| run(metrics).unwrap_err().to_string());
+        insta::assert_snapshot!(texts.join("\n"));
+    }
+
+    #[test]
+    fn a_result_within_the_limits_can_be_handed_over() {
+        let limits = Limits { metrics: 1, result_bytes: 8 * 1000, ..Limits::default() };
+        let metric = given("names", &[], types::Value::Set(vec![String::new(); 900]));
+        let host = size_of::<types::Metric>() as u64 + 900 * size_of::<String>() as u64;
+        assert!(cost(&metric) <= limits.result_bytes && host <= handover_bytes(&limits));
+    }
+}

@@ -1,0 +1,73 @@
+//! Files that are no components.
+
+use insta::assert_snapshot;
+use taster_engine::Limits;
+
+use crate::{
+    component::Guest,
+    kitchen::{load, load_within, told},
+};
+
+async fn refused(bytes: &[u8]) -> String {
+    told(&load(bytes).await.unwrap_err())
+}
+
+#[tokio::test]
+async fn code_compiled_ahead_of_time() {
+    let compiled = wasmtime::Engine::default().precompile_component(&Guest::default().build()).unwrap();
+    assert_snapshot!(refused(&compiled).await, @"");
+}
+
+#[tokio::test]
+async fn a_core_module() {
+    assert_snapshot!(refused(&wat::parse_str("(module)").unwrap()).await, @"");
+}
+
+#[tokio::test]
+async fn text() {
+    assert_snapshot!(refused(b"\n(component)").await, @"");
+}
+
+#[tokio::test]
+async fn something_else() {
+    assert_snapshot!(refused(b"#!/bin/sh\n").await, @"");
+    assert_snapshot!(refused(b"").await, @"");
+}
+
+#[tokio::test]
+async fn half_a_component() {
+    let component = Guest::default().build();
+    assert_snapshot!(refused(&component[..component.len() / 2]).await, @"");
+}
+
+#[tokio::test]
+async fn a_component_that_is_too_large() {
+    let limits = Limits { component_size: 1000, ..Limits::default() };
+    let mut component = Guest::default().build();
+    component.resize(1001, 0);
+    assert_snapshot!(told(&load_within(&component, &limits).await.unwrap_err()), @"");
+}
+
+#[tokio::test]
+async fn proposals_that_are_off() {
+    let proposals = [
+        ("memory64", "(memory $wide i64 1)"),
+        ("multi-memory", "(memory $second 1)"),
+        ("threads", "(func (drop (i32.atomic.load (i32.const 0))))"),
+        ("simd", "(func (drop (v128.const i64x2 0 0)))"),
+        ("tail calls", "(func $f (return_call $f))"),
+    ];
+    let mut texts = Vec::new();
+    for (name, items) in proposals {
+        let items: &'static str = items;
+        let guest = Guest { items, ..Guest::default() };
+        // the encoder validates with everything on; what it refuses itself never reaches a host
+        let built = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| guest.build()));
+        let text = match built {
+            Ok(component) => load(&component).await.unwrap_err().to_string(),
+            Err(_) => "the tool chain refuses it".to_owned(),
+        };
+        texts.push(format!("{name}: {}", text.split(" (at offset").next().unwrap_or_default()));
+    }
+    assert_snapshot!(texts.join("\n"), @"");
+}

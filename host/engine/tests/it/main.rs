@@ -1,0 +1,18 @@
+//! Hostile and honest guests against the sandbox. One module an attack; each guest is a small module in text, and each
+//! ending is a text in a snapshot, so that a worse message is a failing test.
+
+mod cache;
+mod component;
+mod deadline;
+mod determinism;
+mod files;
+mod handles;
+mod interface;
+mod kitchen;
+mod memory;
+mod methods;
+mod reading;
+mod results;
+mod talk;
+mod trap;
+mod world;

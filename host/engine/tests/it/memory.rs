@@ -1,0 +1,61 @@
+//! Guests that eat memory: by growing, by bringing it along, by tables, and in more than one piece.
+
+use insta::assert_snapshot;
+use taster_engine::Limits;
+
+use crate::{
+    component::{Guest, with_module},
+    kitchen::{failure, load_within, run, told},
+};
+
+fn small() -> Limits {
+    Limits { memory: 1 << 20, ..Limits::default() }
+}
+
+#[tokio::test]
+async fn growing_without_end_and_trapping() {
+    let run_ = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable".to_owned();
+    let report = run(&Guest { run: run_, ..Guest::default() }, small()).await;
+    assert_snapshot!(failure(&report), @"");
+    assert_eq!(report.usage.memory_peak, 1 << 20);
+}
+
+#[tokio::test]
+async fn a_refused_growth_that_the_guest_can_live_with() {
+    let run_ = "(drop (memory.grow (i32.const 10000)))".to_owned();
+    let report = run(&Guest { run: run_, ..Guest::default() }, small()).await;
+    assert!(report.outcome.is_ok(), "{report:?}");
+}
+
+#[tokio::test]
+async fn bringing_it_along() {
+    let guest = Guest { pages: 2000, ..Guest::default() };
+    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @"");
+}
+
+#[tokio::test]
+async fn two_memories_that_fit_alone() {
+    let component = with_module(Guest { pages: 12, ..Guest::default() }.build(), "(module (memory 12))");
+    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @"");
+    let both = Limits { memory: 2 << 20, ..Limits::default() };
+    assert!(load_within(&component, &both).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_table() {
+    let run_ = "(if (i32.eq (table.grow $t (ref.null func) (i32.const 1000000)) (i32.const -1)) (then unreachable))".to_owned();
+    let report = run(&Guest { items: "(table $t 1 funcref)", run: run_, ..Guest::default() }, small()).await;
+    assert_snapshot!(failure(&report), @"");
+}
+
+#[tokio::test]
+async fn a_table_that_it_brings_along() {
+    let guest = Guest { items: "(table $t 9000000 funcref)", ..Guest::default() };
+    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @"");
+}
+
+#[tokio::test]
+async fn many_small_memories() {
+    let component = (0..40).fold(Guest::default().build(), |component, _| with_module(component, "(module (memory 0))"));
+    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @"");
+}

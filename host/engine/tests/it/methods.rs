@@ -1,0 +1,34 @@
+//! Guests that call what they did not declare, or what this host does not do.
+
+use insta::assert_snapshot;
+use taster_engine::Limits;
+
+use crate::{
+    component::Guest,
+    kitchen::{failure, load, run, told},
+    reading::FIND,
+};
+
+#[tokio::test]
+async fn a_method_that_the_manifest_does_not_declare() {
+    let guest = Guest {
+        methods: vec!["count", "list-indexes"],
+        items: FIND,
+        run: "(call $find_in (local.get $db) (i32.const 2)) (call $drop_database (local.get $db)) (return (i32.const 512))"
+            .to_owned(),
+        ..Guest::default()
+    };
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+}
+
+#[tokio::test]
+async fn a_census_is_refused_before_anything_runs() {
+    let guest = Guest { methods: vec!["census", "find"], ..Guest::default() };
+    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @"");
+}
+
+#[tokio::test]
+async fn a_method_that_does_not_exist() {
+    let guest = Guest { methods: vec!["insert"], ..Guest::default() };
+    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @"");
+}

@@ -1,0 +1,47 @@
+//! Guests that break: what the operator reads must name the place.
+
+use insta::assert_snapshot;
+use taster_engine::Limits;
+
+use crate::{
+    component::Guest,
+    kitchen::{failure, run},
+};
+
+#[tokio::test]
+async fn unreachable_names_the_functions() {
+    let guest = Guest {
+        items: "(func $sum_of_orders unreachable) (func $_ZN5evil6orders17h0123456789abcdefE (call $sum_of_orders))",
+        run: "(call $_ZN5evil6orders17h0123456789abcdefE)".to_owned(),
+        ..Guest::default()
+    };
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+}
+
+#[tokio::test]
+async fn deep_recursion() {
+    let guest = Guest {
+        items: "(func $deeper (param i64) (result i64) (i64.add (call $deeper (local.get 0)) (i64.const 1)))",
+        run: "(drop (call $deeper (i64.const 1)))".to_owned(),
+        ..Guest::default()
+    };
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+}
+
+#[tokio::test]
+async fn reading_outside_of_its_memory() {
+    let guest = Guest { run: "(drop (i32.load (i32.const -8)))".to_owned(), ..Guest::default() };
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+}
+
+#[tokio::test]
+async fn keeping_the_database_after_the_run() {
+    let guest = Guest { run: "(return (global.get $answer))".to_owned(), ..Guest::default() };
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+}
+
+#[tokio::test]
+async fn using_a_handle_that_it_never_got() {
+    let guest = Guest { run: "(call $drop_database (i32.const 77))".to_owned(), ..Guest::default() };
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+}

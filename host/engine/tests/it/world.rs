@@ -1,0 +1,76 @@
+//! Components of another world.
+
+use insta::assert_snapshot;
+
+use crate::{
+    component::{Guest, encode},
+    kitchen::{load, told},
+};
+
+async fn refused(component: &[u8]) -> String {
+    told(&load(component).await.unwrap_err())
+}
+
+#[tokio::test]
+async fn an_import_that_nobody_offers() {
+    let guest = Guest {
+        items: r#"(import "acme:telemetry/sink" "send" (func $send))"#,
+        run: "(call $send)".to_owned(),
+        wit: (&["package acme:telemetry; interface sink { send: func(); }"], "import acme:telemetry/sink;"),
+        ..Guest::default()
+    };
+    assert_snapshot!(refused(&guest.build()).await, @"");
+}
+
+#[tokio::test]
+async fn a_part_of_wasi_that_is_not_offered() {
+    let guest = Guest {
+        items: r#"(import "wasi:http/outgoing@0.2.6" "send" (func $send))"#,
+        run: "(call $send)".to_owned(),
+        wit: (&["package wasi:http@0.2.6; interface outgoing { send: func(); }"], "import wasi:http/outgoing@0.2.6;"),
+        ..Guest::default()
+    };
+    assert_snapshot!(refused(&guest.build()).await, @"");
+}
+
+#[tokio::test]
+async fn no_run() {
+    let component = encode(
+        r#"(module (memory (export "memory") 1) (func (export "describe") (result i32) (i32.const 0)))"#,
+        &[],
+        "export describe: func() -> u32;",
+    );
+    assert_snapshot!(refused(&component).await, @"");
+}
+
+#[tokio::test]
+async fn nothing_at_all() {
+    assert_snapshot!(refused(&wat::parse_str("(component)").unwrap()).await, @"");
+}
+
+#[tokio::test]
+async fn the_right_names_with_other_types() {
+    let component = encode(
+        r#"(module (memory (export "memory") 1) (func (export "describe") (result i32) (i32.const 0))
+            (func (export "run") (result i32) (i32.const 0)))"#,
+        &[],
+        "export describe: func() -> u32; export run: func() -> u32;",
+    );
+    assert_snapshot!(refused(&component).await, @"");
+}
+
+#[tokio::test]
+async fn more_exports_are_fine() {
+    // components of Python export an instance named `exports`
+    let guest = Guest {
+        items: r#"(func (export "test:extra/more#twice") (param i32) (result i32) (i32.const 2))"#,
+        wit: (
+            &["package test:extra; interface more { twice: func(n: u32) -> u32; }"],
+            "export test:extra/more;",
+        ),
+        ..Guest::default()
+    };
+    let probe = load(&guest.build()).await.unwrap();
+    assert_eq!(probe.exports(), ["describe", "run", "test:extra/more"]);
+    assert_eq!(probe.manifest().name, "evil");
+}
