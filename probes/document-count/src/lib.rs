@@ -1,0 +1,116 @@
+//! How many documents each collection has: all of them, those that named filters match, and each group.
+//!
+//! ```yaml
+//! config:
+//!   filters: {open: {status: open}}       # Extended JSON
+//!   groupBy: [status]                     # or labels of one's own: {state: status}
+//!   groups: 1000                          # at most so many groups a collection
+//!   collections: {logs: {groupBy: [level]}}   # instead of the above, for one collection
+//! ```
+
+mod settings;
+
+use settings::{Counts, Settings};
+use taster_probe::{
+    Config, Database, Document, Failure, Manifest, Merge, Metric, MetricDeclaration, Probe, Role, ValueKind, doc,
+    group::key_text, progress,
+};
+
+struct DocumentCount;
+
+const UNIT: &str = "{document}";
+
+impl Probe for DocumentCount {
+    fn manifest() -> Manifest {
+        Manifest::new("document-count", env!("CARGO_PKG_VERSION"), "how many documents there are, by filter and group")
+            .role(Role::many("collections", "the collections to count"))
+            .calls("count")
+            .calls("aggregate")
+            .metric(
+                // nothing is expected here, so that an empty collection before and after stays `unknown`
+                MetricDeclaration::new("documents", ValueKind::Integer, "documents of the collection")
+                    .unit(UNIT)
+                    .labels(["collection", "*"])
+                    .merge(Merge::Sum),
+            )
+    }
+
+    fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
+        let settings = Settings::read(&config)?;
+        let collections = db.collections()?;
+        if let Some(other) = settings.named().find(|name| !collections.iter().any(|granted| granted.name == *name)) {
+            let granted: Vec<&str> = collections.iter().map(|granted| granted.name.as_str()).collect();
+            return Err(Failure {
+                asked: Some(other.to_owned()),
+                allowed: Some(granted.join(", ")),
+                ..Config::wrong(&format!("collections.{other}"), "the probe is not granted this collection")
+            });
+        }
+        let mut found = Vec::new();
+        for (done, collection) in collections.iter().enumerate() {
+            progress(done as u64, Some(collections.len() as u64));
+            count(db, &collection.name, settings.of(&collection.name), settings.groups, &mut found)?;
+        }
+        Ok(found)
+    }
+}
+
+fn count(
+    db: &Database<'_>,
+    collection: &str,
+    counts: &Counts,
+    most_groups: u32,
+    found: &mut Vec<Metric>,
+) -> Result<(), Failure> {
+    let metric = |count| Metric::count("documents", count).unit(UNIT).label("collection", collection);
+    found.push(metric(db.count(collection, &Document::new())?));
+    for (name, filter) in &counts.filters {
+        found.push(metric(db.count(collection, filter)?).label("filter", name));
+    }
+    if counts.group_by.is_empty() {
+        return Ok(());
+    }
+    let mut cursor = db.aggregate(collection, &stages(&counts.group_by, most_groups))?;
+    let mut groups = 0;
+    while let Some(group) = cursor.next_document()? {
+        groups += 1;
+        if groups > most_groups {
+            let paths: Vec<&str> = counts.group_by.iter().map(|(_, path)| path.as_str()).collect();
+            let message = format!("{collection} has more than {most_groups} groups of {}", paths.join(", "));
+            return Err(Failure::limit(message, format!("more than {most_groups} groups"), most_groups, "groups"));
+        }
+        let key = group.get("_id")?.and_then(|key| key.value.as_document());
+        let count = group.get("n")?.and_then(|count| count.value.as_i64()).unwrap_or_default();
+        let mut metric = metric(count.unsigned_abs());
+        for (index, (label, _)) in counts.group_by.iter().enumerate() {
+            // a field that is not there is not in the key either; null is
+            let value = key.map(|key| key.get(&format!("k{index}"))).transpose()?.flatten();
+            metric = metric.label(label, key_text(value.map(|element| element.value)));
+        }
+        found.push(metric);
+    }
+    Ok(())
+}
+
+/// One group more than allowed, so that too many are noticed and no more than that are read.
+fn stages(group_by: &[(String, String)], most_groups: u32) -> [Document; 2] {
+    let mut key = Document::new();
+    for (index, (_, path)) in group_by.iter().enumerate() {
+        key.push(format!("k{index}"), format!("${path}"));
+    }
+    let group = doc(&[("_id", &key), ("n", &doc(&[("$sum", &1_i64)]))]);
+    [doc(&[("$group", &group)]), doc(&[("$limit", &(i64::from(most_groups) + 1))])]
+}
+
+taster_probe::export!(DocumentCount);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_counted_by_the_server_and_one_too_many_is_asked_for() {
+        let [group, limit] = stages(&[("state".to_owned(), "status".to_owned())], 10);
+        insta::assert_snapshot!(format!("{group:?} {limit:?}"), @r#"{"$group": {"_id": {"k0": "$status"}, "n": {"$sum": {"$numberLong": "1"}}}} {"$limit": {"$numberLong": "11"}}"#);
+    }
+}

@@ -1,0 +1,120 @@
+//! A sum of decimals that is exact and does not depend on the order of its terms.
+//!
+//! The server's own `$sum` rounds at 34 digits (Decimal128) or adds doubles in the order it meets them; neither can be
+//! compared between two reads. Here terms are kept by their power of ten and meet only at the end.
+
+use num_bigint::{BigInt, Sign};
+use taster_probe::{Decimal, decimal_text};
+
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Sum {
+    /// One slot a power of ten that occurred: money has one or two.
+    slots: Vec<Slot>,
+    infinite: bool,
+    minus_infinite: bool,
+    nan: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    exponent: i32,
+    near: i128,
+    /// What `near` held each time it would have overflowed.
+    far: BigInt,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, term: Decimal) {
+        match term {
+            Decimal::NaN => self.nan = true,
+            Decimal::Infinite { negative: false } => self.infinite = true,
+            Decimal::Infinite { negative: true } => self.minus_infinite = true,
+            Decimal::Finite { coefficient, exponent } => {
+                let at = self.slots.iter().position(|slot| slot.exponent == exponent).unwrap_or_else(|| {
+                    self.slots.push(Slot { exponent, near: 0, far: BigInt::ZERO });
+                    self.slots.len() - 1
+                });
+                let slot = &mut self.slots[at];
+                slot.near = slot.near.checked_add(coefficient).unwrap_or_else(|| {
+                    slot.far += slot.near;
+                    coefficient
+                });
+            }
+        }
+    }
+
+    /// The sum as text, with as many decimals as the finest term: amounts in cents add up to an amount in cents.
+    pub(crate) fn text(&self) -> String {
+        match (self.nan, self.infinite, self.minus_infinite) {
+            (true, ..) | (_, true, true) => return "NaN".to_owned(),
+            (_, true, _) => return "Infinity".to_owned(),
+            (_, _, true) => return "-Infinity".to_owned(),
+            _ => {}
+        }
+        // a zero of 10^-6000 says nothing and would cost thousands of digits
+        let slots = || self.slots.iter().filter(|slot| slot.near != 0 || slot.far != BigInt::ZERO);
+        let Some(finest) = slots().map(|slot| slot.exponent).min() else { return "0".to_owned() };
+        let mut total = BigInt::ZERO;
+        for slot in slots() {
+            let power = BigInt::from(10).pow(slot.exponent.abs_diff(finest));
+            total += (&slot.far + slot.near) * power;
+        }
+        let sign = if total.sign() == Sign::Minus { "-" } else { "" };
+        if total.sign() == Sign::NoSign {
+            "0".to_owned()
+        } else {
+            decimal_text(sign, &total.magnitude().to_string(), finest)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum<'a>(terms: impl IntoIterator<Item = &'a str>) -> String {
+        let mut sum = Sum::default();
+        terms.into_iter().for_each(|term| sum.add(Decimal::parse(term).unwrap()));
+        sum.text()
+    }
+
+    #[test]
+    fn sums_are_exact() {
+        for (terms, text) in [
+            (&["12.50", "0.05", "-2.55"][..], "10.00"),
+            (&[], "0"),
+            (&["1", "-1"], "0"),
+            (&["9999999999999999999999999999999999", "1"], "10000000000000000000000000000000000"),
+            (&["1E+40", "0.01", "-1E+40"], "0.01"),
+            (&["1E+6000", "1", "-1E+6000"], "1"),
+            (&["0E-6000", "5"], "5"),
+            (&["1", "NaN"], "NaN"),
+            (&["1", "Infinity"], "Infinity"),
+            (&["-Infinity", "Infinity"], "NaN"),
+        ] {
+            assert_eq!(sum(terms.iter().copied()), text, "{terms:?}");
+        }
+    }
+
+    #[test]
+    fn no_number_of_terms_overflows() {
+        let largest = "9999999999999999999999999999999999E+10";
+        let text = sum(std::iter::repeat_n(largest, 100_000));
+        assert_eq!(text, "9.99999999999999999999999999999999900000E+48");
+    }
+
+    #[test]
+    fn the_order_of_terms_does_not_count() {
+        let doubles = [0.1, 1e16, -1e16, 0.2, 3.3, 1e-7, 7e22];
+        let text = |order: &[usize]| {
+            let mut sum = Sum::default();
+            for at in order {
+                sum.add(Decimal::from_double(doubles[*at]));
+            }
+            sum.text()
+        };
+        let forth = text(&[0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(forth, text(&[6, 4, 2, 0, 5, 3, 1]));
+        assert_eq!(forth, "70000000000000000000003.6000001");
+    }
+}

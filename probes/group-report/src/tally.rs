@@ -1,0 +1,217 @@
+//! What a report has seen so far: all documents together, and each group.
+
+use std::collections::BTreeMap;
+
+use taster_probe::{
+    Failure, Malformed, Metric, RawDocument,
+    group::{each_value_at, key_text, number, value_at},
+};
+
+use crate::{extreme::Extreme, settings::Report, sum::Sum};
+
+const UNIT: &str = "{document}";
+
+/// One report being taken.
+pub(crate) struct Tally<'a> {
+    report: &'a Report,
+    most_groups: usize,
+    total: Part,
+    /// Documents that had nothing to add, by sum.
+    skipped: Vec<u64>,
+    groups: BTreeMap<Vec<String>, Part>,
+}
+
+/// The figures of one group, or of all.
+#[derive(Clone)]
+struct Part {
+    count: u64,
+    sums: Vec<Sum>,
+    extremes: Vec<Extreme>,
+}
+
+impl Part {
+    fn new(report: &Report) -> Self {
+        Self {
+            count: 0,
+            sums: vec![Sum::default(); report.sums.len()],
+            extremes: report.extremes.iter().map(|(_, end, _)| Extreme::new(*end)).collect(),
+        }
+    }
+
+    fn metrics(&self, report: &Report, labels: &[(String, String)], found: &mut Vec<Metric>) {
+        let mut push = |metric: Metric| found.push(Metric { labels: labels.to_vec(), ..metric });
+        push(Metric::count(format!("{}.count", report.name), self.count).unit(UNIT));
+        for ((name, _), sum) in report.sums.iter().zip(&self.sums) {
+            push(Metric::decimal(name, sum.text()));
+        }
+        for ((name, ..), extreme) in report.extremes.iter().zip(&self.extremes) {
+            push(Metric::document(name, extreme.document()));
+        }
+    }
+}
+
+impl<'a> Tally<'a> {
+    pub(crate) fn new(report: &'a Report, most_groups: usize) -> Self {
+        let skipped = vec![0; report.sums.len()];
+        Self { report, most_groups, total: Part::new(report), skipped, groups: BTreeMap::new() }
+    }
+
+    pub(crate) fn see(&mut self, document: RawDocument<'_>) -> Result<(), Failure> {
+        let report = self.report;
+        let Self { total, groups, skipped, .. } = self;
+        let mut group = None;
+        if !report.group_by.is_empty() {
+            let key = report
+                .group_by
+                .iter()
+                .map(|(_, path)| Ok(key_text(value_at(document, path)?)))
+                .collect::<Result<Vec<String>, Malformed>>()?;
+            if !groups.contains_key(&key) && groups.len() == self.most_groups {
+                let message = format!("the report {} has more than {} groups", report.name, self.most_groups);
+                let asked = format!("one more group: {}", title(report, &key));
+                return Err(Failure::limit(message, asked, self.most_groups, "groups"));
+            }
+            group = Some(groups.entry(key).or_insert_with(|| Part::new(report)));
+        }
+        total.count += 1;
+        if let Some(group) = &mut group {
+            group.count += 1;
+        }
+        for (index, (_, path)) in report.sums.iter().enumerate() {
+            let (mut terms, mut others) = (0, 0);
+            each_value_at(document, path, &mut |value| match number(value) {
+                Some(term) => {
+                    terms += 1;
+                    total.sums[index].add(term);
+                    if let Some(group) = &mut group {
+                        group.sums[index].add(term);
+                    }
+                }
+                None => others += 1,
+            })?;
+            if terms == 0 || others > 0 {
+                skipped[index] += 1;
+            }
+        }
+        for (index, (.., path)) in report.extremes.iter().enumerate() {
+            each_value_at(document, path, &mut |value| {
+                total.extremes[index].see(value);
+                if let Some(group) = &mut group {
+                    group.extremes[index].see(value);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn metrics(&self, found: &mut Vec<Metric>) {
+        let report = self.report;
+        self.total.metrics(report, &[], found);
+        for ((name, _), skipped) in report.sums.iter().zip(&self.skipped) {
+            found.push(Metric::count(format!("{name}.skipped"), *skipped).unit(UNIT));
+        }
+        if report.group_by.is_empty() {
+            return;
+        }
+        let titles = self.groups.keys().map(|key| title(report, key));
+        found.push(Metric::set(format!("{}.groups", report.name), titles));
+        for (key, part) in &self.groups {
+            let labels: Vec<_> = report.group_by.iter().map(|(label, _)| label.clone()).zip(key.clone()).collect();
+            part.metrics(report, &labels, found);
+        }
+    }
+}
+
+/// `status=open, country=de`
+fn title(report: &Report, key: &[String]) -> String {
+    let pairs = report.group_by.iter().zip(key).map(|((label, _), text)| format!("{label}={text}"));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+    use taster_probe::{Config, Value, extjson};
+
+    use super::*;
+    use crate::settings::Settings;
+
+    fn taste(config: &Json, documents: &[Json]) -> Result<Vec<String>, Failure> {
+        let settings = Settings::read(&Config::new(config.to_string()))?;
+        let mut tally = Tally::new(&settings.reports[0], settings.groups);
+        for json in documents {
+            tally.see(extjson::to_document(json, "document").unwrap().as_raw())?;
+        }
+        let mut found = Vec::new();
+        tally.metrics(&mut found);
+        let value = |value: &Value| match value {
+            Value::Document(bytes) => format!("{:?}", RawDocument::from_bytes(bytes).unwrap()),
+            other => format!("{other:?}"),
+        };
+        Ok(found.iter().map(|metric| format!("{} {:?} {}", metric.name, metric.labels, value(&metric.value))).collect())
+    }
+
+    #[test]
+    fn a_report_counts_sums_and_bounds_all_and_each_group() {
+        let config = json!({"reports": [{"name": "orders", "collection": "orders", "groupBy": ["status"],
+            "sums": {"revenue": "total"}, "max": {"largest": "total"}}]});
+        let documents = [
+            json!({"status": "open", "total": {"$numberDecimal": "12.50"}}),
+            json!({"status": "open", "total": 3}),
+            json!({"status": null, "total": 0.1}),
+            json!({"total": "7.00"}),
+            json!({"status": "paid"}),
+        ];
+        let found = taste(&config, &documents).unwrap();
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        orders.count [] Value::Integer(5)
+        orders.revenue [] Value::Decimal("15.60")
+        orders.largest.max [] {"v": "7.00"}
+        orders.revenue.skipped [] Value::Integer(2)
+        orders.groups [] Value::Set(["status=(missing)", "status=null", "status=open", "status=paid"])
+        orders.count [("status", "(missing)")] Value::Integer(1)
+        orders.revenue [("status", "(missing)")] Value::Decimal("0")
+        orders.largest.max [("status", "(missing)")] {"v": "7.00"}
+        orders.count [("status", "null")] Value::Integer(1)
+        orders.revenue [("status", "null")] Value::Decimal("0.1")
+        orders.largest.max [("status", "null")] {"v": {"$numberDouble": "0.1"}}
+        orders.count [("status", "open")] Value::Integer(2)
+        orders.revenue [("status", "open")] Value::Decimal("15.50")
+        orders.largest.max [("status", "open")] {"v": {"$numberDecimal": "12.50"}}
+        orders.count [("status", "paid")] Value::Integer(1)
+        orders.revenue [("status", "paid")] Value::Decimal("0")
+        orders.largest.max [("status", "paid")] {}
+        "#);
+        let backwards: Vec<Json> = documents.iter().rev().cloned().collect();
+        assert_eq!(taste(&config, &backwards).unwrap(), found);
+    }
+
+    #[test]
+    fn too_many_groups_name_the_setting() {
+        let config = json!({"groups": 2, "reports": [{"name": "r", "collection": "c", "groupBy": ["k"]}]});
+        let failure =
+            taste(&config, &[json!({"k": 1}), json!({"k": 2}), json!({"k": 1.0}), json!({"k": 3})]).unwrap_err();
+        insta::assert_snapshot!(format!("{failure:?}"), @r#"
+        Failure { message: "the report r has more than 2 groups", refusal: None, code: None, asked: Some("one more group: k=3"), allowed: Some("2"), setting: Some("probes[…].config.groups") }
+        "#);
+    }
+
+    #[test]
+    fn a_sum_goes_through_arrays_and_says_what_it_left_out() {
+        let config = json!({"reports": [{"name": "r", "collection": "c", "sums": {"price": "items.price"}}]});
+        let found = taste(
+            &config,
+            &[
+                json!({"items": [{"price": 1}, {"price": 2.5}]}),
+                json!({"items": [{"price": "3"}, {"price": 4}]}),
+                json!({}),
+            ],
+        )
+        .unwrap();
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        r.count [] Value::Integer(3)
+        r.price [] Value::Decimal("7.5")
+        r.price.skipped [] Value::Integer(2)
+        "#);
+    }
+}

@@ -1,0 +1,74 @@
+//! The shape of a collection: every path, with the types it holds and how often; what is missing, told from null.
+//!
+//! ```yaml
+//! config:
+//!   ignore: [audit.trail, "visits.*.ip"]  # with all below them
+//!   paths: 2000                           # at most so many paths a collection
+//!   children: 200                         # a subdocument with more names is a map: `visits.*`
+//! ```
+//!
+//! Elements of arrays are `items[]`. Every document is read, whole.
+
+mod settings;
+mod trie;
+
+use settings::Settings;
+use taster_probe::{
+    Config, Cursor, Database, Document, Failure, Manifest, Metric, MetricDeclaration, Probe, Role, ValueKind, progress,
+};
+use trie::Trie;
+
+struct SchemaShape;
+
+impl Probe for SchemaShape {
+    fn manifest() -> Manifest {
+        Manifest::new("schema-shape", env!("CARGO_PKG_VERSION"), "which paths hold which types, and how often")
+            .role(Role::many("collections", "the collections to read"))
+            .calls("find")
+            .metric(
+                MetricDeclaration::new("shape", ValueKind::Document, "each path's types with their numbers")
+                    .labels(["collection"])
+                    .expect("equal"),
+            )
+    }
+
+    fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
+        let settings = Settings::read(&config)?;
+        let mut found = Vec::new();
+        let mut done = 0;
+        for collection in db.collections()? {
+            let shape = read(db.find(&collection.name).run()?, &settings, &mut done).map_err(|failure| Failure {
+                message: format!("{}: {}", collection.name, failure.message),
+                ..failure
+            })?;
+            found.push(Metric::document("shape", shape).label("collection", collection.name));
+        }
+        Ok(found)
+    }
+}
+
+fn read(mut cursor: Cursor, settings: &Settings, done: &mut u64) -> Result<Document, Failure> {
+    let mut trie = Trie::new(settings);
+    while let Some(batch) = cursor.next_batch()? {
+        let mut rest = batch.as_bytes();
+        while !rest.is_empty() {
+            let length = taster_probe::RawDocument::first_of(rest)?.as_bytes().len();
+            trie.see(rest, length)?;
+            rest = &rest[length..];
+            *done += 1;
+        }
+        progress(*done, None);
+    }
+    trie.shrink()?;
+    let mut shape = Document::new();
+    for (path, types) in trie.shape() {
+        let mut counts = Document::new();
+        for (name, count) in types {
+            counts.push(name, i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        shape.push(path, counts);
+    }
+    Ok(shape)
+}
+
+taster_probe::export!(SchemaShape);

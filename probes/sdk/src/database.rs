@@ -1,0 +1,184 @@
+//! Reading the granted collections.
+
+use crate::{
+    CollectionInfo, Document, Failure, RawDocument,
+    bindings::{
+        self,
+        taster::probe::mongo::{self, AggregateOptions, FindOptions},
+    },
+};
+
+/// One database, as far as granted.
+pub struct Database<'a>(&'a bindings::Database);
+
+impl<'a> Database<'a> {
+    /// The database behind the host's handle; [`crate::export!`] calls it.
+    #[must_use]
+    pub fn new(handle: &'a bindings::Database) -> Self {
+        Self(handle)
+    }
+
+    /// The host's handle, for what this type does not wrap.
+    #[must_use]
+    pub fn handle(&self) -> &'a bindings::Database {
+        self.0
+    }
+
+    /// The granted collections, sorted by name.
+    pub fn collections(&self) -> Result<Vec<CollectionInfo>, Failure> {
+        self.0.list_collections()
+    }
+
+    /// Options of one collection, canonical.
+    pub fn options(&self, collection: &str) -> Result<Document, Failure> {
+        Ok(Document::from_bytes(self.0.collection_options(collection)?)?)
+    }
+
+    /// Index specifications sorted by name, canonical.
+    pub fn indexes(&self, collection: &str) -> Result<Vec<Document>, Failure> {
+        let indexes = self.0.list_indexes(collection)?;
+        indexes.into_iter().map(|bytes| Ok(Document::from_bytes(bytes)?)).collect()
+    }
+
+    /// How many documents there are that `filter` matches; exact.
+    pub fn count(&self, collection: &str, filter: &Document) -> Result<u64, Failure> {
+        self.0.count(collection, filter.as_bytes())
+    }
+
+    /// Finds documents: all, unless the builder is told otherwise.
+    pub fn find<'b>(&'b self, collection: &'b str) -> Find<'b> {
+        let options = FindOptions {
+            projection: None,
+            sort: None,
+            skip: None,
+            limit: None,
+            hint: None,
+            collation: None,
+            variables: None,
+        };
+        Find { database: self.0, collection, filter: Document::new(), options }
+    }
+
+    /// Runs a pipeline, one stage a document.
+    pub fn aggregate(&self, collection: &str, stages: &[Document]) -> Result<Cursor, Failure> {
+        let stages: Vec<Vec<u8>> = stages.iter().map(|stage| stage.as_bytes().to_vec()).collect();
+        let options = AggregateOptions { hint: None, collation: None, variables: None };
+        Ok(Cursor::new(self.0.aggregate(collection, &stages, &options)?))
+    }
+
+    /// The distinct values at `path`, as documents `{v: VALUE}`.
+    pub fn distinct(&self, collection: &str, path: &str, filter: &Document) -> Result<Cursor, Failure> {
+        Ok(Cursor::new(self.0.distinct(collection, path, filter.as_bytes())?))
+    }
+}
+
+/// A `find` that is being put together.
+#[must_use = "nothing is read before `run`"]
+pub struct Find<'a> {
+    database: &'a bindings::Database,
+    collection: &'a str,
+    filter: Document,
+    options: FindOptions,
+}
+
+impl Find<'_> {
+    /// Only documents that match.
+    pub fn filter(mut self, filter: Document) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Only these fields: what a probe does not look at need not cross the network.
+    pub fn projection(mut self, projection: Document) -> Self {
+        self.options.projection = Some(projection.into_bytes());
+        self
+    }
+
+    /// In this order, not the server's own.
+    pub fn sort(mut self, sort: Document) -> Self {
+        self.options.sort = Some(sort.into_bytes());
+        self
+    }
+
+    /// At most so many.
+    pub fn limit(mut self, limit: u32) -> Self {
+        self.options.limit = Some(limit);
+        self
+    }
+
+    /// Opens the cursor.
+    pub fn run(self) -> Result<Cursor, Failure> {
+        let cursor = self.database.find(self.collection, self.filter.as_bytes(), &self.options)?;
+        Ok(Cursor::new(cursor))
+    }
+}
+
+/// Documents still to come. Dropping it closes the server's cursor.
+pub struct Cursor {
+    handle: mongo::Cursor,
+    batch: Batch,
+    at: usize,
+}
+
+impl Cursor {
+    fn new(handle: mongo::Cursor) -> Self {
+        Self { handle, batch: Batch(Vec::new()), at: 0 }
+    }
+
+    /// The next batch: the fastest way to read, for the documents stay where the host put them.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, Failure> {
+        // the old batch is given back before the host asks for room for the next
+        self.batch = Batch(Vec::new());
+        self.at = 0;
+        Ok(self.handle.next()?.map(Batch))
+    }
+
+    /// The next document, borrowed from its batch until the next call.
+    pub fn next_document(&mut self) -> Result<Option<RawDocument<'_>>, Failure> {
+        if self.at == self.batch.0.len() {
+            match self.next_batch()? {
+                Some(batch) => self.batch = batch,
+                None => return Ok(None),
+            }
+        }
+        let document = RawDocument::first_of(&self.batch.0[self.at..])?;
+        self.at += document.as_bytes().len();
+        Ok(Some(document))
+    }
+}
+
+/// Documents back to back, as the host handed them over.
+pub struct Batch(Vec<u8>);
+
+impl Batch {
+    /// The documents, borrowed.
+    #[must_use]
+    pub fn documents(&self) -> Documents<'_> {
+        Documents(&self.0)
+    }
+
+    /// All bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The documents of a [`Batch`].
+pub struct Documents<'a>(&'a [u8]);
+
+impl<'a> Iterator for Documents<'a> {
+    type Item = Result<RawDocument<'a>, crate::Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let document = RawDocument::first_of(self.0);
+        self.0 = match document {
+            Ok(document) => &self.0[document.as_bytes().len()..],
+            Err(_) => &[],
+        };
+        Some(document)
+    }
+}

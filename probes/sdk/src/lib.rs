@@ -1,0 +1,95 @@
+//! What a Taster probe in Rust is written with: the [`Probe`] trait, the read-only [`Database`], raw BSON without
+//! copies, configuration with helpful errors, and builders for what a probe declares and finds.
+//!
+//! ```ignore
+//! struct Newest;
+//!
+//! impl Probe for Newest {
+//!     fn manifest() -> Manifest {
+//!         Manifest::new("newest", env!("CARGO_PKG_VERSION"), "the greatest _id of each collection")
+//!             .role(Role::many("collections", "what to look at"))
+//!             .calls("find")
+//!             .metric(MetricDeclaration::new("newest", ValueKind::Document, "the greatest _id").labels(["collection"]))
+//!     }
+//!
+//!     fn run(db: &Database, _: Config) -> Result<Vec<Metric>, Failure> {
+//!         let mut found = Vec::new();
+//!         for collection in db.collections()? {
+//!             let mut cursor = db.find(&collection.name).sort(doc(&[("_id", &-1)])).limit(1).run()?;
+//!             while let Some(document) = cursor.next_document()? {
+//!                 found.push(Metric::document("newest", document.to_owned()).label("collection", &collection.name));
+//!             }
+//!         }
+//!         Ok(found)
+//!     }
+//! }
+//!
+//! taster_probe::export!(Newest);
+//! ```
+//!
+//! A probe builds for `wasm32-unknown-unknown` and has no door but the interface: no files, no network, no clock. A
+//! panic ends the run, and its text is in the operator's log.
+
+pub mod bindings;
+mod config;
+mod database;
+mod decimal;
+mod declare;
+mod document;
+pub mod extjson;
+mod failure;
+pub mod group;
+mod metric;
+mod raw;
+
+pub use bindings::{
+    Failure, Manifest, Metric,
+    taster::probe::{
+        host::{Level, log, progress},
+        mongo::{CollectionInfo, CollectionKind},
+        types::{Merge, MetricDeclaration, Refusal, Role, Value, ValueKind},
+    },
+};
+pub use config::{Config, check_name, label_of};
+pub use database::{Batch, Cursor, Database, Documents, Find};
+pub use decimal::{Decimal, scaled as decimal_text};
+pub use document::{Document, ToBson, doc};
+pub use raw::{Element, Elements, Kind, Malformed, RawDocument, RawValue};
+
+/// A probe: what it is, and how it tastes.
+pub trait Probe {
+    /// What the probe is and what it asks for; always the same.
+    fn manifest() -> Manifest;
+
+    /// Tastes the granted collections.
+    fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure>;
+}
+
+/// Makes a type the probe of this component: `taster_probe::export!(MyProbe);`
+#[macro_export]
+macro_rules! export {
+    ($probe:ty) => {
+        const _: () = {
+            struct Exported;
+            impl $crate::bindings::Guest for Exported {
+                fn describe() -> $crate::Manifest {
+                    <$probe as $crate::Probe>::manifest()
+                }
+                fn run(
+                    db: &$crate::bindings::Database,
+                    config: ::std::string::String,
+                ) -> ::std::result::Result<::std::vec::Vec<$crate::Metric>, $crate::Failure> {
+                    $crate::log_panics();
+                    let db = $crate::Database::new(db);
+                    <$probe as $crate::Probe>::run(&db, $crate::Config::new(config))
+                }
+            }
+    $crate::bindings::export_bindings!(Exported with_types_in $crate::bindings);
+        };
+    };
+}
+
+/// Sends the text of a panic to the operator's log; without it a panic is a bare `unreachable`. [`export!`] calls it.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
+}

@@ -1,0 +1,45 @@
+//! Builders for what a probe finds.
+
+use crate::{Document, Metric, Value};
+
+impl Metric {
+    /// A value in unit `1`, without labels.
+    pub fn new(name: impl Into<String>, value: Value) -> Self {
+        Self { name: name.into(), labels: Vec::new(), value, unit: "1".to_owned() }
+    }
+
+    /// A number of things.
+    pub fn count(name: impl Into<String>, count: u64) -> Self {
+        // no collection holds 2^63 documents
+        Self::new(name, Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
+    }
+
+    /// An exact decimal, as text.
+    pub fn decimal(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::new(name, Value::Decimal(text.into()))
+    }
+
+    /// Texts without order or repetition.
+    pub fn set(name: impl Into<String>, texts: impl IntoIterator<Item = String>) -> Self {
+        Self::new(name, Value::Set(texts.into_iter().collect()))
+    }
+
+    /// Anything that BSON can say.
+    pub fn document(name: impl Into<String>, document: Document) -> Self {
+        Self::new(name, Value::Document(document.into_bytes()))
+    }
+
+    /// With a unit as in OpenTelemetry.
+    #[must_use]
+    pub fn unit(mut self, unit: &str) -> Self {
+        unit.clone_into(&mut self.unit);
+        self
+    }
+
+    /// With one more label.
+    #[must_use]
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((key.into(), value.into()));
+        self
+    }
+}
