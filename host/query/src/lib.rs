@@ -1,1 +1,29 @@
+//! Reading MongoDB on behalf of somebody who is not trusted: one database, the granted collections, never a write.
+//!
+//! A [`Session`] is the host's: it connects, fixes the point in time that everything is read at, and leaves nothing
+//! behind on the server. A [`Database`] is what one probe gets of it. Whatever a probe sends passes the [`guard`], an
+//! allow-list over raw BSON; commands are built here and nowhere else, from checked parts only.
+//!
+//! Documents leave as BSON back to back, a batch at a time, and the next batch is fetched while the last one is worked
+//! on. Nothing here looks into a document that it hands out.
 
+mod batch;
+mod budget;
+mod canonical;
+mod collection;
+mod command;
+mod cursor;
+mod database;
+mod error;
+mod grant;
+pub mod guard;
+mod session;
+mod uri;
+
+pub use budget::QueryUsage;
+pub use cursor::Cursor;
+pub use database::{AggregateOptions, CollectionInfo, Database, FindOptions};
+pub use error::QueryError;
+pub use grant::{Grant, Limits};
+pub use session::{Privileges, Session, SessionOptions};
+pub use uri::MongoUri;

@@ -1,0 +1,137 @@
+//! What a probe has used of its limits, and the refusals past them.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use taster_model::{Failure, Refusal};
+
+use crate::Limits;
+
+/// What a probe has read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueryUsage {
+    /// Documents that were handed out.
+    pub documents: u64,
+    /// Bytes of those documents.
+    pub bytes: u64,
+    /// Time spent waiting for the server, summed over all cursors.
+    pub server_time: Duration,
+    /// Calls of the capability.
+    pub calls: u64,
+}
+
+/// The running account of one probe.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limits: Limits,
+    setting: String,
+    spent: Mutex<Spent>,
+}
+
+#[derive(Debug, Default)]
+struct Spent {
+    usage: QueryUsage,
+    cursors: u32,
+}
+
+/// What still fits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) documents: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: Limits, setting: String) -> Self {
+        Self { limits, setting, spent: Mutex::default() }
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Spent> {
+        // counters are never left half changed
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn usage(&self) -> QueryUsage {
+        self.spent().usage
+    }
+
+    pub(crate) fn call(&self) {
+        self.spent().usage.calls += 1;
+    }
+
+    pub(crate) fn room(&self) -> Room {
+        let usage = self.spent().usage;
+        Room {
+            documents: self.limits.documents.saturating_sub(usage.documents),
+            bytes: self.limits.bytes.saturating_sub(usage.bytes),
+        }
+    }
+
+    /// Books documents that are handed out.
+    pub(crate) fn hand_out(&self, documents: u64, bytes: u64) {
+        let usage = &mut self.spent().usage;
+        usage.documents += documents;
+        usage.bytes += bytes;
+    }
+
+    /// Why a document of this size does not fit.
+    pub(crate) fn no_room(&self, bytes: u64) -> Failure {
+        let usage = self.usage();
+        if usage.documents >= self.limits.documents {
+            let asked = format!("{} documents", usage.documents.saturating_add(1));
+            let allowed = format!("{} documents", self.limits.documents);
+            return self.refuse("T0213", "the probe has read all documents it may", "documents", &asked, &allowed);
+        }
+        let asked = format!("{} bytes", usage.bytes.saturating_add(bytes));
+        let allowed = format!("{} bytes", self.limits.bytes);
+        self.refuse("T0214", "the probe has read all bytes it may", "bytes", &asked, &allowed)
+    }
+
+    /// Server time that is left.
+    pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
+        let left = self.limits.server_time.saturating_sub(self.usage().server_time);
+        if left < Duration::from_millis(1) { Err(self.out_of_time()) } else { Ok(left) }
+    }
+
+    /// Books time that the server took.
+    pub(crate) fn spend_time(&self, time: Duration) {
+        self.spent().usage.server_time += time;
+    }
+
+    pub(crate) fn out_of_time(&self) -> Failure {
+        let allowed = format!("{:?} of the server's time", self.limits.server_time);
+        let failure = self.refuse("T0216", "the server needs longer than the probe may use it", "serverTime", "", &allowed);
+        Failure { asked: None, ..failure }
+    }
+
+    /// Takes one of the cursors. [`Budget::give_back`] returns it.
+    pub(crate) fn take_cursor(&self) -> Result<(), Failure> {
+        let mut spent = self.spent();
+        if spent.cursors < self.limits.cursors {
+            spent.cursors += 1;
+            return Ok(());
+        }
+        drop(spent);
+        let asked = format!("{} cursors", u64::from(self.limits.cursors) + 1);
+        let allowed = format!("{} cursors", self.limits.cursors);
+        Err(self.refuse("T0215", "the probe has as many cursors open as it may", "cursors", &asked, &allowed))
+    }
+
+    pub(crate) fn give_back(&self) {
+        let cursors = &mut self.spent().cursors;
+        *cursors = cursors.saturating_sub(1);
+    }
+
+    fn refuse(&self, code: &str, message: &str, key: &str, asked: &str, allowed: &str) -> Failure {
+        Failure::refused(Refusal::Budget, code, message)
+            .asked(asked)
+            .allowed(allowed)
+            .setting(format!("{}.{key}", self.setting))
+    }
+}

@@ -1,0 +1,140 @@
+//! Specifications in one form, so that what is the same compares as the same.
+
+use bson::{Bson, Document};
+use taster_model::CollectionKind;
+
+use crate::collection::Collection;
+
+/// Fields of an index that say how the server stores it, or nothing: an upgrade may change them and no query would tell.
+const STORAGE: [&str; 6] = ["v", "ns", "background", "textIndexVersion", "2dsphereIndexVersion", "storageEngine"];
+
+/// Indexes sorted by name. Within one, `key` stays in its order (an index on `{a, b}` is another one than on `{b, a}`),
+/// the other fields are sorted.
+pub(crate) fn indexes(specifications: Vec<Document>) -> Vec<Document> {
+    let mut indexes: Vec<Document> = specifications.into_iter().map(index).collect();
+    indexes.sort_by(|a, b| a.get_str("name").unwrap_or_default().cmp(b.get_str("name").unwrap_or_default()));
+    indexes
+}
+
+fn index(specification: Document) -> Document {
+    let kept = specification.into_iter().filter(|(name, _)| !STORAGE.contains(&name.as_str()));
+    sorted(kept.map(|(name, value)| {
+        let value = match (name.as_str(), value) {
+            ("collation", Bson::Document(collation)) => Bson::Document(sorted(collation)),
+            // the shell writes `{a: 1.0}` and `{unique: 1}`, drivers write `{a: 1}` and `{unique: true}`
+            ("key", Bson::Document(key)) => Bson::Document(key.into_iter().map(|(name, v)| (name, number(v))).collect()),
+            ("weights", Bson::Document(weights)) => {
+                Bson::Document(sorted(weights.into_iter().map(|(name, value)| (name, number(value)))))
+            }
+            ("unique" | "sparse" | "hidden", value) => flag(value),
+            ("partialFilterExpression" | "wildcardProjection", value) => value,
+            (_, value) => number(value),
+        };
+        (name, value)
+    }))
+}
+
+/// Options of a collection, sorted, with `kind`: `collection`, `view`, `time-series` or `absent`. No UUID: that one
+/// changes when the collection is made again, whatever is in it.
+pub(crate) fn options(collection: Option<&Collection>) -> Document {
+    let Some(collection) = collection else { return Document::from_iter([("kind".to_owned(), "absent".into())]) };
+    let kind = match collection.kind {
+        CollectionKind::Collection => "collection",
+        CollectionKind::View => "view",
+        CollectionKind::TimeSeries => "time-series",
+        CollectionKind::Absent => "absent",
+    };
+    let options = collection.options.clone().into_iter().filter(|(name, _)| name != "uuid");
+    sorted(options.chain([("kind".to_owned(), kind.into())]).map(|(name, value)| {
+        let value = match (name.as_str(), value) {
+            ("collation" | "timeseries" | "clusteredIndex", Bson::Document(inner)) => Bson::Document(sorted(inner)),
+            ("capped", value) => flag(value),
+            ("size" | "max" | "expireAfterSeconds", value) => number(value),
+            (_, value) => value,
+        };
+        (name, value)
+    }))
+}
+
+/// The plan out of an answer to `explain`: what depends on the data and the indexes, not on the machine or the moment.
+pub(crate) fn plan(answer: Document) -> Document {
+    const KEPT: [&str; 4] = ["explainVersion", "queryPlanner", "stages", "shards"];
+    answer.into_iter().filter(|(name, _)| KEPT.contains(&name.as_str())).map(|(name, value)| (name, timeless(value))).collect()
+}
+
+fn timeless(value: Bson) -> Bson {
+    const VOLATILE: [&str; 5] =
+        ["serverInfo", "serverParameters", "optimizationTimeMillis", "planCacheShapeHash", "connectionString"];
+    match value {
+        Bson::Document(fields) => fields
+            .into_iter()
+            .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
+            .map(|(name, value)| (name, timeless(value)))
+            .collect::<Document>()
+            .into(),
+        Bson::Array(items) => Bson::Array(items.into_iter().map(timeless).collect()),
+        value => value,
+    }
+}
+
+fn sorted(fields: impl IntoIterator<Item = (String, Bson)>) -> Document {
+    let mut fields: Vec<_> = fields.into_iter().collect();
+    fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+    fields.into_iter().collect()
+}
+
+/// A whole number in its smallest type.
+fn number(value: Bson) -> Bson {
+    let whole = match value {
+        Bson::Int64(number) => i32::try_from(number).ok(),
+        Bson::Double(number) if number.fract() == 0.0 && number.abs() < f64::from(i32::MAX) => Some(number as i32),
+        _ => None,
+    };
+    whole.map_or(value, Bson::Int32)
+}
+
+/// A flag, however it was written.
+fn flag(value: Bson) -> Bson {
+    match number(value) {
+        Bson::Int32(number) => Bson::Boolean(number != 0),
+        value => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn indexes_of_shell_and_driver_are_the_same() {
+        let shell = doc! {"v": 2, "unique": 1, "key": {"b": 1.0, "a": -1_i64}, "name": "b_1_a_-1", "expireAfterSeconds": 60.0, "ns": "d.c"};
+        let driver = doc! {"v": 3, "key": {"b": 1, "a": -1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
+        // as bytes: documents with other orders of fields are equal to each other
+        let bytes = |index: Document| bson::RawDocumentBuf::try_from(&indexes(vec![index])[0]).unwrap().into_bytes();
+        assert_eq!(bytes(shell.clone()), bytes(driver));
+        let other = doc! {"v": 2, "key": {"a": -1, "b": 1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
+        assert_ne!(bytes(shell), bytes(other), "the order of the key counts");
+    }
+
+    #[test]
+    fn indexes_are_sorted_by_name() {
+        let names: Vec<_> = indexes(vec![doc! {"name": "b"}, doc! {"name": "a"}]).iter().map(|i| i.get_str("name").unwrap().to_owned()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn partial_filters_keep_their_types() {
+        let index = &indexes(vec![doc! {"partialFilterExpression": {"a": {"$gt": 5.0}}}])[0];
+        assert_eq!(index, &doc! {"partialFilterExpression": {"a": {"$gt": 5.0}}});
+    }
+
+    #[test]
+    fn options_have_their_kind_and_no_uuid() {
+        let entry = doc! {"name": "c", "type": "collection", "options": {"size": 4096.0, "capped": true, "uuid": 5}};
+        let collection = Collection::from_entry(entry).unwrap();
+        assert_eq!(options(Some(&collection)), doc! {"capped": true, "kind": "collection", "size": 4096});
+        assert_eq!(options(None), doc! {"kind": "absent"});
+    }
+}

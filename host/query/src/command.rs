@@ -1,0 +1,207 @@
+//! Commands, built from checked parts only.
+
+use std::time::Duration;
+
+use bson::{RawArrayBuf, RawDocumentBuf, Timestamp, rawdoc, raw::CString};
+
+use crate::guard::{
+    CheckedCollation, CheckedFilter, CheckedHint, CheckedPath, CheckedPipeline, CheckedProjection, CheckedSort,
+    CheckedVariables,
+};
+
+/// Documents of one server reply.
+///
+/// The server fills a reply until it has this many documents or 16 MiB. BATCH_NOTE
+pub(crate) const REPLY_DOCUMENTS: u32 = 8192;
+
+/// What every reading command carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// Who asks; shown by the server's logs and `currentOp`.
+    pub(crate) comment: &'a str,
+    /// How long the server may work on it, over all its batches.
+    pub(crate) time: Duration,
+    /// The time whose data are read. `None`: the data of the moment.
+    pub(crate) read_at: Option<Timestamp>,
+}
+
+impl Manner<'_> {
+    fn add_to(self, command: &mut RawDocumentBuf) {
+        command.append(c("comment"), self.comment);
+        command.append(c("maxTimeMS"), i64::try_from(self.time.as_millis()).unwrap_or(i64::MAX).clamp(1, i64::from(i32::MAX)));
+        if let Some(time) = self.read_at {
+            command.append(c("readConcern"), rawdoc! { "level": "snapshot", "atClusterTime": time });
+        }
+    }
+}
+
+/// What goes beside a filter, checked.
+#[derive(Debug, Default)]
+pub(crate) struct CheckedFind {
+    pub(crate) projection: Option<CheckedProjection>,
+    pub(crate) sort: Option<CheckedSort>,
+    pub(crate) skip: Option<u32>,
+    pub(crate) limit: Option<u32>,
+    pub(crate) hint: Option<CheckedHint>,
+    pub(crate) collation: Option<CheckedCollation>,
+    pub(crate) variables: Option<CheckedVariables>,
+}
+
+/// What goes beside a pipeline, checked.
+#[derive(Debug, Default)]
+pub(crate) struct CheckedAggregate {
+    pub(crate) hint: Option<CheckedHint>,
+    pub(crate) collation: Option<CheckedCollation>,
+    pub(crate) variables: Option<CheckedVariables>,
+}
+
+/// How a find reads, beside what it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// As the server likes.
+    Cached,
+    /// Scanned pages are dropped at once, so that a scan does not drive the application's data out of the cache. Only
+    /// for ordinary collections: a find on a view becomes an aggregation, which does not know the option.
+    ReadOnce,
+}
+
+/// `find`, without what makes it one that is run.
+fn find_query(collection: &str, filter: &CheckedFilter, options: &CheckedFind) -> RawDocumentBuf {
+    let mut command = rawdoc! { "find": collection, "filter": filter.raw().to_owned() };
+    if let Some(projection) = &options.projection {
+        command.append(c("projection"), projection.raw().to_owned());
+    }
+    if let Some(sort) = &options.sort {
+        command.append(c("sort"), sort.raw().to_owned());
+        // the server would put a large sort on its disk
+        command.append(c("allowDiskUse"), false);
+    }
+    if let Some(skip) = options.skip {
+        command.append(c("skip"), i64::from(skip));
+    }
+    if let Some(limit) = options.limit {
+        command.append(c("limit"), i64::from(limit));
+    }
+    if let Some(hint) = &options.hint {
+        command.append(c("hint"), hint.as_str());
+    }
+    if let Some(collation) = &options.collation {
+        command.append(c("collation"), collation.raw().to_owned());
+    }
+    if let Some(variables) = &options.variables {
+        command.append(c("let"), variables.raw().to_owned());
+    }
+    command
+}
+
+/// A find that is run.
+pub(crate) fn find(
+    collection: &str,
+    filter: &CheckedFilter,
+    options: &CheckedFind,
+    pages: Pages,
+    manner: Manner<'_>,
+) -> RawDocumentBuf {
+    let mut command = find_query(collection, filter, options);
+    // the server's own default for the first reply is 101 documents
+    command.append(c("batchSize"), i64::from(REPLY_DOCUMENTS));
+    if pages == Pages::ReadOnce {
+        command.append(c("readOnce"), true);
+    }
+    manner.add_to(&mut command);
+    command
+}
+
+/// The plan of a find. It runs nothing, so it has no point in time.
+pub(crate) fn explain(collection: &str, filter: &CheckedFilter, options: &CheckedFind, manner: Manner<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! { "explain": find_query(collection, filter, options), "verbosity": "queryPlanner" };
+    Manner { read_at: None, ..manner }.add_to(&mut command);
+    command
+}
+
+/// A pipeline.
+pub(crate) fn aggregate(
+    collection: &str,
+    stages: CheckedPipeline,
+    options: &CheckedAggregate,
+    manner: Manner<'_>,
+) -> RawDocumentBuf {
+    let mut command = pipeline(collection, stages.into_stages(), manner);
+    if let Some(hint) = &options.hint {
+        command.append(c("hint"), hint.as_str());
+    }
+    if let Some(collation) = &options.collation {
+        command.append(c("collation"), collation.raw().to_owned());
+    }
+    if let Some(variables) = &options.variables {
+        command.append(c("let"), variables.raw().to_owned());
+    }
+    command
+}
+
+fn pipeline(collection: &str, stages: RawArrayBuf, manner: Manner<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! {
+        "aggregate": collection,
+        "pipeline": stages,
+        "cursor": { "batchSize": i64::from(REPLY_DOCUMENTS) },
+        // groups and sorts past the server's memory limit end in an error, not on its disk
+        "allowDiskUse": false,
+    };
+    manner.add_to(&mut command);
+    command
+}
+
+/// Counts by looking: one document `{n}`, or none where nothing fits.
+pub(crate) fn count(collection: &str, filter: &CheckedFilter, manner: Manner<'_>) -> RawDocumentBuf {
+    let mut stages = RawArrayBuf::new();
+    stages.push(rawdoc! { "$match": filter.raw().to_owned() });
+    stages.push(rawdoc! { "$group": { "_id": 1, "n": { "$sum": 1_i64 } } });
+    pipeline(collection, stages, manner)
+}
+
+/// Every value at a path once, as documents `{v}` in BSON order.
+///
+/// As the command `distinct` does, arrays are stepped into at each part of the path, the last one included, and an
+/// absent value is none. Positions (`items.0`) are not understood. Numbers that are equal are one value, shown in the
+/// type that comes first by name, so that the answer does not depend on the order of the documents.
+pub(crate) fn distinct(
+    collection: &str,
+    path: &CheckedPath,
+    filter: &CheckedFilter,
+    manner: Manner<'_>,
+) -> RawDocumentBuf {
+    let field = format!("${}", path.as_str());
+    let mut stages = RawArrayBuf::new();
+    stages.push(rawdoc! { "$match": filter.raw().to_owned() });
+    for (end, _) in path.as_str().match_indices('.').chain([(path.as_str().len(), "")]) {
+        let prefix = format!("${}", &path.as_str()[..end]);
+        // without `preserve…` null would go the way of what is absent
+        stages.push(rawdoc! { "$unwind": { "path": prefix, "preserveNullAndEmptyArrays": true } });
+    }
+    let kind = rawdoc! { "$type": field.as_str() };
+    stages.push(rawdoc! { "$match": { "$expr": { "$ne": [kind.clone(), "missing"] } } });
+    stages.push(rawdoc! { "$group": { "_id": { "v": field.as_str(), "t": kind } } });
+    stages.push(rawdoc! { "$sort": { "_id.v": 1, "_id.t": 1 } });
+    stages.push(rawdoc! { "$group": { "_id": "$_id.v", "v": { "$first": "$_id.v" } } });
+    stages.push(rawdoc! { "$sort": { "v": 1 } });
+    stages.push(rawdoc! { "$project": { "_id": 0, "v": 1 } });
+    pipeline(collection, stages, manner)
+}
+
+/// Index specifications.
+pub(crate) fn list_indexes(collection: &str, manner: Manner<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! { "listIndexes": collection, "cursor": {} };
+    Manner { read_at: None, ..manner }.add_to(&mut command);
+    command
+}
+
+/// Every collection that the user may see.
+pub(crate) fn list_collections(manner: Manner<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! { "listCollections": 1, "cursor": {}, "authorizedCollections": true, "nameOnly": false };
+    Manner { read_at: None, ..manner }.add_to(&mut command);
+    command
+}
+
+fn c(name: &'static str) -> CString {
+    CString::try_from(name.to_owned()).expect("names of options have no NUL in them")
+}

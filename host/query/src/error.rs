@@ -1,0 +1,250 @@
+//! What can go wrong between the host and the server, each with a stable code and a way out.
+
+use mongodb::error::{Error, ErrorKind};
+use taster_model::{Coded, Failure, Refusal};
+use thiserror::Error as ThisError;
+
+use crate::uri::Secrets;
+
+/// What went wrong. No text of it carries user names, passwords or tokens.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError)]
+pub enum QueryError {
+    /// The connection string cannot be read.
+    #[error("this is no connection string: {detail}")]
+    BadUri {
+        /// What the driver said.
+        detail: String,
+    },
+    /// Nobody says which database.
+    #[error("no database is named")]
+    NoDatabase,
+    /// A database of the server itself, or no name at all.
+    #[error("`{name}` is no database that can be tasted")]
+    BadDatabase {
+        /// Its name.
+        name: String,
+    },
+    /// Nobody answers.
+    #[error("no MongoDB server answers at {uri}: {detail}")]
+    Unreachable {
+        /// The connection string, redacted.
+        uri: String,
+        /// What the driver said.
+        detail: String,
+    },
+    /// The server does not know the user, or not with this password.
+    #[error("the server at {uri} refused user and password: {detail}")]
+    Authentication {
+        /// The connection string, redacted.
+        uri: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// The user may not do it.
+    #[error("the user may not {doing}: {detail}")]
+    NotAuthorised {
+        /// What was tried.
+        doing: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// A replica set in which nobody is primary, or a connection to a member that is not.
+    #[error("the replica set at {uri} has no primary: {detail}")]
+    NoPrimary {
+        /// The connection string, redacted.
+        uri: String,
+        /// What the driver or the member said.
+        detail: String,
+    },
+    /// A server from before what Taster needs of it.
+    #[error("the server at {uri} is MongoDB {version}; Taster needs {OLDEST}.0 or later")]
+    TooOld {
+        /// The connection string, redacted.
+        uri: String,
+        /// Its version.
+        version: String,
+    },
+    /// The session was closed while somebody was reading.
+    #[error("the session was closed while it was read from")]
+    Closed,
+    /// The server answered with an error.
+    #[error("the server could not {doing}: {name} ({number}): {detail}")]
+    Server {
+        /// What was tried.
+        doing: String,
+        /// The server's number of it.
+        number: i32,
+        /// The server's name of it.
+        name: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// The point in time that everything is read at has left the server's history.
+    #[error("the server no longer knows the data at the time of this capture, while it was to {doing}: {name} ({number})")]
+    SnapshotGone {
+        /// What was tried.
+        doing: String,
+        /// The server's number of it.
+        number: i32,
+        /// The server's name of it.
+        name: String,
+    },
+    /// The connection broke, or something arrived that is no answer.
+    #[error("the server did not answer as it should when asked to {doing}: {detail}")]
+    Broken {
+        /// What was tried.
+        doing: String,
+        /// What the driver said.
+        detail: String,
+    },
+    /// The server understood the query, and it makes no sense to it.
+    #[error("the server refused to {doing}: {name} ({number}): {detail}")]
+    Query {
+        /// What was tried.
+        doing: String,
+        /// The server's number of it.
+        number: i32,
+        /// The server's name of it.
+        name: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// A sort or a group outgrew the server's memory; it would have gone to the server's disk.
+    #[error("the server ran out of memory to {doing}: {detail}")]
+    Memory {
+        /// What was tried.
+        doing: String,
+        /// What the server said.
+        detail: String,
+    },
+    /// The server used up the time that it was given.
+    #[error("the server was too slow to {doing}")]
+    Slow {
+        /// What was tried.
+        doing: String,
+    },
+}
+
+/// The oldest major version: snapshot reads outside of transactions came with it.
+pub(crate) const OLDEST: u32 = 5;
+
+/// Numbers of the server's errors, as in its `error_codes.yml`.
+mod number {
+    pub(super) const UNAUTHORIZED: i32 = 13;
+    pub(super) const AUTHENTICATION_FAILED: i32 = 18;
+    pub(super) const MAX_TIME_EXPIRED: i32 = 50;
+    pub(super) const SNAPSHOT_TOO_OLD: i32 = 239;
+    pub(super) const SNAPSHOT_UNAVAILABLE: i32 = 246;
+    pub(super) const NO_DISK_USE: i32 = 292;
+    /// BadValue, FailedToParse, TypeMismatch, IndexNotFound, PathNotViable, ConflictingUpdateOperators,
+    /// InvalidPipelineOperator, ConversionFailure, NotImplemented, InvalidOptions and their like: the query's fault.
+    pub(super) const QUERY: [i32; 12] = [2, 9, 14, 27, 28, 40, 72, 115, 168, 231, 238, 241];
+    /// Errors without a name of their own have five digits and more; nearly all come from parsing and evaluating.
+    /// Shutdowns and elections end at 13436.
+    pub(super) const UNNAMED: std::ops::RangeFrom<i32> = 13_437..;
+}
+
+/// The driver's text of an error without its labels.
+pub(crate) fn text(error: &Error) -> String {
+    error.kind.to_string()
+}
+
+impl QueryError {
+    /// What an error of the driver means for somebody who wanted to `doing`.
+    pub(crate) fn from_driver(error: &Error, doing: impl Into<String>, uri: &str, secrets: &Secrets) -> Self {
+        let doing = doing.into();
+        let detail = crate::guard::clipped(&secrets.scrub(&text(error)));
+        match &*error.kind {
+            ErrorKind::Command(command) => {
+                let name = command.code_name.clone();
+                let detail = crate::guard::clipped(&secrets.scrub(&command.message));
+                Self::from_server(command.code, name, detail, doing, uri)
+            }
+            ErrorKind::Authentication { .. } => Self::Authentication { uri: uri.to_owned(), detail },
+            ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
+                Self::Unreachable { uri: uri.to_owned(), detail }
+            }
+            ErrorKind::Shutdown => Self::Closed,
+            _ => Self::Broken { doing, detail },
+        }
+    }
+
+    fn from_server(number: i32, name: String, detail: String, doing: String, uri: &str) -> Self {
+        match number {
+            number::UNAUTHORIZED => Self::NotAuthorised { doing, detail },
+            number::AUTHENTICATION_FAILED => Self::Authentication { uri: uri.to_owned(), detail },
+            number::MAX_TIME_EXPIRED => Self::Slow { doing },
+            number::SNAPSHOT_TOO_OLD | number::SNAPSHOT_UNAVAILABLE => Self::SnapshotGone { doing, number, name },
+            number::NO_DISK_USE => Self::Memory { doing, detail },
+            _ if number::QUERY.contains(&number) || number::UNNAMED.contains(&number) => {
+                Self::Query { doing, number, name, detail }
+            }
+            _ => Self::Server { doing, number, name, detail },
+        }
+    }
+
+    /// As the capability hands it to a guest.
+    pub(crate) fn failure(&self) -> Failure {
+        let refusal = match self {
+            Self::Query { .. } => Refusal::Invalid,
+            Self::Memory { .. } | Self::Slow { .. } => Refusal::Budget,
+            _ => Refusal::Unavailable,
+        };
+        Failure::refused(refusal, self.code(), self.to_string())
+    }
+}
+
+impl Coded for QueryError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BadUri { .. } => "T0201",
+            Self::NoDatabase => "T0202",
+            Self::BadDatabase { .. } => "T0203",
+            Self::Unreachable { .. } => "T0204",
+            Self::Authentication { .. } => "T0205",
+            Self::NotAuthorised { .. } => "T0206",
+            Self::NoPrimary { .. } => "T0207",
+            Self::TooOld { .. } => "T0208",
+            Self::Closed => "T0209",
+            Self::Server { .. } => "T0210",
+            Self::SnapshotGone { .. } => "T0211",
+            Self::Broken { .. } => "T0212",
+            // 0213 to 0216 are budgets; a server that is slow has spent the last of them
+            Self::Slow { .. } => "T0216",
+            Self::Query { .. } => "T0217",
+            Self::Memory { .. } => "T0218",
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        let help = match self {
+            Self::BadUri { .. } => {
+                "write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and \
+                 password are written %40 %3A %2F %3F %23 %25"
+            }
+            Self::NoDatabase => "name it in `mongodb.database`, or at the end of the connection string: mongodb://host/shop",
+            Self::BadDatabase { .. } => "name the database that holds the application's data",
+            Self::Unreachable { .. } => {
+                "check host, port and network; where the data were copied from elsewhere, the replica set still names \
+                 its old hosts: add ?directConnection=true"
+            }
+            Self::Authentication { .. } => {
+                "check user, password and authSource; a copy holds the users of the database that it was copied from, \
+                 so the user must be made there"
+            }
+            Self::NotAuthorised { .. } => "grant the user the role `read` on the database",
+            Self::NoPrimary { .. } => {
+                "wait for the election, or look at rs.status(); a direct connection must be to the primary"
+            }
+            Self::TooOld { .. } => "upgrade the server first",
+            Self::SnapshotGone { .. } => {
+                "read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server"
+            }
+            Self::Memory { .. } => "group by fewer values, or sort by an index; probes do not use the server's disk",
+            Self::Closed | Self::Server { .. } | Self::Broken { .. } | Self::Query { .. } | Self::Slow { .. } => {
+                return None;
+            }
+        };
+        Some(help.to_owned())
+    }
+}

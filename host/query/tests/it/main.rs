@@ -1,0 +1,7 @@
+//! The capability against real servers.
+
+mod capability;
+mod cursors;
+mod errors;
+mod mongod;
+mod support;

@@ -1,0 +1,92 @@
+//! What the tests share: a database of its own for each, filled, and a session on it.
+
+use std::time::Duration;
+
+use bson::{Document, RawDocumentBuf};
+use mongodb::Client;
+use taster_model::{CollectionGrant, Failure};
+use taster_query::{Cursor, Database, Grant, Limits, Session, SessionOptions};
+
+use crate::mongod::Mongod;
+
+/// A database that only this test knows.
+pub(crate) struct Shop {
+    pub(crate) server: &'static Mongod,
+    pub(crate) name: &'static str,
+    pub(crate) client: Client,
+}
+
+impl Shop {
+    pub(crate) async fn new(server: &'static Mongod, name: &'static str) -> Self {
+        let client = server.client().await;
+        Self { server, name, client }
+    }
+
+    pub(crate) fn mongo(&self) -> mongodb::Database {
+        self.client.database(self.name)
+    }
+
+    pub(crate) async fn fill(&self, collection: &str, documents: impl IntoIterator<Item = Document>) {
+        self.mongo().collection::<Document>(collection).insert_many(documents).await.unwrap();
+    }
+
+    /// The comment of this shop's sessions.
+    pub(crate) fn comment(&self) -> String {
+        format!("taster/{}/{}", self.name, self.server.is_replica_set())
+    }
+
+    pub(crate) async fn session(&self) -> Session {
+        let options = SessionOptions {
+            uri: self.server.uri(self.name).parse().unwrap(),
+            database: self.name.to_owned(),
+            comment: self.comment(),
+            server_selection_timeout: Duration::from_secs(10),
+        };
+        Session::connect(options).await.unwrap()
+    }
+}
+
+pub(crate) fn grant(collections: &[&str], limits: Limits) -> Grant {
+    Grant {
+        probe: "orders".to_owned(),
+        collections: collections
+            .iter()
+            .map(|name| CollectionGrant { name: (*name).to_owned(), role: "any".to_owned() })
+            .collect(),
+        limits,
+        setting: "probes[orders].limits".to_owned(),
+    }
+}
+
+pub(crate) fn database(session: &Session, collections: &[&str]) -> Database {
+    session.database(grant(collections, Limits::default()))
+}
+
+pub(crate) fn raw(document: &Document) -> Vec<u8> {
+    RawDocumentBuf::try_from(document).unwrap().into_bytes()
+}
+
+pub(crate) fn read(bytes: &[u8]) -> Document {
+    Document::try_from(bson::RawDocument::from_bytes(bytes).unwrap()).unwrap()
+}
+
+/// Splits documents that stand back to back.
+pub(crate) fn split(mut batch: &[u8]) -> Vec<Document> {
+    let mut documents = Vec::new();
+    while let Some((length, _)) = batch.split_first_chunk::<4>() {
+        let (document, rest) = batch.split_at(i32::from_le_bytes(*length) as usize);
+        documents.push(read(document));
+        batch = rest;
+    }
+    documents
+}
+
+/// Everything that is still to come.
+pub(crate) async fn drain(cursor: &mut Cursor) -> Result<Vec<Document>, Failure> {
+    let mut documents = Vec::new();
+    while let Some(batch) = cursor.next().await? {
+        assert!(!batch.is_empty());
+        documents.extend(split(&batch));
+    }
+    Ok(documents)
+}
