@@ -1,0 +1,121 @@
+//! Other processes: this test binary again, in one of a few parts.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use taster_model::{Coded, Side, Verdict};
+use taster_store::CommitPre;
+
+use crate::shop;
+
+const PART: &str = "TASTER_STORE_TEST_PART";
+const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
+const NAME: &str = "TASTER_STORE_TEST_NAME";
+
+/// The command that plays `part` on `folder`.
+pub(crate) fn command(part: &str, folder: &Path, name: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "child::play", "--ignored", "--quiet"])
+        .env(PART, part)
+        .env(FOLDER, folder)
+        .env(NAME, name)
+        .stdout(Stdio::null())
+        .stderr(Stdio::inherit());
+    command
+}
+
+pub(crate) fn spawn(part: &str, folder: &Path, name: &str) -> Child {
+    command(part, folder, name).spawn().unwrap()
+}
+
+/// Waits until `path` is there, and no longer than a test may take.
+pub(crate) fn wait_for(path: &Path) {
+    for _ in 0..30_000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("{} did not come", path.display());
+}
+
+/// Not a test: what the other processes do.
+#[test]
+#[ignore = "played by other tests in a process of its own"]
+fn play() {
+    let (Ok(part), Some(folder), Ok(name)) = (env::var(PART), env::var_os(FOLDER), env::var(NAME)) else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = PathBuf::from(folder);
+    runtime.block_on(async {
+        match part.as_str() {
+            "cook until killed" => cook(&folder, &name).await,
+            "race" => race(&folder, &name).await,
+            "fill" => fill(&folder).await,
+            other => panic!("no part `{other}`"),
+        }
+    });
+}
+
+/// Runs of `pre` and `post`, one after the other, without end.
+async fn cook(folder: &Path, name: &str) {
+    let store = shop::app(&folder.join("results"));
+    std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
+    for round in 0.. {
+        shop::whole_run(&store, &shop::run(&format!("{name}-{round}"))).await;
+    }
+}
+
+/// Commits a capture for each of many runs, at the same time as others, and notes whose stood.
+async fn race(folder: &Path, name: &str) {
+    use std::fmt::Write;
+    let store = shop::app(&folder.join("results"));
+    std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
+    wait_for(&folder.join("go"));
+    let mut noted = String::new();
+    for round in 0..crate::races::ROUNDS {
+        let run = shop::run(&format!("run-{round}"));
+        let (own, stands) = match store.run(&run).commit_pre(&shop::capture(&run, Side::Pre)).await.unwrap() {
+            CommitPre::Committed(capture) => (true, capture.into_inner().attempt),
+            CommitPre::Standing(capture) => (false, capture.into_inner().attempt),
+        };
+        writeln!(noted, "{run} {own} {stands}").unwrap();
+        let counted = |current: Option<taster_model::Current>| {
+            let seen = current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse::<u32>().unwrap());
+            let mut pre = shop::capture(&shop::run(&(seen + 1).to_string()), Side::Pre);
+            pre.probes.clear();
+            Some(shop::current(&pre, Some(Verdict::Same)))
+        };
+        store.update_current(counted).await.unwrap();
+    }
+    std::fs::write(folder.join(format!("{name}.noted")), noted).unwrap();
+}
+
+/// Stores runs until the disk is full, on a disk of its own that ends with this process's mount namespace.
+async fn fill(folder: &Path) {
+    let store = shop::app(folder);
+    for round in 0..10_000 {
+        let run = shop::run(&format!("run-{round}"));
+        let mut capture = shop::capture(&run, Side::Pre);
+        capture.probe_seed = "00".repeat(8_192);
+        let Err(error) = store.run(&run).commit_pre(&capture).await else { continue };
+        assert_eq!(error.code(), "T0405", "{error}");
+        assert!(error.to_string().contains("capture.json"), "{error}");
+        assert!(error.help().is_some());
+        // nothing of the failed write is left, and what was there before is whole
+        let leftovers = shop::files(folder).into_iter().filter(|path| path.to_string_lossy().contains(".tmp-"));
+        assert_eq!(leftovers.count(), 0);
+        assert!(store.run(&run).pre().await.unwrap().is_none());
+        let runs = store.runs().await.unwrap();
+        assert_eq!(runs.len(), round, "{error}");
+        assert!(runs.iter().all(|run| run.damaged.is_none() && run.pre.is_some()));
+        return;
+    }
+    panic!("the disk never filled up");
+}

@@ -1,0 +1,69 @@
+//! A process that is killed at any moment leaves nothing half.
+
+use std::time::Duration;
+
+use crate::{child, shop};
+
+const KILLS: u32 = 30;
+
+#[tokio::test]
+async fn whenever_it_is_killed_no_half_object_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shop::app(&folder.path().join("results"));
+    let mut unfinished = 0;
+    for kill in 0..KILLS {
+        let name = format!("kill{kill}");
+        let mut cook = child::spawn("cook until killed", folder.path(), &name);
+        child::wait_for(&folder.path().join(format!("{name}.ready")));
+        // other moments each time, from the very first write to some runs later
+        std::thread::sleep(Duration::from_micros(u64::from(kill) * 1_700));
+        cook.kill().unwrap();
+        cook.wait().unwrap();
+
+        for summary in store.runs().await.unwrap() {
+            assert_eq!(summary.damaged, None, "{summary:?}");
+            let run = store.run(&summary.run);
+            let pre = run.pre().await.unwrap();
+            unfinished += u32::from(pre.is_none() || summary.verdict.is_none());
+            // each stands on what was stored before it
+            assert!(summary.post.is_none() || pre.is_some(), "{summary:?}");
+            assert!(!summary.accepted || summary.verdict.is_some(), "{summary:?}");
+            if let Some(verdict) = run.verdict().await.unwrap() {
+                let attempt = &verdict.get().attempt;
+                assert!(run.post(attempt).await.unwrap().is_some());
+                assert!(
+                    std::path::Path::new(run.report_url(attempt, "report.md").trim_start_matches("file://")).exists()
+                );
+            }
+        }
+        if let Some(baseline) = store.current().await.unwrap().and_then(|current| current.baseline) {
+            let pre = store.run(&baseline.run).pre().await.unwrap().unwrap();
+            assert_eq!(pre.get().attempt, baseline.attempt);
+        }
+    }
+    // a test that never hit the middle of a run would prove nothing
+    assert!(unfinished > 0, "every kill fell between two runs");
+}
+
+#[tokio::test]
+async fn what_a_killed_attempt_left_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shop::app(&folder.path().join("results"));
+    let mut cook = child::spawn("cook until killed", folder.path(), "first");
+    child::wait_for(&folder.path().join("first.ready"));
+    std::thread::sleep(Duration::from_millis(10));
+    cook.kill().unwrap();
+    cook.wait().unwrap();
+    // the same run ids again: a capture that was committed stands, everything else begins anew
+    for round in 0..3 {
+        let run = shop::run(&format!("first-{round}"));
+        let before = store.run(&run).pre().await.unwrap();
+        let again = shop::capture(&run, taster_model::Side::Pre);
+        store.run(&run).commit_pre(&again).await.unwrap();
+        let stands = store.run(&run).pre().await.unwrap().unwrap().into_inner();
+        assert_eq!(stands, before.map_or(again, taster_store::Committed::into_inner));
+        let post = shop::capture(&run, taster_model::Side::Post);
+        store.run(&run).commit_post(&post).await.unwrap();
+        assert_eq!(store.run(&run).latest_post().await.unwrap().unwrap().into_inner(), post);
+    }
+}

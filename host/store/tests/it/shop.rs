@@ -1,0 +1,146 @@
+//! Documents of a small shop, and the folder they are stored in.
+
+use std::path::{Path, PathBuf};
+
+use taster_model::{
+    Acceptance, AppName, AttemptId, Baseline, Capture, Current, Labels, LastRun, Metric, Outcome, ProbeRecord, Real,
+    RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage, Value, Verdict, VerdictDocument, schema,
+};
+use taster_store::{AppStore, Store};
+
+pub(crate) fn app_name() -> AppName {
+    "pxbbq".parse().unwrap()
+}
+
+pub(crate) fn run(name: &str) -> RunId {
+    name.parse().unwrap()
+}
+
+pub(crate) fn app(folder: &Path) -> AppStore {
+    Store::at(folder.to_str().unwrap()).unwrap().app(&app_name())
+}
+
+fn server() -> ServerFacts {
+    ServerFacts {
+        version: "6.0.5".to_owned(),
+        topology: Topology::Standalone,
+        replica_set: None,
+        process_id: None,
+        database: "pxbbq".to_owned(),
+        read_at: None,
+    }
+}
+
+pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
+    let attempt = AttemptId::generate();
+    let at = jiff::Timestamp::from_millisecond(attempt.started_ms().try_into().unwrap()).unwrap();
+    let metric =
+        |name: &str, value| Metric { name: name.to_owned(), labels: Labels::new(), value, unit: "1".to_owned() };
+    Capture {
+        schema: schema::CAPTURE.to_owned(),
+        app: app_name(),
+        run: run.clone(),
+        side,
+        attempt,
+        taster: "0.1.0".to_owned(),
+        started: at,
+        finished: at,
+        probe_clock: at,
+        probe_seed: "00".repeat(32),
+        server: server(),
+        collections: Vec::new(),
+        probes: vec![ProbeRecord {
+            name: "orders".to_owned(),
+            component: "group-report".to_owned(),
+            sha256: "ab".repeat(32),
+            version: "1.0.0".to_owned(),
+            options_sha256: "cd".repeat(32),
+            collections: Vec::new(),
+            severity: Severity::Fail,
+            muted: false,
+            declarations: Vec::new(),
+            outcome: Outcome::Metrics(vec![
+                metric("orders.count", Value::Integer(200_000)),
+                metric("orders.mean", Value::Real(Real(0.1 + 0.2))),
+                metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
+            ]),
+            usage: Usage::default(),
+        }],
+        objects: Vec::new(),
+    }
+}
+
+pub(crate) fn verdict(after: &Capture, before: &RunId, verdict: Verdict) -> VerdictDocument {
+    let side = |run: &RunId| SideSummary {
+        run: run.clone(),
+        started: after.started,
+        finished: after.finished,
+        server: server(),
+        documents: 1,
+        bytes: 2,
+    };
+    VerdictDocument {
+        schema: schema::VERDICT.to_owned(),
+        app: app_name(),
+        run: after.run.clone(),
+        attempt: after.attempt.clone(),
+        verdict,
+        taster: "0.1.0".to_owned(),
+        before: Some(side(before)),
+        after: side(&after.run),
+        findings: Vec::new(),
+        uncovered: vec!["carts".to_owned()],
+        remedy: None,
+    }
+}
+
+pub(crate) fn acceptance(verdict: &VerdictDocument) -> Acceptance {
+    Acceptance {
+        schema: schema::ACCEPTED.to_owned(),
+        app: app_name(),
+        run: verdict.run.clone(),
+        verdict: verdict.verdict,
+        attempt: verdict.attempt.clone(),
+        who: "ada".to_owned(),
+        reason: "the 34 were tests".to_owned(),
+        at: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
+    Current {
+        schema: schema::CURRENT.to_owned(),
+        app: app_name(),
+        baseline: Some(Baseline { run: pre.run.clone(), attempt: pre.attempt.clone(), started: pre.started }),
+        last: Some(LastRun { run: pre.run.clone(), verdict }),
+    }
+}
+
+/// Stores everything that a run can leave behind.
+pub(crate) async fn whole_run(store: &AppStore, run: &RunId) {
+    let stored = store.run(run);
+    let pre = capture(run, Side::Pre);
+    stored.commit_pre(&pre).await.unwrap();
+    store.update_current(|_| Some(current(&pre, None))).await.unwrap();
+    let post = capture(run, Side::Post);
+    stored.commit_post(&post).await.unwrap();
+    stored.put_report(&post.attempt, "report.md", b"# 34 fewer").await.unwrap();
+    let verdict = verdict(&post, run, Verdict::Different);
+    stored.put_verdict(&verdict).await.unwrap();
+    stored.accept(&acceptance(&verdict)).await.unwrap();
+    store.update_current(|_| Some(current(&pre, Some(Verdict::Different)))).await.unwrap();
+}
+
+/// Every file below `folder`, sorted.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    found
+}
