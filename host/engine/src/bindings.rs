@@ -1,6 +1,9 @@
 //! The interface as Rust types, made from `wit/` while this crate is compiled.
 
-#![expect(missing_docs, reason = "what the interface documents becomes the documentation here; cases of enums have none")]
+#![expect(
+    missing_docs,
+    reason = "what the interface documents becomes the documentation here; cases of enums have none"
+)]
 
 wasmtime::component::bindgen!({
     world: "probe",

@@ -4,10 +4,7 @@
 //! errors, for two captures could otherwise be equal while what was found is not.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bson::{
-    RawArray, RawDocument,
-    raw::RawBsonRef,
-};
+use bson::{RawArray, RawDocument, raw::RawBsonRef};
 use serde_json::{Map, Value, json};
 
 /// MongoDB itself nests no deeper.
@@ -99,7 +96,7 @@ mod tests {
             "re": bson::Regex { pattern: "^a".try_into().unwrap(), options: "xi".try_into().unwrap() },
             "dec": "12.50".parse::<bson::Decimal128>().unwrap(), "min": RawBson::MinKey, "max": RawBson::MaxKey,
         };
-        insta::assert_snapshot!(extended_json(document.as_bytes()).unwrap());
+        insta::assert_snapshot!(extended_json(document.as_bytes()).unwrap(), @r#"{"z":{"$numberInt":"1"},"a":{"$numberLong":"2"},"d":{"$numberDouble":"0.5"},"whole":{"$numberDouble":"3.0"},"nan":{"$numberDouble":"NaN"},"s":"text","f":false,"n":null,"oid":{"$oid":"070707070707070707070707"},"at":{"$date":{"$numberLong":"-5"}},"ts":{"$timestamp":{"t":1,"i":2}},"nested":{"b":{"$numberInt":"1"},"a":[{"$numberInt":"1"},{"k":{"$numberInt":"2"}}]},"bin":{"$binary":{"base64":"AQIDBA==","subType":"00"}},"re":{"$regularExpression":{"pattern":"^a","options":"ix"}},"dec":{"$numberDecimal":"12.50"},"min":{"$minKey":1},"max":{"$maxKey":1}}"#);
     }
 
     #[test]
@@ -118,7 +115,14 @@ mod tests {
         }
         let cases = [Vec::new(), vec![5, 0, 0, 0], bad_utf8, twice, over, deep.into_bytes()];
         let texts = cases.map(|bytes| extended_json(&bytes).unwrap_err());
-        insta::assert_snapshot!(texts.join("\n"));
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        BSON error. Kind: Malformed BSON bytes. Message: document too short.
+        BSON error. Kind: Malformed BSON bytes. Message: document too short.
+        BSON error. Kind: Invalid UTF-8.
+        the key `a` is given twice
+        BSON error. Kind: Malformed BSON bytes. Message: document length incorrect.
+        it nests more than 100 levels deep
+        ");
     }
 
     proptest::proptest! {

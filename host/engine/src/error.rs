@@ -97,10 +97,14 @@ impl Coded for EngineError {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Setup(_) | Self::Compile(_) => "this is a fault of Taster or of this machine: please report it".to_owned(),
+            Self::Setup(_) | Self::Compile(_) => {
+                "this is a fault of Taster or of this machine: please report it".to_owned()
+            }
             Self::TooLarge { setting, .. } => format!("strip debug information from it, or raise {setting}"),
             Self::NotAComponent { help, .. } => (*help).to_owned(),
-            Self::Invalid(_) => "build it again, without WebAssembly proposals beyond bulk memory and extended constants".to_owned(),
+            Self::Invalid(_) => {
+                "build it again, without WebAssembly proposals beyond bulk memory and extended constants".to_owned()
+            }
             Self::UnknownImport { help, .. } => help.clone(),
             Self::MissingExport { .. } | Self::Misfit(_) => {
                 "build it for the world `probe` of taster:probe@1.0.0".to_owned()
@@ -108,7 +112,7 @@ impl Coded for EngineError {
             Self::Cache { path, .. } => format!("remove {}, or name another folder", path.display()),
             Self::Describe(failure) => match &failure.setting {
                 Some(setting) => format!("raise {setting}, or mend the probe's `describe`"),
-                None => "mend the probe's `describe`".to_owned(),
+                None => "mend the probe: it fails before it has seen any data".to_owned(),
             },
             Self::Manifest(_) => "mend what the probe's `describe` returns".to_owned(),
             Self::NoCensus { .. } => "use a probe that does without, or a Taster that records them".to_owned(),

@@ -1,6 +1,6 @@
 //! What a file is, before anything of it is compiled: a component of the right world, or what else.
 
-use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, Validator, WasmFeatures};
 
 use crate::{EngineError, wasi};
 
@@ -27,7 +27,6 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::BULK_MEMORY
         | WasmFeatures::BULK_MEMORY_OPT
         | WasmFeatures::FLOATS
-        | WasmFeatures::GC_TYPES
         | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::COMPONENT_MODEL
 }
@@ -52,7 +51,9 @@ pub(crate) fn kind(bytes: &[u8]) -> Result<(), EngineError> {
 
 /// Refuses components that break the rules of WebAssembly, and those of another world.
 pub(crate) fn validate(bytes: &[u8]) -> Result<Border, EngineError> {
-    Validator::new_with_features(features()).validate_all(bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
+    Validator::new_with_features(features())
+        .validate_all(bytes)
+        .map_err(|error| EngineError::Invalid(error.to_string()))?;
     let border = border(bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
     border.imports.iter().try_for_each(|import| offered(import))?;
     for export in EXPORTS {
@@ -77,7 +78,11 @@ pub(crate) fn border(bytes: &[u8]) -> wasmparser::Result<Border> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(imports) if depth == 1 => {
                 for import in imports {
-                    border.imports.push(import?.name.name.to_owned());
+                    let import = import?;
+                    // `use types.{failure}` in a world imports the type: nothing that could be called
+                    if !matches!(import.ty, ComponentTypeRef::Type(_)) {
+                        border.imports.push(import.name.name.to_owned());
+                    }
                 }
             }
             Payload::ComponentExportSection(exports) if depth == 1 => {
@@ -97,7 +102,9 @@ fn offered(import: &str) -> Result<(), EngineError> {
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
     if package == "taster:probe" {
         if !version.starts_with("1.") {
-            return refused("this host speaks taster:probe@1.0.0: build the probe for it, or use another Taster".to_owned());
+            return refused(
+                "this host speaks taster:probe@1.0.0: build the probe for it, or use another Taster".to_owned(),
+            );
         }
         if INTERFACES.contains(&interface) {
             return Ok(());
@@ -124,18 +131,37 @@ mod tests {
 
     #[test]
     fn what_is_offered() {
-        for import in ["taster:probe/mongo@1.0.0", "taster:probe/types@1.3.0", "wasi:cli/stderr@0.2.6", "wasi:io/poll@0.2.0"] {
+        for import in
+            ["taster:probe/mongo@1.0.0", "taster:probe/types@1.3.0", "wasi:cli/stderr@0.2.6", "wasi:io/poll@0.2.0"]
+        {
             offered(import).unwrap();
         }
     }
 
     #[test]
     fn other_imports_are_named() {
-        let texts = ["taster:probe/mongo@2.0.0", "taster:probe/files@1.0.0", "wasi:http/types@0.2.6", "wasi:cli/stderr@0.3.0", "acme:log/log"]
-            .map(|import| {
-                let error = offered(import).unwrap_err();
-                format!("{} {error}\n  {}", error.code(), error.help().unwrap())
-            });
-        insta::assert_snapshot!(texts.join("\n"));
+        let texts = [
+            "taster:probe/mongo@2.0.0",
+            "taster:probe/files@1.0.0",
+            "wasi:http/types@0.2.6",
+            "wasi:cli/stderr@0.3.0",
+            "acme:log/log",
+        ]
+        .map(|import| {
+            let error = offered(import).unwrap_err();
+            format!("{} {error}\n  {}", error.code(), error.help().unwrap())
+        });
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        T0305 the component imports `taster:probe/mongo@2.0.0`, which probes are not offered
+          this host speaks taster:probe@1.0.0: build the probe for it, or use another Taster
+        T0305 the component imports `taster:probe/files@1.0.0`, which probes are not offered
+          taster:probe@1.0.0 has the interfaces host, mongo, types
+        T0305 the component imports `wasi:http/types@0.2.6`, which probes are not offered
+          of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
+        T0305 the component imports `wasi:cli/stderr@0.3.0`, which probes are not offered
+          of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
+        T0305 the component imports `acme:log/log`, which probes are not offered
+          a probe may import taster:probe@1.0.0 and parts of WASI 0.2, nothing else
+        ");
     }
 }

@@ -6,7 +6,6 @@
 //! What can go wrong before a run is an [`EngineError`].
 
 mod active;
-#[allow(unreachable_pub, reason = "generated")]
 mod bindings;
 mod cache;
 pub mod capability;

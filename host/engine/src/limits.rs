@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn sizes_and_periods_read_as_they_are_written_in_a_configuration() {
-        for (bytes, text) in [(0, "0 bytes"), (1, "1 bytes"), (1536, "1536 bytes"), (64 << 10, "64 KiB"), (MIB, "1 MiB")] {
+        for (bytes, text) in
+            [(0, "0 bytes"), (1, "1 bytes"), (1536, "1536 bytes"), (64 << 10, "64 KiB"), (MIB, "1 MiB")]
+        {
             assert_eq!(size(bytes), text);
         }
         for (ms, text) in [(0, "0s"), (200, "200ms"), (30_000, "30s"), (600_000, "10m")] {

@@ -1,8 +1,14 @@
 //! What a guest says: lines for the operator, capped, with nothing in them that a terminal would obey.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crate::limits::size;
+
+/// Most bytes of a line of a standard stream that is not ended yet.
+const OPEN_LINE: usize = 4 << 10;
 
 /// What a line costs beside its text, so that empty lines are not free.
 const LINE: u64 = 16;
@@ -36,6 +42,8 @@ pub(crate) struct Log(Arc<Mutex<Lines>>);
 #[derive(Debug)]
 struct Lines {
     kept: Vec<LogLine>,
+    /// Lines of standard streams that are not ended yet.
+    open: BTreeMap<LogLevel, Vec<u8>>,
     bytes: u64,
     dropped: u64,
     allowed: u64,
@@ -52,7 +60,14 @@ pub(crate) struct Finished {
 impl Log {
     /// Keeps `allowed` bytes; `setting` raises that.
     pub(crate) fn new(allowed: u64, setting: String) -> Self {
-        Self(Arc::new(Mutex::new(Lines { kept: Vec::new(), bytes: 0, dropped: 0, allowed, setting })))
+        Self(Arc::new(Mutex::new(Lines {
+            kept: Vec::new(),
+            open: BTreeMap::new(),
+            bytes: 0,
+            dropped: 0,
+            allowed,
+            setting,
+        })))
     }
 
     fn lines(&self) -> MutexGuard<'_, Lines> {
@@ -62,45 +77,79 @@ impl Log {
 
     /// Adds a line, or counts it as dropped.
     pub(crate) fn push(&self, level: LogLevel, message: &str) {
+        self.lines().push(level, message);
+    }
+
+    /// Adds what was written to a standard stream, line by line.
+    pub(crate) fn write(&self, level: LogLevel, bytes: &[u8]) {
         let mut lines = self.lines();
-        let cost = message.len() as u64 + LINE;
-        // once something was dropped nothing more is kept: a log with holes reads as if it had none
-        if lines.dropped > 0 || lines.bytes + cost > lines.allowed {
-            lines.dropped += message.len() as u64;
-            // an empty line dropped is a line dropped
-            lines.dropped = lines.dropped.max(1);
-            return;
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let open = lines.open.entry(level).or_default();
+            open.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || open.len() >= OPEN_LINE {
+                lines.end_line(level);
+            }
         }
-        lines.bytes += cost;
-        lines.kept.push(LogLine { level, message: printable(message) });
     }
 
     /// The last thing it said at `warn` or above: a Python traceback ends in what went wrong.
     pub(crate) fn last_words(&self) -> Option<String> {
-        let lines = self.lines();
-        let last = lines.kept.iter().rev().find(|line| line.level >= LogLevel::Warn && !line.message.trim().is_empty())?;
+        let mut lines = self.lines();
+        lines.end_lines();
+        let last =
+            lines.kept.iter().rev().find(|line| line.level >= LogLevel::Warn && !line.message.trim().is_empty())?;
         Some(shorten(last.message.trim(), 300))
     }
 
     /// The log so far, with a note where something was dropped.
     pub(crate) fn finish(&self) -> Finished {
         let mut lines = self.lines();
+        lines.end_lines();
         let mut kept = std::mem::take(&mut lines.kept);
         if lines.dropped > 0 {
-            let message = format!(
-                "the rest of the log was dropped past {} ({} raises it)",
-                size(lines.allowed),
-                lines.setting
-            );
+            let message =
+                format!("the rest of the log was dropped past {} ({} raises it)", size(lines.allowed), lines.setting);
             kept.push(LogLine { level: LogLevel::Warn, message });
         }
         Finished { lines: kept, bytes: lines.bytes, dropped: lines.dropped }
     }
 }
 
+impl Lines {
+    fn end_lines(&mut self) {
+        let open: Vec<_> = self.open.keys().copied().collect();
+        for level in open {
+            self.end_line(level);
+        }
+    }
+
+    fn end_line(&mut self, level: LogLevel) {
+        if let Some(line) = self.open.remove(&level) {
+            let text = String::from_utf8_lossy(&line);
+            self.push(level, text.trim_end_matches(['\n', '\r']));
+        }
+    }
+
+    fn push(&mut self, level: LogLevel, message: &str) {
+        let cost = message.len() as u64 + LINE;
+        // once something was dropped nothing more is kept: a log with holes reads as if it had none
+        if self.dropped > 0 || self.bytes + cost > self.allowed {
+            self.dropped += message.len() as u64;
+            // an empty line dropped is a line dropped
+            self.dropped = self.dropped.max(1);
+            return;
+        }
+        self.bytes += cost;
+        self.kept.push(LogLine { level, message: printable(message) });
+    }
+}
+
 /// `text` with control characters made visible: a probe must not move the cursor of whoever reads its log.
 pub(crate) fn printable(text: &str) -> String {
-    let hidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     if !text.contains(hidden) {
         return text.to_owned();
     }

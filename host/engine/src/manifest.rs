@@ -90,7 +90,11 @@ fn declaration(given: types::MetricDeclaration) -> Result<MetricDeclaration, Str
     let mut labels = BTreeSet::new();
     for label in &given.labels {
         if label != "*" && !names::is_dotted(label) {
-            return Err(format!("the metric `{name}`: the label {} is neither `*` nor {}", names::quoted(label), names::DOTTED));
+            return Err(format!(
+                "the metric `{name}`: the label {} is neither `*` nor {}",
+                names::quoted(label),
+                names::DOTTED
+            ));
         }
         if !labels.insert(label) {
             return Err(format!("the metric `{name}`: the label `{label}` is declared twice"));
@@ -191,6 +195,19 @@ mod tests {
             spoil(&mut manifest);
             check(manifest).unwrap_err().to_string()
         });
-        insta::assert_snapshot!(texts.join("\n"));
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        the component describes itself wrongly: `Orders!` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component describes itself wrongly: `x�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2J…` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component describes itself wrongly: `1` is not a semantic version such as `1.0.0`: unexpected end of input while parsing major version number
+        the component describes itself wrongly: the role `parent` is declared twice
+        the component describes itself wrongly: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component describes itself wrongly: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
+        the probe orders calls `census`, and this host records no census
+        the component describes itself wrongly: the metric `*.count` is declared twice
+        the component describes itself wrongly: `*.*.*.*` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+        the component describes itself wrongly: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
+        the component describes itself wrongly: the metric `*.count`: the label `Not A Name` is neither `*` nor a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        the component describes itself wrongly: the metric `*.count` expects `sometimes`: `sometimes` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+        ");
     }
 }

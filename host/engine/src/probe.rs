@@ -212,7 +212,8 @@ impl Probe {
         config: &str,
     ) -> Result<Result<Vec<types::Metric>, types::Failure>, Stopped> {
         let instance = instance(&self.0.pre, &self.0.indices, store).await?;
-        let database = store.data_mut().table.push(DatabaseHandle(mongo)).map_err(|error| Stopped::Error(error.into()))?;
+        let database =
+            store.data_mut().table.push(DatabaseHandle(mongo)).map_err(|error| Stopped::Error(error.into()))?;
         instance.call_run(store, database, config).await.map_err(Stopped::Error)
     }
 }

@@ -24,7 +24,8 @@ const DECIMAL_BYTES: usize = 16 << 10;
 ///
 /// Three times the text, for an entry of a set costs the host 24 bytes and counts 8 at least; labels are two texts.
 pub(crate) fn handover_bytes(limits: &Limits) -> u64 {
-    (u64::from(limits.metrics)).saturating_mul(size_of::<types::Metric>() as u64) + limits.result_bytes.saturating_mul(3)
+    (u64::from(limits.metrics)).saturating_mul(size_of::<types::Metric>() as u64)
+        + limits.result_bytes.saturating_mul(3)
 }
 
 /// A result that took more than [`handover_bytes`]: it was never seen whole, so nobody knows which limit it broke.
@@ -115,7 +116,10 @@ fn value(given: types::Value) -> Result<Value, String> {
             document::extended_json(&bytes).map_err(|why| format!("its document is not one BSON document: {why}"))?,
         ),
         types::Value::Census(id) => {
-            return Err(format!("it names the census {}, which this host did not record in this run", names::quoted(&id)));
+            return Err(format!(
+                "it names the census {}, which this host did not record in this run",
+                names::quoted(&id)
+            ));
         }
     })
 }
@@ -177,14 +181,18 @@ fn why_not(metric: &Metric, declaration: &MetricDeclaration) -> Option<(String, 
         return None;
     }
     let other = metric.labels.keys().find(|key| !declaration.labels.contains(key))?;
-    let allowed =
-        if declaration.labels.is_empty() { "no label".to_owned() } else { format!("labels {}", declaration.labels.join(", ")) };
+    let allowed = if declaration.labels.is_empty() {
+        "no label".to_owned()
+    } else {
+        format!("labels {}", declaration.labels.join(", "))
+    };
     Some((format!("label {other}"), allowed))
 }
 
 /// `orders.count{status=open}`
 fn shown(name: &str, labels: &Labels) -> String {
-    let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={}", names::quoted(value).trim_matches('`'))).collect();
+    let labels: Vec<_> =
+        labels.iter().map(|(key, value)| format!("{key}={}", names::quoted(value).trim_matches('`'))).collect();
     if labels.is_empty() { format!("`{name}`") } else { format!("`{name}{{{}}}`", labels.join(", ")) }
 }
 
@@ -241,7 +249,7 @@ mod tests {
         ])
         .unwrap();
         let names: Vec<_> = metrics.iter().map(|metric| shown(&metric.name, &metric.labels)).collect();
-        insta::assert_snapshot!(names.join(" "));
+        insta::assert_snapshot!(names.join(" "), @"`names` `orders.count{status=done}` `orders.count{status=open}` `special.count{status=x}` `total{anything=x}`");
     }
 
     #[test]
@@ -269,7 +277,25 @@ mod tests {
             (0..10_001).map(|_| given("a.count", &[], integer())).collect(),
         ];
         let texts = cases.map(|metrics| run(metrics).unwrap_err().to_string());
-        insta::assert_snapshot!(texts.join("\n"));
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        T0328: `Orders Count` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        T0328: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        T0328: the metric `a.count`: `Status` is not a label: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        T0328: the metric `a.count`: the label `status` is given twice
+        T0328: the metric `a.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
+        T0328: the metric `a.count{status=x}` is given twice
+        T0329: the probe returns the metric `other`, which its manifest does not declare (asked: other; allowed: *.count, special.count, total, spec, seen, names)
+        T0329: the metric `a.count` is not as its manifest declares `*.count` (asked: kind text; allowed: kind integer)
+        T0329: the metric `a.count{region=x}` is not as its manifest declares `*.count` (asked: label region; allowed: labels status)
+        T0328: the metric `total`: `1_000` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
+        T0328: the metric `total`: `1e999999999` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
+        T0328: the metric `total`: `nan` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
+        T0328: the metric `spec`: its document is not one BSON document: BSON error. Kind: Malformed BSON bytes. Message: document too short.
+        T0328: the metric `seen`: it names the census `c1`, which this host did not record in this run
+        T0327: the result is too large (asked: 2097182 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
+        T0327: the result is too large (asked: 1600022 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
+        T0326: the result has too many metrics (asked: 10001 metrics; allowed: 10000 metrics; setting: probes[orders].limits.metrics)
+        ");
     }
 
     #[test]

@@ -78,6 +78,10 @@ pub(crate) fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -
         let message = format!("the probe ended its process with code {code} instead of returning{}", last_words(state));
         return Failure::refused(Refusal::Invalid, codes::EXIT, message);
     }
+    if says(error, "borrow handles still remain") {
+        let message = "the probe kept its handle of the database: `run` must let go of it before it returns";
+        return Failure::refused(Refusal::Invalid, codes::MISUSE, message);
+    }
     if trap.is_none() && error.downcast_ref::<WasmBacktrace>().is_none() {
         let message = format!("the probe breaks the rules of components: {what}{}", last_words(state));
         return Failure::refused(Refusal::Invalid, codes::MISUSE, message);
@@ -120,6 +124,9 @@ fn root(error: &wasmtime::Error) -> String {
 /// ` in sum < orders < run`
 fn place(backtrace: &WasmBacktrace) -> String {
     let frames = backtrace.frames();
+    // functions without a name between named ones are the glue of the component, not the author's
+    let any_name = frames.iter().any(|frame| frame.func_name().is_some());
+    let frames: Vec<_> = frames.iter().filter(|frame| !any_name || frame.func_name().is_some()).collect();
     let names: Vec<_> = frames
         .iter()
         .take(FRAMES)

@@ -32,8 +32,6 @@ use crate::{
 const RANDOM_BYTES: u64 = 1 << 20;
 /// What one reading of the monotonic clock moves it by.
 const TICK_NS: u64 = 1000;
-/// Most bytes of a line of standard output that is not ended yet.
-const LINE_BYTES: usize = 4 << 10;
 
 /// The packages of WASI 0.2 that are linked. `wasi:http` and the like are not: no probe has a use for them.
 pub(crate) const PACKAGES: [&str; 6] =
@@ -90,6 +88,7 @@ impl HostMonotonicClock for Counting {
 }
 
 /// Standard output and error, as lines of the log.
+#[derive(Clone)]
 struct Lines {
     log: Log,
     level: LogLevel,
@@ -103,61 +102,23 @@ impl IsTerminal for Lines {
 
 impl StdoutStream for Lines {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(self.writer())
+        Box::new(self.clone())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         // the default hands bytes to a task of their own: what a guest said right before its trap would be lost
-        Box::new(self.writer())
-    }
-}
-
-impl Lines {
-    fn writer(&self) -> LineWriter {
-        LineWriter { log: self.log.clone(), level: self.level, open: Vec::new() }
-    }
-}
-
-struct LineWriter {
-    log: Log,
-    level: LogLevel,
-    /// The line that is not ended yet.
-    open: Vec<u8>,
-}
-
-impl LineWriter {
-    fn take(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.open.extend_from_slice(piece);
-            if self.open.last() == Some(&b'\n') || self.open.len() >= LINE_BYTES {
-                self.end_line();
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        let text = String::from_utf8_lossy(&self.open);
-        self.log.push(self.level, text.trim_end_matches(['\n', '\r']));
-        self.open.clear();
-    }
-}
-
-impl Drop for LineWriter {
-    fn drop(&mut self) {
-        if !self.open.is_empty() {
-            self.end_line();
-        }
+        Box::new(self.clone())
     }
 }
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for LineWriter {
+impl Pollable for Lines {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for LineWriter {
+impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(&bytes);
+        self.log.write(self.level, &bytes);
         Ok(())
     }
 
@@ -170,9 +131,9 @@ impl OutputStream for LineWriter {
     }
 }
 
-impl AsyncWrite for LineWriter {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
+impl AsyncWrite for Lines {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        self.log.write(self.level, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

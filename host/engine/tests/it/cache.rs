@@ -68,7 +68,10 @@ fn a_folder_that_others_can_write() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
     let error = Engine::new(EngineOptions { cache: Some(dir.path().to_owned()) }).unwrap_err();
-    assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @"");
+    assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
+    T0308: compiled code is not kept in /tmp/x: others can write to it (mode 777)
+    help: remove /tmp/x, or name another folder
+    ");
 }
 
 #[test]
@@ -78,5 +81,8 @@ fn a_folder_that_is_a_link() {
     fs::create_dir(&target).unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
     let error = Engine::new(EngineOptions { cache: Some(link.clone()) }).unwrap_err();
-    assert_snapshot!(told(&error).replace(&link.display().to_string(), "/tmp/x"), @"");
+    assert_snapshot!(told(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
+    T0308: compiled code is not kept in /tmp/x: it is not a folder
+    help: remove /tmp/x, or name another folder
+    ");
 }

@@ -40,6 +40,8 @@ pub(crate) struct Guest {
     pub(crate) pages: u32,
     /// Imports and other items of its module.
     pub(crate) items: &'static str,
+    /// What its allocator does before it allocates.
+    pub(crate) realloc: &'static str,
     /// What `describe` does before it returns `$manifest`.
     pub(crate) describe: &'static str,
     /// What `run` does before it returns `$answer`. The parameter `$db` is the database.
@@ -57,6 +59,7 @@ impl Default for Guest {
             metrics: vec![("*.count", Kind::Integer)],
             pages: 2,
             items: "",
+            realloc: "",
             describe: "",
             run: String::new(),
             answer: Answer::Metrics(vec![("orders.count", Value::Integer(3))]),
@@ -82,6 +85,7 @@ impl Guest {
             (data (i32.const {DATA}) "{data}")
             (func (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32)
                 (result i32) (local $at i32)
+                {realloc}
                 (local.set $at (i32.and
                     (i32.add (global.get $free) (i32.sub (local.get $align) (i32.const 1)))
                     (i32.sub (i32.const 0) (local.get $align))))
@@ -100,6 +104,7 @@ impl Guest {
             pages = self.pages.max(DATA.div_ceil(65536) + image.bytes.len().div_ceil(65536) as u32),
             free = DATA as usize + image.bytes.len(),
             data = image.text(),
+            realloc = self.realloc,
             describe = self.describe,
             run = self.run,
         );

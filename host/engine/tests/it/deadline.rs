@@ -1,12 +1,13 @@
 //! Guests that do not come back: each place where one can spin, and a call that never answers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
+use taster_engine::Limits;
 
 use crate::{
     component::Guest,
-    kitchen::{brief, failure, load_within, run, told},
+    kitchen::{Pantry, brief, failure, input, load_within, run, told},
     reading::FIND,
 };
 
@@ -17,56 +18,56 @@ async fn spinning_in_run() {
     let begun = Instant::now();
     let report = run(&Guest { run: SPIN.to_owned(), ..Guest::default() }, brief()).await;
     assert!(begun.elapsed() < 10 * brief().deadline, "{:?}", begun.elapsed());
-    assert_snapshot!(failure(&report), @"");
+    assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)");
     assert!(report.usage.guest_ms > 100, "{:?}", report.usage);
 }
 
 #[tokio::test]
 async fn spinning_in_describe() {
     let guest = Guest { describe: SPIN, ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
+    T0309: the component does not describe itself: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
+    help: raise probes[orders].limits.deadline, or mend the probe's `describe`
+    ");
 }
 
 #[tokio::test]
 async fn spinning_in_an_initialiser() {
     let guest = Guest { items: "(func $init (loop $again (br $again))) (start $init)", ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
+    T0309: the component does not describe itself: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
+    help: raise probes[orders].limits.deadline, or mend the probe's `describe`
+    ");
 }
 
 #[tokio::test]
 async fn spinning_in_the_allocator_that_the_host_calls() {
     // the host calls it for the configuration, before `run` begins
-    let guest = Guest { run: String::new(), ..Guest::default() };
-    let text = guest.build();
-    assert!(!text.is_empty());
-    let report = run(
-        &Guest { items: r#"(func $spin (loop $again (br $again)))"#, run: "(call $spin)".to_owned(), ..Guest::default() },
-        brief(),
-    )
-    .await;
-    assert_snapshot!(failure(&report), @"");
+    let report = run(&Guest { realloc: SPIN, ..Guest::default() }, brief()).await;
+    assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)");
 }
 
 #[tokio::test]
 async fn waiting_for_a_call_that_never_answers() {
-    let guest = Guest { items: FIND, run: "(call $find_in (local.get $db) (i32.const 0))".to_owned(), ..Guest::default() };
+    let guest =
+        Guest { items: FIND, run: "(call $find_in (local.get $db) (i32.const 0))".to_owned(), ..Guest::default() };
     let report = run(&guest, brief()).await;
-    assert_snapshot!(failure(&report), @"");
+    assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe waited for `find` (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)");
     assert!(report.usage.guest_ms < 100, "waiting is not computing: {:?}", report.usage);
 }
 
 #[tokio::test]
 async fn others_of_the_same_thread_go_on_while_one_spins() {
     // #[tokio::test] has one thread: without giving way at each tick the timer would fire after the deadline
-    let begun = Instant::now();
-    let timer = async {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        begun.elapsed()
-    };
     let guest = Guest { run: SPIN.to_owned(), ..Guest::default() };
     let probe = load_within(&guest.build(), &brief()).await.unwrap();
-    let limits = taster_engine::Limits { deadline: std::time::Duration::from_secs(2), ..brief() };
-    let begun_run = Instant::now();
-    let (_, fired) = tokio::join!(probe.run(crate::kitchen::input(limits, crate::kitchen::Pantry::default())), timer);
-    assert!(fired < begun_run.duration_since(begun) + std::time::Duration::from_secs(1), "{fired:?}");
+    let begun = Instant::now();
+    let timer = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        begun.elapsed()
+    };
+    let limits = Limits { deadline: Duration::from_secs(2), ..brief() };
+    let (report, fired) = tokio::join!(probe.run(input(limits, Pantry::default())), timer);
+    assert!(report.outcome.is_err());
+    assert!(fired < Duration::from_secs(1), "{fired:?}");
 }

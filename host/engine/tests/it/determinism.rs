@@ -86,9 +86,9 @@ async fn invariant_1_same_inputs_same_bytes_out() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(seen[0], seen[1]);
-    let [random, again, insecure, tick, tock, wall, environment, files] = seen[0][..] else { panic!("{seen:?}") };
+    let [random, again, insecure, ticks, later, wall, environment, files] = seen[0][..] else { panic!("{seen:?}") };
     assert!(random != again && random != insecure);
-    assert_eq!((tick, tock), (0, 1000));
+    assert_eq!((ticks, later), (0, 1000));
     assert_eq!(Timestamp::from_second(wall).unwrap().to_string(), "2026-11-23T06:00:00Z");
     assert_eq!((environment, files), (0, 0), "no environment, no folders, no arguments");
 
@@ -97,17 +97,17 @@ async fn invariant_1_same_inputs_same_bytes_out() {
     assert_ne!(numbers(&probe.run(other).await.outcome.unwrap())[0], random);
 }
 
-const WRITE: &str = "(call $write (call $stderr) (i32.const 256) (i32.const 31) (i32.const 600))";
+const WRITE: &str = "(call $write (call $stderr) (i32.const 256) (i32.const 32) (i32.const 600))";
 
 #[tokio::test]
 async fn standard_error_is_in_the_log_even_when_a_trap_follows() {
     let report = run(&guest(&format!("{WRITE} unreachable")), Limits::default()).await;
     let said: Vec<_> = report.log.iter().map(|line| line.message.as_str()).collect();
     assert_eq!(said, ["Traceback", "ValueError: no orders"]);
-    assert_snapshot!(failure(&report), @"");
+    assert_snapshot!(failure(&report), @"T0320: the probe trapped: wasm `unreachable` instruction executed, in run; it said `ValueError: no orders`");
 }
 
 #[tokio::test]
 async fn ending_the_process() {
-    assert_snapshot!(failure(&run(&guest("(call $exit (i32.const 1))"), Limits::default()).await), @"");
+    assert_snapshot!(failure(&run(&guest("(call $exit (i32.const 1))"), Limits::default()).await), @"T0332: the probe ended its process with code 1 instead of returning");
 }

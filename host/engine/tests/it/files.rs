@@ -15,29 +15,47 @@ async fn refused(bytes: &[u8]) -> String {
 #[tokio::test]
 async fn code_compiled_ahead_of_time() {
     let compiled = wasmtime::Engine::default().precompile_component(&Guest::default().build()).unwrap();
-    assert_snapshot!(refused(&compiled).await, @"");
+    assert_snapshot!(refused(&compiled).await, @r"
+    T0303: this is not a WebAssembly component but code compiled ahead of time
+    help: give the component itself: native code from elsewhere is never run
+    ");
 }
 
 #[tokio::test]
 async fn a_core_module() {
-    assert_snapshot!(refused(&wat::parse_str("(module)").unwrap()).await, @"");
+    assert_snapshot!(refused(&wat::parse_str("(module)").unwrap()).await, @r"
+    T0303: this is not a WebAssembly component but a core module
+    help: make it a component: `wasm-tools component new`, or build it with `taster probe build`
+    ");
 }
 
 #[tokio::test]
 async fn text() {
-    assert_snapshot!(refused(b"\n(component)").await, @"");
+    assert_snapshot!(refused(b"\n(component)").await, @r"
+    T0303: this is not a WebAssembly component but WebAssembly in text form
+    help: make it binary: `wasm-tools parse`
+    ");
 }
 
 #[tokio::test]
 async fn something_else() {
-    assert_snapshot!(refused(b"#!/bin/sh\n").await, @"");
-    assert_snapshot!(refused(b"").await, @"");
+    assert_snapshot!(refused(b"#!/bin/sh\n").await, @r"
+    T0303: this is not a WebAssembly component but something else
+    help: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00
+    ");
+    assert_snapshot!(refused(b"").await, @r"
+    T0303: this is not a WebAssembly component but an empty file
+    help: build the component again
+    ");
 }
 
 #[tokio::test]
 async fn half_a_component() {
     let component = Guest::default().build();
-    assert_snapshot!(refused(&component[..component.len() / 2]).await, @"");
+    assert_snapshot!(refused(&component[..component.len() / 2]).await, @r"
+    T0304: the component is not valid: unexpected end-of-file (at offset 0x427)
+    help: build it again, without WebAssembly proposals beyond bulk memory and extended constants
+    ");
 }
 
 #[tokio::test]
@@ -45,7 +63,10 @@ async fn a_component_that_is_too_large() {
     let limits = Limits { component_size: 1000, ..Limits::default() };
     let mut component = Guest::default().build();
     component.resize(1001, 0);
-    assert_snapshot!(told(&load_within(&component, &limits).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load_within(&component, &limits).await.unwrap_err()), @r"
+    T0302: the component has 1001 bytes and 1000 bytes are allowed (probes[orders].limits.componentSize)
+    help: strip debug information from it, or raise probes[orders].limits.componentSize
+    ");
 }
 
 #[tokio::test]
@@ -69,5 +90,11 @@ async fn proposals_that_are_off() {
         };
         texts.push(format!("{name}: {}", text.split(" (at offset").next().unwrap_or_default()));
     }
-    assert_snapshot!(texts.join("\n"), @"");
+    assert_snapshot!(texts.join("\n"), @r"
+    memory64: the tool chain refuses it
+    multi-memory: the component is not valid: multiple memories
+    threads: the component is not valid: threads support is not enabled
+    simd: the component is not valid: SIMD support is not enabled
+    tail calls: the component is not valid: tail calls support is not enabled
+    ");
 }

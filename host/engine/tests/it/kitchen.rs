@@ -77,18 +77,12 @@ pub(crate) struct Pantry {
     pub(crate) size: usize,
     pub(crate) open: Arc<AtomicU64>,
     pub(crate) filters: Arc<Mutex<Vec<Vec<u8>>>>,
-    handed: Arc<AtomicU64>,
+    pub(crate) handed: Arc<AtomicU64>,
 }
 
 impl Default for Pantry {
     fn default() -> Self {
-        Self {
-            batches: 3,
-            size: 1000,
-            open: Arc::default(),
-            filters: Arc::default(),
-            handed: Arc::default(),
-        }
+        Self { batches: 3, size: 1000, open: Arc::default(), filters: Arc::default(), handed: Arc::default() }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Hostile and honest guests against the sandbox. One module an attack; each guest is a small module in text, and each
 //! ending is a text in a snapshot, so that a worse message is a failing test.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod cache;
 mod component;
 mod deadline;

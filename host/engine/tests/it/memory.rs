@@ -16,7 +16,7 @@ fn small() -> Limits {
 async fn growing_without_end_and_trapping() {
     let run_ = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable".to_owned();
     let report = run(&Guest { run: run_, ..Guest::default() }, small()).await;
-    assert_snapshot!(failure(&report), @"");
+    assert_snapshot!(failure(&report), @"T0322: the probe ran out of memory: wasm `unreachable` instruction executed, in run (asked: 1088 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)");
     assert_eq!(report.usage.memory_peak, 1 << 20);
 }
 
@@ -30,32 +30,46 @@ async fn a_refused_growth_that_the_guest_can_live_with() {
 #[tokio::test]
 async fn bringing_it_along() {
     let guest = Guest { pages: 2000, ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
+    T0309: the component does not describe itself: T0322: the probe ran out of memory: memory minimum size of 2000 pages exceeds memory limits (asked: 125 MiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
+    help: raise probes[orders].limits.memory, or mend the probe's `describe`
+    ");
 }
 
 #[tokio::test]
 async fn two_memories_that_fit_alone() {
     let component = with_module(Guest { pages: 12, ..Guest::default() }.build(), "(module (memory 12))");
-    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @r"
+    T0309: the component does not describe itself: T0322: the probe ran out of memory: memory minimum size of 12 pages exceeds memory limits (asked: 1536 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
+    help: raise probes[orders].limits.memory, or mend the probe's `describe`
+    ");
     let both = Limits { memory: 2 << 20, ..Limits::default() };
     assert!(load_within(&component, &both).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_table() {
-    let run_ = "(if (i32.eq (table.grow $t (ref.null func) (i32.const 1000000)) (i32.const -1)) (then unreachable))".to_owned();
+    let run_ = "(if (i32.eq (table.grow $t (ref.null func) (i32.const 1000000)) (i32.const -1)) (then unreachable))"
+        .to_owned();
     let report = run(&Guest { items: "(table $t 1 funcref)", run: run_, ..Guest::default() }, small()).await;
-    assert_snapshot!(failure(&report), @"");
+    assert_snapshot!(failure(&report), @"T0322: the probe ran out of memory: wasm `unreachable` instruction executed, in run (asked: 8131080 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)");
 }
 
 #[tokio::test]
 async fn a_table_that_it_brings_along() {
     let guest = Guest { items: "(table $t 9000000 funcref)", ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
+    T0309: the component does not describe itself: T0322: the probe ran out of memory: table minimum size of 9000000 elements exceeds table limits (asked: 72131072 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
+    help: raise probes[orders].limits.memory, or mend the probe's `describe`
+    ");
 }
 
 #[tokio::test]
 async fn many_small_memories() {
-    let component = (0..40).fold(Guest::default().build(), |component, _| with_module(component, "(module (memory 0))"));
-    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @"");
+    let component =
+        (0..40).fold(Guest::default().build(), |component, _| with_module(component, "(module (memory 0))"));
+    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @r"
+    T0309: the component does not describe itself: T0323: the component has too many parts: resource limit exceeded: memory count too high at 33
+    help: mend the probe: it fails before it has seen any data
+    ");
 }

@@ -18,17 +18,23 @@ async fn a_method_that_the_manifest_does_not_declare() {
             .to_owned(),
         ..Guest::default()
     };
-    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0330: the probe calls `find`, which its manifest does not declare (asked: find; allowed: count, list-indexes)");
 }
 
 #[tokio::test]
 async fn a_census_is_refused_before_anything_runs() {
     let guest = Guest { methods: vec!["census", "find"], ..Guest::default() };
-    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @r"
+    T0312: the probe evil calls `census`, and this host records no census
+    help: use a probe that does without, or a Taster that records them
+    ");
 }
 
 #[tokio::test]
 async fn a_method_that_does_not_exist() {
     let guest = Guest { methods: vec!["insert"], ..Guest::default() };
-    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @"");
+    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @r"
+    T0310: the component describes itself wrongly: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
+    help: mend what the probe's `describe` returns
+    ");
 }

@@ -62,11 +62,11 @@ async fn a_refusal_that_the_probe_hands_on_reaches_the_operator_whole() {
         ..Guest::default()
     };
     let report = run_on(&guest, Limits::default(), Pantry::default()).await;
-    assert_snapshot!(failure(&report), @"");
+    assert_snapshot!(failure(&report), @"T0202: the collection is not granted (asked: denied; allowed: orders; setting: probes[orders].collections)");
 }
 
 #[tokio::test]
 async fn a_failure_of_its_own() {
     let guest = Guest { answer: Answer::Failure("no orders\u{1b}[2J today"), ..Guest::default() };
-    assert_snapshot!(failure(&run_on(&guest, Limits::default(), Pantry::default()).await), @"");
+    assert_snapshot!(failure(&run_on(&guest, Limits::default(), Pantry::default()).await), @"no orders�[2J today");
 }

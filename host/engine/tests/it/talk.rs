@@ -37,7 +37,7 @@ async fn a_hundred_thousand_lines() {
     assert!(report.outcome.is_ok());
     assert!(report.usage.log_bytes <= 64 << 10, "{:?}", report.usage);
     assert_eq!(report.usage.host_calls, 100_000);
-    assert_snapshot!(report.log.last().unwrap().message, @"");
+    assert_snapshot!(report.log.last().unwrap().message, @"the rest of the log was dropped past 64 KiB (probes[orders].limits.logBytes raises it)");
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_million_empty_lines() {
 #[tokio::test]
 async fn one_huge_line() {
     let guest = Guest { pages: 300, ..says("(call $log (i32.const 1) (i32.const 0) (i32.const 16777216))") };
-    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0324: one call of the host carries too much, in run (asked: more than 8 MiB; allowed: 8 MiB; setting: probes[orders].limits.hostcallBytes)");
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn a_line_that_is_not_text() {
         run: "(i32.store8 (i32.const 256) (i32.const 255)) (call $times (i32.const 1) (i32.const 5))".to_owned(),
         ..says("")
     };
-    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"");
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0320: the probe trapped: invalid utf-8 sequence of 1 bytes from index 0, in times < run");
 }
 
 #[tokio::test]

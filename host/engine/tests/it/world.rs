@@ -19,7 +19,10 @@ async fn an_import_that_nobody_offers() {
         wit: (&["package acme:telemetry; interface sink { send: func(); }"], "import acme:telemetry/sink;"),
         ..Guest::default()
     };
-    assert_snapshot!(refused(&guest.build()).await, @"");
+    assert_snapshot!(refused(&guest.build()).await, @r"
+    T0305: the component imports `acme:telemetry/sink`, which probes are not offered
+    help: a probe may import taster:probe@1.0.0 and parts of WASI 0.2, nothing else
+    ");
 }
 
 #[tokio::test]
@@ -30,7 +33,10 @@ async fn a_part_of_wasi_that_is_not_offered() {
         wit: (&["package wasi:http@0.2.6; interface outgoing { send: func(); }"], "import wasi:http/outgoing@0.2.6;"),
         ..Guest::default()
     };
-    assert_snapshot!(refused(&guest.build()).await, @"");
+    assert_snapshot!(refused(&guest.build()).await, @r"
+    T0305: the component imports `wasi:http/outgoing@0.2.6`, which probes are not offered
+    help: of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
+    ");
 }
 
 #[tokio::test]
@@ -40,12 +46,18 @@ async fn no_run() {
         &[],
         "export describe: func() -> u32;",
     );
-    assert_snapshot!(refused(&component).await, @"");
+    assert_snapshot!(refused(&component).await, @r"
+    T0306: the component does not export `run`; it exports `describe`
+    help: build it for the world `probe` of taster:probe@1.0.0
+    ");
 }
 
 #[tokio::test]
 async fn nothing_at_all() {
-    assert_snapshot!(refused(&wat::parse_str("(component)").unwrap()).await, @"");
+    assert_snapshot!(refused(&wat::parse_str("(component)").unwrap()).await, @r"
+    T0306: the component does not export `describe`; it exports nothing
+    help: build it for the world `probe` of taster:probe@1.0.0
+    ");
 }
 
 #[tokio::test]
@@ -56,7 +68,10 @@ async fn the_right_names_with_other_types() {
         &[],
         "export describe: func() -> u32; export run: func() -> u32;",
     );
-    assert_snapshot!(refused(&component).await, @"");
+    assert_snapshot!(refused(&component).await, @r"
+    T0307: the component does not fit the interface taster:probe@1.0.0: type-checking export func `describe`: expected `record` found `u32`
+    help: build it for the world `probe` of taster:probe@1.0.0
+    ");
 }
 
 #[tokio::test]
@@ -64,10 +79,7 @@ async fn more_exports_are_fine() {
     // components of Python export an instance named `exports`
     let guest = Guest {
         items: r#"(func (export "test:extra/more#twice") (param i32) (result i32) (i32.const 2))"#,
-        wit: (
-            &["package test:extra; interface more { twice: func(n: u32) -> u32; }"],
-            "export test:extra/more;",
-        ),
+        wit: (&["package test:extra; interface more { twice: func(n: u32) -> u32; }"], "export test:extra/more;"),
         ..Guest::default()
     };
     let probe = load(&guest.build()).await.unwrap();
