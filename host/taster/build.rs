@@ -88,8 +88,6 @@ fn embed(out: &Path, built: &[String]) -> Result<(), Box<dyn Error>> {
         writeln!(names, "    {name:?},")?;
         writeln!(probes, "    ({name:?}, include_bytes!({:?})),", path.display().to_string())?;
     }
-    let text = format!(
-        "const NAMES: &[&str] = &[\n{names}];\nconst PROBES: &[(&str, &[u8])] = &[\n{probes}];\n"
-    );
+    let text = format!("const NAMES: &[&str] = &[\n{names}];\nconst PROBES: &[(&str, &[u8])] = &[\n{probes}];\n");
     write_if_changed(&out.join("standard_probes.rs"), text.as_bytes())
 }

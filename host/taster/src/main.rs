@@ -1,1 +1,7 @@
-fn main(){}
+//! The `taster` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    taster_taster::main()
+}

@@ -15,6 +15,7 @@ pub(crate) const SMALL: &str = "tenth";
 pub(crate) const DOCUMENT_BYTES: usize = 315;
 
 const BATCH: u64 = 10_000;
+const STATUS: [&str; 4] = ["open", "paid", "gone", "late"];
 
 /// Loads so many documents.
 pub(crate) async fn load(client: &Client, collection: &str, documents: u64) -> Outcome<()> {
@@ -39,7 +40,7 @@ fn document(index: u64) -> RawDocumentBuf {
             "customer": { "name": "Hanna Lindqvist", "email": "hanna.lindqvist@example.com" },
             "items": [{ "sku": "RIB-01", "qty": 1 + (index % 3) as i32, "price": Decimal128::from_bytes([7; 16]) }],
             "total": Decimal128::from_bytes(u128::from(index).to_le_bytes()),
-            "status": ["open", "paid", "gone", "late"][(index % 4) as usize],
+            "status": STATUS[(index % 4) as usize],
             "created": DateTime::from_millis(i64::from(seconds) * 1000),
             "note": note,
         }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Calls of the host in one run.
-const CALLS: u64 = 1_000_000;
+const CALLS: u32 = 1_000_000;
 /// Instances made to see what one costs.
 const INSTANCES: usize = 2000;
 
@@ -70,7 +70,7 @@ impl Guests {
             run(&self.scan, stage.database(&[]), format!(r#"{{"calls": {CALLS}}}"#)).await?;
             times.push(begun.elapsed());
         }
-        let call = median(&mut times[1..]).as_secs_f64() * 1e6 / CALLS as f64;
+        let call = median(&mut times[1..]).as_secs_f64() * 1e6 / f64::from(CALLS);
         table.line("one host call that does nothing", call, "µs", Goal::AtMost(0.3));
         Ok(())
     }

@@ -82,8 +82,8 @@ async fn scans(stage: &Stage, table: &mut Table) -> Outcome<()> {
         medians[place.expect("ALL holds every contestant")].as_secs_f64()
     };
     for (contestant, time) in Contestant::ALL.iter().zip(&medians) {
-        let each = time.as_secs_f64() / stage.size.documents as f64;
-        println!("  {:<58} {:>8.3} s {:>8.0} ns a document", contestant.name(), time.as_secs_f64(), each * 1e9);
+        let each = time.as_nanos() / u128::from(stage.size.documents);
+        println!("  {:<58} {:>8.3} s {each:>8} ns a document", contestant.name(), time.as_secs_f64());
     }
     println!();
     // the harder of the ways in which somebody might write the loop

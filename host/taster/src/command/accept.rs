@@ -1,0 +1,68 @@
+//! `taster accept`: a person takes responsibility for what a run found.
+
+use clap::Args;
+use jiff::Timestamp;
+use taster_model::{Acceptance, RunId, Verdict, schema};
+
+use super::stored;
+use crate::{
+    cli::Common,
+    exit::{Exit, Problem},
+    flow::FlowError,
+    output,
+};
+
+/// Arguments of `accept`.
+#[derive(Debug, Clone, Args)]
+pub struct AcceptArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    which: RunId,
+    /// Why it is right; kept beside the run
+    #[arg(long)]
+    reason: String,
+    /// Who says so [default: the user's name]
+    #[arg(long, env = "TASTER_USER")]
+    by: Option<String>,
+}
+
+/// Stores the acceptance and closes the baseline that the run was judged against.
+pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
+    let (config, store) = stored(common).await?;
+    let run = store.run(&args.which);
+    let Some(verdict) = run.verdict().await?.map(taster_store::Committed::into_inner) else {
+        return Err(FlowError::NoVerdict { run: args.which.clone() }.into());
+    };
+    if verdict.verdict == Verdict::Same {
+        return Err(FlowError::NothingToAccept { run: args.which.clone() }.into());
+    }
+    let who = args.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
+    let acceptance = Acceptance {
+        schema: schema::ACCEPTED.to_owned(),
+        app: config.app.clone(),
+        run: args.which.clone(),
+        verdict: verdict.verdict,
+        attempt: verdict.attempt,
+        who,
+        reason: args.reason.clone(),
+        at: Timestamp::now(),
+    };
+    run.accept(&acceptance).await?;
+    let judged = verdict.before.map(|before| before.run);
+    store
+        .update_current(|current| {
+            let mut current = current?;
+            // only the baseline that this run was judged against: a later one is somebody else's question
+            if current.baseline.as_ref().map(|baseline| &baseline.run) == judged.as_ref() {
+                current.baseline = None;
+            }
+            Some(current)
+        })
+        .await?;
+    let text = format!(
+        "{} run {}: `{}` accepted by {}. The next `taster pre` sets a new baseline.",
+        config.app, args.which, acceptance.verdict, acceptance.who
+    );
+    output::write_text(common, &text)?;
+    Ok(Exit::Done)
+}

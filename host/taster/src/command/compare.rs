@@ -1,0 +1,49 @@
+//! `taster compare`: judge again what is stored, with the rules of today.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use taster_model::Capture;
+
+use super::{config_path, configuration, stored, which_run, write_verdict};
+use crate::{
+    cli::Common,
+    exit::{Exit, Problem},
+    flow::{self, FlowError},
+};
+
+/// Arguments of `compare`.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// Two capture files; without them, the stored run of --run is judged again
+    #[arg(num_args = 2, value_names = ["PRE.json", "POST.json"])]
+    files: Vec<PathBuf>,
+}
+
+/// Judges, prints, stores nothing.
+pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
+    if let [before, after] = args.files.as_slice() {
+        let (before, after) = (read(before)?, read(after)?);
+        // files need no configuration; where there is one, its expectations count
+        let wants_config = common.config.is_some() || config_path(common).exists();
+        let expect = if wants_config { configuration(common, None)?.0.expect } else { Vec::new() };
+        return write_verdict(common, &flow::verdict_document(Some(&before), &after, &expect), &[]);
+    }
+    let (config, store) = stored(common).await?;
+    let run = which_run(common.run.as_ref(), &config, &store).await?;
+    let run_store = store.run(&run);
+    let Some(after) = run_store.latest_post().await? else {
+        return Err(FlowError::NoPost { run }.into());
+    };
+    let after = after.into_inner();
+    // the verdict says which baseline it was; without one, the run's own
+    let judged = run_store.verdict().await?.and_then(|v| v.into_inner().before.map(|before| before.run));
+    let before = store.run(judged.as_ref().unwrap_or(&run)).pre().await?.map(taster_store::Committed::into_inner);
+    write_verdict(common, &flow::verdict_document(before.as_ref(), &after, &config.expect), &[])
+}
+
+fn read(path: &PathBuf) -> Result<Capture, Problem> {
+    let bad = |message: String| FlowError::BadCapture { path: path.display().to_string(), message };
+    let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    Ok(taster_store::read_capture(&bytes).map_err(|error| bad(error.to_string()))?)
+}

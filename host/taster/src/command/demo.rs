@@ -1,0 +1,98 @@
+//! `taster demo`: the whole thing on a throwaway database.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, builder::PossibleValuesParser};
+use taster_model::RunId;
+
+use super::write_verdict;
+use crate::{
+    cli::{Common, Format},
+    config,
+    demo::{self, DATABASE, Mongod, MongodOptions, Shop, Upgrade},
+    exit::{Exit, Problem},
+    flow::{self, Kitchen},
+    progress::Task,
+    render,
+};
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// What the upgrade does to the data
+    #[arg(long, value_name = "NAME", default_value = demo::upgrade::ALL[0].name,
+        value_parser = PossibleValuesParser::new(demo::upgrade::ALL.iter().map(|u| u.name)))]
+    upgrade: String,
+    /// How many orders the shop has
+    #[arg(long, value_name = "N", default_value_t = Shop::default().orders)]
+    orders: u64,
+    /// Taste a replica set of one member, which is read at one moment, instead of a standalone server
+    #[arg(long)]
+    replica_set: bool,
+    /// Where the configuration and the results go [default: a new folder among the temporary ones]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+/// Starts a mongod, loads the shop, tastes, upgrades, tastes again. Ends with the verdict.
+pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
+    let upgrade = Upgrade::named(&args.upgrade)?;
+    let dir = folder(args.dir.as_deref())?;
+    let task = Task::begin("mongod");
+    let mongod = Mongod::start(MongodOptions { replica_set: args.replica_set, ..MongodOptions::default() }).await?;
+    task.end(&format!("MongoDB {} on port {}", mongod.version().await?, mongod.port()));
+    let client = mongod.client().await?;
+
+    let task = Task::begin("barbecue shop");
+    let loaded = Shop::of(args.orders).load(&client, |done, total| task.at(done, Some(total))).await?;
+    task.end(&format!(
+        "{}, {} and {} ({}) in {}",
+        render::count(loaded.orders, "order"),
+        render::count(loaded.registrations, "registration"),
+        render::count(loaded.menu, "dish").replace("dishs", "dishes"),
+        render::bytes(loaded.bytes),
+        render::elapsed(loaded.took),
+    ));
+
+    let kitchen = kitchen(&mongod, &dir).await?;
+    let run: RunId = common.run.clone().unwrap_or_else(RunId::generate);
+    flow::pre(&kitchen, Some(&run)).await?;
+    let task = Task::begin(format!("upgrade `{}`", upgrade.name));
+    let played = upgrade.play(&client).await?;
+    task.end(&format!("{} in {}", upgrade.summary, render::elapsed(played.took)));
+
+    let outcome = flow::post(&kitchen, Some(&run)).await?;
+    let exit = write_verdict(common, &outcome.verdict, &outcome.reports)?;
+    if common.format == Format::Human {
+        for line in &played.did {
+            tracing::info!("what the upgrade had done: {line}");
+        }
+        tracing::info!("configuration and results: {}", dir.display());
+        if outcome.verdict.verdict != upgrade.expected {
+            tracing::warn!("`{}` was expected of this upgrade", upgrade.expected);
+        }
+    }
+    client.shutdown().await;
+    Ok(exit)
+}
+
+async fn kitchen(mongod: &Mongod, dir: &Path) -> Result<Kitchen, Problem> {
+    let store = format!("file://{}", dir.join("results").display());
+    let yaml = demo::taster_yaml(&mongod.uri_of(DATABASE), &store);
+    let path = dir.join("taster.yaml");
+    let cannot =
+        |error: std::io::Error| Problem::new("T0616", format!("cannot write {}: {error}", path.display()), None);
+    std::fs::write(&path, &yaml).map_err(cannot)?;
+    let config = config::load(&path, std::collections::HashMap::new())?;
+    Kitchen::open(config, dir.to_owned()).await
+}
+
+fn folder(given: Option<&Path>) -> Result<PathBuf, Problem> {
+    let dir = match given {
+        Some(dir) => dir.to_owned(),
+        None => std::env::temp_dir().join(format!("taster-demo-{}", RunId::generate())),
+    };
+    std::fs::create_dir_all(&dir).and_then(|()| dir.canonicalize()).map_err(|error| {
+        Problem::new("T0616", format!("cannot make {}: {error}", dir.display()), "name a folder with --dir".to_owned())
+    })
+}

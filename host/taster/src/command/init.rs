@@ -1,0 +1,115 @@
+//! `taster init`: look at a database and write the shortest configuration that covers it.
+
+use std::{fmt::Write, fs::OpenOptions, io::Write as _};
+
+use clap::Args;
+use taster_model::{CollectionFacts, CollectionGrant, Failure};
+use taster_query::{FindOptions, Grant, Limits, Session};
+
+use super::config_path;
+use crate::{
+    cli::Common,
+    config::{self, Config},
+    exit::{Exit, Problem},
+    flow, output, render,
+};
+
+/// Arguments of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The database to look at; the file refers to it as `${MONGODB_URI}`
+    #[arg(long, value_name = "URI", env = "MONGODB_URI", hide_env_values = true)]
+    mongodb: String,
+    /// Replace the file if there is one
+    #[arg(long)]
+    force: bool,
+}
+
+/// Looks, writes, and says what to do next.
+pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
+    let config = Config::for_uri(&args.mongodb)?;
+    let session = flow::connect(&config, "taster/init").await?;
+    let collections = session.collections().await?;
+    let empty = empty_ones(&session, &collections).await;
+    session.close().await;
+    let store = common.store.clone().unwrap_or_else(|| config.store.clone());
+    let text = yaml(&config, &store, &collections, &empty?)?;
+    // what is written must be what is read back
+    let environment = [("MONGODB_URI".to_owned(), args.mongodb.clone())].into();
+    config::parse("the new configuration", &text, environment)?;
+    let path = config_path(common);
+    let mut options = OpenOptions::new();
+    options.write(true).create(args.force).truncate(args.force).create_new(!args.force);
+    options.open(&path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "--force replaces it, -c names another file",
+            _ => "-c names another file",
+        };
+        Problem::new("T0614", format!("cannot write {}: {error}", path.display()), help.to_owned())
+    })?;
+    let next = format!(
+        "{} covers {} of {}. Next: export MONGODB_URI, then `taster config check --live`, `taster pre`, the upgrade, \
+         `taster post`.",
+        path.display(),
+        render::count(collections.len() as u64, "collection"),
+        config.database()?,
+    );
+    output::write_text(common, &render::human::wrapped("", &next))?;
+    Ok(Exit::Done)
+}
+
+/// Collections without a document: zero against zero is `unknown` until somebody declares that it is right.
+async fn empty_ones(session: &Session, collections: &[CollectionFacts]) -> Result<Vec<String>, Problem> {
+    let grants = collections.iter().map(|c| CollectionGrant { name: c.name.clone(), role: "any".to_owned() });
+    let database = session.database(Grant {
+        probe: "init".to_owned(),
+        collections: grants.collect(),
+        limits: Limits::default(),
+        setting: "limits".to_owned(),
+    });
+    let mut empty = Vec::new();
+    for collection in collections {
+        let failed = |failure: Failure| {
+            Problem::new("T0615", format!("cannot look into `{}`: {failure}", collection.name), None)
+        };
+        let options = FindOptions { limit: Some(1), ..FindOptions::default() };
+        // five bytes: the empty document
+        let mut cursor = database.find(&collection.name, &[5, 0, 0, 0, 0], options).await.map_err(failed)?;
+        if cursor.next().await.map_err(failed)?.is_none() {
+            empty.push(collection.name.clone());
+        }
+    }
+    Ok(empty)
+}
+
+fn yaml(config: &Config, store: &str, collections: &[CollectionFacts], empty: &[String]) -> Result<String, Problem> {
+    let mut out = String::new();
+    let _ =
+        writeln!(out, "# `taster config schema` describes every key; `taster config check --live` tries this file.");
+    let _ = writeln!(out, "app: {}", config.app);
+    let _ = writeln!(out, "store: {}", quoted(store));
+    let _ = writeln!(out, "mongodb:\n  uri: ${{MONGODB_URI}}\n  database: {}", quoted(&config.database()?));
+    let names: Vec<String> = collections.iter().map(|c| quoted(&c.name)).collect();
+    let _ = writeln!(out, "# No `probes`: the standard set looks at every collection: {}.", names.join(", "));
+    if !empty.is_empty() {
+        out.push_str("expect:\n");
+        for name in empty {
+            let labels = format!("{{collection: {}}}", quoted(name));
+            let _ = writeln!(
+                out,
+                "  - {{metric: documents, labels: {labels}, rule: equal, reason: \"empty when this file was written\"}}"
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// A YAML scalar that reads back as this text whatever is in it: a JSON string is one.
+fn quoted(text: &str) -> String {
+    let plain = !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._/:-".contains(&b))
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !text.ends_with(':')
+        && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
+    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}

@@ -1,0 +1,101 @@
+//! The commands: each reads its arguments, calls a flow, and writes what came of it.
+
+pub mod accept;
+pub mod compare;
+pub mod config;
+pub mod demo;
+pub mod init;
+pub mod post;
+pub mod pre;
+pub mod probe;
+pub mod runs;
+pub mod show;
+
+use std::path::{Path, PathBuf};
+
+use taster_model::{RunId, VerdictDocument};
+use taster_store::{AppStore, Store};
+
+use crate::{
+    cli::{Common, Database, Format},
+    config::Config,
+    exit::{Exit, Problem},
+    flow::{FlowError, Kitchen},
+    output, render,
+};
+
+/// The configuration's path: as given, else `taster.yaml`.
+fn config_path(common: &Common) -> PathBuf {
+    common.config.clone().unwrap_or_else(|| PathBuf::from("taster.yaml"))
+}
+
+/// The configuration, and the folder that its paths start at.
+fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config, PathBuf), Problem> {
+    let (mut config, base) = match database.and_then(|d| d.mongodb.as_deref()) {
+        Some(uri) => (Config::for_uri(uri)?, PathBuf::from(".")),
+        None => {
+            let path = config_path(common);
+            let config = crate::config::load(&path, std::env::vars().collect())?;
+            (config, path.parent().unwrap_or(Path::new(".")).to_owned())
+        }
+    };
+    if let Some(store) = &common.store {
+        config.store.clone_from(store);
+    }
+    Ok((config, base))
+}
+
+async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, Problem> {
+    let (config, base) = configuration(common, Some(database))?;
+    Kitchen::open(config, base).await
+}
+
+/// Stored results, for commands that only read them: no database, no probe.
+async fn stored(common: &Common) -> Result<(Config, AppStore), Problem> {
+    let (config, _) = configuration(common, None)?;
+    let store = Store::at(&config.store)?.app(&config.app);
+    Ok((config, store))
+}
+
+/// The run that a command is about: as given, else the app's last.
+async fn which_run(given: Option<&RunId>, config: &Config, store: &AppStore) -> Result<RunId, Problem> {
+    if let Some(run) = given {
+        return Ok(run.clone());
+    }
+    let last = store.current().await?.and_then(|current| current.last).map(|last| last.run);
+    Ok(last.ok_or_else(|| FlowError::NoRuns { app: config.app.to_string(), store: config.store.clone() })?)
+}
+
+/// Writes a verdict in the format that was asked for, and says how the process ends.
+fn write_verdict(common: &Common, document: &VerdictDocument, reports: &[String]) -> Result<Exit, Problem> {
+    match common.format {
+        Format::Human => {
+            let mut text = render::human::verdict(document);
+            for report in reports.iter().filter(|report| report.ends_with(".md")) {
+                text.push_str("Report: ");
+                text.push_str(report);
+                text.push('\n');
+            }
+            output::write_text(common, &text)?;
+        }
+        Format::Json => output::write_json(common, document)?,
+        Format::Markdown => output::write_text(common, &render::markdown::verdict(document))?,
+        Format::Junit => output::write_text(common, &render::junit::verdict(document)?)?,
+    }
+    Ok(document.verdict.into())
+}
+
+/// A format that a command has no use for.
+fn only(common: &Common, formats: &[Format]) -> Result<(), Problem> {
+    if formats.contains(&common.format) {
+        return Ok(());
+    }
+    let names: Vec<String> = formats.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
+    let asked = format!("{:?}", common.format).to_lowercase();
+    Err(Problem::new(
+        "T0611",
+        format!("this command does not write `{asked}`"),
+        format!("it writes {}", names.join(" and ")),
+    )
+    .exiting(Exit::Usage))
+}

@@ -1,0 +1,79 @@
+//! `taster pre`.
+
+use std::fmt::Write;
+
+use taster_model::{Capture, Outcome};
+
+use super::{kitchen, only};
+use crate::{
+    cli::{Common, Database, Format},
+    exit::{Exit, Problem},
+    flow::{self, PreOutcome},
+    output, render,
+};
+
+/// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
+pub async fn run(common: &Common, database: &Database) -> Result<Exit, Problem> {
+    only(common, &[Format::Human, Format::Json])?;
+    let kitchen = kitchen(common, database).await?;
+    let outcome = flow::pre(&kitchen, common.run.as_ref()).await?;
+    match common.format {
+        Format::Json => output::write_json(common, &outcome.capture)?,
+        _ => output::write_text(common, &human(&outcome, &kitchen.store_url))?,
+    }
+    Ok(if outcome.failed().next().is_some() { Exit::Unknown } else { Exit::Done })
+}
+
+fn human(outcome: &PreOutcome, store: &str) -> String {
+    let capture = &outcome.capture;
+    let mut out = String::new();
+    let documents = capture.probes.iter().map(|p| p.usage.documents).sum();
+    let headline =
+        if outcome.committed_now { "tasted before the sync" } else { "was tasted already; that capture stands" };
+    let _ = writeln!(
+        out,
+        "{} run {}: {headline} ({} read by {})\n",
+        capture.app,
+        outcome.run,
+        render::count(documents, "document"),
+        render::count(capture.probes.len() as u64, "probe"),
+    );
+    out.push_str(&probes(capture));
+    if outcome.baseline.run != outcome.run {
+        let text = format!(
+            "run {} of {} stands: it has neither passed nor been accepted, so `post` is judged against it",
+            outcome.baseline.run,
+            outcome.baseline.started.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        let _ = write!(out, "\n{}", render::human::wrapped("Baseline: ", &text));
+    }
+    let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
+    if failed.is_empty() {
+        let _ = writeln!(out, "\nStored in {store}. After the sync: taster post --run {}", outcome.run);
+    } else {
+        let text = format!(
+            "{} did not end well, so the verdict after the sync would be unknown. Mend it and taste again under a new \
+             run id: taster pre --run ID",
+            failed.join(", ")
+        );
+        let _ = write!(out, "\n{}", render::human::wrapped("Unknown: ", &text));
+    }
+    out
+}
+
+fn probes(capture: &Capture) -> String {
+    let mut table = render::human::table();
+    for probe in &capture.probes {
+        let (mark, what) = match &probe.outcome {
+            Outcome::Metrics(metrics) => ("✓", render::count(metrics.len() as u64, "metric")),
+            Outcome::Failed(failure) => ("✗", failure.to_string()),
+        };
+        let read = format!(
+            "{}, {}",
+            render::count(probe.usage.documents, "document"),
+            render::elapsed(std::time::Duration::from_millis(probe.usage.wall_ms))
+        );
+        table.add_row(vec![mark.to_owned(), probe.name.clone(), what, read]);
+    }
+    render::human::lines(&table)
+}

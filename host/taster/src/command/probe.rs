@@ -1,0 +1,232 @@
+//! `taster probe`: for people who write or receive probes.
+
+use std::{fmt::Write, path::PathBuf, time::Duration};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use taster_model::{Metric, MetricDeclaration};
+
+use super::only;
+use crate::{
+    cli::{Common, Format},
+    component::Source,
+    config::{Collections, Config, Limits, Probe},
+    exit::{Exit, Problem},
+    flow, output,
+    progress::Task,
+    render,
+};
+
+/// What can be done with a probe.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ProbeCommand {
+    /// Check that a component is a probe: world, imports, size, manifest
+    Check(Component),
+    /// Say what a probe is and what it asks for
+    Inspect(Component),
+    /// Run a probe against a database and print its metrics
+    Run(RunArgs),
+}
+
+/// Which component.
+#[derive(Debug, Clone, Args)]
+pub struct Component {
+    /// A standard probe by its bare name, or a file
+    #[arg(value_name = "COMPONENT")]
+    component: String,
+}
+
+/// Arguments of `probe run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    component: Component,
+    /// The database
+    #[arg(long, value_name = "URI", env = "MONGODB_URI", hide_env_values = true)]
+    mongodb: String,
+    /// A collection that it may read, or ROLE=COLLECTION; repeat for more [default: every collection]
+    #[arg(long = "collection", value_name = "NAME")]
+    collections: Vec<String>,
+    /// JSON handed to the probe
+    #[arg(long = "options", value_name = "JSON")]
+    options: Option<String>,
+    /// Wall time that it may take
+    #[arg(long, value_name = "DURATION")]
+    deadline: Option<crate::config::Period>,
+    /// Memory that it may use
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<crate::config::Size>,
+}
+
+/// Runs one of them.
+pub async fn run(common: &Common, command: &ProbeCommand) -> Result<Exit, Problem> {
+    only(common, &[Format::Human, Format::Json])?;
+    match command {
+        ProbeCommand::Check(component) => check(common, component).await,
+        ProbeCommand::Inspect(component) => inspect(common, component).await,
+        ProbeCommand::Run(args) => taste(common, args).await,
+    }
+}
+
+/// The component as a probe of a configuration; here a bare name may also be a file in this folder.
+fn as_probe(component: &Component) -> Probe {
+    let given = &component.component;
+    let is_file = matches!(Source::of(given), Source::Unknown(_)) && PathBuf::from(given).exists();
+    let component = if is_file { format!("./{given}") } else { given.clone() };
+    let stem =
+        PathBuf::from(given).file_stem().map_or_else(|| given.clone(), |stem| stem.to_string_lossy().into_owned());
+    Probe { name: stem, component, ..Probe::standard(given) }
+}
+
+async fn load(component: &Component) -> Result<taster_engine::Probe, Problem> {
+    let probe = as_probe(component);
+    let limits = flow::limits_of(&probe.limits);
+    let read = crate::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
+    Ok(flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
+}
+
+async fn check(common: &Common, component: &Component) -> Result<Exit, Problem> {
+    let probe = load(component).await?;
+    let manifest = probe.manifest();
+    if common.format == Format::Json {
+        let report = serde_json::json!({"sha256": probe.sha256(), "bytes": probe.size(), "imports": probe.imports(),
+            "exports": probe.exports(), "manifest": manifest});
+        output::write_json(common, &report)?;
+        return Ok(Exit::Done);
+    }
+    let mut out = format!("{} {} is a probe: {}\n", manifest.name, manifest.version, manifest.summary);
+    let _ = writeln!(out, "  sha256   {}", probe.sha256());
+    let _ = writeln!(out, "  size     {}", render::bytes(probe.size()));
+    let _ = writeln!(out, "  imports  {}", probe.imports().join(", "));
+    let _ = writeln!(out, "  exports  {}", probe.exports().join(", "));
+    output::write_text(common, &out)?;
+    Ok(Exit::Done)
+}
+
+async fn inspect(common: &Common, component: &Component) -> Result<Exit, Problem> {
+    let probe = load(component).await?;
+    let manifest = probe.manifest();
+    if common.format == Format::Json {
+        output::write_json(common, manifest)?;
+        return Ok(Exit::Done);
+    }
+    let mut out = format!("{} {}\n{}\n\nIt asks for\n", manifest.name, manifest.version, manifest.summary);
+    for role in &manifest.roles {
+        let many = if role.many { "one or more collections" } else { "one collection" };
+        let optional = if role.required { "" } else { ", optional" };
+        let _ = writeln!(out, "  {:<12} {many}{optional}: {}", role.name, role.summary);
+    }
+    let _ = writeln!(out, "  {:<12} {}", "methods", manifest.methods.join(", "));
+    out.push_str("\nIt may return\n");
+    let mut table = render::human::table();
+    for metric in &manifest.metrics {
+        table.add_row(declaration(metric));
+    }
+    out.push_str(&render::human::lines(&table));
+    output::write_text(common, &out)?;
+    Ok(Exit::Done)
+}
+
+fn declaration(metric: &MetricDeclaration) -> [String; 5] {
+    let labels = if metric.labels.is_empty() { String::new() } else { format!("{{{}}}", metric.labels.join(", ")) };
+    let expect = metric.expect.as_ref().map_or_else(|| "equal".to_owned(), ToString::to_string);
+    [format!("{}{labels}", metric.name), metric.kind.to_string(), metric.unit.clone(), expect, metric.summary.clone()]
+}
+
+async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
+    let mut probe = as_probe(&args.component);
+    probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..Limits::default() };
+    probe.collections = collections(&args.collections);
+    probe.config =
+        args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
+            Problem::new("T0612", format!("--options is not JSON: {error}"), None).exiting(Exit::Usage)
+        })?;
+    let config = Config::for_uri(&args.mongodb)?;
+    let engine = flow::open_engine()?;
+    let loaded =
+        flow::load_probe(&engine, &probe, &PathBuf::from(".")).await.map_err(|failure| failed(&probe, &failure))?;
+    let session = flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
+    let result = tokio::select! {
+        result = serve(&loaded, &session, &probe) => result,
+        signal = flow::interrupted() => Err(flow::FlowError::Interrupted { signal, what: "result" }.into()),
+    };
+    session.close().await;
+    let report = result?;
+    match report.outcome {
+        Err(failure) => Err(failed(&probe, &failure)),
+        Ok(metrics) if common.format == Format::Json => {
+            output::write_json(common, &serde_json::json!({"metrics": metrics, "usage": report.usage}))?;
+            Ok(Exit::Done)
+        }
+        Ok(metrics) => {
+            output::write_text(common, &table(&metrics, &report.usage, &flow::limits_of(&probe.limits)))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+async fn serve(
+    loaded: &taster_engine::Probe,
+    session: &taster_query::Session,
+    probe: &Probe,
+) -> Result<taster_engine::RunReport, Problem> {
+    let live = session.collections().await?;
+    let grants = flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
+    let task = Task::begin(probe.name.clone());
+    // a fixed clock and seed: the same data gives the same output, run after run
+    let input = flow::probe_run_input(session, probe, &grants, Timestamp::UNIX_EPOCH, "probe run", &task);
+    let report = loaded.run(input).await;
+    task.end(if report.outcome.is_ok() { "done" } else { "failed" });
+    for line in &report.log {
+        tracing::info!(probe = probe.name, "{}", line.message);
+    }
+    Ok(report)
+}
+
+fn failed(probe: &Probe, failure: &taster_model::Failure) -> Problem {
+    Problem::new("T0613", format!("probe {} did not end well: {failure}", probe.name), None).exiting(Exit::Unknown)
+}
+
+fn collections(given: &[String]) -> Option<Collections> {
+    if given.is_empty() {
+        return None;
+    }
+    if given.iter().all(|name| !name.contains('=')) {
+        return Some(Collections::List(given.to_vec()));
+    }
+    let mut roles: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    for pair in given {
+        let (role, name) = pair.split_once('=').unwrap_or(("", pair));
+        roles.entry(role.to_owned()).or_default().push(name.to_owned());
+    }
+    Some(Collections::Roles(
+        roles.into_iter().map(|(role, names)| (role, crate::config::OneOrMany::Many(names))).collect(),
+    ))
+}
+
+fn table(metrics: &[Metric], usage: &taster_model::Usage, limits: &taster_engine::Limits) -> String {
+    let mut table = render::human::table();
+    for metric in metrics {
+        let value = metric.value.plain();
+        let shown = match &value {
+            serde_json::Value::Object(_) | serde_json::Value::Array(_) => render::shorten(&value.to_string(), 400),
+            plain => render::value(Some(plain)),
+        };
+        table.add_row([render::metric_name(&metric.name, &metric.labels), shown, metric.unit.clone()]);
+    }
+    let mut out = render::human::lines(&table);
+    let _ = writeln!(
+        out,
+        "\n  time       {} of {} (guest {}, server {})\n  documents  {} ({})\n  memory     {} of {}\n  host calls {}",
+        render::elapsed(Duration::from_millis(usage.wall_ms)),
+        render::elapsed(limits.deadline),
+        render::elapsed(Duration::from_millis(usage.guest_ms)),
+        render::elapsed(Duration::from_millis(usage.server_ms)),
+        render::number(usage.documents),
+        render::bytes(usage.bytes),
+        render::bytes(usage.memory_peak),
+        render::bytes(limits.memory),
+        render::number(usage.host_calls),
+    );
+    out
+}

@@ -1,0 +1,44 @@
+//! `taster runs`.
+
+use super::{only, stored};
+use crate::{
+    cli::{Common, Format},
+    exit::{Exit, Problem},
+    output, render,
+};
+
+/// Lists the runs of the app, newest first.
+pub async fn run(common: &Common) -> Result<Exit, Problem> {
+    only(common, &[Format::Human, Format::Json])?;
+    let (config, store) = stored(common).await?;
+    let runs = store.runs().await?;
+    if common.format == Format::Json {
+        output::write_json(common, &runs)?;
+        return Ok(Exit::Done);
+    }
+    if runs.is_empty() {
+        output::write_text(
+            common,
+            &format!("{} has no runs in {} yet: `taster pre` begins one", config.app, config.store),
+        )?;
+        return Ok(Exit::Done);
+    }
+    let baseline = store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run);
+    let mut table = render::human::table();
+    table.set_header(["run", "before", "after", "verdict", ""]);
+    for run in &runs {
+        let when = |at: Option<jiff::Timestamp>| {
+            at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+        };
+        let note = match (&run.damaged, baseline.as_ref() == Some(&run.run), run.accepted) {
+            (Some(damage), _, _) => format!("damaged: {damage}"),
+            (None, true, _) => "baseline".to_owned(),
+            (None, false, true) => "accepted".to_owned(),
+            (None, false, false) => String::new(),
+        };
+        let verdict = run.verdict.map_or_else(|| "-".to_owned(), |verdict| verdict.to_string());
+        table.add_row([run.run.to_string(), when(run.pre), when(run.post), verdict, note]);
+    }
+    output::write_text(common, &render::human::lines(&table))?;
+    Ok(Exit::Done)
+}

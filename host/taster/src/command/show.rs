@@ -1,0 +1,51 @@
+//! `taster show`.
+
+use clap::Args;
+use taster_model::RunId;
+
+use super::{stored, which_run, write_verdict};
+use crate::{
+    cli::{Common, Format},
+    exit::{Exit, Problem},
+    flow::FlowError,
+    output, render,
+};
+
+/// Arguments of `show`.
+#[derive(Debug, Clone, Args)]
+pub struct ShowArgs {
+    /// The run [default: the last one]
+    #[arg(value_name = "ID")]
+    which: Option<RunId>,
+}
+
+/// Prints a stored run: its verdict, or its capture where it has none yet. Ends with 0 whatever the verdict.
+pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
+    let (config, store) = stored(common).await?;
+    let run = which_run(args.which.as_ref().or(common.run.as_ref()), &config, &store).await?;
+    let stored = store.run(&run);
+    if let Some(verdict) = stored.verdict().await? {
+        let verdict = verdict.into_inner();
+        let reports = vec![stored.report_url(&verdict.attempt, "report.md")];
+        write_verdict(common, &verdict, &reports)?;
+        return Ok(Exit::Done);
+    }
+    let Some(capture) = stored.pre().await? else {
+        return Err(FlowError::NoRun { run, app: config.app.to_string(), store: config.store.clone() }.into());
+    };
+    let capture = capture.into_inner();
+    if common.format == Format::Json {
+        output::write_json(common, &capture)?;
+    } else {
+        let text = format!(
+            "{} run {}: tasted before the sync at {} ({}), no verdict yet: taster post --run {}",
+            capture.app,
+            capture.run,
+            capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            render::count(capture.probes.len() as u64, "probe"),
+            capture.run,
+        );
+        output::write_text(common, &text)?;
+    }
+    Ok(Exit::Done)
+}

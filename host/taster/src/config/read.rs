@@ -1,0 +1,65 @@
+//! From text to [`Config`]: YAML with positions, variables expanded in values, errors that point at the line.
+
+use std::{collections::HashMap, path::Path};
+
+use serde_saphyr::{Error as Yaml, Location};
+
+use super::{Config, ConfigError, Place};
+use crate::secrets;
+
+/// Reads and checks a file. `environment` answers `${NAME}`.
+pub fn load(path: &Path, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(&path.display().to_string(), &text, environment)
+}
+
+/// Reads and checks a text; `file` is its name in errors.
+pub fn parse(file: &str, text: &str, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
+    let options = serde_saphyr::options! { strict_booleans: true }.with_properties(environment);
+    let config: Config =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(file, text, &error))?;
+    config.checked()
+}
+
+fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
+    let error = error.without_snippet();
+    let place = place(file, text, error.location());
+    match error {
+        Yaml::SerdeUnknownField { field, expected, .. } => ConfigError::UnknownKey {
+            near: nearest(field, expected),
+            key: field.clone(),
+            known: expected.clone(),
+            place,
+        },
+        Yaml::SerdeMissingField { field, .. } => ConfigError::Missing { place, key: field },
+        Yaml::UnresolvedProperty { name, .. } => {
+            ConfigError::Unset { place, message: format!("the variable `{name}` is not set") }
+        }
+        other => {
+            let message = other.to_string();
+            // the library's text begins or ends with the position, which ours names already
+            let message = message.lines().next().unwrap_or_default();
+            let message = message.split(" at line ").next().unwrap_or(message);
+            ConfigError::Malformed { place, message: secrets::scrub(message.trim()) }
+        }
+    }
+}
+
+fn place(file: &str, text: &str, location: Option<Location>) -> Place {
+    let (line, column) = location.map_or((1, 1), |l| (l.line().max(1), l.column().max(1)));
+    let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
+    let shown = text.lines().nth(index).unwrap_or_default();
+    Place { file: file.to_owned(), line, column, text: secrets::scrub(shown.trim_end()) }
+}
+
+/// The known word that a person most likely meant.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = given.to_lowercase();
+    known
+        .iter()
+        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), *word))
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}

@@ -1,0 +1,127 @@
+//! How a command ends: exit codes and the errors that a person reads.
+
+use std::{fmt, io::Write, process::ExitCode};
+
+use taster_model::{Coded, Verdict};
+
+use crate::{config::ConfigError, secrets};
+
+/// How a command ended. The numbers are part of the contract with hook Jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// `same`, or done.
+    Done = 0,
+    /// `different`.
+    Different = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// `unknown`.
+    Unknown = 3,
+    /// It could not be done: infrastructure, configuration.
+    Failed = 4,
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Same => Self::Done,
+            Verdict::Different => Self::Different,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error on its way to a person: code, chain of causes, place, help.
+pub struct Problem {
+    code: &'static str,
+    message: String,
+    causes: Vec<String>,
+    excerpt: Option<String>,
+    help: Option<String>,
+    /// What the process ends with.
+    pub exit: Exit,
+}
+
+impl Problem {
+    /// An error that no library has a type for.
+    #[must_use]
+    pub fn new(code: &'static str, message: impl fmt::Display, help: impl Into<Option<String>>) -> Self {
+        Self {
+            code,
+            message: secrets::scrub(&message.to_string()),
+            causes: Vec::new(),
+            excerpt: None,
+            help: help.into(),
+            exit: Exit::Failed,
+        }
+    }
+
+    /// The same, ending with another exit code.
+    #[must_use]
+    pub fn exiting(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Its stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl<E: Coded + 'static> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let message = secrets::scrub(&error.to_string());
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = secrets::scrub(&cause.to_string());
+            // many errors repeat their source in their own text
+            if !message.contains(&text) && !causes.contains(&text) {
+                causes.push(text);
+            }
+            source = cause.source();
+        }
+        let any: &dyn std::any::Any = &error;
+        let excerpt = any.downcast_ref::<ConfigError>().and_then(ConfigError::place).map(crate::config::Place::excerpt);
+        Self { code: error.code(), message, causes, excerpt, help: error.help(), exit: Exit::Failed }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error[{}]: {}", self.code, self.message)?;
+        for cause in &self.causes {
+            write!(f, "\n  caused by: {cause}")?;
+        }
+        if let Some(excerpt) = &self.excerpt {
+            for line in excerpt.lines() {
+                write!(f, "\n  {line}")?;
+            }
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Prints a problem where people look and turns it into the exit code.
+pub fn report(problem: &Problem) -> ExitCode {
+    // stderr may be closed; there is nobody left to tell then
+    let _ = writeln!(std::io::stderr(), "{problem}");
+    problem.exit.into()
+}

@@ -1,0 +1,261 @@
+//! One side of a run: connect, run every probe, record what came of it.
+
+use std::{path::Path, time::Instant};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use taster_engine::{Engine, LogLevel, LogLine, RunInput};
+use taster_model::{
+    AttemptId, Capture, Coded, CollectionFacts, CollectionGrant, Failure, Outcome, ProbeRecord, Refusal, RunId, Side,
+    Usage, schema,
+};
+use taster_query::{Grant, Session, SessionOptions};
+
+use super::{FlowError, Kitchen, grants, interrupted};
+use crate::{
+    component,
+    config::{Config, Limits, Probe},
+    exit::Problem,
+    progress::Task,
+    render,
+};
+
+/// Which side of which run is tasted, and what guests see of the world.
+pub(super) struct Tasting<'a> {
+    pub(super) kitchen: &'a Kitchen,
+    pub(super) run: &'a RunId,
+    pub(super) side: Side,
+    pub(super) attempt: AttemptId,
+    /// The baseline, on `post`: guests get its clock and seed, so that they cannot tell the sides apart.
+    pub(super) before: Option<&'a Capture>,
+}
+
+impl Tasting<'_> {
+    /// Tastes the database. Whatever happens, no cursor stays open on the server.
+    pub(super) async fn taste(&self) -> Result<Capture, Problem> {
+        let started = Timestamp::now();
+        let session = connect(&self.kitchen.config, &format!("taster/{}/{}", self.run, self.side)).await?;
+        let what = if self.side == Side::Pre { "capture before the sync" } else { "capture after the sync" };
+        let result = tokio::select! {
+            result = self.record(&session, started) => result,
+            signal = interrupted() => Err(FlowError::Interrupted { signal, what }.into()),
+        };
+        session.close().await;
+        result
+    }
+
+    async fn record(&self, session: &Session, started: Timestamp) -> Result<Capture, Problem> {
+        let kitchen = self.kitchen;
+        let facts = session.facts();
+        tracing::info!(
+            database = facts.database,
+            version = facts.version,
+            topology = ?facts.topology,
+            "tasting {} of run {}",
+            self.side,
+            self.run
+        );
+        let collections = session.collections().await?;
+        let (clock, seed) = match self.before {
+            Some(before) => (before.probe_clock, before.probe_seed.clone()),
+            // a ULID has 80 random bits; the hash spreads them over the whole seed
+            None => (started, hex::encode(Sha256::digest(RunId::generate().as_str()))),
+        };
+        let mut probes = Vec::with_capacity(kitchen.config.probes.len());
+        for probe in &kitchen.config.probes {
+            let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
+            let one = Course { kitchen, session, probe, collections: &collections, clock, seed: &seed };
+            probes.push(one.serve(earlier.map_or(&[], |p| &p.collections)).await);
+        }
+        Ok(Capture {
+            schema: schema::CAPTURE.to_owned(),
+            app: kitchen.config.app.clone(),
+            run: self.run.clone(),
+            side: self.side,
+            attempt: self.attempt.clone(),
+            taster: crate::VERSION.to_owned(),
+            started,
+            finished: Timestamp::now(),
+            probe_clock: clock,
+            probe_seed: seed,
+            server: session.facts().clone(),
+            collections,
+            probes,
+            objects: Vec::new(),
+        })
+    }
+}
+
+/// Connects with the configuration's words.
+pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem> {
+    let options = SessionOptions {
+        uri: config.mongodb.uri.parse()?,
+        database: config.database()?,
+        comment: comment.to_owned(),
+        server_selection_timeout: config.mongodb.connect.get(),
+    };
+    Ok(Session::connect(options).await?)
+}
+
+/// One probe of a capture.
+struct Course<'a> {
+    kitchen: &'a Kitchen,
+    session: &'a Session,
+    probe: &'a Probe,
+    collections: &'a [CollectionFacts],
+    clock: Timestamp,
+    seed: &'a str,
+}
+
+impl Course<'_> {
+    /// Runs the probe. A probe that fails is a record of its failure; the others still run.
+    async fn serve(&self, earlier: &[CollectionGrant]) -> ProbeRecord {
+        let probe = self.probe;
+        let begun = Instant::now();
+        let task = Task::begin(probe.name.clone());
+        let mut record = ProbeRecord {
+            name: probe.name.clone(),
+            component: probe.component.clone(),
+            sha256: String::new(),
+            version: String::new(),
+            options_sha256: options_digest(probe),
+            collections: Vec::new(),
+            severity: probe.severity,
+            muted: probe.muted,
+            declarations: Vec::new(),
+            outcome: Outcome::Failed(Failure::own("not run")),
+            usage: Usage::default(),
+        };
+        record.outcome = match self.run(&mut record, earlier, &task).await {
+            Ok(outcome) => outcome,
+            Err(failure) => Outcome::Failed(failure),
+        };
+        match &record.outcome {
+            Outcome::Metrics(metrics) => task.end(&format!(
+                "{} metrics from {} documents in {}",
+                render::number(metrics.len() as u64),
+                render::number(record.usage.documents),
+                render::elapsed(begun.elapsed())
+            )),
+            Outcome::Failed(failure) => {
+                task.end("failed");
+                tracing::warn!("{}: {failure}", probe.name);
+            }
+        }
+        record
+    }
+
+    async fn run(
+        &self,
+        record: &mut ProbeRecord,
+        earlier: &[CollectionGrant],
+        task: &Task,
+    ) -> Result<Outcome, Failure> {
+        let loaded = load_probe(&self.kitchen.engine, self.probe, &self.kitchen.base).await?;
+        loaded.sha256().clone_into(&mut record.sha256);
+        record.version.clone_from(&loaded.manifest().version);
+        record.declarations.clone_from(&loaded.manifest().metrics);
+        record.collections = grants::resolve(self.probe, loaded.manifest(), self.collections, earlier)
+            .map_err(|error| error.into_failure(self.probe))?;
+        let input = probe_run_input(self.session, self.probe, &record.collections, self.clock, self.seed, task);
+        let report = loaded.run(input).await;
+        record.usage = report.usage;
+        write_log(&self.probe.name, &report.log);
+        report.outcome.map(Outcome::Metrics)
+    }
+}
+
+/// Reads and loads the component of `probe`.
+pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<taster_engine::Probe, Failure> {
+    let limits = limits_of(&probe.limits);
+    let read = component::read(probe, base, limits.component_size).map_err(|error| coded_failure(&error))?;
+    engine.load(&read.bytes, &limits, &probe.limits_setting()).await.map_err(|error| coded_failure(&error))
+}
+
+fn coded_failure(error: &dyn Coded) -> Failure {
+    let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
+    match error.help() {
+        Some(help) => failure.allowed(help),
+        None => failure,
+    }
+}
+
+/// What a run of `probe` is given.
+#[must_use]
+pub fn probe_run_input(
+    session: &Session,
+    probe: &Probe,
+    collections: &[CollectionGrant],
+    clock: Timestamp,
+    seed: &str,
+    task: &Task,
+) -> RunInput<taster_query::Database> {
+    let task = task.clone();
+    let config = probe.config.as_ref().map_or_else(|| "null".to_owned(), serde_json::Value::to_string);
+    let setting = probe.limits_setting();
+    let grant = Grant {
+        probe: probe.name.clone(),
+        collections: collections.to_vec(),
+        limits: query_limits(&probe.limits),
+        setting: setting.clone(),
+    };
+    RunInput {
+        probe: probe.name.clone(),
+        database: session.database(grant),
+        config,
+        limits: limits_of(&probe.limits),
+        setting,
+        clock,
+        seed: Sha256::digest(seed.as_bytes()).into(),
+        progress: Some(std::sync::Arc::new(move |progress: taster_engine::Progress| {
+            task.at(progress.done, progress.total);
+        })),
+    }
+}
+
+/// The engine's limits, where the configuration sets none by default.
+#[must_use]
+pub fn limits_of(limits: &Limits) -> taster_engine::Limits {
+    let defaults = taster_engine::Limits::default();
+    taster_engine::Limits {
+        deadline: limits.deadline.map_or(defaults.deadline, crate::config::Period::get),
+        memory: limits.memory.map_or(defaults.memory, crate::config::Size::bytes),
+        metrics: limits.metrics.unwrap_or(defaults.metrics),
+        result_bytes: limits.result_bytes.map_or(defaults.result_bytes, crate::config::Size::bytes),
+        log_bytes: limits.log_bytes.map_or(defaults.log_bytes, crate::config::Size::bytes),
+        handles: limits.handles.unwrap_or(defaults.handles),
+        hostcall_bytes: limits.hostcall_bytes.map_or(defaults.hostcall_bytes, crate::config::Size::bytes),
+        component_size: limits.component_size.map_or(defaults.component_size, crate::config::Size::bytes),
+        ..defaults
+    }
+}
+
+fn query_limits(limits: &Limits) -> taster_query::Limits {
+    let defaults = taster_query::Limits::default();
+    taster_query::Limits {
+        documents: limits.documents.unwrap_or(defaults.documents),
+        bytes: limits.bytes.map_or(defaults.bytes, crate::config::Size::bytes),
+        cursors: limits.cursors.unwrap_or(defaults.cursors),
+        server_time: limits.server_time.map_or(defaults.server_time, crate::config::Period::get),
+        batch: limits.batch.map_or(defaults.batch, |size| usize::try_from(size.bytes()).unwrap_or(usize::MAX)),
+        ..defaults
+    }
+}
+
+/// Digest of what decides a probe's result beside the data: its options and the collections as configured.
+///
+/// Not the resolved collections: an upgrade that adds one must not make every probe incomparable.
+fn options_digest(probe: &Probe) -> String {
+    let options = serde_json::json!({"config": probe.config, "collections": probe.collections});
+    hex::encode(Sha256::digest(options.to_string().as_bytes()))
+}
+
+fn write_log(probe: &str, lines: &[LogLine]) {
+    for line in lines {
+        match line.level {
+            LogLevel::Debug => tracing::debug!(probe, "{}", line.message),
+            LogLevel::Info => tracing::info!(probe, "{}", line.message),
+            LogLevel::Warn | LogLevel::Error => tracing::warn!(probe, "{}", line.message),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The flows: what `pre`, `post` and `compare` do, from the configuration to the verdict.
+
+mod capture;
+mod error;
+mod grants;
+mod judging;
+mod post;
+mod pre;
+mod run_id;
+
+use std::path::PathBuf;
+
+use taster_engine::Engine;
+use taster_store::{AppStore, Store};
+
+pub use capture::{connect, limits_of, load_probe, probe_run_input};
+pub use error::FlowError;
+pub use grants::resolve as resolve_collections;
+pub use judging::{remedy_for, side_summary, verdict_document};
+pub use post::{PostOutcome, post};
+pub use pre::{PreOutcome, pre};
+
+use crate::{config::Config, exit::Problem};
+
+/// What every flow works with.
+pub struct Kitchen {
+    /// The configuration, checked.
+    pub config: Config,
+    /// The folder that relative component paths start at.
+    pub base: PathBuf,
+    /// Results of the app.
+    pub store: AppStore,
+    /// The store's URL as it was given.
+    pub store_url: String,
+    /// The sandbox.
+    pub engine: Engine,
+}
+
+impl Kitchen {
+    /// Opens the store, proven writable, and the sandbox. Nothing of the database is touched yet.
+    pub async fn open(config: Config, base: PathBuf) -> Result<Self, Problem> {
+        let store_url = config.store.clone();
+        let store = Store::open(&store_url).await?.app(&config.app);
+        let engine = open_engine()?;
+        Ok(Self { config, base, store, store_url, engine })
+    }
+}
+
+/// The sandbox with its code cache in the user's cache folder.
+///
+/// `TASTER_CACHE` names another folder; without a home there is no cache, and each start compiles anew.
+pub fn open_engine() -> Result<Engine, Problem> {
+    let cache = std::env::var_os("TASTER_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("taster/code")))
+        .or_else(|| std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/taster/code")));
+    Ok(Engine::new(taster_engine::EngineOptions { cache })?)
+}
+
+/// Resolves when the process is asked to stop, with the signal's name.
+pub async fn interrupted() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    }
+}
+
+/// The pod's name, where there is one: Kubernetes sets `HOSTNAME` to it.
+fn pod_name() -> Option<String> {
+    std::env::var("HOSTNAME").ok()
+}

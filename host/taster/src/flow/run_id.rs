@@ -1,0 +1,68 @@
+//! Which run is this? The first that answers: `--run`, the hook Job's name, the app's unfinished run, a new id.
+
+use taster_model::{Current, RunId};
+
+/// The run that this process works for.
+///
+/// `pod` is the pod's name: a hook Job that Argo CD names by `generateName` is called `…-presync-<unix>`, its pod
+/// `…-presync-<unix>-<five>`; the number is the same for all hooks of one operation, retries included.
+#[must_use]
+pub(super) fn resolve(given: Option<&RunId>, pod: Option<&str>, current: Option<&Current>) -> RunId {
+    given.cloned().or_else(|| pod.and_then(from_hook)).or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
+}
+
+fn unfinished(current: Option<&Current>) -> Option<RunId> {
+    let last = current?.last.as_ref()?;
+    last.verdict.is_none().then(|| last.run.clone())
+}
+
+fn from_hook(pod: &str) -> Option<RunId> {
+    let mut words = pod.rsplit('-').peekable();
+    // the pod's own five characters; a Job's name comes without them
+    if words.peek().is_some_and(|word| !is_unix(word)) {
+        words.next();
+    }
+    let unix = words.next().filter(|word| is_unix(word))?;
+    let hook = words.next()?;
+    matches!(hook, "presync" | "postsync" | "syncfail").then(|| unix.parse().ok())?
+}
+
+fn is_unix(word: &str) -> bool {
+    (10..=11).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use taster_model::{LastRun, Verdict, schema};
+
+    use super::*;
+
+    #[test]
+    fn the_hook_jobs_of_one_operation_agree_on_a_run() {
+        let cases = [
+            ("taste-abc1234-presync-1764000000-x7k2p", Some("1764000000")),
+            ("taste-abc1234-postsync-1764000000-9zzzz", Some("1764000000")),
+            ("taste-abc1234-syncfail-1764000000", Some("1764000000")),
+            ("taste-presync-x7k2p", None),
+            ("pxbbq-web-5d8f9c7b6-x7k2p", None),
+            ("", None),
+        ];
+        for (pod, run) in cases {
+            assert_eq!(from_hook(pod).as_ref().map(RunId::as_str), run, "{pod}");
+        }
+    }
+
+    #[test]
+    fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
+        let current = |verdict| Current {
+            schema: schema::CURRENT.to_owned(),
+            app: "pxbbq".parse().unwrap(),
+            baseline: None,
+            last: Some(LastRun { run: "first".parse().unwrap(), verdict }),
+        };
+        assert_eq!(resolve(None, None, Some(&current(None))).as_str(), "first");
+        assert_ne!(resolve(None, None, Some(&current(Some(Verdict::Same)))).as_str(), "first");
+        let given = "mine".parse().unwrap();
+        assert_eq!(resolve(Some(&given), Some("a-presync-1764000000-x7k2p"), Some(&current(None))).as_str(), "mine");
+    }
+}

@@ -1,0 +1,98 @@
+//! For a comment on a pull request, and the report that lies beside the verdict: every finding, nothing cut.
+
+use std::fmt::Write;
+
+use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
+
+use super::{bytes, change, count, mark, reason, server, subject, tally};
+
+/// The verdict of a run.
+#[must_use]
+pub fn verdict(document: &VerdictDocument) -> String {
+    let badge = match document.verdict {
+        Verdict::Same => "✅",
+        Verdict::Different => "❌",
+        Verdict::Unknown => "❔",
+    };
+    let mut out = String::new();
+    let _ = writeln!(out, "## {badge} Taster: **{}** ({}, run `{}`)\n", document.verdict, document.app, document.run);
+    let _ = writeln!(out, "{}.\n", tally(document));
+    out.push_str("| side | when | server | read |\n| --- | --- | --- | --- |\n");
+    let before = document.before.iter().map(|side| ("before", side));
+    for (name, side) in before.chain([("after", &document.after)]) {
+        let _ = writeln!(
+            out,
+            "| {name} (run `{}`) | {} | {} | {}, {} |",
+            side.run,
+            side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            cell(&server(side)),
+            count(side.documents, "document"),
+            bytes(side.bytes),
+        );
+    }
+    if document.before.is_none() {
+        out.push_str("| before | - | there is no capture from before the sync | - |\n");
+    }
+    let (telling, same): (Vec<&Finding>, Vec<&Finding>) =
+        document.findings.iter().partition(|f| f.outcome != FindingOutcome::Same);
+    if !telling.is_empty() {
+        out.push_str("\n### Findings\n\n");
+        table(&mut out, &telling);
+    }
+    if !document.uncovered.is_empty() {
+        let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", cell(name))).collect();
+        let _ = writeln!(out, "\nNo probe covers: {}", names.join(", "));
+    }
+    if let Some(remedy) = &document.remedy {
+        let _ = writeln!(out, "\n**Next:** {remedy}");
+    }
+    if !same.is_empty() {
+        let _ = writeln!(out, "\n<details><summary>{} the same</summary>\n", same.len());
+        table(&mut out, &same);
+        out.push_str("\n</details>\n");
+    }
+    out
+}
+
+fn table(out: &mut String, findings: &[&Finding]) {
+    out.push_str("| | probe | metric | before → after | why | rule |\n| --- | --- | --- | --- | --- | --- |\n");
+    for finding in findings {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            mark(finding),
+            cell(finding.probe.as_deref().unwrap_or_default()),
+            code(&subject(finding)),
+            cell(&change(finding)),
+            cell(&reason(finding)),
+            code(finding.rule.as_deref().unwrap_or_default()),
+        );
+    }
+}
+
+/// What a probe or a database said, as text: it may carry markup of its own.
+fn cell(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    // a backtick ends a code span, and a pipe ends a cell even inside one
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " "))
+}

@@ -1,0 +1,176 @@
+//! From the one verdict document to what people and machines read.
+
+pub mod human;
+pub mod junit;
+pub mod markdown;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use taster_model::{Finding, FindingOutcome, Labels, Severity, SideSummary, Topology, VerdictDocument};
+
+/// `200 000`: digits in threes, with a thin gap that every terminal shows.
+#[must_use]
+pub fn number(n: u64) -> String {
+    group(&n.to_string())
+}
+
+/// `34 documents`, `1 document`.
+#[must_use]
+pub fn count(n: u64, one: &str) -> String {
+    format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
+}
+
+fn group(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `850 ms`, `12.3 s`, `4 min 05 s`.
+#[must_use]
+pub fn elapsed(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        1..60 => format!("{:.1} s", time.as_secs_f64()),
+        secs => format!("{} min {:02} s", secs / 60, secs % 60),
+    }
+}
+
+/// `190.7 MiB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    bytesize::ByteSize(n).display().iec().to_string()
+}
+
+/// `orders.count{status=open}`.
+#[must_use]
+pub fn metric_name(name: &str, labels: &Labels) -> String {
+    if labels.is_empty() {
+        return name.to_owned();
+    }
+    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("{name}{{{}}}", labels.join(", "))
+}
+
+/// What a finding is about: a metric, a probe, or the configuration.
+#[must_use]
+pub fn subject(finding: &Finding) -> String {
+    match &finding.metric {
+        Some(metric) => metric_name(metric, &finding.labels),
+        None => String::new(),
+    }
+}
+
+/// A value in a few words; long ones are cut, for the reason names what matters.
+#[must_use]
+pub fn value(value: Option<&Value>) -> String {
+    let text = match value {
+        None => return "absent".to_owned(),
+        Some(Value::Number(n)) => match n.as_u64() {
+            Some(n) => number(n),
+            None => n.to_string(),
+        },
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(map)) => return count(map.len() as u64, "entry").replace("entrys", "entries"),
+        Some(Value::Array(items)) => return count(items.len() as u64, "item"),
+        Some(other) => other.to_string(),
+    };
+    shorten(&text, 32)
+}
+
+/// At most `limit` characters.
+#[must_use]
+pub fn shorten(text: &str, limit: usize) -> String {
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(limit.saturating_sub(1)).collect();
+    format!("{head}…")
+}
+
+/// `1 041 → 1 007`; nothing where neither side has a value.
+#[must_use]
+pub fn change(finding: &Finding) -> String {
+    if finding.before.is_none() && finding.after.is_none() {
+        return String::new();
+    }
+    let before = value(finding.before.as_ref());
+    let after = value(finding.after.as_ref());
+    if before == after && finding.outcome == FindingOutcome::Same { before } else { format!("{before} → {after}") }
+}
+
+/// `MongoDB 6.0.5, replica set rs0`.
+#[must_use]
+pub fn server(side: &SideSummary) -> String {
+    let facts = &side.server;
+    let topology = match (&facts.topology, &facts.replica_set) {
+        (Topology::ReplicaSet, Some(name)) => format!("replica set {name}"),
+        (Topology::ReplicaSet, None) => "replica set".to_owned(),
+        (Topology::Standalone, _) => "standalone".to_owned(),
+        (Topology::Sharded, _) => "sharded".to_owned(),
+    };
+    format!("MongoDB {}, {topology}", facts.version)
+}
+
+/// One mark a finding, the same in every report.
+#[must_use]
+pub fn mark(finding: &Finding) -> &'static str {
+    match (finding.outcome, finding.gates()) {
+        (FindingOutcome::Different, true) => "✗",
+        (FindingOutcome::Unknown, true) => "?",
+        (FindingOutcome::Different | FindingOutcome::Unknown, false) => "!",
+        (FindingOutcome::Expected, _) => "~",
+        (FindingOutcome::Same, _) => "✓",
+    }
+}
+
+/// How many findings came out in which way.
+#[must_use]
+pub fn tally(document: &VerdictDocument) -> String {
+    let of = |outcome| document.findings.iter().filter(|f| f.outcome == outcome).count() as u64;
+    let parts = [
+        (of(FindingOutcome::Different), "different"),
+        (of(FindingOutcome::Unknown), "unknown"),
+        (of(FindingOutcome::Expected), "expected"),
+        (of(FindingOutcome::Same), "same"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", number(*n))).collect();
+    if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
+}
+
+/// The reason, with the operator's own word where there is one.
+#[must_use]
+pub fn reason(finding: &Finding) -> String {
+    let mut text = finding.reason.clone();
+    if let Some(declared) = &finding.declared {
+        text = format!("{text} ({declared})");
+    }
+    if finding.muted {
+        text.push_str(" [muted]");
+    } else if finding.severity == Severity::Warn {
+        text.push_str(" [warn]");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_words_agree_with_them() {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1 000"), (200_000, "200 000"), (1_234_567, "1 234 567")] {
+            assert_eq!(number(n), text);
+        }
+        assert_eq!(count(1, "document"), "1 document");
+        assert_eq!(count(34, "document"), "34 documents");
+        assert_eq!(shorten("abcdef", 4), "abc…");
+    }
+}

@@ -1,0 +1,9 @@
+//! The binary against real servers: one test binary, a module an idea.
+
+mod demo;
+mod errors;
+mod flow;
+mod hostile;
+mod interrupted;
+mod promises;
+mod support;

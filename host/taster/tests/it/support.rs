@@ -1,0 +1,126 @@
+//! A shop on a real mongod, a folder of its own, and the built binary.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use mongodb::Database;
+use taster_taster::demo::{DATABASE, Mongod, MongodOptions, Shop};
+use tempfile::TempDir;
+
+/// The binary that is tested.
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_taster"))
+}
+
+/// A component that the build left in `target/probes`.
+pub(crate) fn component(name: &str) -> PathBuf {
+    let folder = binary().ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).expect("a target folder");
+    folder.join("probes").join(format!("{name}.wasm"))
+}
+
+/// A folder to run in: its own store, its own configuration, no environment but what commands need.
+pub(crate) struct Table {
+    folder: TempDir,
+    /// Set as `MONGODB_URI`.
+    uri: String,
+}
+
+/// How a command ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ended {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
+        Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// The result as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", self.out, self.err))
+    }
+
+    /// Both streams, for a message of a failed assertion.
+    pub(crate) fn all(&self) -> String {
+        format!("exit {}\n--- out\n{}\n--- err\n{}", self.code, self.out, self.err)
+    }
+}
+
+impl Table {
+    pub(crate) fn new(uri: &str) -> Self {
+        Self { folder: TempDir::new().expect("a folder"), uri: uri.to_owned() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes `taster.yaml`.
+    pub(crate) fn configure(&self, yaml: &str) -> &Self {
+        fs::write(self.path().join("taster.yaml"), yaml).expect("a file");
+        self
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(self.path()).env_clear();
+        // the code cache is shared by all tests: they do not test compiling
+        command.env("TASTER_CACHE", binary().with_file_name("taster-test-cache"));
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("MONGODB_URI", &self.uri).env("TASTER_USER", "tester");
+        for name in ["HOME", "TASTER_MONGOD", "XDG_CACHE_HOME", "TMPDIR"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) fn taster(&self, arguments: &[&str]) -> Ended {
+        Ended::of(&self.command(arguments).output().expect("the binary runs"))
+    }
+}
+
+/// A small shop on a real mongod.
+pub(crate) struct Kitchen {
+    pub(crate) mongod: Mongod,
+    pub(crate) database: Database,
+}
+
+impl Kitchen {
+    pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
+        let options = MongodOptions { replica_set, ..MongodOptions::default() };
+        let mongod = Mongod::start(options).await.expect("`make mongod` fetches a server");
+        let client = mongod.client().await.expect("a client");
+        Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");
+        Self { database: client.database(DATABASE), mongod }
+    }
+
+    pub(crate) fn uri(&self) -> String {
+        self.mongod.uri_of(DATABASE)
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        Table::new(&self.uri())
+    }
+
+    /// Removes open orders and says how many are gone.
+    pub(crate) async fn lose(&self, filter: mongodb::bson::Document) -> u64 {
+        let orders = self.database.collection::<mongodb::bson::Document>("orders");
+        orders.delete_many(filter).await.expect("a delete").deleted_count
+    }
+}
+
+/// The shop's configuration, by hand.
+pub(crate) const SHOP: &str = r#"
+app: pxbbq
+store: file://./results
+mongodb: {uri: "${MONGODB_URI}", database: pxbbq}
+"#;
