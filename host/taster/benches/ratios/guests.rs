@@ -34,7 +34,7 @@ impl Guests {
     pub(crate) async fn load() -> Outcome<Self> {
         let cache = tempfile::tempdir()?;
         let engine = || Engine::new(EngineOptions { cache: Some(cache.path().to_owned()) });
-        let bytes = (component("bench-scan")?, component("schema-shape")?);
+        let bytes = (component("scan")?, component("schema-shape")?);
         let limits = Limits::default();
         let compiling = engine()?;
         compiling.load(&bytes.0, &limits, "limits").await?;

@@ -56,7 +56,7 @@ impl Contestant {
             Self::Parsed => "plain find({}) loop, Document",
             Self::DbHash => "the server's own dbHash",
             Self::Hash => "raw batches, prefetch, one XXH3 a document",
-            Self::Guest => "Rust guest, one XXH3 a document (bench-scan)",
+            Self::Guest => "Rust guest, one XXH3 a document (probes/bench-scan)",
             Self::Shape => "Rust guest, every path and type (schema-shape)",
         }
     }

@@ -52,7 +52,8 @@ impl fmt::Display for Table {
                     (format!("≤ {most}"), verdict)
                 }
             };
-            writeln!(f, "  {what:<58} {shown:>9} {unit:<4} {goal:>8}  {verdict}")?;
+            let line = format!("  {what:<58} {shown:>9} {unit:<4} {goal:>8}  {verdict}");
+            writeln!(f, "{}", line.trim_end())?;
         }
         write!(f, "\n{held} of {goals} goals reached")
     }

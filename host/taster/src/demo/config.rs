@@ -37,3 +37,19 @@ probes:
   - name: shape
     component: schema-shape
 ";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    #[test]
+    fn it_is_a_configuration_that_holds() {
+        let yaml = super::taster_yaml("mongodb://127.0.0.1:1/", "file:///tmp/a \"quoted\" folder");
+        let config = crate::config::parse("taster.yaml", &yaml, HashMap::new()).unwrap();
+        assert_eq!(config.mongodb.uri, "mongodb://127.0.0.1:1/");
+        assert_eq!(config.store, "file:///tmp/a \"quoted\" folder");
+        let mut components: Vec<_> = config.probes.iter().map(|probe| probe.component.as_str()).collect();
+        components.sort_unstable();
+        assert_eq!(components, crate::standard::names(), "the demo shows every standard probe");
+    }
+}
