@@ -82,7 +82,8 @@ if ! choose_tools; then
   cat >&2 <<'MESSAGE'
 error: no Rust standard library for wasm32-unknown-unknown, which probes are compiled for
   either: rustup target add wasm32-unknown-unknown
-  or, on Debian and Ubuntu: apt-get install rustc-web cargo-web rust-web-src lld
+  or, on Debian and Ubuntu: apt-get install rustc-web cargo-web rust-web-src
+      (and lld-19, where no tool chain of rustup's brings rust-lld)
   (`make setup` does what works here)
 MESSAGE
   exit 1
@@ -97,7 +98,7 @@ flags=(
   "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
 )
 if [ ${#build_std[@]} -gt 0 ]; then
-  flags+=("-Clinker=$linker" "-Clinker-flavor=wasm-lld")
+  flags+=("-Clinker=$linker")
 fi
 # flags for the guests only: with --target, cargo keeps them away from macros and build scripts
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; echo "${flags[*]}")
