@@ -15,6 +15,7 @@ mod memory;
 mod methods;
 mod reading;
 mod results;
+mod server;
 mod talk;
 mod trap;
 mod world;
