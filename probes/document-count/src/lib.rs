@@ -12,8 +12,8 @@ mod settings;
 
 use settings::{Counts, Settings};
 use taster_probe::{
-    Config, Database, Document, Failure, Manifest, Merge, Metric, MetricDeclaration, Probe, Role, ValueKind, doc,
-    group::key_text, progress,
+    Array, Config, Database, Document, Failure, Manifest, Merge, Metric, MetricDeclaration, Probe, Role, ValueKind,
+    doc, group::key_text, progress,
 };
 
 struct DocumentCount;
@@ -83,20 +83,28 @@ fn count(
         let count = group.get("n")?.and_then(|count| count.value.as_i64()).unwrap_or_default();
         let mut metric = metric(count.unsigned_abs());
         for (index, (label, _)) in counts.group_by.iter().enumerate() {
-            // a field that is not there is not in the key either; null is
-            let value = key.map(|key| key.get(&format!("k{index}"))).transpose()?.flatten();
-            metric = metric.label(label, key_text(value.map(|element| element.value)));
+            let part =
+                |name| Ok::<_, Failure>(key.map(|key| key.get(&format!("{name}{index}"))).transpose()?.flatten());
+            let there = part("there")?.is_some_and(|element| element.value.bytes == [1]);
+            let value = part("key")?.filter(|_| there).map(|element| element.value);
+            metric = metric.label(label, key_text(value));
         }
         found.push(metric);
     }
     Ok(())
 }
 
-/// One group more than allowed, so that too many are noticed and no more than that are read.
+/// The server takes a field that is not there for null in a key of several parts, so each has a flag beside it. One
+/// group more than allowed is asked for, so that too many are noticed and no more than that are read.
 fn stages(group_by: &[(String, String)], most_groups: u32) -> [Document; 2] {
     let mut key = Document::new();
     for (index, (_, path)) in group_by.iter().enumerate() {
-        key.push(format!("k{index}"), format!("${path}"));
+        let field = format!("${path}");
+        let mut missing = Document::new();
+        missing.push("0", doc(&[("$type", &field)]));
+        missing.push("1", "missing");
+        key.push(format!("key{index}"), field);
+        key.push(format!("there{index}"), doc(&[("$ne", &Array(missing))]));
     }
     let group = doc(&[("_id", &key), ("n", &doc(&[("$sum", &1_i64)]))]);
     [doc(&[("$group", &group)]), doc(&[("$limit", &(i64::from(most_groups) + 1))])]
@@ -111,6 +119,6 @@ mod tests {
     #[test]
     fn groups_are_counted_by_the_server_and_one_too_many_is_asked_for() {
         let [group, limit] = stages(&[("state".to_owned(), "status".to_owned())], 10);
-        insta::assert_snapshot!(format!("{group:?} {limit:?}"), @r#"{"$group": {"_id": {"k0": "$status"}, "n": {"$sum": {"$numberLong": "1"}}}} {"$limit": {"$numberLong": "11"}}"#);
+        insta::assert_snapshot!(format!("{group:?} {limit:?}"), @r#"{"$group": {"_id": {"key0": "$status", "there0": {"$ne": [{"$type": "$status"}, "missing"]}}, "n": {"$sum": {"$numberLong": "1"}}}} {"$limit": {"$numberLong": "11"}}"#);
     }
 }

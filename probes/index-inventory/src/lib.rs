@@ -36,8 +36,7 @@ impl Probe for IndexInventory {
         for (done, collection) in collections.iter().enumerate() {
             progress(done as u64, Some(collections.len() as u64));
             let (name, there) = (&collection.name, collection.kind != CollectionKind::Absent);
-            let options = if there { db.options(name)? } else { Document::new() };
-            let definition = doc(&[("kind", &kind(collection.kind)), ("options", &options)]);
+            let definition = if there { db.options(name)? } else { doc(&[("kind", &"absent")]) };
             found.push(Metric::document("definition", definition).label("collection", name));
             // a view has no indexes of its own; one that became a collection shows in its definition
             let indexes = match collection.kind {
@@ -47,15 +46,6 @@ impl Probe for IndexInventory {
             found.push(Metric::document("indexes", indexes).label("collection", name));
         }
         Ok(found)
-    }
-}
-
-fn kind(kind: CollectionKind) -> &'static str {
-    match kind {
-        CollectionKind::Collection => "collection",
-        CollectionKind::View => "view",
-        CollectionKind::TimeSeries => "time-series",
-        CollectionKind::Absent => "absent",
     }
 }
 

@@ -59,12 +59,28 @@ impl Decimal {
         if whole.unsigned_abs() < 1 << 53 && whole as f64 == double {
             return Self::from(whole);
         }
+        if let Some(cents) = Self::with_few_decimals(double) {
+            return cents;
+        }
         let text = format!("{double:e}");
         let (digits, exponent) = text.split_once('e').expect("`{:e}` writes an exponent");
         let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         let coefficient = digits.replace('.', "").parse().expect("at most 17 digits");
         let exponent: i32 = exponent.parse().expect("an exponent of three digits");
         Self::Finite { coefficient, exponent: exponent - i32::try_from(fraction).expect("at most 16 digits") }
+    }
+
+    /// The fast way for amounts: `n / 10^k` that divides back to the very double also reads back as it, and at most
+    /// one decimal of fewer than 16 digits does.
+    fn with_few_decimals(double: f64) -> Option<Self> {
+        for (power, exponent) in [(10.0, -1), (100.0, -2), (1000.0, -3), (10_000.0, -4)] {
+            let scaled = (double * power).round();
+            #[expect(clippy::float_cmp, reason = "exactly equal is the question")]
+            if scaled.abs() < 1e15 && scaled / power == double {
+                return Some(Self::Finite { coefficient: i128::from(scaled as i64), exponent });
+            }
+        }
+        None
     }
 
     /// The binary integer encoding; `None` where it does not fit.
@@ -208,6 +224,11 @@ mod tests {
             (-2.5, "-2.5"),
             (3.0, "3"),
             (-0.0, "0"),
+            (1234.56, "1234.56"),
+            (-0.0625, "-0.0625"),
+            (0.015_625, "0.015625"),
+            (99_999_999_999_999.9, "99999999999999.9"),
+            (999_999_999_999_999.9, "999999999999999.9"),
             (1e300, "1E+300"),
             (0.1 + 0.2, "0.30000000000000004"),
             (1e22, "10000000000000000000000"),
@@ -216,6 +237,16 @@ mod tests {
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
             assert_eq!(Decimal::from_double(double).normalized().to_string(), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_fast_way_agrees_with_the_shortest_text(cents in -10_i64.pow(14)..10_i64.pow(14), power in 0_u32..6) {
+            #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+            let double = cents as f64 / 10_f64.powi(power.cast_signed());
+            let shortest = Decimal::parse(&format!("{double:e}")).unwrap().normalized();
+            proptest::prop_assert_eq!(Decimal::from_double(double).normalized(), shortest);
         }
     }
 

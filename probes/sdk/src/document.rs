@@ -163,6 +163,18 @@ impl ToBson for Document {
     }
 }
 
+/// An array, made of a document whose names are `0`, `1` and so on.
+pub struct Array(pub Document);
+
+impl ToBson for Array {
+    fn kind(&self) -> Kind {
+        Kind::ARRAY
+    }
+    fn write(&self, to: &mut Vec<u8>) {
+        self.0.write(to);
+    }
+}
+
 impl ToBson for RawValue<'_> {
     fn kind(&self) -> Kind {
         self.kind

@@ -53,7 +53,7 @@ pub use bindings::{
 pub use config::{Config, check_name, label_of};
 pub use database::{Batch, Cursor, Database, Documents, Find};
 pub use decimal::{Decimal, scaled as decimal_text};
-pub use document::{Document, ToBson, doc};
+pub use document::{Array, Document, ToBson, doc};
 pub use raw::{Element, Elements, Kind, Malformed, RawDocument, RawValue};
 
 /// A probe: what it is, and how it tastes.
