@@ -25,6 +25,8 @@ fn checked(what: &'static str, given: &str) -> Result<String, BadName> {
     let first = given.as_bytes().first().copied().unwrap_or(b'-');
     let fits = (1..=63).contains(&given.len())
         && (first.is_ascii_lowercase() || first.is_ascii_digit())
+        // a run named like an object of its app would lie in the object's place
+        && !given.ends_with(".json")
         && given.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
     if fits { Ok(given.to_owned()) } else { Err(BadName { what, given: given.to_owned(), rule: NAME_RULE }) }
 }
@@ -175,11 +177,11 @@ mod tests {
         for good in ["pxbbq", "1764000000", "a.b_c-d", &"x".repeat(63)] {
             assert!(good.parse::<RunId>().is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", "-a", "_a", "A", "a/b", "a b", "ä", "a\0", &"x".repeat(64)] {
+        for bad in ["", ".", "..", "current.json", "-a", "_a", "A", "a/b", "a b", "ä", "a\0", &"x".repeat(64)] {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
             assert!(serde_json::from_value::<AppName>(bad.into()).is_err(), "{bad}");
         }
-        assert_snapshot!("Shop".parse::<AppName>().unwrap_err(), @"app `Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit");
+        assert_snapshot!("Shop".parse::<AppName>().unwrap_err(), @"app `Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`");
     }
 
     #[test]

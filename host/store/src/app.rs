@@ -125,13 +125,13 @@ impl AppStore {
     }
 }
 
-/// The first damage becomes a note; a store that cannot be read at all stays an error.
+/// The first damage becomes a note. A store that cannot be read at all has failed to list before.
 fn noted<T>(
     result: Result<Option<Committed<T>>, StoreError>,
     damaged: &mut Option<String>,
 ) -> Result<Option<Committed<T>>, StoreError> {
     match result {
-        Err(error @ (StoreError::Damaged { .. } | StoreError::Misplaced { .. })) => {
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Misplaced { .. } | StoreError::Io { action: "read", .. })) => {
             damaged.get_or_insert_with(|| error.to_string());
             Ok(None)
         }

@@ -91,8 +91,8 @@ impl StoreError {
         }
     }
 
-    pub(crate) fn damaged(key: &str, what: impl ToString) -> Self {
-        Self::Damaged { key: key.to_owned(), what: what.to_string() }
+    pub(crate) fn damaged(key: &str, what: impl std::fmt::Display) -> Self {
+        Self::Damaged { key: key.to_owned(), what: format!("{what}") }
     }
 }
 
@@ -122,7 +122,7 @@ impl Coded for StoreError {
                 Self::Damaged { .. } | Self::Misplaced { .. } => {
                     "somebody or something changed it after it was written: restore it from a backup, or start a new run"
                 }
-                Self::Exists { .. } => "this is a defect of Taster, please report it",
+                Self::Exists { .. } => "taste under a new run id: --run ID",
                 Self::Contended { .. } => "are several runs of this app going on? run the command again",
             }
             .to_owned(),

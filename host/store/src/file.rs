@@ -111,10 +111,15 @@ fn lock_path(path: &Path) -> PathBuf {
 
 /// Results may say more about a database than its users may know: they are the owner's only.
 fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    make_folder(folder_of(folder))?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        // another process was faster
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        result => result?,
+    }
     // the new entry must survive a power cut as well
     flush_folder(folder_of(folder))
 }
@@ -163,7 +168,8 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
 fn read(path: &Path) -> io::Result<Option<Stored>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(Stored { version: Version::of(&bytes), bytes })),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // a file or a folder in the way of a place is not the object of that place
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -166,11 +166,16 @@ impl RunStore {
         Ok(Committed::confirmed(verdict))
     }
 
-    /// Keeps that a person accepted the verdict. It is kept once: the first one stands.
+    /// Keeps that a person accepted the verdict of one attempt. It is kept once a run; accepting the same verdict again
+    /// finds the first acceptance, accepting another one of the same run is refused.
     pub async fn accept(&self, acceptance: &Acceptance) -> Result<Committed<Acceptance>, StoreError> {
         let key = self.key("accepted.json");
         self.app.objects.create(&key, &document::write(&key, acceptance)?).await?;
-        self.accepted().await?.ok_or_else(|| StoreError::damaged(&key, "it vanished after it was written"))
+        match self.accepted().await? {
+            Some(standing) if standing.get().attempt == acceptance.attempt => Ok(standing),
+            Some(_) => Err(StoreError::Exists { key }),
+            None => Err(StoreError::damaged(&key, "it vanished after it was written")),
+        }
     }
 
     /// Who accepted, and why.

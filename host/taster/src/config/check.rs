@@ -8,6 +8,19 @@ use crate::{component::Source, standard};
 impl Config {
     /// The configuration, if its parts go together.
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
+        let texts = [
+            ("mongodb.uri", Some(&self.mongodb.uri)),
+            ("mongodb.database", self.mongodb.database.as_ref()),
+            ("store", Some(&self.store)),
+        ];
+        for (at, _) in texts.into_iter().filter(|(_, text)| text.is_some_and(|text| text.contains("${"))) {
+            // a connection string or a path with `${` in it is never meant: the value was quoted
+            return Err(wrong(
+                at,
+                "a quoted `${…}` is not expanded",
+                "write it as a plain value, without quotes: uri: ${MONGODB_URI}",
+            ));
+        }
         let _: taster_query::MongoUri = self.mongodb.uri.parse()?;
         self.database()?;
         if self.probes.is_empty() {

@@ -1,6 +1,6 @@
 //! `post`: taste after the sync, judge against the standing baseline, write the verdict and its reports.
 
-use taster_model::{AttemptId, Capture, Current, LastRun, RunId, Side, Verdict, VerdictDocument, schema};
+use taster_model::{AttemptId, Baseline, Capture, Current, LastRun, RunId, Side, Verdict, VerdictDocument, schema};
 
 use super::{Kitchen, capture::Tasting, judging, run_id};
 use crate::{exit::Problem, render};
@@ -36,7 +36,7 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
     }
     // after the reports: whoever sees a verdict must find them
     store.put_verdict(&verdict).await?;
-    close(kitchen, &verdict).await?;
+    close(kitchen, before.as_ref(), &verdict).await?;
     Ok(PostOutcome { verdict, reports })
 }
 
@@ -50,25 +50,29 @@ async fn baseline(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> 
     Ok(capture.map(taster_store::Committed::into_inner))
 }
 
-/// Notes the verdict in `current.json`; `same` closes the baseline.
-async fn close(kitchen: &Kitchen, verdict: &VerdictDocument) -> Result<(), Problem> {
-    let judged = verdict.before.as_ref().map(|before| before.run.clone());
+/// Notes the verdict in `current.json`. `same` closes the baseline; anything else leaves it standing, and puts it there
+/// where `pre` was killed between its capture and its note.
+async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDocument) -> Result<(), Problem> {
+    let judged = before.map(|b| Baseline { run: b.run.clone(), attempt: b.attempt.clone(), started: b.started });
+    let accepted = match &judged {
+        Some(judged) => kitchen.store.run(&judged.run).accepted().await?.is_some(),
+        None => false,
+    };
     kitchen
         .store
         .update_current(|current| {
-            let mut current = current.unwrap_or_else(|| Current {
+            let standing = current.and_then(|c| c.baseline);
+            let baseline = if verdict.verdict == Verdict::Same {
+                standing.filter(|standing| Some(&standing.run) != judged.as_ref().map(|j| &j.run))
+            } else {
+                standing.or_else(|| judged.clone().filter(|_| !accepted))
+            };
+            Some(Current {
                 schema: schema::CURRENT.to_owned(),
                 app: kitchen.config.app.clone(),
-                baseline: None,
-                last: None,
-            });
-            let closed = verdict.verdict == Verdict::Same
-                && current.baseline.as_ref().is_some_and(|baseline| Some(&baseline.run) == judged.as_ref());
-            if closed {
-                current.baseline = None;
-            }
-            current.last = Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) });
-            Some(current)
+                baseline,
+                last: Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) }),
+            })
         })
         .await?;
     Ok(())

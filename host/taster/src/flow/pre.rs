@@ -1,6 +1,8 @@
 //! `pre`: taste before the sync, and let the capture stand as the baseline.
 
-use taster_model::{AttemptId, Baseline, Capture, Current, Failure, LastRun, Outcome, RunId, Severity, Side, schema};
+use taster_model::{
+    AttemptId, Baseline, Capture, Current, Failure, LastRun, Outcome, RunId, Severity, Side, Verdict, schema,
+};
 use taster_store::CommitPre;
 
 use super::{Kitchen, capture::Tasting, run_id};
@@ -55,21 +57,18 @@ pub async fn pre(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PreOutcome,
 /// replace it, for what it saw may be the damage.
 async fn note(kitchen: &Kitchen, run: &RunId, capture: &Capture) -> Result<Baseline, Problem> {
     let own = Baseline { run: run.clone(), attempt: capture.attempt.clone(), started: capture.started };
-    let verdict = kitchen.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
+    let store = kitchen.store.run(run);
+    let verdict = store.verdict().await?.map(|v| v.into_inner().verdict);
+    // a run that passed or was accepted is closed; a `pre` that comes again for it must not open it
+    let closed = verdict == Some(Verdict::Same) || store.accepted().await?.is_some();
     let current = kitchen
         .store
         .update_current(|current| {
-            let standing = current.as_ref().and_then(|c| c.baseline.clone());
-            // `same` closed this run's baseline; a `pre` that comes again for it must not open it
-            let baseline = if verdict == Some(taster_model::Verdict::Same) {
-                standing
-            } else {
-                standing.or_else(|| Some(own.clone()))
-            };
+            let standing = current.and_then(|c| c.baseline);
             Some(Current {
                 schema: schema::CURRENT.to_owned(),
                 app: kitchen.config.app.clone(),
-                baseline,
+                baseline: if closed { standing } else { standing.or_else(|| Some(own.clone())) },
                 last: Some(LastRun { run: run.clone(), verdict }),
             })
         })

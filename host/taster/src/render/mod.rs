@@ -97,7 +97,9 @@ pub fn shorten(text: &str, limit: usize) -> String {
 /// `1 041 → 1 007`; nothing where neither side has a value.
 #[must_use]
 pub fn change(finding: &Finding) -> String {
-    if finding.before.is_none() && finding.after.is_none() {
+    // of two documents the reason says what differs; "29 entries → 29 entries" says nothing
+    let structured = |value: &Option<Value>| matches!(value, None | Some(Value::Object(_) | Value::Array(_)));
+    if structured(&finding.before) && structured(&finding.after) {
         return String::new();
     }
     let before = value(finding.before.as_ref());

@@ -52,6 +52,11 @@ fn variable_that_is_not_set() {
 }
 
 #[test]
+fn variable_in_quotes() {
+    assert_snapshot!(config("app: shop\nmongodb: {uri: \"${MONGODB_URI}\"}\n"), @"");
+}
+
+#[test]
 fn app_that_is_no_name() {
     assert_snapshot!(config("app: My Shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n"), @"");
 }

@@ -1,6 +1,6 @@
 //! `pre` and `post` against a mongod that somebody else started.
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 
 use crate::support::{Kitchen, Table};
 
@@ -65,7 +65,7 @@ async fn no_configuration_is_needed() {
     assert!(table.path().join(".taster/v1/pxbbq/current.json").exists());
 
     assert_eq!(table.taster(&["pre", "--mongodb", &uri]).code, 0);
-    kitchen.database.collection::<mongodb::bson::Document>("registrations").drop().await.expect("a drop");
+    kitchen.database.collection::<Document>("registrations").drop().await.expect("a drop");
     let post = table.taster(&["post", "--mongodb", &uri]);
     assert_eq!(post.code, 1, "a dropped collection is different: {}", post.all());
     assert!(post.out.contains("registrations"), "{}", post.out);

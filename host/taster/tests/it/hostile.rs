@@ -1,1 +1,97 @@
 //! A hostile probe ends as `unknown` for itself, with the limit and its setting named; the others still run.
+
+use std::time::{Duration, Instant};
+
+use mongodb::bson::doc;
+
+use crate::support::{Kitchen, SHOP, component};
+
+/// What a run says of `{"attack": …}`.
+struct Bitten {
+    failure: serde_json::Value,
+    took: Duration,
+}
+
+async fn attack(kitchen: &Kitchen, attack: &str) -> Bitten {
+    let table = kitchen.table();
+    std::fs::copy(component("evil"), table.path().join("evil.wasm")).expect("the build leaves target/probes/evil.wasm");
+    table.configure(&format!(
+        "{SHOP}probes:
+  - name: guest
+    component: ./evil.wasm
+    collections: [orders]
+    config: {{attack: {attack}}}
+    limits: {{deadline: 3s, memory: 64MiB}}
+  - {{name: counts, component: document-count}}
+"
+    ));
+    let begun = Instant::now();
+    let pre = table.taster(&["pre", "--format", "json"]);
+    let took = begun.elapsed();
+    assert_eq!(pre.code, 3, "a gating probe that fails is told before the sync: {}", pre.all());
+    let capture = pre.json();
+    let probes = capture["probes"].as_array().expect("probes");
+    assert!(probes[1]["outcome"]["metrics"].is_array(), "the other probe still runs: {}", probes[1]);
+    let failure = probes[0]["outcome"]["failed"].clone();
+
+    let post = table.taster(&["post", "--format", "json"]);
+    assert_eq!(post.code, 3, "{}", post.all());
+    let verdict = post.json();
+    let findings = verdict["findings"].as_array().expect("findings");
+    let of = |probe: &str| findings.iter().filter(|f| f["probe"] == probe).collect::<Vec<_>>();
+    assert!(of("guest").iter().all(|f| f["outcome"] == "unknown") && !of("guest").is_empty(), "{verdict}");
+    assert!(of("counts").iter().all(|f| f["outcome"] == "same") && !of("counts").is_empty(), "{verdict}");
+    let names = kitchen.database.list_collection_names().await.expect("names");
+    assert!(!names.contains(&"stolen".to_owned()), "{names:?}");
+    Bitten { failure, took }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_attack_ends_as_unknown_with_the_limit_named() {
+    let kitchen = Kitchen::open(true, 300).await;
+    let cases = [
+        ("loop", "T0321", "deadline", "probes[guest].limits.deadline", "3 s"),
+        ("memory", "T0322", "budget", "probes[guest].limits.memory", "64 MiB"),
+        ("metrics", "", "budget", "probes[guest].limits.", ""),
+        ("out", "T0228", "denied", "", ""),
+        ("merge", "T0228", "denied", "", ""),
+        ("other-collection", "T0226", "denied", "probes[guest].collections", "orders"),
+        ("lookup", "T0229", "denied", "", ""),
+        ("panic", "T0320", "", "", ""),
+    ];
+    for (name, code, refusal, setting, allowed) in cases {
+        let bitten = attack(&kitchen, name).await;
+        let part = |key: &str| bitten.failure[key].as_str().unwrap_or_default().to_owned();
+        let all = bitten.failure.to_string();
+        assert!(part("code").starts_with(code) && part("code").starts_with('T'), "{name}: {all}");
+        assert_eq!(part("refusal"), refusal, "{name}: {all}");
+        assert!(part("setting").starts_with(setting), "{name}: {all}");
+        assert!(part("allowed").contains(allowed), "{name}: {all}");
+        assert!(bitten.took < Duration::from_secs(60), "{name} held the host for {:?}", bitten.took);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_probe_of_severity_warn_does_not_gate() {
+    let kitchen = Kitchen::open(false, 300).await;
+    let table = kitchen.table();
+    std::fs::copy(component("evil"), table.path().join("evil.wasm")).expect("the build leaves target/probes/evil.wasm");
+    table.configure(&format!(
+        "{SHOP}probes:
+  - {{name: guest, component: ./evil.wasm, collections: [orders], severity: warn, config: {{attack: panic}}}}
+  - {{name: counts, component: document-count}}
+"
+    ));
+    assert_eq!(table.taster(&["pre"]).code, 0);
+    let post = table.taster(&["post", "--format", "json"]);
+    assert_eq!(post.code, 0, "{}", post.all());
+    assert!(
+        post.out.contains("the probe's own last words") || post.err.contains("the probe's own last words"),
+        "{}",
+        post.all()
+    );
+
+    assert_eq!(table.taster(&["pre"]).code, 0);
+    kitchen.lose(doc! {"status": "open"}).await;
+    assert_eq!(table.taster(&["post"]).code, 1, "the loss is still found beside it");
+}

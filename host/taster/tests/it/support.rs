@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use mongodb::Database;
+use mongodb::{Database, bson::Document};
 use taster_taster::demo::{DATABASE, Mongod, MongodOptions, Shop};
 use tempfile::TempDir;
 
@@ -112,15 +112,17 @@ impl Kitchen {
     }
 
     /// Removes open orders and says how many are gone.
-    pub(crate) async fn lose(&self, filter: mongodb::bson::Document) -> u64 {
-        let orders = self.database.collection::<mongodb::bson::Document>("orders");
+    pub(crate) async fn lose(&self, filter: Document) -> u64 {
+        let orders = self.database.collection::<Document>("orders");
         orders.delete_many(filter).await.expect("a delete").deleted_count
     }
 }
 
 /// The shop's configuration, by hand.
-pub(crate) const SHOP: &str = r#"
+pub(crate) const SHOP: &str = "
 app: pxbbq
 store: file://./results
-mongodb: {uri: "${MONGODB_URI}", database: pxbbq}
-"#;
+mongodb:
+  uri: ${MONGODB_URI}
+  database: pxbbq
+";
