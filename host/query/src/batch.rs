@@ -72,7 +72,11 @@ fn cut(array: &[u8], offset: &mut usize, most: Most) -> Result<Cut, BadReply> {
     while let Some((document, next)) = element(array, *offset)? {
         let length = document.len() as u64;
         if documents == most.documents || bytes.len() as u64 + length > most.bytes {
-            return Ok(if documents == 0 { Cut::TooLong(length) } else { Cut::Documents { bytes: bytes.freeze(), documents } });
+            return Ok(if documents == 0 {
+                Cut::TooLong(length)
+            } else {
+                Cut::Documents { bytes: bytes.freeze(), documents }
+            });
         }
         if documents == 0 {
             bytes.reserve(room.max(document.len()));
@@ -164,7 +168,10 @@ mod tests {
         assert!(matches!(two, Cut::Documents { documents: 2, .. }));
         assert_eq!(cut(&array, &mut offset, Most { documents: 0, ..ALL }), Ok(Cut::TooLong(size)));
         assert_eq!(cut(&array, &mut offset, Most { bytes: size - 1, ..ALL }), Ok(Cut::TooLong(size)));
-        assert!(matches!(cut(&array, &mut offset, Most { bytes: size, ..ALL }), Ok(Cut::Documents { documents: 1, .. })));
+        assert!(matches!(
+            cut(&array, &mut offset, Most { bytes: size, ..ALL }),
+            Ok(Cut::Documents { documents: 1, .. })
+        ));
         assert_eq!(cut(&array, &mut offset, Most { documents: 0, ..ALL }), Ok(Cut::Empty));
     }
 }

@@ -106,7 +106,8 @@ impl Budget {
 
     pub(crate) fn out_of_time(&self) -> Failure {
         let allowed = format!("{:?} of the server's time", self.limits.server_time);
-        let failure = self.refuse("T0216", "the server needs longer than the probe may use it", "serverTime", "", &allowed);
+        let failure =
+            self.refuse("T0216", "the server needs longer than the probe may use it", "serverTime", "", &allowed);
         Failure { asked: None, ..failure }
     }
 

@@ -22,7 +22,9 @@ fn index(specification: Document) -> Document {
         let value = match (name.as_str(), value) {
             ("collation", Bson::Document(collation)) => Bson::Document(sorted(collation)),
             // the shell writes `{a: 1.0}` and `{unique: 1}`, drivers write `{a: 1}` and `{unique: true}`
-            ("key", Bson::Document(key)) => Bson::Document(key.into_iter().map(|(name, v)| (name, number(v))).collect()),
+            ("key", Bson::Document(key)) => {
+                Bson::Document(key.into_iter().map(|(name, v)| (name, number(v))).collect())
+            }
             ("weights", Bson::Document(weights)) => {
                 Bson::Document(sorted(weights.into_iter().map(|(name, value)| (name, number(value)))))
             }
@@ -59,7 +61,11 @@ pub(crate) fn options(collection: Option<&Collection>) -> Document {
 /// The plan out of an answer to `explain`: what depends on the data and the indexes, not on the machine or the moment.
 pub(crate) fn plan(answer: Document) -> Document {
     const KEPT: [&str; 4] = ["explainVersion", "queryPlanner", "stages", "shards"];
-    answer.into_iter().filter(|(name, _)| KEPT.contains(&name.as_str())).map(|(name, value)| (name, timeless(value))).collect()
+    answer
+        .into_iter()
+        .filter(|(name, _)| KEPT.contains(&name.as_str()))
+        .map(|(name, value)| (name, timeless(value)))
+        .collect()
 }
 
 fn timeless(value: Bson) -> Bson {
@@ -110,17 +116,22 @@ mod tests {
     #[test]
     fn indexes_of_shell_and_driver_are_the_same() {
         let shell = doc! {"v": 2, "unique": 1, "key": {"b": 1.0, "a": -1_i64}, "name": "b_1_a_-1", "expireAfterSeconds": 60.0, "ns": "d.c"};
-        let driver = doc! {"v": 3, "key": {"b": 1, "a": -1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
+        let driver =
+            doc! {"v": 3, "key": {"b": 1, "a": -1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
         // as bytes: documents with other orders of fields are equal to each other
         let bytes = |index: Document| bson::RawDocumentBuf::try_from(&indexes(vec![index])[0]).unwrap().into_bytes();
         assert_eq!(bytes(shell.clone()), bytes(driver));
-        let other = doc! {"v": 2, "key": {"a": -1, "b": 1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
+        let other =
+            doc! {"v": 2, "key": {"a": -1, "b": 1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
         assert_ne!(bytes(shell), bytes(other), "the order of the key counts");
     }
 
     #[test]
     fn indexes_are_sorted_by_name() {
-        let names: Vec<_> = indexes(vec![doc! {"name": "b"}, doc! {"name": "a"}]).iter().map(|i| i.get_str("name").unwrap().to_owned()).collect();
+        let names: Vec<_> = indexes(vec![doc! {"name": "b"}, doc! {"name": "a"}])
+            .iter()
+            .map(|i| i.get_str("name").unwrap().to_owned())
+            .collect();
         assert_eq!(names, ["a", "b"]);
     }
 

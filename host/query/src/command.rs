@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{RawArrayBuf, RawDocumentBuf, Timestamp, rawdoc, raw::CString};
+use bson::{RawArrayBuf, RawDocumentBuf, Timestamp, raw::CString, rawdoc};
 
 use crate::guard::{
     CheckedCollation, CheckedFilter, CheckedHint, CheckedPath, CheckedPipeline, CheckedProjection, CheckedSort,
@@ -11,8 +11,13 @@ use crate::guard::{
 
 /// Documents of one server reply.
 ///
-/// The server fills a reply until it has this many documents or 16 MiB. BATCH_NOTE
-pub(crate) const REPLY_DOCUMENTS: u32 = 8192;
+/// The server fills a reply until it has this many documents or 16 MiB. Measured on two cores with 300 000 documents of
+/// 282 bytes, the server beside the host, as time for all documents with one hash each, the best of nine: 1000 documents
+/// 171 ms, 4096 148 ms, 8192 142 ms, 16 384 143 ms, 30 000 136 ms, 60 000 (full replies of 16 MiB) 168 ms, the driver's
+/// own loop over raw documents 239 ms. From 4096 on the differences are smaller than those between two runs, and the
+/// least of them holds the least memory. The size of the batches that are cut from a reply (256 KiB, 1 MiB, 4 MiB) made
+/// none, and neither did `readOnce`.
+pub(crate) const REPLY_DOCUMENTS: u32 = 4096;
 
 /// What every reading command carries.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +33,10 @@ pub(crate) struct Manner<'a> {
 impl Manner<'_> {
     fn add_to(self, command: &mut RawDocumentBuf) {
         command.append(c("comment"), self.comment);
-        command.append(c("maxTimeMS"), i64::try_from(self.time.as_millis()).unwrap_or(i64::MAX).clamp(1, i64::from(i32::MAX)));
+        command.append(
+            c("maxTimeMS"),
+            i64::try_from(self.time.as_millis()).unwrap_or(i64::MAX).clamp(1, i64::from(i32::MAX)),
+        );
         if let Some(time) = self.read_at {
             command.append(c("readConcern"), rawdoc! { "level": "snapshot", "atClusterTime": time });
         }
@@ -113,7 +121,12 @@ pub(crate) fn find(
 }
 
 /// The plan of a find. It runs nothing, so it has no point in time.
-pub(crate) fn explain(collection: &str, filter: &CheckedFilter, options: &CheckedFind, manner: Manner<'_>) -> RawDocumentBuf {
+pub(crate) fn explain(
+    collection: &str,
+    filter: &CheckedFilter,
+    options: &CheckedFind,
+    manner: Manner<'_>,
+) -> RawDocumentBuf {
     let mut command = rawdoc! { "explain": find_query(collection, filter, options), "verbosity": "queryPlanner" };
     Manner { read_at: None, ..manner }.add_to(&mut command);
     command
@@ -180,10 +193,11 @@ pub(crate) fn distinct(
     }
     let kind = rawdoc! { "$type": field.as_str() };
     stages.push(rawdoc! { "$match": { "$expr": { "$ne": [kind.clone(), "missing"] } } });
+    // sorted as documents, for a sort by a field takes an array for its least element
     stages.push(rawdoc! { "$group": { "_id": { "v": field.as_str(), "t": kind } } });
-    stages.push(rawdoc! { "$sort": { "_id.v": 1, "_id.t": 1 } });
-    stages.push(rawdoc! { "$group": { "_id": "$_id.v", "v": { "$first": "$_id.v" } } });
-    stages.push(rawdoc! { "$sort": { "v": 1 } });
+    stages.push(rawdoc! { "$sort": { "_id": 1 } });
+    stages.push(rawdoc! { "$group": { "_id": { "v": "$_id.v" }, "v": { "$first": "$_id.v" } } });
+    stages.push(rawdoc! { "$sort": { "_id": 1 } });
     stages.push(rawdoc! { "$project": { "_id": 0, "v": 1 } });
     pipeline(collection, stages, manner)
 }

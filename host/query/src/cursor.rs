@@ -102,7 +102,8 @@ impl Cursor {
                 Cut::TooLong(length) => return Err(budget.no_room(length)),
                 Cut::Empty => {}
             }
-            let Some(ahead) = ahead else {
+            // a last reply may well be empty: the server noticed the end only when it was asked for more
+            let Some(ahead) = ahead.as_mut().filter(|_| !reply.last) else {
                 self.state = State::Ended;
                 return Ok(None);
             };
@@ -168,8 +169,14 @@ fn fetch_ahead(
     let shared = Arc::clone(shared);
     let tasks = shared.session.tasks.clone();
     tasks.spawn(async move {
-        // a place first, then the reply: there is never more than one ahead
-        while let Ok(place) = sender.reserve().await {
+        loop {
+            // a place first, then the reply: there is never more than one ahead
+            let place = tokio::select! {
+                biased;
+                () = shared.session.closed.cancelled() => break,
+                place = sender.reserve() => place,
+            };
+            let Ok(place) = place else { break };
             let reply = tokio::select! {
                 biased;
                 // The reply is no longer wanted. Dropping `batches` sends `killCursors`, which also interrupts a

@@ -85,7 +85,8 @@ impl Database {
         let mut infos = Vec::with_capacity(self.shared.grant.collections.len());
         for granted in &self.shared.grant.collections {
             self.shared.grant.admit(&granted.name)?;
-            let kind = self.collection(&granted.name).await?.map_or(CollectionKind::Absent, |collection| collection.kind);
+            let kind =
+                self.collection(&granted.name).await?.map_or(CollectionKind::Absent, |collection| collection.kind);
             infos.push(CollectionInfo { name: granted.name.clone(), role: granted.role.clone(), kind });
         }
         infos.sort_by(|a, b| (&a.name, &a.role).cmp(&(&b.name, &b.role)));
@@ -185,7 +186,8 @@ impl Database {
         let options = checked_find(&mut request, &options).map_err(refused)?;
         let command = command::explain(collection, &filter, &options, self.manner(None)?);
         let doing = format!("explain a find in `{collection}`");
-        let answer = self.shared.ask(&doing, self.shared.session.database.run_raw_command(command).into_future()).await?;
+        let answer =
+            self.shared.ask(&doing, self.shared.session.database.run_raw_command(command).into_future()).await?;
         encode(&canonical::plan(answer))
     }
 
@@ -221,11 +223,7 @@ const READ_ONCE_KNOWN: u32 = 8;
 
 impl Shared {
     /// Waits for the server, within the probe's server time, until the session is closed.
-    pub(crate) async fn ask<T>(
-        &self,
-        doing: &str,
-        call: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Failure> {
+    pub(crate) async fn ask<T>(&self, doing: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
         self.ask_until(self.session.closed.cancelled(), doing, call).await
     }
 

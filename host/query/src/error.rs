@@ -80,7 +80,9 @@ pub enum QueryError {
         detail: String,
     },
     /// The point in time that everything is read at has left the server's history.
-    #[error("the server no longer knows the data at the time of this capture, while it was to {doing}: {name} ({number})")]
+    #[error(
+        "the server no longer knows the data at the time of this capture, while it was to {doing}: {name} ({number})"
+    )]
     SnapshotGone {
         /// What was tried.
         doing: String,
@@ -136,31 +138,58 @@ mod number {
     pub(super) const SNAPSHOT_TOO_OLD: i32 = 239;
     pub(super) const SNAPSHOT_UNAVAILABLE: i32 = 246;
     pub(super) const NO_DISK_USE: i32 = 292;
-    /// BadValue, FailedToParse, TypeMismatch, IndexNotFound, PathNotViable, ConflictingUpdateOperators,
-    /// InvalidPipelineOperator, ConversionFailure, NotImplemented, InvalidOptions and their like: the query's fault.
-    pub(super) const QUERY: [i32; 12] = [2, 9, 14, 27, 28, 40, 72, 115, 168, 231, 238, 241];
+    /// `BadValue`, `FailedToParse`, `TypeMismatch`, `IndexNotFound`, `PathNotViable`, `InvalidOptions`,
+    /// `InvalidPipelineOperator`, `NotImplemented`, `ConversionFailure`: the query's fault.
+    pub(super) const QUERY: [i32; 9] = [2, 9, 14, 27, 28, 72, 168, 238, 241];
     /// Errors without a name of their own have five digits and more; nearly all come from parsing and evaluating.
     /// Shutdowns and elections end at 13436.
     pub(super) const UNNAMED: std::ops::RangeFrom<i32> = 13_437..;
 }
 
-/// The driver's text of an error without its labels.
+/// The driver's text of an error, without labels and Debug output.
 pub(crate) fn text(error: &Error) -> String {
-    error.kind.to_string()
+    match &*error.kind {
+        ErrorKind::InvalidArgument { message, .. } => message.clone(),
+        ErrorKind::ServerSelection { message, .. } => selection(message),
+        kind => one_line(&kind.to_string()),
+    }
+}
+
+/// `Server selection timeout: No available servers. Topology: { …, Error: Kind: I/O error: Connection refused, labels…`:
+/// what went wrong at a server is what people need.
+fn selection(message: &str) -> String {
+    let (what, topology) = message.split_once(" Topology: ").unwrap_or((message, ""));
+    let cause = topology.split_once("Error: ").map(|(_, rest)| rest.strip_prefix("Kind: ").unwrap_or(rest));
+    let cause = cause.and_then(|rest| rest.split(", labels: ").next());
+    one_line(cause.unwrap_or_else(|| what.split(" for criteria").next().unwrap_or(what)).trim_end_matches('.'))
+}
+
+/// What the server says of an error, without the steps that led to it and the command that it repeats.
+fn cause(message: &str) -> String {
+    let message = message.rsplit(" :: caused by :: ").next().unwrap_or(message);
+    one_line(message.split(" to execute command {").next().unwrap_or(message))
+}
+
+fn one_line(text: &str) -> String {
+    crate::guard::clipped(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 impl QueryError {
     /// What an error of the driver means for somebody who wanted to `doing`.
     pub(crate) fn from_driver(error: &Error, doing: impl Into<String>, uri: &str, secrets: &Secrets) -> Self {
         let doing = doing.into();
-        let detail = crate::guard::clipped(&secrets.scrub(&text(error)));
+        let detail = secrets.scrub(&text(error));
         match &*error.kind {
             ErrorKind::Command(command) => {
                 let name = command.code_name.clone();
-                let detail = crate::guard::clipped(&secrets.scrub(&command.message));
+                let detail = secrets.scrub(&cause(&command.message));
                 Self::from_server(command.code, name, detail, doing, uri)
             }
             ErrorKind::Authentication { .. } => Self::Authentication { uri: uri.to_owned(), detail },
+            // somebody answers, but is no member that holds data: never initiated, or another set than the one asked for
+            ErrorKind::ServerSelection { message, .. } if message.contains("None of the available servers") => {
+                Self::NoPrimary { uri: uri.to_owned(), detail }
+            }
             ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } => {
                 Self::Unreachable { uri: uri.to_owned(), detail }
             }
@@ -222,10 +251,12 @@ impl Coded for QueryError {
                 "write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and \
                  password are written %40 %3A %2F %3F %23 %25"
             }
-            Self::NoDatabase => "name it in `mongodb.database`, or at the end of the connection string: mongodb://host/shop",
+            Self::NoDatabase => {
+                "name it in `mongodb.database`, or at the end of the connection string: mongodb://host/shop"
+            }
             Self::BadDatabase { .. } => "name the database that holds the application's data",
             Self::Unreachable { .. } => {
-                "check host, port and network; where the data were copied from elsewhere, the replica set still names \
+                "check host, port, network and replicaSet; where the data were copied from elsewhere, the set still names \
                  its old hosts: add ?directConnection=true"
             }
             Self::Authentication { .. } => {

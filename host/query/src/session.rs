@@ -87,8 +87,8 @@ impl Session {
         driver.app_name.get_or_insert_with(|| "taster".to_owned());
         driver.server_selection_timeout = Some(server_selection_timeout);
         driver.connect_timeout = Some(driver.connect_timeout.unwrap_or(server_selection_timeout));
-        let client =
-            Client::with_options(driver).map_err(|error| QueryError::BadUri { detail: secrets.scrub(&error::text(&error)) })?;
+        let client = Client::with_options(driver)
+            .map_err(|error| QueryError::BadUri { detail: secrets.scrub(&error::text(&error)) })?;
 
         let server = match look(&client, &caller, &comment).await {
             Ok(server) => server,
@@ -157,9 +157,13 @@ impl Session {
         let info = answer.get_document("authInfo").cloned().unwrap_or_default();
         let users = info.get_array("authenticatedUsers").is_ok_and(|users| !users.is_empty());
         let privileges = info.get_array("authenticatedUserPrivileges").cloned().unwrap_or_default();
-        let actions = privileges.iter().filter_map(Bson::as_document).filter_map(|p| p.get_array("actions").ok()).flatten();
-        let mut beyond: Vec<String> =
-            actions.filter_map(Bson::as_str).filter(|action| !READING.contains(action)).map(ToOwned::to_owned).collect();
+        let actions =
+            privileges.iter().filter_map(Bson::as_document).filter_map(|p| p.get_array("actions").ok()).flatten();
+        let mut beyond: Vec<String> = actions
+            .filter_map(Bson::as_str)
+            .filter(|action| !READING.contains(action))
+            .map(ToOwned::to_owned)
+            .collect();
         beyond.sort_unstable();
         beyond.dedup();
         Ok(Privileges { authenticated: users, beyond_reading: beyond })
@@ -190,7 +194,10 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("uri", &self.inner.uri).field("facts", &self.inner.facts).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("uri", &self.inner.uri)
+            .field("facts", &self.inner.facts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -294,7 +301,7 @@ async fn look(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Ser
         .get_document("topologyVersion")
         .and_then(|version| version.get_object_id("processId"))
         .ok()
-        .map(|id| id.to_hex());
+        .map(bson::oid::ObjectId::to_hex);
     let replica_set = hello_answer.get_str("setName").ok().map(ToOwned::to_owned);
     Ok(Server { version, major, topology, replica_set, process_id, read_at })
 }
@@ -308,7 +315,7 @@ async fn primary(
     let answer = match timeout(caller.patience, hello.into_future()).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
-            return Err(nobody(crate::guard::clipped(&caller.secrets.scrub(&error::text(&error)))));
+            return Err(nobody(caller.secrets.scrub(&error::text(&error))));
         }
         Ok(Err(error)) => return Err(QueryError::from_driver(&error, "say who it is", caller.uri, caller.secrets)),
         Err(_) => return Err(nobody("it does not answer".to_owned())),

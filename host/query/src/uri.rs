@@ -16,7 +16,7 @@ pub struct MongoUri {
 }
 
 /// Options whose values say nothing about who may enter.
-const HARMLESS: [&str; 24] = [
+const HARMLESS: [&str; 34] = [
     "appname",
     "authmechanism",
     "authsource",
@@ -24,6 +24,7 @@ const HARMLESS: [&str; 24] = [
     "connecttimeoutms",
     "directconnection",
     "heartbeatfrequencyms",
+    "journal",
     "loadbalanced",
     "localthresholdms",
     "maxidletimems",
@@ -35,12 +36,21 @@ const HARMLESS: [&str; 24] = [
     "replicaset",
     "retryreads",
     "retrywrites",
+    "servermonitoringmode",
     "serverselectiontimeoutms",
     "sockettimeoutms",
+    "srvmaxhosts",
+    "srvservicename",
     "ssl",
     "tls",
+    "tlsallowinvalidcertificates",
+    "tlsallowinvalidhostnames",
+    "tlscafile",
+    "tlscertificatekeyfile",
+    "tlsinsecure",
     "w",
     "waitqueuetimeoutms",
+    "wtimeoutms",
 ];
 
 impl MongoUri {
@@ -181,9 +191,15 @@ mod tests {
     fn uris_print_redacted() {
         assert_snapshot!(shown("mongodb://taster:geheim@db.example:27017/pxbbq?authSource=admin&tls=true"), @"mongodb://***@db.example:27017/pxbbq?authSource=admin&tls=true");
         assert_snapshot!(shown("mongodb://a,b:27018/?replicaSet=rs0"), @"mongodb://a,b:27018/?replicaSet=rs0");
-        assert_snapshot!(shown("mongodb://AKIA:x%2Fy@h/d?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:tok"), @"");
+        let text = "mongodb://AKIA:x%2Fy@h/d?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:tok";
+        let uri = MongoUri { text: text.to_owned(), database: None };
+        assert_snapshot!(uri, @"mongodb://***@h/d?authMechanism=MONGODB-AWS&authMechanismProperties=***");
+        assert_eq!(
+            uri.secrets().scrub("AKIA said x/y and x%2Fy to tok, not to tokyo"),
+            "*** said *** and *** to ***, not to tokyo"
+        );
         let uri: MongoUri = "mongodb://u:geheim@h/shop".parse().unwrap();
-        assert_snapshot!(format!("{uri:?} {:?} {:?}", uri.database(), uri.secrets()), @"");
+        assert_snapshot!(format!("{uri:?} {:?} {:?}", uri.database(), uri.secrets()), @r#"MongoUri(mongodb://***@h/shop) Some("shop") Secrets(***)"#);
     }
 
     #[test]

@@ -12,9 +12,7 @@ use super::{
 pub(super) fn check(node: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
     match node {
         Node::Text(text) => reference(text, at),
-        Node::Array(items) => {
-            items.iter().enumerate().try_for_each(|(number, item)| check(item, &at.index(number)))
-        }
+        Node::Array(items) => items.iter().enumerate().try_for_each(|(number, item)| check(item, &at.index(number))),
         Node::Document(fields) => document(fields, at),
         _ => Ok(()),
     }
@@ -81,9 +79,7 @@ pub(super) fn literal(node: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
             }
             literal(value, &at)
         }),
-        Node::Array(items) => {
-            items.iter().enumerate().try_for_each(|(number, item)| literal(item, &at.index(number)))
-        }
+        Node::Array(items) => items.iter().enumerate().try_for_each(|(number, item)| literal(item, &at.index(number))),
         _ => Ok(()),
     }
 }

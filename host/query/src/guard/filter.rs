@@ -47,7 +47,9 @@ fn logical(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
 /// What one field must be: a value, or a document of operators.
 fn condition(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
     match value {
-        Node::Document(fields) if fields.first().is_some_and(|(name, _)| name.starts_with('$')) => operators(fields, at),
+        Node::Document(fields) if fields.first().is_some_and(|(name, _)| name.starts_with('$')) => {
+            operators(fields, at)
+        }
         // a `$` after the first field makes the server take the whole document as a value; nobody means that
         _ => expression::literal(value, at),
     }
@@ -76,17 +78,19 @@ fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
             Node::Regex => Ok(()),
             _ => Err(Refused::shape("operators or a regular expression", at)),
         },
-        "$elemMatch" => match value {
-            // `{$elemMatch: {$gt: 5}}` asks about the elements, `{$elemMatch: {a: 5}}` about fields of theirs
-            Node::Document(fields) => match fields.first() {
-                Some((first, _)) if first.starts_with('$') && !matches!(*first, "$and" | "$or" | "$nor" | "$expr") => {
-                    operators(fields, at)
-                }
-                _ => check(fields, at),
-            },
-            _ => Err(Refused::shape("a filter or operators", at)),
-        },
+        "$elemMatch" => elements(value, at),
         _ => Err(names::refuse(Kind::QueryOperator, name, at)),
+    }
+}
+
+/// What elements of an array must be: `{$gt: 5}` asks about them, `{a: 5}` about fields of theirs.
+pub(super) fn elements(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+    let Node::Document(fields) = value else { return Err(Refused::shape("a filter or operators", at)) };
+    match fields.first() {
+        Some((first, _)) if first.starts_with('$') && !matches!(*first, "$and" | "$or" | "$nor" | "$expr") => {
+            operators(fields, at)
+        }
+        _ => check(fields, at),
     }
 }
 
@@ -96,9 +100,7 @@ fn each(
     check: impl Fn(&Node<'_>, &At<'_>) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
     match value {
-        Node::Array(items) => {
-            items.iter().enumerate().try_for_each(|(number, item)| check(item, &at.index(number)))
-        }
+        Node::Array(items) => items.iter().enumerate().try_for_each(|(number, item)| check(item, &at.index(number))),
         _ => Err(Refused::shape("an array", at)),
     }
 }

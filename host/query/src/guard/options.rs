@@ -18,7 +18,7 @@ pub(super) fn projection(fields: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(),
         path(name, &at)?;
         match value {
             Node::Document(inner) => match inner.as_slice() {
-                [("$elemMatch", Node::Document(wanted))] => filter::check(wanted, &at.field("$elemMatch")),
+                [("$elemMatch", wanted)] => filter::elements(wanted, &at.field("$elemMatch")),
                 _ => expression::check(value, &at),
             },
             _ => expression::check(value, &at),

@@ -110,7 +110,7 @@ fn reason(why: &str) -> String {
 
 impl Refused {
     pub(super) fn malformed(error: &bson::error::Error, at: &At<'_>) -> Self {
-        Self::Malformed { at: at.to_string(), detail: shown(&error.to_string()) }
+        Self::Malformed { at: at.to_string(), detail: shown(error.message.as_deref().unwrap_or("it cannot be parsed")) }
     }
 
     pub(super) fn too_much(what: &'static str, asked: usize, allowed: usize, at: &At<'_>) -> Self {
@@ -160,7 +160,9 @@ impl Coded for Refused {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::NotYet { .. } => Some("read each collection on its own and put the results together in the probe".into()),
+            Self::NotYet { .. } => {
+                Some("read each collection on its own and put the results together in the probe".into())
+            }
             Self::Random { .. } => Some("sample by the hash of `_id`, and take the time from the data".into()),
             _ => None,
         }
@@ -179,7 +181,8 @@ pub(crate) fn clipped(text: &str) -> String {
 /// Text that a guest chose, fit to be printed: no control characters, not endless.
 pub(crate) fn shown(text: &str) -> String {
     const LENGTH: usize = 80;
-    let mut out: String = text.chars().take(LENGTH).flat_map(char::escape_debug).collect::<String>().replace("\\\"", "\"");
+    let mut out: String =
+        text.chars().take(LENGTH).flat_map(char::escape_debug).collect::<String>().replace("\\\"", "\"");
     if text.chars().nth(LENGTH).is_some() {
         out.push('…');
     }

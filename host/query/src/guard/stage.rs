@@ -35,11 +35,9 @@ pub(super) fn check(stage: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refus
         "$unwind" => unwind(value, at),
         "$bucket" => bucket(fields(value, "a document", at)?, &["groupBy", "boundaries", "default", "output"], at),
         "$bucketAuto" => bucket(fields(value, "a document", at)?, &["groupBy", "buckets", "output", "granularity"], at),
-        "$replaceRoot" => {
-            options::options(fields(value, "a document", at)?, &["newRoot"], at, |_, value, at| {
-                expression::check(value, at)
-            })
-        }
+        "$replaceRoot" => options::options(fields(value, "a document", at)?, &["newRoot"], at, |_, value, at| {
+            expression::check(value, at)
+        }),
         "$sortByCount" | "$replaceWith" | "$redact" => expression::check(value, at),
         _ => Err(names::refuse(Kind::Stage, name, at)),
     }

@@ -34,22 +34,29 @@ async fn facts(server: &'static Mongod) {
         assert_eq!((facts.topology, facts.replica_set.as_deref()), (Topology::ReplicaSet, Some("rs0")));
         assert!(facts.read_at.as_ref().unwrap().contains('.'));
     } else {
-        assert_eq!((facts.topology, facts.replica_set.as_deref(), facts.read_at.as_deref()), (Topology::Standalone, None, None));
+        assert_eq!(
+            (facts.topology, facts.replica_set.as_deref(), facts.read_at.as_deref()),
+            (Topology::Standalone, None, None)
+        );
     }
     // `system.views` is there, and it is nobody's business
     let collections = session.collections().await.unwrap();
     let names: Vec<_> = collections.iter().map(|c| (c.name.as_str(), c.kind, c.uuid.is_some())).collect();
-    assert_eq!(names, [
-        ("a_view", CollectionKind::View, false),
-        ("b", CollectionKind::Collection, true),
-        ("orders", CollectionKind::Collection, true),
-    ]);
+    assert_eq!(
+        names,
+        [
+            ("a_view", CollectionKind::View, false),
+            ("b", CollectionKind::Collection, true),
+            ("orders", CollectionKind::Collection, true),
+        ]
+    );
     session.close().await;
 }
 
 async fn find_hands_out_every_document(server: &'static Mongod) {
     let shop = Shop::new(server, "every").await;
-    let documents: Vec<_> = (0..30_000).map(|n| doc! {"_id": n, "pad": "x".repeat(n as usize % 300)}).collect();
+    let documents: Vec<_> =
+        (0..30_000).map(|n| doc! {"_id": n, "pad": "x".repeat(usize::try_from(n % 300).unwrap())}).collect();
     shop.fill("orders", documents.clone()).await;
     let session = shop.session().await;
     for batch in [1, 1000, 4 << 20] {
@@ -77,7 +84,8 @@ async fn find_hands_out_every_document(server: &'static Mongod) {
 
 async fn find_takes_its_options(server: &'static Mongod) {
     let shop = Shop::new(server, "options").await;
-    shop.fill("orders", (0..10).map(|n| doc! {"_id": n, "name": if n % 2 == 0 { "ä" } else { "A" }, "n": [n, n]})).await;
+    shop.fill("orders", (0..10).map(|n| doc! {"_id": n, "name": if n % 2 == 0 { "ä" } else { "A" }, "n": [n, n]}))
+        .await;
     let index = mongodb::IndexModel::builder().keys(doc! {"name": 1}).build();
     shop.mongo().collection::<Document>("orders").create_index(index).await.unwrap();
     let session = shop.session().await;
@@ -95,19 +103,28 @@ async fn find_takes_its_options(server: &'static Mongod) {
         ..FindOptions::default()
     };
     assert_eq!(find(doc! {}, options).await, [doc! {"_id": 8, "m": 108}, doc! {"_id": 7, "m": 107}]);
-    let collation = FindOptions { collation: Some(raw(&doc! {"locale": "de", "strength": 1})), ..FindOptions::default() };
+    let collation =
+        FindOptions { collation: Some(raw(&doc! {"locale": "de", "strength": 1})), ..FindOptions::default() };
     assert_eq!(find(doc! {"name": "a"}, collation).await.len(), 10);
     let hint = FindOptions { hint: Some("name_1".to_owned()), ..FindOptions::default() };
     assert_eq!(find(doc! {"name": "A"}, hint).await.len(), 5);
     assert_eq!(find(doc! {}, FindOptions { limit: Some(0), ..FindOptions::default() }).await, [] as [Document; 0]);
-    let elements = FindOptions { projection: Some(raw(&doc! {"n": {"$elemMatch": {"$gt": 0}}})), limit: Some(2), ..FindOptions::default() };
+    let elements = FindOptions {
+        projection: Some(raw(&doc! {"n": {"$elemMatch": {"$gt": 0}}})),
+        limit: Some(2),
+        ..FindOptions::default()
+    };
     assert_eq!(find(doc! {}, elements).await, [doc! {"_id": 0}, doc! {"_id": 1, "n": [1]}]);
     session.close().await;
 }
 
 async fn aggregate_and_count(server: &'static Mongod) {
     let shop = Shop::new(server, "aggregate").await;
-    shop.fill("orders", (0..1000_i32).map(|n| doc! {"_id": n, "status": if n % 4 == 0 { "open" } else { "paid" }, "total": n})).await;
+    shop.fill(
+        "orders",
+        (0..1000_i32).map(|n| doc! {"_id": n, "status": if n % 4 == 0 { "open" } else { "paid" }, "total": n}),
+    )
+    .await;
     let session = shop.session().await;
     let database = database(&session, &["orders"]);
     let stages = [
@@ -118,10 +135,10 @@ async fn aggregate_and_count(server: &'static Mongod) {
     let stages: Vec<_> = stages.iter().map(raw).collect();
     let options = AggregateOptions { variables: Some(raw(&doc! {"minimum": 500})), ..AggregateOptions::default() };
     let mut cursor = database.aggregate("orders", &stages, options).await.unwrap();
-    assert_eq!(drain(&mut cursor).await.unwrap(), [
-        doc! {"_id": "open", "n": 125, "sum": 93_500},
-        doc! {"_id": "paid", "n": 375, "sum": 281_250},
-    ]);
+    assert_eq!(
+        drain(&mut cursor).await.unwrap(),
+        [doc! {"_id": "open", "n": 125, "sum": 93_500}, doc! {"_id": "paid", "n": 375, "sum": 281_250},]
+    );
     assert_eq!(database.count("orders", &raw(&doc! {})).await, Ok(1000));
     assert_eq!(database.count("orders", &raw(&doc! {"status": "open"})).await, Ok(250));
     assert_eq!(database.count("orders", &raw(&doc! {"status": "lost"})).await, Ok(0));
@@ -130,18 +147,23 @@ async fn aggregate_and_count(server: &'static Mongod) {
 
 async fn distinct_values(server: &'static Mongod) {
     let shop = Shop::new(server, "distinct").await;
-    shop.fill("orders", [
-        doc! {"a": 2_i64, "b": [{"c": "x"}, {"c": ["y", "z"]}, {"d": 1}, 5]},
-        doc! {"a": 2, "b": {"c": "x"}},
-        doc! {"a": "two", "b": []},
-        doc! {"a": Bson::Null},
-        doc! {"a": [1, [3], 2.0], "b": {"c": Bson::Null}},
-        doc! {"z": 1},
-    ])
+    shop.fill(
+        "orders",
+        [
+            doc! {"a": 2_i64, "b": [{"c": "x"}, {"c": ["y", "z"]}, {"d": 1}, 5]},
+            doc! {"a": 2, "b": {"c": "x"}},
+            doc! {"a": "two", "b": []},
+            doc! {"a": Bson::Null},
+            doc! {"a": [1, [3], 2.0], "b": {"c": Bson::Null}},
+            doc! {"z": 1},
+        ],
+    )
     .await;
     let session = shop.session().await;
     let database = database(&session, &["orders"]);
-    for (path, filter) in [("a", doc! {}), ("b.c", doc! {}), ("a", doc! {"a": {"$type": "string"}}), ("none.at.all", doc! {})] {
+    for (path, filter) in
+        [("a", doc! {}), ("b.c", doc! {}), ("a", doc! {"a": {"$type": "string"}}), ("none.at.all", doc! {})]
+    {
         let mut cursor = database.distinct("orders", path, &raw(&filter)).await.unwrap();
         let ours: Vec<Bson> = drain(&mut cursor).await.unwrap().iter().map(|d| d.get("v").unwrap().clone()).collect();
         let mut theirs = shop.mongo().collection::<Document>("orders").distinct(path, filter).await.unwrap();
@@ -150,7 +172,10 @@ async fn distinct_values(server: &'static Mongod) {
         assert_eq!(ours.len(), theirs.len(), "{path}: {ours:?} {theirs:?}");
         match path {
             "a" if ours.len() > 1 => {
-                assert_eq!(ours, [Bson::Null, Bson::Int32(1), Bson::Double(2.0), "two".into(), Bson::Array(vec![3.into()])]);
+                assert_eq!(
+                    ours,
+                    [Bson::Null, Bson::Int32(1), Bson::Double(2.0), "two".into(), Bson::Array(vec![3.into()])]
+                );
             }
             "b.c" => assert_eq!(ours, [Bson::Null, "x".into(), "y".into(), "z".into()]),
             _ => {}
@@ -184,7 +209,12 @@ async fn what_is_absent(server: &'static Mongod) {
 async fn views_and_time_series(server: &'static Mongod) {
     let shop = Shop::new(server, "views").await;
     shop.fill("orders", (0..10).map(|n| doc! {"_id": n})).await;
-    shop.mongo().create_collection("few").view_on("orders".to_owned()).pipeline(vec![doc! {"$match": {"_id": {"$lt": 3}}}]).await.unwrap();
+    shop.mongo()
+        .create_collection("few")
+        .view_on("orders".to_owned())
+        .pipeline(vec![doc! {"$match": {"_id": {"$lt": 3}}}])
+        .await
+        .unwrap();
     shop.mongo().run_command(doc! {"create": "ticks", "timeseries": {"timeField": "t"}}).await.unwrap();
     shop.fill("ticks", (0..5).map(|n| doc! {"_id": n, "t": DateTime::from_millis(i64::from(n) * 1000)})).await;
     let session = shop.session().await;
@@ -197,9 +227,12 @@ async fn views_and_time_series(server: &'static Mongod) {
         assert_eq!(drain(&mut cursor).await.unwrap().len(), count, "{name}");
         assert_eq!(database.list_indexes(name).await.map(|indexes| indexes.len()), Ok(0), "{name}");
     }
-    assert_eq!(read(&database.collection_options("few").await.unwrap()), doc! {
-        "kind": "view", "pipeline": [{"$match": {"_id": {"$lt": 3}}}], "viewOn": "orders",
-    });
+    assert_eq!(
+        read(&database.collection_options("few").await.unwrap()),
+        doc! {
+            "kind": "view", "pipeline": [{"$match": {"_id": {"$lt": 3}}}], "viewOn": "orders",
+        }
+    );
     let ticks = read(&database.collection_options("ticks").await.unwrap());
     assert_eq!(ticks.get_str("kind").unwrap(), "time-series");
     session.close().await;
@@ -218,13 +251,19 @@ async fn specifications_are_canonical(server: &'static Mongod) {
     let session = shop.session().await;
     let database = database(&session, &["orders"]);
     let indexes: Vec<Document> = database.list_indexes("orders").await.unwrap().iter().map(|i| read(i)).collect();
-    assert_eq!(indexes, [
-        doc! {"key": {"_id": 1}, "name": "_id_"},
-        doc! {"default_language": "english", "key": {"_fts": "text", "_ftsx": 1}, "language_override": "language", "name": "a", "weights": {"t": 5}},
-        doc! {"expireAfterSeconds": 3600, "key": {"c": 1}, "name": "m", "partialFilterExpression": {"d": {"$gt": 5.0}}},
-        doc! {"key": {"b": 1, "a": -1}, "name": "z", "sparse": true, "unique": true},
-    ]);
-    assert_eq!(read(&database.collection_options("orders").await.unwrap()), doc! {"kind": "collection", "validator": validator});
+    assert_eq!(
+        indexes,
+        [
+            doc! {"key": {"_id": 1}, "name": "_id_"},
+            doc! {"default_language": "english", "key": {"_fts": "text", "_ftsx": 1}, "language_override": "language", "name": "a", "weights": {"t": 5}},
+            doc! {"expireAfterSeconds": 3600, "key": {"c": 1}, "name": "m", "partialFilterExpression": {"d": {"$gt": 5.0}}},
+            doc! {"key": {"b": 1, "a": -1}, "name": "z", "sparse": true, "unique": true},
+        ]
+    );
+    assert_eq!(
+        read(&database.collection_options("orders").await.unwrap()),
+        doc! {"kind": "collection", "validator": validator}
+    );
     session.close().await;
 }
 
@@ -258,7 +297,8 @@ async fn odd_documents_pass_untouched(server: &'static Mongod) {
     array.push(bson::RawDocumentBuf::from_bytes(odd.clone()).unwrap());
     let insert = bson::rawdoc! {"insert": "orders", "documents": array};
     shop.mongo().run_raw_command(insert).await.unwrap();
-    let plain = doc! {"_id": ObjectId::new(), "total": "1.50".parse::<Decimal128>().unwrap(), "big": "x".repeat(1 << 20)};
+    let plain =
+        doc! {"_id": ObjectId::new(), "total": "1.50".parse::<Decimal128>().unwrap(), "big": "x".repeat(1 << 20)};
     shop.fill("orders", [plain.clone()]).await;
 
     let session = shop.session().await;

@@ -1,4 +1,5 @@
 //! The capability against real servers.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod capability;
 mod cursors;

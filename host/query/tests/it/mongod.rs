@@ -110,7 +110,8 @@ impl Mongod {
     /// All cursors that are open on this server.
     pub(crate) async fn open_cursors(&self) -> i64 {
         let status = self.client().await.database("admin").run_command(doc! {"serverStatus": 1}).await.unwrap();
-        let open = status.get_document("metrics").unwrap().get_document("cursor").unwrap().get_document("open").unwrap();
+        let open =
+            status.get_document("metrics").unwrap().get_document("cursor").unwrap().get_document("open").unwrap();
         open.get_i64("total").unwrap()
     }
 
@@ -169,13 +170,15 @@ fn program() -> PathBuf {
     cached
 }
 
+#[expect(clippy::zombie_processes, reason = "the shell ends when this process has ended")]
 fn start(arguments: &[&str], user: Option<&'static str>) -> Mongod {
     let folder = tempfile::Builder::new().prefix("taster-mongod-").tempdir().unwrap().keep();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let log = File::create(folder.join("stdout")).unwrap();
     // The reader ends when this process does, even by SIGKILL, for then the kernel closes the pipe. A group of its own
     // keeps a Ctrl-C from taking the shell before the server.
-    let watch = r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -KILL $server; wait $server; rm -rf "$folder""#;
+    let watch =
+        r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -KILL $server; wait $server; rm -rf "$folder""#;
     let mut command = Command::new("sh");
     command.args(["-c", watch, "sh"]).arg(&folder).arg(program()).arg("--dbpath").arg(&folder);
     command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--unixSocketPrefix"]).arg(&folder);
@@ -187,7 +190,7 @@ fn start(arguments: &[&str], user: Option<&'static str>) -> Mongod {
 
     let started = Instant::now();
     while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(60), "mongod does not start, see {}/stdout", folder.display());
+        assert!(started.elapsed() < Duration::from_mins(1), "mongod does not start, see {}/stdout", folder.display());
         std::thread::sleep(Duration::from_millis(50));
     }
     Mongod { port, user, replica_set: false }

@@ -74,7 +74,7 @@ pub(crate) fn read(bytes: &[u8]) -> Document {
 pub(crate) fn split(mut batch: &[u8]) -> Vec<Document> {
     let mut documents = Vec::new();
     while let Some((length, _)) = batch.split_first_chunk::<4>() {
-        let (document, rest) = batch.split_at(i32::from_le_bytes(*length) as usize);
+        let (document, rest) = batch.split_at(u32::from_le_bytes(*length) as usize);
         documents.push(read(document));
         batch = rest;
     }
