@@ -114,6 +114,11 @@ fn offered(import: &str) -> Result<(), EngineError> {
     if wasi::PACKAGES.contains(&package) && version.starts_with("0.2") {
         return Ok(());
     }
+    if package == "wasi:http" {
+        let help =
+            "probes have no network: build it without, for componentize-js `disableFeatures: ['http', 'fetch-event']`";
+        return refused(help.to_owned());
+    }
     if package.starts_with("wasi:") {
         return refused(format!(
             "of WASI, probes are offered version 0.2 of {}, with nothing behind it: build it without this part",
@@ -157,7 +162,7 @@ mod tests {
         T0305 the component imports `taster:probe/files@1.0.0`, which probes are not offered
           taster:probe@1.0.0 has the interfaces host, mongo, types
         T0305 the component imports `wasi:http/types@0.2.6`, which probes are not offered
-          of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
+          probes have no network: build it without, for componentize-js `disableFeatures: ['http', 'fetch-event']`
         T0305 the component imports `wasi:cli/stderr@0.3.0`, which probes are not offered
           of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
         T0305 the component imports `acme:log/log`, which probes are not offered

@@ -35,7 +35,7 @@ async fn a_part_of_wasi_that_is_not_offered() {
     };
     assert_snapshot!(refused(&guest.build()).await, @r"
     T0305: the component imports `wasi:http/outgoing@0.2.6`, which probes are not offered
-    help: of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
+    help: probes have no network: build it without, for componentize-js `disableFeatures: ['http', 'fetch-event']`
     ");
 }
 
