@@ -29,6 +29,12 @@ if ! has_target; then
   fi
 fi
 
+# a linker for WebAssembly comes with rustup's tool chains, not with Debian's
+if ! ls "${RUSTUP_HOME:-$HOME/.rustup}"/toolchains/*/lib/rustlib/*/bin/rust-lld >/dev/null 2>&1 &&
+  ! compgen -c wasm-ld >/dev/null; then
+  missing+=(lld-19)
+fi
+
 [ ${#missing[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "install these first (no apt-get here): ${missing[*]}" >&2

@@ -18,7 +18,8 @@ pub struct BadName {
     rule: &'static str,
 }
 
-const NAME_RULE: &str = "1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit";
+const NAME_RULE: &str =
+    "1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`";
 const ATTEMPT_RULE: &str = "an attempt is a ULID in upper case";
 
 fn checked(what: &'static str, given: &str) -> Result<String, BadName> {

@@ -131,7 +131,9 @@ fn noted<T>(
     damaged: &mut Option<String>,
 ) -> Result<Option<Committed<T>>, StoreError> {
     match result {
-        Err(error @ (StoreError::Damaged { .. } | StoreError::Misplaced { .. } | StoreError::Io { action: "read", .. })) => {
+        Err(
+            error @ (StoreError::Damaged { .. } | StoreError::Misplaced { .. } | StoreError::Io { action: "read", .. }),
+        ) => {
             damaged.get_or_insert_with(|| error.to_string());
             Ok(None)
         }
@@ -149,10 +151,5 @@ pub(crate) fn check<T: PartialEq + std::fmt::Display>(
     if found == expected {
         return Ok(());
     }
-    Err(StoreError::Misplaced {
-        key: key.to_owned(),
-        field,
-        found: found.to_string(),
-        expected: expected.to_string(),
-    })
+    Err(StoreError::Misplaced { key: key.to_owned(), field, found: found.to_string(), expected: expected.to_string() })
 }

@@ -87,7 +87,9 @@ async fn what_is_no_store_is_refused_with_the_way_out() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    for (url, code) in [("s3://bucket", "T0401"), ("file://", "T0401"), (&format!("file://{}", file.display()), "T0402")] {
+    for (url, code) in
+        [("s3://bucket", "T0401"), ("file://", "T0401"), (&format!("file://{}", file.display()), "T0402")]
+    {
         let error = Store::open(url).await.err().unwrap();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.help().is_some());
@@ -144,7 +146,8 @@ async fn no_move_of_current_is_lost() {
                 for _ in 0..5 {
                     store
                         .update_current(|current| {
-                            let counted = current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse().unwrap());
+                            let counted =
+                                current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse().unwrap());
                             Some(Current {
                                 schema: schema::CURRENT.to_owned(),
                                 app: "pxbbq".parse().unwrap(),

@@ -120,6 +120,7 @@ impl fmt::Debug for Problem {
 }
 
 /// Prints a problem where people look and turns it into the exit code.
+#[must_use]
 pub fn report(problem: &Problem) -> ExitCode {
     // stderr may be closed; there is nobody left to tell then
     let _ = writeln!(std::io::stderr(), "{problem}");

@@ -13,13 +13,10 @@ impl Config {
             ("mongodb.database", self.mongodb.database.as_ref()),
             ("store", Some(&self.store)),
         ];
-        for (at, _) in texts.into_iter().filter(|(_, text)| text.is_some_and(|text| text.contains("${"))) {
-            // a connection string or a path with `${` in it is never meant: the value was quoted
-            return Err(wrong(
-                at,
-                "a quoted `${…}` is not expanded",
-                "write it as a plain value, without quotes: uri: ${MONGODB_URI}",
-            ));
+        // a connection string or a path with `${` in it is never meant: the value was quoted
+        if let Some((at, _)) = texts.iter().find(|(_, text)| text.is_some_and(|text| text.contains("${"))) {
+            let help = "write it as a plain value, without quotes: uri: ${MONGODB_URI}";
+            return Err(wrong(*at, "a quoted `${…}` is not expanded", help));
         }
         let _: taster_query::MongoUri = self.mongodb.uri.parse()?;
         self.database()?;
@@ -70,7 +67,7 @@ impl Probe {
         match Source::of(&self.component) {
             Source::Unknown(name) => {
                 let known = standard::names();
-                let near = super::read::nearest(&name, &known);
+                let near = super::read::nearest(&name, known);
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`? A file needs a path: `./{name}`"),
                     None => format!("standard probes: {}; a file needs a path: `./{name}`", known.join(", ")),
@@ -99,7 +96,7 @@ impl Probe {
         let names: Vec<&String> = match &self.collections {
             None => return Ok(()),
             Some(Collections::List(names)) => names.iter().collect(),
-            Some(Collections::Roles(roles)) => roles.values().flat_map(|names| names.names()).collect(),
+            Some(Collections::Roles(roles)) => roles.values().flat_map(super::OneOrMany::names).collect(),
         };
         let at = format!("probes[{}].collections", self.name);
         if names.is_empty() {

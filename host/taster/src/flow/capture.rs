@@ -169,7 +169,11 @@ impl Course<'_> {
 pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<taster_engine::Probe, Failure> {
     let limits = limits_of(&probe.limits);
     let read = component::read(probe, base, limits.component_size).map_err(|error| coded_failure(&error))?;
-    engine.load(&read.bytes, &limits, &probe.limits_setting()).await.map_err(|error| coded_failure(&error))
+    engine.load(&read.bytes, &limits, &probe.limits_setting()).await.map_err(|error| match error {
+        // the limit that `describe` met, and its setting, stay with it
+        taster_engine::EngineError::Describe(failure) => *failure,
+        other => coded_failure(&other),
+    })
 }
 
 fn coded_failure(error: &dyn Coded) -> Failure {
@@ -226,7 +230,6 @@ pub fn limits_of(limits: &Limits) -> taster_engine::Limits {
         handles: limits.handles.unwrap_or(defaults.handles),
         hostcall_bytes: limits.hostcall_bytes.map_or(defaults.hostcall_bytes, crate::config::Size::bytes),
         component_size: limits.component_size.map_or(defaults.component_size, crate::config::Size::bytes),
-        ..defaults
     }
 }
 
@@ -238,7 +241,6 @@ fn query_limits(limits: &Limits) -> taster_query::Limits {
         cursors: limits.cursors.unwrap_or(defaults.cursors),
         server_time: limits.server_time.map_or(defaults.server_time, crate::config::Period::get),
         batch: limits.batch.map_or(defaults.batch, |size| usize::try_from(size.bytes()).unwrap_or(usize::MAX)),
-        ..defaults
     }
 }
 

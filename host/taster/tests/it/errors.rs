@@ -23,102 +23,192 @@ const HEAD: &str = "app: shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n";
 #[test]
 fn no_configuration() {
     let table = Table::new("");
-    assert_snapshot!(fails(&table, 4, &["pre"]), @"");
+    assert_snapshot!(fails(&table, 4, &["pre"]), @r#"
+    error[T0101]: cannot read the configuration taster.yaml: No such file or directory (os error 2)
+      help: name the file with --config FILE, or write one with `taster init --mongodb URI`
+    "#);
 }
 
 #[test]
 fn configuration_that_is_not_yaml() {
-    assert_snapshot!(config("app: shop\nmongodb: [\n"), @"");
+    assert_snapshot!(config("app: shop\nmongodb: [\n"), @r#"
+    error[T0102]: taster.yaml:2:10: expected mapping start
+        |
+      2 | mongodb: [
+        |          ^
+      help: `taster config schema` prints what is allowed where
+    "#);
 }
 
 #[test]
 fn unknown_key() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - name: counts\n    component: document-count\n    colections: [orders]\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - name: counts\n    component: document-count\n    colections: [orders]\n")), @r#"
+    error[T0103]: taster.yaml:6:5: unknown key `colections`
+        |
+      6 |     colections: [orders]
+        |     ^
+      help: did you mean `collections`?
+    "#);
 }
 
 #[test]
 fn unknown_key_like_no_other() {
-    assert_snapshot!(config(&format!("{HEAD}colour: red\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}colour: red\n")), @r#"
+    error[T0103]: taster.yaml:3:1: unknown key `colour`
+        |
+      3 | colour: red
+        | ^
+      help: known here: app, store, mongodb, probes, expect, requirePins
+    "#);
 }
 
 #[test]
 fn missing_key() {
-    assert_snapshot!(config("app: shop\n"), @"");
+    assert_snapshot!(config("app: shop\n"), @r#"
+    error[T0105]: taster.yaml:1:1: the key `mongodb` is missing
+        |
+      1 | app: shop
+        | ^
+      help: add `mongodb:`; `taster config schema` describes it
+    "#);
 }
 
 #[test]
 fn variable_that_is_not_set() {
-    assert_snapshot!(config("app: shop\nmongodb:\n  uri: ${NOBODY_SET_THIS}\n"), @"");
+    assert_snapshot!(config("app: shop\nmongodb:\n  uri: ${NOBODY_SET_THIS}\n"), @r#"
+    error[T0104]: taster.yaml:3:8: the variable `NOBODY_SET_THIS` is not set
+        |
+      3 |   uri: ${NOBODY_SET_THIS}
+        |        ^
+      help: set the variable, or write `$${NAME}` for the text itself
+    "#);
 }
 
 #[test]
 fn variable_in_quotes() {
-    assert_snapshot!(config("app: shop\nmongodb: {uri: \"${MONGODB_URI}\"}\n"), @"");
+    assert_snapshot!(config("app: shop\nmongodb: {uri: \"${MONGODB_URI}\"}\n"), @r#"
+    error[T0106]: mongodb.uri: a quoted `${…}` is not expanded
+      help: write it as a plain value, without quotes: uri: ${MONGODB_URI}
+    "#);
 }
 
 #[test]
 fn app_that_is_no_name() {
-    assert_snapshot!(config("app: My Shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n"), @"");
+    assert_snapshot!(config("app: My Shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n"), @r#"
+    error[T0102]: taster.yaml:1:6: app `My Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
+        |
+      1 | app: My Shop
+        |      ^
+      help: `taster config schema` prints what is allowed where
+    "#);
 }
 
 #[test]
 fn duration_that_is_none() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, limits: {{deadline: soon}}}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, limits: {{deadline: soon}}}}\n")), @r#"
+    error[T0102]: taster.yaml:4:61: `soon` is not a duration such as `30s`, `10m` or `1h 30m`
+        |
+      4 |   - {name: a, component: document-count, limits: {deadline: soon}}
+        |                                                             ^
+      help: `taster config schema` prints what is allowed where
+    "#);
 }
 
 #[test]
 fn size_that_is_none() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, limits: {{memory: much}}}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, limits: {{memory: much}}}}\n")), @r#"
+    error[T0102]: taster.yaml:4:59: `much` is not a size such as `64KiB`, `256MiB` or `1GiB`
+        |
+      4 |   - {name: a, component: document-count, limits: {memory: much}}
+        |                                                           ^
+      help: `taster config schema` prints what is allowed where
+    "#);
 }
 
 #[test]
 fn rule_that_is_none() {
-    assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: documents, rule: equals}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: documents, rule: equals}}\n")), @r#"
+    error[T0102]: taster.yaml:4:31: `equals` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+        |
+      4 |   - {metric: documents, rule: equals}
+        |                               ^
+      help: `taster config schema` prints what is allowed where
+    "#);
 }
 
 #[test]
 fn expectation_of_a_metric_that_is_no_name() {
-    assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: Orders Count, rule: equal}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: Orders Count, rule: equal}}\n")), @r#"
+    error[T0102]: taster.yaml:4:14: `Orders Count` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+        |
+      4 |   - {metric: Orders Count, rule: equal}
+        |              ^
+      help: `taster config schema` prints what is allowed where
+    "#);
 }
 
 #[test]
 fn expectation_of_a_probe_that_is_not_there() {
-    assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{probe: nobody, metric: documents, rule: equal}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{probe: nobody, metric: documents, rule: equal}}\n")), @r#"
+    error[T0106]: expect[documents].probe: there is no probe `nobody`
+      help: probes of this file: document-count, index-inventory, schema-shape
+    "#);
 }
 
 #[test]
 fn connection_string_that_is_none() {
-    assert_snapshot!(config("app: shop\nmongodb: {uri: \"postgres://joe:s3cret@localhost/shop\"}\n"), @"");
+    assert_snapshot!(config("app: shop\nmongodb: {uri: \"postgres://joe:s3cret@localhost/shop\"}\n"), @r#"
+    error[T0201]: this is no connection string: unsupported connection string scheme: postgres
+      help: write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and password are written %40 %3A %2F %3F %23 %25
+    "#);
 }
 
 #[test]
 fn no_database() {
-    assert_snapshot!(config("app: shop\nmongodb: {uri: \"mongodb://localhost\"}\n"), @"");
+    assert_snapshot!(config("app: shop\nmongodb: {uri: \"mongodb://localhost\"}\n"), @r#"
+    error[T0107]: no database is named: neither `mongodb.database` nor the connection string says which one to taste
+      help: set `mongodb.database`, or end the connection string in `/NAME`: mongodb://host:27017/NAME
+    "#);
 }
 
 #[test]
 fn probe_name_used_twice() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count}}\n  - {{name: a, component: schema-shape}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count}}\n  - {{name: a, component: schema-shape}}\n")), @r#"
+    error[T0106]: probes[a]: the name is used twice
+      help: give each probe a name of its own; findings carry it
+    "#);
 }
 
 #[test]
 fn standard_probe_that_is_none() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-counts}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-counts}}\n")), @r#"
+    error[T0106]: probes[a].component: there is no standard probe `document-counts`
+      help: did you mean `document-count`? A file needs a path: `./document-counts`
+    "#);
 }
 
 #[test]
 fn source_that_is_none() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: \"ftp://host/a.wasm\"}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: \"ftp://host/a.wasm\"}}\n")), @r#"
+    error[T0106]: probes[a].component: `ftp:` is not a source of components
+      help: use the bare name of a standard probe, a path, or file:
+    "#);
 }
 
 #[test]
 fn component_that_is_not_there() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm}}\n")), @r#"
+    ✓ taster.yaml is a configuration of app shop
+    ✗ probe a: T0108: cannot read the component ./a.wasm: No such file or directory (os error 2) (allowed: paths are relative to the configuration file)
+    "#);
 }
 
 #[test]
 fn component_without_a_pin() {
-    assert_snapshot!(config(&format!("{HEAD}requirePins: true\nprobes:\n  - {{name: a, component: ./a.wasm}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}requirePins: true\nprobes:\n  - {{name: a, component: ./a.wasm}}\n")), @r#"
+    error[T0106]: probes[a].sha256: requirePins is set, and the component is not pinned
+      help: add `sha256:`; `sha256sum ./a.wasm` prints it
+    "#);
 }
 
 #[test]
@@ -127,7 +217,10 @@ fn component_with_another_pin() {
     let pin = "0".repeat(64);
     table.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, sha256: \"{pin}\"}}\n"));
     std::fs::write(table.path().join("a.wasm"), b"\0asm").expect("a file");
-    assert_snapshot!(fails(&table, 4, &["config", "check"]), @"");
+    assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
+    ✓ taster.yaml is a configuration of app shop
+    ✗ probe a: T0110: the component ./a.wasm is not the pinned one: sha256 cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f, pinned 0000000000000000000000000000000000000000000000000000000000000000 (allowed: somebody replaced the file: find out who, then pin the new digest)
+    "#);
 }
 
 #[test]
@@ -135,7 +228,10 @@ fn component_that_is_none() {
     let table = Table::new("");
     table.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm}}\n"));
     std::fs::write(table.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
-    assert_snapshot!(fails(&table, 4, &["config", "check"]), @"");
+    assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
+    ✓ taster.yaml is a configuration of app shop
+    ✗ probe a: T0303: this is not a WebAssembly component but something else (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
+    "#);
 }
 
 #[test]
@@ -143,17 +239,26 @@ fn component_that_is_too_large() {
     let table = Table::new("");
     table.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, limits: {{componentSize: 1KiB}}}}\n"));
     std::fs::write(table.path().join("a.wasm"), vec![0; 2048]).expect("a file");
-    assert_snapshot!(fails(&table, 4, &["config", "check"]), @"");
+    assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
+    ✓ taster.yaml is a configuration of app shop
+    ✗ probe a: T0109: the component ./a.wasm has 2048 bytes, more than the 1024 of probes[a].limits.componentSize (allowed: raise `probes[a].limits.componentSize` if the component is what it should be)
+    "#);
 }
 
 #[test]
 fn role_that_the_probe_does_not_have() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, collections: {{parent: orders}}}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, collections: {{parent: orders}}}}\n")), @r#"
+    ✓ taster.yaml is a configuration of app shop
+    ✗ probe a: T0112: the probe has no role `parent` (allowed: its roles: collections; setting: probes[a].collections)
+    "#);
 }
 
 #[test]
 fn system_collection_granted() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, collections: [system.users]}}\n")), @"");
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, collections: [system.users]}}\n")), @r#"
+    error[T0106]: probes[a].collections: `system.users` cannot be granted
+      help: system collections are never granted to probes
+    "#);
 }
 
 #[test]
@@ -175,51 +280,103 @@ async fn options_that_the_probe_does_not_understand() {
     let uri = kitchen.uri();
     let run =
         |options: &str| fails(&table, 3, &["probe", "run", "document-count", "--mongodb", &uri, "--options", options]);
-    assert_snapshot!(run(r#"{"grupBy": {"orders": ["status"]}}"#), @"");
-    assert_snapshot!(run(r#"{"filters": {"bad": {"$where": "1"}}}"#), @"");
-    assert_snapshot!(fails(&table, 2, &["probe", "run", "document-count", "--mongodb", &uri, "--options", "{"]), @"");
+    assert_snapshot!(run(r#"{"grupBy": {"orders": ["status"]}}"#), @r#"
+    INFO document-count: failed
+    error[T0613]: probe document-count did not end well: probes[…].config.grupBy: unknown field `grupBy`, expected one of `filters`, `groupBy`, `collections`, `groups` (setting: probes[…].config.grupBy)
+    "#);
+    assert_snapshot!(run(r#"{"filters": {"bad": {"$where": "1"}}}"#), @r#"
+    INFO document-count: failed
+    error[T0613]: probe document-count did not end well: T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
+    "#);
+    assert_snapshot!(fails(&table, 2, &["probe", "run", "document-count", "--mongodb", &uri, "--options", "{"]), @"error[T0612]: --options is not JSON: EOF while parsing an object at line 1 column 1");
     assert_snapshot!(
-        fails(&table, 4, &["probe", "run", "document-count", "--mongodb", &uri, "--collection", "parent=orders"]), @"");
+        fails(&table, 4, &["probe", "run", "document-count", "--mongodb", &uri, "--collection", "parent=orders"]), @r#"
+    error[T0112]: the probe has no role `parent`
+      help: its roles: collections
+    "#);
 }
 
 #[test]
 fn store_of_an_unknown_kind() {
     let table = Table::new("mongodb://127.0.0.1:1/pxbbq");
     table.configure(&format!("{HEAD}store: ftp://results\n"));
-    assert_snapshot!(fails(&table, 4, &["runs"]), @"");
+    assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
+    error[T0401]: `ftp:` is not a kind of store
+      help: use file:///absolute/path or file://./relative/path
+    "#);
 }
 
 #[test]
 fn store_that_is_a_file() {
     let table = Table::new("");
     table.configure(&format!("{HEAD}store: file://./taster.yaml\n"));
-    assert_snapshot!(fails(&table, 4, &["runs"]), @"");
+    assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
+    error[T0404]: cannot list v1/shop/: Not a directory (os error 20)
+      help: is the store still there and readable? the same command may be run again
+    "#);
 }
 
 #[test]
 fn run_that_is_not_there() {
     let table = Table::new("");
     table.configure(&format!("{HEAD}store: file://./results\n"));
-    assert_snapshot!(fails(&table, 4, &["show", "nobody"]), @"");
-    assert_snapshot!(fails(&table, 4, &["show"]), @"");
-    assert_snapshot!(fails(&table, 4, &["compare", "--run", "nobody"]), @"");
-    assert_snapshot!(fails(&table, 4, &["accept", "nobody", "--reason", "x"]), @"");
+    assert_snapshot!(fails(&table, 4, &["show", "nobody"]), @r#"
+    error[T0606]: there is no run `nobody` of app `shop` in file://./results
+      help: `taster runs` lists them
+    "#);
+    assert_snapshot!(fails(&table, 4, &["show"]), @r#"
+    error[T0607]: app `shop` has no run in file://./results
+      help: `taster pre` begins one; or --store names another place
+    "#);
+    assert_snapshot!(fails(&table, 4, &["compare", "--run", "nobody"]), @r#"
+    error[T0605]: run `nobody` has no capture after the sync
+      help: `taster post --run nobody` makes one
+    "#);
+    assert_snapshot!(fails(&table, 4, &["accept", "nobody", "--reason", "x"]), @r#"
+    error[T0609]: run `nobody` has no verdict that could be accepted
+      help: `taster post --run nobody` gives it one
+    "#);
 }
 
 #[test]
 fn capture_file_that_is_none() {
     let table = Table::new("");
     std::fs::write(table.path().join("a.json"), "{}").expect("a file");
-    assert_snapshot!(fails(&table, 4, &["compare", "a.json", "a.json"]), @"");
-    assert_snapshot!(fails(&table, 4, &["compare", "b.json", "a.json"]), @"");
+    assert_snapshot!(fails(&table, 4, &["compare", "a.json", "a.json"]), @r#"
+    error[T0608]: cannot use the capture a.json: the capture is damaged: it carries no checksum
+      help: give a capture.json that Taster wrote, unaltered
+    "#);
+    assert_snapshot!(fails(&table, 4, &["compare", "b.json", "a.json"]), @r#"
+    error[T0608]: cannot use the capture b.json: No such file or directory (os error 2)
+      help: give a capture.json that Taster wrote, unaltered
+    "#);
 }
 
 #[test]
 fn wrong_usage() {
     let table = Table::new("");
-    assert_snapshot!(fails(&table, 2, &["pre", "--run", "My Run"]), @"");
-    assert_snapshot!(fails(&table, 2, &["taste"]), @"");
-    assert_snapshot!(fails(&table, 2, &["pre", "-c", "taster.yaml", "--mongodb", "mongodb://localhost/shop"]), @"");
+    assert_snapshot!(fails(&table, 2, &["pre", "--run", "My Run"]), @r#"
+    error: invalid value 'My Run' for '--run <ID>': run `My Run` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(fails(&table, 2, &["taste"]), @r#"
+    error: unrecognized subcommand 'taste'
+
+    Usage: taster [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(fails(&table, 2, &["pre", "-c", "taster.yaml", "--mongodb", "mongodb://localhost/shop"]), @r#"
+    error: the argument '--config <FILE>' cannot be used with '--mongodb <URI>'
+
+    Usage: taster pre --config <FILE>
+
+    For more information, try '--help'.
+    "#);
     table.configure(HEAD);
-    assert_snapshot!(fails(&table, 2, &["runs", "--format", "junit"]), @"");
+    assert_snapshot!(fails(&table, 2, &["runs", "--format", "junit"]), @r#"
+    error[T0611]: this command does not write `junit`
+      help: it writes human and json
+    "#);
 }

@@ -77,7 +77,7 @@ async fn a_run_is_listed_shown_compared_and_accepted() {
     let table = kitchen.table();
     table.configure(crate::support::SHOP);
     assert_eq!(table.taster(&["pre", "--run", "one"]).code, 0);
-    kitchen.lose(doc! {"status": "open"}).await;
+    kitchen.lose(doc! {"status": "open", "number": {"$mod": [2, 0]}}).await;
     let post = table.taster(&["post", "--run", "one"]);
     assert_eq!(post.code, 1, "{}", post.all());
     assert!(post.out.contains("taster accept one"), "the way out is named: {}", post.out);
@@ -108,7 +108,6 @@ async fn a_run_is_listed_shown_compared_and_accepted() {
     assert_eq!(accepted.code, 0, "{}", accepted.all());
     assert_eq!(table.taster(&["pre", "--run", "three"]).code, 0);
     let post = table.taster(&["post", "--run", "three"]);
-    // every open order is gone on both sides: nothing declares zero against zero, but only totals are counted here
     assert_eq!(post.code, 0, "{}", post.all());
 }
 
