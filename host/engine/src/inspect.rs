@@ -38,7 +38,7 @@ pub(crate) fn kind(bytes: &[u8]) -> Result<(), EngineError> {
     } else if Parser::is_component(bytes) {
         return Ok(());
     } else if Parser::is_core_wasm(bytes) {
-        ("a core module", "make it a component: `wasm-tools component new`, or build it with `taster probe build`")
+        ("a core module", "make it a component: `wasm-tools component new`")
     } else if bytes.is_empty() {
         ("an empty file", "build the component again")
     } else if bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";;") {

@@ -25,7 +25,7 @@ async fn code_compiled_ahead_of_time() {
 async fn a_core_module() {
     assert_snapshot!(refused(&wat::parse_str("(module)").unwrap()).await, @r"
     T0303: this is not a WebAssembly component but a core module
-    help: make it a component: `wasm-tools component new`, or build it with `taster probe build`
+    help: make it a component: `wasm-tools component new`
     ");
 }
 

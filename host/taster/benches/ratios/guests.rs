@@ -10,7 +10,7 @@ use taster_engine::{Engine, EngineOptions, Limits, Probe, RunInput, RunReport};
 use taster_query::Database;
 
 use crate::{
-    Outcome, median,
+    Outcome, data, median,
     scans::Stage,
     table::{Goal, Table},
 };
@@ -67,11 +67,22 @@ impl Guests {
         let mut times = Vec::new();
         for _ in 0..=stage.size.rounds {
             let begun = Instant::now();
-            run(&self.scan, stage.database(&[]), format!(r#"{{"calls": {CALLS}}}"#)).await?;
+            let report = run(&self.scan, stage.database(&[]), format!(r#"{{"calls": {CALLS}}}"#)).await?;
             times.push(begun.elapsed());
+            if report.usage.host_calls < u64::from(CALLS) {
+                return Err(format!("only {} calls reached the host", report.usage.host_calls).into());
+            }
         }
         let call = median(&mut times[1..]).as_secs_f64() * 1e6 / f64::from(CALLS);
         table.line("one host call that does nothing", call, "µs", Goal::AtMost(0.3));
+
+        // how much room is left until guests, not the server, are what a scan waits for
+        for (what, probe) in [("hashing", &self.scan), ("schema-shape", &self.shape)] {
+            let report = run(probe, stage.database(&[data::LARGE]), "null".to_owned()).await?;
+            let computing = Duration::from_millis(report.usage.guest_ms).as_secs_f64();
+            let documents = Duration::from_nanos(stage.size.documents).as_secs_f64();
+            table.line(&format!("{what}: computing in the guest, a document"), computing / documents, "ns", Goal::None);
+        }
         Ok(())
     }
 }

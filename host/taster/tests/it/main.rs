@@ -5,5 +5,6 @@ mod errors;
 mod flow;
 mod hostile;
 mod interrupted;
+mod probe;
 mod promises;
 mod support;
