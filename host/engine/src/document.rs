@@ -10,6 +10,27 @@ use serde_json::{Map, Value, json};
 /// MongoDB itself nests no deeper.
 const DEPTH: u32 = 100;
 
+/// Where one of these comes first, Extended JSON means a scalar: `{"$numberInt": "5"}` the document would be captured
+/// like 5 the number.
+const SCALARS: [&str; 16] = [
+    "$oid",
+    "$date",
+    "$numberInt",
+    "$numberLong",
+    "$numberDouble",
+    "$numberDecimal",
+    "$binary",
+    "$uuid",
+    "$timestamp",
+    "$regularExpression",
+    "$symbol",
+    "$code",
+    "$undefined",
+    "$minKey",
+    "$maxKey",
+    "$dbPointer",
+];
+
 /// Converts `bytes`, exactly one document.
 pub(crate) fn extended_json(bytes: &[u8]) -> Result<Value, String> {
     let document = RawDocument::from_bytes(bytes).map_err(|error| error.to_string())?;
@@ -21,6 +42,9 @@ fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
     let mut map = Map::new();
     for element in document {
         let (key, value) = element.map_err(|error| error.to_string())?;
+        if map.is_empty() && SCALARS.contains(&key.as_str()) {
+            return Err(format!("a document in it begins with `{key}`, which reads as a scalar in Extended JSON"));
+        }
         let value = convert(value, deeper)?;
         if map.insert(key.as_str().to_owned(), value).is_some() {
             return Err(format!("the key `{key}` is given twice"));
@@ -51,7 +75,8 @@ fn convert(value: RawBsonRef<'_>, depth: u32) -> Result<Value, String> {
         }
         RawBsonRef::JavaScriptCode(code) => json!({"$code": code}),
         RawBsonRef::JavaScriptCodeWithScope(code) => {
-            json!({"$code": code.code, "$scope": object(code.scope, depth)?})
+            // two levels of JSON, and whoever reads it back counts those
+            json!({"$code": code.code, "$scope": object(code.scope, depth.saturating_sub(1))?})
         }
         RawBsonRef::Int32(number) => json!({"$numberInt": number.to_string()}),
         RawBsonRef::Int64(number) => json!({"$numberLong": number.to_string()}),
@@ -123,6 +148,34 @@ mod tests {
         BSON error. Kind: Malformed BSON bytes. Message: document length incorrect.
         it nests more than 100 levels deep
         ");
+    }
+
+    #[test]
+    fn scopes_within_scopes_can_be_read_back() {
+        let nested = |levels: u32| {
+            let mut scope = rawdoc! {"a": 1};
+            for _ in 0..levels {
+                let code = bson::RawJavaScriptCodeWithScope { code: "f".to_owned(), scope };
+                scope = rawdoc! {};
+                scope.append(cstr!("c"), RawBson::JavaScriptCodeWithScope(code));
+            }
+            extended_json(scope.as_bytes())
+        };
+        let most = nested(49).unwrap().to_string();
+        serde_json::from_str::<Value>(&most).unwrap();
+        insta::assert_snapshot!(nested(50).unwrap_err(), @"it nests more than 100 levels deep");
+        insta::assert_snapshot!(nested(99).unwrap_err(), @"it nests more than 100 levels deep");
+    }
+
+    #[test]
+    fn documents_that_read_as_scalars_are_refused() {
+        let refused = |document: bson::RawDocumentBuf| extended_json(document.as_bytes()).unwrap_err();
+        insta::assert_snapshot!(refused(rawdoc! {"$numberInt": "5"}), @"a document in it begins with `$numberInt`, which reads as a scalar in Extended JSON");
+        insta::assert_snapshot!(refused(rawdoc! {"a": [{"b": {"$code": "f", "$scope": {}}}]}), @"a document in it begins with `$code`, which reads as a scalar in Extended JSON");
+        let allowed = rawdoc! {
+            "validator": {"$jsonSchema": {"required": ["a"]}, "a": {"$gt": 5, "$exists": true}}, "later": {"a": 1, "$oid": 2},
+        };
+        insta::assert_snapshot!(extended_json(allowed.as_bytes()).unwrap(), @r#"{"validator":{"$jsonSchema":{"required":["a"]},"a":{"$gt":{"$numberInt":"5"},"$exists":true}},"later":{"a":{"$numberInt":"1"},"$oid":{"$numberInt":"2"}}}"#);
     }
 
     proptest::proptest! {
