@@ -16,11 +16,12 @@ pub(crate) enum End {
 pub(crate) struct Extreme {
     end: End,
     best: Option<(Kind, Vec<u8>)>,
+    values: u64,
 }
 
 impl Extreme {
     pub(crate) fn new(end: End) -> Self {
-        Self { end, best: None }
+        Self { end, best: None, values: 0 }
     }
 
     /// Null is no value here, as for the server's `$min` and `$max`.
@@ -28,6 +29,7 @@ impl Extreme {
         if matches!(value.kind, Kind::NULL | Kind::UNDEFINED) {
             return;
         }
+        self.values += 1;
         let better = match &self.best {
             None => true,
             Some((kind, bytes)) => {
@@ -38,6 +40,11 @@ impl Extreme {
         if better {
             self.best = Some((value.kind, value.bytes.to_vec()));
         }
+    }
+
+    /// How many values there were to choose from.
+    pub(crate) fn values(&self) -> u64 {
+        self.values
     }
 
     /// `{v: VALUE}`, or `{}` when there was none.
@@ -168,6 +175,7 @@ mod tests {
                 back.see(*value);
             }
             assert_eq!(forth.document(), back.document());
+            assert_eq!((forth.values(), back.values()), (5, 5), "null is none");
         }
         assert!(Extreme::new(End::Least).document().is_empty());
     }

@@ -8,14 +8,19 @@
 //!       collection: orders
 //!       filter: {archived: false}         # Extended JSON
 //!       groupBy: [status]                 # or labels of one's own: {state: status}
-//!       sums: {revenue: total}            # orders.revenue, orders.revenue.skipped
+//!       sums: {revenue: total}            # orders.revenue
 //!       min: {created: created}           # orders.created.min
 //!       max: {created: created}           # orders.created.max
 //! ```
 //!
 //! Documents are summed here and not by the server: its sums round. Integers and `Decimal128` add up exactly; a double
-//! counts as the shortest decimal that reads back as it, so that 0.1 and 0.2 make 0.3. What is not a number is counted
-//! in `….skipped`. Paths go through arrays: `items.price` is the price of every item.
+//! counts as the shortest decimal that reads back as it, so that 0.1 and 0.2 make 0.3. Paths go through
+//! arrays: `items.price` is the price of every item.
+//!
+//! Of all documents together, each sum also says what it is made of: `orders.revenue.numbers` are the terms added,
+//! `….nonfinite` the NaN and infinities left out, `….skipped` the documents in which it met no number or something it
+//! could not add. `orders.created.values` are the values, null not among them, that `min` and `max` chose from. A
+//! mistyped path meets nothing on either side, and 0 `numbers` or `values` against 0 are `unknown`, not equal.
 
 mod extreme;
 mod settings;
@@ -39,11 +44,19 @@ impl Probe for GroupReport {
             // nothing is expected here, so that an empty collection before and after stays `unknown`
             .metric(declare("*.count", ValueKind::Integer, "documents, in all and by group", &["*"]).unit("{document}"))
             .metric(declare("*", ValueKind::Decimal, "an exact sum, in all and by group", &["*"]).expect("equal"))
+            // nor here: a path that met nothing before and after is mistyped
+            .metric(declare("*.numbers", ValueKind::Integer, "finite numbers that the sum met", &[]).unit("{value}"))
+            .metric(declare("*.values", ValueKind::Integer, "values that min and max chose from", &[]).unit("{value}"))
+            .metric(
+                declare("*.nonfinite", ValueKind::Integer, "NaN and infinities that the sum left out", &[])
+                    .unit("{value}")
+                    .expect("equal"),
+            )
             .metric(
                 declare(
                     "*.skipped",
                     ValueKind::Integer,
-                    "documents in which the sum met no number, or another type",
+                    "documents in which the sum met no number, or something else",
                     &[],
                 )
                 .unit("{document}")

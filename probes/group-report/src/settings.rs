@@ -11,7 +11,7 @@ use crate::extreme::End;
 
 const DEFAULT_GROUPS: usize = 1000;
 /// Words that metrics of every report end in.
-const TAKEN: [&str; 5] = ["count", "groups", "min", "max", "skipped"];
+const TAKEN: [&str; 8] = ["count", "groups", "min", "max", "skipped", "numbers", "nonfinite", "values"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +57,8 @@ pub(crate) struct Report {
     pub(crate) sums: Vec<(String, String)>,
     /// Metric, end and path.
     pub(crate) extremes: Vec<(String, End, String)>,
+    /// Metric, and which of the extremes knows how many values there are.
+    pub(crate) values: Vec<(String, usize)>,
 }
 
 impl Settings {
@@ -90,6 +92,18 @@ impl Report {
             .map_err(|error| Config::wrong(&filter_key, &error))?;
         let min = paths(raw.min, &format!("{key}.min"))?;
         let max = paths(raw.max, &format!("{key}.max"))?;
+        // both count the same values: one number speaks for them
+        if let Some((both, ..)) = max.iter().find(|(name, path)| min.iter().any(|(n, p)| n == name && p != path)) {
+            let hint = format!("`{both}` is another path in `min`: another name for one of them");
+            return Err(Config::wrong(&format!("{key}.max.{both}"), &hint));
+        }
+        let mut values: Vec<(String, usize)> = Vec::new();
+        for (index, (extreme, _)) in min.iter().chain(&max).enumerate() {
+            let metric = format!("{name}.{extreme}.values");
+            if values.iter().all(|(other, _)| *other != metric) {
+                values.push((metric, index));
+            }
+        }
         let extreme = |end: End, word: &'static str| {
             let name = name.clone();
             move |(key, path): (String, String)| (format!("{name}.{key}.{word}"), end, path)
@@ -103,6 +117,7 @@ impl Report {
             extremes: (min.into_iter().map(extreme(End::Least, "min")))
                 .chain(max.into_iter().map(extreme(End::Greatest, "max")))
                 .collect(),
+            values,
             collection: raw.collection,
             filter,
             name,
@@ -180,8 +195,9 @@ mod tests {
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "sum": {}}]}"#), @"probes[…].config.reports[0].sum: unknown field `sum`, expected one of `name`, `collection`, `filter`, `groupBy`, `sums`, `min`, `max`");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "Orders", "collection": "c"}]}"#), @"probes[…].config.reports[0].name: `Orders` is not a name: a-z, 0-9 and `_`, a letter first, at most 60");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c"}, {"name": "r", "collection": "d"}]}"#), @"probes[…].config.reports[1].name: there is another report `r`");
-        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "sums": {"count": "n"}}]}"#), @"probes[…].config.reports[0].sums.count: `count` is taken: another name than count, groups, min, max, skipped");
+        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "sums": {"count": "n"}}]}"#), @"probes[…].config.reports[0].sums.count: `count` is taken: another name than count, groups, min, max, skipped, numbers, nonfinite, values");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "min": {"first": 1}}]}"#), @"probes[…].config.reports[0].min.first: expected a path such as `total`, found 1");
+        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "min": {"at": "a"}, "max": {"at": "b"}}]}"#), @"probes[…].config.reports[0].max.at: `at` is another path in `min`: another name for one of them");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "filter": {"at": {"$date": "x"}}}]}"#), @r#"probes[…].config.reports[0].filter: filter.at: "x" is not a value of Extended JSON's $date"#);
     }
 }

@@ -10,15 +10,27 @@ use taster_probe::{
 use crate::{extreme::Extreme, settings::Report, sum::Sum};
 
 const UNIT: &str = "{document}";
+const VALUES: &str = "{value}";
 
 /// One report being taken.
 pub(crate) struct Tally<'a> {
     report: &'a Report,
     most_groups: usize,
     total: Part,
-    /// Documents that had nothing to add, by sum.
-    skipped: Vec<u64>,
+    /// By sum.
+    terms: Vec<Terms>,
     groups: BTreeMap<Vec<String>, Part>,
+}
+
+/// What one sum met in all documents.
+#[derive(Clone, Default)]
+struct Terms {
+    /// Finite numbers: what was added.
+    numbers: u64,
+    /// NaN and the infinities.
+    nonfinite: u64,
+    /// Documents in which it met no number, or something it could not add.
+    skipped: u64,
 }
 
 /// The figures of one group, or of all.
@@ -52,13 +64,13 @@ impl Part {
 
 impl<'a> Tally<'a> {
     pub(crate) fn new(report: &'a Report, most_groups: usize) -> Self {
-        let skipped = vec![0; report.sums.len()];
-        Self { report, most_groups, total: Part::new(report), skipped, groups: BTreeMap::new() }
+        let terms = vec![Terms::default(); report.sums.len()];
+        Self { report, most_groups, total: Part::new(report), terms, groups: BTreeMap::new() }
     }
 
     pub(crate) fn see(&mut self, document: RawDocument<'_>) -> Result<(), Failure> {
         let report = self.report;
-        let Self { total, groups, skipped, .. } = self;
+        let Self { total, groups, terms, .. } = self;
         let mut group = None;
         if !report.group_by.is_empty() {
             let key = report
@@ -78,19 +90,24 @@ impl<'a> Tally<'a> {
             group.count += 1;
         }
         for (index, (_, path)) in report.sums.iter().enumerate() {
-            let (mut terms, mut others) = (0, 0);
+            let terms = &mut terms[index];
+            let (mut added, mut others) = (0, 0);
             each_value_at(document, path, &mut |value| match number(value) {
-                Some(term) => {
-                    terms += 1;
-                    total.sums[index].add(term);
+                Some(term) if total.sums[index].add(term) => {
+                    added += 1;
                     if let Some(group) = &mut group {
                         group.sums[index].add(term);
                     }
                 }
+                Some(_) => {
+                    terms.nonfinite += 1;
+                    others += 1;
+                }
                 None => others += 1,
             })?;
-            if terms == 0 || others > 0 {
-                skipped[index] += 1;
+            terms.numbers += added;
+            if added == 0 || others > 0 {
+                terms.skipped += 1;
             }
         }
         for (index, (.., path)) in report.extremes.iter().enumerate() {
@@ -107,8 +124,13 @@ impl<'a> Tally<'a> {
     pub(crate) fn metrics(&self, found: &mut Vec<Metric>) {
         let report = self.report;
         self.total.metrics(report, &[], found);
-        for ((name, _), skipped) in report.sums.iter().zip(&self.skipped) {
-            found.push(Metric::count(format!("{name}.skipped"), *skipped).unit(UNIT));
+        for ((name, _), terms) in report.sums.iter().zip(&self.terms) {
+            found.push(Metric::count(format!("{name}.numbers"), terms.numbers).unit(VALUES));
+            found.push(Metric::count(format!("{name}.nonfinite"), terms.nonfinite).unit(VALUES));
+            found.push(Metric::count(format!("{name}.skipped"), terms.skipped).unit(UNIT));
+        }
+        for (name, extreme) in &report.values {
+            found.push(Metric::count(name, self.total.extremes[*extreme].values()).unit(VALUES));
         }
         if report.group_by.is_empty() {
             return;
@@ -167,7 +189,10 @@ mod tests {
         orders.count [] Value::Integer(5)
         orders.revenue [] Value::Decimal("15.60")
         orders.largest.max [] {"v": "7.00"}
+        orders.revenue.numbers [] Value::Integer(3)
+        orders.revenue.nonfinite [] Value::Integer(0)
         orders.revenue.skipped [] Value::Integer(2)
+        orders.largest.values [] Value::Integer(4)
         orders.groups [] Value::Set(["status=(missing)", "status=null", "status=open", "status=paid"])
         orders.count [("status", "(missing)")] Value::Integer(1)
         orders.revenue [("status", "(missing)")] Value::Decimal("0")
@@ -211,6 +236,54 @@ mod tests {
         insta::assert_snapshot!(found.join("\n"), @r#"
         r.count [] Value::Integer(3)
         r.price [] Value::Decimal("7.5")
+        r.price.numbers [] Value::Integer(3)
+        r.price.nonfinite [] Value::Integer(0)
+        r.price.skipped [] Value::Integer(2)
+        "#);
+    }
+
+    #[test]
+    fn a_path_that_nothing_has_is_told_by_its_zeros() {
+        let config = json!({"reports": [{"name": "r", "collection": "c", "groupBy": ["k"], "sums": {"revenue": "totl"},
+            "min": {"created": "creatd"}, "max": {"created": "creatd", "newest": "at"}}]});
+        let found = taste(&config, &[json!({"k": "a", "total": 1, "at": 5}), json!({"k": "a", "at": null})]).unwrap();
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        r.count [] Value::Integer(2)
+        r.revenue [] Value::Decimal("0")
+        r.created.min [] {}
+        r.created.max [] {}
+        r.newest.max [] {"v": {"$numberInt": "5"}}
+        r.revenue.numbers [] Value::Integer(0)
+        r.revenue.nonfinite [] Value::Integer(0)
+        r.revenue.skipped [] Value::Integer(2)
+        r.created.values [] Value::Integer(0)
+        r.newest.values [] Value::Integer(1)
+        r.groups [] Value::Set(["k=a"])
+        r.count [("k", "a")] Value::Integer(2)
+        r.revenue [("k", "a")] Value::Decimal("0")
+        r.created.min [("k", "a")] {}
+        r.created.max [("k", "a")] {}
+        r.newest.max [("k", "a")] {"v": {"$numberInt": "5"}}
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_finite_does_not_hide_the_rest_of_a_sum() {
+        let config = json!({"reports": [{"name": "r", "collection": "c", "sums": {"price": "items.price"}}]});
+        let found = taste(
+            &config,
+            &[
+                json!({"items": [{"price": 1}, {"price": {"$numberDouble": "NaN"}}]}),
+                json!({"items": [{"price": {"$numberDecimal": "-Infinity"}}, {"price": {"$numberDouble": "inf"}}]}),
+                json!({"items": {"price": 2.5}}),
+            ],
+        )
+        .unwrap();
+        insta::assert_snapshot!(found.join("\n"), @r#"
+        r.count [] Value::Integer(3)
+        r.price [] Value::Decimal("3.5")
+        r.price.numbers [] Value::Integer(2)
+        r.price.nonfinite [] Value::Integer(3)
         r.price.skipped [] Value::Integer(2)
         "#);
     }
