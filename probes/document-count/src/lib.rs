@@ -119,6 +119,6 @@ mod tests {
     #[test]
     fn groups_are_counted_by_the_server_and_one_too_many_is_asked_for() {
         let [group, limit] = stages(&[("state".to_owned(), "status".to_owned())], 10);
-        insta::assert_snapshot!(format!("{group:?} {limit:?}"), @r#"{"$group": {"_id": {"key0": "$status", "there0": {"$ne": [{"$type": "$status"}, "missing"]}}, "n": {"$sum": {"$numberLong": "1"}}}} {"$limit": {"$numberLong": "11"}}"#);
+        insta::assert_snapshot!(format!("{group:?} {limit:?}"), @r#"{"\$group": {"_id": {"key0": "$status", "there0": {"\$ne": [{"\$type": "$status"}, "missing"]}}, "n": {"\$sum": {"$numberLong": "1"}}}} {"\$limit": {"$numberLong": "11"}}"#);
     }
 }

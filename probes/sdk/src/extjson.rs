@@ -215,7 +215,10 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// A document as canonical Extended JSON on one line.
+/// A document on one line, in the manner of canonical Extended JSON; different documents read differently.
+///
+/// That takes two escapes that JSON does not know: `\$` begins a name that begins with a dollar, lest the document
+/// `{"$oid": "x"}` read like an `ObjectId`, and `\xff` is a byte that is no UTF-8.
 #[must_use]
 pub fn document_text(document: RawDocument<'_>) -> String {
     let mut out = String::new();
@@ -223,7 +226,7 @@ pub fn document_text(document: RawDocument<'_>) -> String {
     out
 }
 
-/// A value as canonical Extended JSON on one line.
+/// A value on one line, as in [`document_text`].
 #[must_use]
 pub fn value_text(value: RawValue<'_>) -> String {
     let mut out = String::new();
@@ -243,7 +246,7 @@ fn write_document(out: &mut String, document: RawDocument<'_>, array: bool, dept
             break;
         };
         if !array {
-            out.push_str(&Json::from(String::from_utf8_lossy(element.name)).to_string());
+            write_quoted(out, element.name, true);
             out.push_str(": ");
         }
         write_value(out, element.value, depth);
@@ -261,9 +264,26 @@ fn write_value(out: &mut String, value: RawValue<'_>, depth: usize) {
         _ => out.push_str(&scalar_text(value).unwrap_or_else(|| {
             // what filters and group keys hardly ever hold: exact, by type and bytes
             let name = value.kind.name().map_or_else(|| format!("0x{:02x}", value.kind.0), str::to_owned);
-            format!("{{\"{name}\": \"{}\"}}", to_hex(value.bytes))
+            format!("{{\"${name}\": \"{}\"}}", to_hex(value.bytes))
         })),
     }
+}
+
+/// A JSON string. A backslash that was there is doubled, so that `\$` and `\x` can only be ours.
+fn write_quoted(out: &mut String, bytes: &[u8], name: bool) {
+    out.push('"');
+    if name && bytes.starts_with(b"$") {
+        out.push('\\');
+    }
+    for chunk in bytes.utf8_chunks() {
+        let quoted = Json::from(chunk.valid()).to_string();
+        out.push_str(&quoted[1..quoted.len() - 1]);
+        for byte in chunk.invalid() {
+            out.push_str("\\x");
+            out.push_str(&to_hex(&[*byte]));
+        }
+    }
+    out.push('"');
 }
 
 fn scalar_text(value: RawValue<'_>) -> Option<String> {
@@ -281,7 +301,11 @@ fn scalar_text(value: RawValue<'_>) -> Option<String> {
             let bits = value.bits()?.cast_unsigned();
             format!("{{\"$timestamp\": {{\"t\": {}, \"i\": {}}}}}", bits >> 32, bits & 0xffff_ffff)
         }
-        Kind::STRING => Json::from(String::from_utf8_lossy(value.text_bytes()?)).to_string(),
+        Kind::STRING => {
+            let mut quoted = String::new();
+            write_quoted(&mut quoted, value.text_bytes()?, false);
+            quoted
+        }
         _ => return None,
     })
 }
@@ -315,7 +339,80 @@ mod tests {
         insta::assert_snapshot!(read(json!({"_id": {"$oid": "65f0c0ffee65f0c0ffee1234"}, "n": {"$numberLong": "7"},
             "total": {"$gte": {"$numberDecimal": "12.50"}}, "u": {"$uuid": "00112233-4455-6677-8899-aabbccddeeff"},
             "t": {"$timestamp": {"t": 1, "i": 2}}, "m": {"$minKey": 1}, "b": {"$binary": {"base64": "AQIDBA==", "subType": "00"}}})),
-            @r#"{"_id": {"$oid": "65f0c0ffee65f0c0ffee1234"}, "n": {"$numberLong": "7"}, "total": {"$gte": {"$numberDecimal": "12.50"}}, "u": {"binData": "100000000400112233445566778899aabbccddeeff"}, "t": {"$timestamp": {"t": 1, "i": 2}}, "m": {"minKey": ""}, "b": {"binData": "040000000001020304"}}"#);
+            @r#"{"_id": {"$oid": "65f0c0ffee65f0c0ffee1234"}, "n": {"$numberLong": "7"}, "total": {"\$gte": {"$numberDecimal": "12.50"}}, "u": {"$binData": "100000000400112233445566778899aabbccddeeff"}, "t": {"$timestamp": {"t": 1, "i": 2}}, "m": {"$minKey": ""}, "b": {"$binData": "040000000001020304"}}"#);
+    }
+
+    #[test]
+    fn different_values_read_differently() {
+        let id = [0xab; 12];
+        let hex = to_hex(&id);
+        // length, text, NUL: a string as BSON has it
+        let string = |text: &[u8]| {
+            let length = i32::try_from(text.len() + 1).unwrap();
+            Owned::of(Kind::STRING, [&length.to_le_bytes()[..], text, b"\0"].concat())
+        };
+        let inner = |name: &str, text: &str| Owned::new(Document::new().with(name, text));
+        let values = [
+            Owned::of(Kind::OBJECT_ID, id),
+            inner("$oid", &hex),
+            inner("\\$oid", &hex),
+            inner("\\\\$oid", &hex),
+            inner("oid", &hex),
+            binary(0, &[1]),
+            inner("$binData", "010000000001"),
+            inner("binData", "010000000001"),
+            Owned::of(Kind::MIN_KEY, []),
+            inner("$minKey", ""),
+            string(b"\xff"),
+            string(b"\xfe"),
+            string(b"\xff\xff"),
+            string("\u{fffd}".as_bytes()),
+            string(b"\\xff"),
+            string(b"$a"),
+            string(b"\\$a"),
+        ];
+        let mut texts: Vec<String> =
+            values.iter().map(|v| value_text(RawValue { kind: v.kind, bytes: &v.bytes })).collect();
+        insta::assert_snapshot!(texts.join("\n"), @r#"
+        {"$oid": "abababababababababababab"}
+        {"\$oid": "abababababababababababab"}
+        {"\\$oid": "abababababababababababab"}
+        {"\\\\$oid": "abababababababababababab"}
+        {"oid": "abababababababababababab"}
+        {"$binData": "010000000001"}
+        {"\$binData": "010000000001"}
+        {"binData": "010000000001"}
+        {"$minKey": ""}
+        {"\$minKey": ""}
+        "\xff"
+        "\xfe"
+        "\xff\xff"
+        "�"
+        "\\xff"
+        "$a"
+        "\\$a"
+        "#);
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), values.len());
+    }
+
+    #[test]
+    fn names_that_are_no_text_read_differently() {
+        let named = |name: &[u8]| {
+            let elements = [&[Kind::NULL.0][..], name, b"\0\0"].concat();
+            let length = i32::try_from(elements.len() + 4).unwrap();
+            document_text(RawDocument::from_bytes(&[&length.to_le_bytes()[..], &elements].concat()).unwrap())
+        };
+        for (name, text) in [
+            (&b"a\xff"[..], r#"{"a\xff": null}"#),
+            (b"a\xfe", r#"{"a\xfe": null}"#),
+            (b"a\\xff", r#"{"a\\xff": null}"#),
+            ("a\u{fffd}".as_bytes(), "{\"a\u{fffd}\": null}"),
+            (b"$\xff", r#"{"\$\xff": null}"#),
+        ] {
+            assert_eq!(named(name), text);
+        }
     }
 
     #[test]

@@ -155,7 +155,7 @@ mod tests {
     fn equal_numbers_share_a_key_and_nothing_else_does() {
         let keys = document(&json!({"a": 1, "b": {"$numberLong": "1"}, "c": 1.0, "d": {"$numberDecimal": "1.00"},
             "e": "1", "f": "open", "g": null, "h": "null", "i": true, "j": "", "k": " x", "l": {"$oid": "65f0c0ffee65f0c0ffee1234"},
-            "m": {"a": [1]}, "n": 0.1}));
+            "m": {"a": [1]}, "n": 0.1, "o": {"b": {"$oid": "x", "y": 1}}}));
         let texts: Vec<String> =
             keys.as_raw().elements().map(|element| key_text(Some(element.unwrap().value))).collect();
         assert_eq!(
@@ -174,7 +174,8 @@ mod tests {
                 "\" x\"",
                 r#"{"$oid": "65f0c0ffee65f0c0ffee1234"}"#,
                 r#"{"a": [{"$numberInt": "1"}]}"#,
-                "0.1"
+                "0.1",
+                r#"{"b": {"\$oid": "x", "y": {"$numberInt": "1"}}}"#
             ]
         );
         assert_eq!(key_text(None), "(missing)");
