@@ -8,6 +8,12 @@ use crate::collection::Collection;
 /// Fields of an index that say how the server stores it, or nothing: an upgrade may change them and no query would tell.
 const STORAGE: [&str; 6] = ["v", "ns", "background", "textIndexVersion", "2dsphereIndexVersion", "storageEngine"];
 
+/// Fields of an index that are `false` where they are absent.
+const FLAGS: [&str; 3] = ["unique", "sparse", "hidden"];
+
+/// Options of a collection that hold where they are absent: the server writes them out after a `collMod`.
+const DEFAULTS: [(&str, &str); 2] = [("validationLevel", "strict"), ("validationAction", "error")];
+
 /// Indexes sorted by name. Within one, `key` stays in its order (an index on `{a, b}` is another one than on `{b, a}`),
 /// the other fields are sorted.
 pub(crate) fn indexes(specifications: Vec<Document>) -> Vec<Document> {
@@ -18,7 +24,7 @@ pub(crate) fn indexes(specifications: Vec<Document>) -> Vec<Document> {
 
 fn index(specification: Document) -> Document {
     let kept = specification.into_iter().filter(|(name, _)| !STORAGE.contains(&name.as_str()));
-    sorted(kept.map(|(name, value)| {
+    let canonical = kept.map(|(name, value)| {
         let value = match (name.as_str(), value) {
             ("collation", Bson::Document(collation)) => Bson::Document(sorted(collation)),
             // the shell writes `{a: 1.0}` and `{unique: 1}`, drivers write `{a: 1}` and `{unique: true}`
@@ -28,12 +34,14 @@ fn index(specification: Document) -> Document {
             ("weights", Bson::Document(weights)) => {
                 Bson::Document(sorted(weights.into_iter().map(|(name, value)| (name, number(value)))))
             }
-            ("unique" | "sparse" | "hidden", value) => flag(value),
+            (name, value) if FLAGS.contains(&name) => flag(value),
             ("partialFilterExpression" | "wildcardProjection", value) => value,
             (_, value) => number(value),
         };
         (name, value)
-    }))
+    });
+    // whoever made the index may have written out what holds anyway
+    sorted(canonical.filter(|(name, value)| !(FLAGS.contains(&name.as_str()) && *value == Bson::Boolean(false))))
 }
 
 /// Options of a collection, sorted, with `kind`: `collection`, `view`, `time-series` or `absent`. No UUID: that one
@@ -46,7 +54,10 @@ pub(crate) fn options(collection: Option<&Collection>) -> Document {
         CollectionKind::TimeSeries => "time-series",
         CollectionKind::Absent => "absent",
     };
-    let options = collection.options.clone().into_iter().filter(|(name, _)| name != "uuid");
+    let said = |name: &str, value: &Bson| {
+        name != "uuid" && !DEFAULTS.map(|(n, v)| (n, Some(v))).contains(&(name, value.as_str()))
+    };
+    let options = collection.options.clone().into_iter().filter(|(name, value)| said(name, value));
     sorted(options.chain([("kind".to_owned(), kind.into())]).map(|(name, value)| {
         let value = match (name.as_str(), value) {
             ("collation" | "timeseries" | "clusteredIndex", Bson::Document(inner)) => Bson::Document(sorted(inner)),
@@ -133,6 +144,23 @@ mod tests {
             .map(|i| i.get_str("name").unwrap().to_owned())
             .collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn defaults_are_like_absent() {
+        let written = doc! {"name": "a", "unique": 0, "sparse": false, "hidden": false};
+        assert_eq!(indexes(vec![written]), [doc! {"name": "a"}]);
+        let kept = doc! {"hidden": true, "name": "a", "sparse": true, "unique": true};
+        assert_eq!(indexes(vec![kept.clone()]), [kept]);
+        let options = |level: &str, action: &str| {
+            let said = doc! {"validator": {"a": 1}, "validationLevel": level, "validationAction": action};
+            options(Collection::from_entry(doc! {"name": "c", "type": "collection", "options": said}).as_ref())
+        };
+        assert_eq!(options("strict", "error"), doc! {"kind": "collection", "validator": {"a": 1}});
+        assert_eq!(
+            options("moderate", "warn"),
+            doc! {"kind": "collection", "validationAction": "warn", "validationLevel": "moderate", "validator": {"a": 1}}
+        );
     }
 
     #[test]
