@@ -48,7 +48,7 @@ pub trait Batches: Send + 'static {
 }
 
 /// What a capability handed out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MongoUsage {
     /// Documents.
     pub documents: u64,
@@ -56,6 +56,8 @@ pub struct MongoUsage {
     pub bytes: u64,
     /// Time spent waiting for the server.
     pub server_time: Duration,
+    /// Collections that were read, sorted.
+    pub collections: Vec<String>,
 }
 
 /// What a guest's `database` stands for.

@@ -67,7 +67,12 @@ impl Mongo for Database {
 
     fn usage(&self) -> MongoUsage {
         let used = Database::usage(self);
-        MongoUsage { documents: used.documents, bytes: used.bytes, server_time: used.server_time }
+        MongoUsage {
+            documents: used.documents,
+            bytes: used.bytes,
+            server_time: used.server_time,
+            collections: used.collections,
+        }
     }
 }
 

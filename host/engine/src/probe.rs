@@ -189,7 +189,7 @@ impl Probe {
         // closes what the guest left open: cursors, and the ends of lines
         drop(store);
         let log = log.finish();
-        let MongoUsage { documents, bytes, server_time } = mongo.usage();
+        let MongoUsage { documents, bytes, server_time, collections } = mongo.usage();
         let usage = Usage {
             wall_ms: millis(begun.elapsed()),
             guest_ms: millis(computing),
@@ -200,6 +200,7 @@ impl Probe {
             host_calls: calls,
             log_bytes: log.bytes,
             log_dropped: log.dropped,
+            collections,
         };
         tracing::debug!(probe = input.probe, ?usage, ok = outcome.is_ok(), "run ended");
         RunReport { outcome, usage, log: log.lines }

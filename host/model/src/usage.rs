@@ -25,4 +25,6 @@ pub struct Usage {
     pub log_bytes: u64,
     /// Bytes of log that were dropped past the limit.
     pub log_dropped: u64,
+    /// Collections that it read, sorted.
+    pub collections: Vec<String>,
 }

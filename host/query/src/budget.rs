@@ -1,6 +1,7 @@
 //! What a probe has used of its limits, and the refusals past them.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use taster_model::{Failure, Refusal};
 use crate::Limits;
 
 /// What a probe has read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueryUsage {
     /// Documents that were handed out.
     pub documents: u64,
@@ -20,6 +21,8 @@ pub struct QueryUsage {
     pub server_time: Duration,
     /// Calls of the capability.
     pub calls: u64,
+    /// Collections that were read, sorted: their documents, options or indexes, and be it to hear that there are none.
+    pub collections: Vec<String>,
 }
 
 /// The running account of one probe.
@@ -32,7 +35,9 @@ pub(crate) struct Budget {
 
 #[derive(Debug, Default)]
 struct Spent {
+    /// Without its collections.
     usage: QueryUsage,
+    collections: BTreeSet<String>,
     cursors: u32,
 }
 
@@ -58,15 +63,24 @@ impl Budget {
     }
 
     pub(crate) fn usage(&self) -> QueryUsage {
-        self.spent().usage
+        let spent = self.spent();
+        QueryUsage { collections: spent.collections.iter().cloned().collect(), ..spent.usage.clone() }
     }
 
     pub(crate) fn call(&self) {
         self.spent().usage.calls += 1;
     }
 
+    /// Notes that a collection was read.
+    pub(crate) fn read(&self, collection: &str) {
+        let collections = &mut self.spent().collections;
+        if !collections.contains(collection) {
+            collections.insert(collection.to_owned());
+        }
+    }
+
     pub(crate) fn room(&self) -> Room {
-        let usage = self.spent().usage;
+        let usage = &self.spent().usage;
         Room {
             documents: self.limits.documents.saturating_sub(usage.documents),
             bytes: self.limits.bytes.saturating_sub(usage.bytes),
@@ -82,20 +96,20 @@ impl Budget {
 
     /// Why a document of this size does not fit.
     pub(crate) fn no_room(&self, bytes: u64) -> Failure {
-        let usage = self.usage();
-        if usage.documents >= self.limits.documents {
-            let asked = format!("{} documents", usage.documents.saturating_add(1));
+        let QueryUsage { documents, bytes: read, .. } = self.usage();
+        if documents >= self.limits.documents {
+            let asked = format!("{} documents", documents.saturating_add(1));
             let allowed = format!("{} documents", self.limits.documents);
             return self.refuse("T0213", "the probe has read all documents it may", "documents", &asked, &allowed);
         }
-        let asked = format!("{} bytes", usage.bytes.saturating_add(bytes));
+        let asked = format!("{} bytes", read.saturating_add(bytes));
         let allowed = format!("{} bytes", self.limits.bytes);
         self.refuse("T0214", "the probe has read all bytes it may", "bytes", &asked, &allowed)
     }
 
     /// Server time that is left.
     pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
-        let left = self.limits.server_time.saturating_sub(self.usage().server_time);
+        let left = self.limits.server_time.saturating_sub(self.spent().usage.server_time);
         if left < Duration::from_millis(1) { Err(self.out_of_time()) } else { Ok(left) }
     }
 

@@ -96,20 +96,22 @@ impl Database {
     /// Options of one collection in canonical form, with its `kind`.
     pub async fn collection_options(&self, collection: &str) -> Result<Vec<u8>, Failure> {
         self.admit(collection)?;
-        encode(&canonical::options(self.collection(collection).await?))
+        let options = encode(&canonical::options(self.collection(collection).await?))?;
+        Ok(self.read(collection, options))
     }
 
     /// Index specifications in canonical form, sorted by name. None for what is absent and for views.
     pub async fn list_indexes(&self, collection: &str) -> Result<Vec<Vec<u8>>, Failure> {
         self.admit(collection)?;
         match self.collection(collection).await?.map(|collection| collection.kind) {
-            None | Some(CollectionKind::Absent | CollectionKind::View) => return Ok(Vec::new()),
+            None | Some(CollectionKind::Absent | CollectionKind::View) => return Ok(self.read(collection, Vec::new())),
             Some(CollectionKind::Collection | CollectionKind::TimeSeries) => {}
         }
         let command = command::list_indexes(collection, self.manner(None)?);
         let doing = format!("list the indexes of `{collection}`");
         let specifications = self.shared.ask(&doing, self.shared.session.documents(command)).await?;
-        canonical::indexes(specifications).iter().map(encode).collect()
+        let indexes = canonical::indexes(specifications).iter().map(encode).collect::<Result<_, _>>()?;
+        Ok(self.read(collection, indexes))
     }
 
     /// Documents that fit a filter.
@@ -119,16 +121,17 @@ impl Database {
         let filter = request.filter(filter).map_err(refused)?;
         let options = checked_find(&mut request, &options).map_err(refused)?;
         let target = match self.collection(collection).await? {
-            // a limit of 0 means "no limit" to the server
-            Some(target) if options.limit != Some(0) => target,
-            _ => return Ok(Cursor::empty(Arc::clone(&self.shared))),
+            // a limit of 0 means "no limit" to the server; and it reads nothing
+            Some(_) if options.limit == Some(0) => return Ok(Cursor::empty(Arc::clone(&self.shared))),
+            Some(target) => target,
+            None => return Ok(self.nothing(collection)),
         };
         let pages = match target.kind {
             CollectionKind::Collection if self.shared.session.major <= READ_ONCE_KNOWN => Pages::ReadOnce,
             _ => Pages::Cached,
         };
         let command = command::find(collection, &filter, &options, pages, self.manner(Some(target))?);
-        Cursor::open(Arc::clone(&self.shared), command, format!("find in `{collection}`")).await
+        self.scan(collection, command, format!("find in `{collection}`")).await
     }
 
     /// What comes out of a pipeline, one stage a document.
@@ -142,27 +145,23 @@ impl Database {
         let mut request = Request::default();
         let stages = request.pipeline(stages).map_err(refused)?;
         let options = checked_aggregate(&mut request, &options).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else {
-            return Ok(Cursor::empty(Arc::clone(&self.shared)));
-        };
+        let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
         let command = command::aggregate(collection, stages, &options, self.manner(Some(target))?);
-        Cursor::open(Arc::clone(&self.shared), command, format!("aggregate `{collection}`")).await
+        self.scan(collection, command, format!("aggregate `{collection}`")).await
     }
 
     /// How many documents fit a filter: counted, never estimated.
     pub async fn count(&self, collection: &str, filter: &[u8]) -> Result<u64, Failure> {
         self.admit(collection)?;
         let filter = Request::default().filter(filter).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(0) };
+        let Some(target) = self.collection(collection).await? else { return Ok(self.read(collection, 0)) };
         let command = command::count(collection, &filter, self.manner(Some(target))?);
         let doing = format!("count in `{collection}`");
         let groups = self.shared.ask(&doing, self.shared.session.documents(command)).await?;
-        let Some(group) = groups.first() else { return Ok(0) };
-        group
-            .get_i64("n")
-            .ok()
-            .and_then(|count| u64::try_from(count).ok())
-            .ok_or_else(|| broken(&doing, "the answer is no count"))
+        let Some(group) = groups.first() else { return Ok(self.read(collection, 0)) };
+        let count = group.get_i64("n").ok().and_then(|count| u64::try_from(count).ok());
+        let count = count.ok_or_else(|| broken(&doing, "the answer is no count"))?;
+        Ok(self.read(collection, count))
     }
 
     /// Documents `{v: VALUE}`: every value at a dotted path once, in BSON order. Arrays are stepped into.
@@ -171,11 +170,9 @@ impl Database {
         let mut request = Request::default();
         let path = request.path(path).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else {
-            return Ok(Cursor::empty(Arc::clone(&self.shared)));
-        };
+        let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
         let command = command::distinct(collection, &path, &filter, self.manner(Some(target))?);
-        Cursor::open(Arc::clone(&self.shared), command, format!("find the values of `{collection}`")).await
+        self.scan(collection, command, format!("find the values of `{collection}`")).await
     }
 
     /// The plan that [`Database::find`] would take. Nothing is run.
@@ -201,6 +198,22 @@ impl Database {
     fn admit(&self, collection: &str) -> Result<(), Failure> {
         self.shared.budget.call();
         self.shared.grant.admit(collection)
+    }
+
+    /// Every call that read something of a collection ends here.
+    fn read<T>(&self, collection: &str, found: T) -> T {
+        self.shared.budget.read(collection);
+        found
+    }
+
+    /// What there is to read of a collection that is not there.
+    fn nothing(&self, collection: &str) -> Cursor {
+        self.read(collection, Cursor::empty(Arc::clone(&self.shared)))
+    }
+
+    async fn scan(&self, collection: &str, command: RawDocumentBuf, doing: String) -> Result<Cursor, Failure> {
+        let cursor = Cursor::open(Arc::clone(&self.shared), command, doing).await?;
+        Ok(self.read(collection, cursor))
     }
 
     async fn collection(&self, name: &str) -> Result<Option<&Collection>, Failure> {

@@ -160,6 +160,6 @@ impl Mongo for Pantry {
 
     fn usage(&self) -> MongoUsage {
         let bytes = self.handed.load(Ordering::SeqCst);
-        MongoUsage { documents: bytes / 100, bytes, server_time: Duration::from_millis(7) }
+        MongoUsage { documents: bytes / 100, bytes, server_time: Duration::from_millis(7), collections: Vec::new() }
     }
 }

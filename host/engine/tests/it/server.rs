@@ -43,7 +43,7 @@ async fn a_guest_reads_a_server() {
 
     let report = run(READ_ALL, &session, taster_query::Limits::default()).await;
     assert!(report.outcome.is_ok(), "{report:?}");
-    assert_eq!(report.usage.documents, 30_000);
+    assert_eq!((report.usage.documents, &*report.usage.collections), (30_000, &["orders".to_owned()][..]));
     assert!(report.usage.bytes > 9_000_000 && report.usage.host_calls > 4, "{:?}", report.usage);
 
     let budget = taster_query::Limits { documents: 20_000, ..taster_query::Limits::default() };

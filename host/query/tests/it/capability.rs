@@ -18,7 +18,7 @@ macro_rules! on_both {
 }
 on_both! {
     facts find_hands_out_every_document find_takes_its_options aggregate_and_count distinct_values what_is_absent views_and_time_series
-    specifications_are_canonical explain_is_timeless odd_documents_pass_untouched capped_collections_are_read every_command_is_accepted
+    specifications_are_canonical defaults_are_like_absent what_was_read_is_noted explain_is_timeless odd_documents_pass_untouched capped_collections_are_read every_command_is_accepted
 }
 
 async fn facts(server: &'static Mongod) {
@@ -235,6 +235,60 @@ async fn views_and_time_series(server: &'static Mongod) {
     );
     let ticks = read(&database.collection_options("ticks").await.unwrap());
     assert_eq!(ticks.get_str("kind").unwrap(), "time-series");
+    session.close().await;
+}
+
+/// What a `collMod` and a new index leave is the same as before, as far as anybody can tell.
+async fn defaults_are_like_absent(server: &'static Mongod) {
+    let shop = Shop::new(server, "defaults").await;
+    let validator = doc! {"a": {"$gt": 5}};
+    shop.mongo().create_collection("orders").validator(validator.clone()).await.unwrap();
+    let run = async |command: Document| shop.mongo().run_command(command).await.map(drop).unwrap();
+    run(doc! {"createIndexes": "orders", "indexes": [{"key": {"a": 1}, "name": "a"}]}).await;
+    let look = async || {
+        let session = shop.session().await;
+        let database = database(&session, &["orders"]);
+        let options = read(&database.collection_options("orders").await.unwrap());
+        let indexes: Vec<Document> = database.list_indexes("orders").await.unwrap().iter().map(|i| read(i)).collect();
+        session.close().await;
+        (options, indexes)
+    };
+    let before = look().await;
+    assert_eq!(before.0, doc! {"kind": "collection", "validator": validator.clone()});
+    run(doc! {"collMod": "orders", "validator": validator, "validationLevel": "strict", "validationAction": "error"})
+        .await;
+    run(doc! {"dropIndexes": "orders", "index": "a"}).await;
+    let written_out = doc! {"key": {"a": 1}, "name": "a", "sparse": false, "unique": false, "hidden": false};
+    run(doc! {"createIndexes": "orders", "indexes": [written_out]}).await;
+    assert_eq!(look().await, before);
+    run(doc! {"collMod": "orders", "validationAction": "warn"}).await;
+    assert_eq!(look().await.0.get_str("validationAction").unwrap(), "warn");
+}
+
+async fn what_was_read_is_noted(server: &'static Mongod) {
+    let shop = Shop::new(server, "noted").await;
+    let names = ["aggregated", "counted", "distinct", "explained", "found", "gone", "indexes", "nothing", "options"];
+    for name in names.iter().filter(|name| **name != "gone") {
+        shop.fill(name, [doc! {"a": 1}]).await;
+    }
+    let session = shop.session().await;
+    let database = database(&session, &names);
+    let all = raw(&doc! {});
+    database.list_collections().await.unwrap();
+    assert_eq!(database.usage().collections, [] as [&str; 0]);
+    database.find("found", &all, FindOptions::default()).await.unwrap();
+    database.find("gone", &all, FindOptions::default()).await.unwrap();
+    database.find("nothing", &all, FindOptions { limit: Some(0), ..FindOptions::default() }).await.unwrap();
+    database.find("nothing", &raw(&doc! {"$where": "1"}), FindOptions::default()).await.err().unwrap();
+    database.find("secrets", &all, FindOptions::default()).await.err().unwrap();
+    database.aggregate("aggregated", &[], AggregateOptions::default()).await.unwrap();
+    database.count("counted", &all).await.unwrap();
+    database.distinct("distinct", "a", &all).await.unwrap();
+    database.collection_options("options").await.unwrap();
+    database.list_indexes("indexes").await.unwrap();
+    database.explain("explained", &all, FindOptions::default()).await.unwrap();
+    let read = database.usage().collections;
+    assert_eq!(read, ["aggregated", "counted", "distinct", "found", "gone", "indexes", "options"]);
     session.close().await;
 }
 
