@@ -1,10 +1,12 @@
 //! What can go wrong between the host and the server, each with a stable code and a way out.
 
+use std::{fmt, time::Duration};
+
 use mongodb::error::{Error, ErrorKind};
 use taster_model::{Coded, Failure, Refusal};
 use thiserror::Error as ThisError;
 
-use crate::uri::Secrets;
+use crate::session::Caller;
 
 /// What went wrong. No text of it carries user names, passwords or tokens.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
@@ -146,6 +148,33 @@ mod number {
     pub(super) const UNNAMED: std::ops::RangeFrom<i32> = 13_437..;
 }
 
+/// How long a session looks for a server, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Patience {
+    time: Duration,
+    setting: &'static str,
+}
+
+impl Patience {
+    /// The connection string's own word, else the configuration's.
+    pub(crate) fn new(in_uri: Option<Duration>, configured: Duration) -> Self {
+        match in_uri {
+            Some(time) => Self { time, setting: "serverSelectionTimeoutMS" },
+            None => Self { time: configured, setting: "mongodb.connect" },
+        }
+    }
+
+    pub(crate) fn time(self) -> Duration {
+        self.time
+    }
+}
+
+impl fmt::Display for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "waited {:?}, setting `{}`", self.time, self.setting)
+    }
+}
+
 /// The driver's text of an error, without labels and Debug output.
 pub(crate) fn text(error: &Error) -> String {
     match &*error.kind {
@@ -176,9 +205,10 @@ fn one_line(text: &str) -> String {
 
 impl QueryError {
     /// What an error of the driver means for somebody who wanted to `doing`.
-    pub(crate) fn from_driver(error: &Error, doing: impl Into<String>, uri: &str, secrets: &Secrets) -> Self {
+    pub(crate) fn from_driver(error: &Error, doing: impl Into<String>, caller: &Caller<'_>) -> Self {
         let doing = doing.into();
-        let detail = secrets.scrub(&text(error));
+        let Caller { uri, secrets, .. } = *caller;
+        let detail = caller.detail(error);
         match &*error.kind {
             ErrorKind::Command(command) => {
                 let name = command.code_name.clone();
@@ -212,14 +242,19 @@ impl QueryError {
         }
     }
 
-    /// As the capability hands it to a guest.
+    /// As the capability hands it to a guest. What helps goes along where it says what would be allowed.
     pub(crate) fn failure(&self) -> Failure {
         let refusal = match self {
             Self::Query { .. } => Refusal::Invalid,
             Self::Memory { .. } | Self::Slow { .. } => Refusal::Budget,
             _ => Refusal::Unavailable,
         };
-        Failure::refused(refusal, self.code(), self.to_string())
+        let failure = Failure::refused(refusal, self.code(), self.to_string());
+        let allowed = match self {
+            Self::NotAuthorised { .. } | Self::SnapshotGone { .. } | Self::Memory { .. } => self.help(),
+            _ => None,
+        };
+        Failure { allowed, ..failure }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     Database, Grant, MongoUri, QueryError,
     collection::Collection,
     command::{self, Manner},
-    error,
+    error::{self, Patience},
     uri::Secrets,
 };
 
@@ -35,7 +35,7 @@ pub struct SessionOptions {
     pub database: String,
     /// Put on every command, `taster/<run>/<side>`: whoever looks at the server sees whose they are.
     pub comment: String,
-    /// How long to look for a server before giving up.
+    /// How long to look for a server before giving up, where the connection string has no `serverSelectionTimeoutMS`.
     pub server_selection_timeout: Duration,
 }
 
@@ -58,6 +58,7 @@ pub(crate) struct Inner {
     /// Redacted.
     uri: String,
     secrets: Secrets,
+    patience: Patience,
     /// The scans that fetch ahead.
     pub(crate) tasks: TaskTracker,
     /// Stops them.
@@ -81,12 +82,15 @@ impl Session {
         check_name(&database)?;
         let secrets = uri.secrets();
         let shown = uri.to_string();
-        let caller = Caller { uri: &shown, secrets: &secrets, patience: server_selection_timeout + ASK };
+        let patience = Patience::new(None, server_selection_timeout);
+        let caller = Caller { uri: &shown, secrets: &secrets, patience, limit: server_selection_timeout + ASK };
 
         let mut driver = caller.run("read the connection string", ClientOptions::parse(uri.secret())).await?;
+        let patience = Patience::new(driver.server_selection_timeout, server_selection_timeout);
+        let caller = Caller { patience, limit: patience.time() + ASK, ..caller };
         driver.app_name.get_or_insert_with(|| "taster".to_owned());
-        driver.server_selection_timeout = Some(server_selection_timeout);
-        driver.connect_timeout = Some(driver.connect_timeout.unwrap_or(server_selection_timeout));
+        driver.server_selection_timeout = Some(patience.time());
+        driver.connect_timeout = Some(driver.connect_timeout.unwrap_or(patience.time()));
         let client = Client::with_options(driver)
             .map_err(|error| QueryError::BadUri { detail: secrets.scrub(&error::text(&error)) })?;
 
@@ -117,6 +121,7 @@ impl Session {
                 comment,
                 uri: shown,
                 secrets,
+                patience,
                 tasks: TaskTracker::new(),
                 closed: CancellationToken::new(),
                 collections: OnceCell::new(),
@@ -225,25 +230,39 @@ impl Inner {
     }
 
     pub(crate) fn error(&self, error: &Error, doing: impl Into<String>) -> QueryError {
-        QueryError::from_driver(error, doing, &self.uri, &self.secrets)
+        QueryError::from_driver(error, doing, &self.caller())
     }
 
     fn caller(&self) -> Caller<'_> {
-        Caller { uri: &self.uri, secrets: &self.secrets, patience: ASK + CLOSE }
+        Caller { uri: &self.uri, secrets: &self.secrets, patience: self.patience, limit: ASK + CLOSE }
     }
 }
 
 /// Bounds what the host asks, and says what went wrong.
-struct Caller<'a> {
-    uri: &'a str,
-    secrets: &'a Secrets,
-    patience: Duration,
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    /// Redacted.
+    pub(crate) uri: &'a str,
+    pub(crate) secrets: &'a Secrets,
+    /// How long the driver looks for a server.
+    patience: Patience,
+    /// How long a call may take, with that.
+    limit: Duration,
 }
 
 impl Caller<'_> {
+    /// What the driver says of an error, and how long it waited where it waited.
+    pub(crate) fn detail(&self, error: &Error) -> String {
+        let text = self.secrets.scrub(&error::text(error));
+        match &*error.kind {
+            ErrorKind::ServerSelection { .. } => format!("{text} ({})", self.patience),
+            _ => text,
+        }
+    }
+
     async fn run<T>(&self, doing: &str, call: impl IntoFuture<Output = Result<T, Error>>) -> Result<T, QueryError> {
-        match timeout(self.patience, call.into_future()).await {
-            Ok(answer) => answer.map_err(|error| QueryError::from_driver(&error, doing, self.uri, self.secrets)),
+        match timeout(self.limit, call.into_future()).await {
+            Ok(answer) => answer.map_err(|error| QueryError::from_driver(&error, doing, self)),
             Err(_) => Err(QueryError::Slow { doing: doing.to_owned() }),
         }
     }
@@ -312,12 +331,12 @@ async fn primary(
     hello: impl IntoFuture<Output = Result<Document, Error>>,
 ) -> Result<Document, QueryError> {
     let nobody = |detail: String| QueryError::NoPrimary { uri: caller.uri.to_owned(), detail };
-    let answer = match timeout(caller.patience, hello.into_future()).await {
+    let answer = match timeout(caller.limit, hello.into_future()).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
-            return Err(nobody(caller.secrets.scrub(&error::text(&error))));
+            return Err(nobody(caller.detail(&error)));
         }
-        Ok(Err(error)) => return Err(QueryError::from_driver(&error, "say who it is", caller.uri, caller.secrets)),
+        Ok(Err(error)) => return Err(QueryError::from_driver(&error, "say who it is", caller)),
         Err(_) => return Err(nobody("it does not answer".to_owned())),
     };
     // a direct connection takes whatever member it is to

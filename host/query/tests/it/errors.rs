@@ -51,6 +51,7 @@ async fn connections_that_fail_say_why() {
         (uninitiated().uri("shop") + "?directConnection=true", "shop"),
         (uninitiated().uri("shop") + "?replicaSet=rs0", "shop"),
         (replica_set().uri("shop") + "?replicaSet=other", "shop"),
+        ("mongodb://127.0.0.1:1/shop?serverSelectionTimeoutMS=200".to_owned(), "shop"),
     ] {
         errors.push(said(&connect(&uri, database).await.unwrap_err()));
     }
@@ -64,7 +65,7 @@ async fn connections_that_fail_say_why() {
         T0203 `admin` is no database that can be tasted
         name the database that holds the application's data
 
-        T0204 no MongoDB server answers at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: I/O error: Connection refused (os error 111)
+        T0204 no MongoDB server answers at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: I/O error: Connection refused (os error 111) (waited 1.5s, setting `mongodb.connect`)
         check host, port, network and replicaSet; where the data were copied from elsewhere, the set still names its old hosts: add ?directConnection=true
 
         T0205 the server at mongodb://***@127.0.0.1:PORT/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
@@ -76,10 +77,13 @@ async fn connections_that_fail_say_why() {
         T0207 the replica set at mongodb://127.0.0.1:PORT/shop?directConnection=true has no primary: it was not initiated yet
         wait for the election, or look at rs.status(); a direct connection must be to the primary
 
-        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=rs0 has no primary: Server selection timeout: None of the available servers suitable
+        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=rs0 has no primary: Server selection timeout: None of the available servers suitable (waited 1.5s, setting `mongodb.connect`)
         wait for the election, or look at rs.status(); a direct connection must be to the primary
 
-        T0204 no MongoDB server answers at mongodb://127.0.0.1:PORT/shop?replicaSet=other: Server selection timeout: No available servers
+        T0204 no MongoDB server answers at mongodb://127.0.0.1:PORT/shop?replicaSet=other: Server selection timeout: No available servers (waited 1.5s, setting `mongodb.connect`)
+        check host, port, network and replicaSet; where the data were copied from elsewhere, the set still names its old hosts: add ?directConnection=true
+
+        T0204 no MongoDB server answers at mongodb://127.0.0.1:PORT/shop?serverSelectionTimeoutMS=200: I/O error: Connection refused (os error 111) (waited 200ms, setting `serverSelectionTimeoutMS`)
         check host, port, network and replicaSet; where the data were copied from elsewhere, the set still names its old hosts: add ?directConnection=true
         "#));
 }
@@ -191,6 +195,14 @@ async fn refusals_reach_the_probe() {
     session.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_without_rights_is_told_which() {
+    let session = connect(&with_users().uri_as("nobody", "geheim", "shop"), "shop").await.unwrap();
+    let failure = database(&session, &["orders"]).count("orders", &raw(&doc! {})).await.unwrap_err();
+    assert_snapshot!(failure, @"T0206: the user may not list the collections of `shop`: not authorized on shop (allowed: grant the user the role `read` on the database)");
+    session.close().await;
+}
+
 /// The error of a server that has forgotten the time of the capture.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_that_is_gone_is_named() {
@@ -203,6 +215,6 @@ async fn a_time_that_is_gone_is_named() {
     shop.mongo().collection::<Document>("orders").drop().await.unwrap();
     shop.fill("orders", [doc! {"a": 1}]).await;
     let failure = database.count("orders", &raw(&doc! {})).await.unwrap_err();
-    assert_snapshot!(failure, @"T0211: the server no longer knows the data at the time of this capture, while it was to count in `orders`: SnapshotUnavailable (246)");
+    assert_snapshot!(failure, @"T0211: the server no longer knows the data at the time of this capture, while it was to count in `orders`: SnapshotUnavailable (246) (allowed: read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server)");
     session.close().await;
 }
