@@ -10,13 +10,18 @@ fn present(capture: &Capture) -> impl Iterator<Item = &CollectionFacts> {
     capture.collections.iter().filter(|c| c.kind != CollectionKind::Absent && !c.name.starts_with("system."))
 }
 
-/// Collections of either side that no probe was granted after the sync.
+/// Collections of either side that no probe read after the sync: one that was granted and never looked at is not covered.
 pub(crate) fn uncovered(before: Option<&Capture>, after: &Capture) -> Vec<String> {
-    let granted: BTreeSet<&str> =
-        after.probes.iter().flat_map(|probe| &probe.collections).map(|grant| grant.name.as_str()).collect();
+    let read: BTreeSet<&str> = after
+        .probes
+        .iter()
+        .filter(|probe| !probe.muted)
+        .flat_map(|probe| &probe.usage.collections)
+        .map(String::as_str)
+        .collect();
     let there: BTreeSet<&str> =
         before.into_iter().chain([after]).flat_map(present).map(|facts| facts.name.as_str()).collect();
-    there.difference(&granted).map(|name| (*name).to_owned()).collect()
+    there.difference(&read).map(|name| (*name).to_owned()).collect()
 }
 
 /// Collections that were there before the sync and are gone, or are something else. They always gate: a probe may be
@@ -40,6 +45,45 @@ pub(crate) fn gone(before: &Capture, after: &Capture) -> Vec<Finding> {
             })
         })
         .collect()
+}
+
+/// Two captures of different databases or apps have nothing to say about each other.
+pub(crate) fn other_place(before: &Capture, after: &Capture) -> Option<Finding> {
+    let sides = [
+        ("database", before.server.database.as_str(), after.server.database.as_str()),
+        ("app", before.app.as_str(), after.app.as_str()),
+    ];
+    let (what, old, new) = sides.into_iter().find(|(_, old, new)| old != new)?;
+    Some(Finding {
+        before: Some(old.into()),
+        after: Some(new.into()),
+        ..verdict::finding(
+            FindingOutcome::Unknown,
+            ReasonCode::NotComparable,
+            format!("another {what}: {} before, {} after", show::name(old), show::name(new)),
+        )
+    })
+}
+
+/// Collections that a probe was granted and that are there on neither side: whatever the probe says of them, it says of
+/// nothing.
+pub(crate) fn never_there(before: &Capture, after: &Capture) -> Vec<Finding> {
+    let there: BTreeSet<&str> =
+        [before, after].into_iter().flat_map(present).map(|facts| facts.name.as_str()).collect();
+    let mut found = Vec::new();
+    for probe in &after.probes {
+        for grant in probe.collections.iter().filter(|grant| !there.contains(grant.name.as_str())) {
+            let reason = format!("{} was granted, and is there neither before nor after", show::name(&grant.name));
+            found.push(Finding {
+                probe: Some(probe.name.clone()),
+                severity: probe.severity,
+                muted: probe.muted,
+                labels: Labels::from([("collection".to_owned(), grant.name.clone())]),
+                ..verdict::finding(FindingOutcome::Unknown, ReasonCode::ZeroAgainstZero, reason)
+            });
+        }
+    }
+    found
 }
 
 fn word(kind: CollectionKind) -> &'static str {

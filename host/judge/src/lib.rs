@@ -42,16 +42,21 @@ pub struct Judgement {
     /// What decides comes first: gating `different`, gating `unknown`, other `different` and `unknown`, `expected`,
     /// `same`; within these by probe, metric and labels.
     pub findings: Vec<Finding>,
-    /// Collections of either side that no probe was granted after the sync, by name.
+    /// Collections of either side that no probe read after the sync, by name.
     pub uncovered: Vec<String>,
 }
 
 /// Judges `after` against `before`.
 #[must_use]
 pub fn judge(input: &Input<'_>) -> Judgement {
-    let mut findings = if let Some(before) = input.before {
+    let other_place = input.before.and_then(|before| collections::other_place(before, input.after));
+    let mut findings = if let Some(finding) = other_place {
+        // whatever differs between two databases says nothing about either
+        vec![finding]
+    } else if let Some(before) = input.before {
         let mut findings = probes::findings(before, input.after, input.expectations);
         findings.extend(collections::gone(before, input.after));
+        findings.extend(collections::never_there(before, input.after));
         findings.extend(expect::unmatched(before, input.after, input.expectations));
         findings
     } else {

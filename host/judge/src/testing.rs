@@ -44,7 +44,7 @@ pub(crate) fn probe(name: &str, outcome: Outcome) -> ProbeRecord {
         muted: false,
         declarations: Vec::new(),
         outcome,
-        usage: Usage::default(),
+        usage: Usage { collections: vec!["orders".to_owned()], ..Usage::default() },
     }
 }
 

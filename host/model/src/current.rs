@@ -31,6 +31,9 @@ pub struct Baseline {
     /// When that attempt began.
     #[schemars(with = "String")]
     pub started: Timestamp,
+    /// The latest-started attempt at `post` that judged against it. An attempt that began earlier has no say any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<AttemptId>,
 }
 
 /// The run that was touched last.

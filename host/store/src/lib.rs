@@ -78,6 +78,15 @@ impl Store {
         result
     }
 
+    /// The apps that have results, by name.
+    pub async fn apps(&self) -> Result<Vec<AppName>, StoreError> {
+        let keys = self.objects.list("v1/").await?;
+        let mut apps: Vec<AppName> =
+            keys.iter().filter_map(|key| key.strip_prefix("v1/")?.split('/').next()?.parse().ok()).collect();
+        apps.dedup();
+        Ok(apps)
+    }
+
     /// Results of one app.
     #[must_use]
     pub fn app(&self, app: &AppName) -> AppStore {

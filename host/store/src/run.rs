@@ -132,21 +132,23 @@ impl RunStore {
     }
 
     /// Keeps the verdict of its attempt, and lets it stand for the run unless a later-started attempt has spoken.
-    pub async fn put_verdict(&self, verdict: &VerdictDocument) -> Result<(), StoreError> {
+    /// Returns the one that stands.
+    pub async fn put_verdict(&self, verdict: &VerdictDocument) -> Result<VerdictDocument, StoreError> {
         let key = self.key(&format!("post/{}/verdict.json", verdict.attempt));
         let bytes = document::write(&key, verdict)?;
         self.create(&key, &bytes).await?;
         let key = self.key("verdict.json");
         for _ in 0..TRIES {
             let stored = self.app.objects.get(&key).await?;
-            if let Some(stored) = &stored
-                && self.read_verdict(&key, &stored.bytes)?.get().attempt >= verdict.attempt
-            {
-                return Ok(());
+            if let Some(stored) = &stored {
+                let standing = self.read_verdict(&key, &stored.bytes)?.into_inner();
+                if standing.attempt >= verdict.attempt {
+                    return Ok(standing);
+                }
             }
             let version = stored.as_ref().map(|stored| &stored.version);
             if self.app.objects.swap(&key, version, &bytes).await? == Swapped::Done {
-                return Ok(());
+                return Ok(verdict.clone());
             }
         }
         Err(StoreError::Contended { key, tries: TRIES })

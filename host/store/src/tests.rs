@@ -155,6 +155,7 @@ async fn no_move_of_current_is_lost() {
                                     run: run(&(counted + 1).to_string()),
                                     attempt: AttemptId::generate(),
                                     started: "2026-01-02T03:04:05Z".parse().unwrap(),
+                                    judged: None,
                                 }),
                                 last: None,
                             })
@@ -180,7 +181,8 @@ async fn the_verdict_of_the_latest_started_attempt_stands() {
     store.commit_post(&late).await.unwrap();
     store.put_verdict(&verdict(&late, Verdict::Same)).await.unwrap();
     // the slower process began earlier, on data that has been replaced since
-    store.put_verdict(&verdict(&early, Verdict::Different)).await.unwrap();
+    let standing = store.put_verdict(&verdict(&early, Verdict::Different)).await.unwrap();
+    assert_eq!(standing.attempt, late.attempt, "the slower one is told whose word stands");
     assert_eq!(store.verdict().await.unwrap().unwrap().get().verdict, Verdict::Same);
     assert_eq!(store.latest_post().await.unwrap().unwrap().get().attempt, late.attempt);
     let error = store.put_verdict(&verdict(&late, Verdict::Different)).await.unwrap_err();

@@ -138,6 +138,36 @@ fn nothing_that_exists_goes_unmentioned() {
 }
 
 #[test]
+fn a_collection_that_was_granted_and_never_read_is_not_covered() {
+    let mut record = shop(vec![metric("orders.count", integer(5))]);
+    record.usage.collections.clear();
+    let both = capture(vec![record]);
+    assert_eq!(judged(&both, &both, &[]).uncovered, ["orders"]);
+}
+
+#[test]
+fn what_was_granted_and_is_on_neither_side_proves_nothing() {
+    let mut both = capture(vec![shop(vec![metric("indexes", integer(5))])]);
+    both.collections.clear();
+    assert_snapshot!(told(&judged(&both, &both, &[])), @r#"
+    unknown
+    unknown zero-against-zero [shop collection=orders]: `orders` was granted, and is there neither before nor after
+    same unchanged [shop indexes]: unchanged
+    "#);
+}
+
+#[test]
+fn two_databases_have_nothing_to_say_about_each_other() {
+    let before = capture(vec![shop(vec![metric("orders.count", integer(5))])]);
+    let mut after = before.clone();
+    after.server.database = "backup".to_owned();
+    assert_snapshot!(told(&judged(&before, &after, &[])), @r#"
+    unknown
+    unknown not-comparable []: another database: `pxbbq` before, `backup` after
+    "#);
+}
+
+#[test]
 fn a_collection_that_is_gone_gates_though_its_probe_is_muted() {
     let mut record = shop(vec![metric("orders.count", integer(5))]);
     record.muted = true;

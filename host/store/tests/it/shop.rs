@@ -111,7 +111,12 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
     Current {
         schema: schema::CURRENT.to_owned(),
         app: app_name(),
-        baseline: Some(Baseline { run: pre.run.clone(), attempt: pre.attempt.clone(), started: pre.started }),
+        baseline: Some(Baseline {
+            run: pre.run.clone(),
+            attempt: pre.attempt.clone(),
+            started: pre.started,
+            judged: None,
+        }),
         last: Some(LastRun { run: pre.run.clone(), verdict }),
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 use taster_model::{Acceptance, RunId, Verdict, schema};
 
-use super::stored;
+use super::{Stored, stored};
 use crate::{
     cli::Common,
     exit::{Exit, Problem},
@@ -28,7 +28,11 @@ pub struct AcceptArgs {
 
 /// Stores the acceptance and closes the baseline that the run was judged against.
 pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
-    let (config, store) = stored(common).await?;
+    if args.reason.trim().is_empty() {
+        let help = "whoever reads the report later wants to know".to_owned();
+        return Err(Problem::new("T0619", "--reason is empty", help).exiting(Exit::Usage));
+    }
+    let Stored { app, store, .. } = stored(common).await?;
     let run = store.run(&args.which);
     let Some(verdict) = run.verdict().await?.map(taster_store::Committed::into_inner) else {
         return Err(FlowError::NoVerdict { run: args.which.clone() }.into());
@@ -39,7 +43,7 @@ pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
     let who = args.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
     let acceptance = Acceptance {
         schema: schema::ACCEPTED.to_owned(),
-        app: config.app.clone(),
+        app: app.clone(),
         run: args.which.clone(),
         verdict: verdict.verdict,
         attempt: verdict.attempt,
@@ -47,7 +51,7 @@ pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
         reason: args.reason.clone(),
         at: Timestamp::now(),
     };
-    run.accept(&acceptance).await?;
+    let acceptance = run.accept(&acceptance).await?.into_inner();
     let judged = verdict.before.map(|before| before.run);
     store
         .update_current(|current| {
@@ -60,8 +64,13 @@ pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
         })
         .await?;
     let text = format!(
-        "{} run {}: `{}` accepted by {}. The next `taster pre` sets a new baseline.",
-        config.app, args.which, acceptance.verdict, acceptance.who
+        "{} run {}: `{}` accepted by {} on {} ({}). The next `taster pre` sets a new baseline.",
+        app,
+        args.which,
+        acceptance.verdict,
+        acceptance.who,
+        acceptance.at.strftime("%Y-%m-%d %H:%M UTC"),
+        acceptance.reason,
     );
     output::write_text(common, &text)?;
     Ok(Exit::Done)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use taster_model::Capture;
+use taster_model::{Capture, Side};
 
 use super::{config_path, configuration, stored, which_run, write_verdict};
 use crate::{
@@ -23,23 +23,38 @@ pub struct CompareArgs {
 /// Judges, prints, stores nothing.
 pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
     if let [before, after] = args.files.as_slice() {
+        let path = after;
         let (before, after) = (read(before)?, read(after)?);
+        let bad =
+            |message: &str| FlowError::BadCapture { path: path.display().to_string(), message: message.to_owned() };
+        if before.attempt == after.attempt {
+            return Err(bad("it is the same capture as the other one").into());
+        }
+        if (before.side, after.side) == (Side::Post, Side::Pre) {
+            return Err(
+                bad("it was taken before the sync and the other one after it: give them the other way round").into()
+            );
+        }
         // files need no configuration; where there is one, its expectations count
         let wants_config = common.config.is_some() || config_path(common).exists();
         let expect = if wants_config { configuration(common, None)?.0.expect } else { Vec::new() };
         return write_verdict(common, &flow::verdict_document(Some(&before), &after, &expect), &[]);
     }
-    let (config, store) = stored(common).await?;
-    let run = which_run(common.run.as_ref(), &config, &store).await?;
+    let stored = stored(common).await?;
+    let run = which_run(common.run.as_ref(), &stored).await?;
+    let store = &stored.store;
     let run_store = store.run(&run);
     let Some(after) = run_store.latest_post().await? else {
         return Err(FlowError::NoPost { run }.into());
     };
     let after = after.into_inner();
-    // the verdict says which baseline it was; without one, the run's own
-    let judged = run_store.verdict().await?.and_then(|v| v.into_inner().before.map(|before| before.run));
+    // the verdict says which baseline it was; without one, the standing one; else the run's own
+    let judged = match flow::judged_against(store, &run).await? {
+        Some(judged) => Some(judged),
+        None => store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run),
+    };
     let before = store.run(judged.as_ref().unwrap_or(&run)).pre().await?.map(taster_store::Committed::into_inner);
-    write_verdict(common, &flow::verdict_document(before.as_ref(), &after, &config.expect), &[])
+    write_verdict(common, &flow::verdict_document(before.as_ref(), &after, &stored.expect), &[])
 }
 
 fn read(path: &PathBuf) -> Result<Capture, Problem> {

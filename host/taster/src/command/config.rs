@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::Subcommand;
 use taster_store::Store;
 
-use super::{config_path, configuration};
+use super::{config_path, configuration, only};
 use crate::{
-    cli::Common,
+    cli::{Common, Format},
     config::Config,
     exit::{Exit, Problem},
     flow, output, render,
@@ -30,7 +30,10 @@ pub enum ConfigCommand {
 pub async fn run(common: &Common, command: &ConfigCommand) -> Result<Exit, Problem> {
     match command {
         ConfigCommand::Schema => output::write_json(common, &Config::json_schema())?,
-        ConfigCommand::Check { live } => return check(common, *live).await,
+        ConfigCommand::Check { live } => {
+            only(common, &[Format::Human])?;
+            return check(common, *live).await;
+        }
     }
     Ok(Exit::Done)
 }

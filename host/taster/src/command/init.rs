@@ -33,7 +33,7 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
     let empty = empty_ones(&session, &collections).await;
     session.close().await;
     let store = common.store.clone().unwrap_or_else(|| config.store.clone());
-    let text = yaml(&config, &store, &collections, &empty?)?;
+    let text = yaml(&config, &store, &empty?)?;
     // what is written must be what is read back
     let environment = [("MONGODB_URI".to_owned(), args.mongodb.clone())].into();
     config::parse("the new configuration", &text, environment)?;
@@ -82,23 +82,27 @@ async fn empty_ones(session: &Session, collections: &[CollectionFacts]) -> Resul
     Ok(empty)
 }
 
-fn yaml(config: &Config, store: &str, collections: &[CollectionFacts], empty: &[String]) -> Result<String, Problem> {
+fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, Problem> {
     let mut out = String::new();
     let _ =
         writeln!(out, "# `taster config schema` describes every key; `taster config check --live` tries this file.");
     let _ = writeln!(out, "app: {}", config.app);
     let _ = writeln!(out, "store: {}", quoted(store));
     let _ = writeln!(out, "mongodb:\n  uri: ${{MONGODB_URI}}\n  database: {}", quoted(&config.database()?));
-    let names: Vec<String> = collections.iter().map(|c| quoted(&c.name)).collect();
-    let _ = writeln!(out, "# No `probes`: the standard set looks at every collection: {}.", names.join(", "));
+    out.push_str(
+        "# No `probes`: the standard set counts documents, types and indexes of every collection. It does not look at\n\
+         # values; `group-report` does: sums, least and greatest by group.\n",
+    );
     if !empty.is_empty() {
         out.push_str("expect:\n");
         for name in empty {
             let labels = format!("{{collection: {}}}", quoted(name));
-            let _ = writeln!(
-                out,
-                "  - {{metric: documents, labels: {labels}, rule: equal, reason: \"empty when this file was written\"}}"
-            );
+            for metric in ["documents", "shape"] {
+                let _ = writeln!(
+                    out,
+                    "  - {{metric: {metric}, labels: {labels}, rule: equal, reason: \"empty when this file was written\"}}"
+                );
+            }
         }
     }
     Ok(out)

@@ -13,7 +13,7 @@ pub mod show;
 
 use std::path::{Path, PathBuf};
 
-use taster_model::{RunId, VerdictDocument};
+use taster_model::{AppName, Expectation, RunId, VerdictDocument};
 use taster_store::{AppStore, Store};
 
 use crate::{
@@ -51,19 +51,40 @@ async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, Proble
 }
 
 /// Stored results, for commands that only read them: no database, no probe.
-async fn stored(common: &Common) -> Result<(Config, AppStore), Problem> {
-    let (config, _) = configuration(common, None)?;
-    let store = Store::at(&config.store)?.app(&config.app);
-    Ok((config, store))
+struct Stored {
+    app: AppName,
+    url: String,
+    expect: Vec<Expectation>,
+    store: AppStore,
+}
+
+/// What the configuration names; without one, or with `--store` alone, the only app of the store.
+async fn stored(common: &Common) -> Result<Stored, Problem> {
+    let without = common.config.is_none() && (common.store.is_some() || !config_path(common).exists());
+    if !without {
+        let (config, _) = configuration(common, None)?;
+        let store = Store::at(&config.store)?.app(&config.app);
+        return Ok(Stored { app: config.app, url: config.store, expect: config.expect, store });
+    }
+    let url = common.store.clone().unwrap_or_else(|| crate::config::DEFAULT_STORE.to_owned());
+    let store = Store::at(&url)?;
+    let apps = store.apps().await?;
+    let [app] = apps.as_slice() else {
+        let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        let found = if names.is_empty() { "no app".to_owned() } else { format!("several apps: {}", names.join(", ")) };
+        let help = "name the configuration with --config, or another store with --store".to_owned();
+        return Err(Problem::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
+    };
+    Ok(Stored { app: app.clone(), expect: Vec::new(), store: store.app(app), url })
 }
 
 /// The run that a command is about: as given, else the app's last.
-async fn which_run(given: Option<&RunId>, config: &Config, store: &AppStore) -> Result<RunId, Problem> {
+async fn which_run(given: Option<&RunId>, stored: &Stored) -> Result<RunId, Problem> {
     if let Some(run) = given {
         return Ok(run.clone());
     }
-    let last = store.current().await?.and_then(|current| current.last).map(|last| last.run);
-    Ok(last.ok_or_else(|| FlowError::NoRuns { app: config.app.to_string(), store: config.store.clone() })?)
+    let last = stored.store.current().await?.and_then(|current| current.last).map(|last| last.run);
+    Ok(last.ok_or_else(|| FlowError::NoRuns { app: stored.app.to_string(), store: stored.url.clone() })?)
 }
 
 /// Writes a verdict in the format that was asked for, and says how the process ends.

@@ -15,16 +15,21 @@ use crate::{
 /// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
 pub async fn run(common: &Common, database: &Database) -> Result<Exit, Problem> {
     only(common, &[Format::Human, Format::Json])?;
+    output::prove(common)?;
     let kitchen = kitchen(common, database).await?;
     let outcome = flow::pre(&kitchen, common.run.as_ref()).await?;
     match common.format {
         Format::Json => output::write_json(common, &outcome.capture)?,
-        _ => output::write_text(common, &human(&outcome, &kitchen.store_url))?,
+        _ => {
+            // without a configuration the next command needs the connection string again, and it may hold a password
+            let how = if database.mongodb.is_some() { "taster post --mongodb URI" } else { "taster post" };
+            output::write_text(common, &human(&outcome, &kitchen.store_url, how))?;
+        }
     }
     Ok(if outcome.failed().next().is_some() { Exit::Unknown } else { Exit::Done })
 }
 
-fn human(outcome: &PreOutcome, store: &str) -> String {
+fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
     let capture = &outcome.capture;
     let mut out = String::new();
     let documents = capture.probes.iter().map(|p| p.usage.documents).sum();
@@ -49,11 +54,11 @@ fn human(outcome: &PreOutcome, store: &str) -> String {
     }
     let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
     if failed.is_empty() {
-        let _ = writeln!(out, "\nStored in {store}. After the sync: taster post --run {}", outcome.run);
+        let _ = writeln!(out, "\nStored in {store}. After the sync: {how} --run {}", outcome.run);
     } else {
         let text = format!(
-            "{} did not end well, so the verdict after the sync would be unknown. Mend it and taste again under a new \
-             run id: taster pre --run ID",
+            "{} did not end well, so the verdict after the sync would be unknown. Mend it and taste again, under another \
+             --run if you name one",
             failed.join(", ")
         );
         let _ = write!(out, "\n{}", render::human::wrapped("Unknown: ", &text));

@@ -1,6 +1,6 @@
 //! `taster runs`.
 
-use super::{only, stored};
+use super::{Stored, only, stored};
 use crate::{
     cli::{Common, Format},
     exit::{Exit, Problem},
@@ -10,17 +10,14 @@ use crate::{
 /// Lists the runs of the app, newest first.
 pub async fn run(common: &Common) -> Result<Exit, Problem> {
     only(common, &[Format::Human, Format::Json])?;
-    let (config, store) = stored(common).await?;
+    let Stored { app, url, store, .. } = stored(common).await?;
     let runs = store.runs().await?;
     if common.format == Format::Json {
         output::write_json(common, &runs)?;
         return Ok(Exit::Done);
     }
     if runs.is_empty() {
-        output::write_text(
-            common,
-            &format!("{} has no runs in {} yet: `taster pre` begins one", config.app, config.store),
-        )?;
+        output::write_text(common, &format!("{app} has no runs in {url} yet: `taster pre` begins one"))?;
         return Ok(Exit::Done);
     }
     let baseline = store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run);

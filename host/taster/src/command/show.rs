@@ -21,17 +21,26 @@ pub struct ShowArgs {
 
 /// Prints a stored run: its verdict, or its capture where it has none yet. Ends with 0 whatever the verdict.
 pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
-    let (config, store) = stored(common).await?;
-    let run = which_run(args.which.as_ref().or(common.run.as_ref()), &config, &store).await?;
-    let stored = store.run(&run);
+    let place = stored(common).await?;
+    let run = which_run(args.which.as_ref().or(common.run.as_ref()), &place).await?;
+    let stored = place.store.run(&run);
     if let Some(verdict) = stored.verdict().await? {
         let verdict = verdict.into_inner();
+        if let Some(accepted) = stored.accepted().await? {
+            let accepted = accepted.into_inner();
+            tracing::info!(
+                "accepted by {} on {}: {}",
+                accepted.who,
+                accepted.at.strftime("%Y-%m-%d %H:%M UTC"),
+                accepted.reason
+            );
+        }
         let reports = vec![stored.report_url(&verdict.attempt, "report.md")];
         write_verdict(common, &verdict, &reports)?;
         return Ok(Exit::Done);
     }
     let Some(capture) = stored.pre().await? else {
-        return Err(FlowError::NoRun { run, app: config.app.to_string(), store: config.store.clone() }.into());
+        return Err(FlowError::NoRun { run, app: place.app.to_string(), store: place.url.clone() }.into());
     };
     let capture = capture.into_inner();
     if common.format == Format::Json {

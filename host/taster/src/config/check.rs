@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Collections, Config, ConfigError, Probe};
+use taster_model::Expectation;
+
 use crate::{component::Source, standard};
 
 impl Config {
@@ -39,7 +41,15 @@ impl Config {
                 ));
             }
         }
-        for expectation in &self.expect {
+        for (index, expectation) in self.expect.iter().enumerate() {
+            let same = |other: &&Expectation| {
+                (&other.probe, &other.metric, &other.labels)
+                    == (&expectation.probe, &expectation.metric, &expectation.labels)
+            };
+            if self.expect[..index].iter().any(|other| same(&other)) {
+                let at = format!("expect[{}]", expectation.metric);
+                return Err(wrong(at, "two expectations speak of the same metrics", "keep one of them"));
+            }
             if let Some(probe) = &expectation.probe
                 && !names.contains(probe.as_str())
             {

@@ -26,12 +26,11 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
     let error = error.without_snippet();
     let place = place(file, text, error.location());
     match error {
-        Yaml::SerdeUnknownField { field, expected, .. } => ConfigError::UnknownKey {
-            near: nearest(field, expected),
-            key: field.clone(),
-            known: expected.clone(),
-            place,
-        },
+        Yaml::SerdeUnknownField { field, expected, .. } => {
+            // with variables about, the library hides what it read; keys are never expanded, and stand in the file
+            let key = key_at(&place).unwrap_or_else(|| field.clone());
+            ConfigError::UnknownKey { near: nearest(&key, expected), key, known: expected.clone(), place }
+        }
         Yaml::SerdeMissingField { field, .. } => ConfigError::Missing { place, key: field },
         Yaml::UnresolvedProperty { name, .. } => {
             ConfigError::Unset { place, message: format!("the variable `{name}` is not set") }
@@ -51,6 +50,13 @@ fn place(file: &str, text: &str, location: Option<Location>) -> Place {
     let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
     let shown = text.lines().nth(index).unwrap_or_default();
     Place { file: file.to_owned(), line, column, text: secrets::scrub(shown.trim_end()) }
+}
+
+fn key_at(place: &Place) -> Option<String> {
+    let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
+    let rest: String = place.text.chars().skip(column).collect();
+    let key = rest.split(':').next()?.trim().trim_matches(['"', '\'']);
+    (!key.is_empty() && key.len() <= 64).then(|| key.to_owned())
 }
 
 /// The known word that a person most likely meant.

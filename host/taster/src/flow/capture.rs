@@ -128,8 +128,13 @@ impl Course<'_> {
         };
         record.outcome = match self.run(&mut record, earlier, &task).await {
             Ok(outcome) => outcome,
-            Err(failure) => Outcome::Failed(failure),
+            Err(failure) => Outcome::Failed(named(failure, &probe.name)),
         };
+        // what cannot be read back must not take the other probes' findings with it
+        if let Err(error) = read_back(&record.outcome) {
+            let message = format!("the result cannot be stored: {error}");
+            record.outcome = Outcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message));
+        }
         match &record.outcome {
             Outcome::Metrics(metrics) => task.end(&format!(
                 "{} metrics from {} documents in {}",
@@ -163,6 +168,17 @@ impl Course<'_> {
         write_log(&self.probe.name, &report.log);
         report.outcome.map(Outcome::Metrics)
     }
+}
+
+/// A probe does not know its name in the configuration; whoever reads the failure does.
+fn named(failure: Failure, probe: &str) -> Failure {
+    let named = |text: String| text.replace("probes[…]", &format!("probes[{probe}]"));
+    Failure { message: named(failure.message), setting: failure.setting.map(named), ..failure }
+}
+
+fn read_back(outcome: &Outcome) -> Result<(), serde_json::Error> {
+    let again: Outcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
+    if again == *outcome { Ok(()) } else { Err(serde::de::Error::custom("it reads back as something else")) }
 }
 
 /// Reads and loads the component of `probe`.

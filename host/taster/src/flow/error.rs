@@ -51,6 +51,12 @@ pub enum FlowError {
         /// The run.
         run: RunId,
     },
+    /// A run that is over cannot begin again.
+    #[error("run `{run}` is over: it passed or was accepted")]
+    RunClosed {
+        /// The run.
+        run: RunId,
+    },
     /// `same` needs nobody to take responsibility.
     #[error("run `{run}` is `same`: there is nothing to accept")]
     NothingToAccept {
@@ -69,6 +75,7 @@ impl Coded for FlowError {
             Self::BadCapture { .. } => "T0608",
             Self::NoVerdict { .. } => "T0609",
             Self::NothingToAccept { .. } => "T0610",
+            Self::RunClosed { .. } => "T0617",
         }
     }
 
@@ -81,6 +88,7 @@ impl Coded for FlowError {
             Self::BadCapture { .. } => "give a capture.json that Taster wrote, unaltered".to_owned(),
             Self::NoVerdict { run } => format!("`taster post --run {run}` gives it one"),
             Self::NothingToAccept { .. } => "the baseline is closed already".to_owned(),
+            Self::RunClosed { .. } => "each sync is a run of its own: choose another --run, or none".to_owned(),
         })
     }
 }

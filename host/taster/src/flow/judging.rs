@@ -1,7 +1,16 @@
 //! From two captures to the document behind every report.
 
 use taster_judge::Input;
-use taster_model::{Capture, Expectation, SideSummary, Verdict, VerdictDocument, schema};
+use taster_model::{Capture, Expectation, RunId, SideSummary, Verdict, VerdictDocument, schema};
+use taster_store::AppStore;
+
+use crate::exit::Problem;
+
+/// The run whose capture `run` was judged against, where it was.
+pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, Problem> {
+    let verdict = store.run(run).verdict().await?;
+    Ok(verdict.and_then(|verdict| verdict.into_inner().before).map(|before| before.run))
+}
 
 /// Judges `after` against `before`.
 #[must_use]

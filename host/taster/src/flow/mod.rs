@@ -16,7 +16,7 @@ use taster_store::{AppStore, Store};
 pub use capture::{connect, limits_of, load_probe, probe_run_input};
 pub use error::FlowError;
 pub use grants::resolve as resolve_collections;
-pub use judging::{remedy_for, side_summary, verdict_document};
+pub use judging::{judged_against, remedy_for, side_summary, verdict_document};
 pub use post::{PostOutcome, post};
 pub use pre::{PreOutcome, pre};
 

@@ -16,7 +16,8 @@ pub struct PostOutcome {
 /// Tastes after the sync and judges.
 pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcome, Problem> {
     let current = kitchen.store.current().await?;
-    let run = run_id::resolve(given, super::pod_name().as_deref(), current.as_ref());
+    let run = run_id::for_post(given, super::pod_name().as_deref(), current.as_ref());
+    let store = kitchen.store.run(&run);
     let before = baseline(kitchen, &run, current.as_ref()).await?;
     if before.is_none() {
         tracing::warn!("run {run} has no capture before the sync: the verdict will be unknown");
@@ -24,48 +25,59 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
     let attempt = AttemptId::generate();
     let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref() };
     let capture = tasting.taste().await?;
-    let store = kitchen.store.run(&run);
     let after = store.commit_post(&capture).await?.into_inner();
     let verdict = judging::verdict_document(before.as_ref(), &after, &kitchen.config.expect);
-    let mut reports = Vec::new();
     for (name, text) in
         [("report.md", render::markdown::verdict(&verdict)), ("junit.xml", render::junit::verdict(&verdict)?)]
     {
         store.put_report(&after.attempt, name, text.as_bytes()).await?;
-        reports.push(store.report_url(&after.attempt, name));
     }
     // after the reports: whoever sees a verdict must find them
-    store.put_verdict(&verdict).await?;
-    close(kitchen, before.as_ref(), &verdict).await?;
-    Ok(PostOutcome { verdict, reports })
+    let standing = store.put_verdict(&verdict).await?;
+    if standing.attempt == verdict.attempt {
+        close(kitchen, before.as_ref(), &verdict).await?;
+    } else {
+        tracing::warn!("an attempt that began later has judged already; its verdict stands, not this one's");
+    }
+    let reports = ["report.md", "junit.xml"].map(|name| store.report_url(&standing.attempt, name)).to_vec();
+    Ok(PostOutcome { verdict: standing, reports })
 }
 
-/// The capture that `post` of this run is judged against: the standing baseline, else the run's own `pre`.
-///
-/// A run whose baseline was closed by `same` is judged again against its own `pre`, so that a repeated hook says the
-/// same thing twice.
+/// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against
+/// before, so that a repeated hook says the same thing twice; else the run's own `pre`.
 async fn baseline(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> Result<Option<Capture>, Problem> {
-    let standing = current.and_then(|c| c.baseline.as_ref()).map(|b| &b.run);
-    let capture = kitchen.store.run(standing.unwrap_or(run)).pre().await?;
-    Ok(capture.map(taster_store::Committed::into_inner))
+    let standing = current.and_then(|c| c.baseline.as_ref()).map(|b| b.run.clone());
+    let of = match standing {
+        Some(standing) => standing,
+        None => judging::judged_against(&kitchen.store, run).await?.unwrap_or_else(|| run.clone()),
+    };
+    Ok(kitchen.store.run(&of).pre().await?.map(taster_store::Committed::into_inner))
 }
 
 /// Notes the verdict in `current.json`. `same` closes the baseline; anything else leaves it standing, and puts it there
-/// where `pre` was killed between its capture and its note.
+/// where `pre` was killed between its capture and its note. The word of an attempt that began later is not undone.
 async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDocument) -> Result<(), Problem> {
-    let judged = before.map(|b| Baseline { run: b.run.clone(), attempt: b.attempt.clone(), started: b.started });
-    let accepted = match &judged {
-        Some(judged) => kitchen.store.run(&judged.run).accepted().await?.is_some(),
-        None => false,
-    };
+    let mine = &verdict.attempt;
+    let judged = before.map(|b| Baseline {
+        run: b.run.clone(),
+        attempt: b.attempt.clone(),
+        started: b.started,
+        judged: Some(mine.clone()),
+    });
+    let accepted = kitchen.store.run(&verdict.run).accepted().await?.is_some();
     kitchen
         .store
         .update_current(|current| {
             let standing = current.and_then(|c| c.baseline);
-            let baseline = if verdict.verdict == Verdict::Same {
-                standing.filter(|standing| Some(&standing.run) != judged.as_ref().map(|j| &j.run))
-            } else {
-                standing.or_else(|| judged.clone().filter(|_| !accepted))
+            if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
+                return None;
+            }
+            let ours = |standing: &Baseline| judged.as_ref().is_some_and(|judged| judged.run == standing.run);
+            let baseline = match (verdict.verdict, standing) {
+                (Verdict::Same, standing) => standing.filter(|standing| !ours(standing)),
+                (_, Some(standing)) if ours(&standing) => Some(Baseline { judged: Some(mine.clone()), ..standing }),
+                (_, Some(other)) => Some(other),
+                (_, None) => judged.clone().filter(|_| !accepted),
             };
             Some(Current {
                 schema: schema::CURRENT.to_owned(),

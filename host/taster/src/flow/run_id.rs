@@ -11,6 +11,13 @@ pub(super) fn resolve(given: Option<&RunId>, pod: Option<&str>, current: Option<
     given.cloned().or_else(|| pod.and_then(from_hook)).or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
 }
 
+/// The run that a `post` works for. Where nobody names one, it is the app's last run even when that has a verdict: a
+/// `post` that comes twice judges the same run twice, and one of a new run would have nothing to compare with.
+pub(super) fn for_post(given: Option<&RunId>, pod: Option<&str>, current: Option<&Current>) -> RunId {
+    let last = current.and_then(|current| current.last.as_ref()).map(|last| &last.run);
+    resolve(given.or_else(|| last.filter(|_| pod.and_then(from_hook).is_none())), pod, current)
+}
+
 fn unfinished(current: Option<&Current>) -> Option<RunId> {
     let last = current?.last.as_ref()?;
     last.verdict.is_none().then(|| last.run.clone())

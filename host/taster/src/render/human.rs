@@ -6,7 +6,7 @@ use comfy_table::{Cell, ContentArrangement, Table, presets};
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{bytes, change, count, mark, number, reason, server, subject, tally};
+use super::{bytes, change, count, mark, number, plain, reason, server, subject, tally};
 
 /// The widest line, whatever the terminal.
 pub const WIDTH: u16 = 100;
@@ -64,7 +64,8 @@ pub fn verdict(document: &VerdictDocument) -> String {
         }
     }
     if !document.uncovered.is_empty() {
-        let _ = writeln!(out, "\nNo probe covers: {}", document.uncovered.join(", "));
+        let names: Vec<String> = document.uncovered.iter().map(|name| plain(name)).collect();
+        let _ = write!(out, "\n{}", wrapped("No probe covers: ", &names.join(", ")));
     }
     if let Some(remedy) = &document.remedy {
         let _ = write!(out, "\n{}", wrapped("Next: ", remedy));
@@ -80,10 +81,10 @@ fn sides(out: &mut String, document: &VerdictDocument) {
     }
     rows.push(("after", &document.after));
     for (name, side) in rows {
-        let other = if side.run == document.run { String::new() } else { format!(", run {}", side.run) };
+        let other = if side.run == document.run { String::new() } else { format!("\n          of run {}", side.run) };
         let _ = writeln!(
             out,
-            "  {name:<6}  {}  {}  {} read ({}){other}",
+            "  {name:<6}  {}  {}\n          {} read ({}){other}",
             side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
             server(side),
             count(side.documents, "document"),

@@ -54,7 +54,7 @@ pub fn metric_name(name: &str, labels: &Labels) -> String {
     if labels.is_empty() {
         return name.to_owned();
     }
-    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect();
     format!("{name}{{{}}}", labels.join(", "))
 }
 
@@ -63,7 +63,9 @@ pub fn metric_name(name: &str, labels: &Labels) -> String {
 pub fn subject(finding: &Finding) -> String {
     match &finding.metric {
         Some(metric) => metric_name(metric, &finding.labels),
-        None => String::new(),
+        None => {
+            finding.labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
@@ -81,7 +83,13 @@ pub fn value(value: Option<&Value>) -> String {
         Some(Value::Array(items)) => return count(items.len() as u64, "item"),
         Some(other) => other.to_string(),
     };
-    shorten(&text, 32)
+    shorten(&plain(&text), 32)
+}
+
+/// Text from a database or a probe without control characters: a name must not steer the terminal.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
 /// At most `limit` characters.
@@ -117,7 +125,7 @@ pub fn server(side: &SideSummary) -> String {
         (Topology::Standalone, _) => "standalone".to_owned(),
         (Topology::Sharded, _) => "sharded".to_owned(),
     };
-    format!("MongoDB {}, {topology}", facts.version)
+    format!("{} on MongoDB {}, {topology}", plain(&facts.database), facts.version)
 }
 
 /// One mark a finding, the same in every report.
@@ -150,7 +158,7 @@ pub fn tally(document: &VerdictDocument) -> String {
 /// The reason, with the operator's own word where there is one.
 #[must_use]
 pub fn reason(finding: &Finding) -> String {
-    let mut text = finding.reason.clone();
+    let mut text = plain(&finding.reason);
     if let Some(declared) = &finding.declared {
         text = format!("{text} ({declared})");
     }

@@ -1,5 +1,6 @@
 //! The binary against real servers: one test binary, a module an idea.
 
+mod baseline;
 mod demo;
 mod errors;
 mod flow;
