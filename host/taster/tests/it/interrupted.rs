@@ -76,7 +76,7 @@ async fn two_pre_of_one_run_at_once_leave_one_capture() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor() {
-    let kitchen = Kitchen::open(false, 60_000).await;
+    let kitchen = Kitchen::open(false, 120_000).await;
     let table = kitchen.table();
     table.configure(SHOP);
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
