@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 version=0.20.2
 root=${XDG_CACHE_HOME:-$HOME/.cache}/taster/cargo-deny-$version
 if [ ! -x "$root/bin/cargo-deny" ]; then
-  CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-} cargo install --locked --quiet --root "$root" --version $version \
+  cargo install --locked --quiet --root "$root" --version $version \
     --no-default-features cargo-deny
 fi
 deny() { "$root/bin/cargo-deny" --log-level warn --manifest-path "$1" check "${@:2}"; }
