@@ -9,7 +9,7 @@ if [ ! -x "$root/bin/cargo-deny" ]; then
   cargo install --locked --quiet --root "$root" --version $version \
     --no-default-features cargo-deny
 fi
-deny() { "$root/bin/cargo-deny" --log-level warn --manifest-path "$1" check "${@:2}"; }
+deny() { "$root/bin/cargo-deny" --log-level warn --config deny.toml --manifest-path "$1" check "${@:2}"; }
 
 deny Cargo.toml bans licenses sources
 deny probes/Cargo.toml bans licenses sources
