@@ -93,6 +93,12 @@ pub enum QueryError {
         /// The server's name of it.
         name: String,
     },
+    /// The members of the set lag behind its primary.
+    #[error("the server could not read at the time of this capture: waited {waited:?}, setting `mongodb.reach`")]
+    NotReached {
+        /// How long.
+        waited: Duration,
+    },
     /// The connection broke, or something arrived that is no answer.
     #[error("the server did not answer as it should when asked to {doing}: {detail}")]
     Broken {
@@ -128,6 +134,9 @@ pub enum QueryError {
         doing: String,
     },
 }
+
+/// The code of [`QueryError::SnapshotGone`], by which a failure that was handed to a probe is known again.
+pub(crate) const SNAPSHOT_GONE: &str = "T0211";
 
 /// The oldest major version: snapshot reads outside of transactions came with it.
 pub(crate) const OLDEST: u32 = 5;
@@ -271,7 +280,8 @@ impl Coded for QueryError {
             Self::TooOld { .. } => "T0208",
             Self::Closed => "T0209",
             Self::Server { .. } => "T0210",
-            Self::SnapshotGone { .. } => "T0211",
+            Self::SnapshotGone { .. } => SNAPSHOT_GONE,
+            Self::NotReached { .. } => "T0219",
             Self::Broken { .. } => "T0212",
             // 0213 to 0216 are budgets; a server that is slow has spent the last of them
             Self::Slow { .. } => "T0216",
@@ -305,6 +315,9 @@ impl Coded for QueryError {
             Self::TooOld { .. } => "upgrade the server first",
             Self::SnapshotGone { .. } => {
                 "read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server"
+            }
+            Self::NotReached { .. } => {
+                "a majority of the replica set must have what its primary has: look at rs.status(), or raise mongodb.reach"
             }
             Self::Memory { .. } => "group by fewer values, or sort by an index; probes do not use the server's disk",
             Self::Closed | Self::Server { .. } | Self::Broken { .. } | Self::Query { .. } | Self::Slow { .. } => {

@@ -9,20 +9,20 @@ use mongodb::{
     error::{Error, ErrorKind},
     options::{ClientOptions, ReadPreference, SelectionCriteria},
 };
-use taster_model::{CollectionFacts, ServerFacts, Topology};
-use tokio::{sync::OnceCell, time::timeout};
+use taster_model::{CollectionFacts, Reading, ServerFacts, Topology};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Database, Grant, MongoUri, QueryError,
-    collection::Collection,
-    command::{self, Manner},
+    Database, Grant, Inventory, Looking, MongoUri, QueryError,
     error::{self, Patience},
+    look::Look,
+    members,
     uri::Secrets,
 };
 
 /// How long the server may take for what the host asks on its own behalf.
-const ASK: Duration = Duration::from_secs(30);
+pub(crate) const ASK: Duration = Duration::from_secs(30);
 /// How long [`Session::close`] waits for scans to stop, and then for the driver to clean up.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -39,21 +39,22 @@ pub struct SessionOptions {
     pub server_selection_timeout: Duration,
 }
 
-/// A connection to one database, at one point in time. Cheap to clone.
+/// A connection to one database, and one look at it. Cheap to clone.
 ///
-/// On a replica set everything is read at the `operationTime` of a ping to the primary at the start; a server that
-/// chose for itself might choose a time before the last writes. On a standalone server there is no such time.
+/// On a replica set everything is read at the `operationTime` of a ping to the primary at the start of the look; a server
+/// that chose for itself might choose a time before the last writes. On a standalone server there is no such time.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
+    look: Arc<Look>,
 }
 
+/// The connection.
 pub(crate) struct Inner {
-    client: Client,
+    pub(crate) client: Client,
     pub(crate) database: mongodb::Database,
     pub(crate) facts: ServerFacts,
     pub(crate) major: u32,
-    pub(crate) read_at: Option<Timestamp>,
     pub(crate) comment: String,
     /// Redacted.
     uri: String,
@@ -63,7 +64,6 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Stops them.
     pub(crate) closed: CancellationToken,
-    collections: OnceCell<Vec<Collection>>,
 }
 
 /// What the user of a session may do.
@@ -102,6 +102,7 @@ impl Session {
                 return Err(error);
             }
         };
+        let members = members::read(&client, &caller, &comment).await;
         let facts = ServerFacts {
             version: server.version,
             topology: server.topology,
@@ -109,22 +110,23 @@ impl Session {
             process_id: server.process_id,
             database: database.clone(),
             read_at: server.read_at.map(|time| format!("{}.{}", time.time, time.increment)),
+            members,
         };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
+        let reading = if server.read_at.is_some() { Reading::Snapshot } else { Reading::Live };
         Ok(Self {
+            look: Arc::new(Look::new(reading, facts.clone(), server.read_at)),
             inner: Arc::new(Inner {
                 database: client.database(&database),
                 client,
                 facts,
                 major: server.major,
-                read_at: server.read_at,
                 comment,
                 uri: shown,
                 secrets,
                 patience,
                 tasks: TaskTracker::new(),
                 closed: CancellationToken::new(),
-                collections: OnceCell::new(),
             }),
         })
     }
@@ -132,14 +134,49 @@ impl Session {
     /// The server.
     #[must_use]
     pub fn facts(&self) -> &ServerFacts {
-        &self.inner.facts
+        &self.look.facts
+    }
+
+    /// How documents are read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.look.reading
     }
 
     /// The collections of the database that are not the server's own, by name.
     ///
-    /// The server is asked once: a session is one look at the database.
+    /// The server is asked once a look.
     pub async fn collections(&self) -> Result<Vec<CollectionFacts>, QueryError> {
-        Ok(self.inner.collections().await?.iter().map(Collection::facts).collect())
+        Ok(self.inventory().await?.facts())
+    }
+
+    /// What was there when this look began; asked once.
+    pub async fn inventory(&self) -> Result<&Inventory, QueryError> {
+        self.look.inventory(&self.inner).await
+    }
+
+    /// What is there now.
+    pub async fn inventory_now(&self) -> Result<Inventory, QueryError> {
+        Inventory::read(&self.inner).await
+    }
+
+    /// How everything can be read at one moment: in a snapshot, if scanning `scans` (a collection stands there as often as
+    /// it will be scanned) is expected to end before the server forgets the moment; else in ranges.
+    pub async fn plan(&self, scans: &[String]) -> Result<Reading, QueryError> {
+        self.look.plan(&self.inner, scans).await
+    }
+
+    /// A new look over the same connection, at the present moment. Waits until nothing is written where documents are
+    /// going to be read live.
+    pub async fn look(&self, looking: Looking) -> Result<Self, QueryError> {
+        let look = Look::take(&self.inner, &self.inner.facts, looking).await?;
+        Ok(Self { inner: Arc::clone(&self.inner), look: Arc::new(look) })
+    }
+
+    /// Whether a collection is read at a moment that has passed, so that writing to it meanwhile does no harm.
+    pub async fn reads_snapshots_of(&self, name: &str) -> Result<bool, QueryError> {
+        let collection = self.inventory().await?.collection(name);
+        Ok(self.look.reading == Reading::Snapshot && collection.is_none_or(|c| c.has_snapshots(self.inner.major)))
     }
 
     /// What the user may do, as the server tells it.
@@ -177,7 +214,7 @@ impl Session {
     /// What one probe gets of it.
     #[must_use]
     pub fn database(&self, grant: Grant) -> Database {
-        Database::new(Arc::clone(&self.inner), grant)
+        Database::new(Arc::clone(&self.inner), Arc::clone(&self.look), grant)
     }
 
     /// Stops every scan, kills its cursor and disconnects. Whoever still reads gets a failure.
@@ -207,21 +244,18 @@ impl fmt::Debug for Session {
 }
 
 impl Inner {
-    pub(crate) async fn collections(&self) -> Result<&[Collection], QueryError> {
-        let collections = self.collections.get_or_try_init(|| async {
-            let manner = Manner { comment: &self.comment, time: ASK, read_at: None };
-            let doing = format!("list the collections of `{}`", self.facts.database);
-            let entries = self.caller().run(&doing, self.documents(command::list_collections(manner))).await?;
-            let mut collections: Vec<Collection> = entries.into_iter().filter_map(Collection::from_entry).collect();
-            collections.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok::<_, QueryError>(collections)
-        });
-        collections.await.map(Vec::as_slice)
+    /// The present moment, as the primary tells it.
+    pub(crate) async fn time_of_primary(&self) -> Result<Timestamp, QueryError> {
+        time_of_primary(&self.client, &self.caller(), &self.comment).await
     }
 
-    /// One collection, if it is there.
-    pub(crate) async fn collection(&self, name: &str) -> Result<Option<&Collection>, QueryError> {
-        Ok(self.collections().await?.iter().find(|collection| collection.name == name))
+    /// The server process.
+    pub(crate) async fn process_id(&self) -> Result<Option<String>, QueryError> {
+        let hello = doc! { "hello": 1, "comment": self.comment.as_str() };
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let admin = self.client.database("admin");
+        let call = admin.run_command(hello).selection_criteria(primary);
+        Ok(members::process_id(&self.caller().run("say who it is", call).await?))
     }
 
     /// Everything that a small command answers.
@@ -229,11 +263,21 @@ impl Inner {
         self.database.run_raw_cursor_command(command).await?.try_collect().await
     }
 
+    /// The same, bytes as they are.
+    pub(crate) async fn raw_documents(&self, command: RawDocumentBuf) -> Result<Vec<RawDocumentBuf>, Error> {
+        let mut cursor = self.database.run_raw_cursor_command(command).await?;
+        let mut documents = Vec::new();
+        while cursor.advance().await? {
+            documents.push(cursor.current().to_owned());
+        }
+        Ok(documents)
+    }
+
     pub(crate) fn error(&self, error: &Error, doing: impl Into<String>) -> QueryError {
         QueryError::from_driver(error, doing, &self.caller())
     }
 
-    fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { uri: &self.uri, secrets: &self.secrets, patience: self.patience, limit: ASK + CLOSE }
     }
 }
@@ -260,7 +304,7 @@ impl Caller<'_> {
         }
     }
 
-    async fn run<T>(&self, doing: &str, call: impl IntoFuture<Output = Result<T, Error>>) -> Result<T, QueryError> {
+    pub(crate) async fn run<T>(&self, doing: &str, call: impl IntoFuture<Output = Result<T, Error>>) -> Result<T, QueryError> {
         match timeout(self.limit, call.into_future()).await {
             Ok(answer) => answer.map_err(|error| QueryError::from_driver(&error, doing, self)),
             Err(_) => Err(QueryError::Slow { doing: doing.to_owned() }),
@@ -307,22 +351,24 @@ async fn look(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Ser
     let read_at = match topology {
         Topology::Standalone => None,
         Topology::ReplicaSet | Topology::Sharded => {
-            let ping = doc! { "ping": 1, "comment": comment };
-            let answer = caller.run("tell its time", ask(ping, ReadPreference::Primary)).await?;
-            let time = answer.get_timestamp("operationTime").map_err(|_| QueryError::Broken {
-                doing: "tell its time".to_owned(),
-                detail: "the answer has no operationTime".to_owned(),
-            })?;
-            Some(time)
+            Some(time_of_primary(client, caller, comment).await?)
         }
     };
-    let process_id = hello_answer
-        .get_document("topologyVersion")
-        .and_then(|version| version.get_object_id("processId"))
-        .ok()
-        .map(bson::oid::ObjectId::to_hex);
+    let process_id = members::process_id(&hello_answer);
     let replica_set = hello_answer.get_str("setName").ok().map(ToOwned::to_owned);
     Ok(Server { version, major, topology, replica_set, process_id, read_at })
+}
+
+/// The `operationTime` of a ping: not before the last write that the primary has acknowledged to anybody.
+async fn time_of_primary(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Timestamp, QueryError> {
+    let ping = doc! { "ping": 1, "comment": comment };
+    let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+    let answer =
+        caller.run("tell its time", client.database("admin").run_command(ping).selection_criteria(primary)).await?;
+    answer.get_timestamp("operationTime").map_err(|_| QueryError::Broken {
+        doing: "tell its time".to_owned(),
+        detail: "the answer has no operationTime".to_owned(),
+    })
 }
 
 /// The primary's word about itself.
