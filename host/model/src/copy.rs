@@ -143,7 +143,11 @@ mod tests {
         }
         let unread = server(&[("", "p1", &[])]).copy_witness();
         assert_eq!(server(&[("", "p2", &["prod-1"])]).holds(&unread), Untold, "nothing was known before");
-        assert_eq!(server(&[("", "", &[])]).holds(&CopyWitness::default()), Untold, "two unknown processes are not one");
+        assert_eq!(
+            server(&[("", "", &[])]).holds(&CopyWitness::default()),
+            Untold,
+            "two unknown processes are not one"
+        );
     }
 
     #[test]
@@ -154,7 +158,11 @@ mod tests {
         let one = server(&[("a:1", "pa", &["a-1"])]).copy_witness();
         assert_eq!(server(&[("b:1", "pb", &["b-1"])]).holds(&one), Another, "a set of one under another name");
         for (later, expected, why) in [
-            (server(&[("b:1", "pb", &["b-1"]), ("a:1", "pa", &["a-1"])]), Same, "another primary, the member still runs"),
+            (
+                server(&[("b:1", "pb", &["b-1"]), ("a:1", "pa", &["a-1"])]),
+                Same,
+                "another primary, the member still runs",
+            ),
             (server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &["a-1", "a-2"])]), Same, "it was started again"),
             (server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &["prod-1", "a-2"])]), Another, "its files were replaced"),
             (server(&[("b:1", "pb", &["b-1"]), ("a:1", "", &[])]), Untold, "it does not answer"),

@@ -8,7 +8,7 @@ mod coded;
 mod copy;
 mod current;
 mod expectation;
-mod failure;
+pub mod failure;
 mod manifest;
 mod names;
 mod rule;

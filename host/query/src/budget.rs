@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use taster_model::{Failure, Refusal};
+use taster_model::{Failure, Refusal, failure};
 
-use crate::{Limits, error};
+use crate::Limits;
 
 /// What a probe has read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Budget {
     /// Notes a failure that the probe is told. When it says that the moment of the capture is lost, the probe's result is
     /// not of that moment, whatever the probe makes of it.
     pub(crate) fn note(&self, failure: &Failure) {
-        if failure.code.as_deref() == Some(error::SNAPSHOT_GONE) {
+        if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST) {
             self.spent().lost.get_or_insert_with(|| failure.clone());
         }
     }

@@ -111,12 +111,7 @@ fn find_query(collection: &str, filter: &CheckedFilter, options: &CheckedFind) -
 }
 
 /// A find that is run once its manner is added.
-pub(crate) fn find(
-    collection: &str,
-    filter: &CheckedFilter,
-    options: &CheckedFind,
-    pages: Pages,
-) -> RawDocumentBuf {
+pub(crate) fn find(collection: &str, filter: &CheckedFilter, options: &CheckedFind, pages: Pages) -> RawDocumentBuf {
     let mut command = find_query(collection, filter, options);
     // the server's own default for the first reply is 101 documents
     command.append(c("batchSize"), i64::from(REPLY_DOCUMENTS));
@@ -136,8 +131,7 @@ pub(crate) fn first(collection: &str, manner: Manner<'_>) -> RawDocumentBuf {
 /// As many documents as one reply holds, whichever.
 pub(crate) fn beginning(collection: &str, manner: Manner<'_>) -> RawDocumentBuf {
     let documents = i64::from(REPLY_DOCUMENTS);
-    let mut command =
-        rawdoc! { "find": collection, "limit": documents, "batchSize": documents, "singleBatch": true };
+    let mut command = rawdoc! { "find": collection, "limit": documents, "batchSize": documents, "singleBatch": true };
     manner.add_to(&mut command);
     command
 }

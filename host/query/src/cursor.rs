@@ -6,7 +6,7 @@ use bson::{Bson, RawDocumentBuf};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mongodb::raw_batch_cursor::RawBatchCursor;
-use taster_model::Failure;
+use taster_model::{Failure, failure};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -17,7 +17,6 @@ use crate::{
     batch::{Cut, Most, Reply},
     command::REPLY_DOCUMENTS,
     database::{Shared, broken},
-    error,
     ranges::Ranges,
 };
 
@@ -157,11 +156,7 @@ impl Drop for Cursor {
 }
 
 /// Sends the first command of a scan. A reply is the last one only when no range comes after it.
-async fn begin(
-    shared: &Shared,
-    scan: Scan,
-    doing: &str,
-) -> Result<(Reply, RawBatchCursor, Option<Ranges>), Failure> {
+async fn begin(shared: &Shared, scan: Scan, doing: &str) -> Result<(Reply, RawBatchCursor, Option<Ranges>), Failure> {
     match scan {
         Scan::Whole(command) => {
             let (reply, batches) = send(shared, command, doing).await?;
@@ -177,7 +172,11 @@ async fn begin(
 }
 
 /// Sends a command; its first reply, and the cursor for the others.
-pub(crate) async fn send(shared: &Shared, command: RawDocumentBuf, doing: &str) -> Result<(Reply, RawBatchCursor), Failure> {
+pub(crate) async fn send(
+    shared: &Shared,
+    command: RawDocumentBuf,
+    doing: &str,
+) -> Result<(Reply, RawBatchCursor), Failure> {
     let session = &shared.session;
     let call = session
         .database
@@ -248,7 +247,7 @@ impl Ahead {
                     ranges.take(&mut reply);
                     return Ok(reply);
                 }
-                Err(failure) if failure.code.as_deref() == Some(error::SNAPSHOT_GONE) => {
+                Err(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST) => {
                     Some(ranges.again(shared, doing).await?.ok_or(failure)?)
                 }
                 Err(failure) => return Err(failure),

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use mongodb::error::{Error, ErrorKind};
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Coded, Failure, Refusal, failure};
 use thiserror::Error as ThisError;
 
 use crate::session::Caller;
@@ -134,9 +134,6 @@ pub enum QueryError {
         doing: String,
     },
 }
-
-/// The code of [`QueryError::SnapshotGone`], by which a failure that was handed to a probe is known again.
-pub(crate) const SNAPSHOT_GONE: &str = "T0211";
 
 /// The oldest major version: snapshot reads outside of transactions came with it.
 pub(crate) const OLDEST: u32 = 5;
@@ -280,8 +277,8 @@ impl Coded for QueryError {
             Self::TooOld { .. } => "T0208",
             Self::Closed => "T0209",
             Self::Server { .. } => "T0210",
-            Self::SnapshotGone { .. } => SNAPSHOT_GONE,
-            Self::NotReached { .. } => "T0219",
+            Self::SnapshotGone { .. } => failure::SNAPSHOT_LOST,
+            Self::NotReached { .. } => failure::SNAPSHOT_NOT_REACHED,
             Self::Broken { .. } => "T0212",
             // 0213 to 0216 are budgets; a server that is slow has spent the last of them
             Self::Slow { .. } => "T0216",

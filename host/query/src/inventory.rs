@@ -97,8 +97,12 @@ impl Inventory {
 
     /// Collections of either moment, by name.
     pub fn names<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a str> {
-        let both: BTreeMap<&str, ()> =
-            self.collections.iter().chain(&later.collections).map(|collection| (collection.name.as_str(), ())).collect();
+        let both: BTreeMap<&str, ()> = self
+            .collections
+            .iter()
+            .chain(&later.collections)
+            .map(|collection| (collection.name.as_str(), ()))
+            .collect();
         both.into_keys()
     }
 }

@@ -1,6 +1,9 @@
 //! One look at the database: a moment, what is there at it, and how fast it can be read.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use bson::{Timestamp, doc};
 use mongodb::options::{ReadPreference, SelectionCriteria};
@@ -8,7 +11,7 @@ use taster_model::{Reading, ServerFacts};
 use tokio::{sync::OnceCell, time::sleep};
 
 use crate::{
-    Inventory, QueryError,
+    Alteration, Inventory, QueryError,
     collection::Collection,
     command::{self, Manner},
     session::{ASK, Inner},
@@ -20,8 +23,8 @@ const WINDOW: Duration = Duration::from_mins(5);
 /// How long a transaction may live where the server does not say: its default.
 const TRANSACTION: Duration = Duration::from_mins(1);
 /// How often the pause before a scan begins anew because something was written in it. After that the scan is tried
-/// anyway, and the reading after it decides.
-const PAUSES: u32 = 5;
+/// anyway, and what was written to in the last pause does not count.
+const PAUSES: u32 = 3;
 /// Share of the server's history that one range of a long scan may take at the rate that was measured. The probe's own
 /// work comes on top of that.
 const SHARE: u32 = 8;
@@ -46,6 +49,8 @@ pub(crate) struct Look {
     pub(crate) read_at: Option<Timestamp>,
     pub(crate) inventory: OnceCell<Inventory>,
     pub(crate) pace: OnceCell<Pace>,
+    /// Collections that were written to in the pause before: a write that had begun then may show at any time.
+    pub(crate) restless: BTreeMap<String, Alteration>,
 }
 
 /// How fast the server can be read, and how long it keeps history.
@@ -77,7 +82,7 @@ impl Pace {
 impl Look {
     /// The first one of a session. What is there is asked when somebody wants to know.
     pub(crate) fn new(reading: Reading, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
-        Self { reading, facts, read_at, inventory: OnceCell::new(), pace: OnceCell::new() }
+        Self { reading, facts, read_at, inventory: OnceCell::new(), pace: OnceCell::new(), restless: BTreeMap::new() }
     }
 
     /// A look that later readings can be compared with.
@@ -86,13 +91,14 @@ impl Look {
     /// lies behind both, so that what is read live holds at it as well.
     pub(crate) async fn take(inner: &Inner, facts: &ServerFacts, looking: Looking) -> Result<Self, QueryError> {
         let mut inventory = Inventory::read(inner).await?;
-        if let Some(pause) = pause(inner, &inventory, looking).await {
-            for _ in 0..PAUSES {
-                sleep(pause).await;
+        let mut restless = BTreeMap::new();
+        if let Some(Pause { length, tries }) = pause(inner, &inventory, looking).await {
+            for _ in 0..tries {
+                sleep(length).await;
                 let again = Inventory::read(inner).await?;
-                let quiet = inventory.names(&again).all(|name| inventory.written(&again, name).is_none());
+                restless = written(&inventory, &again);
                 inventory = again;
-                if quiet {
+                if restless.is_empty() {
                     break;
                 }
             }
@@ -106,7 +112,7 @@ impl Look {
             facts.read_at = Some(format!("{}.{}", time.time, time.increment));
             read_at = Some(time);
         }
-        let look = Self::new(looking.reading, facts, read_at);
+        let look = Self { restless, ..Self::new(looking.reading, facts, read_at) };
         // nobody else knows the cell yet
         let _ = look.inventory.set(inventory);
         Ok(look)
@@ -135,20 +141,32 @@ impl Look {
     }
 }
 
+/// A time in which nothing may be written, and how often it is tried.
+struct Pause {
+    length: Duration,
+    tries: u32,
+}
+
 /// How long nothing may have been written before; `None`: nothing is read live.
-async fn pause(inner: &Inner, inventory: &Inventory, looking: Looking) -> Option<Duration> {
+async fn pause(inner: &Inner, inventory: &Inventory, looking: Looking) -> Option<Pause> {
+    let short = Pause { length: looking.quiet, tries: PAUSES };
     match looking.reading {
-        Reading::Live => Some(looking.quiet),
+        Reading::Live => Some(short),
         // transactions do not write to capped collections, which are all that is read live beside a snapshot
-        Reading::Snapshot if inventory.collections.iter().any(|c| !c.has_snapshots(inner.major)) => Some(looking.quiet),
-        Reading::Snapshot => None,
+        Reading::Snapshot => inventory.collections.iter().any(|c| !c.has_snapshots(inner.major)).then_some(short),
         // A transaction counts its writes when it makes them and shows them when it commits. One that wrote before the
         // pause began is over when the pause is longer than the server lets it live.
         Reading::Ranges => {
             let lifetime = parameter(inner, "transactionLifetimeLimitSeconds").await.unwrap_or(TRANSACTION);
-            Some(looking.quiet.max(lifetime + Duration::from_secs(1)))
+            Some(Pause { length: looking.quiet.max(lifetime + Duration::from_secs(1)), tries: 1 })
         }
     }
+}
+
+/// What was written to between two readings. Where nobody can tell, the reading after the scan says so.
+fn written(before: &Inventory, after: &Inventory) -> BTreeMap<String, Alteration> {
+    let told = |name: &str| before.written(after, name).filter(|how| *how != Alteration::Untold);
+    before.names(after).filter_map(|name| Some((name.to_owned(), told(name)?))).collect()
 }
 
 /// Waits until the server can read at `time`: the majority of a set may lag behind its primary.

@@ -97,11 +97,7 @@ impl Ranges {
             find.append(c("skip"), i64::try_from(self.seen).unwrap_or(i64::MAX));
         }
         let time = shared.session.time_of_primary().await.map_err(|error| error.failure())?;
-        let manner = Manner {
-            comment: &shared.session.comment,
-            time: shared.budget.time_left()?,
-            read_at: Some(time),
-        };
+        let manner = Manner { comment: &shared.session.comment, time: shared.budget.time_left()?, read_at: Some(time) };
         manner.add_to(&mut find);
         cursor::send(shared, find, doing).await
     }
@@ -116,8 +112,7 @@ impl Ranges {
             "singleBatch": true,
         };
         self.bound(&mut find);
-        let manner =
-            Manner { comment: &shared.session.comment, time: shared.budget.time_left()?, read_at: None };
+        let manner = Manner { comment: &shared.session.comment, time: shared.budget.time_left()?, read_at: None };
         manner.add_to(&mut find);
         let found = shared.ask(doing, shared.session.raw_documents(find)).await?;
         let Some(found) = found.first() else { return Ok(None) };

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Database, Grant, Inventory, Looking, MongoUri, QueryError,
+    Alteration, Database, Grant, Inventory, Looking, MongoUri, QueryError,
     error::{self, Patience},
     look::Look,
     members,
@@ -173,10 +173,15 @@ impl Session {
         Ok(Self { inner: Arc::clone(&self.inner), look: Arc::new(look) })
     }
 
-    /// Whether a collection is read at a moment that has passed, so that writing to it meanwhile does no harm.
-    pub async fn reads_snapshots_of(&self, name: &str) -> Result<bool, QueryError> {
-        let collection = self.inventory().await?.collection(name);
-        Ok(self.look.reading == Reading::Snapshot && collection.is_none_or(|c| c.has_snapshots(self.inner.major)))
+    /// How a collection is not what it was when this look began, `now`. `None`: what was read of it in between is what is
+    /// there now, and in a snapshot what was there at its moment.
+    pub async fn alteration(&self, now: &Inventory, name: &str) -> Result<Option<Alteration>, QueryError> {
+        let then = self.inventory().await?;
+        let in_snapshot = then.collection(name).is_none_or(|c| c.has_snapshots(self.inner.major));
+        if self.look.reading == Reading::Snapshot && in_snapshot {
+            return Ok(then.altered(now, name));
+        }
+        Ok(self.look.restless.get(name).copied().or_else(|| then.written(now, name)))
     }
 
     /// What the user may do, as the server tells it.
@@ -304,7 +309,11 @@ impl Caller<'_> {
         }
     }
 
-    pub(crate) async fn run<T>(&self, doing: &str, call: impl IntoFuture<Output = Result<T, Error>>) -> Result<T, QueryError> {
+    pub(crate) async fn run<T>(
+        &self,
+        doing: &str,
+        call: impl IntoFuture<Output = Result<T, Error>>,
+    ) -> Result<T, QueryError> {
         match timeout(self.limit, call.into_future()).await {
             Ok(answer) => answer.map_err(|error| QueryError::from_driver(&error, doing, self)),
             Err(_) => Err(QueryError::Slow { doing: doing.to_owned() }),
@@ -350,9 +359,7 @@ async fn look(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Ser
     }
     let read_at = match topology {
         Topology::Standalone => None,
-        Topology::ReplicaSet | Topology::Sharded => {
-            Some(time_of_primary(client, caller, comment).await?)
-        }
+        Topology::ReplicaSet | Topology::Sharded => Some(time_of_primary(client, caller, comment).await?),
     };
     let process_id = members::process_id(&hello_answer);
     let replica_set = hello_answer.get_str("setName").ok().map(ToOwned::to_owned);

@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn all_five_counters_must_be_there() {
-        let mut cursor = doc! {"insert calls": 1, "update calls": 2_i64, "modify": 3.0, "remove calls": 4, "truncate calls": 5};
+        let mut cursor =
+            doc! {"insert calls": 1, "update calls": 2_i64, "modify": 3.0, "remove calls": 4, "truncate calls": 5};
         let storage = |cursor: &Document| doc! {"wiredTiger": {"cursor": cursor.clone()}};
         assert_eq!(Writes::of(&storage(&cursor)), Some(Writes([1, 2, 3, 4, 5])));
         cursor.remove("modify");
