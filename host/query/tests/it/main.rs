@@ -4,5 +4,6 @@
 mod capability;
 mod cursors;
 mod errors;
+mod moments;
 mod mongod;
 mod support;

@@ -31,6 +31,7 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
     let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref() };
     let session = connect(&kitchen.config, &format!("taster/{run}/{}", Side::Post)).await?;
     let capture = at_table(session, "capture after the sync", async |session| tasting.taste(session).await).await?;
+    fault::arm();
     let after = store.commit_post(&capture).await?.into_inner();
     fault::point("post: committed");
     let verdict = judging::verdict_document(before.as_ref(), &after, Rules::from(&kitchen.config));

@@ -73,6 +73,7 @@ async fn before(
         None => {
             let attempt = AttemptId::generate();
             let capture = Tasting { kitchen, run: &run, side: Side::Pre, attempt, before: None }.taste(session).await?;
+            fault::arm();
             baseline::announce(kitchen, &baseline::of(&capture)).await?;
             fault::point("pre: announced");
             match store.commit_pre(&capture).await? {

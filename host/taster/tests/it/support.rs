@@ -57,6 +57,11 @@ impl Table {
         Self { folder: TempDir::new().expect("a folder"), uri: uri.to_owned() }
     }
 
+    /// The server has another address now.
+    pub(crate) fn point_at(&mut self, uri: &str) {
+        uri.clone_into(&mut self.uri);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
