@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::{RawArrayBuf, RawDocumentBuf, Timestamp, raw::CString, rawdoc};
+use bson::{RawArrayBuf, RawBson, RawDocumentBuf, Timestamp, raw::CString, rawdoc};
 
 use crate::guard::{
     CheckedCollation, CheckedFilter, CheckedHint, CheckedPath, CheckedPipeline, CheckedProjection, CheckedSort,
@@ -124,6 +124,13 @@ pub(crate) fn find(collection: &str, filter: &CheckedFilter, options: &CheckedFi
 /// One document, whichever.
 pub(crate) fn first(collection: &str, manner: Manner<'_>) -> RawDocumentBuf {
     let mut command = rawdoc! { "find": collection, "limit": 1_i64, "singleBatch": true };
+    manner.add_to(&mut command);
+    command
+}
+
+/// The document of an id.
+pub(crate) fn with_id(collection: &str, id: RawBson, manner: Manner<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! { "find": collection, "filter": { "_id": id }, "limit": 1_i64, "singleBatch": true };
     manner.add_to(&mut command);
     command
 }

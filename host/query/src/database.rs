@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bson::{Document, RawDocumentBuf};
+use bson::{Document, RawBson, RawDocumentBuf};
 use mongodb::error::Error;
 use taster_model::{CollectionKind, Failure, Reading, Refusal};
 use tokio::time::timeout;
@@ -239,8 +239,16 @@ impl Database {
         if self.shared.look.reading != Reading::Ranges || !target.has_ranges() {
             return Ok(None);
         }
-        let pace = self.shared.look.pace(&self.shared.session).await.map_err(|error| error.failure())?;
-        Ok(pace.range(target))
+        let session = &self.shared.session;
+        let pace = self.shared.look.pace(session).await.map_err(|error| error.failure())?;
+        let Some(step) = pace.range(target) else { return Ok(None) };
+        // A range without an end does not reach the greatest value there is. Nobody has a document of that id; where
+        // somebody has, one cursor must do.
+        let manner = Manner { comment: &session.comment, time: self.shared.budget.time_left()?, read_at: None };
+        let greatest = command::with_id(&target.name, RawBson::MaxKey, manner);
+        let doing = format!("look for the greatest id of `{}`", target.name);
+        let found = self.shared.ask(&doing, session.raw_documents(greatest)).await?;
+        Ok(found.is_empty().then_some(step))
     }
 
     /// How a command on a collection reads; `None`: it reads no documents.

@@ -22,7 +22,6 @@ async fn parameter(server: &'static Mongod, name: &str, value: i32) {
 }
 
 async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static str) {
-    parameter(server, "ttlMonitorSleepSecs", 1).await;
     let shop = Shop::new(server, name).await;
     shop.fill("ledger", (0..50).map(|n| doc! {"_id": n, "n": 0})).await;
     shop.fill("other", [doc! {"_id": 0, "n": 99}]).await;
@@ -42,7 +41,6 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
         "pipeline",
         "update many",
         "replace",
-        "replace by the same",
         "upsert",
         "delete",
         "find and modify",
@@ -66,8 +64,6 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
             }
             "update many" => drop(ledger.update_many(doc! {}, doc! {"$inc": {"n": 1}}).await.unwrap()),
             "replace" => drop(ledger.replace_one(one(), doc! {"other": true}).await.unwrap()),
-            // the server sees that nothing changes, and nothing did
-            "replace by the same" => drop(ledger.replace_one(one(), doc! {"other": true}).await.unwrap()),
             "upsert" => drop(ledger.update_one(doc! {"_id": 101}, doc! {"$set": {"n": 1}}).upsert(true).await.unwrap()),
             "delete" => drop(ledger.delete_one(doc! {"_id": 2}).await.unwrap()),
             "find and modify" => drop(ledger.find_one_and_delete(doc! {"_id": 3}).await.unwrap()),
@@ -110,7 +106,6 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
         }
         let after = session.inventory_now().await.unwrap();
         let expected = match kind {
-            "replace by the same" => None,
             "drop" | "rename" | "out" | "index" | "validator" => Some(Alteration::Altered),
             _ => Some(Alteration::Written),
         };
@@ -119,7 +114,9 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
             assert_eq!(before.written(&after, "other"), None, "{kind}: the other collection was left alone");
         }
     }
-    let read = database(&session, &["ledger"]);
+    // before 7.0 a server does not read at a moment before a collection was made
+    let later = session.look(looking(session.reading())).await.unwrap();
+    let read = database(&later, &["ledger"]);
     let before = session.inventory_now().await.unwrap();
     let mut cursor = read.find("ledger", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     drain(&mut cursor).await.unwrap();
@@ -164,10 +161,15 @@ async fn the_inventory_names_everything() {
         .iter()
         .map(|c| {
             let indexes: Vec<_> = c.indexes.iter().map(|index| index["key"].to_string()).collect();
-            format!("{} {:?} {:?} {} {}", c.name, c.kind, c.documents, c.options, indexes.join(" "))
+            format!("{} {:?} {:?} {} {}", c.name, c.kind, c.documents, c.options, indexes.join(" ")).trim().to_owned()
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    late View None {"kind":"view","pipeline":[{"$match":{"at":{"$numberInt":"4"}}}],"viewOn":"orders"}
+    log Collection Some(0) {"capped":true,"kind":"collection","size":{"$numberInt":"4096"}} {"_id":{"$numberInt":"1"}}
+    orders Collection Some(5) {"kind":"collection"} {"_id":{"$numberInt":"1"}} {"at":{"$numberInt":"-1"},"_id":{"$numberInt":"1"}}
+    readings TimeSeries None {"kind":"time-series","timeseries":{"bucketMaxSpanSeconds":{"$numberInt":"3600"},"granularity":"seconds","timeField":"t"}}
+    "#);
     session.close().await;
 }
 
@@ -176,17 +178,15 @@ fn mixed_ids() -> Vec<Bson> {
     let mut ids: Vec<Bson> = vec![
         Bson::Null,
         Bson::MinKey,
-        Bson::MaxKey,
         Bson::Boolean(true),
         f64::NAN.into(),
         f64::NEG_INFINITY.into(),
-        (-0.0).into(),
         doc! {"a": 1, "b": "x"}.into(),
         doc! {}.into(),
         DateTime::from_millis(-5).into(),
         bson::Timestamp { time: 5, increment: 1 }.into(),
         bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 2, 3] }.into(),
-        "12.50".parse::<bson::Decimal128>().unwrap().into(),
+        "12.25".parse::<bson::Decimal128>().unwrap().into(),
     ];
     ids.extend((0..300).map(|n| Bson::Int32(n * 7)));
     ids.extend((0..300).map(|n| Bson::String(format!("ä{n}"))));
@@ -230,6 +230,12 @@ async fn ranges_bring_every_document_once_whatever_its_id() {
             }
         }
     }
+    // a position in an index that has no end behind the greatest value there is misses that value
+    shop.fill("plain", [doc! {"_id": Bson::MaxKey, "pad": "x"}]).await;
+    let session = session.look(looking(Reading::Ranges)).await.unwrap();
+    let mut cursor =
+        database(&session, &["plain"]).find("plain", &raw(&doc! {}), FindOptions::default()).await.unwrap();
+    assert_eq!(drain(&mut cursor).await.unwrap().len(), mixed_ids().len() + 1);
     // a filter, and what asks for an order or a part is not cut
     let database = database(&session, &["plain"]);
     let numbers = raw(&doc! {"_id": {"$type": "int"}});
@@ -263,9 +269,12 @@ async fn a_moment_that_is_lost_is_known_to_be_and_ranges_outlive_it() {
                 Ok(None) => break (Ok(count), database.lost()),
                 Err(failure) => break (Err(failure), database.lost()),
             }
-            // a probe that takes its time: longer than the server remembers
+            // a probe that takes its time, longer than the server remembers; what others write moves the history on
             if slept < 2 {
-                tokio::time::sleep(Duration::from_secs(4)).await;
+                for n in 0..16 {
+                    shop.fill("noise", [doc! {"n": n}]).await;
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
                 slept += 1;
             }
         }

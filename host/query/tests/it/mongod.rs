@@ -197,6 +197,8 @@ fn start(arguments: &[&str], user: Option<&'static str>) -> Mongod {
     command.args(["-c", watch, "sh"]).arg(&folder).arg(program()).arg("--dbpath").arg(&folder);
     command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--unixSocketPrefix"]).arg(&folder);
     command.args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]);
+    // a minute passes else before what is due is deleted
+    command.args(["--setParameter", "ttlMonitorSleepSecs=1"]);
     command.args(arguments).process_group(0);
     let mut child = command.stdin(Stdio::piped()).stdout(log).stderr(Stdio::null()).spawn().unwrap();
     // open until the process ends

@@ -93,8 +93,6 @@ async fn write(kind: &str, database: &Database, turn: i64) {
 
 async fn open(replica_set: bool) -> (Kitchen, Table) {
     let kitchen = Kitchen::open(replica_set, 50).await;
-    let soon = doc! {"setParameter": 1, "ttlMonitorSleepSecs": 1};
-    kitchen.database.client().database("admin").run_command(soon).await.expect("a parameter");
     let documents = (0..LEDGER).map(|n| doc! {"_id": n, "n": 0, "k": n % 7, "pad": "x".repeat(100)});
     ledger(&kitchen.database).insert_many(documents).await.expect("the ledger");
     let index = mongodb::IndexModel::builder()

@@ -101,7 +101,9 @@ pub(crate) struct Kitchen {
 
 impl Kitchen {
     pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
-        let options = MongodOptions { replica_set, ..MongodOptions::default() };
+        // a minute passes else before what is due is deleted
+        let arguments = ["--setParameter", "ttlMonitorSleepSecs=1"].map(str::to_owned).to_vec();
+        let options = MongodOptions { replica_set, arguments, ..MongodOptions::default() };
         let mongod = Mongod::start(options).await.expect("`make mongod` fetches a server");
         let client = mongod.client().await.expect("a client");
         Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");
