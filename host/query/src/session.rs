@@ -14,10 +14,9 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Alteration, Database, Grant, Inventory, Looking, MongoUri, QueryError,
+    Alteration, Database, Grant, Inventory, Looking, MongoUri, QueryError, copies,
     error::{self, Patience},
     look::Look,
-    members,
     uri::Secrets,
 };
 
@@ -102,7 +101,7 @@ impl Session {
                 return Err(error);
             }
         };
-        let members = members::read(&client, &caller, &comment).await;
+        let members = copies::read(&client, &caller, &comment).await;
         let facts = ServerFacts {
             version: server.version,
             topology: server.topology,
@@ -110,7 +109,7 @@ impl Session {
             process_id: server.process_id,
             database: database.clone(),
             read_at: server.read_at.map(|time| format!("{}.{}", time.time, time.increment)),
-            members,
+            copies,
         };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
         let reading = if server.read_at.is_some() { Reading::Snapshot } else { Reading::Live };
@@ -260,7 +259,7 @@ impl Inner {
         let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
         let admin = self.client.database("admin");
         let call = admin.run_command(hello).selection_criteria(primary);
-        Ok(members::process_id(&self.caller().run("say who it is", call).await?))
+        Ok(copies::process_id(&self.caller().run("say who it is", call).await?))
     }
 
     /// Everything that a small command answers.
@@ -361,7 +360,7 @@ async fn look(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Ser
         Topology::Standalone => None,
         Topology::ReplicaSet | Topology::Sharded => Some(time_of_primary(client, caller, comment).await?),
     };
-    let process_id = members::process_id(&hello_answer);
+    let process_id = copies::process_id(&hello_answer);
     let replica_set = hello_answer.get_str("setName").ok().map(ToOwned::to_owned);
     Ok(Server { version, major, topology, replica_set, process_id, read_at })
 }

@@ -93,7 +93,8 @@ async fn a_majority_that_lags_too_far_behind_is_unknown() {
     let set = Lagging::start().await;
     let table = set.table();
     table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  reach: 500ms"));
-    let write = set.client.database(DATABASE).collection::<Document>("orders").insert_one(doc! {"late": true});
+    let orders = set.client.database(DATABASE).collection::<Document>("orders");
+    let write = orders.insert_one(doc! {"late": true});
     write.write_concern(WriteConcern::builder().w(Acknowledgment::Nodes(1)).build()).await.expect("a write");
     let pre = table.taster(&["pre", "--run", "a"]);
     assert_eq!(pre.code, 3, "{}", pre.all());
