@@ -17,6 +17,9 @@ mod database;
 mod error;
 mod grant;
 pub mod guard;
+mod members;
+mod privileges;
+mod server;
 mod session;
 mod uri;
 
@@ -25,5 +28,6 @@ pub use cursor::Cursor;
 pub use database::{AggregateOptions, CollectionInfo, Database, FindOptions};
 pub use error::QueryError;
 pub use grant::{Grant, Limits};
-pub use session::{Privileges, Session, SessionOptions};
+pub use privileges::{Beside, Needs, Privilege, PrivilegeReport, Privileges, Resource};
+pub use session::{Session, SessionOptions};
 pub use uri::MongoUri;

@@ -5,4 +5,7 @@ mod capability;
 mod cursors;
 mod errors;
 mod mongod;
+mod privileges;
+mod replica_set;
+mod server;
 mod support;
