@@ -384,7 +384,8 @@ impl Coded for QueryError {
                 "grant the user the role `read` on the database, or the narrower one of host/SERVER.md"
             }
             Self::NoPrimary { .. } => {
-                "wait for the election, or look at rs.status(); a direct connection must be to the primary"
+                "wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= \
+                 must be the set's name"
             }
             Self::CopiedMember { .. } => {
                 "make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md \

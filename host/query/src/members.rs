@@ -57,8 +57,9 @@ impl Seeds {
         options.credential.clone_from(&from.credential);
         options.tls.clone_from(&from.tls);
         options.server_api.clone_from(&from.server_api);
-        options.connect_timeout = Some(GLANCE);
-        options.server_selection_timeout = Some(GLANCE);
+        let time = from.server_selection_timeout.map_or(GLANCE, |patience| patience.min(GLANCE));
+        options.connect_timeout = Some(time);
+        options.server_selection_timeout = Some(time);
         Client::with_options(options)
     }
 
@@ -266,7 +267,9 @@ fn leaderless(glances: &[Glance], seeds: &Seeds, caller: &Caller<'_>) -> Option<
     let answering = |host: &String| {
         glances.iter().any(|glance| glance.hello.get_str("me").is_ok_and(|me| me.eq_ignore_ascii_case(host)))
     };
-    let silent: Vec<String> = seeds.silent().into_iter().filter(|host| set.has(host) && !answering(host)).collect();
+    let unseen = seeds.silent();
+    let silent: Vec<&str> =
+        set.hosts.iter().filter(|host| unseen.contains(host) && !answering(host)).map(String::as_str).collect();
     if let Some(glance) = glances.iter().find(|glance| says(&glance.hello, "isWritablePrimary")) {
         let detail = format!(
             "{} is the primary of `{}`, and is not reached under the names in the set: {set}",
@@ -277,9 +280,8 @@ fn leaderless(glances: &[Glance], seeds: &Seeds, caller: &Caller<'_>) -> Option<
     if silent.len() * 2 < set.hosts.len() {
         return nobody(format!("no member of `{}` is it at the moment: {set}", set.name));
     }
-    let mut silent = silent;
-    silent.sort_unstable();
-    Some(QueryError::NoMajority { uri, hosts: set.to_string(), set: set.name, silent: silent.join(", ") })
+    let silent = silent.join(", ");
+    Some(QueryError::NoMajority { uri, hosts: set.to_string(), set: set.name, silent })
 }
 
 /// Asks one host alone who it is.

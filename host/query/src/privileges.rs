@@ -330,7 +330,7 @@ impl PrivilegeReport {
             return Some("everything, for the server has no access control".to_owned());
         }
         let beyond = self.privileges.beyond_reading();
-        (!beyond.is_empty()).then(|| shortened(&beyond))
+        (!beyond.is_empty()).then(|| shortened(beyond))
     }
 
     /// Refuses a user who may write.
@@ -391,11 +391,13 @@ impl PrivilegeReport {
 }
 
 /// The first few of many: `root` may do a hundred things in twenty places.
-fn shortened(privileges: &[Privilege]) -> String {
+fn shortened(mut privileges: Vec<Privilege>) -> String {
     const PLACES: usize = 3;
     const ACTIONS: usize = 4;
     /// What people look for first.
-    const TELLING: [&str; 6] = ["insert", "update", "remove", "anyAction", "dropCollection", "dropDatabase"];
+    const TELLING: [&str; 6] = ["anyAction", "insert", "update", "remove", "dropCollection", "dropDatabase"];
+    let quiet = |privilege: &Privilege| !privilege.actions.iter().any(|action| TELLING.contains(&action.as_str()));
+    privileges.sort_by_key(quiet);
     let told = |privilege: &Privilege| {
         let mut actions: Vec<&str> = privilege.actions.iter().map(String::as_str).collect();
         actions.sort_by_key(|action| TELLING.iter().position(|telling| telling == action).unwrap_or(TELLING.len()));

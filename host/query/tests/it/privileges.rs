@@ -79,7 +79,55 @@ async fn users_are_told_what_they_lack_and_what_is_too_much() {
     for (name, _) in users {
         assert!(!text.split(|c: char| !c.is_alphanumeric()).any(|word| word == name), "{name}: {text}");
     }
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @r#"
+        fine
+        fine
+        unseen ["startup_log", "system.replset"]
+
+        fine
+        fine
+        unseen ["startup_log", "system.replset"]
+
+        fine
+        T0237 the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
+        unseen ["startup_log", "system.replset"]
+
+        fine
+        T0237 the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
+        unseen ["startup_log", "system.replset"]
+
+        fine
+        T0237 the user may do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
+          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
+        unseen []
+
+        fine
+        T0237 the user may do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
+          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
+        unseen []
+
+        T0238 the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+          in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        fine
+        unseen ["startup_log", "system.replset"]
+
+        T0238 the user lacks what Taster needs: `listCollections` on shop, `collStats` on shop.orders
+          in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        fine
+        unseen ["startup_log", "system.replset"]
+
+        T0238 the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+          in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        fine
+        unseen ["startup_log", "system.replset"]
+
+        T0238 the user lacks what Taster needs: `listCollections` on shop, `find` on shop.orders, `listIndexes` on shop.orders, `collStats` on shop.orders
+          in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        fine
+        unseen ["startup_log", "system.replset"]
+        "#);
 }
 
 /// The commands that are proposed do what they are proposed for, and nothing else.

@@ -1,6 +1,6 @@
 //! Servers that are not what they seem: copied volumes, sets without a majority, names that lead elsewhere.
 
-use std::{path::PathBuf, time::Duration};
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use insta::{Settings, assert_snapshot};
 use mongodb::bson::{Document, doc};
@@ -104,7 +104,74 @@ async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
     for options in ["", "?replicaSet=rs0", "?replicaSet=other", "?directConnection=true"] {
         said.push(refused(&uri(set.port(0), options)).await);
     }
-    named(&ports).bind(|| assert_snapshot!(said.join("\n\n"), @""));
+    named(&ports).bind(|| assert_snapshot!(said.join("\n\n"), @r"
+        T0233 the server at mongodb://127.0.0.1:COPY/shop holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0235 the server at mongodb://127.0.0.1:STANDALONE/shop is standalone and holds the data of a member of the replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the last writes may be missing
+        start it with --replSet and make it the only member of its set; or, where every write is known to be there, empty local.system.replset: host/SERVER.md shows both
+
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string asks for `other`, and the set there is `rs0`
+        wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
+
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?directConnection=true has no primary: 127.0.0.1:A of `rs0` is not it; it knows of none among 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
+        "));
+}
+
+/// On a copy the users of production may enter; one who may not look into `local` learns that this is why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_known_for_one_to_whoever_may_read_its_configuration() {
+    let key = folder().join("key");
+    std::fs::write(&key, "tastertests").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let arguments = ["--replSet", "rs0", "--keyFile", key.to_str().unwrap()];
+    let production = Process::start(folder(), free_port(), &arguments);
+    let port = production.port;
+    let admin = direct(port).await.database("admin");
+    let initiate = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": format!("127.0.0.1:{port}") }] };
+    admin.run_command(doc! { "replSetInitiate": initiate }).await.unwrap();
+    wait_until("a primary", async || {
+        let hello = admin.run_command(doc! { "hello": 1 }).await;
+        hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
+    })
+    .await;
+    admin.run_command(doc! { "createUser": "root", "pwd": "geheim", "roles": ["root"] }).await.unwrap();
+    let uri_of = |user: &str, port| format!("mongodb://{user}:geheim@127.0.0.1:{port}/shop?authSource=admin");
+    let client = mongodb::Client::with_uri_str(uri_of("root", port)).await.unwrap();
+    let reader = doc! { "createUser": "reader", "pwd": "geheim", "roles": [{ "role": "read", "db": "shop" }] };
+    client.database("admin").run_command(reader).await.unwrap();
+    client.database("admin").run_command(doc! { "fsync": 1, "lock": true }).await.unwrap();
+    let copy = production.copy();
+    drop(production);
+    let copied = start(copy, &arguments);
+    let mut said = Vec::new();
+    for user in ["root", "reader", "stranger"] {
+        said.push(refused(&uri_of(user, copied.port)).await);
+    }
+    std::fs::remove_dir_all(key.parent().unwrap()).unwrap();
+    named(&[(port, "PRODUCTION"), (copied.port, "COPY")]).bind(|| assert_snapshot!(said.join("\n\n"), @r"
+        T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:PRODUCTION
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; which of them stands in local.system.replset, and the user may not read that
+        wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
+
+        T0205 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
+        check user, password and authSource; a copy holds production's users: create `taster` there, and every refresh brings it along (host/SERVER.md)
+        "));
 }
 
 /// Hands every connection on to another port.
@@ -153,7 +220,10 @@ async fn a_copy_never_leads_to_production() {
     let production = Process::start(again, port, &["--replSet", "rs0"]);
     wait_until("production to be back", async || connect(&uri(port, "")).await.is_ok()).await;
     let said = refused(&uri(elsewhere, "")).await;
-    named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(said, @""));
+    named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(said, @r"
+        T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of the replica set `rs0` (127.0.0.1:PRODUCTION), and no host of the string is a member of that
+        if the server that you name is the one to taste, add ?directConnection=true; if it is a copy, give it a configuration of its own: host/SERVER.md
+        "));
     // and whoever says so reads the copy
     let session = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();
     session.close().await;

@@ -35,6 +35,9 @@ pub struct Config {
     /// Refuse components that carry no `sha256`. Standard probes are part of the host and need none.
     #[serde(default)]
     pub require_pins: bool,
+    /// Refuse a user who may do more than read, and a server that asks for no user. Default: warn of the former.
+    #[serde(default)]
+    pub require_read_only_user: bool,
 }
 
 /// The database that is tasted.
@@ -93,6 +96,17 @@ pub enum Collections {
     List(Vec<String>),
     /// By role.
     Roles(BTreeMap<String, OneOrMany>),
+}
+
+impl Collections {
+    /// The names, whatever their roles.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::List(names) => names.iter().map(String::as_str).collect(),
+            Self::Roles(roles) => roles.values().flat_map(OneOrMany::names).map(String::as_str).collect(),
+        }
+    }
 }
 
 /// One collection, or a list of them.
@@ -234,6 +248,7 @@ impl Config {
             probes: standard_set(),
             expect: Vec::new(),
             require_pins: false,
+            require_read_only_user: false,
         };
         config.checked()
     }

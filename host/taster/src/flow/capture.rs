@@ -55,6 +55,7 @@ impl Tasting<'_> {
             self.side,
             self.run
         );
+        super::server::check_user(session, &kitchen.config).await?;
         let collections = session.collections().await?;
         let (clock, seed) = match self.before {
             Some(before) => (before.probe_clock, before.probe_seed.clone()),

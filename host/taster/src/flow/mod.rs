@@ -7,6 +7,7 @@ mod judging;
 mod post;
 mod pre;
 mod run_id;
+mod server;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ pub use grants::resolve as resolve_collections;
 pub use judging::{judged_against, remedy_for, side_summary, verdict_document};
 pub use post::{PostOutcome, post};
 pub use pre::{PreOutcome, pre};
+pub use server::{needs, warnings};
 
 use crate::{config::Config, exit::Problem};
 

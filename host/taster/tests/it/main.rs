@@ -8,4 +8,5 @@ mod hostile;
 mod interrupted;
 mod probe;
 mod promises;
+mod server;
 mod support;

@@ -1,0 +1,78 @@
+//! Whether the user who tastes may do what is needed, and no more.
+
+use std::collections::BTreeSet;
+
+use taster_query::{Needs, PrivilegeReport, Session};
+
+use crate::{config::Config, exit::Problem};
+
+/// Refuses a user who cannot taste, and where the configuration says so one who could do harm. Everything else that is
+/// wrong with the user is a warning.
+pub(super) async fn check_user(session: &Session, config: &Config) -> Result<(), Problem> {
+    let report = session.check_privileges(&needs(config)).await?;
+    report.require_complete()?;
+    if config.require_read_only_user {
+        report.require_read_only()?;
+    }
+    for warning in warnings(&report) {
+        tracing::warn!("{warning}");
+    }
+    if !report.privileges.authenticated {
+        tracing::debug!("the server has no access control: everybody may write");
+    }
+    Ok(())
+}
+
+/// What the configuration reads: the collections that it names, or all of them as soon as one probe reads all.
+#[must_use]
+pub fn needs(config: &Config) -> Needs {
+    let named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
+    let names: BTreeSet<String> =
+        named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
+    Needs { collections: names.into_iter().collect(), ..Needs::default() }
+}
+
+/// What a person should hear of a user who may taste all the same.
+#[must_use]
+pub fn warnings(report: &PrivilegeReport) -> Vec<String> {
+    let mut warnings = Vec::new();
+    // a server without access control is a choice that was made elsewhere, and no privilege of the user
+    if report.privileges.authenticated
+        && let Some(actions) = report.may_write()
+    {
+        warnings.push(format!(
+            "THE USER MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (host/SERVER.md); \
+             `requireReadOnlyUser: true` makes this an error"
+        ));
+    }
+    if !report.unseen.is_empty() {
+        let unseen = report
+            .unseen
+            .iter()
+            .map(|beside| format!("local.{}, so nobody can tell {}", beside.collection(), beside.unknown_without()));
+        let unseen = unseen.collect::<Vec<_>>().join("; ");
+        let remedy = report.remedy().unwrap_or_default();
+        warnings.push(format!("the user may not read {unseen}. In mongosh, as an administrator: {remedy}"));
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    fn needed(probes: &str) -> Vec<String> {
+        let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"}}\n{probes}");
+        super::needs(&crate::config::parse("taster.yaml", &yaml, HashMap::new()).unwrap()).collections
+    }
+
+    #[test]
+    fn what_is_named_is_needed_or_all_of_it() {
+        assert!(needed("").is_empty(), "the standard probes read everything");
+        let counts = "probes:\n  - {name: a, component: document-count, collections: [orders, menu]}\n";
+        assert_eq!(needed(counts), ["menu", "orders"]);
+        let roles = "  - {name: b, component: ./b.wasm, collections: {parent: customers, child: [orders]}}\n";
+        assert_eq!(needed(&format!("{counts}{roles}")), ["customers", "menu", "orders"]);
+        assert!(needed(&format!("{counts}  - {{name: c, component: schema-shape}}\n")).is_empty());
+    }
+}
