@@ -131,6 +131,53 @@ async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
         "));
 }
 
+/// What host/SERVER.md says of a standalone server: the writes since the last checkpoint are missing without a word, and
+/// each remedy brings them back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_writes_that_a_standalone_server_hides_come_back_with_the_remedies() {
+    let production = Process::start(folder(), free_port(), &["--replSet", "rs0", "--syncdelay", "600"]);
+    let admin = direct(production.port).await.database("admin");
+    let initiate = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": format!("127.0.0.1:{}", production.port) }] };
+    admin.run_command(doc! { "replSetInitiate": initiate }).await.unwrap();
+    wait_until("a primary", async || connect(&uri(production.port, "")).await.is_ok()).await;
+    admin.run_command(doc! { "fsync": 1 }).await.unwrap();
+    let documents: Vec<Document> = (0..100).map(|n| doc! { "_id": n }).collect();
+    let insert = doc! { "insert": "orders", "documents": documents, "writeConcern": { "j": true } };
+    direct(production.port).await.database("shop").run_command(insert).await.unwrap();
+    // a snapshot of the volume, with no checkpoint between the writes and it
+    let copies = [production.copy(), production.copy(), production.copy()];
+    drop(production);
+    let [plain, replayed, member] = copies;
+
+    let plain = start(plain, &[]);
+    assert_eq!(count(plain.port).await, 0, "this is why it is refused");
+    assert!(refused(&uri(plain.port, "")).await.starts_with("T0235"));
+
+    let recover = ["recoverFromOplogAsStandalone=true", "takeUnstableCheckpointOnShutdown=true"];
+    let replaying = start(replayed, &["--setParameter", recover[0], "--setParameter", recover[1]]);
+    assert_eq!(count(replaying.port).await, 100);
+    connect(&uri(replaying.port, "")).await.unwrap().close().await;
+    // refused, or the connection breaks: either way it goes down, and its socket goes with it
+    let _ = direct(replaying.port).await.database("admin").run_command(doc! { "shutdown": 1 }).await;
+    wait_until("the end of it", async || TcpStream::connect(("127.0.0.1", replaying.port)).await.is_err()).await;
+    wait_until("its files", async || std::fs::read(replaying.folder.join("mongod.lock")).is_ok_and(|l| l.is_empty()))
+        .await;
+    let settled = start(replaying.copy(), &[]);
+    let local = direct(settled.port).await.database("local");
+    local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
+    assert_eq!(count(settled.port).await, 100);
+    connect(&uri(settled.port, "")).await.unwrap().close().await;
+
+    let member = start(member, &["--replSet", "rs0"]);
+    let admin = direct(member.port).await.database("admin");
+    let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
+    let mut alone = config.get_document("config").unwrap().clone();
+    alone.insert("members", vec![doc! { "_id": 0, "host": format!("127.0.0.1:{}", member.port) }]);
+    admin.run_command(doc! { "replSetReconfig": alone, "force": true }).await.unwrap();
+    wait_until("the copy to be primary", async || connect(&uri(member.port, "")).await.is_ok()).await;
+    assert_eq!(count(member.port).await, 100);
+}
+
 /// On a copy the users of production may enter; one who may not look into `local` learns that this is why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_known_for_one_to_whoever_may_read_its_configuration() {

@@ -158,16 +158,13 @@ fn user(report: &PrivilegeReport, config: &Config, checks: &mut Checks) {
         Ok(()) => checks.good("user: may read all that is needed"),
         Err(error) => checks.bad("user", &Problem::from(error)),
     }
-    match report.require_read_only() {
-        Ok(()) => checks.good("user: may do no more than read"),
-        Err(error) if config.require_read_only_user => checks.bad("user", &Problem::from(error)),
-        // named with the warnings, or no matter of users
-        Err(_) => {}
+    match (report.require_read_only(), flow::excess(report)) {
+        (Ok(()), _) => checks.good("user: may do no more than read"),
+        (Err(error), _) if config.require_read_only_user => checks.bad("user", &Problem::from(error)),
+        (Err(_), Some(excess)) => checks.so_so("user", &excess),
+        (Err(_), None) => checks.so_so("user", flow::UNGUARDED),
     }
-    for warning in flow::warnings(report) {
-        checks.so_so("user", &warning);
-    }
-    if !report.privileges.authenticated {
-        checks.so_so("user", "the server has no access control: everybody may write");
+    if let Some(blind) = flow::blind_spot(report) {
+        checks.so_so("user", &blind);
     }
 }

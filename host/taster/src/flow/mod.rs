@@ -20,7 +20,7 @@ pub use grants::resolve as resolve_collections;
 pub use judging::{judged_against, remedy_for, side_summary, verdict_document};
 pub use post::{PostOutcome, post};
 pub use pre::{PreOutcome, pre};
-pub use server::{needs, warnings};
+pub use server::{UNGUARDED, blind_spot, excess, needs};
 
 use crate::{config::Config, exit::Problem};
 

@@ -11,17 +11,20 @@ use crate::{config::Config, exit::Problem};
 pub(super) async fn check_user(session: &Session, config: &Config) -> Result<(), Problem> {
     let report = session.check_privileges(&needs(config)).await?;
     report.require_complete()?;
-    if config.require_read_only_user {
-        report.require_read_only()?;
+    match excess(&report) {
+        _ if config.require_read_only_user => report.require_read_only()?,
+        Some(excess) => tracing::warn!("the user {excess}"),
+        None if !report.privileges.authenticated => tracing::debug!("{UNGUARDED}"),
+        None => {}
     }
-    for warning in warnings(&report) {
-        tracing::warn!("{warning}");
-    }
-    if !report.privileges.authenticated {
-        tracing::debug!("the server has no access control: everybody may write");
+    if let Some(blind) = blind_spot(&report) {
+        tracing::warn!("the user {blind}");
     }
     Ok(())
 }
+
+/// Said of a server that asks nobody who he is.
+pub const UNGUARDED: &str = "the server has no access control: everybody may write";
 
 /// What the configuration reads: the collections that it names, or all of them as soon as one probe reads all.
 #[must_use]
@@ -32,29 +35,32 @@ pub fn needs(config: &Config) -> Needs {
     Needs { collections: names.into_iter().collect(), ..Needs::default() }
 }
 
-/// What a person should hear of a user who may taste all the same.
+/// What the user may do that Taster never does. A server without access control is a choice that was made elsewhere, and
+/// no privilege of the user.
 #[must_use]
-pub fn warnings(report: &PrivilegeReport) -> Vec<String> {
-    let mut warnings = Vec::new();
-    // a server without access control is a choice that was made elsewhere, and no privilege of the user
-    if report.privileges.authenticated
-        && let Some(actions) = report.may_write()
-    {
-        warnings.push(format!(
-            "THE USER MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (host/SERVER.md); \
-             `requireReadOnlyUser: true` makes this an error"
-        ));
+pub fn excess(report: &PrivilegeReport) -> Option<String> {
+    let actions = report.may_write().filter(|_| report.privileges.authenticated)?;
+    Some(format!(
+        "MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` \
+         makes this an error"
+    ))
+}
+
+/// What stays unknown for want of privileges that tasting can do without.
+#[must_use]
+pub fn blind_spot(report: &PrivilegeReport) -> Option<String> {
+    if report.unseen.is_empty() {
+        return None;
     }
-    if !report.unseen.is_empty() {
-        let unseen = report
-            .unseen
-            .iter()
-            .map(|beside| format!("local.{}, so nobody can tell {}", beside.collection(), beside.unknown_without()));
-        let unseen = unseen.collect::<Vec<_>>().join("; ");
-        let remedy = report.remedy().unwrap_or_default();
-        warnings.push(format!("the user may not read {unseen}. In mongosh, as an administrator: {remedy}"));
+    let unseen = report.unseen.iter().map(|beside| {
+        format!("may not read local.{}, so nobody can tell {}", beside.collection(), beside.unknown_without())
+    });
+    let unseen = unseen.collect::<Vec<_>>().join("; ");
+    // where more is missing, the command that grants all of it stands there
+    match report.remedy().filter(|_| report.missing.is_empty()) {
+        Some(remedy) => Some(format!("{unseen}. In mongosh, as an administrator: {remedy}")),
+        None => Some(unseen),
     }
-    warnings
 }
 
 #[cfg(test)]
