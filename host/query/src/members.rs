@@ -83,8 +83,8 @@ impl Seeds {
 struct Glance {
     host: String,
     hello: Document,
-    /// Only read where `hello` names no set, though the server was started for one.
-    configured: Configured,
+    /// Where `hello` names no set, though the server was started for one.
+    configured: Option<Configured>,
 }
 
 /// What `local.system.replset` holds.
@@ -225,11 +225,9 @@ pub(crate) async fn explain(error: QueryError, seeds: &Seeds, caller: &Caller<'_
 
 /// A server that was started for a set and is no member of one.
 fn outsider(glance: &Glance, caller: &Caller<'_>) -> Option<QueryError> {
-    if !says(&glance.hello, "isreplicaset") {
-        return None;
-    }
+    let configured = glance.configured.as_ref()?;
     let nobody = |detail: String| Some(QueryError::NoPrimary { uri: caller.uri.to_owned(), detail });
-    match &glance.configured {
+    match configured {
         Configured::Never => nobody("it was not initiated yet".to_owned()),
         Configured::Hidden => nobody(
             "it was never initiated, or its data were copied from a member; which of them stands in \
@@ -291,10 +289,8 @@ async fn glance(seeds: &Seeds, host: &ServerAddress, caller: &Caller<'_>, commen
     let glance = async {
         let command = doc! { "hello": 1, "comment": comment };
         let hello = caller.run("say who it is", client.database("admin").run_command(command)).await?;
-        let configured = match says(&hello, "isreplicaset") {
-            true => configured(&client, &caller, comment).await?,
-            false => Configured::Hidden,
-        };
+        let configured =
+            if says(&hello, "isreplicaset") { Some(configured(&client, &caller, comment).await?) } else { None };
         Ok(Glance { host: name(host), hello, configured })
     }
     .await;

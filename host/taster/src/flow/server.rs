@@ -29,10 +29,10 @@ pub const UNGUARDED: &str = "the server has no access control: everybody may wri
 /// What the configuration reads: the collections that it names, or all of them as soon as one probe reads all.
 #[must_use]
 pub fn needs(config: &Config) -> Needs {
-    let named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
-    let names: BTreeSet<String> =
-        named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
-    Needs { collections: names.into_iter().collect(), ..Needs::default() }
+    let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
+    let collections: BTreeSet<String> =
+        all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
+    Needs { collections: collections.into_iter().collect(), ..Needs::default() }
 }
 
 /// What the user may do that Taster never does. A server without access control is a choice that was made elsewhere, and

@@ -50,7 +50,7 @@ async fn data_of_a_replica_set_under_a_standalone_server_end_with_4() {
         assert_snapshot!(ended.err.trim(), @r"
             error[T0235]: the server at mongodb://127.0.0.1:PORT/shop is standalone and holds the data of a member of the replica set `taster` (127.0.0.1:OTHER); it has not replayed the oplog, so the last writes may be missing
               help: start it with --replSet and make it the only member of its set; or, where every write is known to be there, empty local.system.replset: host/SERVER.md shows both
-            ")
+            ");
     });
     assert!(!table.path().join("results/v1/shop").exists(), "nothing was recorded");
     assert_eq!(table.taster(&["config", "check", "--live"]).code, 4);
