@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bson::{Document, doc, oid::ObjectId};
+use bson::doc;
 use futures_util::future::join_all;
 use mongodb::{
     Client,
@@ -11,16 +11,10 @@ use mongodb::{
 use taster_model::Member;
 use tokio::time::timeout;
 
-use crate::session::Caller;
+use crate::{server::process_id, session::Caller};
 
 /// How long a member may take that is not the one that is read.
 const OTHERS: Duration = Duration::from_secs(5);
-
-/// `hello.topologyVersion.processId`.
-pub(crate) fn process_id(hello: &Document) -> Option<String> {
-    let version = hello.get_document("topologyVersion").ok()?;
-    version.get_object_id("processId").ok().map(ObjectId::to_hex)
-}
 
 /// The member that is read first, then the others. What cannot be learnt is left out: whoever compares two copies says
 /// what is missing.

@@ -58,6 +58,80 @@ pub enum QueryError {
         /// What the driver or the member said.
         detail: String,
     },
+    /// Files of a replica set's member, on a server that is none of its members.
+    #[error(
+        "the server at {uri} holds a copy of a member of the replica set `{set}` and is none of its members: {hosts}"
+    )]
+    CopiedMember {
+        /// The connection string, redacted.
+        uri: String,
+        /// The set that it was copied from.
+        set: String,
+        /// The hosts of that set.
+        hosts: String,
+    },
+    /// Too few members of a replica set answer for one of them to become primary.
+    #[error(
+        "the replica set `{set}` at {uri} has no majority and so no primary: of {hosts} no answer comes from {silent}"
+    )]
+    NoMajority {
+        /// The connection string, redacted.
+        uri: String,
+        /// The set.
+        set: String,
+        /// Its hosts.
+        hosts: String,
+        /// Those that do not answer.
+        silent: String,
+    },
+    /// Files of a replica set's member, under a server that was started for no set.
+    #[error(
+        "the server at {uri} is standalone and holds the data of a member of the replica set `{set}` ({hosts}); it has \
+         not replayed the oplog, so the last writes may be missing"
+    )]
+    SetDataStandalone {
+        /// The connection string, redacted.
+        uri: String,
+        /// The set that the data belong to.
+        set: String,
+        /// The hosts of that set.
+        hosts: String,
+    },
+    /// A host of the connection string sends us to a replica set that it is no member of.
+    #[error(
+        "the connection string {uri} leads to another server: {primary} of the replica set `{set}` ({hosts}), and no \
+         host of the string is a member of that"
+    )]
+    OtherServer {
+        /// The connection string, redacted.
+        uri: String,
+        /// Where it leads.
+        primary: String,
+        /// The set there.
+        set: String,
+        /// The hosts of that set.
+        hosts: String,
+    },
+    /// The user may write, and the configuration forbids that.
+    #[error("the user may do more than read: {actions}")]
+    MayWrite {
+        /// What, and where.
+        actions: String,
+    },
+    /// The user may not do all that is needed.
+    #[error("the user lacks what Taster needs: {missing}")]
+    Lacking {
+        /// Each action and where, one by one.
+        missing: String,
+        /// The commands that grant exactly that.
+        command: String,
+    },
+    /// Nobody has to say who he is, so everybody may write.
+    #[error("the server at {uri} has no access control: everybody may write")]
+    Unguarded {
+        /// The connection string, redacted.
+        uri: String,
+    },
     /// A server from before what Taster needs of it.
     #[error("the server at {uri} is MongoDB {version}; Taster needs {OLDEST}.0 or later")]
     TooOld {
@@ -284,6 +358,14 @@ impl Coded for QueryError {
             Self::Slow { .. } => "T0216",
             Self::Query { .. } => "T0217",
             Self::Memory { .. } => "T0218",
+            // 0219 to 0232 are the capability's and the guard's
+            Self::CopiedMember { .. } => "T0233",
+            Self::NoMajority { .. } => "T0234",
+            Self::SetDataStandalone { .. } => "T0235",
+            Self::OtherServer { .. } => "T0236",
+            Self::MayWrite { .. } => "T0237",
+            Self::Lacking { .. } => "T0238",
+            Self::Unguarded { .. } => "T0239",
         }
     }
 
@@ -302,12 +384,37 @@ impl Coded for QueryError {
                  its old hosts: add ?directConnection=true"
             }
             Self::Authentication { .. } => {
-                "check user, password and authSource; a copy holds the users of the database that it was copied from, \
-                 so the user must be made there"
+                "check user, password and authSource; a copy holds production's users: create `taster` there, and every \
+                 refresh brings it along (host/SERVER.md)"
             }
-            Self::NotAuthorised { .. } => "grant the user the role `read` on the database",
+            Self::NotAuthorised { .. } => {
+                "grant the user the role `read` on the database, or the narrower one of host/SERVER.md"
+            }
             Self::NoPrimary { .. } => {
-                "wait for the election, or look at rs.status(); a direct connection must be to the primary"
+                "wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= \
+                 must be the set's name"
+            }
+            Self::CopiedMember { .. } => {
+                "make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md \
+                 shows; Taster never reconfigures"
+            }
+            Self::NoMajority { .. } => {
+                "start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md"
+            }
+            Self::SetDataStandalone { .. } => {
+                "start it with --replSet and make it the only member of its set; or, where every write is known to be \
+                 there, empty local.system.replset: host/SERVER.md shows both"
+            }
+            Self::OtherServer { .. } => {
+                "if the server that you name is the one to taste, add ?directConnection=true; if it is a copy, give it a \
+                 configuration of its own: host/SERVER.md"
+            }
+            Self::MayWrite { .. } => {
+                "give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out"
+            }
+            Self::Lacking { command, .. } => return Some(format!("in mongosh, as an administrator: {command}")),
+            Self::Unguarded { .. } => {
+                "start mongod with --auth and give Taster a user (host/SERVER.md), or take `requireReadOnlyUser` out"
             }
             Self::TooOld { .. } => "upgrade the server first",
             Self::SnapshotGone { .. } => {

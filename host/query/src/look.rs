@@ -6,7 +6,6 @@ use std::{
 };
 
 use bson::{Timestamp, doc};
-use mongodb::options::{ReadPreference, SelectionCriteria};
 use taster_model::{Reading, ServerFacts};
 use tokio::{sync::OnceCell, time::sleep};
 
@@ -14,6 +13,7 @@ use crate::{
     Alteration, Inventory, QueryError,
     collection::Collection,
     command::{self, Manner},
+    server,
     session::{ASK, Inner},
     writes,
 };
@@ -205,8 +205,8 @@ async fn measure(inner: &Inner, inventory: &Inventory) -> Result<Pace, QueryErro
 async fn parameter(inner: &Inner, name: &str) -> Option<Duration> {
     let ask = doc! { "getParameter": 1, name: 1, "comment": inner.comment.as_str() };
     let admin = inner.client.database("admin");
-    let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-    let answer = inner.caller().run("tell its parameters", admin.run_command(ask).selection_criteria(primary)).await;
+    let call = admin.run_command(ask).selection_criteria(server::PRIMARY);
+    let answer = inner.caller().run("tell its parameters", call).await;
     let seconds = writes::whole(answer.ok()?.get(name))?;
     u64::try_from(seconds).ok().map(Duration::from_secs)
 }

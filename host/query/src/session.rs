@@ -1,22 +1,24 @@
-//! The host's connection: who is there, which point in time is read, and nothing left behind.
+//! The host's connection: one database, one point in time, and nothing left behind.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
+use bson::{Document, RawDocumentBuf, Timestamp, doc};
 use futures_util::TryStreamExt;
 use mongodb::{
     Client,
     error::{Error, ErrorKind},
-    options::{ClientOptions, ReadPreference, SelectionCriteria},
+    options::ClientOptions,
 };
-use taster_model::{CollectionFacts, Reading, ServerFacts, Topology};
+use taster_model::{CollectionFacts, Reading, ServerFacts};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Alteration, Database, Grant, Inventory, Looking, MongoUri, QueryError, copies,
+    Alteration, Database, Grant, Inventory, Looking, MongoUri, Needs, PrivilegeReport, Privileges, QueryError, copies,
     error::{self, Patience},
     look::Look,
+    members::Seeds,
+    server,
     uri::Secrets,
 };
 
@@ -65,15 +67,6 @@ pub(crate) struct Inner {
     pub(crate) closed: CancellationToken,
 }
 
-/// What the user of a session may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Privileges {
-    /// Whether the server knows who is asking; `false` where it asks nobody.
-    pub authenticated: bool,
-    /// Actions beyond reading that the user may do anywhere, sorted: `insert`, `dropCollection`.
-    pub beyond_reading: Vec<String>,
-}
-
 impl Session {
     /// Connects, looks at the server and fixes the point in time.
     pub async fn connect(options: SessionOptions) -> Result<Self, QueryError> {
@@ -90,10 +83,11 @@ impl Session {
         driver.app_name.get_or_insert_with(|| "taster".to_owned());
         driver.server_selection_timeout = Some(patience.time());
         driver.connect_timeout = Some(driver.connect_timeout.unwrap_or(patience.time()));
+        let seeds = Seeds::watch(&mut driver);
         let client = Client::with_options(driver)
             .map_err(|error| QueryError::BadUri { detail: secrets.scrub(&error::text(&error)) })?;
 
-        let server = match look(&client, &caller, &comment).await {
+        let server = match server::look(&client, &seeds, &caller, &comment).await {
             Ok(server) => server,
             Err(error) => {
                 // else its monitors go on looking for the server
@@ -109,7 +103,7 @@ impl Session {
             process_id: server.process_id,
             database: database.clone(),
             read_at: server.read_at.map(|time| format!("{}.{}", time.time, time.increment)),
-            copies,
+            members,
         };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
         let reading = if server.read_at.is_some() { Reading::Snapshot } else { Reading::Live };
@@ -185,34 +179,33 @@ impl Session {
 
     /// What the user may do, as the server tells it.
     pub async fn privileges(&self) -> Result<Privileges, QueryError> {
-        const READING: [&str; 10] = [
-            "changeStream",
-            "collStats",
-            "dbHash",
-            "dbStats",
-            "find",
-            "killCursors",
-            "listCollections",
-            "listIndexes",
-            "listSearchIndexes",
-            "planCacheRead",
-        ];
         let ask = doc! { "connectionStatus": 1, "showPrivileges": true, "comment": self.inner.comment.as_str() };
-        let caller = self.inner.caller();
-        let answer = caller.run("show the user's privileges", self.inner.database.run_command(ask)).await?;
-        let info = answer.get_document("authInfo").cloned().unwrap_or_default();
-        let users = info.get_array("authenticatedUsers").is_ok_and(|users| !users.is_empty());
-        let privileges = info.get_array("authenticatedUserPrivileges").cloned().unwrap_or_default();
-        let actions =
-            privileges.iter().filter_map(Bson::as_document).filter_map(|p| p.get_array("actions").ok()).flatten();
-        let mut beyond: Vec<String> = actions
-            .filter_map(Bson::as_str)
-            .filter(|action| !READING.contains(action))
-            .map(ToOwned::to_owned)
-            .collect();
-        beyond.sort_unstable();
-        beyond.dedup();
-        Ok(Privileges { authenticated: users, beyond_reading: beyond })
+        let answer =
+            self.inner.caller().run("show the user's privileges", self.inner.database.run_command(ask)).await?;
+        Ok(Privileges::of(&answer))
+    }
+
+    /// Compares what the user may do with what is needed. What is in `local` is tried: whoever may read it is seldom
+    /// told so.
+    pub async fn check_privileges(&self, needs: &Needs) -> Result<PrivilegeReport, QueryError> {
+        let privileges = self.privileges().await?;
+        if !privileges.authenticated {
+            // a server that knows nobody lets everybody in, or nobody: asking tells which
+            self.collections().await?;
+            return Ok(PrivilegeReport::new(privileges, Vec::new(), Vec::new(), &self.inner.uri));
+        }
+        let local = self.inner.client.database("local");
+        let mut unseen = Vec::new();
+        for beside in needs.beside.iter().filter(|beside| beside.matters(self.facts().topology)) {
+            let attempt = local.run_command(beside.attempt(&self.inner.comment, ASK));
+            let doing = format!("read local.{}", beside.collection());
+            if let Err(error) = self.inner.caller().run(&doing, attempt).await {
+                tracing::debug!(%error, "not readable");
+                unseen.push(*beside);
+            }
+        }
+        let missing = privileges.missing(&self.facts().database, &needs.collections);
+        Ok(PrivilegeReport::new(privileges, missing, unseen, &self.inner.uri))
     }
 
     /// What one probe gets of it.
@@ -250,16 +243,16 @@ impl fmt::Debug for Session {
 impl Inner {
     /// The present moment, as the primary tells it.
     pub(crate) async fn time_of_primary(&self) -> Result<Timestamp, QueryError> {
-        time_of_primary(&self.client, &self.caller(), &self.comment).await
+        server::time_of_primary(&self.client, &self.caller(), &self.comment).await
     }
 
     /// The server process.
     pub(crate) async fn process_id(&self) -> Result<Option<String>, QueryError> {
         let hello = doc! { "hello": 1, "comment": self.comment.as_str() };
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let primary = server::PRIMARY;
         let admin = self.client.database("admin");
         let call = admin.run_command(hello).selection_criteria(primary);
-        Ok(copies::process_id(&self.caller().run("say who it is", call).await?))
+        Ok(server::process_id(&self.caller().run("say who it is", call).await?))
     }
 
     /// Everything that a small command answers.
@@ -295,10 +288,15 @@ pub(crate) struct Caller<'a> {
     /// How long the driver looks for a server.
     patience: Patience,
     /// How long a call may take, with that.
-    limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 impl Caller<'_> {
+    /// The same with less time.
+    pub(crate) fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// What the driver says of an error, and how long it waited where it waited.
     pub(crate) fn detail(&self, error: &Error) -> String {
         let text = self.secrets.scrub(&error::text(error));
@@ -318,92 +316,6 @@ impl Caller<'_> {
             Err(_) => Err(QueryError::Slow { doing: doing.to_owned() }),
         }
     }
-}
-
-/// What the server says about itself.
-struct Server {
-    version: String,
-    major: u32,
-    topology: Topology,
-    replica_set: Option<String>,
-    process_id: Option<String>,
-    read_at: Option<Timestamp>,
-}
-
-async fn look(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Server, QueryError> {
-    let admin = client.database("admin");
-    let ask = |command: Document, preference: ReadPreference| {
-        admin.run_command(command).selection_criteria(SelectionCriteria::ReadPreference(preference))
-    };
-    let hello = doc! { "hello": 1, "comment": comment };
-    let nearest = ReadPreference::Nearest { options: None };
-    // anybody first: a set without a primary is another problem than a server that is not there
-    let mut hello_answer = caller.run("say who it is", ask(hello.clone(), nearest.clone())).await?;
-    let info = caller.run("say its version", ask(doc! { "buildInfo": 1, "comment": comment }, nearest)).await?;
-
-    let version = info.get_str("version").unwrap_or_default().to_owned();
-    let major = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-    if major < error::OLDEST {
-        return Err(QueryError::TooOld { uri: caller.uri.to_owned(), version });
-    }
-    let topology = if hello_answer.get_str("msg").is_ok_and(|message| message == "isdbgrid") {
-        Topology::Sharded
-    } else if hello_answer.contains_key("setName") || says(&hello_answer, "isreplicaset") {
-        Topology::ReplicaSet
-    } else {
-        Topology::Standalone
-    };
-    if topology == Topology::ReplicaSet {
-        hello_answer = primary(caller, ask(hello, ReadPreference::Primary)).await?;
-    }
-    let read_at = match topology {
-        Topology::Standalone => None,
-        Topology::ReplicaSet | Topology::Sharded => Some(time_of_primary(client, caller, comment).await?),
-    };
-    let process_id = copies::process_id(&hello_answer);
-    let replica_set = hello_answer.get_str("setName").ok().map(ToOwned::to_owned);
-    Ok(Server { version, major, topology, replica_set, process_id, read_at })
-}
-
-/// The `operationTime` of a ping: not before the last write that the primary has acknowledged to anybody.
-async fn time_of_primary(client: &Client, caller: &Caller<'_>, comment: &str) -> Result<Timestamp, QueryError> {
-    let ping = doc! { "ping": 1, "comment": comment };
-    let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-    let answer =
-        caller.run("tell its time", client.database("admin").run_command(ping).selection_criteria(primary)).await?;
-    answer.get_timestamp("operationTime").map_err(|_| QueryError::Broken {
-        doing: "tell its time".to_owned(),
-        detail: "the answer has no operationTime".to_owned(),
-    })
-}
-
-/// The primary's word about itself.
-async fn primary(
-    caller: &Caller<'_>,
-    hello: impl IntoFuture<Output = Result<Document, Error>>,
-) -> Result<Document, QueryError> {
-    let nobody = |detail: String| QueryError::NoPrimary { uri: caller.uri.to_owned(), detail };
-    let answer = match timeout(caller.limit, hello.into_future()).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) if matches!(*error.kind, ErrorKind::ServerSelection { .. }) => {
-            return Err(nobody(caller.detail(&error)));
-        }
-        Ok(Err(error)) => return Err(QueryError::from_driver(&error, "say who it is", caller)),
-        Err(_) => return Err(nobody("it does not answer".to_owned())),
-    };
-    // a direct connection takes whatever member it is to
-    if says(&answer, "isWritablePrimary") {
-        return Ok(answer);
-    }
-    let set = answer.get_str("setName").unwrap_or("?");
-    Err(nobody(match answer.get_str("me") {
-        Ok(me) => format!("{me} of `{set}` is not it"),
-        Err(_) => "it was not initiated yet".to_owned(),
-    }))
-}
-
-fn says(answer: &Document, name: &str) -> bool {
-    answer.get_bool(name).unwrap_or(false)
 }
 
 /// Whether a database holds somebody's data.

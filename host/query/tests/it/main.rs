@@ -6,4 +6,7 @@ mod cursors;
 mod errors;
 mod moments;
 mod mongod;
+mod privileges;
+mod replica_set;
+mod server;
 mod support;

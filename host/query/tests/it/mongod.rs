@@ -4,8 +4,8 @@ use std::{
     fs::File,
     net::TcpListener,
     os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -160,7 +160,7 @@ pub(crate) async fn wait_until(what: &str, mut happened: impl AsyncFnMut() -> bo
 }
 
 /// Runs on a runtime of its own: fixtures outlive the test that happens to start them.
-fn on_its_own<T: Send>(work: impl Future<Output = T> + Send) -> T {
+pub(crate) fn on_its_own<T: Send>(work: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap().block_on(work)
@@ -184,30 +184,80 @@ fn program() -> PathBuf {
     cached
 }
 
-#[expect(clippy::zombie_processes, reason = "the shell ends when this process has ended")]
 fn start(arguments: &[&str], user: Option<&'static str>) -> Mongod {
-    let folder = tempfile::Builder::new().prefix("taster-mongod-").tempdir().unwrap().keep();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let log = File::create(folder.join("stdout")).unwrap();
-    // The reader ends when this process does, even by SIGKILL, for then the kernel closes the pipe. A group of its own
-    // keeps a Ctrl-C from taking the shell before the server.
-    let watch =
-        r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -KILL $server; wait $server; rm -rf "$folder""#;
-    let mut command = Command::new("sh");
-    command.args(["-c", watch, "sh"]).arg(&folder).arg(program()).arg("--dbpath").arg(&folder);
-    command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--unixSocketPrefix"]).arg(&folder);
-    command.args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]);
-    // a minute passes else before what is due is deleted
-    command.args(["--setParameter", "ttlMonitorSleepSecs=1"]);
-    command.args(arguments).process_group(0);
-    let mut child = command.stdin(Stdio::piped()).stdout(log).stderr(Stdio::null()).spawn().unwrap();
-    // open until the process ends
-    std::mem::forget(child.stdin.take());
-
-    let started = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_mins(1), "mongod does not start, see {}/stdout", folder.display());
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let process = Process::start(folder(), free_port(), arguments);
+    let port = process.port;
+    // it ends with this process
+    std::mem::forget(process);
     Mongod { port, user, replica_set: false }
+}
+
+/// A folder for a server, that goes with it.
+pub(crate) fn folder() -> PathBuf {
+    tempfile::Builder::new().prefix("taster-mongod-").tempdir().unwrap().keep()
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A running server. Dropping it kills it as a power cut would, and removes its folder; so does the end of this process.
+pub(crate) struct Process {
+    pub(crate) port: u16,
+    pub(crate) folder: PathBuf,
+    keeper: Child,
+}
+
+impl Process {
+    /// Starts a server on a folder, which may hold data, and waits until it listens.
+    pub(crate) fn start(folder: PathBuf, port: u16, arguments: &[&str]) -> Self {
+        let log = File::create(folder.join("stdout")).unwrap();
+        // The reader ends when this process does, even by SIGKILL, for then the kernel closes the pipe. A group of its
+        // own keeps a Ctrl-C from taking the shell before the server.
+        let watch =
+            r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -KILL $server; wait $server; rm -rf "$folder""#;
+        let mut command = Command::new("sh");
+        command.args(["-c", watch, "sh"]).arg(&folder).arg(program()).arg("--dbpath").arg(&folder);
+        command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--unixSocketPrefix"]).arg(&folder);
+        command.args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        // a minute passes else before what is due is deleted
+        command.args(["--setParameter", "ttlMonitorSleepSecs=1"]);
+        command.args(arguments).process_group(0);
+        let keeper = command.stdin(Stdio::piped()).stdout(log).stderr(Stdio::null()).spawn().unwrap();
+        let started = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let waited = started.elapsed();
+            assert!(waited < Duration::from_mins(1), "mongod does not start, see {}/stdout", folder.display());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Self { port, folder, keeper }
+    }
+
+    /// A copy of its files as they lie there, without what belongs to the process.
+    pub(crate) fn copy(&self) -> PathBuf {
+        let copy = folder();
+        copy_folder(&self.folder, &copy);
+        copy
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else if kind.is_file() && entry.file_name() != "mongod.lock" {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use clap::Subcommand;
+use taster_model::CollectionFacts;
+use taster_query::{PrivilegeReport, Session};
 use taster_store::Store;
 
 use super::{config_path, configuration, only};
@@ -50,6 +52,11 @@ impl Checks {
         let _ = writeln!(self.text, "✓ {what}");
     }
 
+    /// Nothing that fails, and something to know.
+    fn so_so(&mut self, what: &str, warning: &str) {
+        let _ = writeln!(self.text, "! {what}: {warning}");
+    }
+
     fn bad(&mut self, what: &str, problem: &dyn std::fmt::Display) {
         self.failed += 1;
         let _ = writeln!(self.text, "✗ {what}: {problem}");
@@ -63,8 +70,8 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
     let engine = flow::open_engine()?;
     let session = if live { connect(&config, &mut checks).await } else { None };
     let collections = match &session {
-        Some(session) => session.collections().await?,
-        None => Vec::new(),
+        Some(session) => look(session, &config, &mut checks).await,
+        None => None,
     };
     for probe in &config.probes {
         let what = format!("probe {}", probe.name);
@@ -76,12 +83,13 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
             }
         };
         let manifest = loaded.manifest();
+        let known = collections.as_deref().unwrap_or_default();
         // without a server nobody knows what "every collection" is; roles can only be checked where they are spelled out
-        if !live && probe.collections.is_none() {
+        if collections.is_none() && probe.collections.is_none() {
             checks.good(&format!("{what}: {} {}", manifest.name, manifest.version));
             continue;
         }
-        match flow::resolve_collections(probe, manifest, &collections, &[]) {
+        match flow::resolve_collections(probe, manifest, known, &[]) {
             Ok(grants) => {
                 checks.good(&format!(
                     "{what}: {} {}, {}",
@@ -89,8 +97,8 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
                     manifest.version,
                     render::count(grants.len() as u64, "collection")
                 ));
-                if live {
-                    for missing in grants.iter().filter(|grant| !flow_is_there(&collections, &grant.name)) {
+                if collections.is_some() {
+                    for missing in grants.iter().filter(|grant| !flow_is_there(known, &grant.name)) {
                         let database = config.database()?;
                         checks.bad(&what, &format!("there is no collection `{}` in `{database}`", missing.name));
                     }
@@ -112,11 +120,11 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
     Ok(if checks.failed == 0 { Exit::Done } else { Exit::Failed })
 }
 
-fn flow_is_there(collections: &[taster_model::CollectionFacts], name: &str) -> bool {
+fn flow_is_there(collections: &[CollectionFacts], name: &str) -> bool {
     collections.iter().any(|collection| collection.name == name)
 }
 
-async fn connect(config: &Config, checks: &mut Checks) -> Option<taster_query::Session> {
+async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
     match flow::connect(config, "taster/config-check").await {
         Ok(session) => {
             let facts = session.facts();
@@ -127,5 +135,36 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<taster_query::S
             checks.bad("database", &problem);
             None
         }
+    }
+}
+
+/// The user's privileges, and then the collections, if the user may know them.
+async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
+    match session.check_privileges(&flow::needs(config)).await {
+        Ok(report) => user(&report, config, checks),
+        Err(error) => checks.bad("user", &Problem::from(error)),
+    }
+    match session.collections().await {
+        Ok(collections) => Some(collections),
+        Err(error) => {
+            checks.bad("collections", &Problem::from(error));
+            None
+        }
+    }
+}
+
+fn user(report: &PrivilegeReport, config: &Config, checks: &mut Checks) {
+    match report.require_complete() {
+        Ok(()) => checks.good("user: may read all that is needed"),
+        Err(error) => checks.bad("user", &Problem::from(error)),
+    }
+    match (report.require_read_only(), flow::excess(report)) {
+        (Ok(()), _) => checks.good("user: may do no more than read"),
+        (Err(error), _) if config.require_read_only_user => checks.bad("user", &Problem::from(error)),
+        (Err(_), Some(excess)) => checks.so_so("user", &excess),
+        (Err(_), None) => checks.so_so("user", flow::UNGUARDED),
+    }
+    if let Some(blind) = flow::blind_spot(report) {
+        checks.so_so("user", &blind);
     }
 }

@@ -103,11 +103,7 @@ impl Probe {
     }
 
     fn check_collections(&self) -> Result<(), ConfigError> {
-        let names: Vec<&String> = match &self.collections {
-            None => return Ok(()),
-            Some(Collections::List(names)) => names.iter().collect(),
-            Some(Collections::Roles(roles)) => roles.values().flat_map(super::OneOrMany::names).collect(),
-        };
+        let Some(names) = self.collections.as_ref().map(Collections::names) else { return Ok(()) };
         let at = format!("probes[{}].collections", self.name);
         if names.is_empty() {
             return Err(wrong(

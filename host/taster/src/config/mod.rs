@@ -38,6 +38,9 @@ pub struct Config {
     /// Refuse components that carry no `sha256`. Standard probes are part of the host and need none.
     #[serde(default)]
     pub require_pins: bool,
+    /// Refuse a user who may do more than read, and a server that asks for no user. Default: warn of the former.
+    #[serde(default)]
+    pub require_read_only_user: bool,
 }
 
 /// The database that is tasted.
@@ -109,6 +112,17 @@ pub enum Collections {
     List(Vec<String>),
     /// By role.
     Roles(BTreeMap<String, OneOrMany>),
+}
+
+impl Collections {
+    /// The names, whatever their roles.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::List(names) => names.iter().map(String::as_str).collect(),
+            Self::Roles(roles) => roles.values().flat_map(OneOrMany::names).map(String::as_str).collect(),
+        }
+    }
 }
 
 /// One collection, or a list of them.
@@ -267,6 +281,7 @@ impl Config {
             expect: Vec::new(),
             max_baseline_age: None,
             require_pins: false,
+            require_read_only_user: false,
         };
         config.checked()
     }

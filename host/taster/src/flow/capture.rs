@@ -47,6 +47,7 @@ impl Tasting<'_> {
             self.side,
             self.run
         );
+        super::server::check_user(session, &kitchen.config).await?;
         let (clock, seed) = match self.before {
             Some(before) => (before.probe_clock, before.probe_seed.clone()),
             // a ULID has 80 random bits; the hash spreads them over the whole seed

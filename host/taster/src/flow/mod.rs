@@ -10,6 +10,7 @@ mod moment;
 mod post;
 mod pre;
 mod run_id;
+mod server;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub use grants::resolve as resolve_collections;
 pub use judging::{Rules, judged_against, remedy_for, side_summary, verdict_document};
 pub use post::{PostOutcome, post};
 pub use pre::{PreOutcome, pre};
+pub use server::{UNGUARDED, blind_spot, excess, needs};
 
 use crate::{config::Config, exit::Problem};
 

@@ -12,4 +12,5 @@ mod moments;
 mod probe;
 mod promises;
 mod replica_set;
+mod server;
 mod support;

@@ -1,0 +1,278 @@
+//! Servers that are not what they seem: copied volumes, sets without a majority, names that lead elsewhere.
+
+use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
+
+use insta::{Settings, assert_snapshot};
+use mongodb::bson::{Document, doc};
+use taster_model::{Coded, Topology};
+use taster_query::{QueryError, Session, SessionOptions};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::{
+    mongod::{Process, folder, free_port, wait_until},
+    replica_set::{direct, fill, three},
+};
+
+async fn connect(uri: &str) -> Result<Session, QueryError> {
+    let options = SessionOptions {
+        uri: uri.parse()?,
+        database: "shop".to_owned(),
+        comment: "taster/server".to_owned(),
+        server_selection_timeout: Duration::from_secs(2),
+    };
+    Session::connect(options).await
+}
+
+/// What is said of a server that is refused.
+async fn refused(uri: &str) -> String {
+    let error = match connect(uri).await {
+        Ok(session) => panic!("{uri} was accepted: {session:?}"),
+        Err(error) => error,
+    };
+    format!("{} {error}\n{}", error.code(), error.help().unwrap_or_default())
+}
+
+/// Says the same of every run: each port by who has it.
+fn named(ports: &[(u16, &str)]) -> Settings {
+    let mut settings = Settings::clone_current();
+    for (port, name) in ports {
+        settings.add_filter(&format!(r"127\.0\.0\.1:{port}"), format!("127.0.0.1:{name}"));
+    }
+    settings
+}
+
+fn uri(port: u16, options: &str) -> String {
+    format!("mongodb://127.0.0.1:{port}/shop{options}")
+}
+
+/// Starts a server on a copy, somewhere else.
+fn start(copy: PathBuf, arguments: &[&str]) -> Process {
+    Process::start(copy, free_port(), arguments)
+}
+
+async fn count(port: u16) -> u64 {
+    direct(port).await.database("shop").collection::<Document>("orders").count_documents(doc! {}).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
+    let mut set = three().await;
+    fill(&set, 100).await;
+    connect(&set.uri("shop")).await.unwrap().close().await;
+    let (copy, second, third) = (set.copy(0).await, set.copy(1).await, set.copy(1).await);
+    let mut ports = vec![(set.port(0), "A"), (set.port(1), "B"), (set.port(2), "C")];
+    let mut said = Vec::new();
+
+    // while production runs and answers under the names that the copy has in its configuration
+    let copied = start(copy, &["--replSet", "rs0"]);
+    ports.push((copied.port, "COPY"));
+    for options in ["", "?replicaSet=rs0", "?directConnection=true"] {
+        said.push(refused(&uri(copied.port, options)).await);
+    }
+    // the remedy that host/SERVER.md shows
+    let admin = direct(copied.port).await.database("admin");
+    let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
+    let config = config.get_document("config").unwrap();
+    let mut member = config.get_array("members").unwrap()[0].as_document().unwrap().clone();
+    member.insert("host", format!("127.0.0.1:{}", copied.port));
+    let mut alone = config.clone();
+    alone.insert("members", vec![member]);
+    admin.run_command(doc! { "replSetReconfig": alone, "force": true }).await.unwrap();
+    wait_until("the copy to be primary", async || connect(&uri(copied.port, "")).await.is_ok()).await;
+    assert_eq!(count(copied.port).await, 100);
+    assert_eq!(count(set.port(0)).await, 100, "production went on");
+
+    let standalone = start(second, &[]);
+    ports.push((standalone.port, "STANDALONE"));
+    said.push(refused(&uri(standalone.port, "")).await);
+    // the other remedy
+    let local = direct(standalone.port).await.database("local");
+    local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
+    let session = connect(&uri(standalone.port, "")).await.unwrap();
+    assert_eq!(session.facts().topology, Topology::Standalone);
+    session.close().await;
+
+    // it has replayed the oplog, so nothing is missing
+    let replayed = start(third, &["--setParameter", "recoverFromOplogAsStandalone=true"]);
+    connect(&uri(replayed.port, "")).await.unwrap().close().await;
+    assert_eq!(count(replayed.port).await, 100);
+
+    // two of three are gone
+    set.stop(1);
+    set.stop(2);
+    set.wait_for(0, "secondary").await;
+    for options in ["", "?replicaSet=rs0", "?replicaSet=other", "?directConnection=true"] {
+        said.push(refused(&uri(set.port(0), options)).await);
+    }
+    named(&ports).bind(|| assert_snapshot!(said.join("\n\n"), @r"
+        T0233 the server at mongodb://127.0.0.1:COPY/shop holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0235 the server at mongodb://127.0.0.1:STANDALONE/shop is standalone and holds the data of a member of the replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the last writes may be missing
+        start it with --replSet and make it the only member of its set; or, where every write is known to be there, empty local.system.replset: host/SERVER.md shows both
+
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string asks for `other`, and the set there is `rs0`
+        wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
+
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?directConnection=true has no primary: 127.0.0.1:A of `rs0` is not it; it knows of none among 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
+        "));
+}
+
+/// What host/SERVER.md says of a standalone server: the writes since the last checkpoint are missing without a word, and
+/// each remedy brings them back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_writes_that_a_standalone_server_hides_come_back_with_the_remedies() {
+    let production = Process::start(folder(), free_port(), &["--replSet", "rs0", "--syncdelay", "600"]);
+    let admin = direct(production.port).await.database("admin");
+    let initiate = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": format!("127.0.0.1:{}", production.port) }] };
+    admin.run_command(doc! { "replSetInitiate": initiate }).await.unwrap();
+    wait_until("a primary", async || connect(&uri(production.port, "")).await.is_ok()).await;
+    admin.run_command(doc! { "fsync": 1 }).await.unwrap();
+    let documents: Vec<Document> = (0..100).map(|n| doc! { "_id": n }).collect();
+    let insert = doc! { "insert": "orders", "documents": documents, "writeConcern": { "j": true } };
+    direct(production.port).await.database("shop").run_command(insert).await.unwrap();
+    // a snapshot of the volume, with no checkpoint between the writes and it
+    let copies = [production.copy(), production.copy(), production.copy()];
+    drop(production);
+    let [plain, replayed, member] = copies;
+
+    let plain = start(plain, &[]);
+    assert_eq!(count(plain.port).await, 0, "this is why it is refused");
+    assert!(refused(&uri(plain.port, "")).await.starts_with("T0235"));
+
+    let recover = ["recoverFromOplogAsStandalone=true", "takeUnstableCheckpointOnShutdown=true"];
+    let replaying = start(replayed, &["--setParameter", recover[0], "--setParameter", recover[1]]);
+    assert_eq!(count(replaying.port).await, 100);
+    connect(&uri(replaying.port, "")).await.unwrap().close().await;
+    // refused, or the connection breaks: either way it goes down, and its socket goes with it
+    let _ = direct(replaying.port).await.database("admin").run_command(doc! { "shutdown": 1 }).await;
+    wait_until("the end of it", async || TcpStream::connect(("127.0.0.1", replaying.port)).await.is_err()).await;
+    wait_until("its files", async || std::fs::read(replaying.folder.join("mongod.lock")).is_ok_and(|l| l.is_empty()))
+        .await;
+    let settled = start(replaying.copy(), &[]);
+    let local = direct(settled.port).await.database("local");
+    local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
+    assert_eq!(count(settled.port).await, 100);
+    connect(&uri(settled.port, "")).await.unwrap().close().await;
+
+    let member = start(member, &["--replSet", "rs0"]);
+    let admin = direct(member.port).await.database("admin");
+    let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
+    let mut alone = config.get_document("config").unwrap().clone();
+    alone.insert("members", vec![doc! { "_id": 0, "host": format!("127.0.0.1:{}", member.port) }]);
+    admin.run_command(doc! { "replSetReconfig": alone, "force": true }).await.unwrap();
+    wait_until("the copy to be primary", async || connect(&uri(member.port, "")).await.is_ok()).await;
+    assert_eq!(count(member.port).await, 100);
+}
+
+/// On a copy the users of production may enter; one who may not look into `local` learns that this is why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_known_for_one_to_whoever_may_read_its_configuration() {
+    let key = folder().join("key");
+    std::fs::write(&key, "tastertests").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let arguments = ["--replSet", "rs0", "--keyFile", key.to_str().unwrap()];
+    let production = Process::start(folder(), free_port(), &arguments);
+    let port = production.port;
+    let admin = direct(port).await.database("admin");
+    let initiate = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": format!("127.0.0.1:{port}") }] };
+    admin.run_command(doc! { "replSetInitiate": initiate }).await.unwrap();
+    wait_until("a primary", async || {
+        let hello = admin.run_command(doc! { "hello": 1 }).await;
+        hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
+    })
+    .await;
+    admin.run_command(doc! { "createUser": "root", "pwd": "geheim", "roles": ["root"] }).await.unwrap();
+    let uri_of = |user: &str, port| format!("mongodb://{user}:geheim@127.0.0.1:{port}/shop?authSource=admin");
+    let client = mongodb::Client::with_uri_str(uri_of("root", port)).await.unwrap();
+    let reader = doc! { "createUser": "reader", "pwd": "geheim", "roles": [{ "role": "read", "db": "shop" }] };
+    client.database("admin").run_command(reader).await.unwrap();
+    client.database("admin").run_command(doc! { "fsync": 1, "lock": true }).await.unwrap();
+    let copy = production.copy();
+    drop(production);
+    let copied = start(copy, &arguments);
+    let mut said = Vec::new();
+    for user in ["root", "reader", "stranger"] {
+        said.push(refused(&uri_of(user, copied.port)).await);
+    }
+    std::fs::remove_dir_all(key.parent().unwrap()).unwrap();
+    named(&[(port, "PRODUCTION"), (copied.port, "COPY")]).bind(|| assert_snapshot!(said.join("\n\n"), @r"
+        T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:PRODUCTION
+        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+
+        T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; which of them stands in local.system.replset, and the user may not read that
+        wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
+
+        T0205 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
+        check user, password and authSource; a copy holds production's users: create `taster` there, and every refresh brings it along (host/SERVER.md)
+        "));
+}
+
+/// Hands every connection on to another port.
+async fn relay(port: u16, to: u16) -> tokio::task::JoinHandle<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    tokio::spawn(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        while let Ok((mut here, _)) = listener.accept().await {
+            connections.spawn(async move {
+                if let Ok(mut there) = TcpStream::connect(("127.0.0.1", to)).await {
+                    let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+                }
+            });
+        }
+    })
+}
+
+/// A copy that believes to be where its configuration says, while that name leads to production from here: the driver
+/// follows the copy's word and finds production.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_never_leads_to_production() {
+    let production = Process::start(folder(), free_port(), &["--replSet", "rs0"]);
+    let port = production.port;
+    let initiate = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": format!("127.0.0.1:{port}") }] };
+    direct(port).await.database("admin").run_command(doc! { "replSetInitiate": initiate }).await.unwrap();
+    wait_until("a primary", async || connect(&uri(port, "")).await.is_ok()).await;
+    let admin = direct(port).await.database("admin");
+    let insert = doc! { "insert": "orders", "documents": [{ "_id": 1 }], "writeConcern": { "j": true } };
+    direct(port).await.database("shop").run_command(insert).await.unwrap();
+    admin.run_command(doc! { "fsync": 1, "lock": true }).await.unwrap();
+    let (copy, again) = (production.copy(), production.copy());
+    drop(production);
+
+    // where the copy is, production's name leads to the copy itself
+    let elsewhere = free_port();
+    let relaying = relay(port, elsewhere).await;
+    let copied = Process::start(copy, elsewhere, &["--replSet", "rs0"]);
+    wait_until("the copy to be primary", async || connect(&uri(elsewhere, "?directConnection=true")).await.is_ok())
+        .await;
+    // reached under another name than in the set, it is still the one that was meant
+    connect(&uri(elsewhere, "")).await.unwrap().close().await;
+    relaying.abort();
+    let _ = relaying.await;
+
+    // where Taster is, it leads to production
+    let production = Process::start(again, port, &["--replSet", "rs0"]);
+    wait_until("production to be back", async || connect(&uri(port, "")).await.is_ok()).await;
+    let said = refused(&uri(elsewhere, "")).await;
+    named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(said, @r"
+        T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of the replica set `rs0` (127.0.0.1:PRODUCTION), and no host of the string is a member of that
+        if the server that you name is the one to taste, add ?directConnection=true; if it is a copy, give it a configuration of its own: host/SERVER.md
+        "));
+    // and whoever says so reads the copy
+    let session = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();
+    session.close().await;
+    drop((production, copied));
+}

@@ -1,0 +1,132 @@
+//! Servers and users that are not fit for tasting: what the commands say, and what they end with.
+
+use insta::{Settings, assert_snapshot};
+use mongodb::{
+    Client,
+    bson::{Document, doc},
+};
+use taster_taster::demo::{Mongod, MongodOptions};
+use tempfile::TempDir;
+
+use crate::support::Table;
+
+const SHOP: &str = "
+app: shop
+store: file://./results
+mongodb:
+  uri: ${MONGODB_URI}
+  database: shop
+  connect: 5s
+";
+
+fn settings(mongod: &Mongod) -> Settings {
+    let mut settings = Settings::clone_current();
+    settings.add_filter(&format!(r"127\.0\.0\.1:{}", mongod.port()), "127.0.0.1:PORT");
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:OTHER");
+    settings.add_filter(r"file://\S*/results", "file://[store]");
+    settings
+}
+
+fn configured(table: &Table, more: &str) {
+    table.configure(&format!("{SHOP}{more}"));
+}
+
+/// A replica set's data under a standalone server.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_of_a_replica_set_under_a_standalone_server_end_with_4() {
+    let folder = TempDir::new().expect("a folder");
+    let on =
+        |replica_set| MongodOptions { replica_set, dir: Some(folder.path().to_owned()), ..MongodOptions::default() };
+    let mongod = Mongod::start(on(true)).await.expect("`make mongod` fetches a server");
+    let orders = mongod.client().await.expect("a client").database("shop").collection::<Document>("orders");
+    orders.insert_one(doc! {"_id": 1}).await.expect("a write");
+    drop(mongod);
+    let mongod = Mongod::start(on(false)).await.expect("a server");
+    let table = Table::new(&mongod.uri_of("shop"));
+    configured(&table, "");
+    let ended = table.taster(&["pre"]);
+    assert_eq!(ended.code, 4, "{}", ended.all());
+    settings(&mongod).bind(|| {
+        assert_snapshot!(ended.err.trim(), @r"
+            error[T0235]: the server at mongodb://127.0.0.1:PORT/shop is standalone and holds the data of a member of the replica set `taster` (127.0.0.1:OTHER); it has not replayed the oplog, so the last writes may be missing
+              help: start it with --replSet and make it the only member of its set; or, where every write is known to be there, empty local.system.replset: host/SERVER.md shows both
+            ");
+    });
+    assert!(!table.path().join("results/v1/shop").exists(), "nothing was recorded");
+    assert_eq!(table.taster(&["config", "check", "--live"]).code, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_lack_something_or_may_write_are_named() {
+    let options = MongodOptions { arguments: vec!["--auth".to_owned()], ..MongodOptions::default() };
+    let mongod = Mongod::start(options).await.expect("a server");
+    let uri_of = |user: &str| format!("mongodb://{user}:geheim@127.0.0.1:{}/shop?authSource=admin", mongod.port());
+    let admin = mongod.client().await.expect("a client").database("admin");
+    admin.run_command(doc! {"createUser": "boss", "pwd": "geheim", "roles": ["root"]}).await.expect("a user");
+    let boss = Client::with_uri_str(uri_of("boss")).await.expect("a client");
+    boss.database("shop").collection::<Document>("orders").insert_one(doc! {"_id": 1}).await.expect("a write");
+    for (user, roles) in [("joe", vec![]), ("ann", vec![doc! {"role": "readWrite", "db": "shop"}])] {
+        let create = doc! {"createUser": user, "pwd": "geheim", "roles": roles};
+        boss.database("admin").run_command(create).await.expect("a user");
+    }
+    let mut said = Vec::new();
+    for (user, arguments, more, code) in [
+        ("joe", &["pre"][..], "", 4),
+        ("joe", &["config", "check", "--live"], "", 4),
+        ("ann", &["pre", "--run", "1"], "", 0),
+        ("ann", &["pre"], "requireReadOnlyUser: true", 4),
+        ("ann", &["config", "check", "--live"], "", 0),
+        ("ann", &["config", "check", "--live"], "requireReadOnlyUser: true", 4),
+    ] {
+        let table = Table::new(&uri_of(user));
+        configured(&table, more);
+        let ended = table.taster(arguments);
+        assert_eq!(ended.code, code, "{user} {arguments:?}: {}", ended.all());
+        let err =
+            ended.err.lines().filter(|line| line.contains("WARN") || line.contains("T02") || line.contains("help"));
+        let out =
+            ended.out.lines().filter(|line| line.contains("user") || line.contains("help") || line.contains("coll"));
+        let told: Vec<&str> = err.chain(out).collect();
+        said.push(format!("$ {} # {more}\n{}", arguments.join(" "), told.join("\n")));
+    }
+    let text = said.join("\n\n");
+    assert!(!text.contains("geheim") && !text.contains("joe") && !text.contains("ann "), "{text}");
+    settings(&mongod).bind(|| assert_snapshot!(text, @r#"
+        $ pre # 
+        error[T0238]: the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+          help: in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+
+        $ config check --live # 
+        ✗ user: error[T0238]: the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+          help: in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        ✓ user: may do no more than read
+        ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether a replica set's data were left without their last writes
+        ✗ collections: error[T0206]: the user may not list the collections of `shop`: not authorized on shop
+          help: grant the user the role `read` on the database, or the narrower one of host/SERVER.md
+
+        $ pre --run 1 # 
+         WARN the user MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` makes this an error
+         WARN the user may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether a replica set's data were left without their last writes. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+
+        $ pre # requireReadOnlyUser: true
+        error[T0237]: the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          help: give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
+
+        $ config check --live # 
+        ✓ user: may read all that is needed
+        ! user: MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` makes this an error
+        ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether a replica set's data were left without their last writes. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        ✓ probe document-count: document-count 0.1.0, 1 collection
+        ✓ probe index-inventory: index-inventory 0.1.0, 1 collection
+        ✓ probe schema-shape: schema-shape 0.1.0, 1 collection
+
+        $ config check --live # requireReadOnlyUser: true
+        ✓ user: may read all that is needed
+        ✗ user: error[T0237]: the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          help: give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
+        ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether a replica set's data were left without their last writes. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        ✓ probe document-count: document-count 0.1.0, 1 collection
+        ✓ probe index-inventory: index-inventory 0.1.0, 1 collection
+        ✓ probe schema-shape: schema-shape 0.1.0, 1 collection
+        "#));
+}
