@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use taster_query::{Needs, PrivilegeReport, Session};
+use taster_model::DataKind;
+use taster_query::{Beside, Needs, PrivilegeReport, Session};
 
 use crate::{config::Config, exit::Problem};
 
@@ -32,7 +33,12 @@ pub fn needs(config: &Config) -> Needs {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
     let collections: BTreeSet<String> =
         all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
-    Needs { collections: collections.into_iter().collect(), ..Needs::default() }
+    let mut needs = Needs { collections: collections.into_iter().collect(), ..Needs::default() };
+    if config.mongodb.data == DataKind::Live {
+        // there is no copy to witness
+        needs.beside.retain(|beside| *beside != Beside::StartupLog);
+    }
+    needs
 }
 
 /// What the user may do that Taster never does. A server without access control is a choice that was made elsewhere, and

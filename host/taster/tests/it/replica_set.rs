@@ -14,13 +14,13 @@ use crate::support::{SHOP, Table};
 /// A primary and two members that apply everything this much later.
 const DELAY: i32 = 4;
 
-struct Lagging {
+struct ThreeMembers {
     members: Vec<Mongod>,
     client: Client,
 }
 
-impl Lagging {
-    async fn start() -> Self {
+impl ThreeMembers {
+    async fn start(delay: Option<i32>) -> Self {
         let mut members = Vec::new();
         for _ in 0..3 {
             let arguments = ["--replSet", "lag", "--oplogSize", "64"].map(str::to_owned).to_vec();
@@ -33,9 +33,11 @@ impl Lagging {
             .zip(0..)
             .map(|(member, id)| {
                 let host = format!("127.0.0.1:{}", member.port());
-                match id {
-                    0 => doc! {"_id": id, "host": host},
-                    _ => doc! {"_id": id, "host": host, "priority": 0, "secondaryDelaySecs": DELAY},
+                match delay {
+                    Some(delay) if id > 0 => {
+                        doc! {"_id": id, "host": host, "priority": 0, "secondaryDelaySecs": delay}
+                    }
+                    _ => doc! {"_id": id, "host": host},
                 }
             })
             .collect();
@@ -71,11 +73,10 @@ impl Lagging {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_that_only_the_primary_knows_of_is_seen() {
-    let set = Lagging::start().await;
+    let set = ThreeMembers::start(Some(DELAY)).await;
     let table = set.table();
     let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
-    assert_eq!(pre.json()["server"]["members"].as_array().map(Vec::len), Some(3), "{}", pre.out);
     let orders = set.client.database(DATABASE).collection::<Document>("orders");
     let lost = orders.delete_many(doc! {"status": "open"});
     let lost = lost.write_concern(WriteConcern::builder().w(Acknowledgment::Nodes(1)).build()).await.expect("a delete");
@@ -90,7 +91,7 @@ async fn a_loss_that_only_the_primary_knows_of_is_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_majority_that_lags_too_far_behind_is_unknown() {
-    let set = Lagging::start().await;
+    let set = ThreeMembers::start(Some(DELAY)).await;
     let table = set.table();
     table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  reach: 500ms"));
     let orders = set.client.database(DATABASE).collection::<Document>("orders");
@@ -102,4 +103,41 @@ async fn a_majority_that_lags_too_far_behind_is_unknown() {
     let post = table.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 3, "{}", post.all());
     assert!(post.out.contains("snapshot-not-reached"), "{}", post.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_election_makes_no_new_copy() {
+    let set = ThreeMembers::start(None).await;
+    let table = set.table();
+    let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
+    let server = pre.json()["server"].clone();
+    let members = server["members"].as_array().expect("members").clone();
+    assert_eq!(members.len(), 3, "{server}");
+    assert!(members.iter().all(|member| member["startups"].as_array().is_some_and(|ids| !ids.is_empty())), "{server}");
+    let first = members[0]["host"].clone();
+    let admin = set.client.database("admin");
+    let begun = std::time::Instant::now();
+    loop {
+        // refused until a secondary has caught up
+        let _ = admin.run_command(doc! {"replSetStepDown": 60, "secondaryCatchUpPeriodSecs": 10}).await;
+        let hello = admin.run_command(doc! {"hello": 1}).await;
+        if hello.is_ok_and(|hello| {
+            hello.get_str("me").ok() != first.as_str() && hello.get_bool("isWritablePrimary").unwrap_or(false)
+        }) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "nobody else was elected");
+    }
+    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    assert_eq!(post.code, 0, "{}", post.all());
+    assert_ne!(post.json()["after"]["server"]["members"][0]["host"], first, "another member was read");
+    // and what is lost is lost, whoever is primary
+    set.client
+        .database(DATABASE)
+        .collection::<Document>("orders")
+        .delete_many(doc! {"status": "open"})
+        .await
+        .expect("a delete");
+    assert_eq!(table.taster(&["post", "--run", "a"]).code, 1);
 }
