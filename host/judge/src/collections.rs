@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use taster_model::{Capture, CollectionFacts, CollectionKind, Finding, FindingOutcome, Labels, ReasonCode};
+use taster_model::{Capture, CollectionFacts, CollectionKind, Finding, FindingOutcome, Labels, ReasonCode, Severity};
 
 use crate::{show, verdict};
 
@@ -43,6 +43,74 @@ pub(crate) fn gone(before: &Capture, after: &Capture) -> Vec<Finding> {
                 after: is.map(|kind| word(kind).into()),
                 ..verdict::finding(FindingOutcome::Different, ReasonCode::CollectionGone, reason)
             })
+        })
+        .collect()
+}
+
+/// What people want to know of collections and what decides nothing by itself: one that was dropped and made again, and
+/// one that no probe covers and that is not what it was.
+pub(crate) fn remarkable(before: &Capture, after: &Capture) -> Vec<Finding> {
+    let uncovered = uncovered(Some(before), after);
+    let now: BTreeMap<&str, &CollectionFacts> = present(after).map(|facts| (facts.name.as_str(), facts)).collect();
+    let mut found = Vec::new();
+    for was in present(before) {
+        let Some(is) = now.get(was.name.as_str()).copied() else { continue };
+        let warn = |code, reason| Finding {
+            severity: Severity::Warn,
+            labels: Labels::from([("collection".to_owned(), was.name.clone())]),
+            ..verdict::finding(FindingOutcome::Different, code, reason)
+        };
+        if was.uuid.is_some() && is.uuid.is_some() && was.uuid != is.uuid {
+            let reason = format!("{} was dropped and made again", show::name(&was.name));
+            found.push(warn(ReasonCode::CollectionRecreated, reason));
+        }
+        if uncovered.contains(&was.name)
+            && let Some(change) = change(was, is)
+        {
+            let reason = format!("no probe covers {}, and {change}", show::name(&was.name));
+            found.push(Finding {
+                before: was.documents.map(Into::into),
+                after: is.documents.map(Into::into),
+                ..warn(ReasonCode::UncoveredChanged, reason)
+            });
+        }
+    }
+    found
+}
+
+/// What the inventory shows of a collection that nobody looked into.
+fn change(was: &CollectionFacts, is: &CollectionFacts) -> Option<String> {
+    let mut changes = Vec::new();
+    if let (Some(before), Some(after)) = (was.documents, is.documents)
+        && before != after
+    {
+        changes.push(format!("the server's fast count went from {before} to {after}"));
+    }
+    // captures of earlier versions know neither
+    if !was.options.is_null() && was.options != is.options {
+        changes.push("its options changed".to_owned());
+    }
+    if !was.options.is_null() && was.indexes != is.indexes {
+        changes.push("its indexes changed".to_owned());
+    }
+    (!changes.is_empty()).then(|| changes.join(", "))
+}
+
+/// Collections that were made, dropped or altered while a capture was taken: it is not of one moment.
+pub(crate) fn unstable(before: &Capture, after: &Capture) -> Vec<Finding> {
+    let sides = [("before", before), ("after", after)];
+    let unstable = sides.into_iter().flat_map(|(when, side)| side.consistency.unstable.iter().map(move |c| (when, c)));
+    unstable
+        .map(|(when, name)| Finding {
+            labels: Labels::from([("collection".to_owned(), name.clone())]),
+            ..verdict::finding(
+                FindingOutcome::Unknown,
+                ReasonCode::Unstable,
+                format!(
+                    "{} was made, dropped or altered while the capture {when} the sync was taken",
+                    show::name(name)
+                ),
+            )
         })
         .collect()
 }

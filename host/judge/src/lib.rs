@@ -5,6 +5,7 @@
 
 mod collections;
 mod compare;
+mod copy;
 mod diff;
 mod expect;
 mod number;
@@ -17,6 +18,8 @@ mod verdict;
 mod testing;
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use taster_model::{Capture, Expectation, Finding, Verdict};
 
@@ -31,6 +34,8 @@ pub struct Input<'a> {
     /// one that does not; then one that names the metric before a pattern; then more spelled-out segments; then more
     /// labels; then, of equals, the later one.
     pub expectations: &'a [Expectation],
+    /// A baseline that is older than this makes the verdict `unknown`. `None`: it may be of any age.
+    pub max_baseline_age: Option<Duration>,
 }
 
 /// What came of it.
@@ -49,15 +54,25 @@ pub struct Judgement {
 /// Judges `after` against `before`.
 #[must_use]
 pub fn judge(input: &Input<'_>) -> Judgement {
-    let other_place = input.before.and_then(|before| collections::other_place(before, input.after));
-    let mut findings = if let Some(finding) = other_place {
-        // whatever differs between two databases says nothing about either
+    let other = input.before.and_then(|before| {
+        collections::other_place(before, input.after).or_else(|| copy::replaced(before, input.after))
+    });
+    let mut findings = if let Some(finding) = other {
+        // whatever differs between two databases, or two copies of one, says nothing about either
         vec![finding]
     } else if let Some(before) = input.before {
         let mut findings = probes::findings(before, input.after, input.expectations);
         findings.extend(collections::gone(before, input.after));
         findings.extend(collections::never_there(before, input.after));
+        findings.extend(collections::remarkable(before, input.after));
+        findings.extend(collections::unstable(before, input.after));
         findings.extend(expect::unmatched(before, input.after, input.expectations));
+        let doubts = copy::doubts(before, input.after, input.max_baseline_age);
+        if !doubts.is_empty() {
+            // it is shown what differs, but nobody can tell what that means
+            findings.iter_mut().for_each(|finding| finding.muted = true);
+        }
+        findings.extend(doubts);
         findings
     } else {
         let mut findings = vec![verdict::no_baseline()];

@@ -1,23 +1,27 @@
 //! Each probe of both sides: whether its metrics can be compared at all, then metric by metric.
 
 use taster_model::{
-    Capture, Expectation, Failure, Finding, FindingOutcome, Metric, Outcome, ProbeRecord, ReasonCode, Rule,
+    Capture, DataKind, Expectation, Failure, Finding, FindingOutcome, Metric, Outcome, ProbeRecord, ReasonCode, Rule,
+    Value,
 };
 
 use crate::{
-    compare::{self, Comparison},
+    compare::{self, Comparison, Declared},
     expect::{self, Applied},
     show,
     sides::{self, Pair},
     verdict,
 };
 
+/// The unit of a number of documents.
+const DOCUMENTS: &str = "{document}";
+
 /// Findings of every probe of both sides.
 pub(crate) fn findings(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for pair in sides::pair(&before.probes, &after.probes, |record| record.name.as_str()) {
         match pair {
-            Pair::Both(old, new) => both(old, new, expectations, &mut findings),
+            Pair::Both(old, new) => both(old, new, after.data, expectations, &mut findings),
             Pair::OnlyBefore(old) => findings.push(about(
                 old,
                 ReasonCode::ProbeOnOneSide,
@@ -50,7 +54,13 @@ pub(crate) fn failures_after(after: &Capture) -> Vec<Finding> {
         .collect()
 }
 
-fn both(old: &ProbeRecord, new: &ProbeRecord, expectations: &[Expectation], findings: &mut Vec<Finding>) {
+fn both(
+    old: &ProbeRecord,
+    new: &ProbeRecord,
+    data: DataKind,
+    expectations: &[Expectation],
+    findings: &mut Vec<Finding>,
+) {
     let (old_metrics, new_metrics) = match (&old.outcome, &new.outcome) {
         (Outcome::Metrics(old_metrics), Outcome::Metrics(new_metrics)) => (old_metrics, new_metrics),
         (Outcome::Failed(was), Outcome::Failed(is)) if was == is => {
@@ -76,7 +86,7 @@ fn both(old: &ProbeRecord, new: &ProbeRecord, expectations: &[Expectation], find
         return;
     }
     for pair in sides::pair(old_metrics, new_metrics, |metric| (metric.name.as_str(), &metric.labels)) {
-        findings.push(metric(new, &pair, expectations));
+        findings.push(metric(new, data, &pair, expectations));
     }
 }
 
@@ -115,8 +125,9 @@ fn not_compared<const N: usize>(records: [&ProbeRecord; N]) -> String {
     }
 }
 
-fn failed(record: &ProbeRecord, code: ReasonCode, when: &str, failure: &Failure) -> Finding {
-    about(record, code, format!("failed {when}: {failure}"))
+/// A failure that has a reason of its own keeps it; `otherwise` says on which side any other one was.
+fn failed(record: &ProbeRecord, otherwise: ReasonCode, when: &str, failure: &Failure) -> Finding {
+    about(record, failure.reason().unwrap_or(otherwise), format!("failed {when}: {failure}"))
 }
 
 /// An `unknown` about a whole probe.
@@ -129,7 +140,7 @@ fn about(record: &ProbeRecord, code: ReasonCode, reason: impl Into<String>) -> F
     }
 }
 
-fn metric(record: &ProbeRecord, pair: &Pair<'_, Metric>, expectations: &[Expectation]) -> Finding {
+fn metric(record: &ProbeRecord, data: DataKind, pair: &Pair<'_, Metric>, expectations: &[Expectation]) -> Finding {
     let (old, new) = match *pair {
         Pair::Both(old, new) => (Some(old), Some(new)),
         Pair::OnlyBefore(old) => (Some(old), None),
@@ -137,7 +148,10 @@ fn metric(record: &ProbeRecord, pair: &Pair<'_, Metric>, expectations: &[Expecta
     };
     let one = new.or(old).expect("a pair has at least one side");
     let applied = expect::choose(expectations, record, one);
-    let Comparison { outcome, code, reason } = judged(pair, &applied);
+    let Comparison { outcome, code, reason } = match grown(data, pair, &applied) {
+        Some(allowed) => allowed,
+        None => judged(pair, &applied),
+    };
     Finding {
         probe: Some(record.name.clone()),
         metric: Some(one.name.clone()),
@@ -151,6 +165,16 @@ fn metric(record: &ProbeRecord, pair: &Pair<'_, Metric>, expectations: &[Expecta
         declared: applied.reason.map(ToOwned::to_owned),
         ..verdict::finding(outcome, code, reason)
     }
+}
+
+/// Live data go on living: more documents than before are newer ones, unless somebody said that there must not be any.
+fn grown(data: DataKind, pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Option<Comparison> {
+    let Pair::Both(old, new) = pair else { return None };
+    let (Value::Integer(before), Value::Integer(after)) = (&old.value, &new.value) else { return None };
+    let counts = old.unit == DOCUMENTS && new.unit == DOCUMENTS;
+    let live = data == DataKind::Live && applied.declared == Declared::No;
+    (live && counts && after > before)
+        .then(|| Comparison::allowed(format!("{} more; the data are live", after.abs_diff(*before))))
 }
 
 fn judged(pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Comparison {

@@ -1,8 +1,9 @@
 //! What the tests of this crate cook with: small captures, told from their metrics.
 
 use taster_model::{
-    Capture, CollectionFacts, CollectionGrant, CollectionKind, Expectation, Failure, Finding, Labels, Merge, Metric,
-    MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage, Value, schema,
+    Capture, CollectionFacts, CollectionGrant, Consistency, DataKind, Expectation, Failure, Finding, Labels, Member,
+    Merge, Metric, MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage,
+    Value, schema,
 };
 
 use crate::{Input, Judgement, judge};
@@ -57,7 +58,7 @@ pub(crate) fn failed(name: &str, failure: Failure) -> ProbeRecord {
 }
 
 pub(crate) fn collection(name: &str) -> CollectionFacts {
-    CollectionFacts { name: name.to_owned(), kind: CollectionKind::Collection, uuid: None }
+    CollectionFacts { name: name.to_owned(), ..CollectionFacts::default() }
 }
 
 pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
@@ -77,10 +78,17 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
             version: "6.0.5".to_owned(),
             topology: Topology::Standalone,
             replica_set: None,
-            process_id: None,
+            process_id: Some("p1".to_owned()),
             database: "pxbbq".to_owned(),
             read_at: None,
+            members: vec![Member {
+                host: None,
+                process_id: Some("p1".to_owned()),
+                startups: vec!["stage-1".to_owned()],
+            }],
         },
+        data: DataKind::Copy,
+        consistency: Consistency::default(),
         collections: vec![collection("orders")],
         probes,
         objects: Vec::new(),
@@ -114,7 +122,7 @@ pub(crate) fn declare(metric: &str, value: &Value, expect: Option<&str>) -> Metr
 }
 
 pub(crate) fn judged(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Judgement {
-    judge(&Input { before: Some(before), after, expectations })
+    judge(&Input { before: Some(before), after, expectations, max_baseline_age: None })
 }
 
 /// Judges two lists of metrics of one probe.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, Failure, Metric, MetricDeclaration, RunId, Severity, Side, Usage};
+use crate::{AppName, AttemptId, DataKind, Failure, Member, Metric, MetricDeclaration, RunId, Severity, Side, Usage};
 
 /// Everything that one side of a run recorded. Written last: an attempt without it never happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,12 @@ pub struct Capture {
     pub probe_seed: String,
     /// The server.
     pub server: ServerFacts,
+    /// Whether the server holds a copy or the data themselves.
+    #[serde(default)]
+    pub data: DataKind,
+    /// How it was made sure that everything is of one moment.
+    #[serde(default)]
+    pub consistency: Consistency,
     /// Every collection of the database that is not the system's, by name.
     pub collections: Vec<CollectionFacts>,
     /// How each probe ended, in the order of the configuration.
@@ -60,6 +66,38 @@ pub struct ServerFacts {
     /// The cluster time at which everything was read, `seconds.increment`. Absent on standalone servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<String>,
+    /// Every member of the set, the one that was read first; one that did not answer with nothing but its address. They
+    /// say which copy of the data it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
+}
+
+/// How it was made sure that everything in a capture is of one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Consistency {
+    /// How the database was read.
+    pub reading: Reading,
+    /// How often probes had to read again, because something was written while they read.
+    #[serde(default)]
+    pub rescans: u32,
+    /// Collections that were made, dropped or altered while the capture was taken, until the last rescan. What probes
+    /// found of collections that were written to is not in the capture; it is their failure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unstable: Vec<String>,
+}
+
+/// How the database is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// Everything at one cluster time.
+    Snapshot,
+    /// Each read at a cluster time of its own, long scans in ranges of `_id`; a witness shows that nothing was written
+    /// meanwhile.
+    Ranges,
+    /// The data of the moment; a witness shows that nothing was written meanwhile.
+    #[default]
+    Live,
 }
 
 /// What kind of deployment a server belongs to.
@@ -75,7 +113,7 @@ pub enum Topology {
 }
 
 /// One collection of the database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectionFacts {
     /// Its name.
     pub name: String,
@@ -84,13 +122,24 @@ pub struct CollectionFacts {
     /// Its UUID, where it has one. Changes when it is dropped and made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,
+    /// Its options in canonical form, as canonical Extended JSON.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub options: serde_json::Value,
+    /// Its indexes in canonical form, sorted by name, as canonical Extended JSON.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<serde_json::Value>,
+    /// How many documents the server believes it has: fast, and wrong after an unclean shutdown. For people and for
+    /// collections that nobody covers; probes count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<u64>,
 }
 
 /// What a collection is on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CollectionKind {
     /// An ordinary collection.
+    #[default]
     Collection,
     /// A view.
     View,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, RunId, Verdict};
+use crate::{AppName, AttemptId, CopyWitness, RunId, Verdict};
 
 /// `current.json`, moved by compare-and-swap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,10 @@ pub struct Current {
     /// What every `post` is compared with, until it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// Captures that are about to be committed. One that is there although its process died before it could say so is
+    /// found by this; one whose process died earlier was never there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Baseline>,
     /// The run that was touched last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
@@ -31,6 +35,9 @@ pub struct Baseline {
     /// When that attempt began.
     #[schemars(with = "String")]
     pub started: Timestamp,
+    /// Which copy of the data it is of.
+    #[serde(default)]
+    pub copy: CopyWitness,
     /// The latest-started attempt at `post` that judged against it. An attempt that began earlier has no say any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<AttemptId>,

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ReasonCode;
+
 /// What the host refused. The cases are those of the interface (`wit/`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -75,6 +77,31 @@ impl Failure {
     pub fn setting(mut self, setting: impl fmt::Display) -> Self {
         self.setting = Some(setting.to_string());
         self
+    }
+}
+
+/// The server forgot the moment that everything was to be read at.
+pub const SNAPSHOT_LOST: &str = "T0211";
+/// The server did not get as far as that moment in time.
+pub const SNAPSHOT_NOT_REACHED: &str = "T0219";
+/// A probe gave two answers about the same data.
+pub const NOT_DETERMINISTIC: &str = "T0621";
+/// Something was written while it was read.
+pub const UNSTABLE: &str = "T0622";
+/// Nobody can tell whether something was written while it was read.
+pub const UNWITNESSED: &str = "T0623";
+
+impl Failure {
+    /// The reason that a finding about this failure carries, where it is one of the capture rather than of the probe.
+    #[must_use]
+    pub fn reason(&self) -> Option<ReasonCode> {
+        match self.code.as_deref()? {
+            SNAPSHOT_LOST => Some(ReasonCode::SnapshotLost),
+            SNAPSHOT_NOT_REACHED => Some(ReasonCode::SnapshotNotReached),
+            NOT_DETERMINISTIC => Some(ReasonCode::NotDeterministic),
+            UNSTABLE | UNWITNESSED => Some(ReasonCode::Unstable),
+            _ => None,
+        }
     }
 }
 

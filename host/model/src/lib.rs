@@ -5,9 +5,10 @@
 
 mod capture;
 mod coded;
+mod copy;
 mod current;
 mod expectation;
-mod failure;
+pub mod failure;
 mod manifest;
 mod names;
 mod rule;
@@ -20,9 +21,11 @@ mod verdict;
 mod roundtrip;
 
 pub use capture::{
-    Capture, CollectionFacts, CollectionGrant, CollectionKind, ObjectRef, Outcome, ProbeRecord, ServerFacts, Topology,
+    Capture, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ObjectRef, Outcome, ProbeRecord, Reading,
+    ServerFacts, Topology,
 };
 pub use coded::Coded;
+pub use copy::{CopyRelation, CopyWitness, DataKind, Member};
 pub use current::{Acceptance, Baseline, Current, LastRun};
 pub use expectation::{Expectation, MetricPattern, Severity};
 pub use failure::{Failure, Refusal};

@@ -123,6 +123,10 @@ fn server() -> impl Strategy<Value = ServerFacts> {
             replica_set,
             process_id: None,
             database,
+            members: read_at
+                .iter()
+                .map(|at| Member { host: None, process_id: Some(at.clone()), startups: vec![at.clone()] })
+                .collect(),
             read_at,
         },
     )
@@ -142,7 +146,15 @@ fn capture() -> impl Strategy<Value = Capture> {
             probe_clock: started,
             probe_seed: "ef".repeat(32),
             server,
-            collections: vec![CollectionFacts { name: collection, kind: CollectionKind::TimeSeries, uuid: None }],
+            data: DataKind::Live,
+            consistency: Consistency { reading: Reading::Ranges, rescans: 1, unstable: vec![collection.clone()] },
+            collections: vec![CollectionFacts {
+                name: collection,
+                kind: CollectionKind::TimeSeries,
+                documents: Some(7),
+                indexes: vec![serde_json::json!({"key": {"b": 1, "a": 1}})],
+                ..CollectionFacts::default()
+            }],
             probes,
             objects: vec![ObjectRef { key: "pre/a/b".to_owned(), length: u64::MAX, sha256: "00".repeat(32) }],
         },

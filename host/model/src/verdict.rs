@@ -207,6 +207,24 @@ pub enum ReasonCode {
     NoBaseline,
     /// A collection that was there before is gone.
     CollectionGone,
+    /// A collection was dropped and made again, whatever is in it now.
+    CollectionRecreated,
+    /// A collection that no probe covers is not what it was.
+    UncoveredChanged,
+    /// The server no longer knew the data of the moment that everything was to be read at.
+    SnapshotLost,
+    /// The server did not get as far as that moment in time.
+    SnapshotNotReached,
+    /// Something was written while it was read, again and again.
+    Unstable,
+    /// Another copy of the data than before the sync.
+    CopyReplaced,
+    /// Nobody can tell whether it is the copy of before the sync.
+    CopyUnwitnessed,
+    /// The baseline is older than allowed.
+    BaselineTooOld,
+    /// The probe gave two answers about the same data.
+    NotDeterministic,
 }
 
 impl ReasonCode {
@@ -232,6 +250,15 @@ impl ReasonCode {
             Self::NothingGating => "nothing-gating",
             Self::NoBaseline => "no-baseline",
             Self::CollectionGone => "collection-gone",
+            Self::CollectionRecreated => "collection-recreated",
+            Self::UncoveredChanged => "uncovered-changed",
+            Self::SnapshotLost => "snapshot-lost",
+            Self::SnapshotNotReached => "snapshot-not-reached",
+            Self::Unstable => "unstable",
+            Self::CopyReplaced => "copy-replaced",
+            Self::CopyUnwitnessed => "copy-unwitnessed",
+            Self::BaselineTooOld => "baseline-too-old",
+            Self::NotDeterministic => "not-deterministic",
         }
     }
 }

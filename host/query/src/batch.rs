@@ -8,7 +8,8 @@ use mongodb::raw_batch_cursor::RawBatch;
 
 /// One reply of the server, as far as it was not handed out yet.
 pub(crate) struct Reply {
-    batch: RawBatch,
+    /// `None`: nothing came, because nothing was left to ask for.
+    batch: Option<RawBatch>,
     /// Offset of the next element in the array.
     offset: usize,
     /// Whether the server has closed its cursor with this reply.
@@ -45,18 +46,43 @@ impl Reply {
     pub(crate) fn new(batch: RawBatch) -> Result<Self, BadReply> {
         let cursor = batch.as_raw_document().get_document("cursor").map_err(|_| BadReply)?;
         let last = cursor.get_i64("id").map_err(|_| BadReply)? == 0;
-        Ok(Self { batch, offset: FIRST, last })
+        Ok(Self { batch: Some(batch), offset: FIRST, last })
+    }
+
+    /// Says that there is nothing more.
+    pub(crate) fn end() -> Self {
+        Self { batch: None, offset: FIRST, last: true }
+    }
+
+    /// The documents as an array, the way the server sent them.
+    fn array(&self) -> Result<Option<&[u8]>, BadReply> {
+        let Some(batch) = &self.batch else { return Ok(None) };
+        batch.doc_slices().map(|array| Some(array.as_bytes())).map_err(|_| BadReply)
     }
 
     /// Cuts off as many documents as may be.
     pub(crate) fn cut(&mut self, most: Most) -> Result<Cut, BadReply> {
-        let array = self.batch.doc_slices().map_err(|_| BadReply)?.as_bytes();
-        cut(array, &mut self.offset, most)
+        let mut offset = self.offset;
+        let Some(array) = self.array()? else { return Ok(Cut::Empty) };
+        let cut = cut(array, &mut offset, most);
+        self.offset = offset;
+        cut
+    }
+
+    /// How many documents the server put into it.
+    pub(crate) fn documents(&self) -> u64 {
+        let Ok(Some(array)) = self.array() else { return 0 };
+        let (mut offset, mut documents) = (FIRST, 0);
+        while let Ok(Some((_, next))) = element(array, offset) {
+            offset = next;
+            documents += 1;
+        }
+        documents
     }
 
     /// Whether everything was handed out.
     pub(crate) fn is_empty(&self) -> bool {
-        self.batch.doc_slices().is_ok_and(|array| self.offset + 1 >= array.as_bytes().len())
+        self.array().is_ok_and(|array| array.is_none_or(|array| self.offset + 1 >= array.len()))
     }
 }
 

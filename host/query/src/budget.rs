@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use taster_model::{Failure, Refusal};
+use taster_model::{Failure, Refusal, failure};
 
 use crate::Limits;
 
@@ -39,6 +39,7 @@ struct Spent {
     usage: QueryUsage,
     collections: BTreeSet<String>,
     cursors: u32,
+    lost: Option<Failure>,
 }
 
 /// What still fits.
@@ -77,6 +78,18 @@ impl Budget {
         if !collections.contains(collection) {
             collections.insert(collection.to_owned());
         }
+    }
+
+    /// Notes a failure that the probe is told. When it says that the moment of the capture is lost, the probe's result is
+    /// not of that moment, whatever the probe makes of it.
+    pub(crate) fn note(&self, failure: &Failure) {
+        if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST) {
+            self.spent().lost.get_or_insert_with(|| failure.clone());
+        }
+    }
+
+    pub(crate) fn lost(&self) -> Option<Failure> {
+        self.spent().lost.clone()
     }
 
     pub(crate) fn room(&self) -> Room {

@@ -3,15 +3,29 @@
 use bson::{Bson, Document};
 use taster_model::{CollectionFacts, CollectionKind};
 
-use crate::grant;
+use crate::{canonical, grant, writes::Writes};
 
-/// One collection, as `listCollections` describes it.
+/// One collection, as `listCollections`, `listIndexes` and `$collStats` describe it.
 #[derive(Debug, Clone)]
 pub(crate) struct Collection {
     pub(crate) name: String,
     pub(crate) kind: CollectionKind,
     pub(crate) uuid: Option<String>,
     pub(crate) options: Document,
+    /// Canonical, sorted by name.
+    pub(crate) indexes: Vec<Document>,
+    pub(crate) storage: Storage,
+}
+
+/// What the storage engine says of a collection. Nothing where the user may not ask, and of a view.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Storage {
+    /// The fast count, which is wrong after an unclean shutdown.
+    pub(crate) documents: Option<u64>,
+    /// Size of the documents.
+    pub(crate) bytes: u64,
+    /// What was ever written, as far as it is counted.
+    pub(crate) writes: Option<Writes>,
 }
 
 impl Collection {
@@ -31,7 +45,7 @@ impl Collection {
             Some(Bson::Document(options)) => options,
             _ => Document::new(),
         };
-        Some(Self { name, kind, uuid, options })
+        Some(Self { name, kind, uuid, options, indexes: Vec::new(), storage: Storage::default() })
     }
 
     /// Whether it is a ring: old documents give way to new ones.
@@ -39,7 +53,28 @@ impl Collection {
         self.options.get_bool("capped").unwrap_or(false)
     }
 
+    /// Whether a server of this major version reads it at a point in time. Capped collections came with 8.0.
+    pub(crate) fn has_snapshots(&self, major: u32) -> bool {
+        !self.is_capped() || major >= 8
+    }
+
+    /// Whether it can be read in ranges of `_id`: ordinary, with the index that every ordinary collection has.
+    pub(crate) fn has_ranges(&self) -> bool {
+        self.kind == CollectionKind::Collection
+            && !self.is_capped()
+            && !self.options.contains_key("clusteredIndex")
+            && self.indexes.iter().any(|index| index.get_str("name").is_ok_and(|name| name == "_id_"))
+    }
+
     pub(crate) fn facts(&self) -> CollectionFacts {
-        CollectionFacts { name: self.name.clone(), kind: self.kind, uuid: self.uuid.clone() }
+        let json = |document: Document| Bson::Document(document).into_canonical_extjson();
+        CollectionFacts {
+            name: self.name.clone(),
+            kind: self.kind,
+            uuid: self.uuid.clone(),
+            options: json(canonical::options(Some(self))),
+            indexes: self.indexes.iter().cloned().map(json).collect(),
+            documents: self.storage.documents,
+        }
     }
 }

@@ -6,7 +6,7 @@ use bson::{Bson, RawDocumentBuf};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use mongodb::raw_batch_cursor::RawBatchCursor;
-use taster_model::Failure;
+use taster_model::{Failure, failure};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep,
@@ -17,7 +17,16 @@ use crate::{
     batch::{Cut, Most, Reply},
     command::REPLY_DOCUMENTS,
     database::{Shared, broken},
+    ranges::Ranges,
 };
+
+/// What a cursor sends.
+pub(crate) enum Scan {
+    /// One command.
+    Whole(RawDocumentBuf),
+    /// One command a range.
+    Ranges(Ranges),
+}
 
 /// How much longer than the server the host waits, so that the server's own answer arrives.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
@@ -49,8 +58,8 @@ impl Cursor {
         Self { shared, doing: String::new(), state: State::Ended, counted: false }
     }
 
-    /// Sends a command and waits for its first reply.
-    pub(crate) async fn open(shared: Arc<Shared>, command: RawDocumentBuf, doing: String) -> Result<Self, Failure> {
+    /// Sends the first command and waits for its first reply.
+    pub(crate) async fn open(shared: Arc<Shared>, scan: Scan, doing: String) -> Result<Self, Failure> {
         shared.budget.take_cursor()?;
         // from here on the drop gives it back
         let mut cursor = Self { shared, doing, state: State::Ended, counted: true };
@@ -60,10 +69,16 @@ impl Cursor {
         let (shared, doing) = (Arc::clone(&cursor.shared), cursor.doing.clone());
         cursor.shared.session.tasks.spawn(async move {
             // where nobody waits any more, the cursor comes back in the error and is killed with it
-            let _ = sender.send(send(&shared, command, &doing).await);
+            let _ = sender.send(begin(&shared, scan, &doing).await);
         });
-        let (reply, batches) = receiver.await.map_err(|_| QueryError::Closed.failure())??;
-        let ahead = (!reply.last).then(|| fetch_ahead(&cursor.shared, cursor.doing.clone(), batches));
+        let begun = receiver.await.map_err(|_| QueryError::Closed.failure())?;
+        let (reply, batches, ranges) = begun.map_err(|failure| {
+            cursor.shared.budget.note(&failure);
+            failure
+        })?;
+        let ahead = (!reply.last).then(|| {
+            fetch_ahead(Ahead { shared: Arc::clone(&cursor.shared), doing: cursor.doing.clone(), batches, ranges })
+        });
         cursor.state = State::Open { reply, ahead };
         cursor.settle();
         Ok(cursor)
@@ -79,6 +94,7 @@ impl Cursor {
             Err(failure) => {
                 self.state = State::Failed(failure.clone());
                 self.release();
+                self.shared.budget.note(failure);
             }
         }
         next
@@ -139,8 +155,28 @@ impl Drop for Cursor {
     }
 }
 
+/// Sends the first command of a scan. A reply is the last one only when no range comes after it.
+async fn begin(shared: &Shared, scan: Scan, doing: &str) -> Result<(Reply, RawBatchCursor, Option<Ranges>), Failure> {
+    match scan {
+        Scan::Whole(command) => {
+            let (reply, batches) = send(shared, command, doing).await?;
+            Ok((reply, batches, None))
+        }
+        Scan::Ranges(mut ranges) => {
+            let opened = ranges.next(shared, doing).await?;
+            let (mut reply, batches) = opened.ok_or_else(|| broken(doing, "there is no first range"))?;
+            ranges.take(&mut reply);
+            Ok((reply, batches, Some(ranges)))
+        }
+    }
+}
+
 /// Sends a command; its first reply, and the cursor for the others.
-async fn send(shared: &Shared, command: RawDocumentBuf, doing: &str) -> Result<(Reply, RawBatchCursor), Failure> {
+pub(crate) async fn send(
+    shared: &Shared,
+    command: RawDocumentBuf,
+    doing: &str,
+) -> Result<(Reply, RawBatchCursor), Failure> {
     let session = &shared.session;
     let call = session
         .database
@@ -159,14 +195,19 @@ async fn send(shared: &Shared, command: RawDocumentBuf, doing: &str) -> Result<(
     Ok((Reply::new(reply).map_err(|_| broken(doing, "a reply is no batch"))?, batches))
 }
 
-/// Starts to fetch the replies after the first.
-fn fetch_ahead(
-    shared: &Arc<Shared>,
+/// The replies after the first.
+struct Ahead {
+    shared: Arc<Shared>,
     doing: String,
-    mut batches: RawBatchCursor,
-) -> mpsc::Receiver<Result<Reply, Failure>> {
+    batches: RawBatchCursor,
+    /// Where the scan goes range by range.
+    ranges: Option<Ranges>,
+}
+
+/// Starts to fetch the replies after the first.
+fn fetch_ahead(mut ahead: Ahead) -> mpsc::Receiver<Result<Reply, Failure>> {
     let (sender, receiver) = mpsc::channel(1);
-    let shared = Arc::clone(shared);
+    let shared = Arc::clone(&ahead.shared);
     let tasks = shared.session.tasks.clone();
     tasks.spawn(async move {
         loop {
@@ -179,10 +220,10 @@ fn fetch_ahead(
             let Ok(place) = place else { break };
             let reply = tokio::select! {
                 biased;
-                // The reply is no longer wanted. Dropping `batches` sends `killCursors`, which also interrupts a
+                // The reply is no longer wanted. Dropping the batches sends `killCursors`, which also interrupts a
                 // `getMore` that is under way.
                 () = sender.closed() => break,
-                reply = fetch(&shared, &doing, &mut batches) => reply,
+                reply = ahead.fetch() => reply,
             };
             let last = reply.as_ref().map_or(true, |reply| reply.last);
             place.send(reply);
@@ -192,6 +233,31 @@ fn fetch_ahead(
         }
     });
     receiver
+}
+
+impl Ahead {
+    async fn fetch(&mut self) -> Result<Reply, Failure> {
+        let Self { shared, doing, batches, ranges } = self;
+        let Some(ranges) = ranges else { return fetch(shared, doing, batches).await };
+        let opened = if ranges.is_exhausted() {
+            ranges.next(shared, doing).await?
+        } else {
+            match fetch(shared, doing, batches).await {
+                Ok(mut reply) => {
+                    ranges.take(&mut reply);
+                    return Ok(reply);
+                }
+                Err(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST) => {
+                    Some(ranges.again(shared, doing).await?.ok_or(failure)?)
+                }
+                Err(failure) => return Err(failure),
+            }
+        };
+        let Some((mut reply, next)) = opened else { return Ok(Reply::end()) };
+        *batches = next;
+        ranges.take(&mut reply);
+        Ok(reply)
+    }
 }
 
 /// The next reply. The server refuses `maxTimeMS` on `getMore`, so the host watches the clock.

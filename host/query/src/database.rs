@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bson::{Document, RawDocumentBuf};
+use bson::{Document, RawBson, RawDocumentBuf};
 use mongodb::error::Error;
-use taster_model::{CollectionKind, Failure, Refusal};
+use taster_model::{CollectionKind, Failure, Reading, Refusal};
 use tokio::time::timeout;
 
 use crate::{
@@ -13,8 +13,10 @@ use crate::{
     canonical,
     collection::Collection,
     command::{self, CheckedAggregate, CheckedFind, Manner, Pages},
-    cursor::GRACE,
+    cursor::{GRACE, Scan},
     guard::{Refused, Request},
+    look::Look,
+    ranges::Ranges,
     session::Inner,
 };
 
@@ -69,14 +71,15 @@ pub struct Database {
 /// What a database and its cursors have in common.
 pub(crate) struct Shared {
     pub(crate) session: Arc<Inner>,
+    pub(crate) look: Arc<Look>,
     pub(crate) grant: Grant,
     pub(crate) budget: Budget,
 }
 
 impl Database {
-    pub(crate) fn new(session: Arc<Inner>, grant: Grant) -> Self {
+    pub(crate) fn new(session: Arc<Inner>, look: Arc<Look>, grant: Grant) -> Self {
         let budget = Budget::new(grant.limits.clone(), grant.setting.clone());
-        Self { shared: Arc::new(Shared { session, grant, budget }) }
+        Self { shared: Arc::new(Shared { session, look, grant, budget }) }
     }
 
     /// The granted collections, sorted by name and role.
@@ -103,14 +106,10 @@ impl Database {
     /// Index specifications in canonical form, sorted by name. None for what is absent and for views.
     pub async fn list_indexes(&self, collection: &str) -> Result<Vec<Vec<u8>>, Failure> {
         self.admit(collection)?;
-        match self.collection(collection).await?.map(|collection| collection.kind) {
-            None | Some(CollectionKind::Absent | CollectionKind::View) => return Ok(self.read(collection, Vec::new())),
-            Some(CollectionKind::Collection | CollectionKind::TimeSeries) => {}
-        }
-        let command = command::list_indexes(collection, self.manner(None)?);
-        let doing = format!("list the indexes of `{collection}`");
-        let specifications = self.shared.ask(&doing, self.shared.session.documents(command)).await?;
-        let indexes = canonical::indexes(specifications).iter().map(encode).collect::<Result<_, _>>()?;
+        let indexes = match self.collection(collection).await? {
+            Some(found) => found.indexes.iter().map(encode).collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
         Ok(self.read(collection, indexes))
     }
 
@@ -130,8 +129,15 @@ impl Database {
             CollectionKind::Collection if self.shared.session.major <= READ_ONCE_KNOWN => Pages::ReadOnce,
             _ => Pages::Cached,
         };
-        let command = command::find(collection, &filter, &options, pages, self.manner(Some(target))?);
-        self.scan(collection, command, format!("find in `{collection}`")).await
+        let mut command = command::find(collection, &filter, &options, pages);
+        let scan = match self.range(target).await? {
+            Some(step) if options.is_plain() => Scan::Ranges(Ranges::new(collection, command, step)),
+            _ => {
+                self.manner(Some(target)).await?.add_to(&mut command);
+                Scan::Whole(command)
+            }
+        };
+        self.scan(collection, scan, format!("find in `{collection}`")).await
     }
 
     /// What comes out of a pipeline, one stage a document.
@@ -146,8 +152,8 @@ impl Database {
         let stages = request.pipeline(stages).map_err(refused)?;
         let options = checked_aggregate(&mut request, &options).map_err(refused)?;
         let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
-        let command = command::aggregate(collection, stages, &options, self.manner(Some(target))?);
-        self.scan(collection, command, format!("aggregate `{collection}`")).await
+        let command = command::aggregate(collection, stages, &options, self.manner(Some(target)).await?);
+        self.scan(collection, Scan::Whole(command), format!("aggregate `{collection}`")).await
     }
 
     /// How many documents fit a filter: counted, never estimated.
@@ -155,9 +161,10 @@ impl Database {
         self.admit(collection)?;
         let filter = Request::default().filter(filter).map_err(refused)?;
         let Some(target) = self.collection(collection).await? else { return Ok(self.read(collection, 0)) };
-        let command = command::count(collection, &filter, self.manner(Some(target))?);
+        let command = command::count(collection, &filter, self.manner(Some(target)).await?);
         let doing = format!("count in `{collection}`");
-        let groups = self.shared.ask(&doing, self.shared.session.documents(command)).await?;
+        let groups = self.shared.ask(&doing, self.shared.session.documents(command)).await;
+        let groups = groups.inspect_err(|failure| self.shared.budget.note(failure))?;
         let Some(group) = groups.first() else { return Ok(self.read(collection, 0)) };
         let count = group.get_i64("n").ok().and_then(|count| u64::try_from(count).ok());
         let count = count.ok_or_else(|| broken(&doing, "the answer is no count"))?;
@@ -171,8 +178,8 @@ impl Database {
         let path = request.path(path).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
         let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
-        let command = command::distinct(collection, &path, &filter, self.manner(Some(target))?);
-        self.scan(collection, command, format!("find the values of `{collection}`")).await
+        let command = command::distinct(collection, &path, &filter, self.manner(Some(target)).await?);
+        self.scan(collection, Scan::Whole(command), format!("find the values of `{collection}`")).await
     }
 
     /// The plan that [`Database::find`] would take. Nothing is run.
@@ -181,7 +188,7 @@ impl Database {
         let mut request = Request::default();
         let filter = request.filter(filter).map_err(refused)?;
         let options = checked_find(&mut request, &options).map_err(refused)?;
-        let command = command::explain(collection, &filter, &options, self.manner(None)?);
+        let command = command::explain(collection, &filter, &options, self.manner(None).await?);
         let doing = format!("explain a find in `{collection}`");
         let answer =
             self.shared.ask(&doing, self.shared.session.database.run_raw_command(command).into_future()).await?;
@@ -192,6 +199,12 @@ impl Database {
     #[must_use]
     pub fn usage(&self) -> QueryUsage {
         self.shared.budget.usage()
+    }
+
+    /// Why the result is not of the moment of the capture, if the server lost it while the probe read.
+    #[must_use]
+    pub fn lost(&self) -> Option<Failure> {
+        self.shared.budget.lost()
     }
 
     /// Every call begins here.
@@ -211,23 +224,45 @@ impl Database {
         self.read(collection, Cursor::empty(Arc::clone(&self.shared)))
     }
 
-    async fn scan(&self, collection: &str, command: RawDocumentBuf, doing: String) -> Result<Cursor, Failure> {
-        let cursor = Cursor::open(Arc::clone(&self.shared), command, doing).await?;
+    async fn scan(&self, collection: &str, scan: Scan, doing: String) -> Result<Cursor, Failure> {
+        let cursor = Cursor::open(Arc::clone(&self.shared), scan, doing).await?;
         Ok(self.read(collection, cursor))
     }
 
     async fn collection(&self, name: &str) -> Result<Option<&Collection>, Failure> {
-        self.shared.session.collection(name).await.map_err(|error| error.failure())
+        let inventory = self.shared.look.inventory(&self.shared.session).await;
+        Ok(inventory.map_err(|error| error.failure())?.collection(name))
+    }
+
+    /// Documents of one range, where the collection must be read in ranges.
+    async fn range(&self, target: &Collection) -> Result<Option<u64>, Failure> {
+        if self.shared.look.reading != Reading::Ranges || !target.has_ranges() {
+            return Ok(None);
+        }
+        let session = &self.shared.session;
+        let pace = self.shared.look.pace(session).await.map_err(|error| error.failure())?;
+        let Some(step) = pace.range(target) else { return Ok(None) };
+        // A range without an end does not reach the greatest value there is. Nobody has a document of that id; where
+        // somebody has, one cursor must do.
+        let manner = Manner { comment: &session.comment, time: self.shared.budget.time_left()?, read_at: None };
+        let greatest = command::with_id(&target.name, RawBson::MaxKey, manner);
+        let doing = format!("look for the greatest id of `{}`", target.name);
+        let found = self.shared.ask(&doing, session.raw_documents(greatest)).await?;
+        Ok(found.is_empty().then_some(step))
     }
 
     /// How a command on a collection reads; `None`: it reads no documents.
-    fn manner(&self, target: Option<&Collection>) -> Result<Manner<'_>, Failure> {
-        let session = &self.shared.session;
-        // Capped collections know no snapshots before 8.0 and would refuse. Their data of the moment are read; that
-        // nothing was written meanwhile is for the stability witness of the consistency checks to say.
-        let refuses = |target: &Collection| target.is_capped() && session.major < 8;
-        let read_at = session.read_at.filter(|_| target.is_some_and(|target| !refuses(target)));
-        Ok(Manner { comment: &session.comment, time: self.shared.budget.time_left()?, read_at })
+    async fn manner(&self, target: Option<&Collection>) -> Result<Manner<'_>, Failure> {
+        let Shared { session, look, budget, .. } = &*self.shared;
+        // What knows no snapshots would refuse. Its data of the moment are read, and the witness tells whether anything
+        // was written meanwhile.
+        let read_at = match (look.reading, target) {
+            (Reading::Live, _) | (_, None) => None,
+            (_, Some(target)) if !target.has_snapshots(session.major) => None,
+            (Reading::Snapshot, _) => look.read_at,
+            (Reading::Ranges, _) => Some(session.time_of_primary().await.map_err(|error| error.failure())?),
+        };
+        Ok(Manner { comment: &session.comment, time: budget.time_left()?, read_at })
     }
 }
 

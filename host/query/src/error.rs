@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use mongodb::error::{Error, ErrorKind};
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Coded, Failure, Refusal, failure};
 use thiserror::Error as ThisError;
 
 use crate::session::Caller;
@@ -166,6 +166,12 @@ pub enum QueryError {
         number: i32,
         /// The server's name of it.
         name: String,
+    },
+    /// The members of the set lag behind its primary.
+    #[error("the server could not read at the time of this capture: waited {waited:?}, setting `mongodb.reach`")]
+    NotReached {
+        /// How long.
+        waited: Duration,
     },
     /// The connection broke, or something arrived that is no answer.
     #[error("the server did not answer as it should when asked to {doing}: {detail}")]
@@ -345,7 +351,8 @@ impl Coded for QueryError {
             Self::TooOld { .. } => "T0208",
             Self::Closed => "T0209",
             Self::Server { .. } => "T0210",
-            Self::SnapshotGone { .. } => "T0211",
+            Self::SnapshotGone { .. } => failure::SNAPSHOT_LOST,
+            Self::NotReached { .. } => failure::SNAPSHOT_NOT_REACHED,
             Self::Broken { .. } => "T0212",
             // 0213 to 0216 are budgets; a server that is slow has spent the last of them
             Self::Slow { .. } => "T0216",
@@ -412,6 +419,9 @@ impl Coded for QueryError {
             Self::TooOld { .. } => "upgrade the server first",
             Self::SnapshotGone { .. } => {
                 "read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server"
+            }
+            Self::NotReached { .. } => {
+                "a majority of the replica set must have what its primary has: look at rs.status(), or raise mongodb.reach"
             }
             Self::Memory { .. } => "group by fewer values, or sort by an index; probes do not use the server's disk",
             Self::Closed | Self::Server { .. } | Self::Broken { .. } | Self::Query { .. } | Self::Slow { .. } => {

@@ -70,15 +70,7 @@ async fn meet(client: &Client, seeds: &Seeds, caller: &Caller<'_>, comment: &str
     }
     let read_at = match topology {
         Topology::Standalone => None,
-        Topology::ReplicaSet | Topology::Sharded => {
-            let ping = doc! { "ping": 1, "comment": comment };
-            let answer = caller.run("tell its time", ask(ping, ReadPreference::Primary)).await?;
-            let time = answer.get_timestamp("operationTime").map_err(|_| QueryError::Broken {
-                doing: "tell its time".to_owned(),
-                detail: "the answer has no operationTime".to_owned(),
-            })?;
-            Some(time)
-        }
+        Topology::ReplicaSet | Topology::Sharded => Some(time_of_primary(client, caller, comment).await?),
     };
     Ok(Server {
         version,
@@ -99,6 +91,24 @@ fn topology(hello: &Document) -> Topology {
         return Topology::ReplicaSet;
     }
     Topology::Standalone
+}
+
+/// Only the primary may answer.
+pub(crate) const PRIMARY: SelectionCriteria = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+
+/// The `operationTime` of a ping to the primary: not before the last write that it has acknowledged to anybody.
+pub(crate) async fn time_of_primary(
+    client: &Client,
+    caller: &Caller<'_>,
+    comment: &str,
+) -> Result<Timestamp, QueryError> {
+    let ping = doc! { "ping": 1, "comment": comment };
+    let admin = client.database("admin");
+    let answer = caller.run("tell its time", admin.run_command(ping).selection_criteria(PRIMARY)).await?;
+    answer.get_timestamp("operationTime").map_err(|_| QueryError::Broken {
+        doing: "tell its time".to_owned(),
+        detail: "the answer has no operationTime".to_owned(),
+    })
 }
 
 /// The primary's word about itself.

@@ -9,22 +9,21 @@ use mongodb::{
     error::{Error, ErrorKind},
     options::ClientOptions,
 };
-use taster_model::{CollectionFacts, ServerFacts};
-use tokio::{sync::OnceCell, time::timeout};
+use taster_model::{CollectionFacts, Reading, ServerFacts};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Database, Grant, MongoUri, Needs, PrivilegeReport, Privileges, QueryError,
-    collection::Collection,
-    command::{self, Manner},
+    Alteration, Database, Grant, Inventory, Looking, MongoUri, Needs, PrivilegeReport, Privileges, QueryError, copies,
     error::{self, Patience},
+    look::Look,
     members::Seeds,
     server,
     uri::Secrets,
 };
 
 /// How long the server may take for what the host asks on its own behalf.
-const ASK: Duration = Duration::from_secs(30);
+pub(crate) const ASK: Duration = Duration::from_secs(30);
 /// How long [`Session::close`] waits for scans to stop, and then for the driver to clean up.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -41,21 +40,22 @@ pub struct SessionOptions {
     pub server_selection_timeout: Duration,
 }
 
-/// A connection to one database, at one point in time. Cheap to clone.
+/// A connection to one database, and one look at it. Cheap to clone.
 ///
-/// On a replica set everything is read at the `operationTime` of a ping to the primary at the start; a server that
-/// chose for itself might choose a time before the last writes. On a standalone server there is no such time.
+/// On a replica set everything is read at the `operationTime` of a ping to the primary at the start of the look; a server
+/// that chose for itself might choose a time before the last writes. On a standalone server there is no such time.
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Inner>,
+    look: Arc<Look>,
 }
 
+/// The connection.
 pub(crate) struct Inner {
-    client: Client,
+    pub(crate) client: Client,
     pub(crate) database: mongodb::Database,
     pub(crate) facts: ServerFacts,
     pub(crate) major: u32,
-    pub(crate) read_at: Option<Timestamp>,
     pub(crate) comment: String,
     /// Redacted.
     uri: String,
@@ -65,7 +65,6 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     /// Stops them.
     pub(crate) closed: CancellationToken,
-    collections: OnceCell<Vec<Collection>>,
 }
 
 impl Session {
@@ -96,6 +95,7 @@ impl Session {
                 return Err(error);
             }
         };
+        let members = copies::read(&client, &caller, &comment).await;
         let facts = ServerFacts {
             version: server.version,
             topology: server.topology,
@@ -103,22 +103,23 @@ impl Session {
             process_id: server.process_id,
             database: database.clone(),
             read_at: server.read_at.map(|time| format!("{}.{}", time.time, time.increment)),
+            members,
         };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
+        let reading = if server.read_at.is_some() { Reading::Snapshot } else { Reading::Live };
         Ok(Self {
+            look: Arc::new(Look::new(reading, facts.clone(), server.read_at)),
             inner: Arc::new(Inner {
                 database: client.database(&database),
                 client,
                 facts,
                 major: server.major,
-                read_at: server.read_at,
                 comment,
                 uri: shown,
                 secrets,
                 patience,
                 tasks: TaskTracker::new(),
                 closed: CancellationToken::new(),
-                collections: OnceCell::new(),
             }),
         })
     }
@@ -126,14 +127,54 @@ impl Session {
     /// The server.
     #[must_use]
     pub fn facts(&self) -> &ServerFacts {
-        &self.inner.facts
+        &self.look.facts
+    }
+
+    /// How documents are read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.look.reading
     }
 
     /// The collections of the database that are not the server's own, by name.
     ///
-    /// The server is asked once: a session is one look at the database.
+    /// The server is asked once a look.
     pub async fn collections(&self) -> Result<Vec<CollectionFacts>, QueryError> {
-        Ok(self.inner.collections().await?.iter().map(Collection::facts).collect())
+        Ok(self.inventory().await?.facts())
+    }
+
+    /// What was there when this look began; asked once.
+    pub async fn inventory(&self) -> Result<&Inventory, QueryError> {
+        self.look.inventory(&self.inner).await
+    }
+
+    /// What is there now.
+    pub async fn inventory_now(&self) -> Result<Inventory, QueryError> {
+        Inventory::read(&self.inner).await
+    }
+
+    /// How everything can be read at one moment: in a snapshot, if scanning `scans` (a collection stands there as often as
+    /// it will be scanned) is expected to end before the server forgets the moment; else in ranges.
+    pub async fn plan(&self, scans: &[String]) -> Result<Reading, QueryError> {
+        self.look.plan(&self.inner, scans).await
+    }
+
+    /// A new look over the same connection, at the present moment. Waits until nothing is written where documents are
+    /// going to be read live.
+    pub async fn look(&self, looking: Looking) -> Result<Self, QueryError> {
+        let look = Look::take(&self.inner, &self.inner.facts, looking).await?;
+        Ok(Self { inner: Arc::clone(&self.inner), look: Arc::new(look) })
+    }
+
+    /// How a collection is not what it was when this look began, `now`. `None`: what was read of it in between is what is
+    /// there now, and in a snapshot what was there at its moment.
+    pub async fn alteration(&self, now: &Inventory, name: &str) -> Result<Option<Alteration>, QueryError> {
+        let then = self.inventory().await?;
+        let in_snapshot = then.collection(name).is_none_or(|c| c.has_snapshots(self.inner.major));
+        if self.look.reading == Reading::Snapshot && in_snapshot {
+            return Ok(then.altered(now, name));
+        }
+        Ok(self.look.restless.get(name).copied().or_else(|| then.written(now, name)))
     }
 
     /// What the user may do, as the server tells it.
@@ -170,7 +211,7 @@ impl Session {
     /// What one probe gets of it.
     #[must_use]
     pub fn database(&self, grant: Grant) -> Database {
-        Database::new(Arc::clone(&self.inner), grant)
+        Database::new(Arc::clone(&self.inner), Arc::clone(&self.look), grant)
     }
 
     /// Stops every scan, kills its cursor and disconnects. Whoever still reads gets a failure.
@@ -200,21 +241,18 @@ impl fmt::Debug for Session {
 }
 
 impl Inner {
-    pub(crate) async fn collections(&self) -> Result<&[Collection], QueryError> {
-        let collections = self.collections.get_or_try_init(|| async {
-            let manner = Manner { comment: &self.comment, time: ASK, read_at: None };
-            let doing = format!("list the collections of `{}`", self.facts.database);
-            let entries = self.caller().run(&doing, self.documents(command::list_collections(manner))).await?;
-            let mut collections: Vec<Collection> = entries.into_iter().filter_map(Collection::from_entry).collect();
-            collections.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok::<_, QueryError>(collections)
-        });
-        collections.await.map(Vec::as_slice)
+    /// The present moment, as the primary tells it.
+    pub(crate) async fn time_of_primary(&self) -> Result<Timestamp, QueryError> {
+        server::time_of_primary(&self.client, &self.caller(), &self.comment).await
     }
 
-    /// One collection, if it is there.
-    pub(crate) async fn collection(&self, name: &str) -> Result<Option<&Collection>, QueryError> {
-        Ok(self.collections().await?.iter().find(|collection| collection.name == name))
+    /// The server process.
+    pub(crate) async fn process_id(&self) -> Result<Option<String>, QueryError> {
+        let hello = doc! { "hello": 1, "comment": self.comment.as_str() };
+        let primary = server::PRIMARY;
+        let admin = self.client.database("admin");
+        let call = admin.run_command(hello).selection_criteria(primary);
+        Ok(server::process_id(&self.caller().run("say who it is", call).await?))
     }
 
     /// Everything that a small command answers.
@@ -222,11 +260,21 @@ impl Inner {
         self.database.run_raw_cursor_command(command).await?.try_collect().await
     }
 
+    /// The same, bytes as they are.
+    pub(crate) async fn raw_documents(&self, command: RawDocumentBuf) -> Result<Vec<RawDocumentBuf>, Error> {
+        let mut cursor = self.database.run_raw_cursor_command(command).await?;
+        let mut documents = Vec::new();
+        while cursor.advance().await? {
+            documents.push(cursor.current().to_owned());
+        }
+        Ok(documents)
+    }
+
     pub(crate) fn error(&self, error: &Error, doing: impl Into<String>) -> QueryError {
         QueryError::from_driver(error, doing, &self.caller())
     }
 
-    fn caller(&self) -> Caller<'_> {
+    pub(crate) fn caller(&self) -> Caller<'_> {
         Caller { uri: &self.uri, secrets: &self.secrets, patience: self.patience, limit: ASK + CLOSE }
     }
 }

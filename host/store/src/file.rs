@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
-    StoreError,
+    StoreError, fault,
     objects::{Created, Objects, Stored, Swapped, Version},
 };
 
@@ -139,8 +139,11 @@ impl Temporary {
         make_folder(folder)?;
         let temporary = Self { path: folder.join(format!(".tmp-{}", ulid::Ulid::generate())) };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
+        fault::point("file: opened");
         file.write_all(bytes)?;
+        fault::point("file: written");
         file.sync_all()?;
+        fault::point("file: flushed");
         Ok(temporary)
     }
 }
@@ -157,6 +160,7 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
     let temporary = Temporary::write(folder, bytes)?;
     match fs::hard_link(&temporary.path, path) {
         Ok(()) => {
+            fault::point("file: linked");
             flush_folder(folder)?;
             Ok(Created::New)
         }
@@ -179,12 +183,14 @@ fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<Swa
     make_folder(folder)?;
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock_path(path))?;
     flock(&lock, FlockOperation::LockExclusive)?;
+    fault::point("file: locked");
     let current = read(path)?.map(|stored| stored.version);
     if current.as_ref() != expected {
         return Ok(Swapped::Conflict);
     }
     let temporary = Temporary::write(folder, bytes)?;
     fs::rename(&temporary.path, path)?;
+    fault::point("file: renamed");
     flush_folder(folder)?;
     Ok(Swapped::Done)
 }

@@ -7,6 +7,7 @@
 mod app;
 mod document;
 mod error;
+pub mod fault;
 mod file;
 mod objects;
 mod run;

@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 use taster_model::{
-    AttemptId, Baseline, Capture, Coded, Current, RunId, ServerFacts, Side, SideSummary, Topology, Verdict,
-    VerdictDocument, schema,
+    AttemptId, Baseline, Capture, Coded, Consistency, CopyWitness, Current, DataKind, RunId, ServerFacts, Side,
+    SideSummary, Topology, Verdict, VerdictDocument, schema,
 };
 use tempfile::TempDir;
 
@@ -19,6 +19,7 @@ fn server() -> ServerFacts {
         process_id: None,
         database: "pxbbq".to_owned(),
         read_at: None,
+        members: Vec::new(),
     }
 }
 
@@ -36,6 +37,8 @@ fn capture(run: &str, side: Side) -> Capture {
         probe_clock: now,
         probe_seed: "00".to_owned(),
         server: server(),
+        data: DataKind::Copy,
+        consistency: Consistency::default(),
         collections: Vec::new(),
         probes: Vec::new(),
         objects: Vec::new(),
@@ -155,8 +158,10 @@ async fn no_move_of_current_is_lost() {
                                     run: run(&(counted + 1).to_string()),
                                     attempt: AttemptId::generate(),
                                     started: "2026-01-02T03:04:05Z".parse().unwrap(),
+                                    copy: CopyWitness::default(),
                                     judged: None,
                                 }),
+                                claims: Vec::new(),
                                 last: None,
                             })
                         })

@@ -82,6 +82,9 @@ pub struct Database {
     /// Taste this database with no configuration at all: every collection, the standard probes
     #[arg(long, value_name = "URI", conflicts_with = "config")]
     pub mongodb: Option<String>,
+    /// Run every probe twice on the same data: one that gives two answers is `unknown`
+    #[arg(long)]
+    pub twice: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@
 mod capability;
 mod cursors;
 mod errors;
+mod moments;
 mod mongod;
 mod privileges;
 mod replica_set;

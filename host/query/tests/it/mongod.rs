@@ -39,18 +39,17 @@ pub(crate) fn replica_set() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
     SERVER.get_or_init(|| {
         let server = start(&["--replSet", "rs0"], None);
-        on_its_own(async {
-            let client = server.client().await;
-            let members = doc! {"_id": "rs0", "members": [{"_id": 0, "host": format!("127.0.0.1:{}", server.port)}]};
-            client.database("admin").run_command(doc! {"replSetInitiate": members}).await.unwrap();
-            loop {
-                let hello = client.database("admin").run_command(doc! {"hello": 1}).await;
-                if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
+        initiate(&server);
+        Mongod { replica_set: true, ..server }
+    })
+}
+
+/// A replica set of one that remembers a second of what was.
+pub(crate) fn forgetful() -> &'static Mongod {
+    static SERVER: OnceLock<Mongod> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let server = start(&["--replSet", "rs0", "--setParameter", "minSnapshotHistoryWindowInSeconds=1"], None);
+        initiate(&server);
         Mongod { replica_set: true, ..server }
     })
 }
@@ -80,6 +79,21 @@ pub(crate) fn with_users() -> &'static Mongod {
         });
         server
     })
+}
+
+fn initiate(server: &Mongod) {
+    on_its_own(async {
+        let client = server.client().await;
+        let members = doc! {"_id": "rs0", "members": [{"_id": 0, "host": format!("127.0.0.1:{}", server.port)}]};
+        client.database("admin").run_command(doc! {"replSetInitiate": members}).await.unwrap();
+        loop {
+            let hello = client.database("admin").run_command(doc! {"hello": 1}).await;
+            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
 }
 
 impl Mongod {
@@ -206,6 +220,8 @@ impl Process {
         command.args(["-c", watch, "sh"]).arg(&folder).arg(program()).arg("--dbpath").arg(&folder);
         command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--unixSocketPrefix"]).arg(&folder);
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        // a minute passes else before what is due is deleted
+        command.args(["--setParameter", "ttlMonitorSleepSecs=1"]);
         command.args(arguments).process_group(0);
         let keeper = command.stdin(Stdio::piped()).stdout(log).stderr(Stdio::null()).spawn().unwrap();
         let started = Instant::now();

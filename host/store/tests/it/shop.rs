@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use taster_model::{
-    Acceptance, AppName, AttemptId, Baseline, Capture, Current, Labels, LastRun, Metric, Outcome, ProbeRecord, Real,
-    RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage, Value, Verdict, VerdictDocument, schema,
+    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, Current, DataKind, Labels, LastRun,
+    Metric, Outcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage, Value,
+    Verdict, VerdictDocument, schema,
 };
 use taster_store::{AppStore, Store};
 
@@ -28,6 +29,7 @@ fn server() -> ServerFacts {
         process_id: None,
         database: "pxbbq".to_owned(),
         read_at: None,
+        members: Vec::new(),
     }
 }
 
@@ -48,6 +50,8 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
         probe_clock: at,
         probe_seed: "00".repeat(32),
         server: server(),
+        data: DataKind::Copy,
+        consistency: Consistency::default(),
         collections: Vec::new(),
         probes: vec![ProbeRecord {
             name: "orders".to_owned(),
@@ -115,8 +119,10 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
             run: pre.run.clone(),
             attempt: pre.attempt.clone(),
             started: pre.started,
+            copy: CopyWitness::default(),
             judged: None,
         }),
+        claims: Vec::new(),
         last: Some(LastRun { run: pre.run.clone(), verdict }),
     }
 }

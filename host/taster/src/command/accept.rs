@@ -3,6 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use taster_model::{Acceptance, RunId, Verdict, schema};
+use taster_store::fault;
 
 use super::{Stored, stored};
 use crate::{
@@ -51,7 +52,9 @@ pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
         reason: args.reason.clone(),
         at: Timestamp::now(),
     };
+    fault::arm();
     let acceptance = run.accept(&acceptance).await?.into_inner();
+    fault::point("accept: stored");
     let judged = verdict.before.map(|before| before.run);
     store
         .update_current(|current| {

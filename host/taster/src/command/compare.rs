@@ -9,7 +9,7 @@ use super::{config_path, configuration, stored, which_run, write_verdict};
 use crate::{
     cli::Common,
     exit::{Exit, Problem},
-    flow::{self, FlowError},
+    flow::{self, FlowError, Rules},
 };
 
 /// Arguments of `compare`.
@@ -37,8 +37,9 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
         }
         // files need no configuration; where there is one, its expectations count
         let wants_config = common.config.is_some() || config_path(common).exists();
-        let expect = if wants_config { configuration(common, None)?.0.expect } else { Vec::new() };
-        return write_verdict(common, &flow::verdict_document(Some(&before), &after, &expect), &[]);
+        let config = if wants_config { Some(configuration(common, None)?.0) } else { None };
+        let rules = config.as_ref().map(Rules::from).unwrap_or_default();
+        return write_verdict(common, &flow::verdict_document(Some(&before), &after, rules), &[]);
     }
     let stored = stored(common).await?;
     let run = which_run(common.run.as_ref(), &stored).await?;
@@ -54,7 +55,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
         None => store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run),
     };
     let before = store.run(judged.as_ref().unwrap_or(&run)).pre().await?.map(taster_store::Committed::into_inner);
-    write_verdict(common, &flow::verdict_document(before.as_ref(), &after, &stored.expect), &[])
+    write_verdict(common, &flow::verdict_document(before.as_ref(), &after, stored.rules()), &[])
 }
 
 fn read(path: &PathBuf) -> Result<Capture, Problem> {

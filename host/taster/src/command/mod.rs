@@ -18,9 +18,9 @@ use taster_store::{AppStore, Store};
 
 use crate::{
     cli::{Common, Database, Format},
-    config::Config,
+    config::{Config, Period},
     exit::{Exit, Problem},
-    flow::{FlowError, Kitchen},
+    flow::{FlowError, Kitchen, Rules, Tastings},
     output, render,
 };
 
@@ -47,7 +47,8 @@ fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config
 
 async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, Problem> {
     let (config, base) = configuration(common, Some(database))?;
-    Kitchen::open(config, base).await
+    let tastings = if database.twice { Tastings::Two } else { Tastings::One };
+    Ok(Kitchen { tastings, ..Kitchen::open(config, base).await? })
 }
 
 /// Stored results, for commands that only read them: no database, no probe.
@@ -55,7 +56,14 @@ struct Stored {
     app: AppName,
     url: String,
     expect: Vec<Expectation>,
+    max_baseline_age: Option<Period>,
     store: AppStore,
+}
+
+impl Stored {
+    fn rules(&self) -> Rules<'_> {
+        Rules { expectations: &self.expect, max_baseline_age: self.max_baseline_age.map(Period::get) }
+    }
 }
 
 /// What the configuration names; without one, the only app of the store.
@@ -64,7 +72,14 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
         match configuration(common, None) {
             Ok((config, _)) => {
                 let store = Store::at(&config.store)?.app(&config.app);
-                return Ok(Stored { app: config.app, url: config.store, expect: config.expect, store });
+                let max_baseline_age = config.max_baseline_age;
+                return Ok(Stored {
+                    app: config.app,
+                    url: config.store,
+                    expect: config.expect,
+                    max_baseline_age,
+                    store,
+                });
             }
             // who only looks at results need not know the connection string, if the store is named
             Err(problem) if problem.code() == "T0104" && common.store.is_some() => {}
@@ -80,7 +95,7 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
         let help = "name the configuration with --config, or another store with --store".to_owned();
         return Err(Problem::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
     };
-    Ok(Stored { app: app.clone(), expect: Vec::new(), store: store.app(app), url })
+    Ok(Stored { app: app.clone(), expect: Vec::new(), max_baseline_age: None, store: store.app(app), url })
 }
 
 /// The run that a command is about: as given, else the app's last.

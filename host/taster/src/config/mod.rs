@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
-use taster_model::{AppName, Expectation, Severity};
+use taster_model::{AppName, DataKind, Expectation, Severity};
 
 pub use error::{ConfigError, Place};
 pub use read::{load, parse};
@@ -32,6 +32,9 @@ pub struct Config {
     /// How metrics may change across the sync. Of several that match, the most specific one counts.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+    /// A baseline that is older than this makes the verdict `unknown`; it is not replaced. Default: any age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_baseline_age: Option<Period>,
     /// Refuse components that carry no `sha256`. Standard probes are part of the host and need none.
     #[serde(default)]
     pub require_pins: bool,
@@ -49,9 +52,22 @@ pub struct Mongodb {
     /// The database. Default: the one that the connection string names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// `copy`: a copy of other data, replaced as a whole from time to time; only captures of the same copy are compared.
+    /// `live`: the data themselves; documents that are newer than the baseline are allowed.
+    #[serde(default)]
+    pub data: DataKind,
     /// How long to look for a server before giving up.
     #[serde(default = "default_connect")]
     pub connect: Period,
+    /// How long the members of a replica set may take to get as far as the moment that is read. Default `30s`.
+    #[serde(default = "default_connect")]
+    pub reach: Period,
+    /// How long nothing may have been written before documents are read without a snapshot. Default `1s`.
+    #[serde(default = "default_quiet")]
+    pub quiet: Period,
+    /// How often probes read again when something was written while they read. Default 3.
+    #[serde(default = "default_rescans")]
+    pub rescans: u32,
 }
 
 impl fmt::Debug for Mongodb {
@@ -207,6 +223,14 @@ fn default_connect() -> Period {
     Period::from_secs(30)
 }
 
+fn default_quiet() -> Period {
+    Period::from_secs(1)
+}
+
+fn default_rescans() -> u32 {
+    3
+}
+
 /// The probes that run when a configuration names none: those that need no options.
 #[must_use]
 pub fn standard_set() -> Vec<Probe> {
@@ -244,9 +268,18 @@ impl Config {
         let config = Self {
             app: app_from(&database),
             store: default_store(),
-            mongodb: Mongodb { uri: uri.to_owned(), database: Some(database), connect: default_connect() },
+            mongodb: Mongodb {
+                uri: uri.to_owned(),
+                database: Some(database),
+                data: DataKind::Copy,
+                connect: default_connect(),
+                reach: default_connect(),
+                quiet: default_quiet(),
+                rescans: default_rescans(),
+            },
             probes: standard_set(),
             expect: Vec::new(),
+            max_baseline_age: None,
             require_pins: false,
             require_read_only_user: false,
         };

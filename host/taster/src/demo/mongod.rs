@@ -64,6 +64,8 @@ fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DemoErro
 pub struct MongodOptions {
     /// A replica set of one member, instead of a standalone server.
     pub replica_set: bool,
+    /// The port on 127.0.0.1. Default: one that is free.
+    pub port: Option<u16>,
     /// Where its data stays, as a power cut would leave it. Default: a folder of its own that goes with it.
     pub dir: Option<PathBuf>,
     /// The program. Default: what [`find_mongod`] finds.
@@ -80,6 +82,7 @@ impl Default for MongodOptions {
     fn default() -> Self {
         Self {
             replica_set: false,
+            port: None,
             dir: None,
             binary: None,
             cache_mib: 256,
@@ -123,6 +126,23 @@ impl Mongod {
         Self::attempt(&binary, &options).await
     }
 
+    /// Starts one that is going to be a member of a set that somebody else initiates, and waits until it answers.
+    pub async fn start_member(options: MongodOptions) -> Result<Self, DemoError> {
+        let binary = match &options.binary {
+            Some(binary) => binary.clone(),
+            None => find_mongod()?,
+        };
+        let mongod = Self::spawn(&binary, &options)?;
+        let begun = Instant::now();
+        let admin = mongod.direct_client().map_err(DemoError::database("make a client"))?.database("admin");
+        while let Err(error) = admin.run_command(doc! {"hello": 1}).await {
+            if begun.elapsed() > options.ready {
+                return Err(DemoError::database("ask the member who it is")(error));
+            }
+        }
+        Ok(mongod)
+    }
+
     async fn attempt(binary: &Path, options: &MongodOptions) -> Result<Self, DemoError> {
         let mongod = Self::spawn(binary, options)?;
         mongod.wait_ready(options.ready).await?;
@@ -140,7 +160,10 @@ impl Mongod {
         };
         let data = dir.join("data");
         fs::create_dir_all(&data).map_err(DemoError::io(format!("make the folder {}", data.display())))?;
-        let port = free_port().map_err(DemoError::io("find a free port on 127.0.0.1"))?;
+        let port = match options.port {
+            Some(port) => port,
+            None => free_port().map_err(DemoError::io("find a free port on 127.0.0.1"))?,
+        };
 
         let mut command = Command::new("sh");
         command.arg("-c").arg(KEEPER).arg("sh").arg(&scratch).arg(dir.join("mongod.out"));

@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
 use taster_model::{
-    AttemptId, Capture, Coded, CollectionFacts, CollectionGrant, Failure, Outcome, ProbeRecord, Refusal, RunId, Side,
-    Usage, schema,
+    AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
+    schema,
 };
 use taster_query::{Grant, Session, SessionOptions};
 
-use super::{FlowError, Kitchen, grants, interrupted};
+use super::{
+    FlowError, Kitchen, Tastings, determinism, grants, interrupted,
+    moment::{self, Moment},
+};
 use crate::{
     component,
     config::{Config, Limits, Probe},
@@ -31,20 +34,9 @@ pub(super) struct Tasting<'a> {
 }
 
 impl Tasting<'_> {
-    /// Tastes the database. Whatever happens, no cursor stays open on the server.
-    pub(super) async fn taste(&self) -> Result<Capture, Problem> {
+    /// Tastes the database over `session`, which the caller closes.
+    pub(super) async fn taste(&self, session: &Session) -> Result<Capture, Problem> {
         let started = Timestamp::now();
-        let session = connect(&self.kitchen.config, &format!("taster/{}/{}", self.run, self.side)).await?;
-        let what = if self.side == Side::Pre { "capture before the sync" } else { "capture after the sync" };
-        let result = tokio::select! {
-            result = self.record(&session, started) => result,
-            signal = interrupted() => Err(FlowError::Interrupted { signal, what }.into()),
-        };
-        session.close().await;
-        result
-    }
-
-    async fn record(&self, session: &Session, started: Timestamp) -> Result<Capture, Problem> {
         let kitchen = self.kitchen;
         let facts = session.facts();
         tracing::info!(
@@ -56,18 +48,13 @@ impl Tasting<'_> {
             self.run
         );
         super::server::check_user(session, &kitchen.config).await?;
-        let collections = session.collections().await?;
         let (clock, seed) = match self.before {
             Some(before) => (before.probe_clock, before.probe_seed.clone()),
             // a ULID has 80 random bits; the hash spreads them over the whole seed
             None => (started, hex::encode(Sha256::digest(RunId::generate().as_str()))),
         };
-        let mut probes = Vec::with_capacity(kitchen.config.probes.len());
-        for probe in &kitchen.config.probes {
-            let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
-            let one = Course { kitchen, session, probe, collections: &collections, clock, seed: &seed };
-            probes.push(one.serve(earlier.map_or(&[], |p| &p.collections)).await);
-        }
+        let Moment { server, collections, probes, consistency } =
+            moment::record(&Guests { kitchen, before: self.before, clock, seed: &seed }, session).await?;
         Ok(Capture {
             schema: schema::CAPTURE.to_owned(),
             app: kitchen.config.app.clone(),
@@ -79,12 +66,29 @@ impl Tasting<'_> {
             finished: Timestamp::now(),
             probe_clock: clock,
             probe_seed: seed,
-            server: session.facts().clone(),
+            server,
+            data: kitchen.config.mongodb.data,
+            consistency,
             collections,
             probes,
             objects: Vec::new(),
         })
     }
+}
+
+/// Works with a connection until it is done or the process is asked to stop. Whatever happens, no cursor stays open on
+/// the server.
+pub(super) async fn at_table<T>(
+    session: Session,
+    what: &'static str,
+    work: impl AsyncFnOnce(&Session) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let result = tokio::select! {
+        result = work(&session) => result,
+        signal = interrupted() => Err(FlowError::Interrupted { signal, what }.into()),
+    };
+    session.close().await;
+    result
 }
 
 /// Connects with the configuration's words.
@@ -98,36 +102,21 @@ pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem>
     Ok(Session::connect(options).await?)
 }
 
-/// One probe of a capture.
-struct Course<'a> {
-    kitchen: &'a Kitchen,
-    session: &'a Session,
-    probe: &'a Probe,
-    collections: &'a [CollectionFacts],
-    clock: Timestamp,
-    seed: &'a str,
+/// What every probe of a capture is given.
+pub(super) struct Guests<'a> {
+    pub(super) kitchen: &'a Kitchen,
+    pub(super) before: Option<&'a Capture>,
+    pub(super) clock: Timestamp,
+    pub(super) seed: &'a str,
 }
 
-impl Course<'_> {
-    /// Runs the probe. A probe that fails is a record of its failure; the others still run.
-    async fn serve(&self, earlier: &[CollectionGrant]) -> ProbeRecord {
-        let probe = self.probe;
+impl Guests<'_> {
+    /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
+    pub(super) async fn serve(&self, probe: &Probe, session: &Session) -> ProbeRecord {
+        let mut record = self.unserved(probe, Failure::own("not run"));
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
-        let mut record = ProbeRecord {
-            name: probe.name.clone(),
-            component: probe.component.clone(),
-            sha256: String::new(),
-            version: String::new(),
-            options_sha256: options_digest(probe),
-            collections: Vec::new(),
-            severity: probe.severity,
-            muted: probe.muted,
-            declarations: Vec::new(),
-            outcome: Outcome::Failed(Failure::own("not run")),
-            usage: Usage::default(),
-        };
-        record.outcome = match self.run(&mut record, earlier, &task).await {
+        record.outcome = match self.run(probe, session, &mut record, &task).await {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed(named(failure, &probe.name)),
         };
@@ -151,23 +140,67 @@ impl Course<'_> {
         record
     }
 
+    /// The record of a probe that could not run.
+    pub(super) fn unserved(&self, probe: &Probe, why: Failure) -> ProbeRecord {
+        ProbeRecord {
+            name: probe.name.clone(),
+            component: probe.component.clone(),
+            sha256: String::new(),
+            version: String::new(),
+            options_sha256: options_digest(probe),
+            collections: Vec::new(),
+            severity: probe.severity,
+            muted: probe.muted,
+            declarations: Vec::new(),
+            outcome: Outcome::Failed(why),
+            usage: Usage::default(),
+        }
+    }
+
     async fn run(
         &self,
+        probe: &Probe,
+        session: &Session,
         record: &mut ProbeRecord,
-        earlier: &[CollectionGrant],
         task: &Task,
     ) -> Result<Outcome, Failure> {
-        let loaded = load_probe(&self.kitchen.engine, self.probe, &self.kitchen.base).await?;
+        let loaded = load_probe(&self.kitchen.engine, probe, &self.kitchen.base).await?;
         loaded.sha256().clone_into(&mut record.sha256);
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
-        record.collections = grants::resolve(self.probe, loaded.manifest(), self.collections, earlier)
-            .map_err(|error| error.into_failure(self.probe))?;
-        let input = probe_run_input(self.session, self.probe, &record.collections, self.clock, self.seed, task);
+        let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
+        let collections = session.collections().await.map_err(|error| coded_failure(&error))?;
+        let earlier = earlier.map_or(&[][..], |p| &p.collections);
+        record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
+            .map_err(|error| error.into_failure(probe))?;
+        let outcome = self.taste_once(&loaded, probe, session, record, task).await?;
+        if self.kitchen.tastings == Tastings::Two {
+            let usage = record.usage.clone();
+            let again = self.taste_once(&loaded, probe, session, record, task).await?;
+            record.usage = usage;
+            determinism::agree(&outcome, &again)?;
+        }
+        Ok(Outcome::Metrics(outcome))
+    }
+
+    async fn taste_once(
+        &self,
+        loaded: &taster_engine::Probe,
+        probe: &Probe,
+        session: &Session,
+        record: &mut ProbeRecord,
+        task: &Task,
+    ) -> Result<Vec<Metric>, Failure> {
+        let input = probe_run_input(session, probe, &record.collections, self.clock, self.seed, task);
+        let database = input.database.clone();
         let report = loaded.run(input).await;
         record.usage = report.usage;
-        write_log(&self.probe.name, &report.log);
-        report.outcome.map(Outcome::Metrics)
+        write_log(&probe.name, &report.log);
+        match database.lost() {
+            // whatever the probe made of it: its result is not of the moment of this capture
+            Some(lost) => Err(lost),
+            None => report.outcome,
+        }
     }
 }
 
@@ -193,7 +226,7 @@ pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<t
     })
 }
 
-fn coded_failure(error: &dyn Coded) -> Failure {
+pub(super) fn coded_failure(error: &dyn Coded) -> Failure {
     let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
     match error.help() {
         Some(help) => failure.allowed(help),

@@ -57,6 +57,12 @@ pub enum FlowError {
         /// The run.
         run: RunId,
     },
+    /// The run was tasted before the copy was replaced.
+    #[error("run `{run}` was tasted already, on a copy of the data that was replaced since")]
+    AnotherCopy {
+        /// The run.
+        run: RunId,
+    },
     /// `same` needs nobody to take responsibility.
     #[error("run `{run}` is `same`: there is nothing to accept")]
     NothingToAccept {
@@ -76,6 +82,7 @@ impl Coded for FlowError {
             Self::NoVerdict { .. } => "T0609",
             Self::NothingToAccept { .. } => "T0610",
             Self::RunClosed { .. } => "T0617",
+            Self::AnotherCopy { .. } => "T0624",
         }
     }
 
@@ -88,6 +95,9 @@ impl Coded for FlowError {
             Self::BadCapture { .. } => "give a capture.json that Taster wrote, unaltered".to_owned(),
             Self::NoVerdict { run } => format!("`taster post --run {run}` gives it one"),
             Self::NothingToAccept { .. } => "the baseline is closed already".to_owned(),
+            Self::AnotherCopy { .. } => {
+                "choose another --run, or none: the new copy gets a baseline of its own".to_owned()
+            }
             Self::RunClosed { .. } => "each sync is a run of its own: choose another --run, or none".to_owned(),
         })
     }

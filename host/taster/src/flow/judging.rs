@@ -1,10 +1,15 @@
 //! From two captures to the document behind every report.
 
+use std::time::Duration;
+
 use taster_judge::Input;
-use taster_model::{Capture, Expectation, RunId, SideSummary, Verdict, VerdictDocument, schema};
+use taster_model::{Capture, Expectation, ReasonCode, RunId, SideSummary, Verdict, VerdictDocument, schema};
 use taster_store::AppStore;
 
-use crate::exit::Problem;
+use crate::{
+    config::{Config, Period},
+    exit::Problem,
+};
 
 /// The run whose capture `run` was judged against, where it was.
 pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, Problem> {
@@ -12,10 +17,28 @@ pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunI
     Ok(verdict.and_then(|verdict| verdict.into_inner().before).map(|before| before.run))
 }
 
+/// What the operator says of what may change, and of how old a baseline may be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rules<'a> {
+    /// The operator's word.
+    pub expectations: &'a [Expectation],
+    /// The greatest age.
+    pub max_baseline_age: Option<Duration>,
+}
+
+impl<'a> From<&'a Config> for Rules<'a> {
+    fn from(config: &'a Config) -> Self {
+        Self { expectations: &config.expect, max_baseline_age: config.max_baseline_age.map(Period::get) }
+    }
+}
+
 /// Judges `after` against `before`.
 #[must_use]
-pub fn verdict_document(before: Option<&Capture>, after: &Capture, expectations: &[Expectation]) -> VerdictDocument {
-    let judgement = taster_judge::judge(&Input { before, after, expectations });
+pub fn verdict_document(before: Option<&Capture>, after: &Capture, rules: Rules<'_>) -> VerdictDocument {
+    let Rules { expectations, max_baseline_age } = rules;
+    let judgement = taster_judge::judge(&Input { before, after, expectations, max_baseline_age });
+    let copy = [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::BaselineTooOld];
+    let reasons = judgement.findings.iter().find(|f| f.gates() && copy.contains(&f.code)).map(|f| f.code);
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),
         app: after.app.clone(),
@@ -27,7 +50,7 @@ pub fn verdict_document(before: Option<&Capture>, after: &Capture, expectations:
         after: side_summary(after),
         findings: judgement.findings,
         uncovered: judgement.uncovered,
-        remedy: remedy_for(judgement.verdict, after),
+        remedy: remedy_for(judgement.verdict, reasons, after),
     }
 }
 
@@ -44,19 +67,30 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
     }
 }
 
-/// The command that gets one unstuck.
+/// The command that gets one unstuck. `baseline` is what is wrong with the baseline, if that is it.
 #[must_use]
-pub fn remedy_for(verdict: Verdict, after: &Capture) -> Option<String> {
+pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Capture) -> Option<String> {
     let run = &after.run;
-    match verdict {
-        Verdict::Same => None,
-        Verdict::Different => Some(format!(
-            "restore what is missing and run `taster post --run {run}` again; or, if the change is right, \
-             `taster accept {run} --reason \"…\"`"
+    let accept = format!("`taster accept {run} --reason \"…\"`");
+    match (verdict, baseline) {
+        (Verdict::Same, _) => None,
+        (_, Some(ReasonCode::CopyReplaced)) => {
+            Some("run the sync again: the next `taster pre` takes its baseline from the new copy".to_owned())
+        }
+        (_, Some(ReasonCode::CopyUnwitnessed)) => Some(format!(
+            "grant the user `find` on `local.startup_log` and run the sync again; or, if you know that the data are \
+             right, {accept}"
         )),
-        Verdict::Unknown => Some(format!(
+        (_, Some(_)) => Some(format!(
+            "if you know that the data are right, {accept}: the next `taster pre` takes a new baseline; or raise \
+             `maxBaselineAge` and run `taster post --run {run}` again"
+        )),
+        (Verdict::Different, None) => Some(format!(
+            "restore what is missing and run `taster post --run {run}` again; or, if the change is right, {accept}"
+        )),
+        (Verdict::Unknown, None) => Some(format!(
             "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data is right, \
-             `taster accept {run} --reason \"…\"`"
+             {accept}"
         )),
     }
 }

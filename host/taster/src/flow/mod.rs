@@ -1,9 +1,12 @@
 //! The flows: what `pre`, `post` and `compare` do, from the configuration to the verdict.
 
+mod baseline;
 mod capture;
+mod determinism;
 mod error;
 mod grants;
 mod judging;
+mod moment;
 mod post;
 mod pre;
 mod run_id;
@@ -15,9 +18,10 @@ use taster_engine::Engine;
 use taster_store::{AppStore, Store};
 
 pub use capture::{connect, limits_of, load_probe, probe_run_input};
+pub use determinism::{Tastings, agree};
 pub use error::FlowError;
 pub use grants::resolve as resolve_collections;
-pub use judging::{judged_against, remedy_for, side_summary, verdict_document};
+pub use judging::{Rules, judged_against, remedy_for, side_summary, verdict_document};
 pub use post::{PostOutcome, post};
 pub use pre::{PreOutcome, pre};
 pub use server::{UNGUARDED, blind_spot, excess, needs};
@@ -36,6 +40,8 @@ pub struct Kitchen {
     pub store_url: String,
     /// The sandbox.
     pub engine: Engine,
+    /// How often each probe tastes.
+    pub tastings: Tastings,
 }
 
 impl Kitchen {
@@ -44,7 +50,7 @@ impl Kitchen {
         let store_url = config.store.clone();
         let store = Store::open(&store_url).await?.app(&config.app);
         let engine = open_engine()?;
-        Ok(Self { config, base, store, store_url, engine })
+        Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One })
     }
 }
 

@@ -1,8 +1,13 @@
 //! `post`: taste after the sync, judge against the standing baseline, write the verdict and its reports.
 
 use taster_model::{AttemptId, Baseline, Capture, Current, LastRun, RunId, Side, Verdict, VerdictDocument, schema};
+use taster_store::fault;
 
-use super::{Kitchen, capture::Tasting, judging, run_id};
+use super::{
+    Kitchen, Rules, baseline,
+    capture::{Tasting, at_table, connect},
+    judging, run_id,
+};
 use crate::{exit::Problem, render};
 
 /// What came of `post`.
@@ -15,18 +20,21 @@ pub struct PostOutcome {
 
 /// Tastes after the sync and judges.
 pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcome, Problem> {
-    let current = kitchen.store.current().await?;
+    let current = baseline::current(kitchen).await?;
     let run = run_id::for_post(given, super::pod_name().as_deref(), current.as_ref());
     let store = kitchen.store.run(&run);
-    let before = baseline(kitchen, &run, current.as_ref()).await?;
+    let before = judged_against(kitchen, &run, current.as_ref()).await?;
     if before.is_none() {
         tracing::warn!("run {run} has no capture before the sync: the verdict will be unknown");
     }
     let attempt = AttemptId::generate();
     let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref() };
-    let capture = tasting.taste().await?;
+    let session = connect(&kitchen.config, &format!("taster/{run}/{}", Side::Post)).await?;
+    let capture = at_table(session, "capture after the sync", async |session| tasting.taste(session).await).await?;
+    fault::arm();
     let after = store.commit_post(&capture).await?.into_inner();
-    let verdict = judging::verdict_document(before.as_ref(), &after, &kitchen.config.expect);
+    fault::point("post: committed");
+    let verdict = judging::verdict_document(before.as_ref(), &after, Rules::from(&kitchen.config));
     for (name, text) in
         [("report.md", render::markdown::verdict(&verdict)), ("junit.xml", render::junit::verdict(&verdict)?)]
     {
@@ -34,8 +42,10 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
     }
     // after the reports: whoever sees a verdict must find them
     let standing = store.put_verdict(&verdict).await?;
+    fault::point("post: judged");
     if standing.attempt == verdict.attempt {
         close(kitchen, before.as_ref(), &verdict).await?;
+        fault::point("post: noted");
     } else {
         tracing::warn!("an attempt that began later has judged already; its verdict stands, not this one's");
     }
@@ -45,7 +55,7 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
 
 /// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against
 /// before, so that a repeated hook says the same thing twice; else the run's own `pre`.
-async fn baseline(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> Result<Option<Capture>, Problem> {
+async fn judged_against(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> Result<Option<Capture>, Problem> {
     let standing = current.and_then(|c| c.baseline.as_ref()).map(|b| b.run.clone());
     let of = match standing {
         Some(standing) => standing,
@@ -58,17 +68,12 @@ async fn baseline(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> 
 /// where `pre` was killed between its capture and its note. The word of an attempt that began later is not undone.
 async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDocument) -> Result<(), Problem> {
     let mine = &verdict.attempt;
-    let judged = before.map(|b| Baseline {
-        run: b.run.clone(),
-        attempt: b.attempt.clone(),
-        started: b.started,
-        judged: Some(mine.clone()),
-    });
+    let judged = before.map(|before| Baseline { judged: Some(mine.clone()), ..baseline::of(before) });
     let accepted = kitchen.store.run(&verdict.run).accepted().await?.is_some();
     kitchen
         .store
         .update_current(|current| {
-            let standing = current.and_then(|c| c.baseline);
+            let (standing, claims) = current.map_or((None, Vec::new()), |current| (current.baseline, current.claims));
             if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
                 return None;
             }
@@ -83,6 +88,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
                 schema: schema::CURRENT.to_owned(),
                 app: kitchen.config.app.clone(),
                 baseline,
+                claims,
                 last: Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) }),
             })
         })

@@ -65,6 +65,7 @@ mod tests {
             schema: schema::CURRENT.to_owned(),
             app: "pxbbq".parse().unwrap(),
             baseline: None,
+            claims: Vec::new(),
             last: Some(LastRun { run: "first".parse().unwrap(), verdict }),
         };
         assert_eq!(resolve(None, None, Some(&current(None))).as_str(), "first");

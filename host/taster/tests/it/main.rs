@@ -1,12 +1,16 @@
 //! The binary against real servers: one test binary, a module an idea.
 
 mod baseline;
+mod copies;
+mod crashes;
 mod demo;
 mod errors;
 mod flow;
 mod hostile;
 mod interrupted;
+mod moments;
 mod probe;
 mod promises;
+mod replica_set;
 mod server;
 mod support;

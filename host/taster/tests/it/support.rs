@@ -57,6 +57,11 @@ impl Table {
         Self { folder: TempDir::new().expect("a folder"), uri: uri.to_owned() }
     }
 
+    /// The server has another address now.
+    pub(crate) fn point_at(&mut self, uri: &str) {
+        uri.clone_into(&mut self.uri);
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -96,7 +101,9 @@ pub(crate) struct Kitchen {
 
 impl Kitchen {
     pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
-        let options = MongodOptions { replica_set, ..MongodOptions::default() };
+        // a minute passes else before what is due is deleted
+        let arguments = ["--setParameter", "ttlMonitorSleepSecs=1"].map(str::to_owned).to_vec();
+        let options = MongodOptions { replica_set, arguments, ..MongodOptions::default() };
         let mongod = Mongod::start(options).await.expect("`make mongod` fetches a server");
         let client = mongod.client().await.expect("a client");
         Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");

@@ -1,0 +1,235 @@
+//! One look at the database: a moment, what is there at it, and how fast it can be read.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use bson::{Timestamp, doc};
+use taster_model::{Reading, ServerFacts};
+use tokio::{sync::OnceCell, time::sleep};
+
+use crate::{
+    Alteration, Inventory, QueryError,
+    collection::Collection,
+    command::{self, Manner},
+    server,
+    session::{ASK, Inner},
+    writes,
+};
+
+/// How long the server keeps history where it does not say: its default.
+const WINDOW: Duration = Duration::from_mins(5);
+/// How long a transaction may live where the server does not say: its default.
+const TRANSACTION: Duration = Duration::from_mins(1);
+/// How often the pause before a scan begins anew because something was written in it. After that the scan is tried
+/// anyway, and what was written to in the last pause does not count.
+const PAUSES: u32 = 3;
+/// Share of the server's history that one range of a long scan may take at the rate that was measured. The probe's own
+/// work comes on top of that.
+const SHARE: u32 = 8;
+
+/// How to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looking {
+    /// How the documents are read.
+    pub reading: Reading,
+    /// How long nothing may have been written before a live read begins.
+    pub quiet: Duration,
+    /// How long the server may take to get as far as the moment that is read.
+    pub reach: Duration,
+}
+
+/// One look at the database.
+pub(crate) struct Look {
+    pub(crate) reading: Reading,
+    /// The server, with the moment of this look.
+    pub(crate) facts: ServerFacts,
+    /// The moment, where everything is read at one.
+    pub(crate) read_at: Option<Timestamp>,
+    pub(crate) inventory: OnceCell<Inventory>,
+    pub(crate) pace: OnceCell<Pace>,
+    /// Collections that were written to in the pause before: a write that had begun then may show at any time.
+    pub(crate) restless: BTreeMap<String, Alteration>,
+}
+
+/// How fast the server can be read, and how long it keeps history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// Bytes of documents a second.
+    bytes: u64,
+    window: Duration,
+}
+
+impl Pace {
+    /// How long a scan takes.
+    fn estimate(self, bytes: u64) -> Duration {
+        Duration::from_secs_f64(bytes as f64 / self.bytes.max(1) as f64)
+    }
+
+    /// Documents of one range of a collection that is too long for one; `None`: it is not.
+    pub(crate) fn range(self, collection: &Collection) -> Option<u64> {
+        let whole = self.estimate(collection.storage.bytes);
+        let piece = self.window / SHARE;
+        let documents = collection.storage.documents?;
+        if whole <= piece {
+            return None;
+        }
+        Some(((documents as f64 * piece.as_secs_f64() / whole.as_secs_f64()) as u64).max(1))
+    }
+}
+
+impl Look {
+    /// The first one of a session. What is there is asked when somebody wants to know.
+    pub(crate) fn new(reading: Reading, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
+        Self { reading, facts, read_at, inventory: OnceCell::new(), pace: OnceCell::new(), restless: BTreeMap::new() }
+    }
+
+    /// A look that later readings can be compared with.
+    ///
+    /// Where documents are read live, the counters must have stood still for the pause before; the moment of a snapshot
+    /// lies behind both, so that what is read live holds at it as well.
+    pub(crate) async fn take(inner: &Inner, facts: &ServerFacts, looking: Looking) -> Result<Self, QueryError> {
+        let mut inventory = Inventory::read(inner).await?;
+        let mut restless = BTreeMap::new();
+        if let Some(Pause { length, tries }) = pause(inner, &inventory, looking).await {
+            for _ in 0..tries {
+                sleep(length).await;
+                let again = Inventory::read(inner).await?;
+                restless = written(&inventory, &again);
+                inventory = again;
+                if restless.is_empty() {
+                    break;
+                }
+            }
+        }
+        let mut facts = facts.clone();
+        facts.read_at = None;
+        let mut read_at = None;
+        if looking.reading == Reading::Snapshot {
+            let time = inner.time_of_primary().await?;
+            reached(inner, &inventory, time, looking.reach).await?;
+            facts.read_at = Some(format!("{}.{}", time.time, time.increment));
+            read_at = Some(time);
+        }
+        let look = Self { restless, ..Self::new(looking.reading, facts, read_at) };
+        // nobody else knows the cell yet
+        let _ = look.inventory.set(inventory);
+        Ok(look)
+    }
+
+    pub(crate) async fn inventory(&self, inner: &Inner) -> Result<&Inventory, QueryError> {
+        self.inventory.get_or_try_init(|| Inventory::read(inner)).await
+    }
+
+    pub(crate) async fn pace(&self, inner: &Inner) -> Result<Pace, QueryError> {
+        let inventory = self.inventory(inner).await?;
+        self.pace.get_or_try_init(|| measure(inner, inventory)).await.copied()
+    }
+
+    /// How everything can be read: at one moment, if the scans are expected to end before the server forgets it.
+    pub(crate) async fn plan(&self, inner: &Inner, scans: &[String]) -> Result<Reading, QueryError> {
+        if self.reading == Reading::Live {
+            return Ok(Reading::Live);
+        }
+        let inventory = self.inventory(inner).await?;
+        let bytes = scans.iter().filter_map(|name| inventory.collection(name)).map(|c| c.storage.bytes).sum();
+        let pace = self.pace(inner).await?;
+        let estimate = pace.estimate(bytes);
+        tracing::debug!(?estimate, window = ?pace.window, "estimated the scans");
+        Ok(if estimate <= pace.window { Reading::Snapshot } else { Reading::Ranges })
+    }
+}
+
+/// A time in which nothing may be written, and how often it is tried.
+struct Pause {
+    length: Duration,
+    tries: u32,
+}
+
+/// How long nothing may have been written before; `None`: nothing is read live.
+async fn pause(inner: &Inner, inventory: &Inventory, looking: Looking) -> Option<Pause> {
+    let short = Pause { length: looking.quiet, tries: PAUSES };
+    match looking.reading {
+        Reading::Live => Some(short),
+        // transactions do not write to capped collections, which are all that is read live beside a snapshot
+        Reading::Snapshot => inventory.collections.iter().any(|c| !c.has_snapshots(inner.major)).then_some(short),
+        // A transaction counts its writes when it makes them and shows them when it commits. One that wrote before the
+        // pause began is over when the pause is longer than the server lets it live.
+        Reading::Ranges => {
+            let lifetime = parameter(inner, "transactionLifetimeLimitSeconds").await.unwrap_or(TRANSACTION);
+            Some(Pause { length: looking.quiet.max(lifetime + Duration::from_secs(1)), tries: 1 })
+        }
+    }
+}
+
+/// What was written to between two readings. Where nobody can tell, the reading after the scan says so.
+fn written(before: &Inventory, after: &Inventory) -> BTreeMap<String, Alteration> {
+    let told = |name: &str| before.written(after, name).filter(|how| *how != Alteration::Untold);
+    before.names(after).filter_map(|name| Some((name.to_owned(), told(name)?))).collect()
+}
+
+/// Waits until the server can read at `time`: the majority of a set may lag behind its primary.
+async fn reached(inner: &Inner, inventory: &Inventory, time: Timestamp, patience: Duration) -> Result<(), QueryError> {
+    let has_snapshots = |collection: &&Collection| {
+        collection.kind == taster_model::CollectionKind::Collection && collection.has_snapshots(inner.major)
+    };
+    let Some(collection) = inventory.collections.iter().find(has_snapshots) else { return Ok(()) };
+    let manner = Manner { comment: &inner.comment, time: patience, read_at: Some(time) };
+    let call = inner.documents(command::first(&collection.name, manner));
+    match tokio::time::timeout(patience + ASK, call).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => match inner.error(&error, "read at the time of this capture") {
+            QueryError::Slow { .. } => Err(QueryError::NotReached { waited: patience }),
+            error => Err(error),
+        },
+        Err(_) => Err(QueryError::NotReached { waited: patience }),
+    }
+}
+
+/// Reads one reply of the largest collection and looks at the clock.
+async fn measure(inner: &Inner, inventory: &Inventory) -> Result<Pace, QueryError> {
+    let window = parameter(inner, "minSnapshotHistoryWindowInSeconds").await.unwrap_or(WINDOW);
+    let largest = inventory.collections.iter().max_by_key(|collection| collection.storage.bytes);
+    let Some(largest) = largest else { return Ok(Pace { bytes: u64::MAX, window }) };
+    let manner = Manner { comment: &inner.comment, time: ASK, read_at: None };
+    let doing = format!("read the beginning of `{}`", largest.name);
+    let started = Instant::now();
+    let documents = inner.caller().run(&doing, inner.raw_documents(command::beginning(&largest.name, manner))).await?;
+    let took = started.elapsed().as_secs_f64().max(1e-6);
+    let bytes: usize = documents.iter().map(|document| document.as_bytes().len()).sum();
+    Ok(Pace { bytes: ((bytes as f64 / took) as u64).max(1), window })
+}
+
+/// A number of seconds among the server's parameters; `None` where the user may not ask.
+async fn parameter(inner: &Inner, name: &str) -> Option<Duration> {
+    let ask = doc! { "getParameter": 1, name: 1, "comment": inner.comment.as_str() };
+    let admin = inner.client.database("admin");
+    let call = admin.run_command(ask).selection_criteria(server::PRIMARY);
+    let answer = inner.caller().run("tell its parameters", call).await;
+    let seconds = writes::whole(answer.ok()?.get(name))?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+    use crate::collection::Storage;
+
+    #[test]
+    fn a_long_collection_is_cut_so_that_each_range_ends_in_time() {
+        let pace = Pace { bytes: 1000, window: Duration::from_secs(80) };
+        let mut collection = Collection::from_entry(doc! {"name": "orders", "type": "collection"}).unwrap();
+        let mut range = |bytes, documents| {
+            collection.storage = Storage { documents, bytes, writes: None };
+            pace.range(&collection)
+        };
+        assert_eq!(range(10_000, Some(100)), None, "ten seconds of eighty");
+        assert_eq!(range(100_000, Some(1000)), Some(100), "a hundred seconds, in tens");
+        assert_eq!(range(1_000_000, Some(5)), Some(1), "never nothing");
+        assert_eq!(range(1_000_000, None), None, "nobody knows how many there are");
+        assert_eq!(pace.estimate(2500), Duration::from_millis(2500));
+    }
+}

@@ -1,0 +1,309 @@
+//! The witness notices every kind of write, ranges bring every document once, and a moment that is lost is known to be.
+
+use std::time::Duration;
+
+use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
+use mongodb::{IndexModel, options::IndexOptions};
+use taster_model::Reading;
+use taster_query::{Alteration, FindOptions, Limits, Looking, Session};
+
+use crate::{
+    mongod::{Mongod, replica_set, standalone, wait_until},
+    support::{Shop, database, drain, grant, raw},
+};
+
+fn looking(reading: Reading) -> Looking {
+    Looking { reading, quiet: Duration::from_millis(50), reach: Duration::from_secs(10) }
+}
+
+async fn parameter(server: &'static Mongod, name: &str, value: i32) {
+    let set = doc! {"setParameter": 1, name: value};
+    server.client().await.database("admin").run_command(set).await.unwrap();
+}
+
+async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static str) {
+    let shop = Shop::new(server, name).await;
+    shop.fill("ledger", (0..50).map(|n| doc! {"_id": n, "n": 0})).await;
+    shop.fill("other", [doc! {"_id": 0, "n": 99}]).await;
+    let due = IndexModel::builder()
+        .keys(doc! {"due": 1})
+        .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
+        .build();
+    shop.mongo().collection::<Document>("ledger").create_index(due).await.unwrap();
+    let session = shop.session().await;
+    let ledger = shop.mongo().collection::<Document>("ledger");
+    let admin = shop.client.database("admin");
+    let one = || doc! {"_id": 1};
+    for kind in [
+        "insert",
+        "update",
+        "inc",
+        "pipeline",
+        "update many",
+        "replace",
+        "upsert",
+        "delete",
+        "find and modify",
+        "merge",
+        "apply ops",
+        "large",
+        "ttl",
+        "drop",
+        "rename",
+        "out",
+        "index",
+        "validator",
+    ] {
+        let before = session.inventory_now().await.unwrap();
+        match kind {
+            "insert" => drop(ledger.insert_one(doc! {"_id": 100}).await.unwrap()),
+            "update" => drop(ledger.update_one(one(), doc! {"$set": {"n": 7}}).await.unwrap()),
+            "inc" => drop(ledger.update_one(one(), doc! {"$inc": {"n": 1}}).await.unwrap()),
+            "pipeline" => {
+                drop(ledger.update_one(one(), vec![doc! {"$set": {"n": {"$add": ["$n", 1]}}}]).await.unwrap())
+            }
+            "update many" => drop(ledger.update_many(doc! {}, doc! {"$inc": {"n": 1}}).await.unwrap()),
+            "replace" => drop(ledger.replace_one(one(), doc! {"other": true}).await.unwrap()),
+            "upsert" => drop(ledger.update_one(doc! {"_id": 101}, doc! {"$set": {"n": 1}}).upsert(true).await.unwrap()),
+            "delete" => drop(ledger.delete_one(doc! {"_id": 2}).await.unwrap()),
+            "find and modify" => drop(ledger.find_one_and_delete(doc! {"_id": 3}).await.unwrap()),
+            "merge" => {
+                let stages = [doc! {"$merge": {"into": "ledger"}}];
+                drop(shop.mongo().collection::<Document>("other").aggregate(stages).await.unwrap());
+            }
+            "apply ops" => {
+                let insert = doc! {"op": "i", "ns": format!("{name}.ledger"), "o": {"_id": 200}};
+                drop(admin.run_command(doc! {"applyOps": [insert]}).await.unwrap());
+            }
+            "large" => drop(ledger.update_one(one(), doc! {"$set": {"pad": "x".repeat(100_000)}}).await.unwrap()),
+            "ttl" => {
+                ledger.insert_one(doc! {"_id": "due", "due": DateTime::from_millis(0)}).await.unwrap();
+                let before = session.inventory_now().await.unwrap();
+                let gone = async || ledger.count_documents(doc! {"_id": "due"}).await.unwrap() == 0;
+                wait_until("the TTL monitor", gone).await;
+                let after = session.inventory_now().await.unwrap();
+                assert_eq!(before.written(&after, "ledger"), Some(Alteration::Written), "{kind}");
+            }
+            "drop" => {
+                ledger.drop().await.unwrap();
+                ledger.insert_one(doc! {"_id": 1}).await.unwrap();
+            }
+            "rename" => {
+                shop.mongo().collection::<Document>("fresh").insert_one(doc! {"_id": 1}).await.unwrap();
+                let rename = doc! {"renameCollection": format!("{name}.fresh"), "to": format!("{name}.ledger"), "dropTarget": true};
+                drop(admin.run_command(rename).await.unwrap());
+            }
+            "out" => {
+                let stages = [doc! {"$out": "ledger"}];
+                drop(shop.mongo().collection::<Document>("other").aggregate(stages).await.unwrap());
+            }
+            "index" => drop(ledger.create_index(IndexModel::builder().keys(doc! {"n": 1}).build()).await.unwrap()),
+            "validator" => {
+                let validator = doc! {"collMod": "ledger", "validator": {"n": {"$exists": true}}};
+                drop(shop.mongo().run_command(validator).await.unwrap());
+            }
+            other => panic!("no kind of writing: {other}"),
+        }
+        let after = session.inventory_now().await.unwrap();
+        let expected = match kind {
+            "drop" | "rename" | "out" | "index" | "validator" => Some(Alteration::Altered),
+            _ => Some(Alteration::Written),
+        };
+        assert_eq!(before.written(&after, "ledger"), expected, "{kind}");
+        if !["merge", "rename", "out"].contains(&kind) {
+            assert_eq!(before.written(&after, "other"), None, "{kind}: the other collection was left alone");
+        }
+    }
+    // before 7.0 a server does not read at a moment before a collection was made
+    let later = session.look(looking(session.reading())).await.unwrap();
+    let read = database(&later, &["ledger"]);
+    let before = session.inventory_now().await.unwrap();
+    let mut cursor = read.find("ledger", &raw(&doc! {}), FindOptions::default()).await.unwrap();
+    drain(&mut cursor).await.unwrap();
+    read.count("ledger", &raw(&doc! {"n": 1})).await.unwrap();
+    let after = session.inventory_now().await.unwrap();
+    assert_eq!(before.written(&after, "ledger"), None, "reading is no writing");
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_write_is_noticed_on_a_standalone() {
+    every_kind_of_write_is_noticed(standalone(), "kinds").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_write_is_noticed_on_a_replica_set() {
+    every_kind_of_write_is_noticed(replica_set(), "kinds").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inventory_names_everything() {
+    let shop = Shop::new(standalone(), "inventory").await;
+    shop.fill("orders", (0..5).map(|n| doc! {"_id": n, "at": n})).await;
+    shop.mongo().create_collection("log").capped(true).size(4096).await.unwrap();
+    shop.mongo()
+        .create_collection("late")
+        .view_on("orders".to_owned())
+        .pipeline(vec![doc! {"$match": {"at": 4}}])
+        .await
+        .unwrap();
+    shop.mongo().run_command(doc! {"create": "readings", "timeseries": {"timeField": "t"}}).await.unwrap();
+    shop.mongo()
+        .collection::<Document>("orders")
+        .create_index(IndexModel::builder().keys(doc! {"at": -1, "_id": 1}).build())
+        .await
+        .unwrap();
+    let session = shop.session().await;
+    let told: Vec<String> = session
+        .collections()
+        .await
+        .unwrap()
+        .iter()
+        .map(|c| {
+            let indexes: Vec<_> = c.indexes.iter().map(|index| index["key"].to_string()).collect();
+            format!("{} {:?} {:?} {} {}", c.name, c.kind, c.documents, c.options, indexes.join(" ")).trim().to_owned()
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    late View None {"kind":"view","pipeline":[{"$match":{"at":{"$numberInt":"4"}}}],"viewOn":"orders"}
+    log Collection Some(0) {"capped":true,"kind":"collection","size":{"$numberInt":"4096"}} {"_id":{"$numberInt":"1"}}
+    orders Collection Some(5) {"kind":"collection"} {"_id":{"$numberInt":"1"}} {"at":{"$numberInt":"-1"},"_id":{"$numberInt":"1"}}
+    readings TimeSeries None {"kind":"time-series","timeseries":{"bucketMaxSpanSeconds":{"$numberInt":"3600"},"granularity":"seconds","timeField":"t"}}
+    "#);
+    session.close().await;
+}
+
+/// Ids of every kind that may be one.
+fn mixed_ids() -> Vec<Bson> {
+    let mut ids: Vec<Bson> = vec![
+        Bson::Null,
+        Bson::MinKey,
+        Bson::Boolean(true),
+        f64::NAN.into(),
+        f64::NEG_INFINITY.into(),
+        doc! {"a": 1, "b": "x"}.into(),
+        doc! {}.into(),
+        DateTime::from_millis(-5).into(),
+        bson::Timestamp { time: 5, increment: 1 }.into(),
+        bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![1, 2, 3] }.into(),
+        "12.25".parse::<bson::Decimal128>().unwrap().into(),
+    ];
+    ids.extend((0..300).map(|n| Bson::Int32(n * 7)));
+    ids.extend((0..300).map(|n| Bson::String(format!("ä{n}"))));
+    ids.extend((0..300).map(|_| Bson::ObjectId(ObjectId::new())));
+    ids.extend((0..300).map(|n| Bson::Double(f64::from(n) + 0.5)));
+    ids
+}
+
+/// A look whose every scan is cut: the server keeps a second of history, a transaction lives a second.
+async fn in_ranges(shop: &Shop) -> Session {
+    parameter(shop.server, "transactionLifetimeLimitSeconds", 1).await;
+    let session = shop.session().await;
+    session.look(looking(Reading::Ranges)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_bring_every_document_once_whatever_its_id() {
+    let server = crate::mongod::forgetful();
+    let shop = Shop::new(server, "ranges").await;
+    shop.fill("plain", mixed_ids().into_iter().map(|id| doc! {"_id": id, "pad": "x".repeat(100_000)})).await;
+    let collation = doc! {"create": "german", "collation": {"locale": "de", "strength": 1}};
+    shop.mongo().run_command(collation).await.unwrap();
+    shop.fill("german", (0..900).map(|n| doc! {"_id": format!("ä{n}"), "pad": "x".repeat(100_000)})).await;
+    let session = in_ranges(&shop).await;
+    for (collection, count) in [("plain", mixed_ids().len()), ("german", 900)] {
+        for projection in [None, Some(doc! {"_id": 1, "n": 1}), Some(doc! {"_id": 0, "n": 1})] {
+            let opened = queries(server).await;
+            let database = database(&session, &[collection]);
+            let options = FindOptions { projection: projection.as_ref().map(raw), ..FindOptions::default() };
+            let mut cursor = database.find(collection, &raw(&doc! {}), options).await.unwrap();
+            let documents = drain(&mut cursor).await.unwrap();
+            assert_eq!(documents.len(), count, "{collection} {projection:?}");
+            assert_eq!(cursor.next().await, Ok(None), "the end stays the end");
+            let opened = queries(server).await - opened;
+            assert!(opened > 4, "{collection} was read in {opened} queries: nothing was cut");
+            if projection.is_none() {
+                let mut ids: Vec<String> = documents.iter().map(|d| format!("{:?}", d.get("_id").unwrap())).collect();
+                ids.sort_unstable();
+                ids.dedup();
+                assert_eq!(ids.len(), count, "each once");
+            }
+        }
+    }
+    // a position in an index that has no end behind the greatest value there is misses that value
+    shop.fill("plain", [doc! {"_id": Bson::MaxKey, "pad": "x"}]).await;
+    let session = session.look(looking(Reading::Ranges)).await.unwrap();
+    let mut cursor =
+        database(&session, &["plain"]).find("plain", &raw(&doc! {}), FindOptions::default()).await.unwrap();
+    assert_eq!(drain(&mut cursor).await.unwrap().len(), mixed_ids().len() + 1);
+    // a filter, and what asks for an order or a part is not cut
+    let database = database(&session, &["plain"]);
+    let numbers = raw(&doc! {"_id": {"$type": "int"}});
+    let mut cursor = database.find("plain", &numbers, FindOptions::default()).await.unwrap();
+    assert_eq!(drain(&mut cursor).await.unwrap().len(), 300);
+    let sorted = FindOptions { sort: Some(raw(&doc! {"_id": -1})), limit: Some(5), ..FindOptions::default() };
+    let mut cursor = database.find("plain", &raw(&doc! {}), sorted).await.unwrap();
+    assert_eq!(drain(&mut cursor).await.unwrap()[0].get("_id"), Some(&Bson::MaxKey));
+    session.close().await;
+    server.expect_no_trace(&shop.comment()).await;
+}
+
+async fn queries(server: &'static Mongod) -> i64 {
+    let status = server.client().await.database("admin").run_command(doc! {"serverStatus": 1}).await.unwrap();
+    let queries = status.get_document("opcounters").unwrap().get("query").unwrap();
+    queries.as_i64().unwrap_or_else(|| queries.as_i32().unwrap().into())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_that_is_lost_is_known_to_be_and_ranges_outlive_it() {
+    let server = crate::mongod::forgetful();
+    let shop = Shop::new(server, "patience").await;
+    shop.fill("orders", (0..1500).map(|n| doc! {"_id": n, "pad": "x".repeat(100_000)})).await;
+    let slowly = async |session: &Session| {
+        let database = session.database(grant(&["orders"], Limits { batch: 4 << 20, ..Limits::default() }));
+        let mut cursor = database.find("orders", &raw(&doc! {}), FindOptions::default()).await.unwrap();
+        let (mut count, mut slept) = (0, 0);
+        loop {
+            match cursor.next().await {
+                Ok(Some(batch)) => count += crate::support::split(&batch).len(),
+                Ok(None) => break (Ok(count), database.lost()),
+                Err(failure) => break (Err(failure), database.lost()),
+            }
+            // a probe that takes its time, longer than the server remembers; what others write moves the history on
+            if slept < 2 {
+                for n in 0..16 {
+                    shop.fill("noise", [doc! {"n": n}]).await;
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                slept += 1;
+            }
+        }
+    };
+    let session = shop.session().await;
+    let snapshot = session.look(looking(Reading::Snapshot)).await.unwrap();
+    let (read, lost) = slowly(&snapshot).await;
+    assert_eq!(read.unwrap_err().code.as_deref(), Some("T0211"));
+    assert_eq!(lost.unwrap().code.as_deref(), Some("T0211"), "whatever the probe makes of it");
+    let ranges = in_ranges(&shop).await;
+    let (read, lost) = slowly(&ranges).await;
+    assert_eq!((read.unwrap(), lost), (1500, None));
+    session.close().await;
+    ranges.close().await;
+    server.expect_no_trace(&shop.comment()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_outlive_the_history_is_read_in_ranges() {
+    let server = crate::mongod::forgetful();
+    let shop = Shop::new(server, "estimate").await;
+    shop.fill("orders", (0..500).map(|n| doc! {"_id": n, "pad": "x".repeat(100_000)})).await;
+    let session = shop.session().await;
+    assert_eq!(session.plan(&["orders".to_owned()]).await.unwrap(), Reading::Snapshot);
+    let often = vec!["orders".to_owned(); 5000];
+    assert_eq!(session.plan(&often).await.unwrap(), Reading::Ranges);
+    session.close().await;
+    let shop = Shop::new(standalone(), "estimate").await;
+    let session = shop.session().await;
+    assert_eq!(session.plan(&often).await.unwrap(), Reading::Live);
+    session.close().await;
+}

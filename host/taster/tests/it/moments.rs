@@ -1,0 +1,255 @@
+//! Whatever is written while a capture is taken: on a replica set everything in it is of one moment, on a standalone
+//! server it is stable or `unknown`.
+
+use std::time::Duration;
+
+use mongodb::{
+    Collection, Database,
+    bson::{DateTime, Document, doc},
+    options::ReturnDocument,
+};
+use tokio::task::JoinHandle;
+
+use crate::support::{Kitchen, SHOP, Table};
+
+/// Documents of the ledger.
+const LEDGER: i64 = 20_000;
+
+/// Writes until it is told to stop.
+struct Writer {
+    task: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts a kind of writing and waits until some of it is done.
+    async fn start(kind: &'static str, database: &Database) -> Self {
+        let database = database.clone();
+        let task = tokio::spawn(async move {
+            for turn in 0_i64.. {
+                write(kind, &database, turn).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Self { task }
+    }
+
+    fn stop(self) {
+        assert!(!self.task.is_finished(), "it wrote until now");
+        self.task.abort();
+    }
+}
+
+fn ledger(database: &Database) -> Collection<Document> {
+    database.collection("ledger")
+}
+
+/// One write of a kind. The turns go round the ledger, so that a scan meets documents from before and after it.
+async fn write(kind: &str, database: &Database, turn: i64) {
+    let ledger = ledger(database);
+    let id = doc! {"_id": turn % LEDGER};
+    let round = turn / LEDGER + 1;
+    match kind {
+        "update" => drop(ledger.update_one(id, doc! {"$set": {"n": round}}).await.expect("a write")),
+        "inc" => drop(ledger.update_one(id, doc! {"$inc": {"n": 1}}).await.expect("a write")),
+        "pipeline" => {
+            let stages = vec![doc! {"$set": {"n": {"$add": ["$n", 1]}}}];
+            drop(ledger.update_one(id, stages).await.expect("a write"));
+        }
+        // one command that is under way when the scan begins, and when it ends
+        "in_flight" => drop(ledger.update_many(doc! {}, doc! {"$inc": {"n": 1}}).await.expect("a write")),
+        "find_and_modify" => {
+            let after = ledger.find_one_and_update(id, doc! {"$inc": {"n": 1}}).return_document(ReturnDocument::After);
+            drop(after.await.expect("a write"));
+        }
+        "replace" => drop(ledger.replace_one(id, doc! {"n": round, "k": 0}).await.expect("a write")),
+        "delete" => drop(ledger.delete_one(id).await.expect("a write")),
+        "insert" => drop(ledger.insert_one(doc! {"n": round, "k": 0}).await.expect("a write")),
+        "ttl" => {
+            // what is dead already goes with the next round of the server, one a second
+            let due: Vec<_> = (0..20).map(|_| doc! {"n": 0, "k": 0, "due": DateTime::from_millis(0)}).collect();
+            drop(ledger.insert_many(due).await.expect("a write"));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        "merge" => {
+            let stages = [
+                doc! {"$match": {"_id": {"$gte": turn % LEDGER, "$lt": turn % LEDGER + 50}}},
+                doc! {"$set": {"n": {"$add": ["$n", 1]}}},
+                doc! {"$merge": {"into": "ledger"}},
+            ];
+            drop(database.collection::<Document>("ledger").aggregate(stages).await.expect("a write"));
+        }
+        "apply_ops" => {
+            let insert = doc! {"op": "i", "ns": "pxbbq.ledger", "o": {"_id": LEDGER + turn, "n": 0, "k": 0}};
+            drop(database.client().database("admin").run_command(doc! {"applyOps": [insert]}).await.expect("a write"));
+        }
+        "drop" => {
+            // refused while somebody reads at a moment that has passed, and tried again
+            let _ = ledger.drop().await;
+            let _ = ledger.insert_many((0..100).map(|n| doc! {"_id": n, "n": turn, "k": 0})).await;
+        }
+        other => panic!("no kind of writing: {other}"),
+    }
+}
+
+async fn open(replica_set: bool) -> (Kitchen, Table) {
+    let kitchen = Kitchen::open(replica_set, 50).await;
+    let documents = (0..LEDGER).map(|n| doc! {"_id": n, "n": 0, "k": n % 7, "pad": "x".repeat(100)});
+    ledger(&kitchen.database).insert_many(documents).await.expect("the ledger");
+    let index = mongodb::IndexModel::builder()
+        .keys(doc! {"due": 1})
+        .options(mongodb::options::IndexOptions::builder().expire_after(Duration::ZERO).build())
+        .build();
+    ledger(&kitchen.database).create_index(index).await.expect("an index");
+    let table = kitchen.table();
+    // two probes that look at different times must have seen the same
+    let probe = |name: &str| {
+        format!(
+            "  - name: {name}\n    component: group-report\n    collections: [ledger]\n    config: {{reports: [{{name: ledger, \
+             collection: ledger, groupBy: [k], sums: {{total: n}}}}]}}\n"
+        )
+    };
+    table.configure(&format!(
+        "{}probes:\n{}{}",
+        SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1\n  quiet: 300ms"),
+        probe("first"),
+        probe("second")
+    ));
+    (kitchen, table)
+}
+
+/// Both probes' metrics, or `None` where they failed as unstable.
+fn found(table: &Table, arguments: &[&str]) -> (i32, Option<serde_json::Value>, serde_json::Value) {
+    let ended = table.taster(&[&["pre", "--format", "json"], arguments].concat());
+    assert!([0, 3].contains(&ended.code), "{}", ended.all());
+    let capture = ended.json();
+    let outcome = |at: usize| capture["probes"][at]["outcome"].clone();
+    let (first, second) = (outcome(0), outcome(1));
+    if ended.code == 0 {
+        assert!(first["metrics"].as_array().is_some_and(|metrics| metrics.len() > 1), "{first}");
+        assert_eq!(first, second, "two looks at one moment");
+        return (0, Some(first), capture["consistency"].clone());
+    }
+    for outcome in [&first, &second] {
+        let code = outcome["failed"]["code"].as_str();
+        assert!(
+            outcome["metrics"].is_array() || code.is_some_and(|code| ["T0622", "T0211"].contains(&code)),
+            "{outcome}"
+        );
+    }
+    (3, None, capture["consistency"].clone())
+}
+
+async fn on_a_standalone(kind: &'static str) {
+    let (kitchen, table) = open(false).await;
+    let writer = Writer::start(kind, &kitchen.database).await;
+    let (code, _, consistency) = found(&table, &["--run", kind]);
+    writer.stop();
+    assert_eq!(consistency["reading"], "live");
+    // TTL deletes come once a second, and a short capture may pass between two of them: then it is stable
+    assert!(code == 3 || kind == "ttl", "{kind} went unnoticed: {consistency}");
+    let (code, found, _) = found(&table, &["--run", "afterwards"]);
+    assert!(code == 0 && found.is_some(), "once nobody writes it is stable again");
+}
+
+async fn on_a_replica_set(kind: &'static str) {
+    let (kitchen, table) = open(true).await;
+    let writer = Writer::start(kind, &kitchen.database).await;
+    let (code, found, consistency) = found(&table, &["--run", kind]);
+    writer.stop();
+    if kind == "drop" {
+        // before 7.0 a server does not read at a moment before a collection was made: one moment, or unknown
+        return;
+    }
+    assert_eq!((code, &consistency["reading"]), (0, &"snapshot".into()), "{kind}: {consistency}");
+    assert_eq!(consistency["rescans"], 0, "a snapshot needs no second look");
+    assert!(found.is_some());
+}
+
+macro_rules! kinds {
+    ($($kind:ident)*) => {
+        mod standalone { $(#[tokio::test(flavor = "multi_thread")] async fn $kind() { super::on_a_standalone(stringify!($kind)).await; })* }
+        mod replica_set { $(#[tokio::test(flavor = "multi_thread")] async fn $kind() { super::on_a_replica_set(stringify!($kind)).await; })* }
+    };
+}
+kinds! { update inc pipeline in_flight find_and_modify replace delete insert ttl merge apply_ops drop }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_writes_is_waited_out() {
+    let (kitchen, table) = open(false).await;
+    let writer = Writer::start("inc", &kitchen.database).await;
+    let stop = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        writer.stop();
+    });
+    let (code, found, consistency) =
+        tokio::task::spawn_blocking(move || found(&table, &["--run", "burst"])).await.expect("it ends");
+    stop.await.expect("it ends");
+    assert_eq!(code, 0, "{consistency}");
+    assert!(found.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_made_meanwhile_is_not_half_seen() {
+    let (kitchen, table) = open(true).await;
+    let database = kitchen.database.clone();
+    let builder = tokio::spawn(async move {
+        for n in 0_i64.. {
+            let name = format!("field_{}", n % 10);
+            let index = mongodb::IndexModel::builder().keys(doc! {&name: 1}).build();
+            let _ = database.collection::<Document>("menu").create_index(index).await;
+            let _ = database.collection::<Document>("menu").drop_index(format!("{name}_1")).await;
+        }
+    });
+    table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1"));
+    let ended = table.taster(&["pre", "--run", "built", "--format", "json"]);
+    builder.abort();
+    let capture = ended.json();
+    let of = |name: &str| capture["probes"].as_array().expect("probes").iter().find(|p| p["name"] == name).cloned();
+    let indexes = of("index-inventory").expect("the probe");
+    if ended.code == 3 {
+        assert_eq!(indexes["outcome"]["failed"]["code"], "T0622", "{indexes}");
+        assert_eq!(capture["consistency"]["unstable"][0], "menu", "{}", capture["consistency"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capped_collections_are_witnessed_beside_a_snapshot() {
+    let (kitchen, table) = open(true).await;
+    kitchen.database.create_collection("log").capped(true).size(1 << 20).await.expect("a collection");
+    let log = kitchen.database.collection::<Document>("log");
+    log.insert_many((0..100).map(|n| doc! {"n": n})).await.expect("an insert");
+    let probes = "probes:\n  - {name: log, component: document-count, collections: [log]}\n  - {name: ledger, component: \
+                  document-count, collections: [ledger]}\n";
+    table.configure(&format!(
+        "{}{probes}",
+        SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1\n  quiet: 300ms")
+    ));
+    let quiet = table.taster(&["pre", "--run", "quiet", "--format", "json"]);
+    assert_eq!(quiet.code, 0, "{}", quiet.all());
+    let writer = tokio::spawn(async move {
+        for n in 0_i64.. {
+            log.insert_one(doc! {"n": n}).await.expect("an insert");
+        }
+    });
+    let busy = table.taster(&["pre", "--run", "busy", "--format", "json"]);
+    writer.abort();
+    let capture = busy.json();
+    assert_eq!(busy.code, 3, "{}", busy.all());
+    assert_eq!(capture["probes"][0]["outcome"]["failed"]["code"], "T0622", "{capture}");
+    assert!(capture["probes"][1]["outcome"]["metrics"].is_array(), "the others are of their moment: {capture}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_answers_twice_differently_is_unknown() {
+    let kitchen = Kitchen::open(true, 200).await;
+    let table = kitchen.table();
+    table.configure(SHOP);
+    let twice = table.taster(&["pre", "--twice", "--run", "steady", "--format", "json"]);
+    assert_eq!(twice.code, 0, "{}", twice.all());
+    let once = table.taster(&["pre", "--run", "once", "--store", "file://./other", "--format", "json"]);
+    let metrics = |ended: &crate::support::Ended| {
+        let probes = ended.json()["probes"].as_array().expect("probes").clone();
+        probes.iter().map(|probe| probe["outcome"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(metrics(&twice), metrics(&once), "and what it answers does not depend on being asked twice");
+}
