@@ -35,7 +35,7 @@ pub fn needs(config: &Config) -> Needs {
         all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
     let mut needs = Needs { collections: collections.into_iter().collect(), ..Needs::default() };
     if config.mongodb.data == DataKind::Live {
-        // there is no copy to witness
+        // there is no copy that could have been replaced
         needs.beside.retain(|beside| *beside != Beside::StartupLog);
     }
     needs
@@ -73,9 +73,21 @@ pub fn blind_spot(report: &PrivilegeReport) -> Option<String> {
 mod tests {
     use std::collections::HashMap;
 
+    use taster_query::{Beside, Needs};
+
+    fn needs(mongodb: &str, probes: &str) -> Needs {
+        let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"{mongodb}}}\n{probes}");
+        super::needs(&crate::config::parse("taster.yaml", &yaml, HashMap::new()).unwrap())
+    }
+
     fn needed(probes: &str) -> Vec<String> {
-        let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"}}\n{probes}");
-        super::needs(&crate::config::parse("taster.yaml", &yaml, HashMap::new()).unwrap()).collections
+        needs("", probes).collections
+    }
+
+    #[test]
+    fn live_data_need_no_witness_of_a_copy() {
+        assert_eq!(needs("", "").beside, [Beside::StartupLog, Beside::ReplicaSetConfig]);
+        assert_eq!(needs(", data: live", "").beside, [Beside::ReplicaSetConfig]);
     }
 
     #[test]
