@@ -14,7 +14,7 @@ use crate::{
     collection::Collection,
     command::{self, CheckedAggregate, CheckedFind, Manner, Pages},
     cursor::GRACE,
-    guard::{Refused, Request},
+    guard::{Reads, Refused, Request, Scope},
     session::Inner,
 };
 
@@ -97,41 +97,45 @@ impl Database {
     pub async fn collection_options(&self, collection: &str) -> Result<Vec<u8>, Failure> {
         self.admit(collection)?;
         let options = encode(&canonical::options(self.collection(collection).await?))?;
-        Ok(self.read(collection, options))
+        Ok(self.looked_at(collection, options))
     }
 
     /// Index specifications in canonical form, sorted by name. None for what is absent and for views.
     pub async fn list_indexes(&self, collection: &str) -> Result<Vec<Vec<u8>>, Failure> {
         self.admit(collection)?;
         match self.collection(collection).await?.map(|collection| collection.kind) {
-            None | Some(CollectionKind::Absent | CollectionKind::View) => return Ok(self.read(collection, Vec::new())),
+            None | Some(CollectionKind::Absent | CollectionKind::View) => {
+                return Ok(self.looked_at(collection, Vec::new()));
+            }
             Some(CollectionKind::Collection | CollectionKind::TimeSeries) => {}
         }
         let command = command::list_indexes(collection, self.manner(None)?);
         let doing = format!("list the indexes of `{collection}`");
         let specifications = self.shared.ask(&doing, self.shared.session.documents(command)).await?;
         let indexes = canonical::indexes(specifications).iter().map(encode).collect::<Result<_, _>>()?;
-        Ok(self.read(collection, indexes))
+        Ok(self.looked_at(collection, indexes))
     }
 
     /// Documents that fit a filter.
     pub async fn find(&self, collection: &str, filter: &[u8], options: FindOptions) -> Result<Cursor, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
         let options = checked_find(&mut request, &options).map_err(refused)?;
-        let target = match self.collection(collection).await? {
+        let kind = match self.collection(collection).await? {
             // a limit of 0 means "no limit" to the server; and it reads nothing
             Some(_) if options.limit == Some(0) => return Ok(Cursor::empty(Arc::clone(&self.shared))),
-            Some(target) => target,
-            None => return Ok(self.nothing(collection)),
+            Some(found) => found.kind,
+            None => return Ok(self.nothing(target.reads())),
         };
-        let pages = match target.kind {
+        let pages = match kind {
             CollectionKind::Collection if self.shared.session.major <= READ_ONCE_KNOWN => Pages::ReadOnce,
             _ => Pages::Cached,
         };
-        let command = command::find(collection, &filter, &options, pages, self.manner(Some(target))?);
-        self.scan(collection, command, format!("find in `{collection}`")).await
+        let manner = self.manner(self.deciding(target.reads()).await?)?;
+        let command = command::find(&target, &filter, &options, pages, manner);
+        self.scan(target.reads(), command, format!("find in `{collection}`")).await
     }
 
     /// What comes out of a pipeline, one stage a document.
@@ -142,46 +146,61 @@ impl Database {
         options: AggregateOptions,
     ) -> Result<Cursor, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let stages = request.pipeline(stages).map_err(refused)?;
         let options = checked_aggregate(&mut request, &options).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
-        let command = command::aggregate(collection, stages, &options, self.manner(Some(target))?);
-        self.scan(collection, command, format!("aggregate `{collection}`")).await
+        let reads = target.reads().clone().and(stages.reads());
+        // where nothing goes in, nothing comes out of most pipelines; but `$unionWith` has another source
+        if self.collection(collection).await?.is_none() && !stages.makes_documents() {
+            return Ok(self.nothing(&reads));
+        }
+        let manner = self.manner(self.deciding(&reads).await?)?;
+        let command = command::aggregate(&target, stages, &options, manner);
+        self.scan(&reads, command, format!("aggregate `{collection}`")).await
     }
 
     /// How many documents fit a filter: counted, never estimated.
     pub async fn count(&self, collection: &str, filter: &[u8]) -> Result<u64, Failure> {
         self.admit(collection)?;
-        let filter = Request::default().filter(filter).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(self.read(collection, 0)) };
-        let command = command::count(collection, &filter, self.manner(Some(target))?);
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
+        let filter = request.filter(filter).map_err(refused)?;
+        if self.collection(collection).await?.is_none() {
+            return Ok(self.read(target.reads(), 0));
+        }
+        let command = command::count(&target, &filter, self.manner(self.deciding(target.reads()).await?)?);
         let doing = format!("count in `{collection}`");
         let groups = self.shared.ask(&doing, self.shared.session.documents(command)).await?;
-        let Some(group) = groups.first() else { return Ok(self.read(collection, 0)) };
+        let Some(group) = groups.first() else { return Ok(self.read(target.reads(), 0)) };
         let count = group.get_i64("n").ok().and_then(|count| u64::try_from(count).ok());
         let count = count.ok_or_else(|| broken(&doing, "the answer is no count"))?;
-        Ok(self.read(collection, count))
+        Ok(self.read(target.reads(), count))
     }
 
     /// Documents `{v: VALUE}`: every value at a dotted path once, in BSON order. Arrays are stepped into.
     pub async fn distinct(&self, collection: &str, path: &str, filter: &[u8]) -> Result<Cursor, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let path = request.path(path).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
-        let command = command::distinct(collection, &path, &filter, self.manner(Some(target))?);
-        self.scan(collection, command, format!("find the values of `{collection}`")).await
+        if self.collection(collection).await?.is_none() {
+            return Ok(self.nothing(target.reads()));
+        }
+        let manner = self.manner(self.deciding(target.reads()).await?)?;
+        let command = command::distinct(&target, &path, &filter, manner);
+        self.scan(target.reads(), command, format!("find the values of `{collection}`")).await
     }
 
     /// The plan that [`Database::find`] would take. Nothing is run.
     pub async fn explain(&self, collection: &str, filter: &[u8], options: FindOptions) -> Result<Vec<u8>, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
         let options = checked_find(&mut request, &options).map_err(refused)?;
-        let command = command::explain(collection, &filter, &options, self.manner(None)?);
+        let command = command::explain(&target, &filter, &options, self.manner(None)?);
         let doing = format!("explain a find in `{collection}`");
         let answer =
             self.shared.ask(&doing, self.shared.session.database.run_raw_command(command).into_future()).await?;
@@ -200,20 +219,46 @@ impl Database {
         self.shared.grant.admit(collection)
     }
 
-    /// Every call that read something of a collection ends here.
-    fn read<T>(&self, collection: &str, found: T) -> T {
+    /// What is read of a call's parts: by its grant and the collections that there are.
+    async fn request(&self) -> Result<Request<'_>, Failure> {
+        let collections = self.shared.session.collections().await.map_err(|error| error.failure())?;
+        Ok(Request::new(Scope::new(&self.shared.grant, collections)))
+    }
+
+    /// Every call that read documents ends here: of the collection itself, of those that it names, and of those that
+    /// the views among them read.
+    fn read<T>(&self, reads: &Reads, found: T) -> T {
+        reads.names().for_each(|name| self.shared.budget.read(name));
+        found
+    }
+
+    /// Every call that read what the server says of one collection ends here.
+    fn looked_at<T>(&self, collection: &str, found: T) -> T {
         self.shared.budget.read(collection);
         found
     }
 
     /// What there is to read of a collection that is not there.
-    fn nothing(&self, collection: &str) -> Cursor {
-        self.read(collection, Cursor::empty(Arc::clone(&self.shared)))
+    fn nothing(&self, reads: &Reads) -> Cursor {
+        self.read(reads, Cursor::empty(Arc::clone(&self.shared)))
     }
 
-    async fn scan(&self, collection: &str, command: RawDocumentBuf, doing: String) -> Result<Cursor, Failure> {
+    async fn scan(&self, reads: &Reads, command: RawDocumentBuf, doing: String) -> Result<Cursor, Failure> {
         let cursor = Cursor::open(Arc::clone(&self.shared), command, doing).await?;
-        Ok(self.read(collection, cursor))
+        Ok(self.read(reads, cursor))
+    }
+
+    /// The collection that decides how all of these are read: the first that is capped, else the first that is there.
+    async fn deciding(&self, reads: &Reads) -> Result<Option<&Collection>, Failure> {
+        let mut deciding = None;
+        for name in reads.names() {
+            let Some(found) = self.collection(name).await? else { continue };
+            if found.is_capped() {
+                return Ok(Some(found));
+            }
+            deciding.get_or_insert(found);
+        }
+        Ok(deciding)
     }
 
     async fn collection(&self, name: &str) -> Result<Option<&Collection>, Failure> {
@@ -271,7 +316,7 @@ impl Shared {
     }
 }
 
-fn checked_find(request: &mut Request, options: &FindOptions) -> Result<CheckedFind, Refused> {
+fn checked_find(request: &mut Request<'_>, options: &FindOptions) -> Result<CheckedFind, Refused> {
     Ok(CheckedFind {
         projection: options.projection.as_deref().map(|bytes| request.projection(bytes)).transpose()?,
         sort: options.sort.as_deref().map(|bytes| request.sort(bytes)).transpose()?,
@@ -283,7 +328,7 @@ fn checked_find(request: &mut Request, options: &FindOptions) -> Result<CheckedF
     })
 }
 
-fn checked_aggregate(request: &mut Request, options: &AggregateOptions) -> Result<CheckedAggregate, Refused> {
+fn checked_aggregate(request: &mut Request<'_>, options: &AggregateOptions) -> Result<CheckedAggregate, Refused> {
     Ok(CheckedAggregate {
         hint: options.hint.as_deref().map(|name| request.hint(name)).transpose()?,
         collation: options.collation.as_deref().map(|bytes| request.collation(bytes)).transpose()?,

@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Client,
     error::{Error, ErrorKind},
+    event::{EventHandler, command::CommandEvent},
     options::{ClientOptions, ReadPreference, SelectionCriteria},
 };
 use taster_model::{CollectionFacts, ServerFacts, Topology};
@@ -37,6 +38,8 @@ pub struct SessionOptions {
     pub comment: String,
     /// How long to look for a server before giving up, where the connection string has no `serverSelectionTimeoutMS`.
     pub server_selection_timeout: Duration,
+    /// Hears of every command that is sent and of its answer, as the driver tells it: a second witness of what was asked.
+    pub command_events: Option<EventHandler<CommandEvent>>,
 }
 
 /// A connection to one database, at one point in time. Cheap to clone.
@@ -78,7 +81,7 @@ pub struct Privileges {
 impl Session {
     /// Connects, looks at the server and fixes the point in time.
     pub async fn connect(options: SessionOptions) -> Result<Self, QueryError> {
-        let SessionOptions { uri, database, comment, server_selection_timeout } = options;
+        let SessionOptions { uri, database, comment, server_selection_timeout, command_events } = options;
         check_name(&database)?;
         let secrets = uri.secrets();
         let shown = uri.to_string();
@@ -90,6 +93,7 @@ impl Session {
         let caller = Caller { patience, limit: patience.time() + ASK, ..caller };
         driver.app_name.get_or_insert_with(|| "taster".to_owned());
         driver.server_selection_timeout = Some(patience.time());
+        driver.command_event_handler = command_events;
         driver.connect_timeout = Some(driver.connect_timeout.unwrap_or(patience.time()));
         let client = Client::with_options(driver)
             .map_err(|error| QueryError::BadUri { detail: secrets.scrub(&error::text(&error)) })?;
@@ -211,8 +215,11 @@ impl Inner {
         let collections = self.collections.get_or_try_init(|| async {
             let manner = Manner { comment: &self.comment, time: ASK, read_at: None };
             let doing = format!("list the collections of `{}`", self.facts.database);
-            let entries = self.caller().run(&doing, self.documents(command::list_collections(manner))).await?;
-            let mut collections: Vec<Collection> = entries.into_iter().filter_map(Collection::from_entry).collect();
+            let entries = self.caller().run(&doing, self.raw_documents(command::list_collections(manner))).await?;
+            let collections = entries.iter().filter_map(|entry| Collection::from_entry(entry).transpose());
+            let mut collections: Vec<Collection> = collections
+                .collect::<Result<_, _>>()
+                .map_err(|error| QueryError::Broken { doing, detail: error.to_string() })?;
             collections.sort_by(|a, b| a.name.cmp(&b.name));
             Ok::<_, QueryError>(collections)
         });
@@ -227,6 +234,11 @@ impl Inner {
     /// Everything that a small command answers.
     pub(crate) async fn documents(&self, command: RawDocumentBuf) -> Result<Vec<Document>, Error> {
         self.database.run_raw_cursor_command(command).await?.try_collect().await
+    }
+
+    /// The same, byte for byte.
+    async fn raw_documents(&self, command: RawDocumentBuf) -> Result<Vec<RawDocumentBuf>, Error> {
+        self.database.run_raw_cursor_command(command).await?.with_type().try_collect().await
     }
 
     pub(crate) fn error(&self, error: &Error, doing: impl Into<String>) -> QueryError {

@@ -93,6 +93,7 @@ pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem>
         database: config.database()?,
         comment: comment.to_owned(),
         server_selection_timeout: config.mongodb.connect.get(),
+        command_events: None,
     };
     Ok(Session::connect(options).await?)
 }
