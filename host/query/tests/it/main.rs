@@ -4,5 +4,6 @@
 mod capability;
 mod cursors;
 mod errors;
+mod guard;
 mod mongod;
 mod support;
