@@ -38,6 +38,8 @@ struct Spent {
     /// Without its collections.
     usage: QueryUsage,
     collections: BTreeSet<String>,
+    /// Those whose documents were read as they were, at no moment that has passed.
+    live: BTreeSet<String>,
     cursors: u32,
     lost: Option<Failure>,
 }
@@ -78,6 +80,15 @@ impl Budget {
         if !collections.contains(collection) {
             collections.insert(collection.to_owned());
         }
+    }
+
+    /// Notes that documents of a collection are read as they are.
+    pub(crate) fn read_live(&self, collection: &str) {
+        self.spent().live.insert(collection.to_owned());
+    }
+
+    pub(crate) fn was_read_live(&self, collection: &str) -> bool {
+        self.spent().live.contains(collection)
     }
 
     /// Notes a failure that the probe is told. When it says that the moment of the capture is lost, the probe's result is

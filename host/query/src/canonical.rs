@@ -124,6 +124,10 @@ mod tests {
 
     use super::*;
 
+    fn collection(entry: &Document) -> Collection {
+        Collection::from_entry(&bson::RawDocumentBuf::try_from(entry).unwrap()).unwrap().unwrap()
+    }
+
     #[test]
     fn indexes_of_shell_and_driver_are_the_same() {
         let shell = doc! {"v": 2, "unique": 1, "key": {"b": 1.0, "a": -1_i64}, "name": "b_1_a_-1", "expireAfterSeconds": 60.0, "ns": "d.c"};
@@ -154,7 +158,7 @@ mod tests {
         assert_eq!(indexes(vec![kept.clone()]), [kept]);
         let options = |level: &str, action: &str| {
             let said = doc! {"validator": {"a": 1}, "validationLevel": level, "validationAction": action};
-            options(Collection::from_entry(doc! {"name": "c", "type": "collection", "options": said}).as_ref())
+            options(Some(&collection(&doc! {"name": "c", "type": "collection", "options": said})))
         };
         assert_eq!(options("strict", "error"), doc! {"kind": "collection", "validator": {"a": 1}});
         assert_eq!(
@@ -172,8 +176,7 @@ mod tests {
     #[test]
     fn options_have_their_kind_and_no_uuid() {
         let entry = doc! {"name": "c", "type": "collection", "options": {"size": 4096.0, "capped": true, "uuid": 5}};
-        let collection = Collection::from_entry(entry).unwrap();
-        assert_eq!(options(Some(&collection)), doc! {"capped": true, "kind": "collection", "size": 4096});
+        assert_eq!(options(Some(&collection(&entry))), doc! {"capped": true, "kind": "collection", "size": 4096});
         assert_eq!(options(None), doc! {"kind": "absent"});
     }
 }

@@ -1,6 +1,6 @@
 //! What the server says about its collections.
 
-use bson::{Bson, Document};
+use bson::{Bson, Document, RawDocument, RawDocumentBuf};
 use taster_model::{CollectionFacts, CollectionKind};
 
 use crate::{canonical, grant, writes::Writes};
@@ -12,6 +12,8 @@ pub(crate) struct Collection {
     pub(crate) kind: CollectionKind,
     pub(crate) uuid: Option<String>,
     pub(crate) options: Document,
+    /// The options of a view byte for byte: the guard reads them, and must see what the server sees.
+    pub(crate) definition: Option<RawDocumentBuf>,
     /// Canonical, sorted by name.
     pub(crate) indexes: Vec<Document>,
     pub(crate) storage: Storage,
@@ -30,8 +32,10 @@ pub(crate) struct Storage {
 
 impl Collection {
     /// Reads one entry; `None` for what belongs to the server.
-    pub(crate) fn from_entry(mut entry: Document) -> Option<Self> {
-        let name = entry.get_str("name").ok().filter(|name| grant::is_readable(name))?.to_owned();
+    pub(crate) fn from_entry(raw: &RawDocument) -> bson::error::Result<Option<Self>> {
+        let mut entry = Document::try_from(raw)?;
+        let Some(name) = entry.get_str("name").ok().filter(|name| grant::is_readable(name)) else { return Ok(None) };
+        let name = name.to_owned();
         let kind = match entry.get_str("type") {
             Ok("view") => CollectionKind::View,
             Ok("timeseries") => CollectionKind::TimeSeries,
@@ -45,7 +49,13 @@ impl Collection {
             Some(Bson::Document(options)) => options,
             _ => Document::new(),
         };
-        Some(Self { name, kind, uuid, options, indexes: Vec::new(), storage: Storage::default() })
+        let definition = match kind {
+            CollectionKind::View => {
+                Some(raw.get_document("options").map_or_else(|_| RawDocumentBuf::new(), ToOwned::to_owned))
+            }
+            _ => None,
+        };
+        Ok(Some(Self { name, kind, uuid, options, definition, indexes: Vec::new(), storage: Storage::default() }))
     }
 
     /// Whether it is a ring: old documents give way to new ones.

@@ -6,7 +6,7 @@ use bson::{RawArrayBuf, RawBson, RawDocumentBuf, Timestamp, raw::CString, rawdoc
 
 use crate::guard::{
     CheckedCollation, CheckedFilter, CheckedHint, CheckedPath, CheckedPipeline, CheckedProjection, CheckedSort,
-    CheckedVariables,
+    CheckedTarget, CheckedVariables,
 };
 
 /// Documents of one server reply.
@@ -82,8 +82,8 @@ pub(crate) enum Pages {
 }
 
 /// `find`, without what makes it one that is run.
-fn find_query(collection: &str, filter: &CheckedFilter, options: &CheckedFind) -> RawDocumentBuf {
-    let mut command = rawdoc! { "find": collection, "filter": filter.raw().to_owned() };
+fn find_query(target: &CheckedTarget, filter: &CheckedFilter, options: &CheckedFind) -> RawDocumentBuf {
+    let mut command = rawdoc! { "find": target.name(), "filter": filter.raw().to_owned() };
     if let Some(projection) = &options.projection {
         command.append(c("projection"), projection.raw().to_owned());
     }
@@ -111,8 +111,13 @@ fn find_query(collection: &str, filter: &CheckedFilter, options: &CheckedFind) -
 }
 
 /// A find that is run once its manner is added.
-pub(crate) fn find(collection: &str, filter: &CheckedFilter, options: &CheckedFind, pages: Pages) -> RawDocumentBuf {
-    let mut command = find_query(collection, filter, options);
+pub(crate) fn find(
+    target: &CheckedTarget,
+    filter: &CheckedFilter,
+    options: &CheckedFind,
+    pages: Pages,
+) -> RawDocumentBuf {
+    let mut command = find_query(target, filter, options);
     // the server's own default for the first reply is 101 documents
     command.append(c("batchSize"), i64::from(REPLY_DOCUMENTS));
     if pages == Pages::ReadOnce {
@@ -145,24 +150,24 @@ pub(crate) fn beginning(collection: &str, manner: Manner<'_>) -> RawDocumentBuf 
 
 /// The plan of a find. It runs nothing, so it has no point in time.
 pub(crate) fn explain(
-    collection: &str,
+    target: &CheckedTarget,
     filter: &CheckedFilter,
     options: &CheckedFind,
     manner: Manner<'_>,
 ) -> RawDocumentBuf {
-    let mut command = rawdoc! { "explain": find_query(collection, filter, options), "verbosity": "queryPlanner" };
+    let mut command = rawdoc! { "explain": find_query(target, filter, options), "verbosity": "queryPlanner" };
     Manner { read_at: None, ..manner }.add_to(&mut command);
     command
 }
 
 /// A pipeline.
 pub(crate) fn aggregate(
-    collection: &str,
+    target: &CheckedTarget,
     stages: CheckedPipeline,
     options: &CheckedAggregate,
     manner: Manner<'_>,
 ) -> RawDocumentBuf {
-    let mut command = pipeline(collection, stages.into_stages(), manner);
+    let mut command = pipeline(target, stages.into_stages(), manner);
     if let Some(hint) = &options.hint {
         command.append(c("hint"), hint.as_str());
     }
@@ -175,9 +180,9 @@ pub(crate) fn aggregate(
     command
 }
 
-fn pipeline(collection: &str, stages: RawArrayBuf, manner: Manner<'_>) -> RawDocumentBuf {
+fn pipeline(target: &CheckedTarget, stages: RawArrayBuf, manner: Manner<'_>) -> RawDocumentBuf {
     let mut command = rawdoc! {
-        "aggregate": collection,
+        "aggregate": target.name(),
         "pipeline": stages,
         "cursor": { "batchSize": i64::from(REPLY_DOCUMENTS) },
         // groups and sorts past the server's memory limit end in an error, not on its disk
@@ -188,11 +193,11 @@ fn pipeline(collection: &str, stages: RawArrayBuf, manner: Manner<'_>) -> RawDoc
 }
 
 /// Counts by looking: one document `{n}`, or none where nothing fits.
-pub(crate) fn count(collection: &str, filter: &CheckedFilter, manner: Manner<'_>) -> RawDocumentBuf {
+pub(crate) fn count(target: &CheckedTarget, filter: &CheckedFilter, manner: Manner<'_>) -> RawDocumentBuf {
     let mut stages = RawArrayBuf::new();
     stages.push(rawdoc! { "$match": filter.raw().to_owned() });
     stages.push(rawdoc! { "$group": { "_id": 1, "n": { "$sum": 1_i64 } } });
-    pipeline(collection, stages, manner)
+    pipeline(target, stages, manner)
 }
 
 /// Every value at a path once, as documents `{v}` in BSON order.
@@ -201,7 +206,7 @@ pub(crate) fn count(collection: &str, filter: &CheckedFilter, manner: Manner<'_>
 /// absent value is none. Positions (`items.0`) are not understood. Numbers that are equal are one value, shown in the
 /// type that comes first by name, so that the answer does not depend on the order of the documents.
 pub(crate) fn distinct(
-    collection: &str,
+    target: &CheckedTarget,
     path: &CheckedPath,
     filter: &CheckedFilter,
     manner: Manner<'_>,
@@ -222,7 +227,7 @@ pub(crate) fn distinct(
     stages.push(rawdoc! { "$group": { "_id": { "v": "$_id.v" }, "v": { "$first": "$_id.v" } } });
     stages.push(rawdoc! { "$sort": { "_id": 1 } });
     stages.push(rawdoc! { "$project": { "_id": 0, "v": 1 } });
-    pipeline(collection, stages, manner)
+    pipeline(target, stages, manner)
 }
 
 /// Index specifications.
@@ -236,7 +241,9 @@ pub(crate) fn list_indexes(collection: &str, manner: Manner<'_>) -> RawDocumentB
 pub(crate) fn storage_stats(collection: &str, manner: Manner<'_>) -> RawDocumentBuf {
     let mut stages = RawArrayBuf::new();
     stages.push(rawdoc! { "$collStats": { "storageStats": {} } });
-    pipeline(collection, stages, Manner { read_at: None, ..manner })
+    let mut command = rawdoc! { "aggregate": collection, "pipeline": stages, "cursor": {} };
+    Manner { read_at: None, ..manner }.add_to(&mut command);
+    command
 }
 
 /// Every collection that the user may see.

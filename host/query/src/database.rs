@@ -8,13 +8,13 @@ use taster_model::{CollectionKind, Failure, Reading, Refusal};
 use tokio::time::timeout;
 
 use crate::{
-    Cursor, Grant, QueryError, QueryUsage,
+    Alteration, Cursor, Grant, Inventory, QueryError, QueryUsage,
     budget::Budget,
     canonical,
     collection::Collection,
     command::{self, CheckedAggregate, CheckedFind, Manner, Pages},
     cursor::{GRACE, Scan},
-    guard::{Refused, Request},
+    guard::{Reads, Refused, Request, Scope},
     look::Look,
     ranges::Ranges,
     session::Inner,
@@ -100,7 +100,7 @@ impl Database {
     pub async fn collection_options(&self, collection: &str) -> Result<Vec<u8>, Failure> {
         self.admit(collection)?;
         let options = encode(&canonical::options(self.collection(collection).await?))?;
-        Ok(self.read(collection, options))
+        Ok(self.looked_at(collection, options))
     }
 
     /// Index specifications in canonical form, sorted by name. None for what is absent and for views.
@@ -110,34 +110,35 @@ impl Database {
             Some(found) => found.indexes.iter().map(encode).collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
-        Ok(self.read(collection, indexes))
+        Ok(self.looked_at(collection, indexes))
     }
 
     /// Documents that fit a filter.
     pub async fn find(&self, collection: &str, filter: &[u8], options: FindOptions) -> Result<Cursor, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
         let options = checked_find(&mut request, &options).map_err(refused)?;
-        let target = match self.collection(collection).await? {
+        let found = match self.collection(collection).await? {
             // a limit of 0 means "no limit" to the server; and it reads nothing
             Some(_) if options.limit == Some(0) => return Ok(Cursor::empty(Arc::clone(&self.shared))),
-            Some(target) => target,
-            None => return Ok(self.nothing(collection)),
+            Some(found) => found,
+            None => return Ok(self.nothing(target.reads())),
         };
-        let pages = match target.kind {
+        let pages = match found.kind {
             CollectionKind::Collection if self.shared.session.major <= READ_ONCE_KNOWN => Pages::ReadOnce,
             _ => Pages::Cached,
         };
-        let mut command = command::find(collection, &filter, &options, pages);
-        let scan = match self.range(target).await? {
+        let mut command = command::find(&target, &filter, &options, pages);
+        let scan = match self.range(found).await? {
             Some(step) if options.is_plain() => Scan::Ranges(Ranges::new(collection, command, step)),
             _ => {
-                self.manner(Some(target)).await?.add_to(&mut command);
+                self.manner(Some(target.reads())).await?.add_to(&mut command);
                 Scan::Whole(command)
             }
         };
-        self.scan(collection, scan, format!("find in `{collection}`")).await
+        self.scan(target.reads(), scan, format!("find in `{collection}`")).await
     }
 
     /// What comes out of a pipeline, one stage a document.
@@ -148,47 +149,62 @@ impl Database {
         options: AggregateOptions,
     ) -> Result<Cursor, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let stages = request.pipeline(stages).map_err(refused)?;
         let options = checked_aggregate(&mut request, &options).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
-        let command = command::aggregate(collection, stages, &options, self.manner(Some(target)).await?);
-        self.scan(collection, Scan::Whole(command), format!("aggregate `{collection}`")).await
+        let reads = target.reads().clone().and(stages.reads());
+        // where nothing goes in, nothing comes out of most pipelines; but `$unionWith` has another source
+        if self.collection(collection).await?.is_none() && !stages.makes_documents() {
+            return Ok(self.nothing(&reads));
+        }
+        let manner = self.manner(Some(&reads)).await?;
+        let command = command::aggregate(&target, stages, &options, manner);
+        self.scan(&reads, Scan::Whole(command), format!("aggregate `{collection}`")).await
     }
 
     /// How many documents fit a filter: counted, never estimated.
     pub async fn count(&self, collection: &str, filter: &[u8]) -> Result<u64, Failure> {
         self.admit(collection)?;
-        let filter = Request::default().filter(filter).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(self.read(collection, 0)) };
-        let command = command::count(collection, &filter, self.manner(Some(target)).await?);
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
+        let filter = request.filter(filter).map_err(refused)?;
+        if self.collection(collection).await?.is_none() {
+            return Ok(self.read(target.reads(), 0));
+        }
+        let command = command::count(&target, &filter, self.manner(Some(target.reads())).await?);
         let doing = format!("count in `{collection}`");
         let groups = self.shared.ask(&doing, self.shared.session.documents(command)).await;
         let groups = groups.inspect_err(|failure| self.shared.budget.note(failure))?;
-        let Some(group) = groups.first() else { return Ok(self.read(collection, 0)) };
+        let Some(group) = groups.first() else { return Ok(self.read(target.reads(), 0)) };
         let count = group.get_i64("n").ok().and_then(|count| u64::try_from(count).ok());
         let count = count.ok_or_else(|| broken(&doing, "the answer is no count"))?;
-        Ok(self.read(collection, count))
+        Ok(self.read(target.reads(), count))
     }
 
     /// Documents `{v: VALUE}`: every value at a dotted path once, in BSON order. Arrays are stepped into.
     pub async fn distinct(&self, collection: &str, path: &str, filter: &[u8]) -> Result<Cursor, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let path = request.path(path).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
-        let Some(target) = self.collection(collection).await? else { return Ok(self.nothing(collection)) };
-        let command = command::distinct(collection, &path, &filter, self.manner(Some(target)).await?);
-        self.scan(collection, Scan::Whole(command), format!("find the values of `{collection}`")).await
+        if self.collection(collection).await?.is_none() {
+            return Ok(self.nothing(target.reads()));
+        }
+        let manner = self.manner(Some(target.reads())).await?;
+        let command = command::distinct(&target, &path, &filter, manner);
+        self.scan(target.reads(), Scan::Whole(command), format!("find the values of `{collection}`")).await
     }
 
     /// The plan that [`Database::find`] would take. Nothing is run.
     pub async fn explain(&self, collection: &str, filter: &[u8], options: FindOptions) -> Result<Vec<u8>, Failure> {
         self.admit(collection)?;
-        let mut request = Request::default();
+        let mut request = self.request().await?;
+        let target = request.target(collection).map_err(refused)?;
         let filter = request.filter(filter).map_err(refused)?;
         let options = checked_find(&mut request, &options).map_err(refused)?;
-        let command = command::explain(collection, &filter, &options, self.manner(None).await?);
+        let command = command::explain(&target, &filter, &options, self.manner(None).await?);
         let doing = format!("explain a find in `{collection}`");
         let answer =
             self.shared.ask(&doing, self.shared.session.database.run_raw_command(command).into_future()).await?;
@@ -207,26 +223,57 @@ impl Database {
         self.shared.budget.lost()
     }
 
+    /// A collection that was read here and is not what it was when the look began, `now`. `None`: what was read is what is
+    /// there now; of a snapshot, what was there at its moment.
+    pub async fn stale(&self, now: &Inventory) -> Result<Option<(String, Alteration)>, QueryError> {
+        let Shared { session, look, budget, .. } = &*self.shared;
+        let then = look.inventory(session).await?;
+        for name in budget.usage().collections {
+            let how = if look.reading == Reading::Snapshot && !budget.was_read_live(&name) {
+                then.altered(now, &name)
+            } else {
+                look.restless.get(&name).copied().or_else(|| then.written(now, &name))
+            };
+            if let Some(how) = how {
+                return Ok(Some((name, how)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Every call begins here.
     fn admit(&self, collection: &str) -> Result<(), Failure> {
         self.shared.budget.call();
         self.shared.grant.admit(collection)
     }
 
-    /// Every call that read something of a collection ends here.
-    fn read<T>(&self, collection: &str, found: T) -> T {
+    /// What is read of a call's parts: by its grant and the collections that there are.
+    async fn request(&self) -> Result<Request<'_>, Failure> {
+        let inventory = self.shared.look.inventory(&self.shared.session).await.map_err(|error| error.failure())?;
+        Ok(Request::new(Scope::new(&self.shared.grant, &inventory.collections)))
+    }
+
+    /// Every call that read documents ends here: of the collection itself, of those that it names, and of those that
+    /// the views among them read.
+    fn read<T>(&self, reads: &Reads, found: T) -> T {
+        reads.names().for_each(|name| self.shared.budget.read(name));
+        found
+    }
+
+    /// Every call that read what the server says of one collection ends here.
+    fn looked_at<T>(&self, collection: &str, found: T) -> T {
         self.shared.budget.read(collection);
         found
     }
 
     /// What there is to read of a collection that is not there.
-    fn nothing(&self, collection: &str) -> Cursor {
-        self.read(collection, Cursor::empty(Arc::clone(&self.shared)))
+    fn nothing(&self, reads: &Reads) -> Cursor {
+        self.read(reads, Cursor::empty(Arc::clone(&self.shared)))
     }
 
-    async fn scan(&self, collection: &str, scan: Scan, doing: String) -> Result<Cursor, Failure> {
+    async fn scan(&self, reads: &Reads, scan: Scan, doing: String) -> Result<Cursor, Failure> {
         let cursor = Cursor::open(Arc::clone(&self.shared), scan, doing).await?;
-        Ok(self.read(collection, cursor))
+        Ok(self.read(reads, cursor))
     }
 
     async fn collection(&self, name: &str) -> Result<Option<&Collection>, Failure> {
@@ -251,17 +298,27 @@ impl Database {
         Ok(found.is_empty().then_some(step))
     }
 
-    /// How a command on a collection reads; `None`: it reads no documents.
-    async fn manner(&self, target: Option<&Collection>) -> Result<Manner<'_>, Failure> {
+    /// How a command that reads these collections does so; `None`: it reads no documents.
+    async fn manner(&self, reads: Option<&Reads>) -> Result<Manner<'_>, Failure> {
         let Shared { session, look, budget, .. } = &*self.shared;
-        // What knows no snapshots would refuse. Its data of the moment are read, and the witness tells whether anything
-        // was written meanwhile.
-        let read_at = match (look.reading, target) {
-            (Reading::Live, _) | (_, None) => None,
-            (_, Some(target)) if !target.has_snapshots(session.major) => None,
-            (Reading::Snapshot, _) => look.read_at,
-            (Reading::Ranges, _) => Some(session.time_of_primary().await.map_err(|error| error.failure())?),
-        };
+        let mut read_at = None;
+        if let Some(reads) = reads {
+            // One collection that knows no snapshots, and the whole command would be refused. The data of the moment are
+            // read then, and the witness tells whether anything was written meanwhile.
+            let inventory = look.inventory(session).await.map_err(|error| error.failure())?;
+            let there = || reads.names().filter_map(|name| inventory.collection(name));
+            let in_snapshot = there().all(|collection| collection.has_snapshots(session.major));
+            read_at = match look.reading {
+                Reading::Snapshot if in_snapshot => look.read_at,
+                Reading::Ranges if in_snapshot => {
+                    Some(session.time_of_primary().await.map_err(|error| error.failure())?)
+                }
+                _ => None,
+            };
+            if read_at.is_none() {
+                reads.names().for_each(|name| budget.read_live(name));
+            }
+        }
         Ok(Manner { comment: &session.comment, time: budget.time_left()?, read_at })
     }
 }
@@ -306,7 +363,7 @@ impl Shared {
     }
 }
 
-fn checked_find(request: &mut Request, options: &FindOptions) -> Result<CheckedFind, Refused> {
+fn checked_find(request: &mut Request<'_>, options: &FindOptions) -> Result<CheckedFind, Refused> {
     Ok(CheckedFind {
         projection: options.projection.as_deref().map(|bytes| request.projection(bytes)).transpose()?,
         sort: options.sort.as_deref().map(|bytes| request.sort(bytes)).transpose()?,
@@ -318,7 +375,7 @@ fn checked_find(request: &mut Request, options: &FindOptions) -> Result<CheckedF
     })
 }
 
-fn checked_aggregate(request: &mut Request, options: &AggregateOptions) -> Result<CheckedAggregate, Refused> {
+fn checked_aggregate(request: &mut Request<'_>, options: &AggregateOptions) -> Result<CheckedAggregate, Refused> {
     Ok(CheckedAggregate {
         hint: options.hint.as_deref().map(|name| request.hint(name)).transpose()?,
         collation: options.collation.as_deref().map(|bytes| request.collation(bytes)).transpose()?,

@@ -63,18 +63,32 @@ impl Grant {
             let message = format!("`{shown}` belongs to the server; it is granted to nobody");
             return Err(Failure::refused(Refusal::Denied, "T0227", message).asked(shown));
         }
-        if self.collections.iter().any(|collection| collection.name == name) {
+        if self.has(name) {
             return Ok(());
         }
-        let mut granted: Vec<&str> = self.collections.iter().map(|collection| collection.name.as_str()).collect();
-        granted.sort_unstable();
-        granted.dedup();
-        let owner = self.setting.strip_suffix(".limits").unwrap_or(&self.setting);
         let message = format!("collection `{shown}` is not granted to probe `{}`", self.probe);
         Err(Failure::refused(Refusal::Denied, "T0226", message)
             .asked(shown)
-            .allowed(if granted.is_empty() { "no collection".to_owned() } else { granted.join(", ") })
-            .setting(format!("{owner}.collections")))
+            .allowed(self.shown())
+            .setting(self.collections_setting()))
+    }
+
+    /// Whether a collection is among the granted ones.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.collections.iter().any(|collection| collection.name == name)
+    }
+
+    /// The granted collections, as people read them.
+    pub(crate) fn shown(&self) -> String {
+        let mut granted: Vec<&str> = self.collections.iter().map(|collection| collection.name.as_str()).collect();
+        granted.sort_unstable();
+        granted.dedup();
+        if granted.is_empty() { "no collection".to_owned() } else { granted.join(", ") }
+    }
+
+    /// Where collections are granted, `probes[orders].collections`.
+    pub(crate) fn collections_setting(&self) -> String {
+        format!("{}.collections", self.setting.strip_suffix(".limits").unwrap_or(&self.setting))
     }
 }
 

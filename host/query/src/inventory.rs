@@ -46,8 +46,11 @@ impl Inventory {
         let process_id = inner.process_id().await?;
         let manner = Manner { comment: &inner.comment, time: ASK, read_at: None };
         let doing = format!("list the collections of `{}`", inner.facts.database);
-        let entries = inner.caller().run(&doing, inner.documents(command::list_collections(manner))).await?;
-        let listed: Vec<Collection> = entries.into_iter().filter_map(Collection::from_entry).collect();
+        let entries = inner.caller().run(&doing, inner.raw_documents(command::list_collections(manner))).await?;
+        let listed = entries.iter().filter_map(|entry| Collection::from_entry(entry).transpose());
+        let listed: Vec<Collection> = listed
+            .collect::<Result<_, _>>()
+            .map_err(|error| QueryError::Broken { doing, detail: error.to_string() })?;
         let mut collections: Vec<Collection> =
             stream::iter(listed).map(|collection| described(inner, collection)).buffered(AT_ONCE).try_collect().await?;
         collections.sort_by(|a, b| a.name.cmp(&b.name));

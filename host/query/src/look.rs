@@ -213,7 +213,7 @@ async fn parameter(inner: &Inner, name: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use bson::doc;
+    use bson::rawdoc;
 
     use super::*;
     use crate::collection::Storage;
@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn a_long_collection_is_cut_so_that_each_range_ends_in_time() {
         let pace = Pace { bytes: 1000, window: Duration::from_secs(80) };
-        let mut collection = Collection::from_entry(doc! {"name": "orders", "type": "collection"}).unwrap();
+        let mut collection =
+            Collection::from_entry(&rawdoc! {"name": "orders", "type": "collection"}).unwrap().unwrap();
         let mut range = |bytes, documents| {
             collection.storage = Storage { documents, bytes, writes: None };
             pace.range(&collection)

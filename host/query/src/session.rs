@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Client,
     error::{Error, ErrorKind},
+    event::{EventHandler, command::CommandEvent},
     options::ClientOptions,
 };
 use taster_model::{CollectionFacts, Reading, ServerFacts};
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Alteration, Database, Grant, Inventory, Looking, MongoUri, Needs, PrivilegeReport, Privileges, QueryError, copies,
+    Database, Grant, Inventory, Looking, MongoUri, Needs, PrivilegeReport, Privileges, QueryError, copies,
     error::{self, Patience},
     look::Look,
     members::Seeds,
@@ -38,6 +39,8 @@ pub struct SessionOptions {
     pub comment: String,
     /// How long to look for a server before giving up, where the connection string has no `serverSelectionTimeoutMS`.
     pub server_selection_timeout: Duration,
+    /// Hears of every command that is sent and of its answer, as the driver tells it: a second witness of what was asked.
+    pub command_events: Option<EventHandler<CommandEvent>>,
 }
 
 /// A connection to one database, and one look at it. Cheap to clone.
@@ -70,7 +73,7 @@ pub(crate) struct Inner {
 impl Session {
     /// Connects, looks at the server and fixes the point in time.
     pub async fn connect(options: SessionOptions) -> Result<Self, QueryError> {
-        let SessionOptions { uri, database, comment, server_selection_timeout } = options;
+        let SessionOptions { uri, database, comment, server_selection_timeout, command_events } = options;
         check_name(&database)?;
         let secrets = uri.secrets();
         let shown = uri.to_string();
@@ -82,6 +85,7 @@ impl Session {
         let caller = Caller { patience, limit: patience.time() + ASK, ..caller };
         driver.app_name.get_or_insert_with(|| "taster".to_owned());
         driver.server_selection_timeout = Some(patience.time());
+        driver.command_event_handler = command_events;
         driver.connect_timeout = Some(driver.connect_timeout.unwrap_or(patience.time()));
         let seeds = Seeds::watch(&mut driver);
         let client = Client::with_options(driver)
@@ -164,17 +168,6 @@ impl Session {
     pub async fn look(&self, looking: Looking) -> Result<Self, QueryError> {
         let look = Look::take(&self.inner, &self.inner.facts, looking).await?;
         Ok(Self { inner: Arc::clone(&self.inner), look: Arc::new(look) })
-    }
-
-    /// How a collection is not what it was when this look began, `now`. `None`: what was read of it in between is what is
-    /// there now, and in a snapshot what was there at its moment.
-    pub async fn alteration(&self, now: &Inventory, name: &str) -> Result<Option<Alteration>, QueryError> {
-        let then = self.inventory().await?;
-        let in_snapshot = then.collection(name).is_none_or(|c| c.has_snapshots(self.inner.major));
-        if self.look.reading == Reading::Snapshot && in_snapshot {
-            return Ok(then.altered(now, name));
-        }
-        Ok(self.look.restless.get(name).copied().or_else(|| then.written(now, name)))
     }
 
     /// What the user may do, as the server tells it.
@@ -260,14 +253,9 @@ impl Inner {
         self.database.run_raw_cursor_command(command).await?.try_collect().await
     }
 
-    /// The same, bytes as they are.
+    /// The same, byte for byte.
     pub(crate) async fn raw_documents(&self, command: RawDocumentBuf) -> Result<Vec<RawDocumentBuf>, Error> {
-        let mut cursor = self.database.run_raw_cursor_command(command).await?;
-        let mut documents = Vec::new();
-        while cursor.advance().await? {
-            documents.push(cursor.current().to_owned());
-        }
-        Ok(documents)
+        self.database.run_raw_cursor_command(command).await?.with_type().try_collect().await
     }
 
     pub(crate) fn error(&self, error: &Error, doing: impl Into<String>) -> QueryError {

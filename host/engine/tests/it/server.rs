@@ -37,6 +37,7 @@ async fn a_guest_reads_a_server() {
         database: "shop".to_owned(),
         comment: "taster/test/pre".to_owned(),
         server_selection_timeout: Duration::from_secs(20),
+        command_events: None,
     })
     .await
     .unwrap();

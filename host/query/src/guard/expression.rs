@@ -5,7 +5,8 @@ use super::{
     names::{self, Kind},
     options,
     refused::Refused,
-    tree::Node,
+    tree::{self, Node},
+    unlisted,
 };
 
 /// Reads an expression.
@@ -44,22 +45,37 @@ fn operator(name: &str, argument: &Node<'_>, at: &At<'_>) -> Result<(), Refused>
         // the tree was read.
         "$literal" => Ok(()),
         "$meta" => options::text_score(argument, at),
+        "$let" | "$map" | "$filter" | "$regexFind" | "$regexFindAll" | "$regexMatch" => named(argument, at),
         // Named arguments, arrays of arguments and single ones are all made of expressions again. Whether an operator
         // takes them so is the server's question; that none of them hides another operator is answered here.
         _ if names::is_expression(name) => check(argument, at),
-        _ => Err(names::refuse(Kind::Expression, name, at)),
+        _ => Err(unlisted::refuse(Kind::Expression, name, at)),
     }
+}
+
+/// Arguments of which some are no expressions but names that are bound, or patterns.
+fn named(arguments: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+    let Node::Document(arguments) = arguments else { return check(arguments, at) };
+    arguments.iter().try_for_each(|(name, value)| {
+        let at = at.field(name);
+        match (*name, value) {
+            ("vars", Node::Document(_)) => options::bound(value, &at),
+            ("as" | "arrayIndexAs", Node::Text(name)) => options::variable(name, &at),
+            ("regex", Node::Text(pattern)) if !pattern.starts_with('$') => tree::pattern(pattern, &at),
+            ("options", Node::Text(flags)) if !flags.starts_with('$') => tree::flags(flags, &at),
+            _ if name.starts_with('$') => Err(Refused::shape("the name of an argument", &at)),
+            _ => check(value, &at),
+        }
+    })
 }
 
 /// `$path`, `$$variable`, or plain text.
 fn reference(text: &str, at: &At<'_>) -> Result<(), Refused> {
     if let Some(variable) = text.strip_prefix("$$") {
         let (name, path) = variable.split_once('.').map_or((variable, None), |(name, path)| (name, Some(path)));
-        // names that begin with a small letter are the probe's own; the server knows whether they are bound
-        let own = name.chars().next().is_some_and(|c| c.is_ascii_lowercase() || !c.is_ascii())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii());
-        if !own && !names::VARIABLES.contains(&name) {
-            return Err(names::refuse(Kind::Variable, &format!("$${name}"), at));
+        // the server knows whether the probe's own are bound
+        if !options::is_variable(name) && !names::VARIABLES.contains(&name) {
+            return Err(unlisted::refuse(Kind::Variable, &format!("$${name}"), at));
         }
         return path.map_or(Ok(()), |path| options::path(path, at));
     }
@@ -75,7 +91,12 @@ pub(super) fn literal(node: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
         Node::Document(fields) => fields.iter().try_for_each(|(name, value)| {
             let at = at.field(name);
             if name.starts_with('$') {
-                return Err(names::refuse(Kind::QueryOperator, name, &at));
+                return Err(match unlisted::refuse(Kind::QueryOperator, name, &at) {
+                    Refused::Unknown { .. } => {
+                        Refused::shape("the name of a field: nothing is computed in a value", &at)
+                    }
+                    refused => refused,
+                });
             }
             literal(value, &at)
         }),

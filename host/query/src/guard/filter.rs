@@ -2,11 +2,13 @@
 
 use super::{
     at::At,
-    expression,
-    names::{self, Kind},
+    expression, geo,
+    names::Kind,
     options,
     refused::Refused,
-    tree::Node,
+    schema,
+    tree::{self, Node},
+    unlisted,
 };
 
 /// Reads a filter.
@@ -36,11 +38,8 @@ fn logical(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
                 _ => Err(Refused::shape("text or a flag", at)),
             },
         ),
-        "$jsonSchema" => {
-            options::fields(value, "a document", at)?;
-            expression::literal(value, at)
-        }
-        _ => Err(names::refuse(Kind::QueryOperator, name, at)),
+        "$jsonSchema" => schema::check(value, at),
+        _ => Err(unlisted::refuse(Kind::QueryOperator, name, at)),
     }
 }
 
@@ -65,11 +64,12 @@ fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
         | "$bitsAllSet" | "$bitsAnyClear" | "$bitsAnySet" => expression::literal(value, at),
         "$in" | "$nin" => each(value, at, expression::literal),
         "$regex" => match value {
-            Node::Text(_) | Node::Regex => Ok(()),
+            Node::Text(pattern) => tree::pattern(pattern, at),
+            Node::Regex => Ok(()),
             _ => Err(Refused::shape("a regular expression", at)),
         },
         "$options" => match value {
-            Node::Text(_) => Ok(()),
+            Node::Text(flags) => tree::flags(flags, at),
             _ => Err(Refused::shape("text", at)),
         },
         "$all" => each(value, at, condition),
@@ -79,7 +79,12 @@ fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
             _ => Err(Refused::shape("operators or a regular expression", at)),
         },
         "$elemMatch" => elements(value, at),
-        _ => Err(names::refuse(Kind::QueryOperator, name, at)),
+        "$geoWithin" => geo::within(value, at),
+        "$geoIntersects" => geo::intersects(value, at),
+        // `find` only; the server itself refuses them in pipelines
+        "$near" | "$nearSphere" => geo::near(value, at),
+        "$maxDistance" | "$minDistance" => geo::distance(value, at),
+        _ => Err(unlisted::refuse(Kind::QueryOperator, name, at)),
     }
 }
 
@@ -87,7 +92,7 @@ fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
 pub(super) fn elements(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
     let Node::Document(fields) = value else { return Err(Refused::shape("a filter or operators", at)) };
     match fields.first() {
-        Some((first, _)) if first.starts_with('$') && !matches!(*first, "$and" | "$or" | "$nor" | "$expr") => {
+        Some((first, _)) if first.starts_with('$') && !matches!(*first, "$and" | "$or" | "$nor") => {
             operators(fields, at)
         }
         _ => check(fields, at),

@@ -5,106 +5,78 @@
 //! a later server learns is refused until somebody has thought about it. Deny-lists of the field did not hold: `$merge`
 //! was forgotten once, `$changeStream` another time.
 //!
+//! The rules, each there because its absence is a way around the others:
+//! - A stage has one field; no name stands twice in a document; elements of arrays are numbered. Whatever two parsers
+//!   could read in two ways is refused, and what was checked is sent byte for byte.
+//! - Lists for stages, accumulators, window operators, query operators, expression operators, variables and options are
+//!   separate. `$_…` is on none. What `$literal` holds is data; everywhere else a name with `$` is an operator.
+//! - Pipelines within stages are read like the request's own, and their stages count with its stages.
+//! - Each collection that is named must be granted, and where it is a view, everything that its definition reads: see
+//!   [`walk`]. Other databases cannot be named.
+//! - What answers differently each time is refused, for two captures could not be compared.
+//!
 //! The rest of the crate takes only the `Checked…` types, which nothing outside this module can make.
 
 mod at;
+mod checked;
 mod expression;
 mod filter;
+mod geo;
+mod group;
 mod names;
 mod options;
+mod pipeline;
 mod refused;
+mod schema;
+mod series;
 mod stage;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unlisted;
+mod walk;
+mod window;
 
 use bson::{RawArrayBuf, RawDocument, RawDocumentBuf};
 
-use self::{at::At, tree::Node};
+use self::{at::At, pipeline::Place, tree::Node, walk::Walk};
+pub use checked::{
+    CheckedCollation, CheckedFilter, CheckedHint, CheckedPath, CheckedPipeline, CheckedProjection, CheckedSort,
+    CheckedTarget, CheckedVariables, Reads,
+};
 pub use refused::Refused;
 pub(crate) use refused::{clipped, shown};
+pub(crate) use walk::Scope;
 
 /// Bytes of all BSON of one call. Queries that people write have a thousandth of it.
 pub const REQUEST_BYTES: usize = 64 * 1024;
 /// Documents and arrays within one another. The server itself stops at about 200.
 pub const DEPTH: usize = 64;
-/// Stages of a pipeline.
+/// Stages of a pipeline, those of the pipelines within it included.
 pub const STAGES: usize = 100;
 /// Bytes of a name: an index, a variable.
 const NAME_BYTES: usize = 255;
 
-/// A filter that was read and found harmless.
-#[derive(Debug, Clone)]
-pub struct CheckedFilter(RawDocumentBuf);
-
-/// A projection that was read and found harmless.
-#[derive(Debug, Clone)]
-pub struct CheckedProjection(RawDocumentBuf);
-
-/// A sort that was read and found harmless.
-#[derive(Debug, Clone)]
-pub struct CheckedSort(RawDocumentBuf);
-
-/// A collation that was read and found harmless.
-#[derive(Debug, Clone)]
-pub struct CheckedCollation(RawDocumentBuf);
-
-/// Values for `$$name`, each wrapped in `$literal`, so that the server computes none of them.
-#[derive(Debug, Clone)]
-pub struct CheckedVariables(RawDocumentBuf);
-
-/// A pipeline of which every stage was read and found harmless.
-#[derive(Debug, Clone)]
-pub struct CheckedPipeline(RawArrayBuf);
-
-/// The name of an index.
-#[derive(Debug, Clone)]
-pub struct CheckedHint(String);
-
-/// A dotted path into a document: no empty part, no `$`, no NUL.
-#[derive(Debug, Clone)]
-pub struct CheckedPath(String);
-
-macro_rules! raw {
-    ($($name:ident)*) => {$(
-        impl $name {
-            /// As it goes into a command.
-            pub(crate) fn raw(&self) -> &RawDocument {
-                &self.0
-            }
-        }
-    )*};
-}
-raw!(CheckedFilter CheckedProjection CheckedSort CheckedCollation CheckedVariables);
-
-impl CheckedPipeline {
-    /// The stages, to be put among the host's own.
-    pub(crate) fn into_stages(self) -> RawArrayBuf {
-        self.0
-    }
-}
-
-impl CheckedHint {
-    /// As it goes into a command.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl CheckedPath {
-    /// As it goes into a command.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// One call of a probe: everything in it counts against [`REQUEST_BYTES`].
-#[derive(Debug, Default)]
-pub struct Request {
+#[derive(Debug)]
+pub struct Request<'s> {
+    scope: Scope<'s>,
     bytes: usize,
 }
 
-impl Request {
+impl<'s> Request<'s> {
+    /// A call that reads nothing yet.
+    pub(crate) fn new(scope: Scope<'s>) -> Self {
+        Self { scope, bytes: 0 }
+    }
+
+    /// The collection that the call is for.
+    pub fn target(&self, name: &str) -> Result<CheckedTarget, Refused> {
+        let mut walk = Walk::new(self.scope);
+        walk.named(name, &At::root("collection"))?;
+        Ok(CheckedTarget { name: name.to_owned(), reads: walk.reads() })
+    }
+
     /// Reads a filter.
     pub fn filter(&mut self, bytes: &[u8]) -> Result<CheckedFilter, Refused> {
         self.document(bytes, "filter", filter::check).map(CheckedFilter)
@@ -137,13 +109,19 @@ impl Request {
         if stages.len() > STAGES {
             return Err(Refused::too_much("stages", stages.len(), STAGES, &root));
         }
+        let mut walk = Walk::new(self.scope);
         let mut checked = RawArrayBuf::new();
+        let mut makes_documents = false;
         for (number, bytes) in stages.iter().enumerate() {
             let at = root.index(number);
             self.spend(bytes.len(), &at)?;
-            checked.push(whole(bytes, &at, stage::check)?);
+            let stage = whole(bytes, &at, |stage, at| {
+                makes_documents |= stage::makes_documents(stage);
+                stage::check(stage, Place::outermost(number), &mut walk, at)
+            })?;
+            checked.push(stage);
         }
-        Ok(CheckedPipeline(checked))
+        Ok(CheckedPipeline { stages: checked, reads: walk.reads(), makes_documents })
     }
 
     /// Reads the name of an index.
@@ -182,8 +160,12 @@ impl Request {
 type Check = fn(&[(&str, Node<'_>)], &At<'_>) -> Result<(), Refused>;
 
 /// Reads exactly one document and lets `check` decide about it.
-fn whole(bytes: &[u8], at: &At<'_>, check: Check) -> Result<RawDocumentBuf, Refused> {
-    let raw = RawDocument::from_bytes(bytes).map_err(|error| Refused::malformed(&error, at))?;
+fn whole(
+    bytes: &[u8],
+    at: &At<'_>,
+    check: impl FnOnce(&[(&str, Node<'_>)], &At<'_>) -> Result<(), Refused>,
+) -> Result<RawDocumentBuf, Refused> {
+    let raw = RawDocument::from_bytes(bytes).map_err(|error| Refused::unreadable(&error, at))?;
     check(&tree::document(raw, at)?, at)?;
     Ok(raw.to_owned())
 }

@@ -1,13 +1,8 @@
-//! The lists: every name a probe may use, and what to say about the best-known ones it may not.
+//! The lists: every name a probe may use.
 //!
-//! The lists are those of MongoDB 6.0 to 8.0. A name that an older server does not know is answered by that server.
+//! They are those of MongoDB 6.0 to 8.1. A name that an older server does not know is answered by that server.
 
 use std::fmt;
-
-use super::{
-    at::At,
-    refused::{Refused, shown},
-};
 
 /// What a name with a `$` is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +11,8 @@ pub enum Kind {
     Stage,
     /// An accumulator of `$group` and `$bucket`.
     Accumulator,
+    /// An operator of `$setWindowFields`.
+    WindowOperator,
     /// An operator of a filter.
     QueryOperator,
     /// An operator of an expression.
@@ -31,6 +28,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Stage => "stage",
             Self::Accumulator => "accumulator",
+            Self::WindowOperator => "window operator",
             Self::QueryOperator => "query operator",
             Self::Expression => "expression operator",
             Self::Variable => "variable",
@@ -40,44 +38,57 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// The names that are allowed, where the list is short enough to be read.
-    pub(super) fn allowed(self) -> Option<String> {
+    /// The names that are allowed; options are listed where they are read.
+    pub(super) fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Stage => Some(STAGES.join(", ")),
-            Self::Accumulator => Some(ACCUMULATORS.join(", ")),
-            Self::Variable => Some(VARIABLES.map(|name| format!("$${name}")).join(", ")),
-            Self::QueryOperator | Self::Expression | Self::Option => None,
+            Self::Stage => &STAGES,
+            Self::Accumulator => &ACCUMULATORS,
+            Self::WindowOperator => &WINDOW_OPERATORS,
+            Self::QueryOperator => &QUERY_OPERATORS,
+            Self::Expression => &EXPRESSIONS,
+            Self::Variable => &VARIABLES,
+            Self::Option => &[],
         }
     }
 }
 
-/// Stages without sub-pipelines that neither write nor depend on anything but the documents before them.
-pub(super) const STAGES: [&str; 17] = [
+/// Stages that neither write nor depend on anything but the collections that they name and the documents before them.
+pub(super) const STAGES: [&str; 26] = [
     "$addFields",
     "$bucket",
     "$bucketAuto",
     "$count",
+    "$densify",
+    "$documents",
+    "$facet",
+    "$fill",
+    "$geoNear",
+    "$graphLookup",
     "$group",
     "$limit",
+    "$lookup",
     "$match",
     "$project",
     "$redact",
     "$replaceRoot",
     "$replaceWith",
     "$set",
+    "$setWindowFields",
     "$skip",
     "$sort",
     "$sortByCount",
+    "$unionWith",
     "$unset",
     "$unwind",
 ];
 
-/// Accumulators.
-pub(super) const ACCUMULATORS: [&str; 22] = [
+/// Accumulators of groups and windows.
+pub(super) const ACCUMULATORS: [&str; 24] = [
     "$addToSet",
     "$avg",
     "$bottom",
     "$bottomN",
+    "$concatArrays",
     "$count",
     "$first",
     "$firstN",
@@ -91,11 +102,66 @@ pub(super) const ACCUMULATORS: [&str; 22] = [
     "$minN",
     "$percentile",
     "$push",
+    "$setUnion",
     "$stdDevPop",
     "$stdDevSamp",
     "$sum",
     "$top",
     "$topN",
+];
+
+/// What only `$setWindowFields` has, beside the accumulators.
+pub(super) const WINDOW_OPERATORS: [&str; 12] = [
+    "$covariancePop",
+    "$covarianceSamp",
+    "$denseRank",
+    "$derivative",
+    "$documentNumber",
+    "$expMovingAvg",
+    "$integral",
+    "$linearFill",
+    "$locf",
+    "$minMaxScaler",
+    "$rank",
+    "$shift",
+];
+
+/// Operators of filters, those that stand beside the fields included.
+const QUERY_OPERATORS: [&str; 34] = [
+    "$all",
+    "$and",
+    "$bitsAllClear",
+    "$bitsAllSet",
+    "$bitsAnyClear",
+    "$bitsAnySet",
+    "$comment",
+    "$elemMatch",
+    "$eq",
+    "$exists",
+    "$expr",
+    "$geoIntersects",
+    "$geoWithin",
+    "$gt",
+    "$gte",
+    "$in",
+    "$jsonSchema",
+    "$lt",
+    "$lte",
+    "$maxDistance",
+    "$minDistance",
+    "$mod",
+    "$ne",
+    "$near",
+    "$nearSphere",
+    "$nin",
+    "$nor",
+    "$not",
+    "$options",
+    "$or",
+    "$regex",
+    "$size",
+    "$text",
+    "$type",
 ];
 
 /// Variables of the server that depend on nothing but the document.
@@ -255,76 +321,4 @@ pub(super) const EXPRESSIONS: [&str; 147] = [
 /// Whether an expression operator is on the list.
 pub(super) fn is_expression(name: &str) -> bool {
     EXPRESSIONS.contains(&name)
-}
-
-const WRITES: [&str; 2] = ["$merge", "$out"];
-const JAVASCRIPT: [&str; 3] = ["$accumulator", "$function", "$where"];
-const RANDOM: [&str; 7] =
-    ["$$CLUSTER_TIME", "$$NOW", "$createObjectId", "$currentDate", "$rand", "$sample", "$sampleRate"];
-/// Stages that read more than the collection they are called on.
-const OTHER_COLLECTIONS: [&str; 7] =
-    ["$documents", "$facet", "$graphLookup", "$lookup", "$rankFusion", "$scoreFusion", "$unionWith"];
-/// Harmless to the server, but not thought through yet.
-const NOT_YET: [&str; 11] = [
-    "$densify",
-    "$fill",
-    "$geoIntersects",
-    "$geoNear",
-    "$geoWithin",
-    "$near",
-    "$nearSphere",
-    "$search",
-    "$searchMeta",
-    "$setWindowFields",
-    "$vectorSearch",
-];
-const SERVER: [&str; 26] = [
-    "$$IS_MR",
-    "$$JS_SCOPE",
-    "$$SEARCH_META",
-    "$$USER_ROLES",
-    "$backupCursor",
-    "$backupCursorExtend",
-    "$changeStream",
-    "$changeStreamSplitLargeEvent",
-    "$collStats",
-    "$currentOp",
-    "$indexStats",
-    "$listCatalog",
-    "$listClusterCatalog",
-    "$listLocalSessions",
-    "$listSampledQueries",
-    "$listSearchIndexes",
-    "$listSessions",
-    "$mergeCursors",
-    "$operationMetrics",
-    "$planCacheStats",
-    "$querySettings",
-    "$queryStats",
-    "$queue",
-    "$setVariableFromSubPipeline",
-    "$shardedDataDistribution",
-    "$toHashedIndexKey",
-];
-
-/// What to say about a name that is on no list of allowed ones.
-pub(super) fn refuse(kind: Kind, name: &str, at: &At<'_>) -> Refused {
-    let place = at.to_string();
-    let shown = shown(name);
-    let known = |list: &[&str]| list.contains(&name);
-    if known(&WRITES) {
-        Refused::Writes { at: place, name: shown }
-    } else if known(&JAVASCRIPT) {
-        Refused::JavaScript { at: place, name: shown }
-    } else if known(&RANDOM) {
-        Refused::Random { at: place, name: shown }
-    } else if known(&OTHER_COLLECTIONS) {
-        Refused::NotYet { at: place, name: shown, why: "it reaches beyond the one collection" }
-    } else if known(&NOT_YET) {
-        Refused::NotYet { at: place, name: shown, why: "" }
-    } else if known(&SERVER) || name.starts_with("$_") {
-        Refused::Server { at: place, name: shown }
-    } else {
-        Refused::Unknown { at: place, name: shown, kind }
-    }
 }

@@ -2,71 +2,64 @@
 
 use super::{
     at::At,
-    expression, filter,
-    names::{self, Kind},
-    options::{self, computed_paths, fields, path, single, sort},
+    expression, filter, geo, group,
+    names::Kind,
+    options::{computed_paths, fields, flag, name, options, path, single, sort, text_path, whole_from},
+    pipeline::{self, Place},
     refused::Refused,
+    series,
     tree::Node,
+    unlisted,
+    walk::Walk,
+    window,
 };
 
 /// Reads a stage: one field, its name on the list, its value in the form that the name wants.
-pub(super) fn check(stage: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
-    let (name, value) = single(stage, "the stage", at)?;
-    let at = &at.field(name);
-    match name {
+pub(super) fn check(stage: &[(&str, Node<'_>)], place: Place, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
+    walk.stage(at)?;
+    let (stage, value) = single(stage, "the stage", at)?;
+    let at = &at.field(stage);
+    match stage {
         "$match" => filter::check(fields(value, "a filter", at)?, at),
         "$project" | "$addFields" | "$set" => computed_paths(fields(value, "a document", at)?, at),
         "$sort" => sort(fields(value, "a document", at)?, at),
         "$unset" => match value {
             Node::Array(items) => {
-                items.iter().enumerate().try_for_each(|(number, item)| unset(item, &at.index(number)))
+                items.iter().enumerate().try_for_each(|(number, item)| text_path(item, &at.index(number)))
             }
-            _ => unset(value, at),
+            _ => text_path(value, at),
         },
-        "$group" => grouped(fields(value, "a document", at)?, at),
-        "$limit" | "$skip" => match value.whole() {
-            Some(0..) => Ok(()),
-            _ => Err(Refused::shape("a whole number that is not negative", at)),
-        },
+        "$group" => group::group(fields(value, "a document", at)?, at),
+        "$bucket" => group::bucket(fields(value, "a document", at)?, at),
+        "$bucketAuto" => group::bucket_auto(fields(value, "a document", at)?, at),
+        "$limit" => whole_from(1, value, at),
+        "$skip" => whole_from(0, value, at),
         "$count" => match value {
-            Node::Text(name) => path(name, at),
+            Node::Text(text) => name(text, at),
             _ => Err(Refused::shape("the name of a field", at)),
         },
         "$unwind" => unwind(value, at),
-        "$bucket" => bucket(fields(value, "a document", at)?, &["groupBy", "boundaries", "default", "output"], at),
-        "$bucketAuto" => bucket(fields(value, "a document", at)?, &["groupBy", "buckets", "output", "granularity"], at),
-        "$replaceRoot" => options::options(fields(value, "a document", at)?, &["newRoot"], at, |_, value, at| {
-            expression::check(value, at)
-        }),
+        "$replaceRoot" => {
+            options(fields(value, "a document", at)?, &["newRoot"], at, |_, value, at| expression::check(value, at))
+        }
         "$sortByCount" | "$replaceWith" | "$redact" => expression::check(value, at),
-        _ => Err(names::refuse(Kind::Stage, name, at)),
+        "$densify" => series::densify(fields(value, "a document", at)?, at),
+        "$fill" => series::fill(fields(value, "a document", at)?, at),
+        "$setWindowFields" => window::check(fields(value, "a document", at)?, at),
+        "$geoNear" if place.is_at_a_collection() => geo::near_stage(fields(value, "a document", at)?, at),
+        "$geoNear" => Err(Refused::misplaced("$geoNear", "it is the first stage on a collection, or none", at)),
+        "$lookup" => pipeline::lookup(value, place, walk, at),
+        "$graphLookup" => pipeline::graph_lookup(value, walk, at),
+        "$unionWith" => pipeline::union(value, place, walk, at),
+        "$facet" => pipeline::facet(value, place, walk, at),
+        "$documents" => pipeline::documents(value, place, at),
+        _ => Err(unlisted::refuse(Kind::Stage, stage, at)),
     }
 }
 
-fn unset(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
-    match value {
-        Node::Text(name) => path(name, at),
-        _ => Err(Refused::shape("a path of field names", at)),
-    }
-}
-
-/// `_id` and accumulated fields.
-fn grouped(group: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
-    group.iter().try_for_each(|(name, value)| {
-        let at = at.field(name);
-        if *name == "_id" { expression::check(value, &at) } else { accumulated(name, value, &at) }
-    })
-}
-
-/// `{$sum: "$total"}`.
-fn accumulated(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
-    path(name, at)?;
-    let (accumulator, argument) = single(fields(value, "a document", at)?, "an accumulator", at)?;
-    let at = at.field(accumulator);
-    if !names::ACCUMULATORS.contains(&accumulator) {
-        return Err(names::refuse(Kind::Accumulator, accumulator, &at));
-    }
-    expression::check(argument, &at)
+/// Whether a stage may give documents when it gets none.
+pub(super) fn makes_documents(stage: &[(&str, Node<'_>)]) -> bool {
+    matches!(stage, [("$unionWith" | "$facet" | "$densify", _)])
 }
 
 fn unwind(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
@@ -79,20 +72,9 @@ fn unwind(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
     };
     let Node::Document(fields) = value else { return source(value, at) };
     let known = ["path", "includeArrayIndex", "preserveNullAndEmptyArrays"];
-    options::options(fields, &known, at, |name, value, at| match (name, value) {
-        ("path", _) => source(value, at),
-        ("includeArrayIndex", Node::Text(name)) => path(name, at),
-        ("includeArrayIndex", _) => Err(Refused::shape("the name of a field", at)),
-        (_, Node::Flag) => Ok(()),
-        _ => Err(Refused::shape("a flag", at)),
-    })
-}
-
-fn bucket(bucket: &[(&str, Node<'_>)], known: &[&str], at: &At<'_>) -> Result<(), Refused> {
-    options::options(bucket, known, at, |name, value, at| match name {
-        "output" => fields(value, "a document", at)?
-            .iter()
-            .try_for_each(|(name, value)| accumulated(name, value, &at.field(name))),
-        _ => expression::check(value, at),
+    options(fields, &known, at, |option, value, at| match option {
+        "path" => source(value, at),
+        "includeArrayIndex" => text_path(value, at),
+        _ => flag(value, at),
     })
 }

@@ -218,9 +218,9 @@ async fn views_and_time_series(server: &'static Mongod) {
     shop.mongo().run_command(doc! {"create": "ticks", "timeseries": {"timeField": "t"}}).await.unwrap();
     shop.fill("ticks", (0..5).map(|n| doc! {"_id": n, "t": DateTime::from_millis(i64::from(n) * 1000)})).await;
     let session = shop.session().await;
-    let database = database(&session, &["few", "ticks"]);
+    let database = database(&session, &["few", "orders", "ticks"]);
     let kinds: Vec<_> = database.list_collections().await.unwrap().into_iter().map(|c| c.kind).collect();
-    assert_eq!(kinds, [CollectionKind::View, CollectionKind::TimeSeries]);
+    assert_eq!(kinds, [CollectionKind::View, CollectionKind::Collection, CollectionKind::TimeSeries]);
     for (name, count) in [("few", 3), ("ticks", 5)] {
         assert_eq!(database.count(name, &raw(&doc! {})).await, Ok(count as u64), "{name}");
         let mut cursor = database.find(name, &raw(&doc! {}), FindOptions::default()).await.unwrap();

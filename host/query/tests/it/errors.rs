@@ -18,6 +18,7 @@ async fn connect(uri: &str, database: &str) -> Result<Session, QueryError> {
         database: database.to_owned(),
         comment: "taster/errors".to_owned(),
         server_selection_timeout: Duration::from_millis(1500),
+        command_events: None,
     })
     .await
 }
@@ -175,14 +176,14 @@ async fn refusals_reach_the_probe() {
             .unwrap()
             .to_string(),
     ];
-    settings().bind(|| assert_snapshot!(said.join("\n"), @r#"
+    settings().bind(|| assert_snapshot!(said.join("\n"), @"
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
         T0227: `system.views` belongs to the server; it is granted to nobody (asked: system.views)
         T0227: `$cmd` belongs to the server; it is granted to nobody (asked: $cmd)
         T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
         T0217: the server refused to find in `orders`: Location51091 (51091): Regular expression is invalid: missing )
         T0228: stages[0].$out: `$out` writes, and probes only read (asked: $out)
-        T0224: stages[0].$nonesuch: `$nonesuch` is no stage that probes may use (asked: $nonesuch; allowed: $addFields, $bucket, $bucketAuto, $count, $group, $limit, $match, $project, $redact, $replaceRoot, $replaceWith, $set, $skip, $sort, $sortByCount, $unset, $unwind)
+        T0224: stages[0].$nonesuch: `$nonesuch` is no stage that probes may use (asked: $nonesuch; allowed: $addFields, $bucket, $bucketAuto, $count, $densify, $documents, $facet, $fill, $geoNear, $graphLookup, $group, $limit, $lookup, $match, $project, $redact, $replaceRoot, $replaceWith, $set, $setWindowFields, $skip, $sort, $sortByCount, $unionWith, $unset, $unwind)
         T0217: the server refused to aggregate `orders`: Location16554 (16554): $add only supports numeric or date types, not string
         T0217: the server refused to aggregate `orders`: Location17276 (17276): Use of undefined variable: unbound
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
@@ -191,7 +192,7 @@ async fn refusals_reach_the_probe() {
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
         T0217: the server refused to find in `orders`: BadValue (2): hint provided does not correspond to an existing index
-        "#));
+    "));
     session.close().await;
 }
 

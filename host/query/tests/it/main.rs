@@ -4,6 +4,7 @@
 mod capability;
 mod cursors;
 mod errors;
+mod guard;
 mod moments;
 mod mongod;
 mod privileges;

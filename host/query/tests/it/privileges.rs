@@ -14,6 +14,7 @@ use crate::{
 
 async fn connect(uri: &str) -> Session {
     let options = SessionOptions {
+        command_events: None,
         uri: uri.parse().unwrap(),
         database: "shop".to_owned(),
         comment: "taster/privileges".to_owned(),

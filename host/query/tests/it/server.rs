@@ -15,6 +15,7 @@ use crate::{
 
 async fn connect(uri: &str) -> Result<Session, QueryError> {
     let options = SessionOptions {
+        command_events: None,
         uri: uri.parse()?,
         database: "shop".to_owned(),
         comment: "taster/server".to_owned(),

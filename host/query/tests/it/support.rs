@@ -41,6 +41,7 @@ impl Shop {
             database: self.name.to_owned(),
             comment: self.comment(),
             server_selection_timeout: Duration::from_secs(10),
+            command_events: None,
         };
         Session::connect(options).await.unwrap()
     }

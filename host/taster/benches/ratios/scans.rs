@@ -77,6 +77,7 @@ impl Stage {
             database: data::DATABASE.to_owned(),
             comment: "taster/bench".to_owned(),
             server_selection_timeout: Duration::from_secs(30),
+            command_events: None,
         };
         Ok(Self { client, session: Session::connect(options).await?, guests, size })
     }

@@ -9,7 +9,7 @@ use taster_model::{
     AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
     schema,
 };
-use taster_query::{Grant, Session, SessionOptions};
+use taster_query::{Database, Grant, Session, SessionOptions};
 
 use super::{
     FlowError, Kitchen, Tastings, determinism, grants, interrupted,
@@ -98,8 +98,15 @@ pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem>
         database: config.database()?,
         comment: comment.to_owned(),
         server_selection_timeout: config.mongodb.connect.get(),
+        command_events: None,
     };
     Ok(Session::connect(options).await?)
+}
+
+/// What one probe found, and what it read: a look at each of the databases says whether that still counts.
+pub(super) struct Tasted {
+    pub(super) record: ProbeRecord,
+    pub(super) databases: Vec<Database>,
 }
 
 /// What every probe of a capture is given.
@@ -112,11 +119,12 @@ pub(super) struct Guests<'a> {
 
 impl Guests<'_> {
     /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
-    pub(super) async fn serve(&self, probe: &Probe, session: &Session) -> ProbeRecord {
+    pub(super) async fn serve(&self, probe: &Probe, session: &Session) -> Tasted {
         let mut record = self.unserved(probe, Failure::own("not run"));
+        let mut databases = Vec::new();
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
-        record.outcome = match self.run(probe, session, &mut record, &task).await {
+        record.outcome = match self.run(probe, session, &mut record, &mut databases, &task).await {
             Ok(outcome) => outcome,
             Err(failure) => Outcome::Failed(named(failure, &probe.name)),
         };
@@ -137,7 +145,7 @@ impl Guests<'_> {
                 tracing::warn!("{}: {failure}", probe.name);
             }
         }
-        record
+        Tasted { record, databases }
     }
 
     /// The record of a probe that could not run.
@@ -162,6 +170,7 @@ impl Guests<'_> {
         probe: &Probe,
         session: &Session,
         record: &mut ProbeRecord,
+        databases: &mut Vec<Database>,
         task: &Task,
     ) -> Result<Outcome, Failure> {
         let loaded = load_probe(&self.kitchen.engine, probe, &self.kitchen.base).await?;
@@ -173,10 +182,10 @@ impl Guests<'_> {
         let earlier = earlier.map_or(&[][..], |p| &p.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
             .map_err(|error| error.into_failure(probe))?;
-        let outcome = self.taste_once(&loaded, probe, session, record, task).await?;
+        let outcome = self.taste_once(&loaded, probe, session, record, databases, task).await?;
         if self.kitchen.tastings == Tastings::Two {
             let usage = record.usage.clone();
-            let again = self.taste_once(&loaded, probe, session, record, task).await?;
+            let again = self.taste_once(&loaded, probe, session, record, databases, task).await?;
             record.usage = usage;
             determinism::agree(&outcome, &again)?;
         }
@@ -189,10 +198,12 @@ impl Guests<'_> {
         probe: &Probe,
         session: &Session,
         record: &mut ProbeRecord,
+        databases: &mut Vec<Database>,
         task: &Task,
     ) -> Result<Vec<Metric>, Failure> {
         let input = probe_run_input(session, probe, &record.collections, self.clock, self.seed, task);
         let database = input.database.clone();
+        databases.push(database.clone());
         let report = loaded.run(input).await;
         record.usage = report.usage;
         write_log(&probe.name, &report.log);

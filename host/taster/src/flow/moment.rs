@@ -4,14 +4,14 @@
 //! the moment of the last reading of the witness: what a probe read is what was there then, because nothing was written
 //! in between.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use taster_model::{
     CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
 };
 use taster_query::{Alteration, Inventory, Looking, QueryError, Session};
 
-use super::capture::{Guests, coded_failure};
+use super::capture::{Guests, Tasted, coded_failure};
 use crate::{
     config::{Collections, Config, OneOrMany, Probe},
     exit::Problem,
@@ -23,12 +23,6 @@ pub(super) struct Moment {
     pub(super) collections: Vec<CollectionFacts>,
     pub(super) probes: Vec<ProbeRecord>,
     pub(super) consistency: Consistency,
-}
-
-/// What one probe found, and the look that it found it on.
-struct Tasted {
-    record: ProbeRecord,
-    look: Arc<Session>,
 }
 
 /// Why a result does not count.
@@ -45,14 +39,13 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
     let mut rescans = 0;
     loop {
         let look = match session.look(looking(config, reading)).await {
-            Ok(look) => Arc::new(look),
+            Ok(look) => look,
             Err(error @ QueryError::NotReached { .. }) => return not_reached(guests, session, &error).await,
             Err(error) => return Err(error.into()),
         };
         for (probe, place) in config.probes.iter().zip(&mut tasted) {
             if place.is_none() {
-                let record = guests.serve(probe, &look).await;
-                *place = Some(Tasted { record, look: Arc::clone(&look) });
+                *place = Some(guests.serve(probe, &look).await);
             }
         }
         let now = session.inventory_now().await?;
@@ -117,9 +110,9 @@ async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<
     let mut found = Vec::with_capacity(tasted.len());
     for tasted in tasted.iter().flatten() {
         let mut stale = None;
-        for name in &tasted.record.usage.collections {
-            if let Some(how) = tasted.look.alteration(now, name).await? {
-                stale = Some(Stale { collection: name.clone(), how });
+        for database in &tasted.databases {
+            if let Some((collection, how)) = database.stale(now).await? {
+                stale = Some(Stale { collection, how });
                 break;
             }
         }

@@ -47,7 +47,7 @@ async fn every_attack_ends_as_unknown_with_the_limit_named() {
         ("out", "T0228", "denied", "", ""),
         ("merge", "T0228", "denied", "", ""),
         ("other-collection", "T0226", "denied", "probes[guest].collections", "orders"),
-        ("lookup", "T0229", "denied", "", ""),
+        ("lookup", "T0226", "denied", "probes[guest].collections", "orders"),
         ("panic", "T0320", "invalid", "", ""),
     ];
     for (name, code, refusal, setting, allowed) in cases {
