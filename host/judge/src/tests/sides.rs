@@ -1,9 +1,9 @@
 //! What cannot be compared says why, whole.
 
 use insta::assert_snapshot;
-use taster_model::{Failure, Outcome, Refusal, Severity};
+use taster_model::{Capture, CollectionFacts, DataKind, Failure, Member, Metric, Outcome, Refusal, Severity, Verdict};
 
-use crate::testing::*;
+use crate::{Input, judge, testing::*};
 
 fn spent() -> Failure {
     Failure::refused(Refusal::Budget, "T0207", "the budget of documents is spent")
@@ -108,4 +108,109 @@ fn a_metric_of_one_side_is_unknown_unless_ignored() {
     expected allowed [shop orders.count status=void]: only after the sync: 2
     same unchanged [shop orders.count status=open]: unchanged
     ");
+}
+
+fn started_again(capture: &Capture, process: &str, startups: &[&str]) -> Capture {
+    let mut later = capture.clone();
+    later.server.process_id = Some(process.to_owned());
+    later.server.members[0] = Member {
+        host: None,
+        process_id: Some(process.to_owned()),
+        startups: startups.iter().map(|&startup| startup.to_owned()).collect(),
+    };
+    later
+}
+
+#[test]
+fn another_copy_is_never_compared() {
+    let before = capture(vec![shop(vec![metric("orders.count", integer(5))])]);
+    let same_copy = started_again(&before, "p2", &["stage-1", "stage-2"]);
+    assert_eq!(judged(&before, &same_copy, &[]).verdict, Verdict::Same);
+    let replaced = started_again(&before, "p2", &["production-1", "stage-2"]);
+    assert_snapshot!(told(&judged(&before, &replaced, &[])), @r"
+    unknown
+    unknown copy-replaced []: the copy was replaced between the two captures: the server's data files do not list the start of the server that the first one was taken from
+    ");
+    let mut lossy = started_again(&before, "p2", &[]);
+    lossy.probes = vec![shop(vec![metric("orders.count", integer(4))])];
+    assert_snapshot!(told(&judged(&before, &lossy, &[])), @r"
+    unknown
+    unknown copy-unwitnessed []: the server was started again, and nobody can tell whether it holds the same copy: its list of starts (`local.startup_log`) could not be read on both sides
+    different (not gating) changed [shop orders.count]: 1 fewer
+    ");
+    let live = |side: &Capture| Capture { data: DataKind::Live, ..side.clone() };
+    assert_eq!(judged(&live(&before), &live(&replaced), &[]).verdict, Verdict::Same);
+}
+
+#[test]
+fn a_baseline_of_long_ago_is_unknown() {
+    let before = capture(vec![shop(vec![metric("orders.count", integer(5))])]);
+    let after = Capture { started: before.started + jiff::SignedDuration::from_hours(50), ..before.clone() };
+    let aged = |hours: u64| {
+        let max_baseline_age = Some(std::time::Duration::from_hours(hours));
+        judge(&Input { before: Some(&before), after: &after, expectations: &[], max_baseline_age })
+    };
+    assert_eq!(aged(51).verdict, Verdict::Same);
+    assert_snapshot!(told(&aged(49)), @r"
+    unknown
+    unknown baseline-too-old []: the baseline is 2d 2h old; `maxBaselineAge` allows 2d 1h
+    same (not gating) unchanged [shop orders.count]: unchanged
+    ");
+}
+
+#[test]
+fn a_capture_that_is_not_of_one_moment_is_unknown() {
+    let sound = capture(vec![shop(vec![metric("a", integer(1))])]);
+    let mut torn = sound.clone();
+    torn.consistency.unstable = vec!["carts".to_owned()];
+    for (before, after) in [(&sound, &torn), (&torn, &sound)] {
+        assert_eq!(judged(before, after, &[]).verdict, Verdict::Unknown);
+    }
+    for (code, reason) in [
+        ("T0211", "snapshot-lost"),
+        ("T0219", "snapshot-not-reached"),
+        ("T0621", "not-deterministic"),
+        ("T0622", "unstable"),
+        ("T0623", "unstable"),
+    ] {
+        let failure = Failure::refused(Refusal::Unavailable, code, "no");
+        let judgement = judged(&sound, &capture(vec![failed("shop", failure)]), &[]);
+        assert_eq!((judgement.verdict, judgement.findings[0].code.as_str()), (Verdict::Unknown, reason));
+    }
+}
+
+#[test]
+fn what_nobody_covers_is_told_when_it_changes() {
+    let mut before = capture(vec![shop(vec![metric("a", integer(1))])]);
+    before.collections.push(CollectionFacts {
+        documents: Some(1041),
+        uuid: Some("u1".to_owned()),
+        options: serde_json::json!({"kind": "collection"}),
+        indexes: vec![serde_json::json!({"name": "_id_"}), serde_json::json!({"name": "status_1"})],
+        ..collection("carts")
+    });
+    let mut after = before.clone();
+    after.collections[1].documents = Some(7);
+    after.collections[1].uuid = Some("u2".to_owned());
+    after.collections[1].indexes.pop();
+    assert_snapshot!(told(&judged(&before, &after, &[])), @r"
+    same
+    different (not gating) collection-recreated [collection=carts]: `carts` was dropped and made again
+    different (not gating) uncovered-changed [collection=carts]: no probe covers `carts`, and the server's fast count went from 1041 to 7, its indexes changed
+    same unchanged [shop a]: unchanged
+    ");
+}
+
+#[test]
+fn live_data_may_grow() {
+    let side = |count: i64, unit: &str| {
+        let metric = Metric { unit: unit.to_owned(), ..metric("orders.count", integer(count)) };
+        Capture { data: DataKind::Live, ..capture(vec![shop(vec![metric])]) }
+    };
+    let verdict = |before: i64, after: i64, unit: &str| judged(&side(before, unit), &side(after, unit), &[]).verdict;
+    assert_eq!(verdict(5, 9, "{document}"), Verdict::Same);
+    assert_eq!(verdict(5, 4, "{document}"), Verdict::Different);
+    assert_eq!(verdict(5, 9, "{index}"), Verdict::Different, "only documents are newer than others");
+    let strict = judged(&side(5, "{document}"), &side(9, "{document}"), &[expect("orders.count", "equal")]);
+    assert_eq!(strict.verdict, Verdict::Different, "the operator has the last word");
 }

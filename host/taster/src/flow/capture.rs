@@ -254,7 +254,7 @@ pub fn probe_run_input(
     clock: Timestamp,
     seed: &str,
     task: &Task,
-) -> RunInput<taster_query::Database> {
+) -> RunInput<Database> {
     let task = task.clone();
     let config = probe.config.as_ref().map_or_else(|| "null".to_owned(), serde_json::Value::to_string);
     let setting = probe.limits_setting();
