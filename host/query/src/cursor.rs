@@ -72,10 +72,8 @@ impl Cursor {
             let _ = sender.send(begin(&shared, scan, &doing).await);
         });
         let begun = receiver.await.map_err(|_| QueryError::Closed.failure())?;
-        let (reply, batches, ranges) = begun.map_err(|failure| {
-            cursor.shared.budget.note(&failure);
-            failure
-        })?;
+        let begun = begun.inspect_err(|failure| cursor.shared.budget.note(failure));
+        let (reply, batches, ranges) = begun?;
         let ahead = (!reply.last).then(|| {
             fetch_ahead(Ahead { shared: Arc::clone(&cursor.shared), doing: cursor.doing.clone(), batches, ranges })
         });

@@ -283,12 +283,9 @@ impl Database {
 
     /// Documents of one range, where the collection must be read in ranges.
     async fn range(&self, target: &Collection) -> Result<Option<u64>, Failure> {
-        if self.shared.look.reading != Reading::Ranges || !target.has_ranges() {
-            return Ok(None);
-        }
         let session = &self.shared.session;
-        let pace = self.shared.look.pace(session).await.map_err(|error| error.failure())?;
-        let Some(step) = pace.range(target) else { return Ok(None) };
+        let step = self.shared.look.range(session, target).await.map_err(|error| error.failure())?;
+        let Some(step) = step else { return Ok(None) };
         // A range without an end does not reach the greatest value there is. Nobody has a document of that id; where
         // somebody has, one cursor must do.
         let manner = Manner { comment: &session.comment, time: self.shared.budget.time_left()?, read_at: None };

@@ -1,6 +1,6 @@
 //! What is there at one moment: every collection that is not the server's, with what must not change under a scan.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use bson::Document;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -100,13 +100,8 @@ impl Inventory {
 
     /// Collections of either moment, by name.
     pub fn names<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a str> {
-        let both: BTreeMap<&str, ()> = self
-            .collections
-            .iter()
-            .chain(&later.collections)
-            .map(|collection| (collection.name.as_str(), ()))
-            .collect();
-        both.into_keys()
+        let both = self.collections.iter().chain(&later.collections);
+        both.map(|collection| collection.name.as_str()).collect::<BTreeSet<_>>().into_iter()
     }
 }
 

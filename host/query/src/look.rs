@@ -38,6 +38,9 @@ pub struct Looking {
     pub quiet: Duration,
     /// How long the server may take to get as far as the moment that is read.
     pub reach: Duration,
+    /// Documents of a range, where everything that has ranges is to be read in ranges of this size. `None`: what is
+    /// estimated to take too long for one cursor, in ranges that are estimated not to.
+    pub range: Option<u64>,
 }
 
 /// One look at the database.
@@ -51,6 +54,8 @@ pub(crate) struct Look {
     pub(crate) pace: OnceCell<Pace>,
     /// Collections that were written to in the pause before: a write that had begun then may show at any time.
     pub(crate) restless: BTreeMap<String, Alteration>,
+    /// See [`Looking::range`].
+    range: Option<u64>,
 }
 
 /// How fast the server can be read, and how long it keeps history.
@@ -64,25 +69,28 @@ pub(crate) struct Pace {
 impl Pace {
     /// How long a scan takes.
     fn estimate(self, bytes: u64) -> Duration {
-        Duration::from_secs_f64(bytes as f64 / self.bytes.max(1) as f64)
+        let micros = u128::from(bytes) * 1_000_000 / u128::from(self.bytes.max(1));
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
     /// Documents of one range of a collection that is too long for one; `None`: it is not.
-    pub(crate) fn range(self, collection: &Collection) -> Option<u64> {
+    fn range(self, collection: &Collection) -> Option<u64> {
         let whole = self.estimate(collection.storage.bytes);
         let piece = self.window / SHARE;
         let documents = collection.storage.documents?;
         if whole <= piece {
             return None;
         }
-        Some(((documents as f64 * piece.as_secs_f64() / whole.as_secs_f64()) as u64).max(1))
+        let range = u128::from(documents) * piece.as_micros() / whole.as_micros();
+        Some(u64::try_from(range).unwrap_or(u64::MAX).max(1))
     }
 }
 
 impl Look {
     /// The first one of a session. What is there is asked when somebody wants to know.
     pub(crate) fn new(reading: Reading, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
-        Self { reading, facts, read_at, inventory: OnceCell::new(), pace: OnceCell::new(), restless: BTreeMap::new() }
+        let (inventory, pace) = (OnceCell::new(), OnceCell::new());
+        Self { reading, facts, read_at, inventory, pace, restless: BTreeMap::new(), range: None }
     }
 
     /// A look that later readings can be compared with.
@@ -112,7 +120,7 @@ impl Look {
             facts.read_at = Some(format!("{}.{}", time.time, time.increment));
             read_at = Some(time);
         }
-        let look = Self { restless, ..Self::new(looking.reading, facts, read_at) };
+        let look = Self { restless, range: looking.range, ..Self::new(looking.reading, facts, read_at) };
         // nobody else knows the cell yet
         let _ = look.inventory.set(inventory);
         Ok(look)
@@ -122,7 +130,18 @@ impl Look {
         self.inventory.get_or_try_init(|| Inventory::read(inner)).await
     }
 
-    pub(crate) async fn pace(&self, inner: &Inner) -> Result<Pace, QueryError> {
+    /// Documents of one range of a collection, where it is to be read in ranges.
+    pub(crate) async fn range(&self, inner: &Inner, collection: &Collection) -> Result<Option<u64>, QueryError> {
+        if self.reading != Reading::Ranges || !collection.has_ranges() {
+            return Ok(None);
+        }
+        match self.range {
+            Some(documents) => Ok(Some(documents)),
+            None => Ok(self.pace(inner).await?.range(collection)),
+        }
+    }
+
+    async fn pace(&self, inner: &Inner) -> Result<Pace, QueryError> {
         let inventory = self.inventory(inner).await?;
         self.pace.get_or_try_init(|| measure(inner, inventory)).await.copied()
     }
@@ -196,9 +215,10 @@ async fn measure(inner: &Inner, inventory: &Inventory) -> Result<Pace, QueryErro
     let doing = format!("read the beginning of `{}`", largest.name);
     let started = Instant::now();
     let documents = inner.caller().run(&doing, inner.raw_documents(command::beginning(&largest.name, manner))).await?;
-    let took = started.elapsed().as_secs_f64().max(1e-6);
-    let bytes: usize = documents.iter().map(|document| document.as_bytes().len()).sum();
-    Ok(Pace { bytes: ((bytes as f64 / took) as u64).max(1), window })
+    let took = started.elapsed().as_micros().max(1);
+    let bytes: u128 = documents.iter().map(|document| document.as_bytes().len() as u128).sum();
+    let pace = u64::try_from(bytes * 1_000_000 / took).unwrap_or(u64::MAX);
+    Ok(Pace { bytes: pace.max(1), window })
 }
 
 /// A number of seconds among the server's parameters; `None` where the user may not ask.

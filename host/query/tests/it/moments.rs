@@ -13,7 +13,7 @@ use crate::{
 };
 
 fn looking(reading: Reading) -> Looking {
-    Looking { reading, quiet: Duration::from_millis(50), reach: Duration::from_secs(10) }
+    Looking { reading, quiet: Duration::from_millis(50), reach: Duration::from_secs(10), range: Some(200) }
 }
 
 async fn parameter(server: &'static Mongod, name: &str, value: i32) {
@@ -31,9 +31,6 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
         .build();
     shop.mongo().collection::<Document>("ledger").create_index(due).await.unwrap();
     let session = shop.session().await;
-    let ledger = shop.mongo().collection::<Document>("ledger");
-    let admin = shop.client.database("admin");
-    let one = || doc! {"_id": 1};
     for kind in [
         "insert",
         "update",
@@ -55,55 +52,7 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
         "validator",
     ] {
         let before = session.inventory_now().await.unwrap();
-        match kind {
-            "insert" => drop(ledger.insert_one(doc! {"_id": 100}).await.unwrap()),
-            "update" => drop(ledger.update_one(one(), doc! {"$set": {"n": 7}}).await.unwrap()),
-            "inc" => drop(ledger.update_one(one(), doc! {"$inc": {"n": 1}}).await.unwrap()),
-            "pipeline" => {
-                drop(ledger.update_one(one(), vec![doc! {"$set": {"n": {"$add": ["$n", 1]}}}]).await.unwrap())
-            }
-            "update many" => drop(ledger.update_many(doc! {}, doc! {"$inc": {"n": 1}}).await.unwrap()),
-            "replace" => drop(ledger.replace_one(one(), doc! {"other": true}).await.unwrap()),
-            "upsert" => drop(ledger.update_one(doc! {"_id": 101}, doc! {"$set": {"n": 1}}).upsert(true).await.unwrap()),
-            "delete" => drop(ledger.delete_one(doc! {"_id": 2}).await.unwrap()),
-            "find and modify" => drop(ledger.find_one_and_delete(doc! {"_id": 3}).await.unwrap()),
-            "merge" => {
-                let stages = [doc! {"$merge": {"into": "ledger"}}];
-                drop(shop.mongo().collection::<Document>("other").aggregate(stages).await.unwrap());
-            }
-            "apply ops" => {
-                let insert = doc! {"op": "i", "ns": format!("{name}.ledger"), "o": {"_id": 200}};
-                drop(admin.run_command(doc! {"applyOps": [insert]}).await.unwrap());
-            }
-            "large" => drop(ledger.update_one(one(), doc! {"$set": {"pad": "x".repeat(100_000)}}).await.unwrap()),
-            "ttl" => {
-                ledger.insert_one(doc! {"_id": "due", "due": DateTime::from_millis(0)}).await.unwrap();
-                let before = session.inventory_now().await.unwrap();
-                let gone = async || ledger.count_documents(doc! {"_id": "due"}).await.unwrap() == 0;
-                wait_until("the TTL monitor", gone).await;
-                let after = session.inventory_now().await.unwrap();
-                assert_eq!(before.written(&after, "ledger"), Some(Alteration::Written), "{kind}");
-            }
-            "drop" => {
-                ledger.drop().await.unwrap();
-                ledger.insert_one(doc! {"_id": 1}).await.unwrap();
-            }
-            "rename" => {
-                shop.mongo().collection::<Document>("fresh").insert_one(doc! {"_id": 1}).await.unwrap();
-                let rename = doc! {"renameCollection": format!("{name}.fresh"), "to": format!("{name}.ledger"), "dropTarget": true};
-                drop(admin.run_command(rename).await.unwrap());
-            }
-            "out" => {
-                let stages = [doc! {"$out": "ledger"}];
-                drop(shop.mongo().collection::<Document>("other").aggregate(stages).await.unwrap());
-            }
-            "index" => drop(ledger.create_index(IndexModel::builder().keys(doc! {"n": 1}).build()).await.unwrap()),
-            "validator" => {
-                let validator = doc! {"collMod": "ledger", "validator": {"n": {"$exists": true}}};
-                drop(shop.mongo().run_command(validator).await.unwrap());
-            }
-            other => panic!("no kind of writing: {other}"),
-        }
+        write(kind, &shop, &session).await;
         let after = session.inventory_now().await.unwrap();
         let expected = match kind {
             "drop" | "rename" | "out" | "index" | "validator" => Some(Alteration::Altered),
@@ -124,6 +73,62 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
     let after = session.inventory_now().await.unwrap();
     assert_eq!(before.written(&after, "ledger"), None, "reading is no writing");
     session.close().await;
+}
+
+/// One write of a kind, done when this returns.
+async fn write(kind: &str, shop: &Shop, session: &Session) {
+    let ledger = shop.mongo().collection::<Document>("ledger");
+    let admin = shop.client.database("admin");
+    let one = || doc! {"_id": 1};
+    match kind {
+        "insert" => drop(ledger.insert_one(doc! {"_id": 100}).await.unwrap()),
+        "update" => drop(ledger.update_one(one(), doc! {"$set": {"n": 7}}).await.unwrap()),
+        "inc" => drop(ledger.update_one(one(), doc! {"$inc": {"n": 1}}).await.unwrap()),
+        "pipeline" => {
+            drop(ledger.update_one(one(), vec![doc! {"$set": {"n": {"$add": ["$n", 1]}}}]).await.unwrap());
+        }
+        "update many" => drop(ledger.update_many(doc! {}, doc! {"$inc": {"n": 1}}).await.unwrap()),
+        "replace" => drop(ledger.replace_one(one(), doc! {"other": true}).await.unwrap()),
+        "upsert" => drop(ledger.update_one(doc! {"_id": 101}, doc! {"$set": {"n": 1}}).upsert(true).await.unwrap()),
+        "delete" => drop(ledger.delete_one(doc! {"_id": 2}).await.unwrap()),
+        "find and modify" => drop(ledger.find_one_and_delete(doc! {"_id": 3}).await.unwrap()),
+        "merge" => {
+            let stages = [doc! {"$merge": {"into": "ledger"}}];
+            drop(shop.mongo().collection::<Document>("other").aggregate(stages).await.unwrap());
+        }
+        "apply ops" => {
+            let insert = doc! {"op": "i", "ns": format!("{}.ledger", shop.name), "o": {"_id": 200}};
+            drop(admin.run_command(doc! {"applyOps": [insert]}).await.unwrap());
+        }
+        "large" => drop(ledger.update_one(one(), doc! {"$set": {"pad": "x".repeat(100_000)}}).await.unwrap()),
+        "ttl" => {
+            ledger.insert_one(doc! {"_id": "due", "due": DateTime::from_millis(0)}).await.unwrap();
+            let before = session.inventory_now().await.unwrap();
+            let gone = async || ledger.count_documents(doc! {"_id": "due"}).await.unwrap() == 0;
+            wait_until("the TTL monitor", gone).await;
+            let after = session.inventory_now().await.unwrap();
+            assert_eq!(before.written(&after, "ledger"), Some(Alteration::Written), "{kind}");
+        }
+        "drop" => {
+            ledger.drop().await.unwrap();
+            ledger.insert_one(doc! {"_id": 1}).await.unwrap();
+        }
+        "rename" => {
+            shop.mongo().collection::<Document>("fresh").insert_one(doc! {"_id": 1}).await.unwrap();
+            let rename = doc! {"renameCollection": format!("{}.fresh", shop.name), "to": format!("{}.ledger", shop.name), "dropTarget": true};
+            drop(admin.run_command(rename).await.unwrap());
+        }
+        "out" => {
+            let stages = [doc! {"$out": "ledger"}];
+            drop(shop.mongo().collection::<Document>("other").aggregate(stages).await.unwrap());
+        }
+        "index" => drop(ledger.create_index(IndexModel::builder().keys(doc! {"n": 1}).build()).await.unwrap()),
+        "validator" => {
+            let validator = doc! {"collMod": "ledger", "validator": {"n": {"$exists": true}}};
+            drop(shop.mongo().run_command(validator).await.unwrap());
+        }
+        other => panic!("no kind of writing: {other}"),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +200,7 @@ fn mixed_ids() -> Vec<Bson> {
     ids
 }
 
-/// A look whose every scan is cut: the server keeps a second of history, a transaction lives a second.
+/// A look whose every scan is cut, on a server where a transaction lives a second.
 async fn in_ranges(shop: &Shop) -> Session {
     parameter(shop.server, "transactionLifetimeLimitSeconds", 1).await;
     let session = shop.session().await;

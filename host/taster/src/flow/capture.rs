@@ -120,7 +120,7 @@ pub(super) struct Guests<'a> {
 impl Guests<'_> {
     /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
     pub(super) async fn serve(&self, probe: &Probe, session: &Session) -> Tasted {
-        let mut record = self.unserved(probe, Failure::own("not run"));
+        let mut record = unserved(probe, Failure::own("not run"));
         let mut databases = Vec::new();
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
@@ -146,23 +146,6 @@ impl Guests<'_> {
             }
         }
         Tasted { record, databases }
-    }
-
-    /// The record of a probe that could not run.
-    pub(super) fn unserved(&self, probe: &Probe, why: Failure) -> ProbeRecord {
-        ProbeRecord {
-            name: probe.name.clone(),
-            component: probe.component.clone(),
-            sha256: String::new(),
-            version: String::new(),
-            options_sha256: options_digest(probe),
-            collections: Vec::new(),
-            severity: probe.severity,
-            muted: probe.muted,
-            declarations: Vec::new(),
-            outcome: Outcome::Failed(why),
-            usage: Usage::default(),
-        }
     }
 
     async fn run(
@@ -212,6 +195,23 @@ impl Guests<'_> {
             Some(lost) => Err(lost),
             None => report.outcome,
         }
+    }
+}
+
+/// The record of a probe that could not run.
+pub(super) fn unserved(probe: &Probe, why: Failure) -> ProbeRecord {
+    ProbeRecord {
+        name: probe.name.clone(),
+        component: probe.component.clone(),
+        sha256: String::new(),
+        version: String::new(),
+        options_sha256: options_digest(probe),
+        collections: Vec::new(),
+        severity: probe.severity,
+        muted: probe.muted,
+        declarations: Vec::new(),
+        outcome: Outcome::Failed(why),
+        usage: Usage::default(),
     }
 }
 

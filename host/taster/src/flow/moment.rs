@@ -11,7 +11,7 @@ use taster_model::{
 };
 use taster_query::{Alteration, Inventory, Looking, QueryError, Session};
 
-use super::capture::{Guests, Tasted, coded_failure};
+use super::capture::{Guests, Tasted, coded_failure, unserved};
 use crate::{
     config::{Collections, Config, OneOrMany, Probe},
     exit::Problem,
@@ -87,7 +87,7 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
 }
 
 fn looking(config: &Config, reading: Reading) -> Looking {
-    Looking { reading, quiet: config.mongodb.quiet.get(), reach: config.mongodb.reach.get() }
+    Looking { reading, quiet: config.mongodb.quiet.get(), reach: config.mongodb.reach.get(), range: None }
 }
 
 /// Every collection, as often as a probe may scan it.
@@ -171,7 +171,7 @@ async fn not_reached(guests: &Guests<'_>, session: &Session, error: &QueryError)
     Ok(Moment {
         server: session.facts().clone(),
         collections: session.collections().await?,
-        probes: probes.iter().map(|probe| guests.unserved(probe, coded_failure(error))).collect(),
+        probes: probes.iter().map(|probe| unserved(probe, coded_failure(error))).collect(),
         consistency: Consistency { reading: Reading::Snapshot, rescans: 0, unstable: Vec::new() },
     })
 }
