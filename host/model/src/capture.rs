@@ -158,6 +158,14 @@ pub struct CollectionGrant {
     pub role: String,
 }
 
+impl CollectionGrant {
+    /// A collection that plays no role in particular.
+    #[must_use]
+    pub fn any(name: &str) -> Self {
+        Self { name: name.to_owned(), role: "any".to_owned() }
+    }
+}
+
 /// How one probe ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeRecord {

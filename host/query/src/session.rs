@@ -10,13 +10,14 @@ use mongodb::{
     event::{EventHandler, command::CommandEvent},
     options::ClientOptions,
 };
-use taster_model::{CollectionFacts, Reading, ServerFacts};
+use taster_model::{CollectionFacts, CollectionGrant, Reading, ServerFacts};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Database, Grant, Inventory, Looking, MongoUri, Needs, PrivilegeReport, Privileges, QueryError, copies,
+    Database, Grant, Inventory, Limits, Looking, MongoUri, Needs, PrivilegeReport, Privileges, QueryError, copies,
     error::{self, Patience},
+    guard::{Request, Scope},
     look::Look,
     members::Seeds,
     server,
@@ -150,6 +151,29 @@ impl Session {
     /// What was there when this look began; asked once.
     pub async fn inventory(&self) -> Result<&Inventory, QueryError> {
         self.look.inventory(&self.inner).await
+    }
+
+    /// What a probe that may read everything can read: all but the views whose definitions hold what no probe may send, each
+    /// of which answers differently every time, or nobody knows what it reads.
+    pub async fn readable(&self) -> Result<Vec<CollectionFacts>, QueryError> {
+        let inventory = self.inventory().await?;
+        let everything = Grant {
+            probe: String::new(),
+            collections: inventory.collections.iter().map(|c| CollectionGrant::any(&c.name)).collect(),
+            limits: Limits::default(),
+            setting: String::new(),
+        };
+        let readable = |facts: &CollectionFacts| {
+            let request = Request::new(Scope::new(&everything, &inventory.collections));
+            match request.target(&facts.name) {
+                Ok(_) => true,
+                Err(refused) => {
+                    tracing::warn!("left out: {refused}");
+                    false
+                }
+            }
+        };
+        Ok(inventory.facts().into_iter().filter(readable).collect())
     }
 
     /// What is there now.

@@ -3,7 +3,7 @@
 use std::{fmt::Write, fs::OpenOptions, io::Write as _};
 
 use clap::Args;
-use taster_model::{CollectionFacts, CollectionGrant, Failure};
+use taster_model::{CollectionGrant, Failure};
 use taster_query::{FindOptions, Grant, Limits, Session};
 
 use super::config_path;
@@ -30,7 +30,7 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
     let config = Config::for_uri(&args.mongodb)?;
     let session = flow::connect(&config, "taster/init").await?;
     let collections = session.collections().await?;
-    let empty = empty_ones(&session, &collections).await;
+    let empty = empty_ones(&session).await;
     session.close().await;
     let store = common.store.clone().unwrap_or_else(|| config.store.clone());
     let text = yaml(&config, &store, &empty?)?;
@@ -59,8 +59,9 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
 }
 
 /// Collections without a document: zero against zero is `unknown` until somebody declares that it is right.
-async fn empty_ones(session: &Session, collections: &[CollectionFacts]) -> Result<Vec<String>, Problem> {
-    let grants = collections.iter().map(|c| CollectionGrant { name: c.name.clone(), role: "any".to_owned() });
+async fn empty_ones(session: &Session) -> Result<Vec<String>, Problem> {
+    let collections = session.readable().await?;
+    let grants = collections.iter().map(|c| CollectionGrant::any(&c.name));
     let database = session.database(Grant {
         probe: "init".to_owned(),
         collections: grants.collect(),
@@ -68,7 +69,7 @@ async fn empty_ones(session: &Session, collections: &[CollectionFacts]) -> Resul
         setting: "limits".to_owned(),
     });
     let mut empty = Vec::new();
-    for collection in collections {
+    for collection in &collections {
         let failed = |failure: Failure| {
             Problem::new("T0615", format!("cannot look into `{}`: {failure}", collection.name), None)
         };

@@ -56,6 +56,9 @@ pub struct RunArgs {
     /// Memory that it may use
     #[arg(long, value_name = "SIZE")]
     memory: Option<crate::config::Size>,
+    /// Run it twice on the same data: two answers that differ by a byte are none
+    #[arg(long)]
+    twice: bool,
 }
 
 /// Runs one of them.
@@ -147,7 +150,7 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
         flow::load_probe(&engine, &probe, &PathBuf::from(".")).await.map_err(|failure| failed(&probe, &failure))?;
     let session = flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
     let result = tokio::select! {
-        result = serve(&loaded, &session, &probe) => result,
+        result = serve_as_asked(&loaded, &session, &probe, args) => result,
         signal = flow::interrupted() => Err(flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
@@ -165,12 +168,26 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
     }
 }
 
+/// Runs the probe once, or twice where that was asked; of two answers that differ the second is a failure.
+async fn serve_as_asked(
+    loaded: &taster_engine::Probe,
+    session: &taster_query::Session,
+    probe: &Probe,
+    args: &RunArgs,
+) -> Result<taster_engine::RunReport, Problem> {
+    let first = serve(loaded, session, probe).await?;
+    let (true, Ok(metrics)) = (args.twice, &first.outcome) else { return Ok(first) };
+    let mut second = serve(loaded, session, probe).await?;
+    second.outcome = second.outcome.and_then(|again| flow::agree(metrics, &again).map(|()| again));
+    Ok(second)
+}
+
 async fn serve(
     loaded: &taster_engine::Probe,
     session: &taster_query::Session,
     probe: &Probe,
 ) -> Result<taster_engine::RunReport, Problem> {
-    let live = session.collections().await?;
+    let live = session.readable().await?;
     let grants = flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run

@@ -161,7 +161,7 @@ impl Guests<'_> {
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
         let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
-        let collections = session.collections().await.map_err(|error| coded_failure(&error))?;
+        let collections = session.readable().await.map_err(|error| coded_failure(&error))?;
         let earlier = earlier.map_or(&[][..], |p| &p.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
             .map_err(|error| error.into_failure(probe))?;

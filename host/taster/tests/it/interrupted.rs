@@ -75,8 +75,16 @@ async fn two_pre_of_one_run_at_once_leave_one_capture() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor() {
-    let kitchen = Kitchen::open(false, 120_000).await;
+async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor_on_a_standalone() {
+    a_signal_leaves_no_cursor(Kitchen::open(false, 120_000).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor_on_a_replica_set() {
+    a_signal_leaves_no_cursor(Kitchen::open(true, 120_000).await).await;
+}
+
+async fn a_signal_leaves_no_cursor(kitchen: Kitchen) {
     let table = kitchen.table();
     table.configure(SHOP);
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {

@@ -259,3 +259,18 @@ async fn a_probe_that_answers_twice_differently_is_unknown() {
     };
     assert_eq!(metrics(&twice), metrics(&once), "and what it answers does not depend on being asked twice");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_answers_differently_every_time_holds_nobody_up() {
+    let kitchen = Kitchen::open(false, 50).await;
+    let recent = vec![doc! {"$match": {"$expr": {"$gt": ["$created", {"$subtract": ["$$NOW", 86_400_000]}]}}}];
+    kitchen.database.create_collection("recent").view_on("orders".to_owned()).pipeline(recent).await.expect("a view");
+    let table = kitchen.table();
+    table.configure(SHOP);
+    let pre = table.taster(&["pre", "--run", "a"]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
+    assert!(pre.err.contains("left out") && pre.err.contains("recent"), "{}", pre.err);
+    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    assert_eq!(post.code, 0, "{}", post.all());
+    assert_eq!(post.json()["uncovered"], serde_json::json!(["recent"]), "{}", post.out);
+}
