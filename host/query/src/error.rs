@@ -167,6 +167,9 @@ pub enum QueryError {
         /// The server's name of it.
         name: String,
     },
+    /// The process that answers is another one than at the start: what was learnt of the server may be of other files.
+    #[error("the server was started again, or another member became primary, while it was read")]
+    Restarted,
     /// The members of the set lag behind its primary.
     #[error("the server could not read at the time of this capture: waited {waited:?}, setting `mongodb.reach`")]
     NotReached {
@@ -353,6 +356,7 @@ impl Coded for QueryError {
             Self::Server { .. } => "T0210",
             Self::SnapshotGone { .. } => failure::SNAPSHOT_LOST,
             Self::NotReached { .. } => failure::SNAPSHOT_NOT_REACHED,
+            Self::Restarted => "T0244",
             Self::Broken { .. } => "T0212",
             // 0213 to 0216 are budgets; a server that is slow has spent the last of them
             Self::Slow { .. } => "T0216",
@@ -420,6 +424,7 @@ impl Coded for QueryError {
             Self::SnapshotGone { .. } => {
                 "read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server"
             }
+            Self::Restarted => "run the same command again; the server's log says why it stopped",
             Self::NotReached { .. } => {
                 "a majority of the replica set must have what its primary has: look at rs.status(), or raise mongodb.reach"
             }

@@ -21,8 +21,8 @@ const AT_ONCE: usize = 4;
 /// Every collection of the database at one moment.
 #[derive(Debug)]
 pub struct Inventory {
-    /// The process that answered.
-    process_id: Option<String>,
+    /// The process that answered. `None` behind mongos, of which there may be several.
+    pub(crate) process_id: Option<String>,
     /// By name.
     pub(crate) collections: Vec<Collection>,
 }

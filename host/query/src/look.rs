@@ -111,6 +111,10 @@ impl Look {
                 }
             }
         }
+        // which copy of the data it is was asked of the process of the start
+        if inventory.process_id.is_some() && inventory.process_id != facts.process_id {
+            return Err(QueryError::Restarted);
+        }
         let mut facts = facts.clone();
         facts.read_at = None;
         let mut read_at = None;

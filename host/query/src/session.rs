@@ -10,7 +10,7 @@ use mongodb::{
     event::{EventHandler, command::CommandEvent},
     options::ClientOptions,
 };
-use taster_model::{CollectionFacts, CollectionGrant, Reading, ServerFacts};
+use taster_model::{CollectionFacts, CollectionGrant, Reading, ServerFacts, Topology};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -263,8 +263,11 @@ impl Inner {
         server::time_of_primary(&self.client, &self.caller(), &self.comment).await
     }
 
-    /// The server process.
+    /// The server process. Each mongos of a cluster is one of its own, and which one answers is chance.
     pub(crate) async fn process_id(&self) -> Result<Option<String>, QueryError> {
+        if self.facts.topology == Topology::Sharded {
+            return Ok(None);
+        }
         let hello = doc! { "hello": 1, "comment": self.comment.as_str() };
         let primary = server::PRIMARY;
         let admin = self.client.database("admin");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{IndexModel, options::IndexOptions};
 use taster_model::Reading;
-use taster_query::{Alteration, FindOptions, Limits, Looking, Session};
+use taster_query::{Alteration, FindOptions, Limits, Looking, Session, SessionOptions};
 
 use crate::{
     mongod::{Mongod, replica_set, standalone, wait_until},
@@ -310,5 +310,34 @@ async fn what_would_outlive_the_history_is_read_in_ranges() {
     let shop = Shop::new(standalone(), "estimate").await;
     let session = shop.session().await;
     assert_eq!(session.plan(&often).await.unwrap(), Reading::Live);
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
+    let (folder, port) = (crate::mongod::folder(), crate::mongod::free_port());
+    let first = crate::mongod::Process::start(folder, port, &[]);
+    let uri = format!("mongodb://127.0.0.1:{port}/shop");
+    let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
+    client.database("shop").collection("orders").insert_one(doc! {"a": 1}).await.unwrap();
+    let session = Session::connect(SessionOptions {
+        uri: uri.parse().unwrap(),
+        database: "shop".to_owned(),
+        comment: "taster/restarted".to_owned(),
+        server_selection_timeout: Duration::from_secs(10),
+        command_events: None,
+    })
+    .await
+    .unwrap();
+    let before = session.inventory_now().await.unwrap();
+    // a volume that is refreshed: other files under the same address, with the same collections
+    client.database("admin").run_command(doc! {"fsync": 1}).await.unwrap();
+    let copy = first.copy();
+    drop(first);
+    let _second = crate::mongod::Process::start(copy, port, &[]);
+    let now = session.inventory_now().await.unwrap();
+    assert_eq!(before.written(&now, "orders"), Some(Alteration::Restarted));
+    let error = session.look(looking(Reading::Live)).await.err().unwrap();
+    assert_eq!(taster_model::Coded::code(&error), "T0244");
     session.close().await;
 }
