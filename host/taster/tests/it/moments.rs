@@ -274,3 +274,40 @@ async fn a_view_that_answers_differently_every_time_holds_nobody_up() {
     assert_eq!(post.code, 0, "{}", post.all());
     assert_eq!(post.json()["uncovered"], serde_json::json!(["recent"]), "{}", post.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_outlives_the_history_of_the_server_is_read_in_ranges() {
+    let kitchen = Kitchen::forgetful(200).await;
+    let table = kitchen.table();
+    table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1"));
+    let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
+    assert_eq!(pre.json()["consistency"]["reading"], "ranges", "{}", pre.out);
+    assert_eq!(table.taster(&["post", "--run", "a"]).code, 0);
+    // the same as in one snapshot
+    let snapshot = Kitchen::open(true, 200).await;
+    let other = snapshot.table();
+    other.configure(SHOP);
+    let at_once = other.taster(&["pre", "--run", "a", "--format", "json"]).json();
+    assert_eq!(at_once["consistency"]["reading"], "snapshot");
+    let metrics = |capture: &serde_json::Value| {
+        let probes = capture["probes"].as_array().expect("probes").iter();
+        probes.map(|probe| probe["outcome"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(metrics(&pre.json()), metrics(&at_once));
+    // a loss is seen, and writing meanwhile is
+    table.taster(&["pre", "--run", "b"]);
+    assert!(kitchen.lose(doc! {"status": "open"}).await > 0);
+    assert_eq!(table.taster(&["post", "--run", "b"]).code, 1);
+    let database = kitchen.database.clone();
+    let writer = tokio::spawn(async move {
+        for n in 0_i64.. {
+            let orders = database.collection::<Document>("orders");
+            orders.update_one(doc! {"status": "new"}, doc! {"$set": {"n": n}}).upsert(true).await.expect("a write");
+        }
+    });
+    let busy = table.taster(&["pre", "--run", "c", "--store", "file://./busy", "--format", "json"]);
+    writer.abort();
+    assert_eq!(busy.code, 3, "{}", busy.all());
+    assert!(busy.out.contains("T0622"), "{}", busy.out);
+}

@@ -101,8 +101,20 @@ pub(crate) struct Kitchen {
 
 impl Kitchen {
     pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
-        // a minute passes else before what is due is deleted
-        let arguments = ["--setParameter", "ttlMonitorSleepSecs=1"].map(str::to_owned).to_vec();
+        Self::with(replica_set, orders, &[]).await
+    }
+
+    /// A replica set whose server remembers nothing of what was: no scan ends in time, and all are cut into ranges.
+    pub(crate) async fn forgetful(orders: u64) -> Self {
+        Self::with(true, orders, &["minSnapshotHistoryWindowInSeconds=0"]).await
+    }
+
+    async fn with(replica_set: bool, orders: u64, parameters: &[&str]) -> Self {
+        // a minute passes else before what is due is deleted, and before ranges are read
+        let shorter = ["ttlMonitorSleepSecs=1", "transactionLifetimeLimitSeconds=1"];
+        let parameters = shorter.iter().chain(parameters);
+        let arguments =
+            parameters.flat_map(|parameter| ["--setParameter".to_owned(), (*parameter).to_owned()]).collect();
         let options = MongodOptions { replica_set, arguments, ..MongodOptions::default() };
         let mongod = Mongod::start(options).await.expect("`make mongod` fetches a server");
         let client = mongod.client().await.expect("a client");
