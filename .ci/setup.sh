@@ -7,7 +7,8 @@ need() { # COMMAND PACKAGE...
   command -v "$1" >/dev/null 2>&1 || missing+=("${@:2}")
 }
 library() { # NAME PACKAGE
-  ldconfig -p 2>/dev/null | grep -q "$1" || missing+=("$2")
+  # read whole: a `grep -q` that is done early breaks the pipe, and what is there would count as missing
+  [[ "$(ldconfig -p 2>/dev/null)" == *"$1"* ]] || missing+=("$2")
 }
 
 need cc gcc
