@@ -238,7 +238,10 @@ impl Database {
                 return Ok(Some((name, how)));
             }
         }
-        Ok(None)
+        // the probe may have asked which of its collections are there, and read none of those that were not
+        let granted = self.shared.grant.collections.iter().map(|granted| granted.name.as_str());
+        let mut altered = granted.filter_map(|name| Some((name.to_owned(), then.altered(now, name)?)));
+        Ok(altered.next())
     }
 
     /// Every call begins here.
@@ -303,11 +306,18 @@ impl Database {
             // One collection that knows no snapshots, and the whole command would be refused. The data of the moment are
             // read then, and the witness tells whether anything was written meanwhile.
             let inventory = look.inventory(session).await.map_err(|error| error.failure())?;
-            let there = || reads.names().filter_map(|name| inventory.collection(name));
-            let in_snapshot = there().all(|collection| collection.has_snapshots(session.major));
+            let there = reads.names().filter_map(|name| inventory.collection(name));
+            let (in_snapshot, live): (Vec<&Collection>, Vec<&Collection>) = there
+                .filter(|collection| collection.kind != CollectionKind::View)
+                .partition(|collection| collection.has_snapshots(session.major));
+            if let (Reading::Snapshot | Reading::Ranges, [capped, ..], [other, ..]) =
+                (look.reading, &*live, &*in_snapshot)
+            {
+                return Err(QueryError::Mixed { capped: capped.name.clone(), other: other.name.clone() }.failure());
+            }
             read_at = match look.reading {
-                Reading::Snapshot if in_snapshot => look.read_at,
-                Reading::Ranges if in_snapshot => {
+                Reading::Snapshot if live.is_empty() => look.read_at,
+                Reading::Ranges if live.is_empty() => {
                     Some(session.time_of_primary().await.map_err(|error| error.failure())?)
                 }
                 _ => None,

@@ -167,6 +167,15 @@ pub enum QueryError {
         /// The server's name of it.
         name: String,
     },
+    /// A command over collections that cannot be read at the same moment. The pause before a live read is too short for a
+    /// transaction that is under way, and transactions write to everything but capped collections.
+    #[error("`{capped}` is capped, which this server does not read at a moment that has passed, and `{other}` must be")]
+    Mixed {
+        /// The capped one.
+        capped: String,
+        /// One of the others.
+        other: String,
+    },
     /// The process that answers is another one than at the start: what was learnt of the server may be of other files.
     #[error("the server was started again, or another member became primary, while it was read")]
     Restarted,
@@ -328,13 +337,15 @@ impl QueryError {
     /// As the capability hands it to a guest. What helps goes along where it says what would be allowed.
     pub(crate) fn failure(&self) -> Failure {
         let refusal = match self {
-            Self::Query { .. } => Refusal::Invalid,
+            Self::Query { .. } | Self::Mixed { .. } => Refusal::Invalid,
             Self::Memory { .. } | Self::Slow { .. } => Refusal::Budget,
             _ => Refusal::Unavailable,
         };
         let failure = Failure::refused(refusal, self.code(), self.to_string());
         let allowed = match self {
-            Self::NotAuthorised { .. } | Self::SnapshotGone { .. } | Self::Memory { .. } => self.help(),
+            Self::NotAuthorised { .. } | Self::SnapshotGone { .. } | Self::Memory { .. } | Self::Mixed { .. } => {
+                self.help()
+            }
             _ => None,
         };
         Failure { allowed, ..failure }
@@ -357,6 +368,7 @@ impl Coded for QueryError {
             Self::SnapshotGone { .. } => failure::SNAPSHOT_LOST,
             Self::NotReached { .. } => failure::SNAPSHOT_NOT_REACHED,
             Self::Restarted => "T0244",
+            Self::Mixed { .. } => "T0245",
             Self::Broken { .. } => "T0212",
             // 0213 to 0216 are budgets; a server that is slow has spent the last of them
             Self::Slow { .. } => "T0216",
@@ -424,6 +436,7 @@ impl Coded for QueryError {
             Self::SnapshotGone { .. } => {
                 "read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server"
             }
+            Self::Mixed { .. } => "read each on its own, and put them together in the probe",
             Self::Restarted => "run the same command again; the server's log says why it stopped",
             Self::NotReached { .. } => {
                 "a majority of the replica set must have what its primary has: look at rs.status(), or raise mongodb.reach"
