@@ -341,3 +341,30 @@ async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
     assert_eq!(taster_model::Coded::code(&error), "T0244");
     session.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_counters_nobody_can_tell_whether_it_was_written_to() {
+    let server = crate::mongod::with_users();
+    let admin = server.client().await.database("admin");
+    let shop = |actions: &[&str]| doc! {"resource": {"db": "blind", "collection": ""}, "actions": actions.to_vec()};
+    let role =
+        doc! {"createRole": "blind", "roles": [], "privileges": [shop(&["find", "listCollections", "listIndexes"])]};
+    admin.run_command(role).await.unwrap();
+    admin.run_command(doc! {"createUser": "blind", "pwd": "geheim", "roles": ["blind"]}).await.unwrap();
+    admin.client().database("blind").collection("orders").insert_one(doc! {"a": 1}).await.unwrap();
+    let session = Session::connect(SessionOptions {
+        uri: server.uri_as("blind", "geheim", "blind").parse().unwrap(),
+        database: "blind".to_owned(),
+        comment: "taster/blind".to_owned(),
+        server_selection_timeout: Duration::from_secs(10),
+        command_events: None,
+    })
+    .await
+    .unwrap();
+    let look = session.look(looking(Reading::Live)).await.unwrap();
+    let read = database(&look, &["orders"]);
+    assert_eq!(read.count("orders", &raw(&doc! {})).await, Ok(1));
+    let now = session.inventory_now().await.unwrap();
+    assert_eq!(read.stale(&now).await.unwrap(), Some(("orders".to_owned(), Alteration::Untold)));
+    session.close().await;
+}

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A length of time: `30s`, `10m`, `1h 30m`.
+/// A length of time: `30s`, `10m`, `1h 30m`, `7d`. A day has 24 hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
@@ -28,8 +28,9 @@ impl Period {
 impl FromStr for Period {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration such as `30s`, `10m` or `1h 30m`");
-        let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+        let wrong = || format!("`{text}` is not a duration such as `30s`, `10m`, `1h 30m` or `7d`");
+        let span: jiff::Span = text.parse().map_err(|_| wrong())?;
+        let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
         let duration: Duration = span.try_into().map_err(|_| wrong())?;
         if duration.is_zero() {
             Err(format!("`{text}`: a duration must be longer than nothing"))
@@ -109,14 +110,18 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_read_as_people_write_them() {
-        for (text, seconds) in [("30s", 30), ("10m", 600), ("1h 30m", 5400), ("1h30m", 5400)] {
+        for (text, seconds) in
+            [("30s", 30), ("10m", 600), ("1h 30m", 5400), ("1h30m", 5400), ("7d", 604_800), ("1d 12h", 129_600)]
+        {
             assert_eq!(text.parse::<Period>().unwrap().get().as_secs(), seconds, "{text}");
         }
         for (text, bytes) in [("64KiB", 65_536), ("256MiB", 268_435_456), ("1 GiB", 1_073_741_824), ("500kB", 500_000)]
         {
             assert_eq!(text.parse::<Size>().unwrap().bytes(), bytes, "{text}");
         }
-        for text in ["", "10", "0s", "-5m", "ten minutes"] {
+        let week: Period = "7d".parse().unwrap();
+        assert_eq!(week.to_string().parse::<Period>(), Ok(week), "it reads back as {week}");
+        for text in ["", "10", "0s", "-5m", "ten minutes", "1 month"] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
         for text in ["", "0", "-1MiB", "big"] {

@@ -106,7 +106,7 @@ fn app_that_is_no_name() {
 #[test]
 fn duration_that_is_none() {
     assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count, limits: {{deadline: soon}}}}\n")), @r#"
-    error[T0102]: taster.yaml:4:61: `soon` is not a duration such as `30s`, `10m` or `1h 30m`
+    error[T0102]: taster.yaml:4:61: `soon` is not a duration such as `30s`, `10m`, `1h 30m` or `7d`
         |
       4 |   - {name: a, component: document-count, limits: {deadline: soon}}
         |                                                             ^

@@ -137,3 +137,18 @@ async fn no_secret_is_stored_or_said() {
     }
     assert!(files >= 5, "{files} files");
 }
+
+#[test]
+fn every_configuration_of_the_readme_is_one() {
+    let readme = include_str!("../../../../README.md");
+    let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 2, "{} blocks", blocks.len());
+    let table = Table::new("mongodb://127.0.0.1:27017/shop");
+    for block in blocks {
+        // a part of one begins without the app
+        let app = if block.contains("app:") { "" } else { "app: shop\n" };
+        table.configure(&format!("{app}{block}"));
+        let checked = table.taster(&["config", "check"]);
+        assert_eq!(checked.code, 0, "{block}\n{}", checked.all());
+    }
+}
