@@ -21,7 +21,7 @@ mod tests;
 
 use std::time::Duration;
 
-use taster_model::{Capture, Expectation, Finding, Verdict};
+use taster_model::{Capture, DeclaredChange, Differences, Expectation, Finding, Verdict};
 
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +34,22 @@ pub struct Input<'a> {
     /// one that does not; then one that names the metric before a pattern; then more spelled-out segments; then more
     /// labels; then, of equals, the later one.
     pub expectations: &'a [Expectation],
+    /// What the migration was meant to do: the operator's word of today.
+    pub changes: &'a [DeclaredChange],
+    /// What the censuses of both sides say about each other.
+    pub differences: &'a Differences,
     /// A baseline that is older than this makes the verdict `unknown`. `None`: it may be of any age.
     pub max_baseline_age: Option<Duration>,
+}
+
+static NO_DIFFERENCES: Differences = Differences::new();
+
+impl<'a> Input<'a> {
+    /// Two captures, and nothing that anybody says of them.
+    #[must_use]
+    pub fn of(before: Option<&'a Capture>, after: &'a Capture) -> Self {
+        Self { before, after, expectations: &[], changes: &[], differences: &NO_DIFFERENCES, max_baseline_age: None }
+    }
 }
 
 /// What came of it.

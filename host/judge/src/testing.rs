@@ -91,6 +91,9 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
         consistency: Consistency::default(),
         collections: vec![collection("orders")],
         probes,
+        censuses: Vec::new(),
+        census_key: None,
+        changes: Vec::new(),
         objects: Vec::new(),
     }
 }
@@ -122,7 +125,7 @@ pub(crate) fn declare(metric: &str, value: &Value, expect: Option<&str>) -> Metr
 }
 
 pub(crate) fn judged(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Judgement {
-    judge(&Input { before: Some(before), after, expectations, max_baseline_age: None })
+    judge(&Input { expectations, ..Input::of(Some(before), after) })
 }
 
 /// Judges two lists of metrics of one probe.

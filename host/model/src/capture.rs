@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, DataKind, Failure, Member, Metric, MetricDeclaration, RunId, Severity, Side, Usage};
+use crate::{
+    AppName, AttemptId, DataKind, DeclaredChange, Failure, Member, Metric, MetricDeclaration, RunId, Severity, Side,
+    Usage,
+};
 
 /// Everything that one side of a run recorded. Written last: an attempt without it never happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +47,16 @@ pub struct Capture {
     pub collections: Vec<CollectionFacts>,
     /// How each probe ended, in the order of the configuration.
     pub probes: Vec<ProbeRecord>,
+    /// Every census that a metric names, by probe and id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub censuses: Vec<CensusFacts>,
+    /// What the digests of all censuses are keyed with: 192 bytes in hexadecimal. `post` uses the baseline's. Whoever has
+    /// it can guess values of few possibilities from the digests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub census_key: Option<String>,
+    /// What the migration is meant to do, as the configuration said when this was taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<DeclaredChange>,
     /// Every other object of this attempt, with length and checksum.
     pub objects: Vec<ObjectRef>,
 }
@@ -213,4 +226,25 @@ pub struct ObjectRef {
     pub length: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
+}
+
+/// One census, in short; the documents stand in its object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CensusFacts {
+    /// The probe that asked for it.
+    pub probe: String,
+    /// What its metric calls it.
+    pub id: String,
+    /// The collection.
+    pub collection: String,
+    /// Key of its object, relative to the run; one of `objects`.
+    pub object: String,
+    /// Documents.
+    pub documents: u64,
+    /// Size of the documents, in BSON.
+    pub bytes: u64,
+    /// What it covers and how finely; `post` takes over what it must.
+    pub options: serde_json::Value,
+    /// Sum over all documents, 128 bits in hexadecimal: equal sums under equal keys and options are equal documents.
+    pub sum: String,
 }

@@ -4,9 +4,11 @@
 //! Pure: no I/O, no clock. Everything that one side of a run leaves behind for the other is a type of this crate.
 
 mod capture;
+mod change;
 mod coded;
 mod copy;
 mod current;
+mod difference;
 mod expectation;
 pub mod failure;
 mod manifest;
@@ -21,12 +23,14 @@ mod verdict;
 mod roundtrip;
 
 pub use capture::{
-    Capture, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ObjectRef, Outcome, ProbeRecord, Reading,
-    ServerFacts, Topology,
+    Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ObjectRef, Outcome,
+    ProbeRecord, Reading, ServerFacts, Topology,
 };
+pub use change::{BsonType, ChangeKind, DeclaredChange, FieldPath, Present, SomeDocuments, has_inverse};
 pub use coded::Coded;
 pub use copy::{CopyRelation, CopyWitness, DataKind, Member};
 pub use current::{Acceptance, Baseline, Current, LastRun};
+pub use difference::{CensusDifference, CensusProblem, ChangeOutcome, Differences};
 pub use expectation::{Expectation, MetricPattern, Severity};
 pub use failure::{Failure, Refusal};
 pub use manifest::{Manifest, Merge, MetricDeclaration, Role, ValueKind};
@@ -35,4 +39,6 @@ pub use rule::{Bound, Rule, RuleError, Tolerance};
 pub use schema::{DocumentKind, json_schema};
 pub use usage::Usage;
 pub use value::{Labels, Metric, Real, Value};
-pub use verdict::{DocumentSet, Documents, Finding, FindingOutcome, ReasonCode, SideSummary, Verdict, VerdictDocument};
+pub use verdict::{
+    DocumentDetail, DocumentSet, Documents, Finding, FindingOutcome, ReasonCode, SideSummary, Verdict, VerdictDocument,
+};

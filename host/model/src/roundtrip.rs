@@ -156,6 +156,9 @@ fn capture() -> impl Strategy<Value = Capture> {
                 ..CollectionFacts::default()
             }],
             probes,
+            censuses: Vec::new(),
+            census_key: None,
+            changes: Vec::new(),
             objects: vec![ObjectRef { key: "pre/a/b".to_owned(), length: u64::MAX, sha256: "00".repeat(32) }],
         },
     )
@@ -188,6 +191,7 @@ fn finding() -> impl Strategy<Value = Finding> {
                     count,
                     ids: vec![serde_json::json!({"$oid": "0".repeat(24)})],
                     fields: BTreeMap::from([(reason, count)]),
+                    ..DocumentSet::default()
                 },
                 ..Documents::default()
             }),

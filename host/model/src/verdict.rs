@@ -225,6 +225,14 @@ pub enum ReasonCode {
     BaselineTooOld,
     /// The probe gave two answers about the same data.
     NotDeterministic,
+    /// It changed as the configuration says it is meant to.
+    DeclaredChange,
+    /// A declared change did not happen, or not everywhere.
+    ChangeMissing,
+    /// Nobody can tell whether a declared change happened.
+    ChangeUnproven,
+    /// A census is damaged, gone, or of other documents than its capture says.
+    CensusUnreadable,
 }
 
 impl ReasonCode {
@@ -259,6 +267,10 @@ impl ReasonCode {
             Self::CopyUnwitnessed => "copy-unwitnessed",
             Self::BaselineTooOld => "baseline-too-old",
             Self::NotDeterministic => "not-deterministic",
+            Self::DeclaredChange => "declared-change",
+            Self::ChangeMissing => "change-missing",
+            Self::ChangeUnproven => "change-unproven",
+            Self::CensusUnreadable => "census-unreadable",
         }
     }
 }
@@ -281,7 +293,29 @@ pub struct DocumentSet {
     pub count: u64,
     /// Canonical Extended JSON, at most `report.maxIds`.
     pub ids: Vec<serde_json::Value>,
-    /// Changed fields, each with how many documents it changed in.
+    /// Changed fields, each with how many documents it changed in. Needs a census with `detail: fields`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, u64>,
+    /// The documents of `ids` with what changed in each, as far as the census kept it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<DocumentDetail>,
+    /// Paths whose values differ anywhere in the collection: `total`, `items[].price`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+}
+
+/// What is known of one changed document.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DocumentDetail {
+    /// Its id, canonical Extended JSON.
+    pub id: serde_json::Value,
+    /// The fields that changed: with `detail: fields`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// The document before, where the census kept it whole (`sample`); canonical Extended JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<serde_json::Value>,
+    /// The document after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<serde_json::Value>,
 }

@@ -41,6 +41,9 @@ fn capture(run: &str, side: Side) -> Capture {
         consistency: Consistency::default(),
         collections: Vec::new(),
         probes: Vec::new(),
+        censuses: Vec::new(),
+        census_key: None,
+        changes: Vec::new(),
         objects: Vec::new(),
     }
 }

@@ -46,7 +46,7 @@ fn without_a_baseline_nothing_is_same() {
         shop(vec![metric("orders.count", integer(5))]),
         failed("broken", Failure::refused(Refusal::Deadline, "T0303", "the probe ran out of time")),
     ]);
-    let judgement = judge(&Input { before: None, after: &after, expectations: &[], max_baseline_age: None });
+    let judgement = judge(&Input::of(None, &after));
     assert_snapshot!(told(&judgement), @r"
     unknown
     unknown no-baseline []: there is no capture from before the sync to compare with

@@ -148,7 +148,7 @@ fn a_baseline_of_long_ago_is_unknown() {
     let after = Capture { started: before.started + jiff::SignedDuration::from_hours(50), ..before.clone() };
     let aged = |hours: u64| {
         let max_baseline_age = Some(std::time::Duration::from_hours(hours));
-        judge(&Input { before: Some(&before), after: &after, expectations: &[], max_baseline_age })
+        judge(&Input { max_baseline_age, ..Input::of(Some(&before), &after) })
     };
     assert_eq!(aged(51).verdict, Verdict::Same);
     assert_snapshot!(told(&aged(49)), @r"

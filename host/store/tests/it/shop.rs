@@ -70,6 +70,9 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
             ]),
             usage: Usage::default(),
         }],
+        censuses: Vec::new(),
+        census_key: None,
+        changes: Vec::new(),
         objects: Vec::new(),
     }
 }

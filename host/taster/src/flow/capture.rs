@@ -71,6 +71,9 @@ impl Tasting<'_> {
             consistency,
             collections,
             probes,
+            censuses: Vec::new(),
+            census_key: None,
+            changes: Vec::new(),
             objects: Vec::new(),
         })
     }

@@ -36,7 +36,7 @@ impl<'a> From<&'a Config> for Rules<'a> {
 #[must_use]
 pub fn verdict_document(before: Option<&Capture>, after: &Capture, rules: Rules<'_>) -> VerdictDocument {
     let Rules { expectations, max_baseline_age } = rules;
-    let judgement = taster_judge::judge(&Input { before, after, expectations, max_baseline_age });
+    let judgement = taster_judge::judge(&Input { expectations, max_baseline_age, ..Input::of(before, after) });
     let copy = [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::BaselineTooOld];
     let reasons = judgement.findings.iter().find(|f| f.gates() && copy.contains(&f.code)).map(|f| f.code);
     VerdictDocument {
