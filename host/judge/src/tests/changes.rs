@@ -3,8 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 use taster_model::{
-    CensusDifference, ChangeOutcome, CollectionFacts, DeclaredChange, DocumentSet, Metric, Outcome, ProbeRecord,
-    Severity, Value, Verdict,
+    CensusDifference, ChangeOutcome, CollectionFacts, DeclaredChange, DocumentSet, ProbeRecord, Severity, Verdict,
 };
 
 use crate::{Input, judge, testing::*};
