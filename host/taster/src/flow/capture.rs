@@ -266,6 +266,7 @@ pub fn probe_run_input(
         collections: collections.to_vec(),
         limits: query_limits(&probe.limits),
         setting: setting.clone(),
+        census: None,
     };
     RunInput {
         probe: probe.name.clone(),
