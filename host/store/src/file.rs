@@ -161,11 +161,11 @@ impl Temporary {
     fn write(folder: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Self> {
         make_folder(folder)?;
         let temporary = Self { path: folder.join(format!(".tmp-{}", ulid::Ulid::generate())) };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
+        let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
         fault::point("file: opened");
-        fill(&mut file)?;
+        fill(&mut opened)?;
         fault::point("file: written");
-        file.sync_all()?;
+        opened.sync_all()?;
         fault::point("file: flushed");
         Ok(temporary)
     }

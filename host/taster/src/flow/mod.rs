@@ -2,10 +2,13 @@
 
 mod baseline;
 mod capture;
+mod census;
 mod determinism;
+mod differences;
 mod error;
 mod grants;
 mod judging;
+mod later;
 mod moment;
 mod post;
 mod pre;
@@ -17,11 +20,14 @@ use std::path::PathBuf;
 use taster_engine::Engine;
 use taster_store::{AppStore, Store};
 
-pub use capture::{connect, limits_of, load_probe, probe_run_input};
+pub use capture::{World, connect, limits_of, load_probe, probe_run_input};
+pub use census::{Occasion, Taking, censuses_agree};
 pub use determinism::{Tastings, agree};
+pub use differences::Kept;
 pub use error::FlowError;
 pub use grants::resolve as resolve_collections;
 pub use judging::{Rules, judged_against, remedy_for, side_summary, verdict_document};
+pub use later::take_censuses;
 pub use post::{PostOutcome, post};
 pub use pre::{PreOutcome, pre};
 pub use server::{UNGUARDED, blind_spot, excess, needs};
