@@ -1,8 +1,18 @@
 //! Two censuses, document by document.
 
-use taster_model::{CensusDifference, DeclaredChange};
+use std::{cmp::Ordering, collections::BTreeMap};
 
-use crate::{Census, CensusError, ReadAt};
+use serde_json::Value;
+use taster_model::{CensusDifference, DeclaredChange, Documents as Sets};
+
+use crate::{
+    Census, CensusError, Options, ReadAt,
+    format::Entry,
+    named::{self, Named},
+    pair::{Outcome, Pairs},
+    paths::{self, PathSum},
+    side::{Document, Documents},
+};
 
 /// How two censuses are compared.
 #[derive(Debug, Clone)]
@@ -13,13 +23,221 @@ pub struct Comparing<'a> {
     pub most_ids: usize,
 }
 
+/// So many paths are named.
+const MOST_PATHS: usize = 1000;
+
 /// Says which documents are missing, extra or changed, and what became of the declared changes. Reads only the parts
-/// that differ.
+/// that differ, unless something was declared: then each document has a say.
 pub fn diff<A: ReadAt, B: ReadAt>(
     before: &Census<A>,
     after: &Census<B>,
     comparing: &Comparing<'_>,
 ) -> Result<CensusDifference, CensusError> {
-    let _ = (before, after, comparing);
-    Ok(CensusDifference::default())
+    comparable(before, after)?;
+    let most = comparing.most_ids;
+    let mut found = Found {
+        pairs: Pairs::new(&before.header, &after.header, comparing.changes, most),
+        now: after.header.now,
+        missing: Named::new(most),
+        extra: Named::new(most),
+        changed: Named::new(most),
+        expired: Named::new(most),
+    };
+    let (old, new) = (&before.footer.buckets, &after.footer.buckets);
+    let buckets = old.len().min(new.len());
+    for bucket in 0..buckets {
+        let range = |all: usize| bucket * (all / buckets)..(bucket + 1) * (all / buckets);
+        if found.pairs.is_plain() && sum(&old[range(old.len())]) == sum(&new[range(new.len())]) {
+            continue;
+        }
+        let before = Documents::read(before, range(old.len()))?;
+        let after = Documents::read(after, range(new.len()))?;
+        found.bucket(&before, &after);
+    }
+    Ok(found.finish(before, after))
+}
+
+fn sum(buckets: &[Entry]) -> (u64, u128) {
+    buckets
+        .iter()
+        .fold((0, 0), |(documents, sum), entry| (documents + u64::from(entry.documents), sum.wrapping_add(entry.sum)))
+}
+
+fn comparable<A, B>(before: &Census<A>, after: &Census<B>) -> Result<(), CensusError> {
+    // how many are kept whole changes nothing about the others
+    let options = |options: &Options| Options { sample: 0, ..options.clone() };
+    let (old, new) = (&before.header, &after.header);
+    let places = |header: &crate::format::Header| (header.place.database.clone(), header.place.collection.clone());
+    let what = [
+        ("their keys", old.key != new.key),
+        ("their collections", places(old) != places(new)),
+        ("their options", options(&old.options) != options(&new.options)),
+        ("their sides: one is of before the sync, the other of after it; these", {
+            old.place.side == taster_model::Side::Post || new.place.side == taster_model::Side::Pre
+        }),
+    ];
+    match what.into_iter().find(|(_, differ)| *differ) {
+        Some((what, _)) => Err(CensusError::Incomparable { what: what.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// What was found so far.
+struct Found {
+    pairs: Pairs,
+    now: i64,
+    missing: Named,
+    extra: Named,
+    changed: Named,
+    expired: Named,
+}
+
+impl Found {
+    /// Pairs the documents of both sides by id.
+    fn bucket(&mut self, before: &Documents, after: &Documents) {
+        self.pairs.next_bucket();
+        let (mut i, mut j) = (0, 0);
+        while i < before.len() || j < after.len() {
+            let order = match (i < before.len(), j < after.len()) {
+                (true, true) => before.get(i).order(&after.get(j)),
+                (true, false) => Ordering::Less,
+                _ => Ordering::Greater,
+            };
+            match order {
+                Ordering::Less => {
+                    self.missing(&before.get(i));
+                    i += 1;
+                }
+                Ordering::Greater => {
+                    self.extra(&after.get(j));
+                    j += 1;
+                }
+                Ordering::Equal => {
+                    let (old, new) = (run(before, i), run(after, j));
+                    if old == 1 && new == 1 {
+                        self.pair(&before.get(i), &after.get(j));
+                    } else {
+                        self.group(before.group(i, old), after.group(j, new));
+                    }
+                    i += old;
+                    j += new;
+                }
+            }
+        }
+    }
+
+    fn pair(&mut self, before: &Document<'_>, after: &Document<'_>) {
+        if let Outcome::Changed(fields) = self.pairs.pair(before, after) {
+            self.changed.push(after.id(), fields);
+        }
+    }
+
+    /// Several documents of one id: those that are the same are paired first, the others in their order.
+    fn group(&mut self, mut before: Vec<Document<'_>>, mut after: Vec<Document<'_>>) {
+        before.retain(|old| match after.iter().position(|new| self.pairs.same(old, new)) {
+            Some(place) => {
+                let new = after.remove(place);
+                self.pair(old, &new);
+                false
+            }
+            None => true,
+        });
+        let paired = before.len().min(after.len());
+        for (old, new) in before.iter().zip(&after) {
+            self.pair(old, new);
+        }
+        before[paired..].iter().for_each(|old| self.missing(old));
+        after[paired..].iter().for_each(|new| self.extra(new));
+    }
+
+    fn missing(&mut self, document: &Document<'_>) {
+        if self.pairs.excuse_missing(document) {
+            return;
+        }
+        let named = if document.expiry() <= self.now { &mut self.expired } else { &mut self.missing };
+        named.push(document.id(), Vec::new());
+    }
+
+    fn extra(&mut self, document: &Document<'_>) {
+        if !self.pairs.excuse_extra(document) {
+            self.extra.push(document.id(), Vec::new());
+        }
+    }
+
+    fn finish<A, B>(mut self, before: &Census<A>, after: &Census<B>) -> CensusDifference {
+        let complete = !self.pairs.has_excused() && self.expired.count == 0;
+        let complete = complete && self.missing.count == 0 && self.extra.count == 0;
+        let paths = if complete && self.changed.count > 0 {
+            self.paths(&before.footer.paths, &after.footer.paths, before.footer.rest != after.footer.rest)
+        } else {
+            Vec::new()
+        };
+        let changes = self.pairs.finish(&mut self.missing, &mut self.extra);
+        let nothing = |_: &Value| (None, None);
+        let (old, new) = (samples(&before.footer.samples), samples(&after.footer.samples));
+        let sample = |id: &Value| {
+            let id = sample_id(id).to_string();
+            (old.get(&id).cloned(), new.get(&id).cloned())
+        };
+        let mut changed = self.changed.into_set(sample);
+        changed.paths.clone_from(&paths);
+        CensusDifference {
+            before: before.footer.documents,
+            after: after.footer.documents,
+            documents: Sets { missing: self.missing.into_set(nothing), extra: self.extra.into_set(nothing), changed },
+            paths,
+            changes,
+            expired: self.expired.into_set(nothing),
+        }
+    }
+
+    /// The deepest paths whose sums differ.
+    fn paths(&self, before: &[PathSum], after: &[PathSum], others: bool) -> Vec<String> {
+        let (old, new) = (by_path(before), by_path(after));
+        let mut differing: Vec<&[u8]> = old
+            .keys()
+            .chain(new.keys())
+            .copied()
+            .filter(|path| old.get(path) != new.get(path) && !self.pairs.is_declared(path))
+            .collect();
+        differing.sort_unstable();
+        differing.dedup();
+        let mut told: Vec<String> = differing
+            .iter()
+            .enumerate()
+            // a path that lies within another comes right behind it
+            .filter(|(place, path)| !differing.get(place + 1).is_some_and(|next| next.starts_with(path)))
+            .map(|(_, path)| paths::shown(path))
+            .collect();
+        told.truncate(MOST_PATHS);
+        if others {
+            told.push(format!("(paths beyond the first {})", paths::MOST));
+        }
+        told
+    }
+}
+
+/// How many documents from here on have one id.
+fn run(side: &Documents, begin: usize) -> usize {
+    let first = side.get(begin);
+    (begin + 1..side.len()).take_while(|at| side.get(*at).order(&first) == Ordering::Equal).count() + 1
+}
+
+fn by_path(sums: &[PathSum]) -> BTreeMap<&[u8], u128> {
+    sums.iter().map(|PathSum { path, sum }| (&**path, *sum)).collect()
+}
+
+/// Documents that were kept whole, by their ids.
+fn samples(samples: &[Box<[u8]>]) -> BTreeMap<String, Value> {
+    let of = |document: &Box<[u8]>| Some((named::id_of(document)?.to_string(), named::document_of(document)?));
+    samples.iter().filter_map(of).collect()
+}
+
+/// A redacted id as it stands in a document that was kept whole: binary.
+fn sample_id(id: &Value) -> Value {
+    match id.get("$redacted").and_then(Value::as_str).and_then(|text| hex::decode(text).ok()) {
+        Some(bytes) => bson::Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes })
+            .into_canonical_extjson(),
+        None => id.clone(),
+    }
 }

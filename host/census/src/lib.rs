@@ -4,12 +4,28 @@
 //! A [`Builder`] is fed BSON and writes a census; [`Census`] reads one; [`diff`] says which documents are missing, extra
 //! or changed, and proves the changes that were declared. Streaming, and no I/O of its own but scratch files.
 
+mod block;
 mod builder;
 mod diff;
+mod document;
 mod error;
+mod format;
+mod hash;
+mod ids;
 mod key;
+mod named;
 mod options;
+mod pair;
+mod paths;
+mod raw;
 mod read;
+mod record;
+mod rewrite;
+mod sample;
+mod scratch;
+mod seal;
+mod shape;
+mod side;
 
 pub use builder::{Builder, Recorded, Recording};
 pub use diff::{Comparing, diff};

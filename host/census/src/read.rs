@@ -1,8 +1,21 @@
 //! A census that was written, read in parts.
 
-use std::{fs::File, io};
+use std::{
+    fs::File,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use crate::{CensusError, Options, Place};
+use crate::{
+    CensusError, Options, Place,
+    block::Bucket,
+    document::Plan,
+    format::{self, FORMAT, Footer, Header, MAGIC, SCHEMA, TRAILER},
+    record::{Columns, Rest},
+};
+
+/// No header is longer: a thousand names of ignored fields, a hundred declared changes.
+const LONGEST_HEADER: usize = 4 << 20;
 
 /// Bytes that can be read from anywhere within.
 pub trait ReadAt: Send + Sync {
@@ -24,40 +37,144 @@ impl ReadAt for File {
     }
 }
 
+impl ReadAt for Vec<u8> {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let begin = usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = begin.checked_add(length).and_then(|end| self.get(begin..end));
+        bytes.map(<[u8]>::to_vec).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+impl<R: ReadAt + ?Sized> ReadAt for Box<R> {
+    fn length(&self) -> io::Result<u64> {
+        (**self).length()
+    }
+
+    fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        (**self).read_at(offset, length)
+    }
+}
+
 /// A census, opened: its header and footer were read and checked, its documents are read when they are needed.
 pub struct Census<R> {
     source: R,
+    pub(crate) header: Header,
+    pub(crate) footer: Footer,
+    columns: Columns,
+    read: AtomicU64,
 }
 
 impl<R: ReadAt> Census<R> {
     /// Opens one.
     pub fn open(source: R) -> Result<Self, CensusError> {
-        let _ = source.length()?;
-        Ok(Self { source })
+        let length = source.length()?;
+        let least = (MAGIC.len() + 4 + TRAILER) as u64;
+        if length < least {
+            return Err(damaged(format!("it has {length} bytes, and the shortest has {least}")));
+        }
+        let start = source.read_at(0, MAGIC.len() + 4)?;
+        let end = source.read_at(length - TRAILER as u64, TRAILER)?;
+        if !start.starts_with(MAGIC) || !end.ends_with(MAGIC) {
+            return Err(damaged("it does not begin and end as a census does: it was cut short, or is something else"));
+        }
+        let header_length = Rest(&start[MAGIC.len()..]).u32().unwrap_or_default() as usize;
+        let footer_length = Rest(&end).u64().unwrap_or_default();
+        let body = (length - TRAILER as u64).checked_sub((MAGIC.len() + 4) as u64 + header_length as u64);
+        let buckets = body.and_then(|body| body.checked_sub(footer_length));
+        let Some(buckets) = buckets.filter(|_| header_length <= LONGEST_HEADER) else {
+            return Err(damaged("its parts are longer than it is"));
+        };
+        let head = source.read_at(0, MAGIC.len() + 4 + header_length)?;
+        let at = head.len() as u64 + buckets;
+        let foot = source.read_at(at, usize::try_from(footer_length).unwrap_or(usize::MAX))?;
+        if format::checksum(&head, &foot) != end[8..40] {
+            return Err(damaged("the checksum of its header and footer is not theirs"));
+        }
+        let header = read_header(&head[MAGIC.len() + 4..])?;
+        let footer = Footer::read(&foot, head.len() as u64).ok_or_else(|| damaged("its footer makes no sense"))?;
+        if footer.buckets.last().is_none_or(|last| last.offset + u64::from(last.length) != at) {
+            return Err(damaged("its buckets do not fill the room between header and footer"));
+        }
+        let columns = Plan::new(&header.options, header.place.side, &header.changes).columns;
+        let read = (head.len() + foot.len() + TRAILER) as u64;
+        Ok(Self { source, header, footer, columns, read: AtomicU64::new(read) })
     }
 
     /// Where it says that it belongs. Whoever opened it compares that with where it was.
     #[must_use]
     pub fn place(&self) -> &Place {
-        let _ = &self.source;
-        unimplemented!()
+        &self.header.place
     }
 
     /// Its options.
     #[must_use]
     pub fn options(&self) -> &Options {
-        unimplemented!()
+        &self.header.options
     }
 
     /// Documents.
     #[must_use]
     pub fn documents(&self) -> u64 {
-        0
+        self.footer.documents
     }
 
     /// Sum over all documents, in hexadecimal.
     #[must_use]
     pub fn sum(&self) -> String {
-        String::new()
+        format!("{:032x}", self.footer.sum)
     }
+
+    /// Bytes that were read of it so far.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Reads every bucket and checks it: what a comparison skips is not looked at otherwise.
+    pub fn check(&self) -> Result<(), CensusError> {
+        (0..self.footer.buckets.len()).try_for_each(|index| self.bucket(index).map(|_| ()))
+    }
+
+    /// The documents of a bucket.
+    pub(crate) fn bucket(&self, index: usize) -> Result<Bucket, CensusError> {
+        let entry = self.footer.buckets[index];
+        let bytes = self.source.read_at(entry.offset, entry.length as usize)?;
+        self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if format::bucket_checksum(&bytes) != entry.checksum {
+            return Err(damaged(format!("the checksum of its bucket {index} is not that of the bytes there")));
+        }
+        Bucket::read(&bytes, entry.documents as usize, self.columns)
+            .ok_or_else(|| damaged(format!("its bucket {index} makes no sense")))
+    }
+}
+
+impl<R> std::fmt::Debug for Census<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Census").field("place", &self.header.place).finish_non_exhaustive()
+    }
+}
+
+fn read_header(json: &[u8]) -> Result<Header, CensusError> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        schema: String,
+        format: u32,
+    }
+    let unreadable = |error: serde_json::Error| damaged(format!("its header makes no sense ({error})"));
+    let version: Version = serde_json::from_slice(json).map_err(unreadable)?;
+    if version.schema != SCHEMA {
+        return Err(damaged(format!("its schema is `{}`, not `{SCHEMA}`", version.schema.escape_debug())));
+    }
+    if version.format != FORMAT {
+        return Err(CensusError::Format { found: version.format, known: FORMAT });
+    }
+    serde_json::from_slice(json).map_err(unreadable)
+}
+
+fn damaged(what: impl Into<String>) -> CensusError {
+    CensusError::Damaged(what.into())
 }

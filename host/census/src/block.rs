@@ -1,0 +1,258 @@
+//! One bucket of documents, column by column.
+
+use crate::{
+    CensusError,
+    ids::{self, Ids},
+    record::{Apart, Columns, NEVER, Record, Rest, Undo, UndoState, write_varint},
+};
+
+/// Fast, and nearly as small as slower ones: digests do not compress at all.
+const LEVEL: i32 = 3;
+/// No column of a bucket is longer: 16 384 documents of a bucket with 4096 digests of fields each.
+const LONGEST: usize = 1 << 30;
+
+/// Writes buckets.
+pub(crate) struct Writer {
+    compressor: zstd::bulk::Compressor<'static>,
+}
+
+impl Writer {
+    pub(crate) fn new() -> Result<Self, CensusError> {
+        Ok(Self { compressor: zstd::bulk::Compressor::new(LEVEL)? })
+    }
+
+    /// Writes records, which are sorted.
+    pub(crate) fn write(&mut self, records: &[Record<'_>], columns: Columns) -> Result<Vec<u8>, CensusError> {
+        let mut out = Vec::with_capacity(records.len() * 12);
+        let shapes = dictionary(records);
+        let mut dictionary = Vec::new();
+        write_varint(&mut dictionary, shapes.len() as u64);
+        for shape in &shapes {
+            write_varint(&mut dictionary, shape.len() as u64);
+            dictionary.extend_from_slice(shape);
+        }
+        self.column(&mut out, &dictionary)?;
+        self.column(&mut out, &numbers(records, &shapes))?;
+        let ids: Vec<(u8, &[u8])> = records.iter().map(|record| (record.kind, record.id)).collect();
+        self.column(&mut out, &ids::write(&ids))?;
+        let digests: Vec<u8> = records.iter().flat_map(|record| record.digest.to_le_bytes()).collect();
+        raw(&mut out, &digests);
+        if columns.marks {
+            self.column(&mut out, &records.iter().map(|record| record.mark).collect::<Vec<_>>())?;
+        }
+        if columns.expiries {
+            let expiries: Vec<u8> = records.iter().flat_map(|record| record.expiry.to_le_bytes()).collect();
+            self.column(&mut out, &expiries)?;
+        }
+        for index in 0..columns.apart {
+            let kinds: Vec<u8> = records.iter().map(|record| record.apart[index].kind).collect();
+            self.column(&mut out, &kinds)?;
+            let hashes: Vec<u8> = records.iter().flat_map(|record| record.apart[index].hash.to_le_bytes()).collect();
+            self.column(&mut out, &hashes)?;
+        }
+        for index in 0..columns.undos {
+            let states: Vec<u8> = records.iter().map(|record| record.undos[index].state as u8).collect();
+            self.column(&mut out, &states)?;
+            let deltas: Vec<u8> = records.iter().flat_map(|record| record.undos[index].delta.to_le_bytes()).collect();
+            self.column(&mut out, &deltas)?;
+        }
+        if columns.fields {
+            let mut counts = Vec::new();
+            records.iter().for_each(|record| write_varint(&mut counts, record.fields.len() as u64));
+            self.column(&mut out, &counts)?;
+            raw(&mut out, &records.iter().flat_map(|record| record.fields).copied().collect::<Vec<_>>());
+        }
+        Ok(out)
+    }
+
+    fn column(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), CensusError> {
+        let packed = self.compressor.compress(bytes)?;
+        if packed.len() >= bytes.len() {
+            raw(out, bytes);
+            return Ok(());
+        }
+        out.push(1);
+        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(packed.len() as u32).to_le_bytes());
+        out.extend_from_slice(&packed);
+        Ok(())
+    }
+}
+
+fn raw(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(0);
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// The shapes of a bucket, sorted: the same whatever they were numbered before.
+fn dictionary<'a>(records: &[Record<'a>]) -> Vec<&'a [u8]> {
+    let mut shapes: Vec<&[u8]> = Vec::new();
+    let mut last: Option<*const u8> = None;
+    for record in records {
+        // neighbours mostly have the very same one
+        if last != Some(record.shape.as_ptr()) {
+            last = Some(record.shape.as_ptr());
+            shapes.push(record.shape);
+        }
+    }
+    shapes.sort_unstable();
+    shapes.dedup();
+    shapes
+}
+
+fn numbers(records: &[Record<'_>], shapes: &[&[u8]]) -> Vec<u8> {
+    if shapes.len() < 2 {
+        return Vec::new();
+    }
+    let number = |record: &Record<'_>| shapes.binary_search(&record.shape).expect("the dictionary holds every shape");
+    let bytes = if shapes.len() <= 256 { 1 } else { 4 };
+    let numbers: Vec<u32> = records.iter().map(|record| number(record) as u32).collect();
+    (0..bytes).flat_map(|byte| numbers.iter().map(move |number| (number >> (8 * byte)) as u8)).collect()
+}
+
+/// A bucket that was read.
+#[derive(Debug, Default)]
+pub(crate) struct Bucket {
+    pub(crate) ids: Ids,
+    pub(crate) digests: Vec<u64>,
+    pub(crate) shapes: Vec<Box<[u8]>>,
+    pub(crate) shape_of: Vec<u32>,
+    marks: Vec<u8>,
+    expiries: Vec<i64>,
+    apart: Vec<Vec<Apart>>,
+    undos: Vec<Vec<Undo>>,
+    field_ends: Vec<u32>,
+    fields: Vec<u8>,
+}
+
+impl Bucket {
+    pub(crate) fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    pub(crate) fn mark(&self, index: usize) -> u8 {
+        self.marks.get(index).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn expiry(&self, index: usize) -> i64 {
+        self.expiries.get(index).copied().unwrap_or(NEVER)
+    }
+
+    pub(crate) fn apart(&self, index: usize, column: usize) -> Apart {
+        self.apart.get(column).map(|column| column[index]).unwrap_or_default()
+    }
+
+    pub(crate) fn undo(&self, index: usize, column: usize) -> Undo {
+        self.undos.get(column).map(|column| column[index]).unwrap_or_default()
+    }
+
+    pub(crate) fn shape(&self, index: usize) -> &[u8] {
+        &self.shapes[self.shape_of[index] as usize]
+    }
+
+    /// One digest a field.
+    pub(crate) fn fields(&self, index: usize) -> &[u8] {
+        let Some(end) = self.field_ends.get(index) else { return &[] };
+        let begin = if index == 0 { 0 } else { self.field_ends[index - 1] };
+        &self.fields[begin as usize..*end as usize]
+    }
+
+    /// The key that pairs documents of both sides.
+    pub(crate) fn key(&self, index: usize) -> (u8, &[u8]) {
+        (self.ids.kinds[index], self.ids.of(index))
+    }
+
+    /// Reads a bucket of so many documents; `None` where it is not what [`Writer`] writes.
+    pub(crate) fn read(bytes: &[u8], documents: usize, columns: Columns) -> Option<Self> {
+        let mut rest = Rest(bytes);
+        let mut bucket = Self::default();
+        bucket.shapes = read_dictionary(&column(&mut rest)?)?;
+        bucket.shape_of = read_numbers(&column(&mut rest)?, documents, bucket.shapes.len())?;
+        bucket.ids = ids::read(&column(&mut rest)?, documents)?;
+        bucket.digests = eights(&column(&mut rest)?, documents)?;
+        if columns.marks {
+            bucket.marks = ones(column(&mut rest)?, documents)?;
+        }
+        if columns.expiries {
+            bucket.expiries = eights(&column(&mut rest)?, documents)?.into_iter().map(u64::cast_signed).collect();
+        }
+        for _ in 0..columns.apart {
+            let kinds = ones(column(&mut rest)?, documents)?;
+            let hashes = eights(&column(&mut rest)?, documents)?;
+            bucket.apart.push(kinds.into_iter().zip(hashes).map(|(kind, hash)| Apart { kind, hash }).collect());
+        }
+        for _ in 0..columns.undos {
+            let states = ones(column(&mut rest)?, documents)?;
+            let deltas = eights(&column(&mut rest)?, documents)?;
+            let undo = |(state, delta)| Some(Undo { state: UndoState::of(state)?, delta });
+            bucket.undos.push(states.into_iter().zip(deltas).map(undo).collect::<Option<_>>()?);
+        }
+        if columns.fields {
+            let counts = column(&mut rest)?;
+            let mut counts = Rest(&counts);
+            let mut end = 0_u32;
+            for _ in 0..documents {
+                end = end.checked_add(u32::try_from(counts.varint()?).ok()?)?;
+                bucket.field_ends.push(end);
+            }
+            bucket.fields = column(&mut rest)?;
+            if !counts.0.is_empty() || bucket.fields.len() != end as usize {
+                return None;
+            }
+        }
+        rest.0.is_empty().then_some(bucket)
+    }
+}
+
+fn column(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
+    match rest.take::<1>()?[0] {
+        0 => Some(rest.bytes()?.to_vec()),
+        1 => {
+            let length = rest.u32()? as usize;
+            let packed = rest.bytes()?;
+            if length > LONGEST {
+                return None;
+            }
+            let bytes = zstd::bulk::decompress(packed, length).ok()?;
+            (bytes.len() == length).then_some(bytes)
+        }
+        _ => None,
+    }
+}
+
+fn read_dictionary(bytes: &[u8]) -> Option<Vec<Box<[u8]>>> {
+    let mut rest = Rest(bytes);
+    let count = rest.varint()?;
+    let mut shapes = Vec::new();
+    for _ in 0..count {
+        let length = usize::try_from(rest.varint()?).ok()?;
+        shapes.push(rest.slice(length)?.into());
+    }
+    rest.0.is_empty().then_some(shapes)
+}
+
+fn read_numbers(bytes: &[u8], documents: usize, shapes: usize) -> Option<Vec<u32>> {
+    let planes = match shapes {
+        0 | 1 => 0,
+        2..=256 => 1,
+        _ => 4,
+    };
+    if bytes.len() != planes * documents || (shapes == 0 && documents > 0) {
+        return None;
+    }
+    let number =
+        |index: usize| (0..planes).fold(0, |n, plane| n | u32::from(bytes[plane * documents + index]) << (8 * plane));
+    let numbers: Vec<u32> = (0..documents).map(number).collect();
+    numbers.iter().all(|number| (*number as usize) < shapes).then_some(numbers)
+}
+
+fn ones(bytes: Vec<u8>, documents: usize) -> Option<Vec<u8>> {
+    (bytes.len() == documents).then_some(bytes)
+}
+
+fn eights(bytes: &[u8], documents: usize) -> Option<Vec<u64>> {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    (rest.is_empty() && chunks.len() == documents)
+        .then(|| chunks.iter().map(|eight| u64::from_le_bytes(*eight)).collect())
+}

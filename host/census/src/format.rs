@@ -1,0 +1,164 @@
+//! How a census is written: a header, the buckets, a footer, and at the very end where the footer begins.
+//!
+//! ```text
+//! magic 8 | length of header u32 | header, JSON
+//! bucket, bucket, …                                     (block.rs)
+//! footer: documents u64 | bytes u64 | sum u128
+//!         buckets u32, each: length u32, documents u32, sum u128, checksum u64
+//!         paths u32, each: length u32, path, sum u128 | whether there are others u8, their sum u128
+//!         samples u32, each: length u32, document
+//! length of footer u64 | SHA-256 of header and footer 32 | magic 8
+//! ```
+//! All numbers are little-endian. Buckets stand one behind the other from the end of the header on; the one of number
+//! `i` holds the documents whose ids' hashes begin with the bits of `i`.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use taster_model::DeclaredChange;
+
+use crate::{CensusError, Options, Place, paths::PathSum, record::Rest};
+
+/// Begins and ends every census.
+pub(crate) const MAGIC: &[u8; 8] = b"TASTERC1";
+/// The format and what the digests are made with. Another one is never compared with this one.
+pub(crate) const FORMAT: u32 = 1;
+/// Name of the schema, as other stored objects carry one.
+pub(crate) const SCHEMA: &str = "taster.dev/census/v1";
+/// Length of what stands behind the footer.
+pub(crate) const TRAILER: usize = 8 + 32 + 8;
+/// Documents of a bucket, about.
+pub(crate) const BUCKET: u64 = 16 << 10;
+/// Most buckets.
+const MOST_BUCKETS: u64 = 1 << 20;
+
+/// What stands at the beginning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Header {
+    pub(crate) schema: String,
+    pub(crate) format: u32,
+    /// Names the key without giving it away.
+    pub(crate) key: String,
+    pub(crate) place: Place,
+    pub(crate) options: Options,
+    /// What was declared of this collection when it was taken.
+    pub(crate) changes: Vec<DeclaredChange>,
+    /// The server's time, in milliseconds since 1970.
+    pub(crate) now: i64,
+}
+
+/// One bucket, as the footer tells of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) offset: u64,
+    pub(crate) length: u32,
+    pub(crate) documents: u32,
+    pub(crate) sum: u128,
+    pub(crate) checksum: u64,
+}
+
+/// What stands at the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Footer {
+    pub(crate) documents: u64,
+    pub(crate) bytes: u64,
+    pub(crate) sum: u128,
+    pub(crate) buckets: Vec<Entry>,
+    pub(crate) paths: Vec<PathSum>,
+    /// Sum of the paths that have none of their own.
+    pub(crate) rest: Option<u128>,
+    pub(crate) samples: Vec<Box<[u8]>>,
+}
+
+/// How many buckets so many documents fall in.
+pub(crate) fn buckets_for(documents: u64) -> u64 {
+    documents.div_ceil(BUCKET).next_power_of_two().clamp(1, MOST_BUCKETS)
+}
+
+impl Header {
+    pub(crate) fn write(&self) -> Result<Vec<u8>, CensusError> {
+        let json = serde_json::to_vec(self).map_err(|error| CensusError::Damaged(error.to_string()))?;
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(&(json.len() as u32).to_le_bytes());
+        out.extend_from_slice(&json);
+        Ok(out)
+    }
+}
+
+impl Footer {
+    pub(crate) fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let count = |out: &mut Vec<u8>, count: usize| out.extend_from_slice(&(count as u32).to_le_bytes());
+        out.extend_from_slice(&self.documents.to_le_bytes());
+        out.extend_from_slice(&self.bytes.to_le_bytes());
+        out.extend_from_slice(&self.sum.to_le_bytes());
+        count(&mut out, self.buckets.len());
+        for entry in &self.buckets {
+            out.extend_from_slice(&entry.length.to_le_bytes());
+            out.extend_from_slice(&entry.documents.to_le_bytes());
+            out.extend_from_slice(&entry.sum.to_le_bytes());
+            out.extend_from_slice(&entry.checksum.to_le_bytes());
+        }
+        count(&mut out, self.paths.len());
+        for PathSum { path, sum } in &self.paths {
+            count(&mut out, path.len());
+            out.extend_from_slice(path);
+            out.extend_from_slice(&sum.to_le_bytes());
+        }
+        out.push(u8::from(self.rest.is_some()));
+        out.extend_from_slice(&self.rest.unwrap_or_default().to_le_bytes());
+        count(&mut out, self.samples.len());
+        for sample in &self.samples {
+            count(&mut out, sample.len());
+            out.extend_from_slice(sample);
+        }
+        out
+    }
+
+    /// Reads a footer; buckets begin at `offset`.
+    pub(crate) fn read(bytes: &[u8], mut offset: u64) -> Option<Self> {
+        let mut rest = Rest(bytes);
+        let (documents, size, sum) = (rest.u64()?, rest.u64()?, rest.u128()?);
+        let mut footer = Self { documents, bytes: size, sum, ..Self::default() };
+        for _ in 0..rest.u32()? {
+            let (length, documents) = (rest.u32()?, rest.u32()?);
+            let entry = Entry { offset, length, documents, sum: rest.u128()?, checksum: rest.u64()? };
+            offset = offset.checked_add(u64::from(length))?;
+            footer.buckets.push(entry);
+        }
+        for _ in 0..rest.u32()? {
+            let path = rest.bytes()?.into();
+            footer.paths.push(PathSum { path, sum: rest.u128()? });
+        }
+        let others = rest.take::<1>()?[0] == 1;
+        let sum = rest.u128()?;
+        footer.rest = others.then_some(sum);
+        for _ in 0..rest.u32()? {
+            footer.samples.push(rest.bytes()?.into());
+        }
+        let whole = footer.buckets.len().is_power_of_two()
+            && footer.buckets.iter().map(|entry| u64::from(entry.documents)).sum::<u64>() == footer.documents
+            && footer.buckets.iter().fold(0_u128, |sum, entry| sum.wrapping_add(entry.sum)) == footer.sum;
+        (rest.0.is_empty() && whole).then_some(footer)
+    }
+}
+
+/// What stands behind the footer.
+pub(crate) fn trailer(header: &[u8], footer: &[u8]) -> Vec<u8> {
+    let mut out = (footer.len() as u64).to_le_bytes().to_vec();
+    out.extend_from_slice(&checksum(header, footer));
+    out.extend_from_slice(MAGIC);
+    out
+}
+
+pub(crate) fn checksum(header: &[u8], footer: &[u8]) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(header);
+    sha.update(footer);
+    sha.finalize().into()
+}
+
+/// The checksum of a bucket.
+pub(crate) fn bucket_checksum(bytes: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(bytes)
+}

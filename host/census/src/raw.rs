@@ -1,0 +1,136 @@
+//! Documents as bytes: names, types and lengths, nothing else.
+//!
+//! The server stores invalid UTF-8, empty and dotted names, the same name twice, and types that it does not know. Only
+//! the last stop a reader, for nobody knows how long such a value is.
+
+use crate::CensusError;
+
+/// Type of a document.
+pub(crate) const DOCUMENT: u8 = 0x03;
+/// Type of an array.
+pub(crate) const ARRAY: u8 = 0x04;
+
+/// One field: everything that BSON says of it is one slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Element<'a> {
+    /// Type, name, NUL, value.
+    pub(crate) bytes: &'a [u8],
+    /// Length of type, name and NUL.
+    head: usize,
+}
+
+impl<'a> Element<'a> {
+    #[inline]
+    pub(crate) fn kind(&self) -> u8 {
+        self.bytes[0]
+    }
+
+    #[inline]
+    pub(crate) fn name(&self) -> &'a [u8] {
+        &self.bytes[1..self.head - 1]
+    }
+
+    /// Type, name and NUL.
+    #[inline]
+    pub(crate) fn head(&self) -> &'a [u8] {
+        &self.bytes[..self.head]
+    }
+
+    #[inline]
+    pub(crate) fn value(&self) -> &'a [u8] {
+        &self.bytes[self.head..]
+    }
+
+    /// Whether the value holds other fields.
+    #[inline]
+    pub(crate) fn is_nested(&self) -> bool {
+        matches!(self.kind(), DOCUMENT | ARRAY)
+    }
+}
+
+/// The fields of a document, without its length and its end.
+#[derive(Clone)]
+pub(crate) struct Elements<'a>(&'a [u8]);
+
+/// What follows cannot be read: a type that this version does not know, or damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+impl<'a> Elements<'a> {
+    /// Of the bytes of a whole document or array.
+    #[inline]
+    pub(crate) fn of(document: &'a [u8]) -> Result<Self, Unreadable> {
+        match document {
+            [_, _, _, _, inner @ .., 0] => Ok(Self(inner)),
+            _ => Err(Unreadable),
+        }
+    }
+
+    /// Of fields without a document around them.
+    pub(crate) fn inner(fields: &'a [u8]) -> Self {
+        Self(fields)
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<Element<'a>, Unreadable>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let bytes = self.0;
+        let (kind, rest) = bytes.split_first()?;
+        let element = (|| {
+            let head = rest.iter().position(|byte| *byte == 0)? + 2;
+            let length = length(*kind, &bytes[head..])?;
+            Some(Element { bytes: bytes.get(..head.checked_add(length)?)?, head })
+        })();
+        match element {
+            Some(element) => {
+                self.0 = &bytes[element.bytes.len()..];
+                Some(Ok(element))
+            }
+            None => {
+                self.0 = &[];
+                Some(Err(Unreadable))
+            }
+        }
+    }
+}
+
+/// How long a value is, as it says itself.
+#[inline]
+fn length(kind: u8, rest: &[u8]) -> Option<usize> {
+    let said = |more: usize| {
+        let (length, _) = rest.split_first_chunk::<4>()?;
+        usize::try_from(i32::from_le_bytes(*length)).ok()?.checked_add(more)
+    };
+    match kind {
+        0x01 | 0x09 | 0x11 | 0x12 => Some(8),
+        0x02 | 0x0D | 0x0E => said(4),
+        DOCUMENT | ARRAY | 0x0F => said(0).filter(|length| *length >= 5),
+        0x05 => said(5),
+        0x06 | 0x0A | 0x7F | 0xFF => Some(0),
+        0x07 => Some(12),
+        0x08 => Some(1),
+        0x0B => {
+            let first = rest.iter().position(|byte| *byte == 0)? + 1;
+            let second = rest.get(first..)?.iter().position(|byte| *byte == 0)? + 1;
+            Some(first + second)
+        }
+        0x0C => said(16),
+        0x10 => Some(4),
+        0x13 => Some(16),
+        _ => None,
+    }
+}
+
+/// Cuts the first document off documents that stand back to back.
+#[inline]
+pub(crate) fn first(documents: &[u8]) -> Result<(&[u8], &[u8]), CensusError> {
+    let (length, _) = documents.split_first_chunk::<4>().ok_or(CensusError::NotBson("it has no length"))?;
+    let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| CensusError::NotBson("a negative length"))?;
+    if length < 5 {
+        return Err(CensusError::NotBson("it is shorter than an empty one"));
+    }
+    documents.split_at_checked(length).ok_or(CensusError::NotBson("it is longer than what was sent"))
+}

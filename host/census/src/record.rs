@@ -1,0 +1,230 @@
+//! What is kept of one document while a census is made, and how that stands in memory and in scratch files.
+
+use std::cmp::Ordering;
+
+use crate::shape::INLINE;
+
+/// Says that a document does not expire.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// Which columns there are beside id, digest and shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns {
+    pub(crate) marks: bool,
+    pub(crate) expiries: bool,
+    /// Fields whose digest stands apart.
+    pub(crate) apart: usize,
+    /// Declared changes that can be taken off again.
+    pub(crate) undos: usize,
+    pub(crate) fields: bool,
+}
+
+/// A field whose digest stands apart: its type, 0 where it is not there, and its hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Apart {
+    pub(crate) kind: u8,
+    pub(crate) hash: u64,
+}
+
+/// What it takes to take a declared change off a document.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Undo {
+    pub(crate) state: UndoState,
+    /// What the digest is too large by.
+    pub(crate) delta: u64,
+}
+
+/// What of a declared change is there after the sync.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum UndoState {
+    /// Nothing.
+    #[default]
+    Absent = 0,
+    /// All of it, as declared.
+    There = 1,
+    /// Something else in its place.
+    Other = 2,
+    /// In some places of an array only.
+    Partly = 3,
+}
+
+impl UndoState {
+    pub(crate) fn of(byte: u8) -> Option<Self> {
+        [Self::Absent, Self::There, Self::Other, Self::Partly].into_iter().find(|state| *state as u8 == byte)
+    }
+}
+
+/// One document. Slices are borrowed from where the record stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) kind: u8,
+    pub(crate) id: &'a [u8],
+    pub(crate) digest: u64,
+    pub(crate) shape: &'a [u8],
+    pub(crate) mark: u8,
+    pub(crate) expiry: i64,
+    pub(crate) apart: &'a [Apart],
+    pub(crate) undos: &'a [Undo],
+    /// One digest a field, little-endian.
+    pub(crate) fields: &'a [u8],
+}
+
+impl Record<'_> {
+    /// The order of documents in a bucket: by id, then by everything else.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        (sort_key(self.kind, self.id), self.id, self.digest, self.shape, self.apart, self.fields)
+            .cmp(&(sort_key(other.kind, other.id), other.id, other.digest, other.shape, other.apart, other.fields))
+            .then_with(|| (self.mark, self.expiry, self.undos).cmp(&(other.mark, other.expiry, other.undos)))
+    }
+}
+
+/// The beginning of an id so that it sorts as its type does: numbers by their bits, all others by their bytes. No order
+/// of MongoDB's, only one that is the same everywhere and that makes neighbours alike.
+pub(crate) fn sort_key(kind: u8, id: &[u8]) -> u128 {
+    let mut key = [0; 16];
+    key[0] = kind;
+    match (kind, id.len()) {
+        (0x01 | 0x09 | 0x10 | 0x11 | 0x12, 4 | 8) => {
+            for (to, from) in key[1..].iter_mut().zip(id.iter().rev()) {
+                *to = *from;
+            }
+        }
+        (0x02, 5..) => copy(&mut key[1..], &id[4..]),
+        _ => copy(&mut key[1..], id),
+    }
+    u128::from_be_bytes(key)
+}
+
+fn copy(to: &mut [u8], from: &[u8]) {
+    let length = to.len().min(from.len());
+    to[..length].copy_from_slice(&from[..length]);
+}
+
+/// Writes a record. The shape's number, or the shape itself behind [`crate::shape::INLINE`]; and of the hash of its id the
+/// bits that tell buckets of one partition apart.
+pub(crate) fn write(out: &mut Vec<u8>, columns: Columns, record: &Record<'_>, shape: u32, bits: u16) {
+    out.extend_from_slice(&record.digest.to_le_bytes());
+    out.extend_from_slice(&shape.to_le_bytes());
+    out.extend_from_slice(&bits.to_le_bytes());
+    out.push(record.kind);
+    write_bytes(out, record.id);
+    if shape == INLINE {
+        write_bytes(out, record.shape);
+    }
+    if columns.marks {
+        out.push(record.mark);
+    }
+    if columns.expiries {
+        out.extend_from_slice(&record.expiry.to_le_bytes());
+    }
+    for apart in record.apart {
+        out.push(apart.kind);
+        out.extend_from_slice(&apart.hash.to_le_bytes());
+    }
+    for undo in record.undos {
+        out.push(undo.state as u8);
+        out.extend_from_slice(&undo.delta.to_le_bytes());
+    }
+    if columns.fields {
+        write_bytes(out, record.fields);
+    }
+}
+
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&u32::try_from(bytes.len()).expect("a document has at most 16 MiB").to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// A record as it is read, without the columns that have no place of their own in it.
+pub(crate) struct Read<'a> {
+    /// Its shape is empty where it has a number.
+    pub(crate) record: Record<'a>,
+    pub(crate) shape: u32,
+    pub(crate) bits: u16,
+    pub(crate) rest: &'a [u8],
+}
+
+/// Reads a record that [`write`] wrote; `apart` and `undos` take its columns of these names.
+pub(crate) fn read<'a>(
+    bytes: &'a [u8],
+    columns: Columns,
+    apart: &mut Vec<Apart>,
+    undos: &mut Vec<Undo>,
+) -> Option<Read<'a>> {
+    let mut rest = Rest(bytes);
+    let digest = rest.u64()?;
+    let number = rest.u32()?;
+    let bits = u16::from_le_bytes(*rest.take::<2>()?);
+    let [kind] = *rest.take::<1>()?;
+    let id = rest.bytes()?;
+    let shape = if number == INLINE { rest.bytes()? } else { &[] };
+    let mark = if columns.marks { rest.take::<1>()?[0] } else { 0 };
+    let expiry = if columns.expiries { i64::from_le_bytes(*rest.take::<8>()?) } else { NEVER };
+    for _ in 0..columns.apart {
+        apart.push(Apart { kind: rest.take::<1>()?[0], hash: rest.u64()? });
+    }
+    for _ in 0..columns.undos {
+        undos.push(Undo { state: UndoState::of(rest.take::<1>()?[0])?, delta: rest.u64()? });
+    }
+    let fields = if columns.fields { rest.bytes()? } else { &[] };
+    let record = Record { kind, id, digest, shape, mark, expiry, fields, ..Record::default() };
+    Some(Read { record, shape: number, bits, rest: rest.0 })
+}
+
+/// Bytes that are still to be read.
+pub(crate) struct Rest<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Rest<'a> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(crate) fn slice(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.take().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
+        self.take().map(|bytes| u64::from_le_bytes(*bytes))
+    }
+
+    pub(crate) fn u128(&mut self) -> Option<u128> {
+        self.take().map(|bytes| u128::from_le_bytes(*bytes))
+    }
+
+    /// A length of four bytes, and so many.
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()?;
+        self.slice(length as usize)
+    }
+
+    /// A number in seven-bit groups.
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let [byte] = *self.take::<1>()?;
+            number |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+}
+
+/// Writes what [`Rest::varint`] reads.
+pub(crate) fn write_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}

@@ -1,0 +1,74 @@
+//! A census that is not what was written is an error, never a pass.
+
+use bson::rawdoc;
+use taster_census::{Census, CensusError, Key};
+use taster_model::Side;
+
+use crate::kitchen::{Kitchen, bytes};
+
+fn orders(count: i32) -> Vec<Vec<u8>> {
+    bytes((0..count).map(|n| rawdoc! {"_id": n, "total": n * 7, "status": "open"}))
+}
+
+/// Opens and reads everything.
+fn whole(bytes: Vec<u8>) -> Result<(), CensusError> {
+    Census::open(bytes)?.check()
+}
+
+#[test]
+fn any_flipped_bit_is_an_error() {
+    let census = Kitchen::new().census(Side::Pre, &orders(40));
+    whole(census.clone()).unwrap();
+    for place in 0..census.len() {
+        for bit in [1, 0x80] {
+            let mut damaged = census.clone();
+            damaged[place] ^= bit;
+            assert!(whole(damaged).is_err(), "byte {place}, bit {bit:x}");
+        }
+    }
+}
+
+#[test]
+fn any_truncation_and_anything_behind_is_an_error() {
+    let census = Kitchen::new().census(Side::Pre, &orders(40));
+    for length in 0..census.len() {
+        assert!(whole(census[..length].to_vec()).is_err(), "{length} bytes");
+    }
+    let mut longer = census;
+    longer.push(0);
+    assert!(whole(longer).is_err());
+}
+
+#[test]
+fn a_comparison_of_a_damaged_census_is_an_error_or_says_what_is_true() {
+    let kitchen = Kitchen::new();
+    let (before, after) = (orders(40), orders(39));
+    let (old, new) = (kitchen.census(Side::Pre, &before), kitchen.census(Side::Post, &after));
+    let truth = kitchen.compare(old.clone(), new.clone()).unwrap();
+    assert_eq!(truth.documents.missing.count, 1);
+    for place in 0..old.len() {
+        let mut damaged = old.clone();
+        damaged[place] ^= 4;
+        assert!(kitchen.compare(damaged, new.clone()).is_err(), "byte {place}");
+    }
+}
+
+#[test]
+fn what_says_nothing_about_each_other_is_not_compared() {
+    let kitchen = Kitchen::new();
+    let one = || kitchen.census(Side::Pre, &orders(3));
+    let error = |before, after| kitchen.compare(before, after).unwrap_err().to_string();
+    let other = Kitchen { key: Key::random().unwrap(), ..Kitchen::new() };
+    let mut ignoring = Kitchen { key: kitchen.key.clone(), ..Kitchen::new() };
+    ignoring.options.ignored = vec!["status".to_owned()];
+    let errors = [
+        error(one(), other.census(Side::Post, &orders(3))),
+        error(one(), ignoring.census(Side::Post, &orders(3))),
+        error(one(), one()),
+    ];
+    insta::assert_snapshot!(errors.join("\n"), @"
+        the two censuses cannot be compared: their keys differ
+        the two censuses cannot be compared: their options differ
+        the two censuses cannot be compared: their sides: one is of before the sync, the other of after it; these differ
+    ");
+}

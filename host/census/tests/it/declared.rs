@@ -1,0 +1,327 @@
+//! Changes that were declared are proven; everything else is still caught.
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use serde_json::json;
+use taster_model::Side;
+
+use crate::kitchen::{Kitchen, told};
+
+fn raw(documents: &[Document]) -> Vec<Vec<u8>> {
+    documents.iter().map(|document| RawDocumentBuf::try_from(document).unwrap().into_bytes()).collect()
+}
+
+/// A shop of orders, and what a migration makes of each.
+fn orders(count: i32) -> Vec<Document> {
+    (0..count)
+        .map(|n| {
+            doc! {"_id": n, "total": n * 3, "price": f64::from(n), "note": format!("n{n}"), "customer": {"name": "Ada", "age": n},
+                  "items": [{"sku": "a", "qty": n}, {"sku": "b", "qty": 1}]}
+        })
+        .collect()
+}
+
+fn migrated(orders: &[Document], change: impl Fn(&mut Document)) -> Vec<Document> {
+    let mut orders = orders.to_vec();
+    orders.iter_mut().for_each(change);
+    orders
+}
+
+fn nested<'a>(order: &'a mut Document, name: &str) -> &'a mut Document {
+    order.get_document_mut(name).unwrap()
+}
+
+/// A kind of change: what is declared, and what the migration does.
+type Kind = (serde_json::Value, fn(&mut Document));
+
+fn kinds() -> Vec<Kind> {
+    let change = |fields: serde_json::Value| {
+        let mut change = json!({"collection": "orders"});
+        change.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        change
+    };
+    vec![
+        (change(json!({"addedField": "archived", "type": "bool"})), |o| {
+            o.insert("archived", false);
+        }),
+        (change(json!({"addedField": "customer.vip", "type": "bool"})), |o| {
+            nested(o, "customer").insert("vip", true);
+        }),
+        (change(json!({"addedField": "items.vat", "type": "int"})), |o| {
+            for item in o.get_array_mut("items").unwrap() {
+                item.as_document_mut().unwrap().insert("vat", 7);
+            }
+        }),
+        (change(json!({"renamedField": "note", "to": "remark"})), |o| {
+            let note = o.remove("note").unwrap();
+            o.insert("remark", note);
+        }),
+        (change(json!({"retypedField": "total", "from": "int", "to": "long"})), |o| {
+            o.insert("total", i64::from(o.get_i32("total").unwrap()));
+        }),
+        (change(json!({"retypedField": "total", "from": "int", "to": "string"})), |o| {
+            o.insert("total", o.get_i32("total").unwrap().to_string());
+        }),
+        (change(json!({"retypedField": "price", "from": "double", "to": "long"})), |o| {
+            o.insert("price", o.get_f64("price").unwrap() as i64);
+        }),
+        (change(json!({"retypedField": "customer.age", "from": "int", "to": "double"})), |o| {
+            let age = nested(o, "customer").get_i32("age").unwrap();
+            nested(o, "customer").insert("age", f64::from(age));
+        }),
+        (change(json!({"retypedField": "items.qty", "from": "int", "to": "long"})), |o| {
+            for item in o.get_array_mut("items").unwrap() {
+                let item = item.as_document_mut().unwrap();
+                item.insert("qty", i64::from(item.get_i32("qty").unwrap()));
+            }
+        }),
+        (change(json!({"removedField": "note"})), |o| {
+            o.remove("note");
+        }),
+        (change(json!({"removedField": "customer.age"})), |o| {
+            nested(o, "customer").remove("age");
+        }),
+        (change(json!({"retypedField": "price", "from": "double", "to": "string"})), |o| {
+            o.insert("price", format!("{:.2} $", o.get_f64("price").unwrap()));
+        }),
+    ]
+}
+
+#[test]
+fn every_kind_is_proven_and_whatever_else_changed_is_caught() {
+    let before = orders(50);
+    let mut lines = Vec::new();
+    for (declared, migrate) in kinds() {
+        let kitchen = Kitchen::new().detailed().declares(json!([declared]));
+        let clean = migrated(&before, migrate);
+        let difference = kitchen.diff(&raw(&before), &raw(&clean));
+        assert!(difference.is_clean(), "{}", told(&difference));
+        assert_eq!(difference.changes[0].happened, 50, "{}", told(&difference));
+
+        // one is lost, one is altered otherwise, one is new, and in three it did not happen
+        let mut dirty = clean.clone();
+        dirty[7..10].clone_from_slice(&before[7..10]);
+        dirty[20].insert("extra", "x");
+        dirty[21].insert("items", "none");
+        dirty.remove(30);
+        dirty.push(doc! {"_id": 99});
+        let difference = kitchen.diff(&raw(&before), &raw(&dirty));
+        lines.push(told(&difference));
+        let documents = &difference.documents;
+        let ids = |set: &taster_model::DocumentSet| -> Vec<String> {
+            set.ids.iter().map(|id| id["$numberInt"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(ids(&documents.missing), ["30"], "{}", told(&difference));
+        assert_eq!(ids(&documents.extra), ["99"]);
+        assert_eq!(ids(&documents.changed), ["20", "21"], "{}", told(&difference));
+        assert_eq!(ids(&difference.changes[0].not_happened), ["7", "8", "9"], "{}", told(&difference));
+        assert_eq!(difference.changes[0].happened, 44);
+
+        // it did not happen at all
+        let difference = kitchen.diff(&raw(&before), &raw(&before));
+        assert!(difference.is_clean());
+        assert_eq!((difference.changes[0].happened, difference.changes[0].not_happened.count), (0, 50));
+
+        // without the declaration, every document is another one
+        let kitchen = Kitchen::new();
+        assert_eq!(kitchen.diff(&raw(&before), &raw(&clean)).documents.changed.count, 50);
+    }
+    insta::assert_snapshot!(lines.join("\n\n"), @r#"
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        added field orders: archived (bool): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        added field orders: customer.vip (bool): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        added field orders: items.vat (int): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        renamed field orders: note → remark: happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        retyped field orders: total (int → long): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        retyped field orders: total (int → string): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        retyped field orders: price (double → long): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        retyped field orders: customer.age (int → double): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        retyped field orders: items.qty (int → long): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        removed field orders: note: happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        removed field orders: customer.age: happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+
+        50 → 50
+        missing 1 [{"$numberInt":"30"}] {}
+        extra 1 [{"$numberInt":"99"}] {}
+        changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
+        retyped field orders: price (double → string): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
+    "#);
+}
+
+#[test]
+fn changes_of_several_fields_at_once() {
+    let before = orders(20);
+    let chosen = [0, 1, 3, 4, 7, 8, 11];
+    let kinds = kinds();
+    let declared: Vec<_> = chosen.iter().map(|index| kinds[*index].0.clone()).collect();
+    let kitchen = Kitchen::new().declares(declared.into());
+    let clean = migrated(&before, |order| chosen.iter().for_each(|index| kinds[*index].1(order)));
+    let difference = kitchen.diff(&raw(&before), &raw(&clean));
+    assert!(difference.is_clean(), "{}", told(&difference));
+    assert!(difference.changes.iter().all(|change| change.happened == 20), "{}", told(&difference));
+    // a value that changed beside all of it
+    let mut dirty = clean;
+    dirty[3].insert("total", 10_i64);
+    let difference = kitchen.diff(&raw(&before), &raw(&dirty));
+    assert_eq!(difference.documents.changed.ids, [json!({"$numberInt": "3"})]);
+}
+
+#[test]
+fn what_was_there_already_did_not_happen() {
+    for (declared, migrate) in kinds() {
+        if declared.get("removedField").is_some() {
+            continue;
+        }
+        let kitchen = Kitchen::new().declares(json!([declared]));
+        let mut before = orders(10);
+        before[..4].iter_mut().for_each(migrate);
+        let after = migrated(&orders(10), migrate);
+        let difference = kitchen.diff(&raw(&before), &raw(&after));
+        assert!(difference.is_clean(), "{}", told(&difference));
+        assert_eq!((difference.changes[0].happened, difference.changes[0].already), (6, 4), "{}", told(&difference));
+    }
+}
+
+#[test]
+fn what_is_gone_is_not_proven_by_who_declares_it_afterwards() {
+    let before = orders(5);
+    for (declared, migrate) in kinds() {
+        let kitchen = Kitchen::new().declares(json!([declared]));
+        let late = kitchen.changes[0].kind.needs_before();
+        let kitchen = Kitchen { changes_before: Some(Vec::new()), ..kitchen };
+        let difference = kitchen.diff(&raw(&before), &raw(&migrated(&before, migrate)));
+        assert_eq!(difference.changes[0].unproven.is_some(), late, "{}", told(&difference));
+        assert_eq!(difference.is_clean(), !late, "{}", told(&difference));
+    }
+}
+
+#[test]
+fn a_declaration_that_is_withdrawn_excuses_nothing() {
+    let before = orders(5);
+    for (declared, migrate) in kinds() {
+        let known = Kitchen::new().declares(json!([declared])).changes;
+        let kitchen = Kitchen { changes_before: Some(known), ..Kitchen::new() };
+        let census = kitchen.census(Side::Pre, &raw(&before));
+        // the options of the baseline hold for both sides
+        let mut after = Kitchen { key: kitchen.key.clone(), ..Kitchen::new() };
+        after.options.of_changes(kitchen.changes_before.as_deref().unwrap());
+        let of = |documents: &[Document]| after.census(Side::Post, &raw(documents));
+        let difference = kitchen.compare(census.clone(), of(&migrated(&before, migrate))).unwrap();
+        assert_eq!(difference.documents.changed.count, 5, "{}", told(&difference));
+        assert!(kitchen.compare(census, of(&before)).unwrap().is_clean());
+    }
+}
+
+#[test]
+fn documents_that_are_meant_to_go_and_to_come() {
+    let kitchen = |most: u64| {
+        Kitchen::new().declares(json!([
+            {"collection": "orders", "removedDocuments": {"status": "cancelled"}, "most": most},
+            {"collection": "orders", "addedDocuments": {"seed": true}, "most": most},
+        ]))
+    };
+    let of = |ids: &[i32], mark: u8| -> Vec<(Vec<u8>, u8)> {
+        raw(&ids.iter().map(|n| doc! {"_id": *n}).collect::<Vec<_>>()).into_iter().map(|d| (d, mark)).collect()
+    };
+    let mut lines = Vec::new();
+    for most in [2, 1] {
+        let kitchen = kitchen(most);
+        // 1 and 2 match the filter before the sync, 11 and 12 the other one after it; 3 is lost, 4 is new
+        let before = kitchen.parts(Side::Pre, &[of(&[1, 2, 5], 1), of(&[3, 6], 0)]).unwrap();
+        let after = kitchen.parts(Side::Post, &[of(&[5, 6, 4], 0), of(&[11, 12], 1)]).unwrap();
+        lines.push(told(&kitchen.compare(before, after).unwrap()));
+    }
+    insta::assert_snapshot!(lines.join("\n\n"), @r#"
+        5 → 5
+        missing 1 [{"$numberInt":"3"}] {}
+        extra 1 [{"$numberInt":"4"}] {}
+        removed documents orders: happened 2, not 1 [{"$numberInt":"5"}] {}, already 0
+        added documents orders: happened 2, not 0 [] {}, already 0
+
+        5 → 5
+        missing 3 [{"$numberInt":"1"} {"$numberInt":"2"} {"$numberInt":"3"}] {}
+        extra 3 [{"$numberInt":"4"} {"$numberInt":"11"} {"$numberInt":"12"}] {}
+        removed documents orders: happened 0, not 1 [{"$numberInt":"5"}] {}, already 0
+        added documents orders: happened 0, not 0 [] {}, already 0
+    "#);
+}
+
+#[test]
+fn a_field_that_only_some_need() {
+    let kitchen = Kitchen::new()
+        .declares(json!([{"collection": "orders", "addedField": "vip", "type": "bool", "present": "some"}]));
+    let before = orders(4);
+    let mut after = before.clone();
+    after[2].insert("vip", true);
+    let difference = kitchen.diff(&raw(&before), &raw(&after));
+    assert!(difference.is_clean());
+    assert_eq!((difference.changes[0].happened, difference.changes[0].not_happened.count), (1, 0));
+    // of another type it is not the one that was declared
+    after[3].insert("vip", "yes");
+    assert_eq!(kitchen.diff(&raw(&before), &raw(&after)).documents.changed.count, 1);
+}
+
+#[test]
+fn a_value_of_a_third_type_is_none_of_a_retyping() {
+    let kitchen = Kitchen::new()
+        .declares(json!([{"collection": "orders", "retypedField": "customer.age", "from": "int", "to": "long"}]));
+    let age = |value: Bson| doc! {"_id": 1, "customer": {"age": value}};
+    let diff = |before: Bson, after: Bson| kitchen.diff(&raw(&[age(before)]), &raw(&[age(after)]));
+    let difference = diff(Bson::Null, Bson::Null);
+    assert!(difference.is_clean() && difference.changes[0].not_happened.count == 0);
+    assert!(!diff(Bson::Null, Bson::Int64(1)).is_clean());
+    assert!(!diff(Bson::Int32(1), Bson::Int64(2)).is_clean());
+    assert!(diff(Bson::Int32(1), Bson::Int64(1)).is_clean());
+}
