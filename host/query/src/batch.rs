@@ -69,15 +69,14 @@ impl Reply {
         cut
     }
 
+    /// Every document that the server put into it, each where it lies: nothing is copied.
+    pub(crate) fn each(&self) -> Result<Each<'_>, BadReply> {
+        Ok(Each { array: self.array()?.unwrap_or(NOTHING), offset: FIRST })
+    }
+
     /// How many documents the server put into it.
     pub(crate) fn documents(&self) -> u64 {
-        let Ok(Some(array)) = self.array() else { return 0 };
-        let (mut offset, mut documents) = (FIRST, 0);
-        while let Ok(Some((_, next))) = element(array, offset) {
-            offset = next;
-            documents += 1;
-        }
-        documents
+        self.each().map_or(0, |each| each.take_while(Result::is_ok).count() as u64)
     }
 
     /// Whether everything was handed out.
@@ -86,6 +85,33 @@ impl Reply {
     }
 }
 
+/// The documents of a reply one by one. It ends with the first that is not whole.
+pub(crate) struct Each<'a> {
+    array: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Iterator for Each<'a> {
+    type Item = Result<&'a [u8], BadReply>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = element(self.array, self.offset);
+        match found {
+            Ok(Some((document, next))) => {
+                self.offset = next;
+                Some(Ok(document))
+            }
+            Ok(None) => None,
+            Err(bad) => {
+                (self.array, self.offset) = (NOTHING, FIRST);
+                Some(Err(bad))
+            }
+        }
+    }
+}
+
+/// An array without elements.
+const NOTHING: &[u8] = &[5, 0, 0, 0, 0];
 /// Offset of the first element of an array: behind its length.
 const FIRST: usize = 4;
 /// The type of an element that is a document.
@@ -170,8 +196,17 @@ mod tests {
         }
 
         #[test]
+        fn documents_are_lent_one_by_one(sizes in prop::collection::vec(0usize..200, 0..60)) {
+            let (array, documents) = array(&sizes);
+            let lent: Vec<_> = Each { array: &array, offset: FIRST }.map(Result::unwrap).collect();
+            prop_assert_eq!(lent, documents);
+        }
+
+        #[test]
         fn broken_replies_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), offset in 0usize..220) {
             let mut offset = offset;
+            let lent = Each { array: &bytes, offset }.count();
+            prop_assert!(lent <= bytes.len().max(1));
             let _ = cut(&bytes, &mut offset, ALL);
         }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use taster_model::{Failure, Refusal, failure};
@@ -13,11 +13,11 @@ use crate::Limits;
 /// What a probe has read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueryUsage {
-    /// Documents that were handed out.
+    /// Documents that were handed out, or recorded in a census.
     pub documents: u64,
     /// Bytes of those documents.
     pub bytes: u64,
-    /// Time spent waiting for the server, summed over all cursors.
+    /// Time spent waiting for the server, summed over all cursors, those of censuses included.
     pub server_time: Duration,
     /// Calls of the capability.
     pub calls: u64,
@@ -25,12 +25,22 @@ pub struct QueryUsage {
     pub collections: Vec<String>,
 }
 
-/// The running account of one probe.
+/// The running account of one probe, or of one census.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
     setting: String,
+    time: Time,
     spent: Mutex<Spent>,
+}
+
+/// What bounds the time that the server may take.
+#[derive(Debug, Clone, Copy)]
+enum Time {
+    /// The sum over all cursors, [`Limits::server_time`].
+    Summed,
+    /// A deadline, of a census that may take so long in all.
+    Until { deadline: Instant, allowed: Duration },
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +52,8 @@ struct Spent {
     live: BTreeSet<String>,
     cursors: u32,
     lost: Option<Failure>,
+    /// What the host read for the probe's censuses, which counts against none of the limits here.
+    censuses: QueryUsage,
 }
 
 /// What still fits.
@@ -53,7 +65,14 @@ pub(crate) struct Room {
 
 impl Budget {
     pub(crate) fn new(limits: Limits, setting: String) -> Self {
-        Self { limits, setting, spent: Mutex::default() }
+        Self { limits, setting, time: Time::Summed, spent: Mutex::default() }
+    }
+
+    /// Of a census: as many documents as there are, until a deadline. `allowed` is what `setting` allows for all
+    /// censuses of a run.
+    pub(crate) fn of_census(deadline: Instant, allowed: Duration, setting: String) -> Self {
+        let endless = Limits { documents: u64::MAX, bytes: u64::MAX, cursors: u32::MAX, ..Limits::default() };
+        Self { limits: endless, setting, time: Time::Until { deadline, allowed }, spent: Mutex::default() }
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
@@ -67,7 +86,22 @@ impl Budget {
 
     pub(crate) fn usage(&self) -> QueryUsage {
         let spent = self.spent();
-        QueryUsage { collections: spent.collections.iter().cloned().collect(), ..spent.usage.clone() }
+        let QueryUsage { documents, bytes, server_time, calls, .. } = spent.usage;
+        QueryUsage {
+            documents: documents + spent.censuses.documents,
+            bytes: bytes + spent.censuses.bytes,
+            server_time: server_time + spent.censuses.server_time,
+            calls,
+            collections: spent.collections.iter().cloned().collect(),
+        }
+    }
+
+    /// Books what was read for a census: it is told of, and takes nothing from the probe.
+    pub(crate) fn add_census(&self, used: &QueryUsage) {
+        let sum = &mut self.spent().censuses;
+        sum.documents += used.documents;
+        sum.bytes += used.bytes;
+        sum.server_time += used.server_time;
     }
 
     pub(crate) fn call(&self) {
@@ -120,7 +154,7 @@ impl Budget {
 
     /// Why a document of this size does not fit.
     pub(crate) fn no_room(&self, bytes: u64) -> Failure {
-        let QueryUsage { documents, bytes: read, .. } = self.usage();
+        let QueryUsage { documents, bytes: read, .. } = self.spent().usage;
         if documents >= self.limits.documents {
             let asked = format!("{} documents", documents.saturating_add(1));
             let allowed = format!("{} documents", self.limits.documents);
@@ -131,9 +165,12 @@ impl Budget {
         self.refuse("T0214", "the probe has read all bytes it may", "bytes", &asked, &allowed)
     }
 
-    /// Server time that is left.
+    /// Time that is left.
     pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
-        let left = self.limits.server_time.saturating_sub(self.spent().usage.server_time);
+        let left = match self.time {
+            Time::Summed => self.limits.server_time.saturating_sub(self.spent().usage.server_time),
+            Time::Until { deadline, .. } => deadline.saturating_duration_since(Instant::now()),
+        };
         if left < Duration::from_millis(1) { Err(self.out_of_time()) } else { Ok(left) }
     }
 
@@ -143,9 +180,16 @@ impl Budget {
     }
 
     pub(crate) fn out_of_time(&self) -> Failure {
-        let allowed = format!("{:?} of the server's time", self.limits.server_time);
-        let failure =
-            self.refuse("T0216", "the server needs longer than the probe may use it", "serverTime", "", &allowed);
+        let failure = match self.time {
+            Time::Summed => {
+                let allowed = format!("{:?} of the server's time", self.limits.server_time);
+                self.refuse("T0216", "the server needs longer than the probe may use it", "serverTime", "", &allowed)
+            }
+            Time::Until { allowed, .. } => {
+                let allowed = format!("{allowed:?} for all censuses of a run");
+                self.refuse("T0250", "the census takes longer than it may", "census", "", &allowed)
+            }
+        };
         Failure { asked: None, ..failure }
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use taster_model::{CollectionGrant, Failure, Refusal};
 
+use crate::CensusSetup;
+
 /// What one probe may reach, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Grant {
@@ -15,6 +17,8 @@ pub struct Grant {
     pub limits: Limits,
     /// Where the limits are set, `probes[orders].limits`: refusals name the setting that raises them.
     pub setting: String,
+    /// How censuses are recorded for it; `None`: they are refused.
+    pub census: Option<CensusSetup>,
 }
 
 /// How much one run of a probe may read. Every cursor of the run counts against the same budgets.

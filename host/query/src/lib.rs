@@ -10,6 +10,7 @@
 mod batch;
 mod budget;
 mod canonical;
+mod census;
 mod collection;
 mod command;
 mod copies;
@@ -23,12 +24,15 @@ mod look;
 mod members;
 mod privileges;
 mod ranges;
+mod reader;
+mod replies;
 mod server;
 mod session;
 mod uri;
 mod writes;
 
 pub use budget::QueryUsage;
+pub use census::{CensusRequest, CensusSetup, CensusSummary, Detail};
 pub use cursor::Cursor;
 pub use database::{AggregateOptions, CollectionInfo, Database, FindOptions};
 pub use error::QueryError;

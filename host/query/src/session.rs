@@ -162,6 +162,7 @@ impl Session {
             collections: inventory.collections.iter().map(|c| CollectionGrant::any(&c.name)).collect(),
             limits: Limits::default(),
             setting: String::new(),
+            census: None,
         };
         let readable = |facts: &CollectionFacts| {
             let request = Request::new(Scope::new(&everything, &inventory.collections));
@@ -261,6 +262,17 @@ impl Inner {
     /// The present moment, as the primary tells it.
     pub(crate) async fn time_of_primary(&self) -> Result<Timestamp, QueryError> {
         server::time_of_primary(&self.client, &self.caller(), &self.comment).await
+    }
+
+    /// What the server's clock shows, in milliseconds since 1970: documents expire by it.
+    pub(crate) async fn clock(&self) -> Result<i64, QueryError> {
+        let hello = doc! { "hello": 1, "comment": self.comment.as_str() };
+        let doing = "tell the time";
+        let admin = self.client.database("admin");
+        let call = admin.run_command(hello).selection_criteria(server::PRIMARY);
+        let answer = self.caller().run(doing, call).await?;
+        let time = answer.get_datetime("localTime").map(|time| time.timestamp_millis());
+        time.map_err(|error| QueryError::Broken { doing: doing.to_owned(), detail: error.to_string() })
     }
 
     /// The server process. Each mongos of a cluster is one of its own, and which one answers is chance.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use bson::{RawArrayBuf, RawDocument, RawDocumentBuf};
 
+use crate::command;
+
 /// The collections that a request reads: each that it names and each that a view among them reads, views included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reads(pub(super) BTreeSet<String>);
@@ -88,6 +90,30 @@ macro_rules! text {
     )*};
 }
 text!(CheckedHint CheckedPath);
+
+impl CheckedFilter {
+    /// What fits all of these; everything, where there are none.
+    pub(crate) fn all_of<'a>(filters: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all: Vec<&Self> = filters.into_iter().collect();
+        match (all.pop(), all.is_empty()) {
+            (None, _) => Self(RawDocumentBuf::new()),
+            (Some(only), true) => only.clone(),
+            (Some(last), false) => Self::joined("$and", all.into_iter().chain([last])),
+        }
+    }
+
+    /// What fits none of these; there must be one.
+    pub(crate) fn none_of<'a>(filters: impl IntoIterator<Item = &'a Self>) -> Self {
+        Self::joined("$nor", filters)
+    }
+
+    fn joined<'a>(operator: &'static str, filters: impl IntoIterator<Item = &'a Self>) -> Self {
+        let filters: RawArrayBuf = filters.into_iter().map(|filter| filter.0.clone()).collect();
+        let mut joined = RawDocumentBuf::new();
+        joined.append(command::c(operator), filters);
+        Self(joined)
+    }
+}
 
 impl CheckedTarget {
     /// As it goes into a command.

@@ -19,6 +19,7 @@ static GRANT: LazyLock<Grant> = LazyLock::new(|| Grant {
         .to_vec(),
     limits: Limits::default(),
     setting: "probes[p].limits".to_owned(),
+    census: None,
 });
 
 static COLLECTIONS: LazyLock<Vec<Collection>> = LazyLock::new(|| {

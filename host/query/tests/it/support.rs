@@ -56,6 +56,7 @@ pub(crate) fn grant(collections: &[&str], limits: Limits) -> Grant {
             .collect(),
         limits,
         setting: "probes[orders].limits".to_owned(),
+        census: None,
     }
 }
 
