@@ -67,6 +67,7 @@ async fn empty_ones(session: &Session) -> Result<Vec<String>, Problem> {
         collections: grants.collect(),
         limits: Limits::default(),
         setting: "limits".to_owned(),
+        census: None,
     });
     let mut empty = Vec::new();
     for collection in &collections {

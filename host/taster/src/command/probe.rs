@@ -219,7 +219,7 @@ async fn serve(
     let grants = flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run
-    let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(&probe.name) };
+    let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
     let input = flow::probe_run_input(session, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
@@ -227,7 +227,7 @@ async fn serve(
     for line in &report.log {
         tracing::info!(probe = probe.name, "{}", line.message);
     }
-    Ok(Served { report, censuses: flow::take_censuses(&database) })
+    Ok(Served { report, censuses: database.take_censuses() })
 }
 
 fn failed(probe: &Probe, failure: &taster_model::Failure) -> Problem {

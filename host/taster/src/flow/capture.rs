@@ -10,13 +10,12 @@ use taster_model::{
     AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
     schema,
 };
-use taster_query::{Database, Grant, Session, SessionOptions};
+use taster_query::{CensusSetup, Database, Grant, Session, SessionOptions};
 
 use super::{
     FlowError, Kitchen, Tastings,
     census::{self, Draft, Occasion, Taking},
     determinism, grants, interrupted,
-    later::{CensusSetup, take_censuses},
     moment::{self, Moment},
 };
 use crate::{
@@ -78,7 +77,7 @@ impl Tasting<'_> {
             probes,
             censuses: Vec::new(),
             census_key: None,
-            changes: census::changes(&kitchen.config).to_vec(),
+            changes: kitchen.config.changes.clone(),
             objects: Vec::new(),
         };
         Ok(Draft { capture, censuses, key: taking.key().clone() })
@@ -226,7 +225,7 @@ impl Guests<'_> {
         databases: &mut Vec<Database>,
         task: &Task,
     ) -> Result<Answer, Failure> {
-        let world = World { clock: self.clock, seed: self.seed, census: self.taking.setup(&probe.name) };
+        let world = World { clock: self.clock, seed: self.seed, census: self.taking.setup(probe) };
         let input = probe_run_input(session, probe, &record.collections, world, task);
         let database = input.database.clone();
         databases.push(database.clone());
@@ -236,7 +235,7 @@ impl Guests<'_> {
         match database.lost() {
             // whatever the probe made of it: its result is not of the moment of this capture
             Some(lost) => Err(lost),
-            None => report.outcome.map(|metrics| Answer { metrics, censuses: take_censuses(&database) }),
+            None => report.outcome.map(|metrics| Answer { metrics, censuses: database.take_censuses() }),
         }
     }
 }
@@ -307,7 +306,7 @@ pub fn probe_run_input(
     world: World<'_>,
     task: &Task,
 ) -> RunInput<Database> {
-    let World { clock, seed, census: _census } = world;
+    let World { clock, seed, census } = world;
     let task = task.clone();
     let config = probe.config.as_ref().map_or_else(|| "null".to_owned(), serde_json::Value::to_string);
     let setting = probe.limits_setting();
@@ -316,6 +315,7 @@ pub fn probe_run_input(
         collections: collections.to_vec(),
         limits: query_limits(&probe.limits),
         setting: setting.clone(),
+        census: Some(census),
     };
     RunInput {
         probe: probe.name.clone(),

@@ -1,44 +1,20 @@
 //! Censuses of a capture: what probes take them with, which of them count, and where they are kept.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
+use sha2::{Digest, Sha256};
 use taster_census::{Key, Recorded, Redaction, Scratch};
 use taster_model::{
-    AppName, AttemptId, Capture, CensusFacts, DeclaredChange, Failure, Metric, ObjectRef, Outcome, Refusal, RunId,
-    Side, Value, failure,
+    AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, Outcome, Refusal, RunId, Side,
+    Value, failure,
 };
+use taster_query::CensusSetup;
 use taster_store::{RunStore, fault};
 
-use super::later::CensusSetup;
-use crate::{config::Config, exit::Problem};
-
-/// So many ids are named of each kind of difference, where nobody says how many.
-pub(super) const MOST_IDS: usize = 1000;
-
-/// What the configuration says of censuses.
-struct Settings {
-    redaction: Option<Redaction>,
-    secret: Option<Vec<u8>>,
-    cursors: u32,
-    deadline: Duration,
-}
-
-impl From<&Config> for Settings {
-    // the one place that waits for the words of the configuration: `redact`, `scan.cursors`, `limits.census`
-    fn from(_: &Config) -> Self {
-        Self { redaction: None, secret: None, cursors: 1, deadline: Duration::from_hours(24) }
-    }
-}
-
-/// What the migration is meant to do.
-pub(super) fn changes(_: &Config) -> &[DeclaredChange] {
-    &[]
-}
-
-/// So many ids are named of each kind of difference.
-pub(super) fn most_ids(_: &Config) -> usize {
-    MOST_IDS
-}
+use crate::{
+    config::{Config, DEFAULT_CENSUS, Period, Probe, Redact, Secret},
+    exit::Problem,
+};
 
 /// Which capture censuses are taken for.
 pub struct Occasion<'a> {
@@ -61,38 +37,66 @@ impl Taking {
     /// `post` takes over the baseline's key: without it nothing could be compared. Where the baseline took no census it
     /// has none, and a new one does no harm.
     pub fn new(config: &Config, occasion: &Occasion<'_>) -> Result<Self, Problem> {
-        let Settings { redaction, secret, cursors, deadline } = config.into();
         let baseline = occasion.before;
         let key = match baseline.and_then(|before| before.census_key.as_deref()) {
             Some(key) => Key::from_hex(key)?,
             None => Key::random()?,
         };
+        let secret = config.redact.secret.as_ref().map(Secret::expose);
+        let censuses = baseline.map(|before| before.censuses.clone()).unwrap_or_default();
         Ok(Self(CensusSetup {
             key,
             app: occasion.app.clone(),
             run: occasion.run.clone(),
             side: occasion.side,
             attempt: occasion.attempt.clone(),
-            changes: changes(config).to_vec(),
-            baseline: baseline.map(|before| before.censuses.clone()).unwrap_or_default(),
-            redaction,
-            secret,
+            changes: config.changes.clone(),
+            baseline: censuses.into_iter().map(|facts| with_secret_of_today(facts, secret)).collect(),
+            redaction: redaction(&config.redact),
+            secret: secret.map(|secret| secret.as_bytes().to_vec()),
             scratch: Scratch::default(),
-            cursors,
-            deadline,
+            cursors: config.scan.cursors,
+            deadline: DEFAULT_CENSUS.get(),
         }))
     }
 
     /// What one probe is given.
     #[must_use]
-    pub fn setup(&self, probe: &str) -> CensusSetup {
-        let baseline = self.0.baseline.iter().filter(|facts| facts.probe == probe).cloned().collect();
-        CensusSetup { baseline, ..self.0.clone() }
+    pub fn setup(&self, probe: &Probe) -> CensusSetup {
+        let deadline = probe.limits.census.map_or(self.0.deadline, Period::get);
+        CensusSetup { deadline, ..self.0.clone() }
     }
 
     pub(super) fn key(&self) -> &Key {
         &self.0.key
     }
+}
+
+fn redaction(redact: &Redact) -> Option<Redaction> {
+    let mut fields: Vec<FieldPath> = redact.fields.iter().map(|field| field.path().clone()).collect();
+    fields.sort();
+    fields.dedup();
+    let secret = redact.secret.as_ref().map(|secret| name_of(secret.expose()));
+    let redaction = Redaction { ids: redact.ids, fields, secret };
+    (redaction != Redaction::default()).then_some(redaction)
+}
+
+/// Tells secrets apart without giving them away: nobody finds one of 16 characters or more by its digest.
+fn name_of(secret: &str) -> String {
+    hex::encode(&Sha256::digest(format!("taster redact.secret {secret}"))[..8])
+}
+
+/// The facts of a baseline's census, under the name of the secret that its ids are hashed with today. Under another
+/// secret every document has another id: the options differ then, and say that nothing can be compared, where the ids
+/// would say that every document is missing.
+fn with_secret_of_today(mut facts: CensusFacts, secret: Option<&str>) -> CensusFacts {
+    if let Some(redaction) = facts.options.get_mut("redaction").and_then(serde_json::Value::as_object_mut) {
+        redaction.remove("secret");
+        if let Some(secret) = secret {
+            redaction.insert("secret".to_owned(), name_of(secret).into());
+        }
+    }
+    facts
 }
 
 /// Of the censuses that a probe took, those that its metrics name. The others are nobody's, and their scratch files end
@@ -207,6 +211,29 @@ mod tests {
         let kept = named(&Outcome::Metrics(vec![metric("b"), metric("b")]), taken());
         assert_eq!(kept.iter().map(|census| census.place.id.as_str()).collect::<Vec<_>>(), ["b"]);
         assert!(named(&Outcome::Failed(Failure::own("no")), taken()).is_empty());
+    }
+
+    #[test]
+    fn under_another_secret_the_options_are_others() {
+        let of = |secret: Option<&str>| {
+            let yaml = secret.map(|secret| format!("redact: {{ids: true, fields: [b, a], secret: {secret}}}"));
+            let yaml = yaml.unwrap_or_else(|| "redact: {ids: true, fields: [a, b]}".to_owned());
+            let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"}}\n{yaml}\n");
+            redaction(&crate::config::parse("taster.yaml", &yaml, [].into()).unwrap().redact).unwrap()
+        };
+        let (one, two) = ("0123456789abcdef", "fedcba9876543210");
+        let facts = |secret| CensusFacts {
+            options: serde_json::to_value(Options { redaction: Some(of(secret)), ..Options::default() }).unwrap(),
+            ..facts(&census("a", "1"), &ObjectRef { key: String::new(), length: 0, sha256: String::new() }).unwrap()
+        };
+        for before in [None, Some(one), Some(two)] {
+            for today in [None, Some(one), Some(two)] {
+                let seen = with_secret_of_today(facts(before), today);
+                assert_eq!(seen == facts(before), before == today);
+                assert_eq!(seen, facts(today), "nothing but the secret's name");
+                assert!(!seen.options.to_string().contains(one));
+            }
+        }
     }
 
     #[test]

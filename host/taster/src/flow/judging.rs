@@ -8,12 +8,9 @@ use taster_model::{
 };
 use taster_store::AppStore;
 
-use super::{
-    census,
-    differences::{self, Kept},
-};
+use super::differences::{self, Kept};
 use crate::{
-    config::{Config, Period},
+    config::{Config, Period, Report},
     exit::Problem,
 };
 
@@ -36,9 +33,13 @@ pub struct Rules<'a> {
     pub max_baseline_age: Option<Duration>,
 }
 
+fn most_ids(report: &Report) -> usize {
+    usize::try_from(report.max_ids).unwrap_or(usize::MAX)
+}
+
 impl Default for Rules<'_> {
     fn default() -> Self {
-        Self { expectations: &[], changes: &[], most_ids: census::MOST_IDS, max_baseline_age: None }
+        Self { expectations: &[], changes: &[], most_ids: most_ids(&Report::default()), max_baseline_age: None }
     }
 }
 
@@ -46,8 +47,8 @@ impl<'a> From<&'a Config> for Rules<'a> {
     fn from(config: &'a Config) -> Self {
         Self {
             expectations: &config.expect,
-            changes: census::changes(config),
-            most_ids: census::most_ids(config),
+            changes: &config.changes,
+            most_ids: most_ids(&config.report),
             max_baseline_age: config.max_baseline_age.map(Period::get),
         }
     }
