@@ -2,6 +2,7 @@
 
 use std::io;
 
+use taster_census::CensusError;
 use taster_model::Coded;
 
 /// What can go wrong with stored results.
@@ -45,7 +46,7 @@ pub enum StoreError {
         /// The object.
         key: String,
         /// How much was to be written.
-        bytes: usize,
+        bytes: u64,
     },
     /// An object is not what was written.
     #[error("{key} is damaged: {what}")]
@@ -72,6 +73,28 @@ pub enum StoreError {
     Exists {
         /// The object.
         key: String,
+    },
+    /// An object that a capture lists is not there.
+    #[error("{key} is not there, and its capture lists it")]
+    Gone {
+        /// The object.
+        key: String,
+    },
+    /// A census whose capture says nothing of its object.
+    #[error("census `{id}` of probe `{probe}` is not among the objects of its capture")]
+    Unlisted {
+        /// The probe.
+        probe: String,
+        /// What its metric calls it.
+        id: String,
+    },
+    /// The bytes are those that were written, and cannot be read.
+    #[error("{key} cannot be used: {source}")]
+    Census {
+        /// The object.
+        key: String,
+        /// Why not.
+        source: CensusError,
     },
     /// Others kept changing an object.
     #[error("{key} was changed by others {tries} times in a row")]
@@ -108,10 +131,16 @@ impl Coded for StoreError {
             Self::Misplaced { .. } => "T0407",
             Self::Exists { .. } => "T0408",
             Self::Contended { .. } => "T0409",
+            Self::Gone { .. } => "T0410",
+            Self::Unlisted { .. } => "T0411",
+            Self::Census { .. } => "T0412",
         }
     }
 
     fn help(&self) -> Option<String> {
+        if let Self::Census { source, .. } = self {
+            return source.help();
+        }
         Some(
             match self {
                 Self::Unsupported { .. } => "use file:///absolute/path or file://./relative/path",
@@ -119,7 +148,8 @@ impl Coded for StoreError {
                 Self::NotHonest { .. } => "use a store that refuses to overwrite; file systems need hard links",
                 Self::Io { .. } => "is the store still there and readable? the same command may be run again",
                 Self::Full { .. } => "free some space; nothing that was stored is lost, run the command again",
-                Self::Damaged { .. } | Self::Misplaced { .. } => {
+                Self::Gone { .. } => "bring it back from a backup, with the whole folder of the run; or start a new run",
+                Self::Damaged { .. } | Self::Misplaced { .. } | Self::Unlisted { .. } | Self::Census { .. } => {
                     "somebody or something changed it after it was written: restore it from a backup, or start a new run"
                 }
                 Self::Exists { .. } => "taste under a new run id: --run ID",

@@ -6,17 +6,21 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use futures_util::future::BoxFuture;
 use rustix::fs::{FlockOperation, flock};
+use sha2::{Digest, Sha256};
 
 use crate::{
     StoreError, fault,
-    objects::{Created, Objects, Stored, Swapped, Version},
+    objects::{Created, Large, Objects, Opened, Print, Stored, Swapped, Version},
 };
+
+/// Large objects are copied and hashed in pieces of so many bytes.
+const PIECE: usize = 256 << 10;
 
 /// A folder of objects. Clones share it.
 #[derive(Clone)]
@@ -33,21 +37,20 @@ impl Files {
         self.root.join(key)
     }
 
-    /// File systems block; the runtime's own threads must not.
+    /// File systems block; the runtime's own threads must not. `bytes` is how much is to be written.
     fn blocking<'a, T: Send + 'static>(
         &self,
         key: &str,
-        bytes: &[u8],
         action: &'static str,
-        work: impl FnOnce(&Path, &[u8]) -> io::Result<T> + Send + 'static,
+        bytes: u64,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
-        let (path, key, bytes) = (self.path(key), key.to_owned(), bytes.to_vec());
+        let (path, key) = (self.path(key), key.to_owned());
         Box::pin(async move {
-            let size = bytes.len();
-            let done = tokio::task::spawn_blocking(move || work(&path, &bytes)).await;
+            let done = tokio::task::spawn_blocking(move || work(&path)).await;
             let result = done.unwrap_or_else(|error| Err(io::Error::other(error)));
             result.map_err(|source| match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { key, bytes: size },
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { key, bytes },
                 _ => StoreError::Io { key, action, source },
             })
         })
@@ -56,11 +59,31 @@ impl Files {
 
 impl Objects for Files {
     fn create<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<Created, StoreError>> {
-        self.blocking(key, bytes, "write", create)
+        let bytes = bytes.to_vec();
+        self.blocking(key, "write", bytes.len() as u64, move |path| create(path, |file| file.write_all(&bytes)))
+    }
+
+    fn create_from<'a>(&'a self, key: &'a str, large: Large<'a>) -> BoxFuture<'a, Result<Created, StoreError>> {
+        let (source, length, sha256) = (large.file.try_clone(), large.print.length, large.print.sha256.to_owned());
+        self.blocking(key, "write", length, move |path| {
+            let source = source?;
+            create(path, |file| {
+                let found = in_pieces(&source, length, |piece| file.write_all(piece))?;
+                if found == sha256 {
+                    return Ok(());
+                }
+                Err(io::Error::new(io::ErrorKind::InvalidData, "what was to be stored changed after it was recorded"))
+            })
+        })
+    }
+
+    fn open<'a>(&'a self, key: &'a str, print: Print<'a>) -> BoxFuture<'a, Result<Opened, StoreError>> {
+        let (length, sha256) = (print.length, print.sha256.to_owned());
+        self.blocking(key, "read", 0, move |path| open(path, Print { length, sha256: &sha256 }))
     }
 
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        self.blocking(key, &[], "read", |path, _| read(path))
+        self.blocking(key, "read", 0, read)
     }
 
     fn swap<'a>(
@@ -69,13 +92,13 @@ impl Objects for Files {
         expected: Option<&'a Version>,
         bytes: &'a [u8],
     ) -> BoxFuture<'a, Result<Swapped, StoreError>> {
-        let expected = expected.cloned();
-        self.blocking(key, bytes, "write", move |path, bytes| swap(path, expected.as_ref(), bytes))
+        let (expected, bytes) = (expected.cloned(), bytes.to_vec());
+        self.blocking(key, "write", bytes.len() as u64, move |path| swap(path, expected.as_ref(), &bytes))
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         let base = prefix.trim_end_matches('/').to_owned();
-        self.blocking(prefix, &[], "list", move |path, _| {
+        self.blocking(prefix, "list", 0, move |path| {
             let mut keys = Vec::new();
             walk(path, &base, &mut keys)?;
             keys.sort();
@@ -84,7 +107,7 @@ impl Objects for Files {
     }
 
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.blocking(key, &[], "remove", |path, _| {
+        self.blocking(key, "remove", 0, |path| {
             // the lock of a proof goes with it; a lock of a lasting object stays, for another may be waiting on it
             let _ = fs::remove_file(lock_path(path));
             match fs::remove_file(path) {
@@ -135,14 +158,14 @@ struct Temporary {
 }
 
 impl Temporary {
-    fn write(folder: &Path, bytes: &[u8]) -> io::Result<Self> {
+    fn write(folder: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Self> {
         make_folder(folder)?;
         let temporary = Self { path: folder.join(format!(".tmp-{}", ulid::Ulid::generate())) };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
+        let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
         fault::point("file: opened");
-        file.write_all(bytes)?;
+        fill(&mut opened)?;
         fault::point("file: written");
-        file.sync_all()?;
+        opened.sync_all()?;
         fault::point("file: flushed");
         Ok(temporary)
     }
@@ -155,9 +178,9 @@ impl Drop for Temporary {
     }
 }
 
-fn create(path: &Path, bytes: &[u8]) -> io::Result<Created> {
+fn create(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Created> {
     let folder = folder_of(path);
-    let temporary = Temporary::write(folder, bytes)?;
+    let temporary = Temporary::write(folder, fill)?;
     match fs::hard_link(&temporary.path, path) {
         Ok(()) => {
             fault::point("file: linked");
@@ -178,6 +201,44 @@ fn read(path: &Path) -> io::Result<Option<Stored>> {
     }
 }
 
+/// Hands out the first `length` bytes of a file piece by piece; returns their SHA-256.
+fn in_pieces(file: &File, length: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<String> {
+    let mut buffer = vec![0; PIECE];
+    let mut hash = Sha256::new();
+    let mut at = 0;
+    while at < length {
+        let size = usize::try_from(length - at).map_or(PIECE, |left| left.min(PIECE));
+        let piece = &mut buffer[..size];
+        // by position: clones of a file share its cursor
+        file.read_exact_at(piece, at)?;
+        hash.update(&*piece);
+        take(piece)?;
+        at += size as u64;
+    }
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// A file is read whole before any part of it is believed: a disk reads faster than anybody could be misled.
+fn open(path: &Path, print: Print<'_>) -> io::Result<Opened> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Opened::Absent);
+        }
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len();
+    if length != print.length {
+        return Ok(Opened::Other(format!("it has {length} bytes, and {} were written", print.length)));
+    }
+    let sha256 = in_pieces(&file, length, |_| Ok(()))?;
+    if sha256 != print.sha256 {
+        return Ok(Opened::Other(format!("its SHA-256 is {sha256}, and was {}", print.sha256)));
+    }
+    // what is read later is read of this very file, whoever puts another into its place
+    Ok(Opened::Confirmed(Box::new(file)))
+}
+
 fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<Swapped> {
     let folder = folder_of(path);
     make_folder(folder)?;
@@ -188,7 +249,7 @@ fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<Swa
     if current.as_ref() != expected {
         return Ok(Swapped::Conflict);
     }
-    let temporary = Temporary::write(folder, bytes)?;
+    let temporary = Temporary::write(folder, |file| file.write_all(bytes))?;
     fs::rename(&temporary.path, path)?;
     fault::point("file: renamed");
     flush_folder(folder)?;

@@ -5,6 +5,7 @@
 //! schema, its place and a checksum; one that is truncated, altered or lies at another's place is an error.
 
 mod app;
+mod census;
 mod document;
 mod error;
 pub mod fault;
@@ -17,6 +18,7 @@ use std::{path::PathBuf, sync::Arc};
 use taster_model::AppName;
 
 pub use app::{AppStore, RunSummary};
+pub use census::{CensusBytes, Censuses};
 pub use document::{Committed, read_capture};
 pub use error::StoreError;
 pub use run::{CommitPre, RunStore};

@@ -1,7 +1,10 @@
 //! The seam of the back ends: objects by key, created once or swapped.
 
+use std::fs::File;
+
 use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
+use taster_census::ReadAt;
 
 use crate::StoreError;
 
@@ -38,6 +41,33 @@ pub(crate) enum Swapped {
     Conflict,
 }
 
+/// An object that is too large to be held in memory, on its way into the store.
+#[derive(Clone, Copy)]
+pub(crate) struct Large<'a> {
+    /// Its bytes, from the beginning of the file.
+    pub(crate) file: &'a File,
+    pub(crate) print: Print<'a>,
+}
+
+/// What an object's bytes are known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Print<'a> {
+    pub(crate) length: u64,
+    /// In hexadecimal.
+    pub(crate) sha256: &'a str,
+}
+
+/// What came of opening an object for reading in parts.
+pub(crate) enum Opened {
+    /// There is none.
+    Absent,
+    /// It is another one, and how that shows.
+    Other(String),
+    /// It is the one that was asked for. Reading blocks, and must not happen on the runtime's own threads: a back end may
+    /// have to wait for the network, a request for each part.
+    Confirmed(Box<dyn ReadAt>),
+}
+
 /// A back end. Keys are paths of safe names joined by `/`.
 ///
 /// A write that returned is durable; one that did not, for whatever reason, left either the old state or the new one.
@@ -45,7 +75,16 @@ pub(crate) trait Objects: Send + Sync {
     /// Creates an object, if there is none of that key.
     fn create<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<Created, StoreError>>;
 
-    /// Reads an object.
+    /// Creates an object out of a file, if there is none of that key. Memory does not grow with it. A file that is not
+    /// what it is known by creates nothing.
+    fn create_from<'a>(&'a self, key: &'a str, large: Large<'a>) -> BoxFuture<'a, Result<Created, StoreError>>;
+
+    /// Opens an object to be read in parts, if it is what it is known by: of its length at least, and of its digest
+    /// wherever the whole of it can be read at little cost. What cannot be is checked part by part as it is read, by
+    /// whoever knows the format.
+    fn open<'a>(&'a self, key: &'a str, print: Print<'a>) -> BoxFuture<'a, Result<Opened, StoreError>>;
+
+    /// Reads an object whole.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;
 
     /// Replaces an object that still is `expected`, or creates one where there is none and none is expected.

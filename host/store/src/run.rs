@@ -1,9 +1,12 @@
 //! One run's results: its captures, its verdict, its reports.
 
-use taster_model::{Acceptance, AttemptId, Capture, RunId, Side, VerdictDocument, schema};
+use std::sync::Arc;
+
+use taster_census::Recorded;
+use taster_model::{Acceptance, AttemptId, Capture, ObjectRef, RunId, Side, VerdictDocument, schema};
 
 use crate::{
-    AppStore, Committed, StoreError,
+    AppStore, Censuses, Committed, StoreError,
     app::check,
     document,
     objects::{Created, Swapped},
@@ -118,6 +121,29 @@ impl RunStore {
         self.capture(&key, Side::Post, Some(&capture.attempt), &bytes)?;
         self.create(&key, &bytes).await?;
         self.post(&capture.attempt).await?.ok_or_else(|| StoreError::damaged(&key, "it vanished after it was written"))
+    }
+
+    /// The censuses of its captures.
+    #[must_use]
+    pub fn censuses(&self) -> Censuses {
+        Censuses::new(Arc::clone(&self.app.objects), self.key(""))
+    }
+
+    /// Keeps a census of an attempt, before the capture that lists it. Memory does not grow with it, and none is ever
+    /// overwritten: a second one of the same collection gets a name of its own.
+    pub async fn put_census(
+        &self,
+        side: Side,
+        attempt: &AttemptId,
+        recorded: &Recorded,
+    ) -> Result<ObjectRef, StoreError> {
+        let place = &recorded.place;
+        let key = format!("the census of {}", place.collection);
+        check(&key, "app", &place.app, &self.app.app)?;
+        check(&key, "run", &place.run, &self.run)?;
+        check(&key, "side", &place.side, &side)?;
+        check(&key, "attempt", &place.attempt, attempt)?;
+        self.censuses().put(recorded).await
     }
 
     /// Keeps a report beside the attempt that it is about.

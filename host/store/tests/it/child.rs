@@ -10,7 +10,7 @@ use std::{
 use taster_model::{Coded, Side, Verdict};
 use taster_store::CommitPre;
 
-use crate::shop;
+use crate::{larder, shop};
 
 const PART: &str = "TASTER_STORE_TEST_PART";
 const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
@@ -57,7 +57,9 @@ fn play() {
         match part.as_str() {
             "cook until killed" => cook(&folder, &name).await,
             "race" => race(&folder, &name).await,
+            "shelve" => shelve(&folder, &name).await,
             "fill" => fill(&folder).await,
+            "fill with censuses" => fill_with_censuses(&folder).await,
             other => panic!("no part `{other}`"),
         }
     });
@@ -95,6 +97,45 @@ async fn race(folder: &Path, name: &str) {
         store.update_current(counted).await.unwrap();
     }
     std::fs::write(folder.join(format!("{name}.noted")), noted).unwrap();
+}
+
+/// Censuses that each process stores.
+pub(crate) const SHELVED: usize = 8;
+
+/// Stores censuses of one collection of one attempt, at the same time as others, and notes where.
+async fn shelve(folder: &Path, name: &str) {
+    let store = shop::app(&folder.join("results")).run(&shop::run("one"));
+    let mut capture = shop::capture(&shop::run("one"), Side::Pre);
+    // the same attempt in every process
+    capture.attempt = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned().try_into().unwrap();
+    std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
+    wait_for(&folder.join("go"));
+    let mut noted = Vec::new();
+    for round in 0..SHELVED {
+        let bytes = format!("{name} {round}");
+        let census = larder::of_bytes(larder::place(&capture, "orders"), bytes.as_bytes());
+        noted.push(store.put_census(Side::Pre, &capture.attempt, &census).await.unwrap().key);
+    }
+    std::fs::write(folder.join(format!("{name}.noted")), noted.join("\n")).unwrap();
+}
+
+/// Stores a census that the disk has no room for.
+async fn fill_with_censuses(folder: &Path) {
+    let store = shop::app(folder);
+    let capture = shop::capture(&shop::run("one"), Side::Pre);
+    let put = async |size: usize| {
+        let census = larder::of_bytes(larder::place(&capture, "orders"), &vec![7; size]);
+        store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &census).await
+    };
+    put(300 << 10).await.unwrap();
+    let error = put(300 << 10 | 1).await.unwrap_err();
+    assert_eq!(error.code(), "T0405", "{error}");
+    assert!(error.to_string().contains("pxbbq.orders.2.census (307201 bytes)"), "{error}");
+    // the first one is whole, nothing of the second is left, and its room is free again
+    let files = shop::files(folder);
+    let [first] = files.as_slice() else { panic!("{files:?}") };
+    assert_eq!(std::fs::metadata(first).unwrap().len(), 300 << 10);
+    put(100 << 10).await.unwrap();
 }
 
 /// Stores runs until the disk is full, on a disk of its own that ends with this process's mount namespace.

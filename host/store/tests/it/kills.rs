@@ -24,6 +24,11 @@ async fn whenever_it_is_killed_no_half_object_is_read() {
             assert_eq!(summary.damaged, None, "{summary:?}");
             let run = store.run(&summary.run);
             let pre = run.pre().await.unwrap();
+            // a capture that counts has all of its censuses, whole
+            for object in pre.iter().flat_map(|pre| &pre.get().objects) {
+                let path = folder.path().join(format!("results/v1/pxbbq/{}/{}", summary.run, object.key));
+                assert_eq!(std::fs::metadata(path).unwrap().len(), object.length);
+            }
             unfinished += u32::from(pre.is_none() || summary.verdict.is_none());
             // each stands on what was stored before it
             assert!(summary.post.is_none() || pre.is_some(), "{summary:?}");

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "every file of this binary is a test or plays for one")]
 
+mod census;
 mod child;
 mod damage;
 mod kills;
+mod larder;
 mod races;
 mod shop;
 mod space;

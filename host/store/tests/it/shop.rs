@@ -9,6 +9,8 @@ use taster_model::{
 };
 use taster_store::{AppStore, Store};
 
+use crate::larder;
+
 pub(crate) fn app_name() -> AppName {
     "pxbbq".parse().unwrap()
 }
@@ -133,7 +135,10 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
 /// Stores everything that a run can leave behind.
 pub(crate) async fn whole_run(store: &AppStore, run: &RunId) {
     let stored = store.run(run);
-    let pre = capture(run, Side::Pre);
+    let mut pre = capture(run, Side::Pre);
+    let census = larder::of_bytes(larder::place(&pre, "orders"), &[7; 5_000]);
+    let object = stored.put_census(Side::Pre, &pre.attempt, &census).await.unwrap();
+    larder::list(&mut pre, &census, object);
     stored.commit_pre(&pre).await.unwrap();
     store.update_current(|_| Some(current(&pre, None))).await.unwrap();
     let post = capture(run, Side::Post);

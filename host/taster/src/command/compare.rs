@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use taster_model::{Capture, Side};
+use taster_store::Censuses;
 
 use super::{config_path, configuration, stored, which_run, write_verdict};
 use crate::{
     cli::Common,
     exit::{Exit, Problem},
-    flow::{self, FlowError, Rules},
+    flow::{self, FlowError, Kept, Rules},
 };
 
 /// Arguments of `compare`.
@@ -23,7 +24,7 @@ pub struct CompareArgs {
 /// Judges, prints, stores nothing.
 pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
     if let [before, after] = args.files.as_slice() {
-        let path = after;
+        let (paths, path) = ((before, after), after);
         let (before, after) = (read(before)?, read(after)?);
         let bad =
             |message: &str| FlowError::BadCapture { path: path.display().to_string(), message: message.to_owned() };
@@ -39,7 +40,10 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
         let wants_config = common.config.is_some() || config_path(common).exists();
         let config = if wants_config { Some(configuration(common, None)?.0) } else { None };
         let rules = config.as_ref().map(Rules::from).unwrap_or_default();
-        return write_verdict(common, &flow::verdict_document(Some(&before), &after, rules), &[]);
+        let beside = (Censuses::beside(paths.0, before.side), Censuses::beside(paths.1, after.side));
+        let earlier = Kept { capture: &before, censuses: &beside.0 };
+        let later = Kept { capture: &after, censuses: &beside.1 };
+        return write_verdict(common, &flow::verdict_document(Some(earlier), later, rules).await, &[]);
     }
     let stored = stored(common).await?;
     let run = which_run(common.run.as_ref(), &stored).await?;
@@ -54,8 +58,11 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
         Some(judged) => Some(judged),
         None => store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run),
     };
-    let before = store.run(judged.as_ref().unwrap_or(&run)).pre().await?.map(taster_store::Committed::into_inner);
-    write_verdict(common, &flow::verdict_document(before.as_ref(), &after, stored.rules()), &[])
+    let earlier_run = store.run(judged.as_ref().unwrap_or(&run));
+    let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
+    let earlier = before.as_ref().map(|before| Kept { capture: before.get(), censuses: &censuses });
+    let later = Kept { capture: &after, censuses: &run_store.censuses() };
+    write_verdict(common, &flow::verdict_document(earlier, later, stored.rules()).await, &[])
 }
 
 fn read(path: &PathBuf) -> Result<Capture, Problem> {

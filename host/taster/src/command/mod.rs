@@ -13,12 +13,12 @@ pub mod show;
 
 use std::path::{Path, PathBuf};
 
-use taster_model::{AppName, Expectation, RunId, VerdictDocument};
+use taster_model::{AppName, RunId, VerdictDocument};
 use taster_store::{AppStore, Store};
 
 use crate::{
     cli::{Common, Database, Format},
-    config::{Config, Period},
+    config::Config,
     exit::{Exit, Problem},
     flow::{FlowError, Kitchen, Rules, Tastings},
     output, render,
@@ -55,14 +55,14 @@ async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, Proble
 struct Stored {
     app: AppName,
     url: String,
-    expect: Vec<Expectation>,
-    max_baseline_age: Option<Period>,
+    /// Where there is one.
+    config: Option<Config>,
     store: AppStore,
 }
 
 impl Stored {
     fn rules(&self) -> Rules<'_> {
-        Rules { expectations: &self.expect, max_baseline_age: self.max_baseline_age.map(Period::get) }
+        self.config.as_ref().map(Rules::from).unwrap_or_default()
     }
 }
 
@@ -72,14 +72,8 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
         match configuration(common, None) {
             Ok((config, _)) => {
                 let store = Store::at(&config.store)?.app(&config.app);
-                let max_baseline_age = config.max_baseline_age;
-                return Ok(Stored {
-                    app: config.app,
-                    url: config.store,
-                    expect: config.expect,
-                    max_baseline_age,
-                    store,
-                });
+                let (app, url) = (config.app.clone(), config.store.clone());
+                return Ok(Stored { app, url, config: Some(config), store });
             }
             // who only looks at results need not know the connection string, if the store is named
             Err(problem) if problem.code() == "T0104" && common.store.is_some() => {}
@@ -95,7 +89,7 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
         let help = "name the configuration with --config, or another store with --store".to_owned();
         return Err(Problem::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
     };
-    Ok(Stored { app: app.clone(), expect: Vec::new(), max_baseline_age: None, store: store.app(app), url })
+    Ok(Stored { app: app.clone(), config: None, store: store.app(app), url })
 }
 
 /// The run that a command is about: as given, else the app's last.

@@ -4,7 +4,8 @@ use std::{fmt::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use taster_model::{Metric, MetricDeclaration};
+use taster_census::Recorded;
+use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
 
 use super::only;
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
     component::Source,
     config::{Collections, Config, Limits, Probe},
     exit::{Exit, Problem},
-    flow, output,
+    flow::{self, Occasion, Taking, World},
+    output,
     progress::Task,
     render,
 };
@@ -150,35 +152,60 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
         flow::load_probe(&engine, &probe, &PathBuf::from(".")).await.map_err(|failure| failed(&probe, &failure))?;
     let session = flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
     let result = tokio::select! {
-        result = serve_as_asked(&loaded, &session, &probe, args) => result,
+        result = served_as_asked(&loaded, &session, &probe, &config, args) => result,
         signal = flow::interrupted() => Err(flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
-    let report = result?;
+    let Served { report, censuses } = result?;
     match report.outcome {
         Err(failure) => Err(failed(&probe, &failure)),
         Ok(metrics) if common.format == Format::Json => {
-            output::write_json(common, &serde_json::json!({"metrics": metrics, "usage": report.usage}))?;
+            let mut result = serde_json::json!({"metrics": metrics, "usage": report.usage});
+            if !censuses.is_empty() {
+                result["censuses"] = censuses.iter().map(census).collect();
+            }
+            output::write_json(common, &result)?;
             Ok(Exit::Done)
         }
         Ok(metrics) => {
-            output::write_text(common, &table(&metrics, &report.usage, &flow::limits_of(&probe.limits)))?;
+            output::write_text(common, &table(&metrics, &censuses, &report.usage, &flow::limits_of(&probe.limits)))?;
             Ok(Exit::Done)
         }
     }
 }
 
+/// What came of a run, and the censuses that it took: counted here, and kept nowhere.
+struct Served {
+    report: taster_engine::RunReport,
+    censuses: Vec<Recorded>,
+}
+
+/// What JSON says of a census. Not its sum: that is keyed, and the key is thrown away.
+fn census(census: &Recorded) -> serde_json::Value {
+    serde_json::json!({"id": census.place.id, "collection": census.place.collection, "documents": census.documents,
+        "bytes": census.bytes, "length": census.length})
+}
+
 /// Runs the probe once, or twice where that was asked; of two answers that differ the second is a failure.
-async fn serve_as_asked(
+async fn served_as_asked(
     loaded: &taster_engine::Probe,
     session: &taster_query::Session,
     probe: &Probe,
+    config: &Config,
     args: &RunArgs,
-) -> Result<taster_engine::RunReport, Problem> {
-    let first = serve(loaded, session, probe).await?;
-    let (true, Ok(metrics)) = (args.twice, &first.outcome) else { return Ok(first) };
-    let mut second = serve(loaded, session, probe).await?;
-    second.outcome = second.outcome.and_then(|again| flow::agree(metrics, &again).map(|()| again));
+) -> Result<Served, Problem> {
+    let (run, attempt) = (RunId::generate(), AttemptId::generate());
+    let occasion = Occasion { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
+    // one key for both runs: else no two censuses would be alike
+    let taking = Taking::new(config, &occasion)?;
+    let first = serve(loaded, session, probe, &taking).await?;
+    let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
+    let mut second = serve(loaded, session, probe, &taking).await?;
+    second.report.outcome = second.report.outcome.and_then(|again| {
+        flow::agree(metrics, &again)?;
+        flow::censuses_agree(&first.censuses, &second.censuses)?;
+        Ok(again)
+    });
     Ok(second)
 }
 
@@ -186,18 +213,21 @@ async fn serve(
     loaded: &taster_engine::Probe,
     session: &taster_query::Session,
     probe: &Probe,
-) -> Result<taster_engine::RunReport, Problem> {
+    taking: &Taking,
+) -> Result<Served, Problem> {
     let live = session.readable().await?;
     let grants = flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run
-    let input = flow::probe_run_input(session, probe, &grants, Timestamp::UNIX_EPOCH, "probe run", &task);
+    let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
+    let input = flow::probe_run_input(session, probe, &grants, world, &task);
+    let database = input.database.clone();
     let report = loaded.run(input).await;
     task.end(if report.outcome.is_ok() { "done" } else { "failed" });
     for line in &report.log {
         tracing::info!(probe = probe.name, "{}", line.message);
     }
-    Ok(report)
+    Ok(Served { report, censuses: database.take_censuses() })
 }
 
 fn failed(probe: &Probe, failure: &taster_model::Failure) -> Problem {
@@ -221,14 +251,30 @@ fn collections(given: &[String]) -> Option<Collections> {
     ))
 }
 
-fn table(metrics: &[Metric], usage: &taster_model::Usage, limits: &taster_engine::Limits) -> String {
+/// A value as a person reads it; a census as the number of its documents.
+fn shown(value: &Value, censuses: &[Recorded]) -> String {
+    if let Value::Census(id) = value {
+        let census = censuses.iter().find(|census| census.place.id == *id);
+        return census
+            .map_or_else(|| format!("no census `{id}`"), |census| render::count(census.documents, "document"));
+    }
+    match value.plain() {
+        value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_)) => {
+            render::shorten(&value.to_string(), 400)
+        }
+        plain => render::value(Some(&plain)),
+    }
+}
+
+fn table(
+    metrics: &[Metric],
+    censuses: &[Recorded],
+    usage: &taster_model::Usage,
+    limits: &taster_engine::Limits,
+) -> String {
     let mut table = render::human::table();
     for metric in metrics {
-        let value = metric.value.plain();
-        let shown = match &value {
-            serde_json::Value::Object(_) | serde_json::Value::Array(_) => render::shorten(&value.to_string(), 400),
-            plain => render::value(Some(plain)),
-        };
+        let shown = shown(&metric.value, censuses);
         table.add_row([render::metric_name(&metric.name, &metric.labels), shown, metric.unit.clone()]);
     }
     let mut out = render::human::lines(&table);

@@ -4,15 +4,18 @@ use std::{path::Path, time::Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use taster_census::Recorded;
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
 use taster_model::{
     AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
     schema,
 };
-use taster_query::{Database, Grant, Session, SessionOptions};
+use taster_query::{CensusSetup, Database, Grant, Session, SessionOptions};
 
 use super::{
-    FlowError, Kitchen, Tastings, determinism, grants, interrupted,
+    FlowError, Kitchen, Tastings,
+    census::{self, Draft, Occasion, Taking},
+    determinism, grants, interrupted,
     moment::{self, Moment},
 };
 use crate::{
@@ -35,7 +38,7 @@ pub(super) struct Tasting<'a> {
 
 impl Tasting<'_> {
     /// Tastes the database over `session`, which the caller closes.
-    pub(super) async fn taste(&self, session: &Session) -> Result<Capture, Problem> {
+    pub(super) async fn taste(&self, session: &Session) -> Result<Draft, Problem> {
         let started = Timestamp::now();
         let kitchen = self.kitchen;
         let facts = session.facts();
@@ -53,9 +56,10 @@ impl Tasting<'_> {
             // a ULID has 80 random bits; the hash spreads them over the whole seed
             None => (started, hex::encode(Sha256::digest(RunId::generate().as_str()))),
         };
-        let Moment { server, collections, probes, consistency } =
-            moment::record(&Guests { kitchen, before: self.before, clock, seed: &seed }, session).await?;
-        Ok(Capture {
+        let taking = Taking::new(&kitchen.config, &self.occasion())?;
+        let guests = Guests { kitchen, before: self.before, clock, seed: &seed, taking: &taking };
+        let Moment { server, collections, probes, censuses, consistency } = moment::record(&guests, session).await?;
+        let capture = Capture {
             schema: schema::CAPTURE.to_owned(),
             app: kitchen.config.app.clone(),
             run: self.run.clone(),
@@ -73,9 +77,20 @@ impl Tasting<'_> {
             probes,
             censuses: Vec::new(),
             census_key: None,
-            changes: Vec::new(),
+            changes: kitchen.config.changes.clone(),
             objects: Vec::new(),
-        })
+        };
+        Ok(Draft { capture, censuses, key: taking.key().clone() })
+    }
+
+    fn occasion(&self) -> Occasion<'_> {
+        Occasion {
+            app: &self.kitchen.config.app,
+            run: self.run,
+            side: self.side,
+            attempt: &self.attempt,
+            before: self.before,
+        }
     }
 }
 
@@ -86,12 +101,20 @@ pub(super) async fn at_table<T>(
     what: &'static str,
     work: impl AsyncFnOnce(&Session) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    let result = tokio::select! {
-        result = work(&session) => result,
-        signal = interrupted() => Err(FlowError::Interrupted { signal, what }.into()),
-    };
+    let result = unless_stopped(what, work(&session)).await;
     session.close().await;
     result
+}
+
+/// Works until it is done or the process is asked to stop.
+pub(super) async fn unless_stopped<T>(
+    what: &'static str,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    tokio::select! {
+        result = work => result,
+        signal = interrupted() => Err(FlowError::Interrupted { signal, what }.into()),
+    }
 }
 
 /// Connects with the configuration's words.
@@ -110,6 +133,14 @@ pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem>
 pub(super) struct Tasted {
     pub(super) record: ProbeRecord,
     pub(super) databases: Vec<Database>,
+    /// Those that its metrics name.
+    pub(super) censuses: Vec<Recorded>,
+}
+
+/// What a probe that ended well came to.
+struct Answer {
+    metrics: Vec<Metric>,
+    censuses: Vec<Recorded>,
 }
 
 /// What every probe of a capture is given.
@@ -118,6 +149,7 @@ pub(super) struct Guests<'a> {
     pub(super) before: Option<&'a Capture>,
     pub(super) clock: Timestamp,
     pub(super) seed: &'a str,
+    pub(super) taking: &'a Taking,
 }
 
 impl Guests<'_> {
@@ -127,8 +159,12 @@ impl Guests<'_> {
         let mut databases = Vec::new();
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
+        let mut censuses = Vec::new();
         record.outcome = match self.run(probe, session, &mut record, &mut databases, &task).await {
-            Ok(outcome) => outcome,
+            Ok(answer) => {
+                censuses = answer.censuses;
+                Outcome::Metrics(answer.metrics)
+            }
             Err(failure) => Outcome::Failed(named(failure, &probe.name)),
         };
         // what cannot be read back must not take the other probes' findings with it
@@ -148,7 +184,8 @@ impl Guests<'_> {
                 tracing::warn!("{}: {failure}", probe.name);
             }
         }
-        Tasted { record, databases }
+        let censuses = census::named(&record.outcome, censuses);
+        Tasted { record, databases, censuses }
     }
 
     async fn run(
@@ -158,7 +195,7 @@ impl Guests<'_> {
         record: &mut ProbeRecord,
         databases: &mut Vec<Database>,
         task: &Task,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Answer, Failure> {
         let loaded = load_probe(&self.kitchen.engine, probe, &self.kitchen.base).await?;
         loaded.sha256().clone_into(&mut record.sha256);
         record.version.clone_from(&loaded.manifest().version);
@@ -168,14 +205,15 @@ impl Guests<'_> {
         let earlier = earlier.map_or(&[][..], |p| &p.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
             .map_err(|error| error.into_failure(probe))?;
-        let outcome = self.taste_once(&loaded, probe, session, record, databases, task).await?;
+        let answer = self.taste_once(&loaded, probe, session, record, databases, task).await?;
         if self.kitchen.tastings == Tastings::Two {
             let usage = record.usage.clone();
             let again = self.taste_once(&loaded, probe, session, record, databases, task).await?;
             record.usage = usage;
-            determinism::agree(&outcome, &again)?;
+            determinism::agree(&answer.metrics, &again.metrics)?;
+            census::censuses_agree(&answer.censuses, &again.censuses)?;
         }
-        Ok(Outcome::Metrics(outcome))
+        Ok(answer)
     }
 
     async fn taste_once(
@@ -186,8 +224,9 @@ impl Guests<'_> {
         record: &mut ProbeRecord,
         databases: &mut Vec<Database>,
         task: &Task,
-    ) -> Result<Vec<Metric>, Failure> {
-        let input = probe_run_input(session, probe, &record.collections, self.clock, self.seed, task);
+    ) -> Result<Answer, Failure> {
+        let world = World { clock: self.clock, seed: self.seed, census: self.taking.setup(probe) };
+        let input = probe_run_input(session, probe, &record.collections, world, task);
         let database = input.database.clone();
         databases.push(database.clone());
         let report = loaded.run(input).await;
@@ -196,7 +235,7 @@ impl Guests<'_> {
         match database.lost() {
             // whatever the probe made of it: its result is not of the moment of this capture
             Some(lost) => Err(lost),
-            None => report.outcome,
+            None => report.outcome.map(|metrics| Answer { metrics, censuses: database.take_censuses() }),
         }
     }
 }
@@ -248,16 +287,26 @@ pub(super) fn coded_failure(error: &dyn Coded) -> Failure {
     }
 }
 
+/// What guests see of the world beside the database.
+pub struct World<'a> {
+    /// The only clock.
+    pub clock: Timestamp,
+    /// The only entropy.
+    pub seed: &'a str,
+    /// What their censuses are taken with.
+    pub census: CensusSetup,
+}
+
 /// What a run of `probe` is given.
 #[must_use]
 pub fn probe_run_input(
     session: &Session,
     probe: &Probe,
     collections: &[CollectionGrant],
-    clock: Timestamp,
-    seed: &str,
+    world: World<'_>,
     task: &Task,
 ) -> RunInput<Database> {
+    let World { clock, seed, census } = world;
     let task = task.clone();
     let config = probe.config.as_ref().map_or_else(|| "null".to_owned(), serde_json::Value::to_string);
     let setting = probe.limits_setting();
@@ -266,7 +315,7 @@ pub fn probe_run_input(
         collections: collections.to_vec(),
         limits: query_limits(&probe.limits),
         setting: setting.clone(),
-        census: None,
+        census: Some(census),
     };
     RunInput {
         probe: probe.name.clone(),

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use taster_judge::Input;
-use taster_model::{Capture, Expectation, ReasonCode, RunId, SideSummary, Verdict, VerdictDocument, schema};
+use taster_model::{
+    Capture, DeclaredChange, Differences, Expectation, ReasonCode, RunId, SideSummary, Verdict, VerdictDocument, schema,
+};
 use taster_store::AppStore;
 
+use super::differences::{self, Kept};
 use crate::{
-    config::{Config, Period},
+    config::{Config, Period, Report},
     exit::Problem,
 };
 
@@ -18,25 +21,55 @@ pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunI
 }
 
 /// What the operator says of what may change, and of how old a baseline may be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// The operator's word.
     pub expectations: &'a [Expectation],
+    /// What the migration was meant to do.
+    pub changes: &'a [DeclaredChange],
+    /// So many ids are named of each kind of difference between documents.
+    pub most_ids: usize,
     /// The greatest age.
     pub max_baseline_age: Option<Duration>,
 }
 
-impl<'a> From<&'a Config> for Rules<'a> {
-    fn from(config: &'a Config) -> Self {
-        Self { expectations: &config.expect, max_baseline_age: config.max_baseline_age.map(Period::get) }
+fn most_ids(report: &Report) -> usize {
+    usize::try_from(report.max_ids).unwrap_or(usize::MAX)
+}
+
+impl Default for Rules<'_> {
+    fn default() -> Self {
+        Self { expectations: &[], changes: &[], most_ids: most_ids(&Report::default()), max_baseline_age: None }
     }
 }
 
-/// Judges `after` against `before`.
-#[must_use]
-pub fn verdict_document(before: Option<&Capture>, after: &Capture, rules: Rules<'_>) -> VerdictDocument {
-    let Rules { expectations, max_baseline_age } = rules;
-    let judgement = taster_judge::judge(&Input { expectations, max_baseline_age, ..Input::of(before, after) });
+impl<'a> From<&'a Config> for Rules<'a> {
+    fn from(config: &'a Config) -> Self {
+        Self {
+            expectations: &config.expect,
+            changes: &config.changes,
+            most_ids: most_ids(&config.report),
+            max_baseline_age: config.max_baseline_age.map(Period::get),
+        }
+    }
+}
+
+/// Judges `after` against `before`, their censuses document by document.
+pub async fn verdict_document(before: Option<Kept<'_>>, after: Kept<'_>, rules: Rules<'_>) -> VerdictDocument {
+    let differences = match before {
+        Some(before) => differences::between(before, after, rules).await,
+        None => Differences::new(),
+    };
+    let (before, after) = (before.map(|before| before.capture), after.capture);
+    let Rules { expectations, changes, max_baseline_age, .. } = rules;
+    let judgement = taster_judge::judge(&Input {
+        before,
+        after,
+        expectations,
+        changes,
+        differences: &differences,
+        max_baseline_age,
+    });
     let copy = [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::BaselineTooOld];
     let reasons = judgement.findings.iter().find(|f| f.gates() && copy.contains(&f.code)).map(|f| f.code);
     VerdictDocument {

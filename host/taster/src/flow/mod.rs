@@ -2,7 +2,9 @@
 
 mod baseline;
 mod capture;
+mod census;
 mod determinism;
+mod differences;
 mod error;
 mod grants;
 mod judging;
@@ -17,8 +19,10 @@ use std::path::PathBuf;
 use taster_engine::Engine;
 use taster_store::{AppStore, Store};
 
-pub use capture::{connect, limits_of, load_probe, probe_run_input};
+pub use capture::{World, connect, limits_of, load_probe, probe_run_input};
+pub use census::{Occasion, Taking, censuses_agree};
 pub use determinism::{Tastings, agree};
+pub use differences::Kept;
 pub use error::FlowError;
 pub use grants::resolve as resolve_collections;
 pub use judging::{Rules, judged_against, remedy_for, side_summary, verdict_document};

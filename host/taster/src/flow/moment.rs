@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use taster_census::Recorded;
 use taster_model::{
     CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
 };
@@ -22,6 +23,8 @@ pub(super) struct Moment {
     pub(super) server: ServerFacts,
     pub(super) collections: Vec<CollectionFacts>,
     pub(super) probes: Vec<ProbeRecord>,
+    /// Those that metrics name.
+    pub(super) censuses: Vec<Recorded>,
     pub(super) consistency: Consistency,
 }
 
@@ -72,7 +75,13 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             continue;
         }
         let tries = rescans + 1;
-        let probes = tasted.into_iter().flatten().zip(stale).map(|(tasted, stale)| judged(tasted.record, stale, tries));
+        let (mut probes, mut censuses) = (Vec::new(), Vec::new());
+        for (tasted, stale) in tasted.into_iter().flatten().zip(stale) {
+            if stale.is_none() {
+                censuses.extend(tasted.censuses);
+            }
+            probes.push(judged(tasted.record, stale, tries));
+        }
         let collections = match reading {
             Reading::Snapshot => look.collections().await?,
             Reading::Ranges | Reading::Live => now.facts(),
@@ -80,7 +89,8 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
         return Ok(Moment {
             server: look.facts().clone(),
             collections,
-            probes: probes.collect(),
+            probes,
+            censuses,
             consistency: Consistency { reading, rescans, unstable },
         });
     }
@@ -172,6 +182,7 @@ async fn not_reached(guests: &Guests<'_>, session: &Session, error: &QueryError)
         server: session.facts().clone(),
         collections: session.collections().await?,
         probes: probes.iter().map(|probe| unserved(probe, coded_failure(error))).collect(),
+        censuses: Vec::new(),
         consistency: Consistency { reading: Reading::Snapshot, rescans: 0, unstable: Vec::new() },
     })
 }

@@ -5,7 +5,8 @@ use taster_store::fault;
 
 use super::{
     Kitchen, Rules, baseline,
-    capture::{Tasting, at_table, connect},
+    capture::{Tasting, at_table, connect, unless_stopped},
+    differences::Kept,
     judging, run_id,
 };
 use crate::{exit::Problem, render};
@@ -30,11 +31,17 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
     let attempt = AttemptId::generate();
     let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref() };
     let session = connect(&kitchen.config, &format!("taster/{run}/{}", Side::Post)).await?;
-    let capture = at_table(session, "capture after the sync", async |session| tasting.taste(session).await).await?;
+    let what = "capture after the sync";
+    let draft = at_table(session, what, async |session| tasting.taste(session).await).await?;
     fault::arm();
+    // the database is not needed any more: whoever waits for it need not wait for the store
+    let capture = unless_stopped(what, draft.keep(&store)).await?;
     let after = store.commit_post(&capture).await?.into_inner();
     fault::point("post: committed");
-    let verdict = judging::verdict_document(before.as_ref(), &after, Rules::from(&kitchen.config));
+    let earlier = before.as_ref().map(|before| (before, kitchen.store.run(&before.run).censuses()));
+    let earlier = earlier.as_ref().map(|(capture, censuses)| Kept { capture, censuses });
+    let later = Kept { capture: &after, censuses: &store.censuses() };
+    let verdict = judging::verdict_document(earlier, later, Rules::from(&kitchen.config)).await;
     for (name, text) in
         [("report.md", render::markdown::verdict(&verdict)), ("junit.xml", render::junit::verdict(&verdict)?)]
     {

@@ -72,8 +72,9 @@ async fn before(
         Some(standing) => (standing.into_inner(), false),
         None => {
             let attempt = AttemptId::generate();
-            let capture = Tasting { kitchen, run: &run, side: Side::Pre, attempt, before: None }.taste(session).await?;
+            let draft = Tasting { kitchen, run: &run, side: Side::Pre, attempt, before: None }.taste(session).await?;
             fault::arm();
+            let capture = draft.keep(&store).await?;
             baseline::announce(kitchen, &baseline::of(&capture)).await?;
             fault::point("pre: announced");
             match store.commit_pre(&capture).await? {

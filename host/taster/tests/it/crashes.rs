@@ -10,12 +10,12 @@ use crate::support::{Ended, Kitchen, SHOP, Table};
 const PLACES: u32 = 200;
 
 /// Open orders with an even number, removed and put back.
-struct Loss {
+pub(crate) struct Loss {
     documents: Vec<Document>,
 }
 
 impl Loss {
-    async fn of(kitchen: &Kitchen) -> Self {
+    pub(crate) async fn of(kitchen: &Kitchen) -> Self {
         use futures_util::TryStreamExt;
         let filter = doc! {"status": "open", "number": {"$mod": [2, 0]}};
         let orders = kitchen.database.collection::<Document>("orders");
@@ -24,12 +24,12 @@ impl Loss {
         Self { documents }
     }
 
-    async fn happens(&self, kitchen: &Kitchen) {
+    pub(crate) async fn happens(&self, kitchen: &Kitchen) {
         let ids: Vec<_> = self.documents.iter().map(|document| document.get("_id").expect("an id").clone()).collect();
         assert_eq!(kitchen.lose(doc! {"_id": {"$in": ids}}).await, self.documents.len() as u64);
     }
 
-    async fn is_mended(&self, kitchen: &Kitchen) {
+    pub(crate) async fn is_mended(&self, kitchen: &Kitchen) {
         kitchen.database.collection::<Document>("orders").insert_many(&self.documents).await.expect("they come back");
     }
 }
@@ -40,17 +40,17 @@ fn table(kitchen: &Kitchen) -> Table {
     table
 }
 
-fn fine(table: &Table, arguments: &[&str]) {
+pub(crate) fn fine(table: &Table, arguments: &[&str]) {
     let ended = table.taster(arguments);
     assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.all());
 }
 
-fn code(table: &Table, arguments: &[&str]) -> i32 {
+pub(crate) fn code(table: &Table, arguments: &[&str]) -> i32 {
     table.taster(arguments).code
 }
 
 /// Runs a command that dies at the `place`th place. `None`: it has fewer, and came to its end.
-fn killed(table: &Table, place: u32, arguments: &[&str]) -> Option<String> {
+pub(crate) fn killed(table: &Table, place: u32, arguments: &[&str]) -> Option<String> {
     assert!(place < PLACES, "{arguments:?} passes {place} places");
     let mut command = table.command(arguments);
     command.env("TASTER_FAULT", place.to_string()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -61,7 +61,7 @@ fn killed(table: &Table, place: u32, arguments: &[&str]) -> Option<String> {
     line
 }
 
-fn committed(table: &Table, run: &str) -> bool {
+pub(crate) fn committed(table: &Table, run: &str) -> bool {
     table.path().join(format!("results/v1/pxbbq/{run}/pre/capture.json")).exists()
 }
 

@@ -1,6 +1,7 @@
 //! The binary against real servers: one test binary, a module an idea.
 
 mod baseline;
+mod census;
 mod copies;
 mod crashes;
 mod demo;

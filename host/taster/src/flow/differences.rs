@@ -1,0 +1,119 @@
+//! What the censuses of two captures say about each other, read from where they lie.
+
+use taster_census::{Census, CensusError, Comparing};
+use taster_model::{
+    Capture, CensusDifference, CensusFacts, CensusProblem, DeclaredChange, Differences, Metric, Outcome, ProbeRecord,
+    ReasonCode, Side, Value,
+};
+use taster_store::{CensusBytes, Censuses, StoreError};
+
+use super::Rules;
+
+/// A capture, and where its censuses lie.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// The capture.
+    pub capture: &'a Capture,
+    /// Where its censuses lie.
+    pub censuses: &'a Censuses,
+}
+
+/// Compares every census that a metric of both captures names. One census after the other, each in parts: memory does
+/// not grow with them. What cannot be read or compared is said so, and is never a pass.
+pub(super) async fn between(before: Kept<'_>, after: Kept<'_>, rules: Rules<'_>) -> Differences {
+    let mut found = Differences::new();
+    for (earlier, later) in pairs(&before.capture.probes, &after.capture.probes) {
+        for (metric, was, is) in named_by_both(earlier, later) {
+            let was = Named { kept: before, probe: &earlier.name, id: was };
+            let is = Named { kept: after, probe: &later.name, id: is };
+            let key = (earlier.name.clone(), metric.name.clone(), metric.labels.clone());
+            found.insert(key, difference(was, is, rules).await);
+        }
+    }
+    found
+}
+
+fn pairs<'a>(
+    before: &'a [ProbeRecord],
+    after: &'a [ProbeRecord],
+) -> impl Iterator<Item = (&'a ProbeRecord, &'a ProbeRecord)> {
+    before.iter().filter_map(|earlier| Some((earlier, after.iter().find(|later| later.name == earlier.name)?)))
+}
+
+/// Metrics of both sides that name a census, with the ids that each side gives it.
+fn named_by_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
+    let (Outcome::Metrics(before), Outcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
+        return Vec::new();
+    };
+    let named = |metric: &'a Metric| {
+        let other = after.iter().find(|other| (&other.name, &other.labels) == (&metric.name, &metric.labels))?;
+        match (&metric.value, &other.value) {
+            (Value::Census(was), Value::Census(is)) => Some((metric, was.as_str(), is.as_str())),
+            _ => None,
+        }
+    };
+    before.iter().filter_map(named).collect()
+}
+
+/// A census by the name that a metric gives it.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    kept: Kept<'a>,
+    probe: &'a str,
+    id: &'a str,
+}
+
+impl Named<'_> {
+    fn facts(&self) -> Option<&CensusFacts> {
+        self.kept
+            .capture
+            .censuses
+            .iter()
+            .find(|facts| (facts.probe.as_str(), facts.id.as_str()) == (self.probe, self.id))
+    }
+
+    async fn open(&self) -> Result<Census<CensusBytes>, CensusProblem> {
+        let unlisted = || StoreError::Unlisted { probe: self.probe.to_owned(), id: self.id.to_owned() };
+        let facts = self.facts().ok_or_else(|| self.unreadable(&unlisted()))?;
+        self.kept.censuses.open(self.kept.capture, facts).await.map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &StoreError) -> CensusProblem {
+        let when = match self.kept.capture.side {
+            Side::Pre => "before the sync",
+            Side::Post => "after the sync",
+        };
+        let reason = format!("the census from {when} cannot be used: {error}");
+        CensusProblem { code: ReasonCode::CensusUnreadable, reason }
+    }
+}
+
+async fn difference(was: Named<'_>, is: Named<'_>, rules: Rules<'_>) -> Result<CensusDifference, CensusProblem> {
+    let (before, after) = (was.open().await?, is.open().await?);
+    let collection = &before.place().collection;
+    if *collection != after.place().collection {
+        return Err(CensusProblem {
+            code: ReasonCode::NotComparable,
+            reason: format!("it is a census of `{collection}`, then of `{}`", after.place().collection),
+        });
+    }
+    let changes: Vec<DeclaredChange> =
+        rules.changes.iter().filter(|change| change.collection == *collection).cloned().collect();
+    let most_ids = rules.most_ids;
+    // it reads and computes for as long as there are differences; the runtime's own threads must not
+    let compared = tokio::task::spawn_blocking(move || {
+        taster_census::diff(&before, &after, &Comparing { changes: &changes, most_ids })
+    });
+    compared
+        .await
+        .unwrap_or_else(|error| Err(CensusError::Io(std::io::Error::other(error))))
+        .map_err(|error| problem(&error))
+}
+
+fn problem(error: &CensusError) -> CensusProblem {
+    let code = match error {
+        CensusError::Incomparable { .. } => ReasonCode::NotComparable,
+        _ => ReasonCode::CensusUnreadable,
+    };
+    CensusProblem { code, reason: error.to_string() }
+}
