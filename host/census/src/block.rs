@@ -21,8 +21,9 @@ impl Writer {
         Ok(Self { compressor: zstd::bulk::Compressor::new(LEVEL)? })
     }
 
-    /// Writes records, which are sorted.
-    pub(crate) fn write(&mut self, records: &[Record<'_>], columns: Columns) -> Result<Vec<u8>, CensusError> {
+    /// Writes records, which are sorted, and says how long the front is: what is needed to find the few documents that
+    /// differ. Of each digest one byte stands there; the others follow, seven a document, where [`rest_of_digest`] says.
+    pub(crate) fn write(&mut self, records: &[Record<'_>], columns: Columns) -> Result<(Vec<u8>, u32), CensusError> {
         let mut out = Vec::with_capacity(records.len() * 12);
         let shapes = dictionary(records);
         let mut dictionary = Vec::new();
@@ -35,8 +36,7 @@ impl Writer {
         self.column(&mut out, &numbers(records, &shapes))?;
         let ids: Vec<(u8, &[u8])> = records.iter().map(|record| (record.kind, record.id)).collect();
         self.column(&mut out, &ids::write(&ids))?;
-        let digests: Vec<u8> = records.iter().flat_map(|record| record.digest.to_le_bytes()).collect();
-        raw(&mut out, &digests);
+        raw(&mut out, &records.iter().map(|record| record.digest as u8).collect::<Vec<_>>());
         if columns.marks {
             self.column(&mut out, &records.iter().map(|record| record.mark).collect::<Vec<_>>())?;
         }
@@ -44,6 +44,10 @@ impl Writer {
             let expiries: Vec<u8> = records.iter().flat_map(|record| record.expiry.to_le_bytes()).collect();
             self.column(&mut out, &expiries)?;
         }
+        let front = out.len() as u32;
+        let digests: Vec<u8> =
+            records.iter().flat_map(|record| record.digest.to_le_bytes().into_iter().skip(1)).collect();
+        raw(&mut out, &digests);
         for index in 0..columns.apart {
             let kinds: Vec<u8> = records.iter().map(|record| record.apart[index].kind).collect();
             self.column(&mut out, &kinds)?;
@@ -62,7 +66,7 @@ impl Writer {
             self.column(&mut out, &counts)?;
             raw(&mut out, &records.iter().flat_map(|record| record.fields).copied().collect::<Vec<_>>());
         }
-        Ok(out)
+        Ok((out, front))
     }
 
     fn column(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), CensusError> {
@@ -166,17 +170,13 @@ impl Bucket {
     /// Reads a bucket of so many documents; `None` where it is not what [`Writer`] writes.
     pub(crate) fn read(bytes: &[u8], documents: usize, columns: Columns) -> Option<Self> {
         let mut rest = Rest(bytes);
-        let mut bucket = Self::default();
-        bucket.shapes = read_dictionary(&column(&mut rest)?)?;
-        bucket.shape_of = read_numbers(&column(&mut rest)?, documents, bucket.shapes.len())?;
-        bucket.ids = ids::read(&column(&mut rest)?, documents)?;
-        bucket.digests = eights(&column(&mut rest)?, documents)?;
-        if columns.marks {
-            bucket.marks = ones(column(&mut rest)?, documents)?;
+        let mut bucket = Self::read_front(&mut rest, documents, columns)?;
+        let digests = column(&mut rest)?;
+        let (sevens, left) = digests.as_chunks::<REST>();
+        if sevens.len() != documents || !left.is_empty() {
+            return None;
         }
-        if columns.expiries {
-            bucket.expiries = eights(&column(&mut rest)?, documents)?.into_iter().map(u64::cast_signed).collect();
-        }
+        bucket.digests.iter_mut().zip(sevens).for_each(|(digest, rest)| *digest |= whole(rest));
         for _ in 0..columns.apart {
             let kinds = ones(column(&mut rest)?, documents)?;
             let hashes = eights(&column(&mut rest)?, documents)?;
@@ -203,6 +203,34 @@ impl Bucket {
         }
         rest.0.is_empty().then_some(bucket)
     }
+
+    /// Reads the front of a bucket: of the digests only their first bytes.
+    pub(crate) fn read_front(rest: &mut Rest<'_>, documents: usize, columns: Columns) -> Option<Self> {
+        let mut bucket = Self { shapes: read_dictionary(&column(rest)?)?, ..Self::default() };
+        bucket.shape_of = read_numbers(&column(rest)?, documents, bucket.shapes.len())?;
+        bucket.ids = ids::read(&column(rest)?, documents)?;
+        bucket.digests = ones(column(rest)?, documents)?.into_iter().map(u64::from).collect();
+        if columns.marks {
+            bucket.marks = ones(column(rest)?, documents)?;
+        }
+        if columns.expiries {
+            bucket.expiries = eights(&column(rest)?, documents)?.into_iter().map(u64::cast_signed).collect();
+        }
+        Some(bucket)
+    }
+}
+
+/// Bytes of a digest that do not stand in the front.
+pub(crate) const REST: usize = 7;
+
+/// Where the rest of the digest of a document stands, from the end of the front: behind what says how long the column is.
+pub(crate) fn rest_of_digest(index: usize) -> u64 {
+    (1 + 4 + REST * index) as u64
+}
+
+/// A digest without its first byte.
+pub(crate) fn whole(rest: &[u8; REST]) -> u64 {
+    rest.iter().rev().fold(0, |digest, byte| digest << 8 | u64::from(*byte)) << 8
 }
 
 fn column(rest: &mut Rest<'_>) -> Option<Vec<u8>> {

@@ -195,10 +195,10 @@ impl Builder {
             changes,
             now,
         };
-        let Look { hasher, plan, shapes, paths } = self.look;
+        let Look { plan, shapes, paths, .. } = self.look;
         let mut parts = self.parts;
         parts.push((shapes, self.records));
-        let records = seal::Records { hasher, columns: plan.columns, parts, documents: self.documents };
+        let records = seal::Records { columns: plan.columns, parts, documents: self.documents };
         let (paths, rest) = paths.finish();
         let footer = crate::format::Footer {
             documents: self.documents,

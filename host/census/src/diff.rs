@@ -11,6 +11,7 @@ use crate::{
     named::{self, Named},
     pair::{Outcome, Pairs},
     paths::{self, PathSum},
+    quick::{self, Few},
     side::{Document, Documents},
 };
 
@@ -48,6 +49,13 @@ pub fn diff<A: ReadAt, B: ReadAt>(
     for bucket in 0..buckets {
         let range = |all: usize| bucket * (all / buckets)..(bucket + 1) * (all / buckets);
         if found.pairs.is_plain() && sum(&old[range(old.len())]) == sum(&new[range(new.len())]) {
+            continue;
+        }
+        if found.pairs.is_simple()
+            && old.len() == new.len()
+            && let Some(few) = quick::compare(before, after, bucket)?
+        {
+            found.few(&few);
             continue;
         }
         let before = Documents::read(before, range(old.len()))?;
@@ -124,6 +132,13 @@ impl Found {
                 }
             }
         }
+    }
+
+    /// The few documents of a bucket that differ.
+    fn few(&mut self, few: &Few) {
+        few.missing.iter().for_each(|place| self.missing(&few.before.get(*place)));
+        few.extra.iter().for_each(|place| self.extra(&few.after.get(*place)));
+        few.changed.iter().for_each(|(_, place)| self.changed.push(few.after.get(*place).id(), Vec::new()));
     }
 
     fn pair(&mut self, before: &Document<'_>, after: &Document<'_>) {

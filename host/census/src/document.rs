@@ -99,7 +99,8 @@ pub(crate) struct Look {
 impl Look {
     /// Looks at a document. `place` is the hash of its id.
     pub(crate) fn at(&mut self, document: &[u8], place: u64, found: &mut Found) {
-        found.digest = 0;
+        // documents with nothing but an id have a keyed digest too
+        found.digest = self.hasher.within(place, place, 2);
         found.expiry = NEVER;
         found.inline = None;
         found.apart.clear();
@@ -115,7 +116,7 @@ impl Look {
         };
         if walked.is_err() {
             // nobody knows where the fields end: the document counts as a whole
-            found.digest = self.hasher.field(place, document, 0);
+            found.digest = self.hasher.field(place, document, 2);
             (found.shape, found.inline) = self.shapes.number(shape::OPAQUE.into());
             found.apart.fill(Apart::default());
             found.undos.fill(Undo::default());

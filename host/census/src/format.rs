@@ -4,7 +4,7 @@
 //! magic 8 | length of header u32 | header, JSON
 //! bucket, bucket, …                                     (block.rs)
 //! footer: documents u64 | bytes u64 | sum u128
-//!         buckets u32, each: length u32, documents u32, sum u128, checksum u64
+//!         buckets u32, each: length varint, length of its front varint, documents varint, sum u128, checksum u64
 //!         paths u32, each: length u32, path, sum u128 | whether there are others u8, their sum u128
 //!         samples u32, each: length u32, document
 //! length of footer u64 | SHA-256 of header and footer 32 | magic 8
@@ -16,7 +16,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use taster_model::DeclaredChange;
 
-use crate::{CensusError, Options, Place, paths::PathSum, record::Rest};
+use crate::{
+    CensusError, Options, Place,
+    paths::PathSum,
+    record::{Apart, Rest, write_varint},
+};
 
 /// Begins and ends every census.
 pub(crate) const MAGIC: &[u8; 8] = b"TASTERC1";
@@ -27,7 +31,7 @@ pub(crate) const SCHEMA: &str = "taster.dev/census/v1";
 /// Length of what stands behind the footer.
 pub(crate) const TRAILER: usize = 8 + 32 + 8;
 /// Documents of a bucket, about.
-pub(crate) const BUCKET: u64 = 16 << 10;
+pub(crate) const BUCKET: u64 = 1 << 10;
 /// Most buckets.
 const MOST_BUCKETS: u64 = 1 << 20;
 
@@ -52,6 +56,8 @@ pub(crate) struct Header {
 pub(crate) struct Entry {
     pub(crate) offset: u64,
     pub(crate) length: u32,
+    /// Length of the part that is enough to find the few documents that differ.
+    pub(crate) front: u32,
     pub(crate) documents: u32,
     pub(crate) sum: u128,
     pub(crate) checksum: u64,
@@ -94,8 +100,9 @@ impl Footer {
         out.extend_from_slice(&self.sum.to_le_bytes());
         count(&mut out, self.buckets.len());
         for entry in &self.buckets {
-            out.extend_from_slice(&entry.length.to_le_bytes());
-            out.extend_from_slice(&entry.documents.to_le_bytes());
+            for number in [entry.length, entry.front, entry.documents] {
+                write_varint(&mut out, number.into());
+            }
             out.extend_from_slice(&entry.sum.to_le_bytes());
             out.extend_from_slice(&entry.checksum.to_le_bytes());
         }
@@ -121,8 +128,12 @@ impl Footer {
         let (documents, size, sum) = (rest.u64()?, rest.u64()?, rest.u128()?);
         let mut footer = Self { documents, bytes: size, sum, ..Self::default() };
         for _ in 0..rest.u32()? {
-            let (length, documents) = (rest.u32()?, rest.u32()?);
-            let entry = Entry { offset, length, documents, sum: rest.u128()?, checksum: rest.u64()? };
+            let mut number = || u32::try_from(rest.varint()?).ok();
+            let (length, front, documents) = (number()?, number()?, number()?);
+            if front > length {
+                return None;
+            }
+            let entry = Entry { offset, length, front, documents, sum: rest.u128()?, checksum: rest.u64()? };
             offset = offset.checked_add(u64::from(length))?;
             footer.buckets.push(entry);
         }
@@ -156,6 +167,32 @@ pub(crate) fn checksum(header: &[u8], footer: &[u8]) -> [u8; 32] {
     sha.update(header);
     sha.update(footer);
     sha.finalize().into()
+}
+
+/// What a document adds to the sum of its bucket. The digest is keyed and is the seed here, so that whoever compares
+/// needs no key.
+pub(crate) fn share(
+    (kind, id): (u8, &[u8]),
+    digest: u64,
+    shape: u128,
+    apart: impl Iterator<Item = Apart>,
+    buffer: &mut Vec<u8>,
+) -> u128 {
+    buffer.clear();
+    buffer.push(kind);
+    buffer.extend_from_slice(&(id.len() as u32).to_le_bytes());
+    buffer.extend_from_slice(id);
+    buffer.extend_from_slice(&shape.to_le_bytes());
+    for apart in apart {
+        buffer.push(apart.kind);
+        buffer.extend_from_slice(&apart.hash.to_le_bytes());
+    }
+    xxhash_rust::xxh3::xxh3_128_with_seed(buffer, digest)
+}
+
+/// A shape, as [`share`] takes it.
+pub(crate) fn shape_hash(shape: &[u8]) -> u128 {
+    xxhash_rust::xxh3::xxh3_128(shape)
 }
 
 /// The checksum of a bucket.

@@ -17,6 +17,7 @@ mod named;
 mod options;
 mod pair;
 mod paths;
+mod quick;
 mod raw;
 mod read;
 mod record;

@@ -110,6 +110,11 @@ impl Pairs {
         self.changes.is_empty()
     }
 
+    /// Whether ids, digests and shapes are all there is to compare.
+    pub(crate) fn is_simple(&self) -> bool {
+        self.is_plain() && self.apart.is_empty() && !self.detailed
+    }
+
     /// Other buckets come: what was remembered of shapes is of no use.
     pub(crate) fn next_bucket(&mut self) {
         self.shapes.clear();

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     CensusError, Options, Place,
-    block::Bucket,
+    block::{self, Bucket},
     document::Plan,
     format::{self, FORMAT, Footer, Header, MAGIC, SCHEMA, TRAILER},
     record::{Columns, Rest},
@@ -137,6 +137,25 @@ impl<R: ReadAt> Census<R> {
     /// Reads every bucket and checks it: what a comparison skips is not looked at otherwise.
     pub fn check(&self) -> Result<(), CensusError> {
         (0..self.footer.buckets.len()).try_for_each(|index| self.bucket(index).map(|_| ()))
+    }
+
+    /// The documents of a bucket as far as its front tells: of the digests only their first bytes. Nothing says that it is
+    /// what was written; whoever uses it adds up what it finds. `None` where it makes no sense.
+    pub(crate) fn front(&self, index: usize) -> Result<Option<Bucket>, CensusError> {
+        let entry = self.footer.buckets[index];
+        let bytes = self.source.read_at(entry.offset, entry.front as usize)?;
+        self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let mut rest = Rest(&bytes);
+        Ok(Bucket::read_front(&mut rest, entry.documents as usize, self.columns).filter(|_| rest.0.is_empty()))
+    }
+
+    /// What [`Census::front`] leaves out of the digest of one document.
+    pub(crate) fn rest_of_digest(&self, bucket: usize, document: usize) -> Result<u64, CensusError> {
+        let entry = self.footer.buckets[bucket];
+        let at = entry.offset + u64::from(entry.front) + block::rest_of_digest(document);
+        let bytes = self.source.read_at(at, block::REST)?;
+        self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes.first_chunk().map(block::whole).unwrap_or_default())
     }
 
     /// The documents of a bucket.

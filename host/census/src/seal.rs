@@ -12,7 +12,6 @@ use crate::{
     CensusError, Recorded, Scratch,
     block::Writer,
     format::{self, Entry, Footer, Header, buckets_for},
-    hash::Hasher,
     record::{self, Columns, Record, sort_key},
     scratch::{PARTITIONS, Partitions},
     shape::{INLINE, Shapes},
@@ -20,7 +19,6 @@ use crate::{
 
 /// What was recorded of all parts of a collection.
 pub(crate) struct Records {
-    pub(crate) hasher: Hasher,
     pub(crate) columns: Columns,
     pub(crate) parts: Vec<(Shapes, Partitions)>,
     pub(crate) documents: u64,
@@ -29,6 +27,7 @@ pub(crate) struct Records {
 /// A bucket that was written.
 struct Bucket {
     bytes: Vec<u8>,
+    front: u32,
     documents: u32,
     sum: u128,
 }
@@ -60,6 +59,7 @@ pub(crate) fn write(
             let entry = Entry {
                 offset,
                 length: u32::try_from(bucket.bytes.len()).map_err(|_| too_large())?,
+                front: bucket.front,
                 documents: bucket.documents,
                 sum: bucket.sum,
                 checksum: format::bucket_checksum(&bucket.bytes),
@@ -142,37 +142,25 @@ impl Records {
             buckets[(u32::from(bits) >> (u16::BITS - unit.bits)) as usize].push(record);
         }
         let mut writer = Writer::new()?;
-        buckets.into_iter().map(|records| self.bucket(&mut writer, records)).collect()
+        buckets.iter().map(|records| self.bucket(&mut writer, records)).collect()
     }
 
-    fn bucket(&self, writer: &mut Writer, records: Vec<Record<'_>>) -> Result<Bucket, CensusError> {
-        let records = sorted(&records);
+    fn bucket(&self, writer: &mut Writer, records: &[Record<'_>]) -> Result<Bucket, CensusError> {
+        let records = sorted(records);
         let mut sum = 0_u128;
-        let mut bytes = Vec::new();
-        let mut last: Option<(*const u8, u64)> = None;
+        let mut buffer = Vec::new();
+        let mut last: Option<(*const u8, u128)> = None;
         for record in &records {
             let shape = match last {
                 Some((address, hash)) if address == record.shape.as_ptr() => hash,
-                _ => self.hasher.bytes(record.shape),
+                _ => format::shape_hash(record.shape),
             };
             last = Some((record.shape.as_ptr(), shape));
-            bytes.clear();
-            bytes.push(record.kind);
-            bytes.extend_from_slice(&(record.id.len() as u32).to_le_bytes());
-            bytes.extend_from_slice(record.id);
-            bytes.extend_from_slice(&record.digest.to_le_bytes());
-            bytes.extend_from_slice(&shape.to_le_bytes());
-            for apart in record.apart {
-                bytes.push(apart.kind);
-                bytes.extend_from_slice(&apart.hash.to_le_bytes());
-            }
-            sum = sum.wrapping_add(self.hasher.wide(&bytes));
+            let apart = record.apart.iter().copied();
+            sum = sum.wrapping_add(format::share((record.kind, record.id), record.digest, shape, apart, &mut buffer));
         }
-        Ok(Bucket {
-            documents: u32::try_from(records.len()).map_err(|_| too_large())?,
-            bytes: writer.write(&records, self.columns)?,
-            sum,
-        })
+        let (bytes, front) = writer.write(&records, self.columns)?;
+        Ok(Bucket { documents: u32::try_from(records.len()).map_err(|_| too_large())?, bytes, front, sum })
     }
 }
 

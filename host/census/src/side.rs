@@ -24,7 +24,11 @@ pub(crate) struct Document<'a> {
 impl Documents {
     /// The buckets of a range. Each is sorted; several are brought into one order.
     pub(crate) fn read<R: ReadAt>(census: &Census<R>, range: std::ops::Range<usize>) -> Result<Self, CensusError> {
-        let buckets: Vec<Bucket> = range.map(|index| census.bucket(index)).collect::<Result<_, _>>()?;
+        Ok(Self::of(range.map(|index| census.bucket(index)).collect::<Result<_, _>>()?))
+    }
+
+    /// Buckets that were read.
+    pub(crate) fn of(buckets: Vec<Bucket>) -> Self {
         let mut order: Vec<(u32, u32)> = buckets
             .iter()
             .zip(0..)
@@ -35,7 +39,7 @@ impl Documents {
                 |(bucket, index): &(u32, u32)| Document { bucket: &buckets[*bucket as usize], index: *index as usize };
             order.sort_by(|a, b| at(a).order(&at(b)));
         }
-        Ok(Self { buckets, order })
+        Self { buckets, order }
     }
 
     pub(crate) fn len(&self) -> usize {

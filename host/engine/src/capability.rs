@@ -6,7 +6,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use taster_model::Failure;
 
-pub use crate::bindings::taster::probe::mongo::{AggregateOptions, CollectionInfo, CollectionKind, FindOptions};
+pub use crate::bindings::taster::probe::mongo::{
+    AggregateOptions, CensusDetail, CensusOptions, CensusSummary, CollectionInfo, CollectionKind, FindOptions,
+};
 
 /// A call that may take a while and may be refused.
 pub type Call<'a, T> = BoxFuture<'a, Result<T, Failure>>;
@@ -37,6 +39,9 @@ pub trait Mongo: Send + Sync + 'static {
     fn distinct<'a>(&'a self, collection: &'a str, path: &'a str, filter: &'a [u8]) -> Call<'a, Box<dyn Batches>>;
     /// The plan that `find` would take.
     fn explain<'a>(&'a self, collection: &'a str, filter: &'a [u8], options: FindOptions) -> Call<'a, Vec<u8>>;
+    /// Records every document of a collection. The host's own work: the probe's deadline stands still meanwhile, so
+    /// whoever implements this bounds the time that all censuses of a run take together.
+    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary>;
     /// What was read so far.
     fn usage(&self) -> MongoUsage;
 }

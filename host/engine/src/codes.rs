@@ -28,5 +28,3 @@ pub(crate) const STACK: &str = "T0331";
 pub(crate) const EXIT: &str = "T0332";
 /// The guest breaks the rules of the component model.
 pub(crate) const MISUSE: &str = "T0333";
-/// No census here.
-pub(crate) const NO_CENSUS: &str = "T0312";

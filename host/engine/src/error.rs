@@ -69,12 +69,6 @@ pub enum EngineError {
     /// T0311: the compiler gave up.
     #[error("the component cannot be compiled: {0}")]
     Compile(String),
-    /// T0312: it needs a census.
-    #[error("the probe {probe} calls `census`, and this host records no census")]
-    NoCensus {
-        /// The probe's own name.
-        probe: String,
-    },
 }
 
 impl Coded for EngineError {
@@ -91,7 +85,6 @@ impl Coded for EngineError {
             Self::Describe(_) => "T0309",
             Self::Manifest(_) => "T0310",
             Self::Compile(_) => "T0311",
-            Self::NoCensus { .. } => crate::codes::NO_CENSUS,
         }
     }
 
@@ -115,7 +108,6 @@ impl Coded for EngineError {
                 None => "mend the probe: it fails before it has seen any data".to_owned(),
             },
             Self::Manifest(_) => "mend what the probe's `describe` returns".to_owned(),
-            Self::NoCensus { .. } => "use a probe that does without, or a Taster that records them".to_owned(),
         })
     }
 }

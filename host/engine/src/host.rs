@@ -253,15 +253,20 @@ impl mongo::HostDatabase for State {
 
     async fn census(
         &mut self,
-        _database: Resource<DatabaseHandle>,
+        database: Resource<DatabaseHandle>,
         collection: String,
-        _options: mongo::CensusOptions,
+        options: mongo::CensusOptions,
     ) -> Result<mongo::CensusSummary, Refused> {
-        self.enter("census");
+        let mongo = self.enter_database(&database, "census")?;
+        let found = {
+            // the guest waits for the host here, which has a deadline of its own for it
+            let _standing = self.deadline.stand_still();
+            mongo.census(&collection, options).await
+        };
         self.leave();
-        Err(Failure::refused(Refusal::Unavailable, codes::NO_CENSUS, "this host records no census")
-            .asked(collection)
-            .into())
+        let summary = found?;
+        self.censuses.insert(summary.id.clone());
+        Ok(summary)
     }
 
     async fn drop(&mut self, database: Resource<DatabaseHandle>) -> wasmtime::Result<()> {

@@ -10,6 +10,7 @@ mod bindings;
 mod cache;
 pub mod capability;
 mod codes;
+mod deadline;
 mod document;
 mod engine;
 mod error;

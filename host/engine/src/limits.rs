@@ -7,8 +7,8 @@ const MIB: u64 = 1 << 20;
 /// Limits of one probe. `limits.X` in the configuration, in camel case, sets each; every refusal names its setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Wall time of a run, from instantiation to the last metric, time in the database included. `describe` has at most
-    /// 10 seconds of it.
+    /// Wall time of a run, from instantiation to the last metric, time in the database included, that of censuses not:
+    /// they are the host's work and have a deadline of their own. `describe` has at most 10 seconds of it.
     ///
     /// Bounds spinning guests (checked every 10 ms of computing) and host calls that wait. Reading, sorting and judging
     /// the result come after it. Default 10 min; `limits.deadline`.

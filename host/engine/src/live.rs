@@ -5,7 +5,8 @@ use taster_model::CollectionKind as Kind;
 use taster_query::{Cursor, Database};
 
 use crate::capability::{
-    AggregateOptions, Batches, Call, CollectionInfo, CollectionKind, FindOptions, Mongo, MongoUsage,
+    AggregateOptions, Batches, Call, CensusDetail, CensusOptions, CensusSummary, CollectionInfo, CollectionKind,
+    FindOptions, Mongo, MongoUsage,
 };
 
 impl Batches for Cursor {
@@ -65,6 +66,14 @@ impl Mongo for Database {
         Box::pin(Database::explain(self, collection, filter, options.into()))
     }
 
+    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary> {
+        Box::pin(async move {
+            let taster_query::CensusSummary { id, documents, bytes } =
+                Database::census(self, collection, options.into()).await?;
+            Ok(CensusSummary { id, documents, bytes })
+        })
+    }
+
     fn usage(&self) -> MongoUsage {
         let used = Database::usage(self);
         MongoUsage {
@@ -92,5 +101,16 @@ impl From<AggregateOptions> for taster_query::AggregateOptions {
     fn from(given: AggregateOptions) -> Self {
         let AggregateOptions { hint, collation, variables } = given;
         Self { hint, collation, variables }
+    }
+}
+
+impl From<CensusOptions> for taster_query::CensusRequest {
+    fn from(given: CensusOptions) -> Self {
+        let CensusOptions { filter, ignored, detail, sample } = given;
+        let detail = match detail {
+            CensusDetail::Documents => taster_query::Detail::Documents,
+            CensusDetail::Fields => taster_query::Detail::Fields,
+        };
+        Self { filter, ignored, detail, sample }
     }
 }

@@ -31,13 +31,7 @@ const LINE: usize = 300;
 
 /// Checks a manifest.
 pub(crate) fn check(given: types::Manifest) -> Result<Manifest, EngineError> {
-    convert(given).map_err(EngineError::Manifest).and_then(|manifest| {
-        // it would run for minutes and then be refused
-        if manifest.methods.iter().any(|method| method == "census") {
-            return Err(EngineError::NoCensus { probe: manifest.name });
-        }
-        Ok(manifest)
-    })
+    convert(given).map_err(EngineError::Manifest)
 }
 
 fn convert(given: types::Manifest) -> Result<Manifest, String> {
@@ -176,14 +170,13 @@ mod tests {
     #[test]
     fn bad_ones() {
         type Spoil = fn(&mut types::Manifest);
-        let cases: [Spoil; 12] = [
+        let cases: [Spoil; 11] = [
             |m| m.name = "Orders!".to_owned(),
             |m| m.name = "x\u{1b}[2J".repeat(50),
             |m| m.version = "1".to_owned(),
             |m| m.roles.push(m.roles[0].clone()),
             |m| m.roles[0].name = String::new(),
             |m| m.methods.push("insert".to_owned()),
-            |m| m.methods.push("census".to_owned()),
             |m| m.metrics.push(metric("*.count")),
             |m| m.metrics[0].name = "*.*.*.*".to_owned(),
             |m| m.metrics[0].unit = String::new(),
@@ -202,7 +195,6 @@ mod tests {
         the component describes itself wrongly: the role `parent` is declared twice
         the component describes itself wrongly: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
         the component describes itself wrongly: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
-        the probe orders calls `census`, and this host records no census
         the component describes itself wrongly: the metric `*.count` is declared twice
         the component describes itself wrongly: `*.*.*.*` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
         the component describes itself wrongly: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`

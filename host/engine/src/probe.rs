@@ -18,6 +18,7 @@ use crate::{
     active::Active,
     bindings::{Probe as Instance, ProbeIndices, taster::probe::types},
     capability::{DatabaseHandle, Mongo, MongoUsage},
+    deadline::Within,
     engine::Loaded,
     inspect::Border,
     limits::Setting,
@@ -175,15 +176,17 @@ impl Probe {
         let mut store = store(&self.0.engine, limits, state);
         let mut computing = Duration::ZERO;
         let outcome = {
+            let deadline = store.data().deadline.clone();
             let call = self.call(&mut store, Arc::clone(&mongo), &input.config);
-            let deadline = deadline_of(begun, limits);
-            tokio::time::timeout_at(deadline, Active::new(Box::pin(call), &mut computing)).await
+            Within::new(Active::new(Box::pin(call), &mut computing), deadline).await
         };
         let outcome = match outcome {
-            Err(_elapsed) => Err(trap::deadline(store.data(), limits)),
-            Ok(Err(Stopped::Misfit(error) | Stopped::Error(error))) => Err(trap::explain(&error, store.data(), limits)),
-            Ok(Ok(Err(failure))) => Err(trap::own(failure)),
-            Ok(Ok(Ok(metrics))) => result::check(metrics, &self.0.manifest, limits, &setting),
+            None => Err(trap::deadline(store.data(), limits)),
+            Some(Err(Stopped::Misfit(error) | Stopped::Error(error))) => {
+                Err(trap::explain(&error, store.data(), limits))
+            }
+            Some(Ok(Err(failure))) => Err(trap::own(failure)),
+            Some(Ok(Ok(metrics))) => result::check(metrics, &self.0.manifest, limits, &setting, &store.data().censuses),
         };
         let (calls, memory_peak, log) = (store.data().calls, store.data().meter.peak(), store.data().log.clone());
         // closes what the guest left open: cursors, and the ends of lines
@@ -259,20 +262,20 @@ async fn describe(
     setting: &Setting,
 ) -> Result<Manifest, EngineError> {
     let limits = Limits { deadline: limits.deadline.min(DESCRIBE), ..limits.clone() };
-    let begun = Instant::now();
     let state = State::new(&limits, setting.clone(), Arc::new([]), &World::empty());
     let mut store = store(engine, &limits, state);
     let ended = {
+        let deadline = store.data().deadline.clone();
         let call = async {
             let instance = instance(pre, indices, &mut store).await?;
             instance.call_describe(&mut store).await.map_err(Stopped::Error)
         };
-        tokio::time::timeout_at(deadline_of(begun, &limits), call).await
+        Within::new(Box::pin(call), deadline).await
     };
     match ended {
-        Err(_elapsed) => Err(EngineError::Describe(Box::new(trap::deadline(store.data(), &limits)))),
-        Ok(Err(stopped)) => Err(stopped.into_error(store.data(), &limits)),
-        Ok(Ok(given)) => manifest::check(given),
+        None => Err(EngineError::Describe(Box::new(trap::deadline(store.data(), &limits)))),
+        Some(Err(stopped)) => Err(stopped.into_error(store.data(), &limits)),
+        Some(Ok(given)) => manifest::check(given),
     }
 }
 
@@ -285,7 +288,7 @@ fn store(engine: &wasmtime::Engine, limits: &Limits, state: State) -> Store<Stat
     store.set_max_component_handles(limits.handles as usize + SPARE_HANDLES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
-        if Instant::now() >= store.data().deadline {
+        if store.data().deadline.has_passed() {
             return Ok(UpdateDeadline::Interrupt);
         }
         // other tasks of this thread go on: timers, the database, a second probe
@@ -301,11 +304,6 @@ async fn instance(
 ) -> Result<Instance, Stopped> {
     let instance = pre.instantiate_async(&mut *store).await.map_err(Stopped::Error)?;
     indices.load(&mut *store, &instance).map_err(Stopped::Misfit)
-}
-
-fn deadline_of(begun: Instant, limits: &Limits) -> tokio::time::Instant {
-    let far = || begun + Duration::from_hours(24 * 365 * 30);
-    begun.checked_add(limits.deadline).unwrap_or_else(far).into()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -1,7 +1,11 @@
 //! What a run returned: checked against the limits, the rules of metrics and the manifest, then brought into the words of
 //! the model.
 
-use std::{collections::BTreeSet, mem::size_of, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::size_of,
+    str::FromStr,
+};
 
 use bigdecimal::BigDecimal;
 use taster_model::{Failure, Labels, Manifest, Metric, MetricDeclaration, Real, Refusal, Value};
@@ -36,12 +40,13 @@ pub(crate) fn too_large(limits: &Limits, setting: &Setting) -> Failure {
         .setting(format!("{} and {}", setting.of("metrics"), setting.of("resultBytes")))
 }
 
-/// Checks what a run returned, and sorts it by name and labels.
+/// Checks what a run returned, and sorts it by name and labels. `censuses` are those that were recorded in it.
 pub(crate) fn check(
     given: Vec<types::Metric>,
     manifest: &Manifest,
     limits: &Limits,
     setting: &Setting,
+    censuses: &BTreeSet<String>,
 ) -> Result<Vec<Metric>, Failure> {
     if given.len() > limits.metrics as usize {
         return Err(Failure::refused(Refusal::Budget, codes::METRICS, "the result has too many metrics")
@@ -56,12 +61,26 @@ pub(crate) fn check(
             .allowed(size(limits.result_bytes))
             .setting(setting.of("resultBytes")));
     }
-    let mut metrics = given.into_iter().map(|given| metric(given, manifest)).collect::<Result<Vec<_>, _>>()?;
+    let mut metrics =
+        given.into_iter().map(|given| metric(given, manifest, censuses)).collect::<Result<Vec<_>, _>>()?;
     metrics.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
     match metrics.windows(2).find(|pair| pair[0].name == pair[1].name && pair[0].labels == pair[1].labels) {
         Some(pair) => Err(bad(format!("the metric {} is given twice", shown(&pair[0].name, &pair[0].labels)))),
-        None => Ok(metrics),
+        None => censuses_once(&metrics).map(|()| metrics),
     }
+}
+
+/// A census is the value of one metric: two would make two findings of each missing document.
+fn censuses_once(metrics: &[Metric]) -> Result<(), Failure> {
+    let mut seen: BTreeMap<&str, &Metric> = BTreeMap::new();
+    for metric in metrics {
+        let Value::Census(id) = &metric.value else { continue };
+        if let Some(other) = seen.insert(id, metric) {
+            let (one, two) = (shown(&other.name, &other.labels), shown(&metric.name, &metric.labels));
+            return Err(bad(format!("the metrics {one} and {two} name the same census `{id}`")));
+        }
+    }
+    Ok(())
 }
 
 /// What a metric counts against `limits.resultBytes`.
@@ -83,7 +102,7 @@ fn bad(message: String) -> Failure {
     Failure::refused(Refusal::Invalid, codes::BAD_METRIC, message)
 }
 
-fn metric(given: types::Metric, manifest: &Manifest) -> Result<Metric, Failure> {
+fn metric(given: types::Metric, manifest: &Manifest, censuses: &BTreeSet<String>) -> Result<Metric, Failure> {
     if !names::is_dotted(&given.name) {
         return Err(bad(format!("{} is not a metric: {}", names::quoted(&given.name), names::DOTTED)));
     }
@@ -98,13 +117,14 @@ fn metric(given: types::Metric, manifest: &Manifest) -> Result<Metric, Failure> 
         }
     }
     names::unit(&given.unit).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
-    let value = value(given.value).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
+    let value =
+        value(given.value, censuses).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
     let metric = Metric { name, labels, value, unit: given.unit };
     declared(&metric, manifest)?;
     Ok(metric)
 }
 
-fn value(given: types::Value) -> Result<Value, String> {
+fn value(given: types::Value, censuses: &BTreeSet<String>) -> Result<Value, String> {
     Ok(match given {
         types::Value::Integer(number) => Value::Integer(number),
         types::Value::Real(number) => Value::Real(Real(number)),
@@ -115,6 +135,7 @@ fn value(given: types::Value) -> Result<Value, String> {
         types::Value::Document(bytes) => Value::Document(
             document::extended_json(&bytes).map_err(|why| format!("its document is not one BSON document: {why}"))?,
         ),
+        types::Value::Census(id) if censuses.contains(&id) => Value::Census(id),
         types::Value::Census(id) => {
             return Err(format!(
                 "it names the census {}, which this host did not record in this run",
@@ -224,6 +245,7 @@ mod tests {
                 declare("total", ValueKind::Decimal, &["*"]),
                 declare("spec", ValueKind::Document, &[]),
                 declare("seen", ValueKind::Census, &[]),
+                declare("seen.again", ValueKind::Census, &[]),
                 declare("names", ValueKind::Set, &[]),
             ],
         }
@@ -235,7 +257,8 @@ mod tests {
     }
 
     fn run(given: Vec<types::Metric>) -> Result<Vec<Metric>, Failure> {
-        check(given, &manifest(), &Limits::default(), &Setting::new("probes[orders].limits"))
+        let censuses = ["c1", "c2"].map(str::to_owned).into();
+        check(given, &manifest(), &Limits::default(), &Setting::new("probes[orders].limits"), &censuses)
     }
 
     #[test]
@@ -245,11 +268,13 @@ mod tests {
             given("orders.count", &[("status", "open")], types::Value::Integer(2)),
             given("orders.count", &[("status", "done")], types::Value::Integer(1)),
             given("special.count", &[("status", "x")], types::Value::Integer(1)),
+            given("seen.again", &[], types::Value::Census("c1".to_owned())),
+            given("seen", &[], types::Value::Census("c2".to_owned())),
             given("names", &[], types::Value::Set(vec!["b".to_owned(), "a".to_owned(), "b".to_owned()])),
         ])
         .unwrap();
         let names: Vec<_> = metrics.iter().map(|metric| shown(&metric.name, &metric.labels)).collect();
-        insta::assert_snapshot!(names.join(" "), @"`names` `orders.count{status=done}` `orders.count{status=open}` `special.count{status=x}` `total{anything=x}`");
+        insta::assert_snapshot!(names.join(" "), @"`names` `orders.count{status=done}` `orders.count{status=open}` `seen` `seen.again` `special.count{status=x}` `total{anything=x}`");
     }
 
     #[test]
@@ -271,7 +296,11 @@ mod tests {
             vec![given("total", &[], types::Value::Decimal("1e999999999".to_owned()))],
             vec![given("total", &[], types::Value::Decimal("nan".to_owned()))],
             vec![given("spec", &[], types::Value::Document(vec![5, 0, 0, 0]))],
-            vec![given("seen", &[], types::Value::Census("c1".to_owned()))],
+            vec![given("seen", &[], types::Value::Census("c3".to_owned()))],
+            vec![
+                given("seen", &[], types::Value::Census("c1".to_owned())),
+                given("seen.again", &[], types::Value::Census("c1".to_owned())),
+            ],
             vec![given("names", &[], types::Value::Set(vec!["x".repeat(2 << 20)]))],
             vec![given("names", &[], types::Value::Set(vec![String::new(); 200_000]))],
             (0..10_001).map(|_| given("a.count", &[], integer())).collect(),
@@ -284,14 +313,15 @@ mod tests {
         T0328: the metric `a.count`: the label `status` is given twice
         T0328: the metric `a.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
         T0328: the metric `a.count{status=x}` is given twice
-        T0329: the probe returns the metric `other`, which its manifest does not declare (asked: other; allowed: *.count, special.count, total, spec, seen, names)
+        T0329: the probe returns the metric `other`, which its manifest does not declare (asked: other; allowed: *.count, special.count, total, spec, seen, seen.again, names)
         T0329: the metric `a.count` is not as its manifest declares `*.count` (asked: kind text; allowed: kind integer)
         T0329: the metric `a.count{region=x}` is not as its manifest declares `*.count` (asked: label region; allowed: labels status)
         T0328: the metric `total`: `1_000` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
         T0328: the metric `total`: `1e999999999` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
         T0328: the metric `total`: `nan` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
         T0328: the metric `spec`: its document is not one BSON document: BSON error. Kind: Malformed BSON bytes. Message: document too short.
-        T0328: the metric `seen`: it names the census `c1`, which this host did not record in this run
+        T0328: the metric `seen`: it names the census `c3`, which this host did not record in this run
+        T0328: the metrics `seen` and `seen.again` name the same census `c1`
         T0327: the result is too large (asked: 2097182 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
         T0327: the result is too large (asked: 1600022 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
         T0326: the result has too many metrics (asked: 10001 metrics; allowed: 10000 metrics; setting: probes[orders].limits.metrics)

@@ -1,6 +1,7 @@
 //! What the host knows of one run while it runs.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::Arc,
     time::{Duration, Instant},
@@ -11,6 +12,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{
+    deadline::Deadline,
     limits::{Limits, Setting},
     log::Log,
     meter::Meter,
@@ -64,7 +66,9 @@ pub(crate) struct State {
     pub(crate) handles: u32,
     /// What the guest waits for.
     pub(crate) waiting: Option<&'static str>,
-    pub(crate) deadline: Instant,
+    pub(crate) deadline: Deadline,
+    /// Ids of the censuses that were recorded for it.
+    pub(crate) censuses: BTreeSet<String>,
     wasi: WasiCtx,
 }
 
@@ -81,7 +85,6 @@ impl State {
         let mut table = ResourceTable::new();
         // wasmtime counts the guest's handles itself; this bounds what a handle may stand for several times
         table.set_max_capacity(limits.handles as usize * 2 + 64);
-        let now = Instant::now();
         Self {
             table,
             meter: Meter::new(limits.memory),
@@ -94,8 +97,8 @@ impl State {
             cursors: 0,
             handles: limits.handles,
             waiting: None,
-            // a deadline that does not fit the clock is none; thirty years are enough
-            deadline: now.checked_add(limits.deadline).unwrap_or(now + Duration::from_hours(24 * 365 * 30)),
+            deadline: Deadline::after(limits.deadline),
+            censuses: BTreeSet::new(),
         }
     }
 }

@@ -49,7 +49,10 @@ fn a_comparison_of_a_damaged_census_is_an_error_or_says_what_is_true() {
     for place in 0..old.len() {
         let mut damaged = old.clone();
         damaged[place] ^= 4;
-        assert!(kitchen.compare(damaged, new.clone()).is_err(), "byte {place}");
+        // a byte that nobody needs to look at changes nothing; the store checks the whole object before
+        if let Ok(difference) = kitchen.compare(damaged, new.clone()) {
+            assert_eq!(difference, truth, "byte {place}");
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) const DATA: u32 = 8192;
 pub(crate) enum Kind {
     Integer = 0,
     Document = 6,
+    Census = 7,
 }
 
 /// A metric that a guest returns.
@@ -28,6 +29,7 @@ pub(crate) enum Answer {
 pub(crate) enum Value {
     Integer(i64),
     Document(Vec<u8>),
+    Census(&'static str),
 }
 
 /// A guest. The default is an honest one that returns `orders.count` = 3.
@@ -221,6 +223,7 @@ impl Image {
                         let (kind, payload) = match value {
                             Value::Integer(number) => (Kind::Integer, number.to_le_bytes().to_vec()),
                             Value::Document(bytes) => (Kind::Document, Self::words(&self.string(bytes))),
+                            Value::Census(id) => (Kind::Census, Self::words(&self.string(id.as_bytes()))),
                         };
                         let head = Self::words(&[name[0], name[1], 0, 0, kind as u32, 0]);
                         [head, payload, Self::words(&unit)].concat()

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use taster_engine::{
     Engine, EngineError, EngineOptions, Limits, Probe, RunInput, RunReport,
-    capability::{AggregateOptions, Batches, Call, CollectionInfo, FindOptions, Mongo, MongoUsage},
+    capability::{
+        AggregateOptions, Batches, Call, CensusOptions, CensusSummary, CollectionInfo, FindOptions, Mongo, MongoUsage,
+    },
 };
 use taster_model::{Coded, Failure, Refusal};
 
@@ -70,7 +72,8 @@ pub(crate) fn brief() -> Limits {
     Limits { deadline: Duration::from_millis(300), ..Limits::default() }
 }
 
-/// A database of one collection: `batches` batches of `size` bytes. Reading `slow` never ends, `denied` is refused.
+/// A database of one collection: `batches` batches of `size` bytes. Reading `slow` never ends, `denied` is refused. A
+/// census takes as long as it says.
 #[derive(Clone)]
 pub(crate) struct Pantry {
     pub(crate) batches: u64,
@@ -78,11 +81,21 @@ pub(crate) struct Pantry {
     pub(crate) open: Arc<AtomicU64>,
     pub(crate) filters: Arc<Mutex<Vec<Vec<u8>>>>,
     pub(crate) handed: Arc<AtomicU64>,
+    pub(crate) census: Duration,
+    pub(crate) censuses: Arc<Mutex<Vec<CensusOptions>>>,
 }
 
 impl Default for Pantry {
     fn default() -> Self {
-        Self { batches: 3, size: 1000, open: Arc::default(), filters: Arc::default(), handed: Arc::default() }
+        Self {
+            batches: 3,
+            size: 1000,
+            open: Arc::default(),
+            filters: Arc::default(),
+            handed: Arc::default(),
+            census: Duration::ZERO,
+            censuses: Arc::default(),
+        }
     }
 }
 
@@ -156,6 +169,18 @@ impl Mongo for Pantry {
 
     fn explain<'a>(&'a self, _: &'a str, _: &'a [u8], _: FindOptions) -> Call<'a, Vec<u8>> {
         Box::pin(async { Ok(vec![5, 0, 0, 0, 0]) })
+    }
+
+    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary> {
+        Box::pin(async move {
+            if collection == "denied" {
+                return Err(Failure::refused(Refusal::Unavailable, "T0312", "this host records no census"));
+            }
+            tokio::time::sleep(self.census).await;
+            let mut censuses = self.censuses.lock().unwrap();
+            censuses.push(options);
+            Ok(CensusSummary { id: format!("c{}", censuses.len()), documents: 7, bytes: 700 })
+        })
     }
 
     fn usage(&self) -> MongoUsage {

@@ -22,15 +22,6 @@ async fn a_method_that_the_manifest_does_not_declare() {
 }
 
 #[tokio::test]
-async fn a_census_is_refused_before_anything_runs() {
-    let guest = Guest { methods: vec!["census", "find"], ..Guest::default() };
-    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @r"
-    T0312: the probe evil calls `census`, and this host records no census
-    help: use a probe that does without, or a Taster that records them
-    ");
-}
-
-#[tokio::test]
 async fn a_method_that_does_not_exist() {
     let guest = Guest { methods: vec!["insert"], ..Guest::default() };
     assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @r"

@@ -77,6 +77,7 @@ async fn run(steps: &str, session: &Session, limits: taster_query::Limits) -> Ru
         collections: vec![CollectionGrant { name: "orders".to_owned(), role: "orders".to_owned() }],
         limits,
         setting: SETTING.to_owned(),
+        census: None,
     };
     let input: RunInput<Database> = RunInput {
         probe: "orders".to_owned(),

@@ -94,6 +94,7 @@ impl Stage {
             collections: collections.iter().map(grant).collect(),
             limits: Limits::default(),
             setting: "limits".to_owned(),
+            census: None,
         })
     }
 
