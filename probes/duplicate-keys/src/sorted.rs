@@ -78,7 +78,9 @@ pub(crate) fn count(
 ) -> Result<Option<Tally>, Failure> {
     // With `_id`, which the index has not: it takes what is missing for null, and answers so where it can answer alone.
     let mut projection = Document::new();
-    key.paths().iter().for_each(|path| projection.push(path, 1));
+    for path in key.paths() {
+        projection.push(path, 1);
+    }
     let find = db.find(collection).projection(projection).sort(order.sort.clone()).hint(&order.index);
     match find.run().and_then(|cursor| walk(cursor, key, examples)) {
         Err(failure) if failure.code.as_deref() == Some(MEMORY) => Ok(None),

@@ -9,7 +9,7 @@ pub(crate) fn require(db: &Database<'_>, parent: &CollectionInfo, key: &str) -> 
         CollectionKind::Absent => return Ok(()),
         // its index is there, whatever the list says: a clustered collection has none of that name
         CollectionKind::Collection if key == "_id" => return Ok(()),
-        CollectionKind::View => return Err(unindexed(parent, key, "a view, which has no indexes of its own")),
+        CollectionKind::View => return Err(unindexed(parent, key, "is a view, which has no indexes of its own")),
         CollectionKind::Collection | CollectionKind::TimeSeries => {}
     }
     for index in db.indexes(&parent.name)? {
@@ -17,7 +17,7 @@ pub(crate) fn require(db: &Database<'_>, parent: &CollectionInfo, key: &str) -> 
             return Ok(());
         }
     }
-    Err(unindexed(parent, key, "not indexed by it"))
+    Err(unindexed(parent, key, &format!("has no index that begins with `{key}`")))
 }
 
 /// Whether lookups by `key` go through this index: it begins with it, holds every document, orders text by its bytes and
@@ -45,7 +45,7 @@ fn unindexed(parent: &CollectionInfo, key: &str, what: &str) -> Failure {
         asked: Some(format!("look up `{key}` in {name}")),
         allowed: Some(format!("an index on {name} that begins with `{key}`")),
         setting: Some("probes[…].config.allowUnindexed".to_owned()),
-        ..Failure::new(format!("every reference would read all of {name}: it is {what}"))
+        ..Failure::new(format!("every reference would read all of {name}: it {what}"))
     }
 }
 
@@ -72,9 +72,9 @@ mod tests {
     #[test]
     fn what_is_not_indexed_is_refused_with_both_ways_out() {
         let parent = CollectionInfo { name: "menu".to_owned(), role: String::new(), kind: CollectionKind::Collection };
-        insta::assert_snapshot!(format!("{:#?}", unindexed(&parent, "sku", "not indexed by it")), @r#"
+        insta::assert_snapshot!(format!("{:#?}", unindexed(&parent, "sku", "has no index that begins with `sku`")), @r#"
             Failure {
-                message: "every reference would read all of menu: it is not indexed by it",
+                message: "every reference would read all of menu: it has no index that begins with `sku`",
                 refusal: None,
                 code: None,
                 asked: Some(

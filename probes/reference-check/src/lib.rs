@@ -26,6 +26,8 @@ struct ReferenceCheck;
 const UNIT: &str = "{reference}";
 const PARENT: &str = "parent";
 const CHILD: &str = "child";
+/// The host's code for a group that outgrew the server's memory.
+const MEMORY: &str = "T0218";
 
 impl Probe for ReferenceCheck {
     fn manifest() -> Manifest {
@@ -77,18 +79,31 @@ fn check(
     let (references, unset) = count(db, child, &settings.field)?;
     found.push(labelled(Metric::count("references", references)));
     found.push(labelled(Metric::count("unset", unset)));
-    let mut orphans = 0;
-    let mut examples = Examples::at_most(settings.examples);
-    let mut cursor = db.aggregate(child, &orphan_stages(parent, settings))?;
-    while let Some(orphan) = cursor.next_document()? {
-        orphans += 1;
-        if let Some(reference) = orphan.get(REFERENCE)? {
-            examples.see(key_text(Some(reference.value)));
-        }
-    }
+    let (orphans, examples) = orphans(db, child, parent, settings)?;
     found.push(labelled(Metric::count("orphans", orphans)));
     found.push(labelled(Metric::set("orphans.keys", examples.into_texts())));
     Ok(())
+}
+
+/// How many references lead nowhere, and some of the keys that are missing.
+fn orphans(db: &Database<'_>, child: &str, parent: &str, settings: &Settings) -> Result<(u64, Examples), Failure> {
+    let read = |looking_up| {
+        let mut orphans = 0;
+        let mut examples = Examples::at_most(settings.examples);
+        let mut cursor = db.aggregate(child, &orphan_stages(parent, settings, looking_up))?;
+        while let Some(orphan) = cursor.next_document()? {
+            let number = orphan.get("n")?.and_then(|number| number.value.as_i64()).unwrap_or_default();
+            orphans += number.unsigned_abs();
+            if let Some(reference) = orphan.get("_id")? {
+                examples.see(key_text(Some(reference.value)));
+            }
+        }
+        Ok((orphans, examples))
+    };
+    match read(LookingUp::EachKey) {
+        Err(Failure { code: Some(code), .. }) if code == MEMORY => read(LookingUp::EachReference),
+        outcome => outcome,
+    }
 }
 
 /// How many references there are, and how many places have none.
@@ -102,9 +117,6 @@ fn count(db: &Database<'_>, child: &str, field: &str) -> Result<(u64, u64), Fail
     };
     Ok((number("references")?, number("unset")?))
 }
-
-/// What a reference is called while it goes through a pipeline.
-const REFERENCE: &str = "r";
 
 /// The references alone, one a document; null or nothing where there is none.
 ///
@@ -133,18 +145,32 @@ fn count_stages(field: &str) -> Vec<Document> {
     stages
 }
 
-/// The references that lead nowhere. Of a parent that is found nothing but its `_id` is brought along, once.
-fn orphan_stages(parent: &str, settings: &Settings) -> Vec<Document> {
+/// What is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LookingUp {
+    /// Each different key once: several times as fast where many refer to the same. The server holds them in memory.
+    EachKey,
+    /// Each reference, one after the other.
+    EachReference,
+}
+
+/// The references that lead nowhere, as `{_id: KEY, n: REFERENCES}`. Of a parent that is found nothing but its `_id` is
+/// brought along, once.
+fn orphan_stages(parent: &str, settings: &Settings, looking_up: LookingUp) -> Vec<Document> {
     let mut stages = reference_stages(&settings.field);
     stages.extend([
         // `$lookup` takes a missing value for null, and null for a match of what is missing or null in the parent
         stage(&json!({"$match": {"$expr": is_set()}})),
+        stage(&match looking_up {
+            LookingUp::EachKey => json!({"$group": {"_id": "$r", "n": {"$sum": 1}}}),
+            LookingUp::EachReference => json!({"$project": {"_id": "$r", "n": {"$literal": 1}}}),
+        }),
         stage(&json!({"$lookup": {
-            "from": parent, "localField": "r", "foreignField": settings.key, "as": "parents",
+            "from": parent, "localField": "_id", "foreignField": settings.key, "as": "parents",
             "pipeline": [{"$limit": 1}, {"$project": {"_id": 1}}],
         }})),
         stage(&json!({"$match": {"parents": {"$size": 0}}})),
-        stage(&json!({"$project": {"r": 1}})),
+        stage(&json!({"$project": {"n": 1}})),
     ]);
     stages
 }
@@ -169,15 +195,32 @@ mod tests {
                 {"\$group": {"_id": null, "references": {"\$sum": {"\$cond": [{"\$gt": ["$r", null]}, {"$numberInt": "1"}, {"$numberInt": "0"}]}}, "unset": {"\$sum": {"\$cond": [{"\$gt": ["$r", null]}, {"$numberInt": "0"}, {"$numberInt": "1"}]}}}},
             ]
         "#);
-        insta::assert_snapshot!(format!("{:#?}", orphan_stages("menu", &settings)), @r#"
+        insta::assert_snapshot!(format!("{:#?}", orphan_stages("menu", &settings, LookingUp::EachKey)), @r#"
             [
                 {"\$project": {"_id": {"$numberInt": "0"}, "r": "$items.sku"}},
                 {"\$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}},
                 {"\$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}},
                 {"\$match": {"\$expr": {"\$gt": ["$r", null]}}},
-                {"\$lookup": {"from": "menu", "localField": "r", "foreignField": "sku", "as": "parents", "pipeline": [{"\$limit": {"$numberInt": "1"}}, {"\$project": {"_id": {"$numberInt": "1"}}}]}},
+                {"\$group": {"_id": "$r", "n": {"\$sum": {"$numberInt": "1"}}}},
+                {"\$lookup": {"from": "menu", "localField": "_id", "foreignField": "sku", "as": "parents", "pipeline": [{"\$limit": {"$numberInt": "1"}}, {"\$project": {"_id": {"$numberInt": "1"}}}]}},
                 {"\$match": {"parents": {"\$size": {"$numberInt": "0"}}}},
-                {"\$project": {"r": {"$numberInt": "1"}}},
+                {"\$project": {"n": {"$numberInt": "1"}}},
+            ]
+        "#);
+    }
+
+    #[test]
+    fn what_is_too_much_to_group_is_looked_up_one_by_one() {
+        let settings = Settings::read(&Config::new(r#"{"field": "customerId"}"#)).unwrap();
+        let [each_key, each_reference] = [LookingUp::EachKey, LookingUp::EachReference]
+            .map(|looking_up| orphan_stages("customers", &settings, looking_up));
+        let differ: Vec<_> = each_key.iter().zip(&each_reference).filter(|(one, other)| one != other).collect();
+        insta::assert_snapshot!(format!("{differ:#?}"), @r#"
+            [
+                (
+                    {"\$group": {"_id": "$r", "n": {"\$sum": {"$numberInt": "1"}}}},
+                    {"\$project": {"_id": "$r", "n": {"\$literal": {"$numberInt": "1"}}}},
+                ),
             ]
         "#);
     }

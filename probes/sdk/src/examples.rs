@@ -48,7 +48,9 @@ mod tests {
 
     fn of(most: usize, texts: &[&str]) -> Vec<String> {
         let mut examples = Examples::at_most(most);
-        texts.iter().for_each(|text| examples.see((*text).to_owned()));
+        for text in texts {
+            examples.see((*text).to_owned());
+        }
         examples.into_texts()
     }
 
