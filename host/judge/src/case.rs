@@ -47,6 +47,20 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether the census that `probe` took of the collection is of every document and leaves no field out.
+    pub(crate) fn sees_all(&self, probe: &str, collection: &str) -> bool {
+        let mut censuses = [self.before, self.after].into_iter().map(|capture| {
+            capture.censuses.iter().find(|census| census.probe == probe && census.collection == collection)
+        });
+        let nothing = |options: &serde_json::Value, key: &str| match options.get(key) {
+            None | Some(serde_json::Value::Null) => true,
+            Some(list) => list.as_array().is_some_and(Vec::is_empty),
+        };
+        censuses.all(|census| {
+            census.is_some_and(|census| nothing(&census.options, "filter") && nothing(&census.options, "ignored"))
+        })
+    }
+
     /// Compared censuses of a collection, each with the probe that took them.
     pub(crate) fn compared(&self, collection: &'a str) -> impl Iterator<Item = (&'a str, &'a CensusDifference)> {
         let (before, after) = (self.before, self.after);

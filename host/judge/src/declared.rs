@@ -2,7 +2,9 @@
 //! census explains. What is left beside it must be as it was.
 
 use serde_json::{Map, Value as Json};
-use taster_model::{ChangeKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode, Rule, Value};
+use taster_model::{
+    CensusDifference, ChangeKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode, Rule, Value,
+};
 
 use crate::{
     case::{COLLECTION, Case},
@@ -34,7 +36,7 @@ pub(crate) fn explained<'a>(
         let Pair::Both(old, new) = *pair else { return None };
         match (record.component.as_str(), old.name.as_str()) {
             ("index-inventory", "indexes") => beside(case, collection, old, new, rule, index_covers),
-            ("schema-shape", "shape") => beside(case, collection, old, new, rule, path_covers),
+            ("schema-shape", "shape") => shaped(case, collection, old, new, rule),
             ("document-count", "documents") if old.labels.len() == 1 => counted(case, collection, old, new),
             _ => None,
         }
@@ -134,10 +136,43 @@ fn shape_name(name: &str) -> String {
 fn counted<'a>(case: &Case<'a>, collection: &'a str, old: &Metric, new: &Metric) -> Option<Explained<'a>> {
     let (Value::Integer(before), Value::Integer(after)) = (&old.value, &new.value) else { return None };
     let counts = (u64::try_from(*before).ok()?, u64::try_from(*after).ok()?);
-    let (_, difference) = case.compared(collection).find(|(_, difference)| {
-        let proven = difference.changes.iter().all(|outcome| outcome.unproven.is_none());
-        (difference.before, difference.after) == counts && difference.is_clean() && proven
-    })?;
+    case.compared(collection).find_map(|(_, difference)| {
+        let same = (difference.before, difference.after) == counts;
+        if same { moved(difference) } else { None }
+    })
+}
+
+/// The shape beside what was declared of fields. Where documents came or went as declared, every number in it is another
+/// one: then the census is the proof, if it has seen every field of every document that the shape has.
+fn shaped<'a>(case: &Case<'a>, collection: &'a str, old: &Metric, new: &Metric, rule: &Rule) -> Option<Explained<'a>> {
+    let beside = beside(case, collection, old, new, rule, path_covers);
+    if beside.as_ref().is_some_and(|beside| beside.comparison.outcome == FindingOutcome::Expected) {
+        return beside;
+    }
+    let counts = (documents_of(&old.value)?, documents_of(&new.value)?);
+    let proven = case.compared(collection).find_map(|(probe, difference)| {
+        let same = (difference.before, difference.after) == counts && case.sees_all(probe, collection);
+        if same { moved(difference) } else { None }
+    });
+    proven.or(beside)
+}
+
+/// How many documents a shape is of: each has an `_id`.
+fn documents_of(shape: &Value) -> Option<u64> {
+    let Value::Document(shape) = shape else { return None };
+    let Some(types) = shape.get("_id") else { return Some(0) };
+    let counts = types.as_object()?.values().map(|count| match count.get("$numberLong").or(count.get("$numberInt")) {
+        Some(digits) => digits.as_str()?.parse::<u64>().ok(),
+        None => count.as_u64(),
+    });
+    counts.sum()
+}
+
+/// Documents that came or went as declared, or expired, by a census in which nothing else differs.
+fn moved(difference: &CensusDifference) -> Option<Explained<'_>> {
+    if !difference.is_clean() || difference.changes.iter().any(|outcome| outcome.unproven.is_some()) {
+        return None;
+    }
     let mut told = Vec::new();
     let mut reason = None;
     for outcome in difference.changes.iter().filter(|outcome| outcome.happened > 0) {

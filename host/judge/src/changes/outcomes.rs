@@ -1,12 +1,15 @@
 //! Changes of fields and documents, as the censuses prove them.
 
-use taster_model::{Capture, ChangeKind, ChangeOutcome, DeclaredChange, Documents, Finding, ProbeRecord};
+use taster_model::{
+    Capture, CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, Documents, Finding, ProbeRecord,
+};
 
 use crate::{case::Case, show};
 
 /// One census's word on a change.
 struct Word<'a> {
     outcome: &'a ChangeOutcome,
+    difference: &'a CensusDifference,
     probe: &'a str,
     record: Option<&'a ProbeRecord>,
 }
@@ -19,7 +22,7 @@ pub(super) fn findings(case: &Case<'_>) -> Vec<Finding> {
         let Ok(difference) = difference else { continue };
         let record = record(case.after, probe);
         for outcome in &difference.changes {
-            let word = Word { outcome, probe, record };
+            let word = Word { outcome, difference, probe, record };
             match found.iter_mut().find(|(change, _)| same(change, &outcome.change)) {
                 Some((_, words)) => words.push(word),
                 None => found.push((&outcome.change, vec![word])),
@@ -64,15 +67,18 @@ impl Word<'_> {
             probe: Some(self.probe.to_owned()),
             severity: self.record.map(|record| record.severity).unwrap_or_default(),
             muted: self.record.is_some_and(|record| record.muted),
-            ..judged(self.outcome)
+            ..judged(self.outcome, self.difference)
         }
     }
 }
 
-fn judged(outcome: &ChangeOutcome) -> Finding {
+fn judged(outcome: &ChangeOutcome, difference: &CensusDifference) -> Finding {
     let ChangeOutcome { change, happened, not_happened, already, unproven } = outcome;
     if let Some(why) = unproven {
         return super::unproven(change, show::whole(why));
+    }
+    if let Some(reason) = too_many(outcome, difference) {
+        return super::missing(change, reason);
     }
     if *happened == 0 {
         let reason = if *already > 0 {
@@ -94,7 +100,23 @@ fn judged(outcome: &ChangeOutcome) -> Finding {
         return with_documents(super::missing(change, reason), outcome);
     }
     let before = if *already > 0 { format!("; {} had it before", show::number(*already)) } else { String::new() };
-    super::happened(change, format!("in {}{before}", show::count(*happened, "document")))
+    let whole = matches!(change.kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
+    let within = if whole { "" } else { "in " };
+    super::happened(change, format!("{within}{}{before}", show::count(*happened, "document")))
+}
+
+/// Where more documents came or went than were declared, none of them is excused: which of them would it be?
+fn too_many(outcome: &ChangeOutcome, difference: &CensusDifference) -> Option<String> {
+    let (some, moved, word) = match &outcome.change.kind {
+        ChangeKind::RemovedDocuments(some) => (some, difference.documents.missing.count, "missing"),
+        ChangeKind::AddedDocuments(some) => (some, difference.documents.extra.count, "extra"),
+        _ => return None,
+    };
+    let most = some.most?;
+    (outcome.happened == 0 && moved > most || outcome.happened > most).then(|| {
+        let count = show::number(moved.max(outcome.happened));
+        format!("at most {} were declared, and {count} are {word}: none of them is excused", show::number(most))
+    })
 }
 
 /// Names the documents in which it did not happen.

@@ -86,6 +86,34 @@ fn what_became_of_a_change_that_a_census_proves() {
 }
 
 #[test]
+fn more_than_were_declared_are_none_that_were_declared() {
+    let gone = change(json!({"collection": "orders", "removedDocuments": {"status": "void"}, "most": 5}));
+    let cases = [
+        of_outcome(differing(7, 0, 0), outcome(&gone, 0, set_of(0), 0)),
+        of_outcome(clean(100), outcome(&gone, 0, set_of(3), 0)),
+        of_outcome(CensusDifference { after: 95, ..clean(100) }, outcome(&gone, 5, set_of(0), 0)),
+        of_outcome(CensusDifference { after: 93, ..clean(100) }, outcome(&gone, 7, set_of(0), 0)),
+    ];
+    assert_snapshot!(cases.iter().map(told).collect::<Vec<_>>().join("\n\n"), @"
+        different
+        different change-missing [documents collection=orders]: at most 5 were declared, and 7 are missing: none of them is excused
+        different changed [documents documents collection=orders]: 7 missing
+
+        different
+        different change-missing [documents collection=orders]: declared, and it did not happen
+        same unchanged [documents documents collection=orders]: 100 documents, each as it was
+
+        same
+        expected declared-change [documents collection=orders]: 5 documents
+        expected declared-change [documents documents collection=orders]: 95 documents, each as it was but for what is declared
+
+        different
+        different change-missing [documents collection=orders]: at most 5 were declared, and 7 are missing: none of them is excused
+        expected declared-change [documents documents collection=orders]: 93 documents, each as it was but for what is declared
+    ");
+}
+
+#[test]
 fn the_documents_in_which_it_did_not_happen_are_named() {
     let ids = vec![json!({"$oid": "665f1f77bcf86cd799439011"})];
     let lacking = DocumentSet { count: 3, ids: ids.clone(), ..DocumentSet::default() };

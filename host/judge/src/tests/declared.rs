@@ -105,3 +105,20 @@ fn a_count_that_a_census_explains_is_expected() {
     let lossy = CensusDifference { documents: differing(1, 0, 0).documents, ..proven(91) };
     assert_snapshot!(count(91, Some(lossy)), @"different changed: 9 fewer");
 }
+
+#[test]
+fn a_shape_whose_numbers_a_census_explains_is_expected() {
+    let gone = change(json!({"collection": "orders", "removedDocuments": {"status": "void"}}));
+    let proven = CensusDifference { after: 93, changes: vec![outcome(&gone, 7, set_of(0), 0)], ..clean(100) };
+    let shape = |n: i32, total: i32| {
+        let long = |n: i32| json!({"$numberLong": n.to_string()});
+        Value::Document(json!({"_id": {"objectId": long(n - 3), "int": long(3)}, "total": {"double": long(total)}}))
+    };
+    let of = |values, difference: &CensusDifference| {
+        standard("schema-shape", "shape", values, std::slice::from_ref(&gone), Some(difference.clone()))
+    };
+    assert_snapshot!(of((shape(100, 100), shape(93, 93)), &proven), @"expected declared-change: 7 removed as declared");
+    assert_snapshot!(of((shape(100, 100), shape(92, 92)), &proven), @"different changed: `_id.objectId`: 97 → 89; `total.double`: 100 → 92");
+    let lossy = CensusDifference { documents: differing(0, 0, 1).documents, ..proven };
+    assert_snapshot!(of((shape(100, 100), shape(93, 92)), &lossy), @"different changed: `_id.objectId`: 97 → 90; `total.double`: 100 → 92");
+}
