@@ -128,10 +128,11 @@ impl Taking<'_> {
         Ok(Manner { comment: &self.reader.session.comment, time: self.reader.budget.time_left()?, read_at })
     }
 
-    /// The guard lets pass what the server may still refuse (`$text` within `$nor`): then it is the operator who has to
-    /// know, not the author of the probe.
+    /// The guard lets pass what the server may still refuse: then it is the operator who has to know, not the author of
+    /// the probe, where that one sent no filter.
     fn of_changes(&self, failure: Failure) -> Failure {
-        if self.checked.marks.is_empty() || failure.code.as_deref() != Some("T0217") {
+        let Checked { marks, filter, .. } = self.checked;
+        if marks.is_empty() || filter.is_some() || failure.code.as_deref() != Some("T0217") {
             return failure;
         }
         Refused::Change { entry: format!("changes of {}", self.checked.target.name()), why: failure.message }.failure()

@@ -11,13 +11,11 @@ use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::json;
 use taster_census::{Census, Comparing, Key, Recorded, Redaction, Scratch, diff};
 use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, Reading, Side};
-use taster_query::{
-    CensusRequest, CensusSetup, CensusSummary, Database, Detail, FindOptions, Grant, Limits, Session,
-};
+use taster_query::{CensusRequest, CensusSetup, CensusSummary, Database, Detail, FindOptions, Grant, Limits, Session};
 
 use crate::{
-    mongod::{Mongod, replica_set, standalone},
     moments::{looking, mixed_ids, queries},
+    mongod::{Mongod, replica_set, standalone},
     support::{Shop, drain, grant, raw},
 };
 
@@ -101,8 +99,7 @@ async fn every_document_is_recorded(server: &'static Mongod) {
     shop.mongo().create_collection("empty").await.unwrap();
     let session = shop.session().await;
     let few = Limits { documents: 5, ..Limits::default() };
-    let database =
-        session.database(Grant { census: Some(setup()), ..grant(&["absent", "empty", "orders"], few) });
+    let database = session.database(Grant { census: Some(setup()), ..grant(&["absent", "empty", "orders"], few) });
     let mut summaries = Vec::new();
     for collection in ["orders", "empty", "absent"] {
         summaries.push(database.census(collection, CensusRequest::default()).await.unwrap());
@@ -173,7 +170,8 @@ async fn whoever_reads_it_records_the_same(server: &'static Mongod) {
     let shop = Shop::new(server, "census_same").await;
     let of = |id: Bson| doc! {"_id": id, "pad": "x".repeat(50), "tags": ["a", "b"]};
     shop.fill("plain", mixed_ids().into_iter().map(of)).await;
-    let collation = mongodb::options::Collation::builder().locale("de").strength(mongodb::options::CollationStrength::Primary);
+    let collation =
+        mongodb::options::Collation::builder().locale("de").strength(mongodb::options::CollationStrength::Primary);
     shop.mongo().create_collection("german").collation(collation.build()).await.unwrap();
     shop.fill("german", (0..1000).map(|n| of(format!("{}{n}", if n % 2 == 0 { "Ö" } else { "z" }).into()))).await;
     let session = shop.session().await;
@@ -223,14 +221,15 @@ async fn whoever_reads_it_records_the_same_on_a_replica_set() {
 async fn every_kind_of_collection(server: &'static Mongod) {
     let shop = Shop::new(server, "census_kinds").await;
     let at = |n: i64| DateTime::from_millis(1_700_000_000_000 + n * 1000);
-    shop.mongo().run_command(doc! {"create": "ticks", "timeseries": {"timeField": "t", "metaField": "m"}, "expireAfterSeconds": 2_000_000_000}).await.unwrap();
+    shop.mongo().run_command(doc! {"create": "ticks", "timeseries": {"timeField": "t", "metaField": "m"}, "expireAfterSeconds": 1_000_000_000}).await.unwrap();
     // without ids, and twice the same
-    let ticks = (0..500_i64).flat_map(|n| [doc! {"t": at(n), "m": n % 3, "v": n}, doc! {"t": at(n), "m": n % 3, "v": n}]);
+    let ticks =
+        (0..500_i64).flat_map(|n| [doc! {"t": at(n), "m": n % 3, "v": n}, doc! {"t": at(n), "m": n % 3, "v": n}]);
     shop.fill("ticks", ticks).await;
     shop.mongo().create_collection("log").capped(true).size(1 << 20).await.unwrap();
     shop.fill("log", (0..100).map(|n| doc! {"n": n})).await;
     shop.mongo()
-        .run_command(doc! {"create": "clustered", "clusteredIndex": {"key": {"_id": 1}, "unique": true}, "expireAfterSeconds": 2_000_000_000})
+        .run_command(doc! {"create": "clustered", "clusteredIndex": {"key": {"_id": 1}, "unique": true}, "expireAfterSeconds": 1_000_000_000})
         .await
         .unwrap();
     shop.fill("clustered", (0..100).map(|n| doc! {"_id": at(n)})).await;
@@ -238,7 +237,7 @@ async fn every_kind_of_collection(server: &'static Mongod) {
     let index = |name: &str, keys: Document, partial: Option<Document>| {
         let options = IndexOptions::builder()
             .name(name.to_owned())
-            .expire_after(Duration::from_secs(2_000_000_000))
+            .expire_after(Duration::from_secs(1_000_000_000))
             .partial_filter_expression(partial)
             .build();
         IndexModel::builder().keys(keys).options(options).build()
@@ -255,10 +254,10 @@ async fn every_kind_of_collection(server: &'static Mongod) {
         told.push(format!("{collection} {} [{}]", summary.documents, expiries.join(", ")));
     }
     assert_snapshot!(told.join("\n"), @r"
-    ticks 1000 [t 2000000000]
+    ticks 1000 [t 1000000000]
     log 100 []
-    clustered 100 [_id 2000000000]
-    plain 100 [due 2000000000]
+    clustered 100 [_id 1000000000]
+    plain 100 [due 1000000000]
     ");
     session.close().await;
     server.expect_no_trace(&shop.comment()).await;
@@ -300,13 +299,21 @@ async fn what_is_refused() {
     let without = crate::support::database(&session, &granted);
     texts.push(without.census("orders", CensusRequest::default()).await.unwrap_err().to_string());
     assert_snapshot!(texts.join("\n"), @r"
+    T0251: `fewer` is a view and has no documents of its own: take a census of what it shows, items, orders
+    T0226: collection `secret` is not granted to probe `orders` (asked: secret; allowed: few, fewer, items, orders; setting: probes[orders].collections)
+    T0227: `system.js` belongs to the server; it is granted to nobody (asked: system.js)
+    T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
+    T0220: filter is not BSON: document too short
+    T0252: the census leaves out what documents are told apart by (asked: _id; allowed: other fields)
+    T0252: the census keeps too many whole documents (asked: 1001 documents; allowed: 1000 documents)
+    T0312: this host records no census (asked: orders)
     ");
     // those were asked for too
     assert_eq!(database.census("orders", CensusRequest::default()).await.unwrap().id, "c8");
     for _ in 8..256 {
         let _ = database.census("fewer", CensusRequest::default()).await;
     }
-    assert_snapshot!(database.census("orders", CensusRequest::default()).await.unwrap_err(), @"");
+    assert_snapshot!(database.census("orders", CensusRequest::default()).await.unwrap_err(), @"T0255: the probe takes too many censuses in one run (asked: 257 censuses; allowed: 256 censuses)");
     session.close().await;
 }
 
@@ -319,7 +326,8 @@ async fn what_the_operator_wrote_is_refused_in_his_words() {
     for (side, written) in [
         (Side::Pre, json!({"removedDocuments": {"$where": "1"}})),
         (Side::Pre, json!({"addedDocuments": {"at": {"$date": "yesterday"}}})),
-        (Side::Post, json!({"addedDocuments": {"a": {"$near": [1, 2]}}})),
+        (Side::Post, json!({"addedDocuments": {"$and": [{"a": {"$near": [1, 2]}}]}})),
+        (Side::Pre, json!({"removedDocuments": {"a": {"$mod": [0, 0]}}})),
     ] {
         let mut written = vec![json!({"removedCollection": "other"}), written];
         written[1]["collection"] = "orders".into();
@@ -330,8 +338,13 @@ async fn what_the_operator_wrote_is_refused_in_his_words() {
     let many: Vec<_> = (0..256).map(|n| json!({"collection": "orders", "removedDocuments": {"n": n}})).collect();
     let database = counting(&session, &["orders"], CensusSetup { changes: changes(many.into()), ..setup() });
     texts.push(database.census("orders", CensusRequest::default()).await.unwrap_err().to_string());
-    assert_snapshot!(texts.join("\n"), @r"
-    ");
+    assert_snapshot!(texts.join("\n"), @r#"
+    T0253: the filter of `changes[1].removedDocuments` cannot be used: filter.$where: `$where` runs JavaScript on the server (setting: changes[1].removedDocuments)
+    T0253: the filter of `changes[1].addedDocuments` cannot be used: BSON error. Kind: A deserialization-related error occurred. Message: invalid value: string "yesterday", expected rfc3339 formatted utc datetime. (setting: changes[1].addedDocuments)
+    T0253: the filter of `changes[1].addedDocuments` cannot be used: `$near` cannot tell documents apart, only sort or rank them (setting: changes[1].addedDocuments)
+    T0253: the filter of `changes of orders` cannot be used: the server refused to take a census of `orders`: BadValue (2): malformed mod, divisor cannot be 0 (setting: changes of orders)
+    T0256: `changes` tells documents of `orders` apart by 256 filters (allowed: 255 filters; setting: changes)
+    "#);
     session.close().await;
 }
 
@@ -365,12 +378,7 @@ async fn what_is_declared_is_told_apart(server: &'static Mongod) {
     shop.fill("orders", [doc! {"_id": 600}]).await;
 
     let session = shop.session().await;
-    let after = CensusSetup {
-        side: Side::Post,
-        changes: changes.clone(),
-        baseline: vec![facts(&baseline)],
-        ..setup()
-    };
+    let after = CensusSetup { side: Side::Post, changes: changes.clone(), baseline: vec![facts(&baseline)], ..setup() };
     let (summary, recorded) = take(&session, "orders", after, request()).await;
     assert_eq!((summary.documents, &recorded.options), (201, &baseline.options));
     let difference = compared(baseline, recorded, &changes[1..]);
@@ -429,7 +437,7 @@ async fn its_own_deadline_ends_it() {
     let short = CensusSetup { deadline: Duration::from_millis(500), ..setup() };
     let database = counting(&session, &["orders"], short);
     let begun = Instant::now();
-    assert_snapshot!(database.census("orders", request()).await.unwrap_err(), @"");
+    assert_snapshot!(database.census("orders", request()).await.unwrap_err(), @"T0250: the census takes longer than it may (allowed: 500ms for all censuses of a run; setting: probes[orders].limits.census)");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // all censuses of a run share it
     assert_eq!(database.census("orders", request()).await.unwrap_err().code.as_deref(), Some("T0250"));
