@@ -159,8 +159,8 @@ struct Checked<'a> {
 impl Database {
     /// Records every document of a collection, or those that fit a filter.
     pub async fn census(&self, collection: &str, request: CensusRequest) -> Result<CensusSummary, Failure> {
-        self.admit(collection)?;
         let (number, took) = self.censuses().ask();
+        self.admit(collection)?;
         let Some(setup) = &self.grant().census else { return Err(Refused::NoCensus.failure().asked(collection)) };
         let most = MOST.max(2 * self.grant().collections.len());
         if number > most {

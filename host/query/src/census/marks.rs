@@ -54,8 +54,26 @@ fn checked(filter: &serde_json::Value, request: &mut Request<'_>) -> Result<Chec
         Bson::Document(filter) => filter,
         _ => return Err("it is no document".to_owned()),
     };
+    if let Some(operator) = ranking(&filter) {
+        return Err(format!("`{operator}` cannot tell documents apart, only sort or rank them"));
+    }
     let raw = encode(&filter)?;
     request.filter(raw.as_bytes()).map_err(|refused| refused.to_string())
+}
+
+/// What the server takes in a filter, and neither beside others nor negated.
+fn ranking(filter: &Document) -> Option<&str> {
+    fn within(value: &Bson) -> Option<&str> {
+        match value {
+            Bson::Document(inner) => ranking(inner),
+            Bson::Array(items) => items.iter().find_map(within),
+            _ => None,
+        }
+    }
+    filter.iter().find_map(|(name, value)| match name.as_str() {
+        "$near" | "$nearSphere" | "$text" => Some(name.as_str()),
+        _ => within(value),
+    })
 }
 
 fn encode(filter: &Document) -> Result<RawDocumentBuf, String> {

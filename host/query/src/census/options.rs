@@ -190,10 +190,10 @@ mod tests {
         let sample = CensusRequest { sample: 1001, ..CensusRequest::default() };
         let texts = [many, long, id, sample].map(|request| asked(request, None).unwrap_err().failure().to_string());
         insta::assert_snapshot!(texts.join("\n"), @r"
-        T0252: a census that leaves out too many fields (asked: 1001 fields; allowed: 1000 fields)
-        T0252: a census that leaves out a field whose name is too long (asked: 1025 bytes; allowed: 1024 bytes)
-        T0252: a census that leaves out what documents are told apart by (asked: _id; allowed: other fields)
-        T0252: a census that keeps too many whole documents (asked: 1001 documents; allowed: 1000 documents)
+        T0252: the census leaves out too many fields (asked: 1001 fields; allowed: 1000 fields)
+        T0252: the census leaves out a field whose name is too long (asked: 1025 bytes; allowed: 1024 bytes)
+        T0252: the census leaves out what documents are told apart by (asked: _id; allowed: other fields)
+        T0252: the census keeps too many whole documents (asked: 1001 documents; allowed: 1000 documents)
         ");
     }
 }

@@ -14,7 +14,7 @@ pub(super) enum Refused {
     #[error("`{name}` is a view and has no documents of its own: take a census of what it shows, {beneath}")]
     View { name: String, beneath: String },
     /// Options that make no sense, or too much of them.
-    #[error("a census that {what}")]
+    #[error("the census {what}")]
     Options { what: &'static str, asked: String, allowed: String },
     /// A filter that the operator wrote.
     #[error("the filter of `{entry}` cannot be used: {why}")]

@@ -26,6 +26,9 @@ use crate::{
 /// Cursors of one census. Each holds some replies of at most 16 MiB and two threads' worth of work.
 const MOST_CURSORS: u32 = 64;
 
+/// Memory that each of them has at least: with less a builder spends its time writing.
+const LEAST_MEMORY: usize = 4 << 20;
+
 /// A census that is being taken.
 pub(super) struct Taking<'a> {
     pub(super) database: &'a Database,
@@ -111,7 +114,8 @@ impl Taking<'_> {
     /// A builder for one of so many parts, which share the memory.
     fn builder(&self, parts: usize) -> Builder {
         let recording = &self.checked.recording;
-        let memory = recording.scratch.memory / parts.max(1);
+        let whole = recording.scratch.memory;
+        let memory = (whole / parts.max(1)).max(LEAST_MEMORY.min(whole));
         Builder::new(&Recording { scratch: Scratch { memory, ..recording.scratch.clone() }, ..recording.clone() })
     }
 
@@ -124,10 +128,11 @@ impl Taking<'_> {
         Ok(Manner { comment: &self.reader.session.comment, time: self.reader.budget.time_left()?, read_at })
     }
 
-    /// The guard lets pass what the server may still refuse (`$text` within `$nor`): then it is the operator who has to
-    /// know, not the author of the probe.
+    /// The guard lets pass what the server may still refuse: then it is the operator who has to know, not the author of
+    /// the probe, where that one sent no filter.
     fn of_changes(&self, failure: Failure) -> Failure {
-        if self.checked.marks.is_empty() || failure.code.as_deref() != Some("T0217") {
+        let Checked { marks, filter, .. } = self.checked;
+        if marks.is_empty() || filter.is_some() || failure.code.as_deref() != Some("T0217") {
             return failure;
         }
         Refused::Change { entry: format!("changes of {}", self.checked.target.name()), why: failure.message }.failure()

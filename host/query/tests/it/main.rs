@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod capability;
+mod census;
 mod cursors;
 mod errors;
 mod guard;

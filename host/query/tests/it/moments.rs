@@ -12,11 +12,11 @@ use crate::{
     support::{Shop, database, drain, grant, raw},
 };
 
-fn looking(reading: Reading) -> Looking {
+pub(crate) fn looking(reading: Reading) -> Looking {
     Looking { reading, quiet: Duration::from_millis(50), reach: Duration::from_secs(10), range: Some(200) }
 }
 
-async fn parameter(server: &'static Mongod, name: &str, value: i32) {
+pub(crate) async fn parameter(server: &'static Mongod, name: &str, value: i32) {
     let set = doc! {"setParameter": 1, name: value};
     server.client().await.database("admin").run_command(set).await.unwrap();
 }
@@ -179,7 +179,7 @@ async fn the_inventory_names_everything() {
 }
 
 /// Ids of every kind that may be one.
-fn mixed_ids() -> Vec<Bson> {
+pub(crate) fn mixed_ids() -> Vec<Bson> {
     let mut ids: Vec<Bson> = vec![
         Bson::Null,
         Bson::MinKey,
@@ -253,7 +253,7 @@ async fn ranges_bring_every_document_once_whatever_its_id() {
     server.expect_no_trace(&shop.comment()).await;
 }
 
-async fn queries(server: &'static Mongod) -> i64 {
+pub(crate) async fn queries(server: &'static Mongod) -> i64 {
     let status = server.client().await.database("admin").run_command(doc! {"serverStatus": 1}).await.unwrap();
     let queries = status.get_document("opcounters").unwrap().get("query").unwrap();
     queries.as_i64().unwrap_or_else(|| queries.as_i32().unwrap().into())

@@ -92,8 +92,8 @@ fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, Proble
     let _ = writeln!(out, "store: {}", quoted(store));
     let _ = writeln!(out, "mongodb:\n  uri: ${{MONGODB_URI}}\n  database: {}", quoted(&config.database()?));
     out.push_str(
-        "# No `probes`: the standard set counts documents, types and indexes of every collection. It does not look at\n\
-         # values; `group-report` does: sums, least and greatest by group.\n",
+        "# No `probes`: the standard set counts documents, types and indexes of every collection, and its census names\n\
+         # the documents that are missing, extra or changed. `group-report` says what that means: sums by group.\n",
     );
     if !empty.is_empty() {
         out.push_str("expect:\n");

@@ -32,7 +32,7 @@ pub struct Config {
     pub store: String,
     /// The database that is tasted.
     pub mongodb: Mongodb,
-    /// What is asked of it. Default: `document-count`, `index-inventory` and `schema-shape` over every collection.
+    /// What is asked of it. Default: `census`, `document-count`, `index-inventory` and `schema-shape` over every collection.
     #[serde(default = "standard_set")]
     pub probes: Vec<Probe>,
     /// How metrics may change across the sync. Of several that match, the most specific one counts.
@@ -258,7 +258,7 @@ pub const DEFAULT_CENSUS: Period = Period::from_secs(6 * 60 * 60);
 /// The probes that run when a configuration names none: those that need no options.
 #[must_use]
 pub fn standard_set() -> Vec<Probe> {
-    ["document-count", "index-inventory", "schema-shape"].into_iter().map(Probe::standard).collect()
+    ["census", "document-count", "index-inventory", "schema-shape"].into_iter().map(Probe::standard).collect()
 }
 
 impl Probe {

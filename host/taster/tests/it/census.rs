@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use mongodb::bson::{Bson, Document, doc};
@@ -270,8 +271,12 @@ async fn a_new_collection_leaves_the_others_comparable() {
     let kitchen = Kitchen::open(false, 100).await;
     let table = kitchen.table();
     table.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census}}\n"));
+    // one collection expires by an index and the others do not: options differ from one to the next
+    let keys = doc! {"created": 1};
+    let expires = mongodb::options::IndexOptions::builder().expire_after(Duration::from_hours(24 * 365 * 50)).build();
+    let index = mongodb::IndexModel::builder().keys(keys).options(expires).build();
+    kitchen.database.collection::<Document>("registrations").create_index(index).await.expect("an index");
     fine(&table, &["pre", "--run", "a"]);
-    // `registrations` expires by an index, others do not: options differ from one collection to the next
     kitchen.database.collection("aprons").insert_one(doc! {"size": 3}).await.expect("an insert");
     let lost = kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await;
     let post = table.taster(&["post", "--run", "a", "--format", "json"]).json();
