@@ -10,6 +10,13 @@ use taster_model::{ChangeKind, DeclaredChange, Side};
 use super::{CensusSetup, Refused, refused::MARKS};
 use crate::guard::{CheckedFilter, Request};
 
+/// Documents that are told apart.
+pub(super) struct Mark {
+    /// Where they are declared, `changes[2].removedDocuments`.
+    pub(super) entry: String,
+    pub(super) filter: CheckedFilter,
+}
+
 /// One part of a collection.
 pub(super) struct Part {
     pub(super) filter: CheckedFilter,
@@ -18,19 +25,17 @@ pub(super) struct Part {
 }
 
 /// The filters that tell documents of a collection apart on this side, in the order of their marks.
-pub(super) fn read(
-    setup: &CensusSetup,
-    collection: &str,
-    mut request: Request<'_>,
-) -> Result<Vec<CheckedFilter>, Refused> {
+pub(super) fn read(setup: &CensusSetup, collection: &str, mut request: Request<'_>) -> Result<Vec<Mark>, Refused> {
     let mut marks = Vec::new();
     for (number, change) in setup.changes.iter().enumerate().filter(|(_, change)| change.collection == collection) {
         let Some((key, filter, side)) = filter_of(change) else { continue };
         // before the sync those are read too that count after it: that is the better moment to learn that one is wrong
         if setup.side == side || setup.side == Side::Pre {
             let entry = format!("changes[{number}].{key}");
-            let filter = checked(filter, &mut request).map_err(|why| Refused::Change { entry, why })?;
-            marks.extend((setup.side == side).then_some(filter));
+            match checked(filter, &mut request) {
+                Ok(filter) => marks.extend((setup.side == side).then_some(Mark { entry, filter })),
+                Err(why) => return Err(Refused::Change { entry, why }),
+            }
         }
     }
     if marks.len() > MARKS {
@@ -81,18 +86,18 @@ fn encode(filter: &Document) -> Result<RawDocumentBuf, String> {
 }
 
 /// The partition, of the documents that the probe asks for.
-pub(super) fn parts(asked: Option<&CheckedFilter>, marks: &[CheckedFilter]) -> Vec<Part> {
+pub(super) fn parts(asked: Option<&CheckedFilter>, marks: &[Mark]) -> Vec<Part> {
     let mut parts: Vec<Part> = (1_u8..)
         .zip(marks)
         .enumerate()
-        .map(|(before, (mark, filter))| Part { filter: part(asked, &marks[..before], Some(filter)), mark })
+        .map(|(before, (mark, Mark { filter, .. }))| Part { filter: part(asked, &marks[..before], Some(filter)), mark })
         .collect();
     parts.push(Part { filter: part(asked, marks, None), mark: 0 });
     parts
 }
 
 /// What fits `fits` and none of `others`.
-fn part(asked: Option<&CheckedFilter>, others: &[CheckedFilter], fits: Option<&CheckedFilter>) -> CheckedFilter {
-    let none = (!others.is_empty()).then(|| CheckedFilter::none_of(others));
+fn part(asked: Option<&CheckedFilter>, others: &[Mark], fits: Option<&CheckedFilter>) -> CheckedFilter {
+    let none = (!others.is_empty()).then(|| CheckedFilter::none_of(others.iter().map(|other| &other.filter)));
     CheckedFilter::all_of(asked.into_iter().chain(none.as_ref()).chain(fits))
 }
