@@ -14,7 +14,15 @@ use std::{
 };
 
 /// What `component: NAME` may name without a path. The other probes of the folder serve tests and benchmarks.
-const STANDARD: [&str; 4] = ["document-count", "group-report", "index-inventory", "schema-shape"];
+const STANDARD: [&str; 7] = [
+    "census",
+    "document-count",
+    "duplicate-keys",
+    "group-report",
+    "index-inventory",
+    "reference-check",
+    "schema-shape",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;

@@ -1,5 +1,7 @@
 //! One bucket of documents, column by column.
 
+use std::sync::Arc;
+
 use crate::{
     CensusError,
     ids::{self, Ids},
@@ -23,17 +25,21 @@ impl Writer {
 
     /// Writes records, which are sorted, and says how long the front is: what is needed to find the few documents that
     /// differ. Of each digest one byte stands there; the others follow, seven a document, where [`rest_of_digest`] says.
-    pub(crate) fn write(&mut self, records: &[Record<'_>], columns: Columns) -> Result<(Vec<u8>, u32), CensusError> {
+    pub(crate) fn write(
+        &mut self,
+        records: &[Record<'_>],
+        columns: Columns,
+        shared: Option<&[Box<[u8]>]>,
+    ) -> Result<(Vec<u8>, u32), CensusError> {
         let mut out = Vec::with_capacity(records.len() * 12);
-        let shapes = dictionary(records);
-        let mut dictionary = Vec::new();
-        write_varint(&mut dictionary, shapes.len() as u64);
-        for shape in &shapes {
-            write_varint(&mut dictionary, shape.len() as u64);
-            dictionary.extend_from_slice(shape);
+        match shared {
+            Some(shapes) => self.column(&mut out, &numbers(records, shapes))?,
+            None => {
+                let shapes = dictionary(records);
+                self.column(&mut out, &write_dictionary(&shapes))?;
+                self.column(&mut out, &numbers(records, &shapes))?;
+            }
         }
-        self.column(&mut out, &dictionary)?;
-        self.column(&mut out, &numbers(records, &shapes))?;
         let ids: Vec<(u8, &[u8])> = records.iter().map(|record| (record.kind, record.id)).collect();
         self.column(&mut out, &ids::write(&ids))?;
         raw(&mut out, &records.iter().map(|record| record.digest as u8).collect::<Vec<_>>());
@@ -105,11 +111,14 @@ fn dictionary<'a>(records: &[Record<'a>]) -> Vec<&'a [u8]> {
     shapes
 }
 
-fn numbers(records: &[Record<'_>], shapes: &[&[u8]]) -> Vec<u8> {
+fn numbers<S: AsRef<[u8]>>(records: &[Record<'_>], shapes: &[S]) -> Vec<u8> {
     if shapes.len() < 2 {
         return Vec::new();
     }
-    let number = |record: &Record<'_>| shapes.binary_search(&record.shape).expect("the dictionary holds every shape");
+    let number = |record: &Record<'_>| {
+        let place = shapes.binary_search_by(|shape| shape.as_ref().cmp(record.shape));
+        place.expect("the dictionary holds every shape")
+    };
     let bytes = if shapes.len() <= 256 { 1 } else { 4 };
     let numbers: Vec<u32> = records.iter().map(|record| number(record) as u32).collect();
     (0..bytes).flat_map(|byte| numbers.iter().map(move |number| (number >> (8 * byte)) as u8)).collect()
@@ -120,7 +129,7 @@ fn numbers(records: &[Record<'_>], shapes: &[&[u8]]) -> Vec<u8> {
 pub(crate) struct Bucket {
     pub(crate) ids: Ids,
     pub(crate) digests: Vec<u64>,
-    pub(crate) shapes: Vec<Box<[u8]>>,
+    pub(crate) shapes: Arc<[Box<[u8]>]>,
     pub(crate) shape_of: Vec<u32>,
     marks: Vec<u8>,
     expiries: Vec<i64>,
@@ -168,9 +177,14 @@ impl Bucket {
     }
 
     /// Reads a bucket of so many documents; `None` where it is not what [`Writer`] writes.
-    pub(crate) fn read(bytes: &[u8], documents: usize, columns: Columns) -> Option<Self> {
+    pub(crate) fn read(
+        bytes: &[u8],
+        documents: usize,
+        columns: Columns,
+        shared: Option<&Arc<[Box<[u8]>]>>,
+    ) -> Option<Self> {
         let mut rest = Rest(bytes);
-        let mut bucket = Self::read_front(&mut rest, documents, columns)?;
+        let mut bucket = Self::read_front(&mut rest, documents, columns, shared)?;
         let digests = column(&mut rest)?;
         let (sevens, left) = digests.as_chunks::<REST>();
         if sevens.len() != documents || !left.is_empty() {
@@ -205,8 +219,17 @@ impl Bucket {
     }
 
     /// Reads the front of a bucket: of the digests only their first bytes.
-    pub(crate) fn read_front(rest: &mut Rest<'_>, documents: usize, columns: Columns) -> Option<Self> {
-        let mut bucket = Self { shapes: read_dictionary(&column(rest)?)?, ..Self::default() };
+    pub(crate) fn read_front(
+        rest: &mut Rest<'_>,
+        documents: usize,
+        columns: Columns,
+        shared: Option<&Arc<[Box<[u8]>]>>,
+    ) -> Option<Self> {
+        let shapes = match shared {
+            Some(shapes) => Arc::clone(shapes),
+            None => read_dictionary(&column(rest)?)?.into(),
+        };
+        let mut bucket = Self { shapes, ..Self::default() };
         bucket.shape_of = read_numbers(&column(rest)?, documents, bucket.shapes.len())?;
         bucket.ids = ids::read(&column(rest)?, documents)?;
         bucket.digests = ones(column(rest)?, documents)?.into_iter().map(u64::from).collect();
@@ -249,7 +272,19 @@ fn column(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn read_dictionary(bytes: &[u8]) -> Option<Vec<Box<[u8]>>> {
+/// Shapes as they are written.
+pub(crate) fn write_dictionary<S: AsRef<[u8]>>(shapes: &[S]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_varint(&mut out, shapes.len() as u64);
+    for shape in shapes {
+        write_varint(&mut out, shape.as_ref().len() as u64);
+        out.extend_from_slice(shape.as_ref());
+    }
+    out
+}
+
+/// Reads what [`write_dictionary`] writes.
+pub(crate) fn read_dictionary(bytes: &[u8]) -> Option<Vec<Box<[u8]>>> {
     let mut rest = Rest(bytes);
     let count = rest.varint()?;
     let mut shapes = Vec::new();

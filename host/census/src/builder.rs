@@ -17,7 +17,7 @@ use crate::{
     sample::{self, Sample},
     scratch::Partitions,
     seal,
-    shape::{INLINE, Shapes},
+    shape::{self, INLINE, Shapes},
 };
 
 /// Type of an id that is written down as its keyed hash. No type of BSON.
@@ -198,7 +198,8 @@ impl Builder {
         let Look { plan, shapes, paths, .. } = self.look;
         let mut parts = self.parts;
         parts.push((shapes, self.records));
-        let records = seal::Records { columns: plan.columns, parts, documents: self.documents };
+        let shared = shape::shared(parts.iter().map(|(shapes, _)| shapes)).map(Into::into);
+        let records = seal::Records { columns: plan.columns, parts, documents: self.documents, shared };
         let (paths, rest) = paths.finish();
         let footer = crate::format::Footer {
             documents: self.documents,

@@ -7,10 +7,13 @@
 //!         buckets u32, each: length varint, length of its front varint, documents varint, sum u128, checksum u64
 //!         paths u32, each: length u32, path, sum u128 | whether there are others u8, their sum u128
 //!         samples u32, each: length u32, document
+//!         whether the shapes stand here u8, length u32, length compressed u32, shapes
 //! length of footer u64 | SHA-256 of header and footer 32 | magic 8
 //! ```
 //! All numbers are little-endian. Buckets stand one behind the other from the end of the header on; the one of number
 //! `i` holds the documents whose ids' hashes begin with the bits of `i`.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -18,6 +21,7 @@ use taster_model::DeclaredChange;
 
 use crate::{
     CensusError, Options, Place,
+    block::{read_dictionary, write_dictionary},
     paths::PathSum,
     record::{Apart, Rest, write_varint},
 };
@@ -31,7 +35,9 @@ pub(crate) const SCHEMA: &str = "taster.dev/census/v1";
 /// Length of what stands behind the footer.
 pub(crate) const TRAILER: usize = 8 + 32 + 8;
 /// Documents of a bucket, about.
-pub(crate) const BUCKET: u64 = 1 << 10;
+pub(crate) const BUCKET: u64 = 1 << 9;
+/// Shapes in a footer are shorter.
+const LONGEST_SHAPES: usize = 1 << 20;
 /// Most buckets.
 const MOST_BUCKETS: u64 = 1 << 20;
 
@@ -74,6 +80,8 @@ pub(crate) struct Footer {
     /// Sum of the paths that have none of their own.
     pub(crate) rest: Option<u128>,
     pub(crate) samples: Vec<Box<[u8]>>,
+    /// The shapes of all documents, sorted; `None`: each bucket has its own.
+    pub(crate) shapes: Option<Arc<[Box<[u8]>]>>,
 }
 
 /// How many buckets so many documents fall in.
@@ -119,6 +127,12 @@ impl Footer {
             count(&mut out, sample.len());
             out.extend_from_slice(sample);
         }
+        out.push(u8::from(self.shapes.is_some()));
+        let shapes = write_dictionary(self.shapes.as_deref().unwrap_or_default());
+        let packed = zstd::bulk::compress(&shapes, 3).expect("memory is all that it takes");
+        count(&mut out, shapes.len());
+        count(&mut out, packed.len());
+        out.extend_from_slice(&packed);
         out
     }
 
@@ -147,6 +161,14 @@ impl Footer {
         for _ in 0..rest.u32()? {
             footer.samples.push(rest.bytes()?.into());
         }
+        let shared = rest.take::<1>()?[0] == 1;
+        let length = rest.u32()? as usize;
+        let packed = rest.bytes()?;
+        if length > LONGEST_SHAPES {
+            return None;
+        }
+        let shapes = read_dictionary(&zstd::bulk::decompress(packed, length).ok()?)?;
+        footer.shapes = shared.then(|| shapes.into());
         let whole = footer.buckets.len().is_power_of_two()
             && footer.buckets.iter().map(|entry| u64::from(entry.documents)).sum::<u64>() == footer.documents
             && footer.buckets.iter().fold(0_u128, |sum, entry| sum.wrapping_add(entry.sum)) == footer.sum;

@@ -183,27 +183,70 @@ fn counter_of(id: &[u8]) -> u32 {
     u32::from_be_bytes([0, id[9], id[10], id[11]])
 }
 
+/// The last id of a process: its counter goes on at a steady rate, more or less.
+#[derive(Debug, Clone, Copy, Default)]
+struct Last {
+    time: u32,
+    counter: u32,
+}
+
+impl Last {
+    /// What the counter is expected to be at a time. `rate` is in counts a second, with 32 bits behind the point.
+    fn expected(self, time: u32, rate: u64) -> u32 {
+        let passed = u64::from(time.wrapping_sub(self.time));
+        self.counter.wrapping_add((u128::from(passed) * u128::from(rate) >> 32) as u32) & COUNTER
+    }
+}
+
+const COUNTER: u32 = 0x00FF_FFFF;
+
+/// The rate at which counters go on, over all processes of a run.
+fn rate(ids: &[&[u8]], numbers: &[u8], processes: usize) -> u64 {
+    let mut last: Vec<Option<Last>> = vec![None; processes];
+    let (mut passed, mut counted) = (0_u64, 0_u64);
+    for (id, number) in ids.iter().zip(numbers) {
+        let (time, counter) = (time_of(id), counter_of(id));
+        if let Some(last) = last[usize::from(*number)] {
+            passed += u64::from(time.wrapping_sub(last.time));
+            counted += u64::from(counter.wrapping_sub(last.counter) & COUNTER);
+        }
+        last[usize::from(*number)] = Some(Last { time, counter });
+    }
+    (u128::from(counted) << 32).checked_div(passed.into()).map_or(0, |rate| u64::try_from(rate).unwrap_or_default())
+}
+
 fn object_ids(out: &mut Vec<u8>, ids: &[&[u8]]) {
     let processes = processes(ids).expect("a run is written in this way only where they can be numbered");
+    let mut guess = 0;
+    let numbers: Vec<u8> = ids
+        .iter()
+        .map(|id| {
+            let process = process(id);
+            if processes[guess] != process {
+                guess = processes.iter().position(|other| *other == process).unwrap_or_default();
+            }
+            guess as u8
+        })
+        .collect();
+    let rate = rate(ids, &numbers, processes.len());
     out.push((processes.len() - 1) as u8);
     processes.iter().for_each(|process| out.extend_from_slice(process));
+    out.extend_from_slice(&rate.to_le_bytes());
     let mut last = 0_u32;
-    let mut counters = vec![0_u32; processes.len()];
+    let mut lasts = vec![Last::default(); processes.len()];
     let mut times = Vec::with_capacity(ids.len());
-    let mut numbers = Vec::with_capacity(ids.len());
     let mut steps = Vec::with_capacity(ids.len());
-    let mut guess = 0;
-    for id in ids {
-        let (time, counter, process) = (time_of(id), counter_of(id), process(id));
-        if processes[guess] != process {
-            guess = processes.iter().position(|other| *other == process).unwrap_or_default();
-        }
+    for (id, number) in ids.iter().zip(&numbers) {
+        let (time, counter) = (time_of(id), counter_of(id));
         times.push(time.wrapping_sub(last).to_le_bytes());
         last = time;
-        numbers.push(guess as u8);
-        let [a, b, c, _] = counter.wrapping_sub(counters[guess]).to_le_bytes();
+        let of_process = &mut lasts[usize::from(*number)];
+        let off = counter.wrapping_sub(of_process.expected(time, rate));
+        // small ones of either sign have few bits
+        let off = (off << 1 ^ if off & 0x0080_0000 == 0 { 0 } else { COUNTER }) & COUNTER;
+        let [a, b, c, _] = off.to_le_bytes();
         steps.push([a, b, c]);
-        counters[guess] = counter;
+        *of_process = Last { time, counter };
     }
     planes(out, &times);
     if processes.len() > 1 {
@@ -218,20 +261,23 @@ fn read_object_ids(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> 
     for _ in 0..known {
         processes.push(*rest.take::<5>()?);
     }
+    let rate = rest.u64()?;
     let times = read_planes::<4>(rest, run)?;
     let single = vec![0; run];
     let numbers = if known > 1 { rest.slice(run)? } else { &single };
     let steps = read_planes::<3>(rest, run)?;
-    let mut last = 0_u32;
-    let mut counters = vec![0_u32; known];
-    for ((time, number), [a, b, c]) in times.into_iter().zip(numbers).zip(steps) {
-        last = last.wrapping_add(u32::from_le_bytes(time));
+    let mut time = 0_u32;
+    let mut lasts = vec![Last::default(); known];
+    for ((step, number), [a, b, c]) in times.into_iter().zip(numbers).zip(steps) {
+        time = time.wrapping_add(u32::from_le_bytes(step));
         let number = usize::from(*number);
         let process = processes.get(number)?;
-        let counter = counters[number].wrapping_add(u32::from_le_bytes([a, b, c, 0])) & 0x00FF_FFFF;
-        counters[number] = counter;
+        let off = u32::from_le_bytes([a, b, c, 0]);
+        let off = off >> 1 ^ if off & 1 == 0 { 0 } else { COUNTER };
+        let counter = lasts[number].expected(time, rate).wrapping_add(off) & COUNTER;
+        lasts[number] = Last { time, counter };
         let mut id = [0; 12];
-        id[..4].copy_from_slice(&last.to_be_bytes());
+        id[..4].copy_from_slice(&time.to_be_bytes());
         id[4..9].copy_from_slice(process);
         id[9..].copy_from_slice(&counter.to_be_bytes()[1..]);
         ids.push(kind, &id);

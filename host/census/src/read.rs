@@ -146,7 +146,8 @@ impl<R: ReadAt> Census<R> {
         let bytes = self.source.read_at(entry.offset, entry.front as usize)?;
         self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let mut rest = Rest(&bytes);
-        Ok(Bucket::read_front(&mut rest, entry.documents as usize, self.columns).filter(|_| rest.0.is_empty()))
+        Ok(Bucket::read_front(&mut rest, entry.documents as usize, self.columns, self.footer.shapes.as_ref())
+            .filter(|_| rest.0.is_empty()))
     }
 
     /// What [`Census::front`] leaves out of the digest of one document.
@@ -166,7 +167,7 @@ impl<R: ReadAt> Census<R> {
         if format::bucket_checksum(&bytes) != entry.checksum {
             return Err(damaged(format!("the checksum of its bucket {index} is not that of the bytes there")));
         }
-        Bucket::read(&bytes, entry.documents as usize, self.columns)
+        Bucket::read(&bytes, entry.documents as usize, self.columns, self.footer.shapes.as_ref())
             .ok_or_else(|| damaged(format!("its bucket {index} makes no sense")))
     }
 }

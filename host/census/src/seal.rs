@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
+    sync::Arc,
     thread,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Records {
     pub(crate) columns: Columns,
     pub(crate) parts: Vec<(Shapes, Partitions)>,
     pub(crate) documents: u64,
+    /// The shapes of all documents, where they stand in the footer.
+    pub(crate) shared: Option<Arc<[Box<[u8]>]>>,
 }
 
 /// A bucket that was written.
@@ -69,6 +72,7 @@ pub(crate) fn write(
             footer.buckets.push(entry);
         }
     }
+    footer.shapes = records.shared;
     let foot = footer.write();
     out.write_all(&foot).map_err(failed)?;
     let trailer = format::trailer(&head, &foot);
@@ -159,7 +163,7 @@ impl Records {
             let apart = record.apart.iter().copied();
             sum = sum.wrapping_add(format::share((record.kind, record.id), record.digest, shape, apart, &mut buffer));
         }
-        let (bytes, front) = writer.write(&records, self.columns)?;
+        let (bytes, front) = writer.write(&records, self.columns, self.shared.as_deref())?;
         Ok(Bucket { documents: u32::try_from(records.len()).map_err(|_| too_large())?, bytes, front, sum })
     }
 }

@@ -3,7 +3,10 @@
 //! Written as a sequence of type byte and name, each name ended by NUL. Documents of one collection share few shapes, so
 //! a record holds a number; past a limit it holds the shape itself, and what is written in the end does not tell which.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+};
 
 use crate::{hash::Hasher, raw::Element};
 
@@ -160,6 +163,11 @@ impl Shapes {
         hash.into()
     }
 
+    /// All shapes that have numbers.
+    pub(crate) fn all(&self) -> &[Box<[u8]>] {
+        &self.numbered
+    }
+
     /// The shape of a number.
     pub(crate) fn of(&self, number: u32) -> &[u8] {
         &self.numbered[number as usize]
@@ -171,6 +179,17 @@ pub(crate) fn wide(hasher: &Hasher, heads: u64) -> Box<[u8]> {
     let mut hash = vec![WIDE];
     hash.extend_from_slice(&hasher.wide(&heads.to_le_bytes()).to_le_bytes());
     hash.into()
+}
+
+/// Bytes of shapes that stand in the footer, once for all buckets.
+const SHARED: usize = 256 << 10;
+
+/// The shapes of all parts of a collection, sorted, if they are few: whether they are depends on them alone, for no part
+/// ran out of numbers then. `None`: each bucket has its own.
+pub(crate) fn shared<'a>(parts: impl Iterator<Item = &'a Shapes>) -> Option<Vec<Box<[u8]>>> {
+    let all: BTreeSet<&Box<[u8]>> = parts.flat_map(Shapes::all).collect();
+    let bytes: usize = all.iter().map(|shape| shape.len()).sum();
+    (bytes <= SHARED).then(|| all.into_iter().cloned().collect())
 }
 
 /// The fields of a shape: type and name. `None` where it does not say.

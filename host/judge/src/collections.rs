@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use taster_model::{Capture, CollectionFacts, CollectionKind, Finding, FindingOutcome, Labels, ReasonCode, Severity};
+use taster_model::{Capture, CollectionFacts, CollectionKind, Finding, FindingOutcome, ReasonCode, Severity};
 
-use crate::{show, verdict};
+use crate::{
+    case::{Case, of_collection},
+    show, verdict,
+};
 
 fn present(capture: &Capture) -> impl Iterator<Item = &CollectionFacts> {
     capture.collections.iter().filter(|c| c.kind != CollectionKind::Absent && !c.name.starts_with("system."))
@@ -25,10 +28,12 @@ pub(crate) fn uncovered(before: Option<&Capture>, after: &Capture) -> Vec<String
 }
 
 /// Collections that were there before the sync and are gone, or are something else. They always gate: a probe may be
-/// muted, the loss of a whole collection may not.
-pub(crate) fn gone(before: &Capture, after: &Capture) -> Vec<Finding> {
-    let now: BTreeMap<&str, CollectionKind> = present(after).map(|facts| (facts.name.as_str(), facts.kind)).collect();
-    present(before)
+/// muted, the loss of a whole collection may not. One whose removal was declared is told of with that change.
+pub(crate) fn gone(case: &Case<'_>) -> Vec<Finding> {
+    let now: BTreeMap<&str, CollectionKind> =
+        present(case.after).map(|facts| (facts.name.as_str(), facts.kind)).collect();
+    present(case.before)
+        .filter(|facts| case.whole(&facts.name).is_none())
         .filter_map(|facts| {
             let was = word(facts.kind);
             let is = now.get(facts.name.as_str()).copied();
@@ -38,7 +43,7 @@ pub(crate) fn gone(before: &Capture, after: &Capture) -> Vec<Finding> {
                 None => format!("{was} {} is gone", show::name(&facts.name)),
             };
             Some(Finding {
-                labels: Labels::from([("collection".to_owned(), facts.name.clone())]),
+                labels: of_collection(&facts.name),
                 before: Some(was.into()),
                 after: is.map(|kind| word(kind).into()),
                 ..verdict::finding(FindingOutcome::Different, ReasonCode::CollectionGone, reason)
@@ -57,7 +62,7 @@ pub(crate) fn remarkable(before: &Capture, after: &Capture) -> Vec<Finding> {
         let Some(is) = now.get(was.name.as_str()).copied() else { continue };
         let warn = |code, reason| Finding {
             severity: Severity::Warn,
-            labels: Labels::from([("collection".to_owned(), was.name.clone())]),
+            labels: of_collection(&was.name),
             ..verdict::finding(FindingOutcome::Different, code, reason)
         };
         if was.uuid.is_some() && is.uuid.is_some() && was.uuid != is.uuid {
@@ -102,7 +107,7 @@ pub(crate) fn unstable(before: &Capture, after: &Capture) -> Vec<Finding> {
     let unstable = sides.into_iter().flat_map(|(when, side)| side.consistency.unstable.iter().map(move |c| (when, c)));
     unstable
         .map(|(when, name)| Finding {
-            labels: Labels::from([("collection".to_owned(), name.clone())]),
+            labels: of_collection(name),
             ..verdict::finding(
                 FindingOutcome::Unknown,
                 ReasonCode::Unstable,
@@ -146,7 +151,7 @@ pub(crate) fn never_there(before: &Capture, after: &Capture) -> Vec<Finding> {
                 probe: Some(probe.name.clone()),
                 severity: probe.severity,
                 muted: probe.muted,
-                labels: Labels::from([("collection".to_owned(), grant.name.clone())]),
+                labels: of_collection(&grant.name),
                 ..verdict::finding(FindingOutcome::Unknown, ReasonCode::ZeroAgainstZero, reason)
             });
         }

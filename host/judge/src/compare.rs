@@ -60,18 +60,26 @@ pub(crate) fn compare(before: &Metric, after: &Metric, rule: &Rule, declared: De
         };
     }
     if kind == ValueKind::Census {
-        return Comparison::unknown(ReasonCode::NotComparable, "this version compares no census");
+        // the ids say nothing: what counts is what a comparison of the documents said, and there was none
+        return Comparison::unknown(ReasonCode::CensusUnreadable, "nobody compared the censuses");
     }
-    if !fits(rule, kind) {
-        let article = if kind == ValueKind::Integer { "an" } else { "a" };
-        let reason = format!("`{rule}` does not fit {article} {kind}: use {}", rules_for(kind));
-        return Comparison::unknown(ReasonCode::RuleMisfit, reason);
+    if let Some(misfit) = misfit(rule, kind) {
+        return misfit;
     }
     match (Number::of(&before.value), Number::of(&after.value)) {
         (Some(Ok(old)), Some(Ok(new))) => numbers(before, after, (&old, &new), rule, declared),
         (Some(Err(why)), _) | (_, Some(Err(why))) => Comparison::unknown(ReasonCode::NotComparable, why),
         _ => others(&before.value, &after.value, rule, declared),
     }
+}
+
+/// Why `rule` cannot be applied to values of `kind`, if so.
+pub(crate) fn misfit(rule: &Rule, kind: ValueKind) -> Option<Comparison> {
+    (!fits(rule, kind)).then(|| {
+        let article = if kind == ValueKind::Integer { "an" } else { "a" };
+        let reason = format!("`{rule}` does not fit {article} {kind}: use {}", rules_for(kind));
+        Comparison::unknown(ReasonCode::RuleMisfit, reason)
+    })
 }
 
 /// Whether `rule` can be applied to values of `kind`.
@@ -81,7 +89,7 @@ fn fits(rule: &Rule, kind: ValueKind) -> bool {
         Rule::Within(_) | Rule::NeverDecreases | Rule::NeverIncreases | Rule::Between(..) => {
             matches!(kind, ValueKind::Integer | ValueKind::Real | ValueKind::Decimal)
         }
-        Rule::Superset | Rule::Subset => matches!(kind, ValueKind::Set | ValueKind::Document),
+        Rule::Superset | Rule::Subset => matches!(kind, ValueKind::Set | ValueKind::Document | ValueKind::Census),
     }
 }
 
@@ -90,12 +98,13 @@ fn rules_for(kind: ValueKind) -> &'static str {
         ValueKind::Integer | ValueKind::Real | ValueKind::Decimal => {
             "equal, within, never-decreases, never-increases, between or ignore"
         }
-        ValueKind::Set | ValueKind::Document => "equal, superset, subset or ignore",
-        ValueKind::Text | ValueKind::Flag | ValueKind::Census => "equal or ignore",
+        ValueKind::Set | ValueKind::Document | ValueKind::Census => "equal, superset, subset or ignore",
+        ValueKind::Text | ValueKind::Flag => "equal or ignore",
     }
 }
 
-fn unchanged(zero: bool, what: &str, declared: Declared) -> Comparison {
+/// What did not change. Nothing on both sides needs somebody's word that it is right.
+pub(crate) fn unchanged(zero: bool, what: &str, declared: Declared) -> Comparison {
     if zero && declared == Declared::No {
         let reason = format!("{what} before and after; nobody declared that this is right");
         return Comparison::unknown(ReasonCode::ZeroAgainstZero, reason);

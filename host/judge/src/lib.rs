@@ -3,11 +3,16 @@
 //! Pure: no I/O, no clock, no configuration of its own. The same input always gives the same judgement, so that a
 //! stored run can be judged again.
 
+mod case;
+mod census;
+mod changes;
 mod collections;
 mod compare;
 mod copy;
+mod declared;
 mod diff;
 mod expect;
+mod metric;
 mod number;
 mod probes;
 mod show;
@@ -21,6 +26,7 @@ mod tests;
 
 use std::time::Duration;
 
+use case::Case;
 use taster_model::{Capture, DeclaredChange, Differences, Expectation, Finding, Verdict};
 
 /// What is judged.
@@ -75,8 +81,11 @@ pub fn judge(input: &Input<'_>) -> Judgement {
         // whatever differs between two databases, or two copies of one, says nothing about either
         vec![finding]
     } else if let Some(before) = input.before {
-        let mut findings = probes::findings(before, input.after, input.expectations);
-        findings.extend(collections::gone(before, input.after));
+        let Input { after, expectations, changes, differences, .. } = *input;
+        let case = Case { before, after, expectations, changes, differences };
+        let mut findings = probes::findings(&case);
+        findings.extend(changes::findings(&case));
+        findings.extend(collections::gone(&case));
         findings.extend(collections::never_there(before, input.after));
         findings.extend(collections::remarkable(before, input.after));
         findings.extend(collections::unstable(before, input.after));
@@ -95,7 +104,7 @@ pub fn judge(input: &Input<'_>) -> Judgement {
         findings.extend(probes::failures_after(input.after));
         findings
     };
-    let verdict = verdict::decide(&mut findings);
+    let verdict = verdict::decide(&mut findings, input.changes);
     verdict::sort(&mut findings);
     Judgement { verdict, findings, uncovered: collections::uncovered(input.before, input.after) }
 }

@@ -1,27 +1,20 @@
 //! Each probe of both sides: whether its metrics can be compared at all, then metric by metric.
 
-use taster_model::{
-    Capture, DataKind, Expectation, Failure, Finding, FindingOutcome, Metric, Outcome, ProbeRecord, ReasonCode, Rule,
-    Value,
-};
+use taster_model::{Capture, Failure, Finding, FindingOutcome, Outcome, ProbeRecord, ReasonCode};
 
 use crate::{
-    compare::{self, Comparison, Declared},
-    expect::{self, Applied},
-    show,
+    case::Case,
+    metric, show,
     sides::{self, Pair},
     verdict,
 };
 
-/// The unit of a number of documents.
-const DOCUMENTS: &str = "{document}";
-
 /// Findings of every probe of both sides.
-pub(crate) fn findings(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Vec<Finding> {
+pub(crate) fn findings(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for pair in sides::pair(&before.probes, &after.probes, |record| record.name.as_str()) {
+    for pair in sides::pair(&case.before.probes, &case.after.probes, |record| record.name.as_str()) {
         match pair {
-            Pair::Both(old, new) => both(old, new, after.data, expectations, &mut findings),
+            Pair::Both(old, new) => both(case, old, new, &mut findings),
             Pair::OnlyBefore(old) => findings.push(about(
                 old,
                 ReasonCode::ProbeOnOneSide,
@@ -54,13 +47,7 @@ pub(crate) fn failures_after(after: &Capture) -> Vec<Finding> {
         .collect()
 }
 
-fn both(
-    old: &ProbeRecord,
-    new: &ProbeRecord,
-    data: DataKind,
-    expectations: &[Expectation],
-    findings: &mut Vec<Finding>,
-) {
+fn both(case: &Case<'_>, old: &ProbeRecord, new: &ProbeRecord, findings: &mut Vec<Finding>) {
     let (old_metrics, new_metrics) = match (&old.outcome, &new.outcome) {
         (Outcome::Metrics(old_metrics), Outcome::Metrics(new_metrics)) => (old_metrics, new_metrics),
         (Outcome::Failed(was), Outcome::Failed(is)) if was == is => {
@@ -86,7 +73,7 @@ fn both(
         return;
     }
     for pair in sides::pair(old_metrics, new_metrics, |metric| (metric.name.as_str(), &metric.labels)) {
-        findings.push(metric(new, data, &pair, expectations));
+        findings.push(metric::finding(case, new, &pair));
     }
 }
 
@@ -137,62 +124,5 @@ fn about(record: &ProbeRecord, code: ReasonCode, reason: impl Into<String>) -> F
         severity: record.severity,
         muted: record.muted,
         ..verdict::finding(FindingOutcome::Unknown, code, reason)
-    }
-}
-
-fn metric(record: &ProbeRecord, data: DataKind, pair: &Pair<'_, Metric>, expectations: &[Expectation]) -> Finding {
-    let (old, new) = match *pair {
-        Pair::Both(old, new) => (Some(old), Some(new)),
-        Pair::OnlyBefore(old) => (Some(old), None),
-        Pair::OnlyAfter(new) | Pair::Ambiguous(new) => (None, Some(new)),
-    };
-    let one = new.or(old).expect("a pair has at least one side");
-    let applied = expect::choose(expectations, record, one);
-    let Comparison { outcome, code, reason } = match grown(data, pair, &applied) {
-        Some(allowed) => allowed,
-        None => judged(pair, &applied),
-    };
-    Finding {
-        probe: Some(record.name.clone()),
-        metric: Some(one.name.clone()),
-        labels: one.labels.clone(),
-        unit: Some(one.unit.clone()),
-        before: old.map(|metric| metric.value.plain()),
-        after: new.map(|metric| metric.value.plain()),
-        severity: applied.severity,
-        muted: applied.muted,
-        rule: Some(applied.rule.to_string()),
-        declared: applied.reason.map(ToOwned::to_owned),
-        ..verdict::finding(outcome, code, reason)
-    }
-}
-
-/// Live data go on living: more documents than before are newer ones, unless somebody said that there must not be any.
-fn grown(data: DataKind, pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Option<Comparison> {
-    let Pair::Both(old, new) = pair else { return None };
-    let (Value::Integer(before), Value::Integer(after)) = (&old.value, &new.value) else { return None };
-    let counts = old.unit == DOCUMENTS && new.unit == DOCUMENTS;
-    let live = data == DataKind::Live && applied.declared == Declared::No;
-    (live && counts && after > before)
-        .then(|| Comparison::allowed(format!("{} more; the data are live", after.abs_diff(*before))))
-}
-
-fn judged(pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Comparison {
-    let one_sided = |code, reason: String| match applied.rule {
-        Rule::Ignore => Comparison::allowed(reason),
-        _ => Comparison::unknown(code, reason),
-    };
-    match pair {
-        Pair::Both(old, new) => compare::compare(old, new, applied.rule, applied.declared),
-        Pair::OnlyBefore(old) => {
-            one_sided(ReasonCode::OnlyBefore, format!("only before the sync: {}", compare::shown(&old.value)))
-        }
-        Pair::OnlyAfter(new) => {
-            one_sided(ReasonCode::OnlyAfter, format!("only after the sync: {}", compare::shown(&new.value)))
-        }
-        Pair::Ambiguous(_) => Comparison::unknown(
-            ReasonCode::NotComparable,
-            "reported more than once with the same name and labels on one side",
-        ),
     }
 }

@@ -7,9 +7,18 @@ const LONGEST: usize = 48;
 
 /// `text` on one line, cut where it is long.
 pub(crate) fn short(text: &str) -> String {
+    on_one_line(text, LONGEST)
+}
+
+/// `text` on one line, to its end: what the host says of itself, with names of others in it.
+pub(crate) fn whole(text: &str) -> String {
+    on_one_line(text, usize::MAX)
+}
+
+fn on_one_line(text: &str, longest: usize) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
-        if n == LONGEST {
+        if n == longest {
             out.push('…');
             break;
         }
@@ -19,6 +28,24 @@ pub(crate) fn short(text: &str) -> String {
         if hidden { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
+}
+
+/// `200 000`: digits in threes.
+pub(crate) fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `34 documents`, `1 document`.
+pub(crate) fn count(n: u64, one: &str) -> String {
+    format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
 /// `text` as a name: in backticks.

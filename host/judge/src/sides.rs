@@ -19,6 +19,24 @@ pub(crate) enum Pair<'a, T> {
     Ambiguous(&'a T),
 }
 
+impl<'a, T> Pair<'a, T> {
+    /// What is there before, and after, as far as that is clear.
+    pub(crate) fn both(&self) -> (Option<&'a T>, Option<&'a T>) {
+        match *self {
+            Self::Both(old, new) => (Some(old), Some(new)),
+            Self::OnlyBefore(old) => (Some(old), None),
+            Self::OnlyAfter(new) | Self::Ambiguous(new) => (None, Some(new)),
+        }
+    }
+
+    /// One that is there, the one after the sync where there is one.
+    pub(crate) fn one(&self) -> &'a T {
+        match *self {
+            Self::Both(_, one) | Self::OnlyBefore(one) | Self::OnlyAfter(one) | Self::Ambiguous(one) => one,
+        }
+    }
+}
+
 /// Pairs `before` and `after` by `key`, in the order of the keys.
 pub(crate) fn pair<'a, T, K: Ord>(before: &'a [T], after: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<Pair<'a, T>> {
     let mut sides: BTreeMap<K, Sides<'a, T>> = BTreeMap::new();

@@ -1,9 +1,9 @@
 //! What the tests of this crate cook with: small captures, told from their metrics.
 
 use taster_model::{
-    Capture, CollectionFacts, CollectionGrant, Consistency, DataKind, Expectation, Failure, Finding, Labels, Member,
-    Merge, Metric, MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage,
-    Value, schema,
+    Capture, CensusDifference, CensusFacts, CensusProblem, CollectionFacts, CollectionGrant, Consistency, DataKind,
+    DeclaredChange, Differences, DocumentSet, Documents, Expectation, Failure, Finding, Labels, Member, Merge, Metric,
+    MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage, Value, schema,
 };
 
 use crate::{Input, Judgement, judge};
@@ -160,4 +160,67 @@ pub(crate) fn told(judgement: &Judgement) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// A declared change as a configuration writes it.
+pub(crate) fn change(written: serde_json::Value) -> DeclaredChange {
+    serde_json::from_value(written).unwrap()
+}
+
+pub(crate) fn of_label(collection: &str) -> Labels {
+    Labels::from([("collection".to_owned(), collection.to_owned())])
+}
+
+/// A capture with the census of `orders`, 100 documents, by the probe `documents`.
+pub(crate) fn census_side() -> Capture {
+    let metric = Metric {
+        unit: "{document}".to_owned(),
+        ..labelled("documents", &[("collection", "orders")], Value::Census("c0".to_owned()))
+    };
+    let census = CensusFacts {
+        probe: "documents".to_owned(),
+        id: "c0".to_owned(),
+        collection: "orders".to_owned(),
+        object: "pre/01/pxbbq.orders.census".to_owned(),
+        documents: 100,
+        bytes: 1000,
+        options: serde_json::json!({}),
+        sum: "00".to_owned(),
+    };
+    Capture { censuses: vec![census], ..capture(vec![probe("documents", Outcome::Metrics(vec![metric]))]) }
+}
+
+/// What was found of censuses, as a list.
+pub(crate) type Found = Vec<((String, String, Labels), Result<CensusDifference, CensusProblem>)>;
+
+/// What was found of the census of [`census_side`].
+pub(crate) fn orders(found: Result<CensusDifference, CensusProblem>) -> Found {
+    vec![(("documents".to_owned(), "documents".to_owned(), of_label("orders")), found)]
+}
+
+pub(crate) fn set_of(count: u64) -> DocumentSet {
+    DocumentSet { count, ..DocumentSet::default() }
+}
+
+/// So many documents, each as it was.
+pub(crate) fn clean(documents: u64) -> CensusDifference {
+    CensusDifference { before: documents, after: documents, ..CensusDifference::default() }
+}
+
+/// A hundred documents, and what nobody declared of them.
+pub(crate) fn differing(missing: u64, extra: u64, changed: u64) -> CensusDifference {
+    let documents = Documents { missing: set_of(missing), extra: set_of(extra), changed: set_of(changed) };
+    CensusDifference { documents, after: 100 - missing.min(100) + extra, ..clean(100) }
+}
+
+/// Judges with censuses and declared changes.
+pub(crate) fn censused(
+    before: &Capture,
+    after: &Capture,
+    found: &Found,
+    changes: &[DeclaredChange],
+    expectations: &[Expectation],
+) -> Judgement {
+    let differences: Differences = found.iter().cloned().collect();
+    judge(&Input { expectations, changes, differences: &differences, ..Input::of(Some(before), after) })
 }

@@ -1,6 +1,8 @@
 //! From findings to the verdict, and the order in which they are told.
 
-use taster_model::{Finding, FindingOutcome, Labels, ReasonCode, Rule, Severity, Verdict};
+use taster_model::{ChangeKind, DeclaredChange, Finding, FindingOutcome, Labels, ReasonCode, Rule, Severity, Verdict};
+
+use crate::case::COLLECTION;
 
 /// A gating finding about nothing in particular yet.
 pub(crate) fn finding(outcome: FindingOutcome, code: ReasonCode, reason: impl Into<String>) -> Finding {
@@ -28,7 +30,7 @@ pub(crate) fn no_baseline() -> Finding {
 }
 
 /// The verdict. Adds a finding of its own where nothing that gates was judged.
-pub(crate) fn decide(findings: &mut Vec<Finding>) -> Verdict {
+pub(crate) fn decide(findings: &mut Vec<Finding>, changes: &[DeclaredChange]) -> Verdict {
     let gating = |outcome| findings.iter().any(|finding| finding.gates() && finding.outcome == outcome);
     if gating(FindingOutcome::Different) {
         return Verdict::Different;
@@ -36,7 +38,7 @@ pub(crate) fn decide(findings: &mut Vec<Finding>) -> Verdict {
     if gating(FindingOutcome::Unknown) {
         return Verdict::Unknown;
     }
-    if findings.iter().any(is_evidence) {
+    if findings.iter().any(|finding| is_evidence(finding, changes)) {
         return Verdict::Same;
     }
     findings.push(finding(
@@ -47,10 +49,18 @@ pub(crate) fn decide(findings: &mut Vec<Finding>) -> Verdict {
     Verdict::Unknown
 }
 
-/// Whether a finding speaks for `same`. What may change in any way speaks for nothing.
-fn is_evidence(finding: &Finding) -> bool {
+/// Whether a finding speaks for `same`: that values, or documents, are what they should be. What may change in any way
+/// speaks for nothing, what is said of a collection that has only one side neither, and that a change happened does not
+/// say that anything else survived it.
+fn is_evidence(finding: &Finding, changes: &[DeclaredChange]) -> bool {
+    let comes_or_goes = |change: &DeclaredChange| {
+        matches!(change.kind, ChangeKind::AddedCollection | ChangeKind::RemovedCollection)
+            && finding.labels.get(COLLECTION) == Some(&change.collection)
+    };
     finding.gates()
+        && finding.metric.is_some()
         && matches!(finding.outcome, FindingOutcome::Same | FindingOutcome::Expected)
+        && !changes.iter().any(comes_or_goes)
         && finding.rule.as_deref() != Some(&*Rule::Ignore.to_string())
 }
 

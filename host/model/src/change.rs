@@ -406,11 +406,10 @@ impl TryFrom<Written> for DeclaredChange {
             return Err(format!("`{left}` does not go with `{key}`"));
         }
         let collection = match (named, written.collection) {
-            (Some(name), None) => name,
+            (Some(name), None) | (None, Some(name)) => name,
             (Some(_), Some(_)) => {
                 return Err(format!("`{key}` names the collection; `collection` does not go with it"));
             }
-            (None, Some(name)) => name,
             (None, None) => return Err(format!("`{key}` needs the `collection` that changes")),
         };
         Ok(Self { collection, kind, reason: written.reason })

@@ -38,14 +38,7 @@ impl Probe for DocumentCount {
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
         let settings = Settings::read(&config)?;
         let collections = db.collections()?;
-        if let Some(other) = settings.named().find(|name| !collections.iter().any(|granted| granted.name == *name)) {
-            let granted: Vec<&str> = collections.iter().map(|granted| granted.name.as_str()).collect();
-            return Err(Failure {
-                asked: Some(other.to_owned()),
-                allowed: Some(granted.join(", ")),
-                ..Config::wrong(&format!("collections.{other}"), "the probe is not granted this collection")
-            });
-        }
+        Config::check_granted("collections", settings.named(), &collections)?;
         let mut found = Vec::new();
         for (done, collection) in collections.iter().enumerate() {
             progress(done as u64, Some(collections.len() as u64));

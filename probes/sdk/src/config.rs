@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::Failure;
+use crate::{CollectionInfo, Failure};
 
 /// The configuration as it was handed over.
 #[derive(Debug, Clone)]
@@ -38,6 +38,24 @@ impl Config {
         let dot = if key.is_empty() { "" } else { "." };
         let setting = format!("probes[…].config{dot}{key}");
         Failure { setting: Some(setting.clone()), ..Failure::new(format!("{setting}: {message}")) }
+    }
+
+    /// Refuses names of collections, the keys of the map at `key`, that are not among the granted ones: an entry that is
+    /// never looked at is a typing error.
+    pub fn check_granted<'n>(
+        key: &str,
+        names: impl IntoIterator<Item = &'n str>,
+        granted: &[CollectionInfo],
+    ) -> Result<(), Failure> {
+        let Some(other) = names.into_iter().find(|name| !granted.iter().any(|granted| granted.name == *name)) else {
+            return Ok(());
+        };
+        let granted: Vec<&str> = granted.iter().map(|granted| granted.name.as_str()).collect();
+        Err(Failure {
+            asked: Some(other.to_owned()),
+            allowed: Some(granted.join(", ")),
+            ..Self::wrong(&format!("{key}.{other}"), "the probe is not granted this collection")
+        })
     }
 }
 
@@ -106,6 +124,19 @@ mod tests {
         assert_snapshot!(wrong("[1]"), @"probes[…].config: expected keys and values, found [1]");
         let failure = Config::new(r#"{"reports": [{}]}"#).parse::<Reports>().unwrap_err();
         assert_eq!(failure.setting.as_deref(), Some("probes[…].config.reports[0]"));
+    }
+
+    #[test]
+    fn an_entry_for_a_collection_that_is_not_granted_is_refused() {
+        let granted = ["menu", "orders"].map(|name| CollectionInfo {
+            name: name.to_owned(),
+            role: "collections".to_owned(),
+            kind: crate::CollectionKind::Collection,
+        });
+        assert!(Config::check_granted("collections", ["orders"], &granted).is_ok());
+        let failure = Config::check_granted("collections", ["orders", "order"], &granted).unwrap_err();
+        assert_snapshot!(failure.message, @"probes[…].config.collections.order: the probe is not granted this collection");
+        assert_eq!((failure.asked.as_deref(), failure.allowed.as_deref()), (Some("order"), Some("menu, orders")));
     }
 
     #[test]

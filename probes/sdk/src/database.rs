@@ -4,7 +4,7 @@ use crate::{
     CollectionInfo, Document, Failure, RawDocument,
     bindings::{
         self,
-        taster::probe::mongo::{self, AggregateOptions, FindOptions},
+        taster::probe::mongo::{self, AggregateOptions, CensusDetail, CensusOptions, CensusSummary, FindOptions},
     },
 };
 
@@ -70,6 +70,13 @@ impl<'a> Database<'a> {
     pub fn distinct(&self, collection: &str, path: &str, filter: &Document) -> Result<Cursor, Failure> {
         Ok(Cursor::new(self.0.distinct(collection, path, filter.as_bytes())?))
     }
+
+    /// Takes a census, the host's own record of every document: of all of them and one digest each, unless the builder is
+    /// told otherwise.
+    pub fn census<'b>(&'b self, collection: &'b str) -> Census<'b> {
+        let options = CensusOptions { filter: None, ignored: Vec::new(), detail: CensusDetail::Documents, sample: 0 };
+        Census { database: self.0, collection, options }
+    }
 }
 
 /// A `find` that is being put together.
@@ -100,6 +107,12 @@ impl Find<'_> {
         self
     }
 
+    /// Through the index of this name. One that is sparse or partial brings only what is in it.
+    pub fn hint(mut self, index: &str) -> Self {
+        self.options.hint = Some(index.to_owned());
+        self
+    }
+
     /// At most so many.
     pub fn limit(mut self, limit: u32) -> Self {
         self.options.limit = Some(limit);
@@ -110,6 +123,47 @@ impl Find<'_> {
     pub fn run(self) -> Result<Cursor, Failure> {
         let cursor = self.database.find(self.collection, self.filter.as_bytes(), &self.options)?;
         Ok(Cursor::new(cursor))
+    }
+}
+
+/// A census that is being put together. The documents never cross into the probe: the host reads and digests them, names
+/// what it recorded, and a metric of that name ([`crate::Metric::census`]) makes it part of the result.
+#[must_use = "nothing is recorded before `record`"]
+pub struct Census<'a> {
+    database: &'a bindings::Database,
+    collection: &'a str,
+    options: CensusOptions,
+}
+
+impl Census<'_> {
+    /// Only documents that match.
+    pub fn filter(mut self, filter: Document) -> Self {
+        self.options.filter = Some(filter.into_bytes());
+        self
+    }
+
+    /// Without these top-level fields: whatever happens to them, the digests stay as they are.
+    pub fn ignore<'f>(mut self, fields: impl IntoIterator<Item = &'f str>) -> Self {
+        self.options.ignored.extend(fields.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// As finely as this: [`CensusDetail::Fields`] names the changed fields of each document, for eight more bytes a
+    /// field.
+    pub fn detail(mut self, detail: CensusDetail) -> Self {
+        self.options.detail = detail;
+        self
+    }
+
+    /// With so many whole documents, always those of the same ids.
+    pub fn sample(mut self, documents: u32) -> Self {
+        self.options.sample = documents;
+        self
+    }
+
+    /// Records it. A collection that is not there has an empty census.
+    pub fn record(self) -> Result<CensusSummary, Failure> {
+        self.database.census(self.collection, &self.options)
     }
 }
 

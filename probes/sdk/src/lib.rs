@@ -36,6 +36,7 @@ mod database;
 mod decimal;
 mod declare;
 mod document;
+mod examples;
 pub mod extjson;
 mod failure;
 pub mod group;
@@ -46,14 +47,15 @@ pub use bindings::{
     Failure, Manifest, Metric,
     taster::probe::{
         host::{Level, log, progress},
-        mongo::{CollectionInfo, CollectionKind},
+        mongo::{CensusDetail, CensusSummary, CollectionInfo, CollectionKind},
         types::{Merge, MetricDeclaration, Refusal, Role, Value, ValueKind},
     },
 };
 pub use config::{Config, check_name, label_of};
-pub use database::{Batch, Cursor, Database, Documents, Find};
+pub use database::{Batch, Census, Cursor, Database, Documents, Find};
 pub use decimal::{Decimal, scaled as decimal_text};
 pub use document::{Array, Document, ToBson, doc};
+pub use examples::Examples;
 pub use raw::{Element, Elements, Kind, Malformed, RawDocument, RawValue};
 
 /// A probe: what it is, and how it tastes.

@@ -29,6 +29,11 @@ impl Metric {
         Self::new(name, Value::Document(document.into_bytes()))
     }
 
+    /// A census, by the id in the summary of [`crate::Census::record`].
+    pub fn census(name: impl Into<String>, id: impl Into<String>) -> Self {
+        Self::new(name, Value::Census(id.into()))
+    }
+
     /// With a unit as in OpenTelemetry.
     #[must_use]
     pub fn unit(mut self, unit: &str) -> Self {

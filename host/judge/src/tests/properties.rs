@@ -1,7 +1,10 @@
 //! What holds for any input.
 
 use proptest::{collection, prelude::*};
-use taster_model::{Expectation, FindingOutcome, Metric, Severity, Value, Verdict};
+use taster_model::{
+    CensusDifference, CensusProblem, ChangeOutcome, DeclaredChange, Expectation, FindingOutcome, Metric, ReasonCode,
+    Severity, Value, Verdict,
+};
 
 use crate::testing::*;
 
@@ -51,6 +54,48 @@ fn expectations() -> impl Strategy<Value = Vec<Expectation>> {
         },
     );
     collection::vec(one, 0..4)
+}
+
+fn changes() -> impl Strategy<Value = Vec<DeclaredChange>> {
+    let one = prop_oneof![
+        Just(serde_json::json!({"collection": "orders", "addedField": "archived", "type": "bool"})),
+        Just(serde_json::json!({"collection": "orders", "removedField": "legacy"})),
+        Just(serde_json::json!({"collection": "orders", "renamedField": "mail", "to": "email"})),
+        Just(serde_json::json!({"collection": "orders", "removedDocuments": {"status": "void"}})),
+        Just(serde_json::json!({"collection": "orders", "addedDocuments": {"seed": true}})),
+        Just(serde_json::json!({"collection": "orders", "addedIndex": "a_1"})),
+        Just(serde_json::json!({"addedCollection": "orders"})),
+        Just(serde_json::json!({"removedCollection": "orders"})),
+        Just(serde_json::json!({"removedCollection": "carts"})),
+    ];
+    collection::vec(one.prop_map(change), 0..4)
+}
+
+/// What a comparison of two censuses may say, and whether anybody compared them.
+fn found() -> impl Strategy<Value = Found> {
+    let few = || 0_u64..3;
+    let outcome =
+        (changes(), few(), few(), few(), any::<bool>()).prop_map(|(changes, happened, not, already, late)| {
+            changes.into_iter().next().filter(|change| change.kind.needs_census()).map(|change| ChangeOutcome {
+                change,
+                happened,
+                not_happened: set_of(not),
+                already,
+                unproven: late.then(|| "too late".to_owned()),
+            })
+        });
+    let difference = (few(), few(), few(), few(), collection::vec(outcome, 0..3)).prop_map(
+        |(missing, extra, changed, expired, changes)| CensusDifference {
+            changes: changes.into_iter().flatten().collect(),
+            expired: set_of(expired),
+            ..differing(missing, extra, changed)
+        },
+    );
+    prop_oneof![
+        4 => difference.prop_map(|difference| orders(Ok(difference))),
+        1 => Just(Found::new()),
+        1 => Just(orders(Err(CensusProblem { code: ReasonCode::CensusUnreadable, reason: "gone".to_owned() }))),
+    ]
 }
 
 fn is_zero(value: &Value) -> bool {
@@ -148,6 +193,36 @@ proptest! {
             if outcome(bound, suffix) == FindingOutcome::Expected {
                 prop_assert_eq!(outcome(bound + more, suffix), FindingOutcome::Expected);
             }
+        }
+    }
+
+    #[test]
+    fn no_declared_change_excuses_what_nobody_declared(found in found(), declared in changes(), more in changes()) {
+        let side = census_side();
+        let all: Vec<DeclaredChange> = declared.iter().chain(&more).cloned().collect();
+        let [some, more] = [&declared, &all].map(|changes| censused(&side, &side, &found, changes, &[]));
+        if some.verdict == Verdict::Different {
+            prop_assert_ne!(more.verdict, Verdict::Same, "{}", told(&more));
+        }
+        if let Some((_, Ok(difference))) = found.first() && !difference.is_clean() {
+            prop_assert_eq!(more.verdict, Verdict::Different, "{}", told(&more));
+        }
+    }
+
+    #[test]
+    fn a_census_that_nobody_read_or_proved_never_passes(found in found(), changes in changes(), rule in rule()) {
+        let side = census_side();
+        let judgement = censused(&side, &side, &found, &changes, &[expect("documents", rule)]);
+        let unproven = |found: &Found| found.iter().any(|(_, found)| match found {
+            Ok(difference) => difference.changes.iter().any(|outcome| outcome.unproven.is_some()),
+            Err(_) => true,
+        });
+        if found.is_empty() || unproven(&found) {
+            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+        }
+        let gating = |outcome| judgement.findings.iter().any(|f| f.gates() && f.outcome == outcome);
+        if gating(FindingOutcome::Different) || gating(FindingOutcome::Unknown) {
+            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
         }
     }
 }

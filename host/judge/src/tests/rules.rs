@@ -122,7 +122,7 @@ fn a_rule_that_does_not_fit_says_which_do() {
     assert_snapshot!(told("superset", integer(1)), @"unknown: `superset` does not fit an integer: use equal, within, never-decreases, never-increases, between or ignore");
     assert_snapshot!(told("{within: 1%}", set(&["a"])), @"unknown: `within {rel: 1%}` does not fit a set: use equal, superset, subset or ignore");
     assert_snapshot!(told("never-decreases", Value::Text("a".into())), @"unknown: `never-decreases` does not fit a text: use equal or ignore");
-    assert_snapshot!(told("equal", Value::Census("c".into())), @"unknown: this version compares no census");
+    assert_snapshot!(told("equal", Value::Census("c".into())), @"unknown: nobody compared the censuses");
     // a misfit is no declaration that zero is right
     assert_snapshot!(told("superset", integer(0)), @"unknown: `superset` does not fit an integer: use equal, within, never-decreases, never-increases, between or ignore");
 }

@@ -54,7 +54,7 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
         render::elapsed(loaded.took),
     ));
 
-    let kitchen = kitchen(&mongod, &dir).await?;
+    let kitchen = kitchen(&mongod, &dir, upgrade).await?;
     let run: RunId = common.run.clone().unwrap_or_else(RunId::generate);
     flow::pre(&kitchen, Some(&run)).await?;
     let task = Task::begin(format!("upgrade `{}`", upgrade.name));
@@ -76,9 +76,9 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-async fn kitchen(mongod: &Mongod, dir: &Path) -> Result<Kitchen, Problem> {
+async fn kitchen(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitchen, Problem> {
     let store = format!("file://{}", dir.join("results").display());
-    let yaml = demo::taster_yaml(&mongod.uri_of(DATABASE), &store);
+    let yaml = demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
     let path = dir.join("taster.yaml");
     let cannot =
         |error: std::io::Error| Problem::new("T0616", format!("cannot write {}: {error}", path.display()), None);

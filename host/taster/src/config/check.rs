@@ -61,6 +61,8 @@ impl Config {
                 ));
             }
         }
+        super::changes::check(&self.changes)?;
+        super::documents::check(&self.report, &self.redact, &self.scan)?;
         Ok(self)
     }
 }
@@ -125,6 +127,6 @@ impl Probe {
     }
 }
 
-fn wrong(at: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> ConfigError {
+pub(super) fn wrong(at: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> ConfigError {
     ConfigError::Inconsistent { at: at.into(), message: message.into(), help: help.into() }
 }

@@ -1,16 +1,22 @@
 //! `taster.yaml`: what a team writes. One file, read once, checked whole before anything is touched.
 
+mod changes;
 mod check;
+mod documents;
 mod error;
 mod read;
 mod units;
+
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
-use taster_model::{AppName, DataKind, Expectation, Severity};
+use taster_model::{AppName, DataKind, DeclaredChange, Expectation, Severity};
 
+pub use documents::{Redact, RedactedField, Report, Scan, Secret};
 pub use error::{ConfigError, Place};
 pub use read::{load, parse};
 pub use units::{Period, Size};
@@ -32,6 +38,18 @@ pub struct Config {
     /// How metrics may change across the sync. Of several that match, the most specific one counts.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+    /// What the migration is meant to do, known to `pre` already. Each is proven, and one that did not happen is a finding.
+    #[serde(default)]
+    pub changes: Vec<DeclaredChange>,
+    /// What reports say of documents.
+    #[serde(default)]
+    pub report: Report,
+    /// What of documents is not written down.
+    #[serde(default)]
+    pub redact: Redact,
+    /// How collections are read for a census.
+    #[serde(default)]
+    pub scan: Scan,
     /// A baseline that is older than this makes the verdict `unknown`; it is not replaced. Default: any age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_baseline_age: Option<Period>,
@@ -154,6 +172,9 @@ pub struct Limits {
     /// Wall time of a run. Default `10m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Period>,
+    /// Wall time of one census, which counts against no other limit. Default `6h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub census: Option<Period>,
     /// Sum of all memories and tables. Default `256MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Size>,
@@ -231,6 +252,9 @@ fn default_rescans() -> u32 {
     3
 }
 
+/// How long one census may take when nobody said: collections of many millions of documents are no exception.
+pub const DEFAULT_CENSUS: Period = Period::from_secs(6 * 60 * 60);
+
 /// The probes that run when a configuration names none: those that need no options.
 #[must_use]
 pub fn standard_set() -> Vec<Probe> {
@@ -279,6 +303,10 @@ impl Config {
             },
             probes: standard_set(),
             expect: Vec::new(),
+            changes: Vec::new(),
+            report: Report::default(),
+            redact: Redact::default(),
+            scan: Scan::default(),
             max_baseline_age: None,
             require_pins: false,
             require_read_only_user: false,

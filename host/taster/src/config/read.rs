@@ -49,7 +49,22 @@ fn place(file: &str, text: &str, location: Option<Location>) -> Place {
     let (line, column) = location.map_or((1, 1), |l| (l.line().max(1), l.column().max(1)));
     let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
     let shown = text.lines().nth(index).unwrap_or_default();
-    Place { file: file.to_owned(), line, column, text: secrets::scrub(shown.trim_end()) }
+    Place { file: file.to_owned(), line, column, text: hidden(&secrets::scrub(shown.trim_end())) }
+}
+
+/// The line without the value of a key `secret`, unless that is the name of a variable. As long as it was, for there is
+/// a caret below it.
+fn hidden(line: &str) -> String {
+    const KEY: &str = "secret:";
+    let Some(at) = line.find(KEY) else { return line.to_owned() };
+    let (head, value) = line.split_at(at + KEY.len());
+    let value = value.trim_start();
+    if value.is_empty() || value.starts_with("${") {
+        return line.to_owned();
+    }
+    let gap = line.len() - head.len() - value.len();
+    // to the end: in a secret that was written plainly every character may be a part of it
+    format!("{head}{}{}", " ".repeat(gap), "*".repeat(value.chars().count()))
 }
 
 fn key_at(place: &Place) -> Option<String> {

@@ -6,16 +6,24 @@ use comfy_table::{Cell, ContentArrangement, Table, presets};
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{bytes, change, count, mark, number, plain, reason, server, subject, tally};
+use super::{bytes, change, count, documents, mark, number, plain, reason, server, shorten, subject, tally};
 
 /// The widest line, whatever the terminal.
 pub const WIDTH: u16 = 100;
 /// How many findings a terminal shows; the report has all.
 const SHOWN: usize = 20;
+/// How many documents of a kind a terminal names; the report has all whose ids are known.
+const NAMED: usize = 5;
+/// How many fields stand on a line.
+const FIELDS: usize = 6;
 
 /// Columns to use: the terminal's, at most [`WIDTH`].
 #[must_use]
 pub fn width() -> u16 {
+    // snapshots must not depend on the window that the tests run in
+    if cfg!(test) {
+        return WIDTH;
+    }
     let (_, columns) = console::Term::stdout().size_checked().unwrap_or((0, WIDTH));
     columns.clamp(60, WIDTH)
 }
@@ -62,6 +70,9 @@ pub fn verdict(document: &VerdictDocument) -> String {
         if telling.len() > SHOWN {
             let _ = writeln!(out, "  … and {} more in the report", number((telling.len() - SHOWN) as u64));
         }
+        for finding in telling.iter().take(SHOWN) {
+            named(&mut out, finding);
+        }
     }
     if !document.uncovered.is_empty() {
         let names: Vec<String> = document.uncovered.iter().map(|name| plain(name)).collect();
@@ -106,6 +117,34 @@ fn findings(findings: &[&Finding]) -> String {
         ]);
     }
     lines(&table)
+}
+
+/// The documents of a finding, a line each.
+fn named(out: &mut String, finding: &Finding) {
+    let parts = documents::parts(finding);
+    if parts.is_empty() {
+        return;
+    }
+    let probe = finding.probe.as_deref().map(|probe| format!("{} ", plain(probe))).unwrap_or_default();
+    out.push('\n');
+    line(out, 2, &format!("{probe}{}", subject(finding)));
+    for part in parts {
+        line(out, 4, &part.heading(FIELDS));
+        let lines = part.lines(NAMED);
+        for document in &lines {
+            let fields = documents::some(&document.fields, FIELDS);
+            let fields = if fields.is_empty() { fields } else { format!(": {fields}") };
+            line(out, 6, &format!("{}{fields}", shorten(&document.id, 60)));
+        }
+        if let Some(rest) = part.rest(lines.len()) {
+            line(out, 6, &rest);
+        }
+    }
+}
+
+/// A line of its own, no wider than the rest.
+fn line(out: &mut String, indent: usize, text: &str) {
+    let _ = writeln!(out, "{}{}", " ".repeat(indent), shorten(text, usize::from(width()) - indent));
 }
 
 /// `text` behind `label`, wrapped to the width, later lines indented.

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{change, reason, subject};
+use super::{change, documents, reason, subject};
 use crate::exit::Problem;
+
+/// How many documents of a kind a failure names.
+const NAMED: usize = 20;
 
 /// The verdict of a run.
 ///
@@ -54,8 +57,8 @@ fn case(finding: &Finding) -> TestCase {
     let text = reason(finding);
     let status = match (finding.outcome, finding.gates()) {
         (FindingOutcome::Same | FindingOutcome::Expected, _) => TestCaseStatus::success(),
-        (FindingOutcome::Different, true) => failed(NonSuccessKind::Failure, &text, Some(&change(finding))),
-        (FindingOutcome::Unknown, true) => failed(NonSuccessKind::Error, &text, Some(&change(finding))),
+        (FindingOutcome::Different, true) => failed(NonSuccessKind::Failure, &text, Some(&details(finding))),
+        (FindingOutcome::Unknown, true) => failed(NonSuccessKind::Error, &text, Some(&details(finding))),
         (FindingOutcome::Different | FindingOutcome::Unknown, false) => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(text);
@@ -66,4 +69,21 @@ fn case(finding: &Finding) -> TestCase {
     let mut case = TestCase::new(if name.is_empty() { finding.code.as_str().to_owned() } else { name }, status);
     case.set_classname(finding.probe.as_deref().unwrap_or("expectations"));
     case
+}
+
+/// Both values, and the first documents of each kind, a line each.
+fn details(finding: &Finding) -> String {
+    let mut lines = vec![change(finding)];
+    for part in documents::parts(finding) {
+        lines.push(part.heading(NAMED));
+        let named = part.lines(NAMED);
+        let rest = part.rest(named.len());
+        lines.extend(named.into_iter().map(|line| match line.fields.as_slice() {
+            [] => format!("  {}", line.id),
+            fields => format!("  {}: {}", line.id, documents::some(fields, NAMED)),
+        }));
+        lines.extend(rest.map(|rest| format!("  {rest}")));
+    }
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{bytes, change, count, mark, reason, server, subject, tally};
+use super::{bytes, change, count, documents, mark, reason, server, subject, tally};
 
 /// The verdict of a run.
 #[must_use]
@@ -38,6 +38,9 @@ pub fn verdict(document: &VerdictDocument) -> String {
     if !telling.is_empty() {
         out.push_str("\n### Findings\n\n");
         table(&mut out, &telling);
+        for finding in &telling {
+            named(&mut out, finding);
+        }
     }
     if !document.uncovered.is_empty() {
         let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", cell(name))).collect();
@@ -68,6 +71,58 @@ fn table(out: &mut String, findings: &[&Finding]) {
             code(finding.rule.as_deref().unwrap_or_default()),
         );
     }
+}
+
+/// Every document of a finding whose id is known, folded away.
+fn named(out: &mut String, finding: &Finding) {
+    let parts = documents::parts(finding);
+    if parts.is_empty() {
+        return;
+    }
+    let counts: Vec<String> =
+        parts.iter().map(|part| format!("{} {}", super::number(part.set.count), part.what)).collect();
+    let about = format!("{} {}: {}", finding.probe.as_deref().unwrap_or_default(), subject(finding), counts.join(", "));
+    let _ = writeln!(out, "\n<details><summary>{}</summary>\n", html(about.trim_start()));
+    for part in &parts {
+        let _ = writeln!(out, "**{}**\n", cell(&part.heading(usize::MAX)));
+        let lines = part.lines(usize::MAX);
+        for line in &lines {
+            let fields: Vec<String> = line.fields.iter().map(|field| span(field)).collect();
+            let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+            let _ = writeln!(out, "- {}{fields}", span(&line.id));
+            for (when, document) in [("before", &line.before), ("after", &line.after)] {
+                if let Some(document) = document {
+                    let _ = writeln!(out, "  - {when}: {}", span(document));
+                }
+            }
+        }
+        if let Some(rest) = part.rest(lines.len()) {
+            let _ = writeln!(out, "- {rest}");
+        }
+        out.push('\n');
+    }
+    out.push_str("</details>\n");
+}
+
+/// What stands between tags, where nothing is markdown.
+fn html(text: &str) -> String {
+    let escape = |c: char| match c {
+        c if c.is_control() => " ".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '&' => "&amp;".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+/// A code span that holds `text` to the letter, whatever backticks are in it. Not for tables.
+fn span(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    // a backtick at an end would join the fence; one blank on each side is taken off by whoever shows it
+    let edge = if longest > 0 { " " } else { "" };
+    format!("{fence}{edge}{text}{edge}{fence}")
 }
 
 /// What a probe or a database said, as text: it may carry markup of its own.

@@ -1,8 +1,11 @@
 //! From the one verdict document to what people and machines read.
 
+pub mod documents;
 pub mod human;
 pub mod junit;
 pub mod markdown;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -63,6 +66,8 @@ pub fn metric_name(name: &str, labels: &Labels) -> String {
 pub fn subject(finding: &Finding) -> String {
     match &finding.metric {
         Some(metric) => metric_name(metric, &finding.labels),
+        // a declared change is known by what was declared; of several of one collection the label does not tell which
+        None if finding.rule.is_some() => plain(finding.rule.as_deref().unwrap_or_default()),
         None => {
             finding.labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(", ")
         }
@@ -86,10 +91,18 @@ pub fn value(value: Option<&Value>) -> String {
     shorten(&plain(&text), 32)
 }
 
-/// Text from a database or a probe without control characters: a name must not steer the terminal.
+/// Text from a database or a probe without control characters: a name must not steer the terminal, break a line, turn
+/// the direction of writing, or be what XML cannot hold.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hidden = c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{fffe}' | '\u{ffff}');
+        if hidden { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 /// At most `limit` characters.
@@ -160,7 +173,7 @@ pub fn tally(document: &VerdictDocument) -> String {
 pub fn reason(finding: &Finding) -> String {
     let mut text = plain(&finding.reason);
     if let Some(declared) = &finding.declared {
-        text = format!("{text} ({declared})");
+        text = format!("{text} ({})", plain(declared));
     }
     if finding.muted {
         text.push_str(" [muted]");
@@ -168,19 +181,4 @@ pub fn reason(finding: &Finding) -> String {
         text.push_str(" [warn]");
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_and_words_agree_with_them() {
-        for (n, text) in [(0, "0"), (999, "999"), (1000, "1 000"), (200_000, "200 000"), (1_234_567, "1 234 567")] {
-            assert_eq!(number(n), text);
-        }
-        assert_eq!(count(1, "document"), "1 document");
-        assert_eq!(count(34, "document"), "34 documents");
-        assert_eq!(shorten("abcdef", 4), "abc…");
-    }
 }

@@ -56,7 +56,7 @@ fn what_is_no_probe_is_told_why() {
     "#);
     assert_snapshot!(says("document-cuont"), @r#"
     error[T0111]: there is no component `document-cuont`
-      help: standard probes: document-count, group-report, index-inventory, schema-shape
+      help: standard probes: census, document-count, duplicate-keys, group-report, index-inventory, reference-check, schema-shape
     "#);
 }
 

@@ -11,6 +11,7 @@ pub(super) const UPGRADE: Upgrade = Upgrade {
     name: "clean",
     summary: "v4.3 rewrites the registrations and the open orders, and builds an index anew",
     expected: Verdict::Same,
+    declares: None,
     play: |database| play(database).boxed(),
 };
 

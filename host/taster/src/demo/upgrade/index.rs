@@ -11,6 +11,7 @@ pub(super) const UPGRADE: Upgrade = Upgrade {
     name: "index",
     summary: "v4.6 lets a new framework manage the indexes",
     expected: Verdict::Different,
+    declares: None,
     play: |database| play(database).boxed(),
 };
 

@@ -14,6 +14,7 @@ pub(super) const UPGRADE: Upgrade = Upgrade {
     name: "lossy",
     summary: "v4.4 clears out orders that nobody finished",
     expected: Verdict::Different,
+    declares: None,
     play: |database| play(database).boxed(),
 };
 

@@ -1,9 +1,12 @@
 //! The upgrades that can be played on the shop. Another one is another file here and another entry in [`ALL`].
 
 mod clean;
+mod declared;
+mod duplicate;
 mod index;
 mod lossy;
 mod retype;
+mod swap;
 
 use std::time::{Duration, Instant};
 
@@ -21,6 +24,8 @@ pub struct Upgrade {
     pub summary: &'static str,
     /// What has to come of tasting it.
     pub expected: Verdict,
+    /// What the upgrade says beforehand that it will do: YAML, whole keys, that belongs at the end of the configuration.
+    pub declares: Option<&'static str>,
     play: for<'a> fn(&'a Database) -> Playing<'a>,
 }
 
@@ -43,7 +48,16 @@ pub struct Played {
 }
 
 /// Every upgrade there is; the first one is the default.
-pub static ALL: [Upgrade; 4] = [clean::UPGRADE, lossy::UPGRADE, retype::UPGRADE, index::UPGRADE];
+pub static ALL: [Upgrade; 8] = [
+    clean::UPGRADE,
+    lossy::UPGRADE,
+    retype::UPGRADE,
+    index::UPGRADE,
+    swap::UPGRADE,
+    duplicate::UPGRADE,
+    declared::UPGRADE,
+    declared::HALF,
+];
 
 impl Upgrade {
     /// The upgrade of that name.

@@ -11,6 +11,7 @@ pub(super) const UPGRADE: Upgrade = Upgrade {
     name: "retype",
     summary: "v4.5 reads and writes paid orders through a new mapper",
     expected: Verdict::Different,
+    declares: None,
     play: |database| play(database).boxed(),
 };
 

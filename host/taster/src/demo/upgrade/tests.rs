@@ -62,11 +62,66 @@ async fn upgrades_do_what_they_say() {
     assert_eq!(changed(&retyped.1, &indexed.1), (2, 1));
 }
 
+/// What a report of orders knows without looking at any one of them: count and revenue of each status.
+async fn sums(database: &Database) -> Vec<Document> {
+    let group = doc! {"$group": {"_id": "$status", "orders": {"$sum": 1}, "revenue": {"$sum": "$total"}}};
+    let sums = database.collection::<Document>("orders").aggregate([group, doc! {"$sort": {"_id": 1}}]).await.unwrap();
+    sums.try_collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn upgrades_that_sums_do_not_see_do_what_they_say() {
+    let (_mongod, client) = shop().await;
+    let database = client.database(DATABASE);
+    let orders = database.collection::<Document>("orders");
+    let (before, sums_before) = (everything(&database).await, sums(&database).await);
+
+    let played = Upgrade::named("swap").unwrap().play(&client).await.unwrap();
+    let swapped = everything(&database).await;
+    assert_eq!((changed(&before.0, &swapped.0), &swapped.1), ((2, 2), &before.1));
+    assert_eq!(sums(&database).await, sums_before);
+    assert!(played.did[0].starts_with("exchanged the customers of the paid orders 1000"), "{played:?}");
+
+    let played = Upgrade::named("duplicate").unwrap().play(&client).await.unwrap();
+    let doubled = everything(&database).await;
+    assert_eq!((changed(&swapped.0, &doubled.0), &doubled.1), ((0, 1), &before.1));
+    assert!(played.did[0].starts_with("inserted the order 101999 once more, with the number 102000"), "{played:?}");
+    let mut pair: Vec<Document> =
+        orders.find(doc! {"number": {"$gte": 101_999}}).await.unwrap().try_collect().await.unwrap();
+    for order in &mut pair {
+        order.remove("_id");
+        order.remove("number");
+    }
+    assert_eq!((pair.len(), &pair[0]), (2, &pair[1]), "they differ in nothing else");
+}
+
+#[tokio::test]
+async fn upgrades_that_declare_what_they_do_add_a_field_to_all_or_nearly_all() {
+    let (_mongod, client) = shop().await;
+    let database = client.database(DATABASE);
+    let orders = database.collection::<Document>("orders");
+    let before = everything(&database).await;
+
+    let half = Upgrade::named("half-declared").unwrap().play(&client).await.unwrap();
+    assert_eq!(half.did, ["added `archived: false` to 1997 orders, and not to the newest 3"]);
+    let without: Vec<Document> =
+        orders.find(doc! {"archived": {"$exists": false}}).await.unwrap().try_collect().await.unwrap();
+    assert!(without.len() == 3 && without.iter().all(|order| order.get_i32("number").unwrap() >= 101_997));
+
+    Upgrade::named("declared").unwrap().play(&client).await.unwrap();
+    assert_eq!(orders.count_documents(doc! {"archived": false}).await.unwrap(), 2_000);
+    orders.update_many(doc! {}, doc! {"$unset": {"archived": ""}}).await.unwrap();
+    assert_eq!(everything(&database).await, before, "nothing else was touched");
+}
+
 #[test]
 fn an_unknown_upgrade_is_answered_with_the_near_one() {
     use taster_model::Coded as _;
     let error = Upgrade::named("lossey").unwrap_err();
     assert_eq!(error.to_string(), "there is no upgrade `lossey`");
     assert_eq!(error.help().unwrap(), "did you mean `lossy`?");
-    assert_eq!(Upgrade::named("v5").unwrap_err().help().unwrap(), "there are clean, lossy, retype, index");
+    assert_eq!(
+        Upgrade::named("v5").unwrap_err().help().unwrap(),
+        "there are clean, lossy, retype, index, swap, duplicate, declared, half-declared"
+    );
 }

@@ -1,0 +1,124 @@
+//! What the standard probes see of declared changes.
+
+use insta::assert_snapshot;
+use serde_json::json;
+use taster_model::{CensusDifference, DeclaredChange, Metric, Outcome, ProbeRecord, Value};
+
+use super::changes::{archived, outcome};
+use crate::testing::*;
+
+/// What a standard probe says of `orders`, under declared changes.
+fn standard(
+    component: &str,
+    metric: &str,
+    (before, after): (Value, Value),
+    changes: &[DeclaredChange],
+    difference: Option<CensusDifference>,
+) -> String {
+    let side = |value| {
+        let metric = Metric { labels: of_label("orders"), ..self::metric(metric, value) };
+        let record =
+            ProbeRecord { component: component.to_owned(), ..probe("standard", Outcome::Metrics(vec![metric])) };
+        let mut side = census_side();
+        side.probes.push(record);
+        side
+    };
+    let differences = difference.map(|difference| orders(Ok(difference))).unwrap_or_default();
+    let judgement = censused(&side(before), &side(after), &differences, changes, &[]);
+    let finding = judgement.findings.iter().find(|f| f.probe.as_deref() == Some("standard")).unwrap();
+    format!("{} {}: {}", finding.outcome, finding.code.as_str(), finding.reason)
+}
+
+#[test]
+fn standard_probes_see_what_was_declared() {
+    let shape = |extra: serde_json::Value| {
+        let mut shape = json!({"_id": {"objectId": 5}, "items[].price": {"int": 9}, "total": {"int": 5}});
+        shape.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        Value::Document(shape)
+    };
+    let index = |names: &[&str]| {
+        Value::Document(names.iter().map(|name| ((*name).to_owned(), json!({"key": {*name: 1}}))).collect())
+    };
+    let added = change(json!({"collection": "orders", "addedIndex": "new_1"}));
+    let archived = archived();
+    let nested = change(json!({"collection": "orders", "addedField": "audit", "type": "object"}));
+    let retyped = change(json!({"collection": "orders", "retypedField": "total", "from": "int", "to": "long"}));
+    let elsewhere = change(json!({"collection": "carts", "addedField": "archived", "type": "bool"}));
+    let base = || shape(json!({}));
+    let with = || shape(json!({"archived": {"bool": 5}}));
+    let cases = [
+        standard("schema-shape", "shape", (base(), with()), std::slice::from_ref(&archived), None),
+        standard("schema-shape", "shape", (base(), with()), &[elsewhere], None),
+        standard("group-report", "shape", (base(), with()), std::slice::from_ref(&archived), None),
+        standard(
+            "schema-shape",
+            "shape",
+            (base(), shape(json!({"archived": {"bool": 5}, "archivedBy": {"string": 1}}))),
+            std::slice::from_ref(&archived),
+            None,
+        ),
+        standard(
+            "schema-shape",
+            "shape",
+            (base(), shape(json!({"audit": {"object": 5}, "audit.by": {"string": 5}, "audit.log[].at": {"date": 5}}))),
+            &[nested],
+            None,
+        ),
+        standard("schema-shape", "shape", (base(), shape(json!({"total": {"long": 5}}))), &[retyped], None),
+        standard(
+            "index-inventory",
+            "indexes",
+            (index(&["_id_"]), index(&["_id_", "new_1"])),
+            std::slice::from_ref(&added),
+            None,
+        ),
+        standard("index-inventory", "indexes", (index(&["_id_", "old_1"]), index(&["_id_", "new_1"])), &[added], None),
+    ];
+    assert_snapshot!(cases.join("\n"), @"
+        expected declared-change: as declared: `archived`
+        different changed: `archived` is new
+        different changed: `archived` is new
+        different changed: `archivedBy` is new; as declared: `archived`
+        expected declared-change: as declared: `audit`, `audit.by` and `audit.log[].at`
+        expected declared-change: as declared: `total`
+        expected declared-change: as declared: `new_1`
+        different changed: `old_1` is gone; as declared: `new_1`
+    ");
+}
+
+#[test]
+fn a_count_that_a_census_explains_is_expected() {
+    let gone = change(json!({"collection": "orders", "removedDocuments": {"status": "void"}}));
+    let proven = |left| CensusDifference {
+        after: left,
+        changes: vec![outcome(&gone, 7, set_of(0), 0)],
+        expired: set_of(2),
+        ..clean(100)
+    };
+    let count = |after, difference| {
+        let values = (integer(100), integer(after));
+        standard("document-count", "documents", values, std::slice::from_ref(&gone), difference)
+    };
+    assert_snapshot!(count(91, Some(proven(91))), @"expected declared-change: 7 removed as declared, 2 expired");
+    assert_snapshot!(count(90, Some(proven(91))), @"different changed: 10 fewer");
+    assert_snapshot!(count(91, None), @"different changed: 9 fewer");
+    let lossy = CensusDifference { documents: differing(1, 0, 0).documents, ..proven(91) };
+    assert_snapshot!(count(91, Some(lossy)), @"different changed: 9 fewer");
+}
+
+#[test]
+fn a_shape_whose_numbers_a_census_explains_is_expected() {
+    let gone = change(json!({"collection": "orders", "removedDocuments": {"status": "void"}}));
+    let proven = CensusDifference { after: 93, changes: vec![outcome(&gone, 7, set_of(0), 0)], ..clean(100) };
+    let shape = |n: i32, total: i32| {
+        let long = |n: i32| json!({"$numberLong": n.to_string()});
+        Value::Document(json!({"_id": {"objectId": long(n - 3), "int": long(3)}, "total": {"double": long(total)}}))
+    };
+    let of = |values, difference: &CensusDifference| {
+        standard("schema-shape", "shape", values, std::slice::from_ref(&gone), Some(difference.clone()))
+    };
+    assert_snapshot!(of((shape(100, 100), shape(93, 93)), &proven), @"expected declared-change: 7 removed as declared");
+    assert_snapshot!(of((shape(100, 100), shape(92, 92)), &proven), @"different changed: `_id.objectId`: 97 → 89; `total.double`: 100 → 92");
+    let lossy = CensusDifference { documents: differing(0, 0, 1).documents, ..proven };
+    assert_snapshot!(of((shape(100, 100), shape(93, 92)), &lossy), @"different changed: `_id.objectId`: 97 → 90; `total.double`: 100 → 92");
+}

@@ -1,0 +1,75 @@
+//! Whether declared changes go together: of one field only one thing can be said.
+
+use taster_model::{ChangeKind, DeclaredChange};
+
+use super::{ConfigError, check::wrong};
+
+/// Refuses changes that contradict each other, by name.
+pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
+    for (index, change) in changes.iter().enumerate() {
+        let at = || format!("changes[{change}]");
+        if !can_be_tasted(&change.collection) {
+            let message = format!("`{}` is no collection that is tasted", change.collection);
+            return Err(wrong(at(), message, "name one of the database's own, not the system's"));
+        }
+        for other in &changes[..index] {
+            let Some((message, help)) = clash(change, other) else { continue };
+            return Err(wrong(at(), message, help));
+        }
+    }
+    Ok(())
+}
+
+fn can_be_tasted(collection: &str) -> bool {
+    !collection.is_empty() && !collection.starts_with("system.") && !collection.contains(['$', '\0'])
+}
+
+/// What is wrong with two changes, and what to do.
+fn clash(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
+    use ChangeKind::{AddedCollection, AddedDocuments, AddedIndex, RemovedCollection, RemovedDocuments, RemovedIndex};
+    if change.collection != other.collection {
+        return None;
+    }
+    let keep_one = || "keep one of them".to_owned();
+    match (&change.kind, &other.kind) {
+        (a, b) if a == b => return Some(("the same change is declared twice".to_owned(), keep_one())),
+        (AddedDocuments(a), AddedDocuments(b)) | (RemovedDocuments(a), RemovedDocuments(b)) if a.filter == b.filter => {
+            return Some(("the same documents are declared twice".to_owned(), keep_one()));
+        }
+        (AddedIndex(a), RemovedIndex(b)) | (RemovedIndex(a), AddedIndex(b)) if a == b => {
+            let message = format!("the index `{a}` is declared as added and as removed");
+            return Some((message, "an index that is made anew under its name is compared as it is".to_owned()));
+        }
+        (RemovedCollection | AddedCollection, RemovedCollection | AddedCollection) => {
+            return Some(("the collection is declared as added and as removed".to_owned(), keep_one()));
+        }
+        (RemovedCollection, _) | (_, RemovedCollection) => {
+            let message =
+                format!("the collection is declared as removed, and more is said of it: {}", rest_of(change, other));
+            return Some((message, "of a collection that is gone nothing else can be proven".to_owned()));
+        }
+        _ => {}
+    }
+    let (field, within) = overlap(change, other)?;
+    let message = if field == within {
+        format!("of the field `{field}` something is declared already: {other}")
+    } else {
+        format!("the fields `{field}` and `{within}` lie in each other: {other}")
+    };
+    Some((message, "one change a field: declare the outermost field that changes".to_owned()))
+}
+
+/// The one of two that is not about the whole collection.
+fn rest_of<'a>(change: &'a DeclaredChange, other: &'a DeclaredChange) -> &'a DeclaredChange {
+    if change.kind == ChangeKind::RemovedCollection { other } else { change }
+}
+
+/// Two fields of which one is the other or lies in it.
+fn overlap(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
+    let (fields, others) = (change.kind.fields(), other.kind.fields());
+    let pairs = fields.iter().flat_map(|field| others.iter().map(move |other| (*field, *other)));
+    pairs
+        .filter(|(field, other)| field.is_within(other) || other.is_within(field))
+        .map(|(field, other)| (field.to_string(), other.to_string()))
+        .next()
+}

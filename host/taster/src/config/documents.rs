@@ -1,0 +1,148 @@
+//! How documents are recorded and told of: how many ids a report names, what is not written down, how wide scans are.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use taster_model::FieldPath;
+
+use super::{ConfigError, check::wrong};
+
+/// More ids than these are no report any more.
+const MOST_IDS: u32 = 100_000;
+/// What the host may have open on a collection at a time.
+const MOST_CURSORS: u32 = 16;
+
+/// What reports say of documents.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Report {
+    /// So many ids are named of each kind of difference, at most 100 000; counts are always exact. Default 1000.
+    #[serde(default = "default_max_ids")]
+    pub max_ids: u32,
+}
+
+/// What of documents is not written down.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Redact {
+    /// Keep and show ids as keyed hashes only: equal ids have equal hashes, and nobody reads an id out of one.
+    #[serde(default)]
+    pub ids: bool,
+    /// Fields that are left out of documents that a census keeps whole: `email`, `customer.phone`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<RedactedField>,
+    /// What the hashes of ids are keyed with, so that whoever has it can find the document of a hash: `${REDACT_SECRET}`.
+    /// Default: the random key of the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+}
+
+/// How collections are read for a census.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Scan {
+    /// Cursors on one collection at a time, 1 to 16. More read faster and load the server more. Default 1.
+    #[serde(default = "default_cursors")]
+    pub cursors: u32,
+}
+
+/// A field that is left out of documents that are kept whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct RedactedField(FieldPath);
+
+impl RedactedField {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &FieldPath {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for RedactedField {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "_id" || text.starts_with("_id.") {
+            return Err(format!("`{text}`: ids are redacted by `ids: true`"));
+        }
+        text.try_into().map(Self)
+    }
+}
+
+impl From<RedactedField> for String {
+    fn from(field: RedactedField) -> Self {
+        field.0.to_string()
+    }
+}
+
+/// Text that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for whoever keys something with it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+fn default_max_ids() -> u32 {
+    1000
+}
+
+fn default_cursors() -> u32 {
+    1
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { max_ids: default_max_ids() }
+    }
+}
+
+impl Default for Scan {
+    fn default() -> Self {
+        Self { cursors: default_cursors() }
+    }
+}
+
+/// What the three say together.
+pub(super) fn check(report: &Report, redact: &Redact, scan: &Scan) -> Result<(), ConfigError> {
+    if report.max_ids > MOST_IDS {
+        let message = format!("{} ids of each kind are more than a report can hold", report.max_ids);
+        return Err(wrong("report.maxIds", message, format!("at most {MOST_IDS}; counts are exact whatever it says")));
+    }
+    if scan.cursors == 0 || scan.cursors > MOST_CURSORS {
+        let message = format!("{} cursors on one collection", scan.cursors);
+        return Err(wrong("scan.cursors", message, format!("1 to {MOST_CURSORS}")));
+    }
+    let Some(Secret(secret)) = &redact.secret else { return Ok(()) };
+    if secret.contains("${") {
+        let help = "write it as a plain value, without quotes: secret: ${REDACT_SECRET}";
+        return Err(wrong("redact.secret", "a quoted `${…}` is not expanded", help));
+    }
+    if secret.len() < 16 {
+        let help = "16 characters or more; `openssl rand -hex 32` makes one; or leave the key out";
+        return Err(wrong("redact.secret", "too short to keep anything secret", help));
+    }
+    if !redact.ids {
+        return Err(wrong("redact.secret", "it keys the hashes of ids, and ids are not redacted", "add `ids: true`"));
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! What is refused, and in which words.
+
+use std::collections::HashMap;
+
+use insta::assert_snapshot;
+use taster_model::Coded;
+
+use super::{Config, ConfigError, parse};
+
+const HEAD: &str = "app: shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n";
+
+fn read(yaml: &str) -> Result<Config, ConfigError> {
+    let environment = HashMap::from([("REDACT_SECRET".to_owned(), "hunter2-and-some-more".to_owned())]);
+    parse("taster.yaml", &format!("{HEAD}{yaml}"), environment)
+}
+
+/// The error as people see it, without its code.
+fn refused(yaml: &str) -> String {
+    let error = read(yaml).expect_err("it is refused");
+    let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
+    format!("{error}{help}")
+}
+
+#[test]
+fn what_a_migration_is_meant_to_do() {
+    let config = read(
+        "changes:\n  - {collection: orders, addedField: archived, type: bool, reason: \"v4.3\"}\n  - {removedCollection: carts}\n",
+    )
+    .unwrap();
+    let told: Vec<String> = config.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["added field orders: archived (bool)", "removed collection carts"]);
+}
+
+#[test]
+fn a_change_that_cannot_be_read_names_the_line() {
+    let cases = [
+        "changes:\n  - {collection: orders, addedFeild: archived}\n",
+        "changes:\n  - {collection: orders, addedField: archived}\n",
+        "changes:\n  - collection: orders\n    retypedField: total\n    from: int\n    to: integer\n",
+        "changes:\n  - {collection: orders, addedField: a, type: boolean}\n",
+        "changes:\n  - {collection: orders, removedField: _id}\n",
+        "changes:\n  - {collection: orders, removedField: a}\n  - {collection: orders}\n",
+    ];
+    assert_snapshot!(cases.map(refused).join("\n"), @"
+        taster.yaml:4:26: unknown key `addedFeild` (did you mean `addedField`?)
+        taster.yaml:4:5: `addedField` needs its `type`, such as `bool` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: `integer` is no type: use an alias that `$type` takes, such as `int` or `date` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:47: unknown variant `boolean`, expected one of double, string, object, array, binData, objectId, bool, date, null, regex, int, timestamp, long, decimal (`taster config schema` prints what is allowed where)
+        taster.yaml:4:40: `_id` cannot change: a document with another `_id` is another document (`taster config schema` prints what is allowed where)
+        taster.yaml:5:5: a change says how: one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
+    ");
+}
+
+#[test]
+fn changes_that_contradict_each_other_are_refused_by_name() {
+    let of = |a: &str, b: &str| format!("changes:\n  - {{{a}}}\n  - {{{b}}}\n");
+    let orders = |a: &str, b: &str| of(&format!("collection: orders, {a}"), &format!("collection: orders, {b}"));
+    let cases = [
+        orders("removedField: a", "removedField: a, reason: again"),
+        orders("removedField: a", "addedField: a, type: int"),
+        orders("removedField: customer", "addedField: customer.email, type: string"),
+        orders("renamedField: mail, to: email", "retypedField: email, from: int, to: long"),
+        orders("addedIndex: a_1", "removedIndex: a_1"),
+        orders("removedDocuments: {a: 1}, most: 3", "removedDocuments: {a: 1}"),
+        of("addedCollection: orders", "removedCollection: orders"),
+        of("removedCollection: orders", "collection: orders, removedField: a"),
+        of("collection: orders, removedField: a", "removedCollection: system.users"),
+    ];
+    assert_snapshot!(cases.iter().map(|case| refused(case)).collect::<Vec<_>>().join("\n"), @"
+        changes[removed field orders: a]: the same change is declared twice (keep one of them)
+        changes[added field orders: a (int)]: of the field `a` something is declared already: removed field orders: a (one change a field: declare the outermost field that changes)
+        changes[added field orders: customer.email (string)]: the fields `customer.email` and `customer` lie in each other: removed field orders: customer (one change a field: declare the outermost field that changes)
+        changes[retyped field orders: email (int → long)]: of the field `email` something is declared already: renamed field orders: mail → email (one change a field: declare the outermost field that changes)
+        changes[removed index orders: a_1]: the index `a_1` is declared as added and as removed (an index that is made anew under its name is compared as it is)
+        changes[removed documents orders]: the same documents are declared twice (keep one of them)
+        changes[removed collection orders]: the collection is declared as added and as removed (keep one of them)
+        changes[removed field orders: a]: the collection is declared as removed, and more is said of it: removed field orders: a (of a collection that is gone nothing else can be proven)
+        changes[removed collection system.users]: `system.users` is no collection that is tasted (name one of the database's own, not the system's)
+    ");
+    read(&of("collection: orders, removedField: ab", "collection: orders, removedField: a")).unwrap();
+    read(&of("collection: carts, removedField: a", "collection: orders, removedField: a")).unwrap();
+}
+
+#[test]
+fn reports_redaction_and_scans() {
+    let config = read(
+        "report: {maxIds: 5}\nredact:\n  ids: true\n  fields: [email, customer.phone]\n  secret: ${REDACT_SECRET}\n\
+         scan: {cursors: 4}\nprobes:\n  - {name: a, component: document-count, limits: {census: 2h}}\n",
+    )
+    .unwrap();
+    assert_eq!((config.report.max_ids, config.scan.cursors), (5, 4));
+    assert_eq!(config.redact.fields[1].path().to_string(), "customer.phone");
+    assert_eq!(config.redact.secret.as_ref().unwrap().expose(), "hunter2-and-some-more");
+    assert_eq!(config.probes[0].limits.census.unwrap().get().as_secs(), 7200);
+    let plain = read("").unwrap();
+    assert_eq!((plain.report.max_ids, plain.scan.cursors, plain.redact.ids), (1000, 1, false));
+    let cases = [
+        "report: {maxId: 5}\n",
+        "report: {maxIds: 1000000}\n",
+        "report: {maxIds: -1}\n",
+        "scan: {cursors: 0}\n",
+        "scan: {cursors: 17}\n",
+        "redact: {fields: [_id]}\n",
+        "redact:\n  secret: ${REDACT_SECRET}\n",
+        "redact: {ids: true, secret: \"${REDACT_SECRET}\"}\n",
+        "redact: {ids: true, secret: short}\n",
+        "redact:\n  ids: true\n  secret: ${NOBODY_SET_THIS}\n",
+    ];
+    assert_snapshot!(cases.map(refused).join("\n"), @"
+        taster.yaml:3:10: unknown key `maxId` (did you mean `maxIds`?)
+        report.maxIds: 1000000 ids of each kind are more than a report can hold (at most 100000; counts are exact whatever it says)
+        taster.yaml:3:18: invalid u32 (`taster config schema` prints what is allowed where)
+        scan.cursors: 0 cursors on one collection (1 to 16)
+        scan.cursors: 17 cursors on one collection (1 to 16)
+        taster.yaml:3:19: `_id`: ids are redacted by `ids: true` (`taster config schema` prints what is allowed where)
+        redact.secret: it keys the hashes of ids, and ids are not redacted (add `ids: true`)
+        redact.secret: a quoted `${…}` is not expanded (write it as a plain value, without quotes: secret: ${REDACT_SECRET})
+        redact.secret: too short to keep anything secret (16 characters or more; `openssl rand -hex 32` makes one; or leave the key out)
+        taster.yaml:5:11: the variable `NOBODY_SET_THIS` is not set (set the variable, or write `$${NAME}` for the text itself)
+    ");
+}
+
+#[test]
+fn the_secret_is_never_shown() {
+    let config = read("redact:\n  ids: true\n  secret: ${REDACT_SECRET}\n").unwrap();
+    let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let error = read("redact: {ids: maybe, secret: hunter2-and-some-more}\n").unwrap_err();
+    let place = error.place().unwrap().excerpt();
+    assert!(!format!("{error}{place}").contains("hunter2"), "{place}");
+    assert_snapshot!(place, @"
+          |
+        3 | redact: {ids: maybe, secret: **********************
+          |               ^
+    ");
+}

@@ -1,0 +1,116 @@
+//! Every document of each collection on record, so that those missing, extra or changed afterwards are named.
+//!
+//! ```yaml
+//! config:
+//!   detail: fields                        # name the changed fields too; documents: only the changed documents
+//!   ignore: [updatedAt]                   # top-level fields that may change
+//!   filter: {archived: false}             # Extended JSON
+//!   sample: 20                            # keep so many whole documents
+//!   collections: {logs: {detail: documents}}   # instead of the above, for one collection
+//! ```
+//!
+//! Views are left out: they have no documents of their own.
+
+mod settings;
+
+use settings::{Settings, Taking};
+use taster_probe::{
+    CensusSummary, CollectionInfo, CollectionKind, Config, Database, Failure, Level, Manifest, Merge, Metric,
+    MetricDeclaration, Probe, Role, ValueKind, log, progress,
+};
+
+struct Census;
+
+const UNIT: &str = "{document}";
+
+impl Probe for Census {
+    fn manifest() -> Manifest {
+        Manifest::new("census", env!("CARGO_PKG_VERSION"), "which documents are missing, extra or changed")
+            .role(Role::many("collections", "the collections to record; views are left out"))
+            .calls("census")
+            .metric(
+                // nothing is expected here, so that an empty collection before and after stays `unknown`
+                MetricDeclaration::new("documents", ValueKind::Census, "every document, by `_id`, with a keyed digest")
+                    .unit(UNIT)
+                    .labels(["collection"])
+                    .merge(Merge::Union),
+            )
+    }
+
+    fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
+        let settings = Settings::read(&config)?;
+        let granted = db.collections()?;
+        Config::check_granted("collections", settings.named(), &granted)?;
+        let collections = recordable(&granted)?;
+        let mut found = Vec::new();
+        for (done, name) in collections.iter().enumerate() {
+            progress(done as u64, Some(collections.len() as u64));
+            let summary = record(db, name, settings.of(name))?;
+            found.push(Metric::census("documents", summary.id).unit(UNIT).label("collection", *name));
+        }
+        Ok(found)
+    }
+}
+
+/// The collections that have documents of their own, absent ones included: one that is gone has lost them all.
+fn recordable(granted: &[CollectionInfo]) -> Result<Vec<&str>, Failure> {
+    let (views, recordable): (Vec<_>, Vec<_>) = granted.iter().partition(|one| one.kind == CollectionKind::View);
+    let names = |infos: &[&CollectionInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>().join(", ");
+    if recordable.is_empty() {
+        return Err(Failure {
+            asked: Some(names(&views)),
+            allowed: Some("collections".to_owned()),
+            setting: Some("probes[…].collections".to_owned()),
+            ..Failure::new(
+                "there is nothing to record: the granted collections are views, which have no documents of their own; \
+                 grant the collections that they read",
+            )
+        });
+    }
+    if !views.is_empty() {
+        log(Level::Info, &format!("left out, for views have no documents of their own: {}", names(&views)));
+    }
+    Ok(recordable.into_iter().map(|info| info.name.as_str()).collect())
+}
+
+fn record(db: &Database<'_>, collection: &str, taking: &Taking) -> Result<CensusSummary, Failure> {
+    let mut census = db
+        .census(collection)
+        .ignore(taking.ignore.iter().map(String::as_str))
+        .detail(taking.detail)
+        .sample(taking.sample);
+    if let Some(filter) = &taking.filter {
+        census = census.filter(filter.clone());
+    }
+    census.record()
+}
+
+taster_probe::export!(Census);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(kinds: &[(&str, CollectionKind)]) -> Vec<CollectionInfo> {
+        let info = |&(name, kind): &(&str, _)| CollectionInfo { name: name.to_owned(), role: String::new(), kind };
+        kinds.iter().map(info).collect()
+    }
+
+    #[test]
+    fn what_is_absent_is_recorded_and_has_no_documents() {
+        let granted = granted(&[
+            ("gone", CollectionKind::Absent),
+            ("measures", CollectionKind::TimeSeries),
+            ("orders", CollectionKind::Collection),
+        ]);
+        assert_eq!(recordable(&granted).unwrap(), ["gone", "measures", "orders"]);
+    }
+
+    #[test]
+    fn views_alone_are_nothing_to_record() {
+        let granted = granted(&[("late_orders", CollectionKind::View), ("open_orders", CollectionKind::View)]);
+        let failure = recordable(&granted).unwrap_err();
+        insta::assert_snapshot!(failure.message, @"there is nothing to record: the granted collections are views, which have no documents of their own; grant the collections that they read");
+        assert_eq!(failure.asked.as_deref(), Some("late_orders, open_orders"));
+    }
+}

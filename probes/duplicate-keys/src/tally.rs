@@ -1,0 +1,36 @@
+//! What is found of one key.
+
+use taster_probe::{Examples, RawValue, group::key_text};
+
+/// What is found of one key.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    /// Values that occur more than once.
+    pub(crate) groups: u64,
+    /// Documents beyond the first of each value.
+    pub(crate) surplus: u64,
+    /// Documents that have the key.
+    pub(crate) documents: u64,
+    /// Some of the values that occur more than once.
+    pub(crate) examples: Examples,
+}
+
+impl Tally {
+    pub(crate) fn new(examples: usize) -> Self {
+        Self { groups: 0, surplus: 0, documents: 0, examples: Examples::at_most(examples) }
+    }
+
+    /// One value, with the number of documents that have it.
+    pub(crate) fn see(&mut self, documents: u64, text: impl FnOnce() -> String) {
+        if documents > 1 {
+            self.groups += 1;
+            self.surplus += documents - 1;
+            self.examples.see(text());
+        }
+    }
+}
+
+/// How the value of a key reads: `ada@example.com, ribs-2025-05`.
+pub(crate) fn text<'a>(parts: impl IntoIterator<Item = Option<RawValue<'a>>>) -> String {
+    parts.into_iter().map(key_text).collect::<Vec<_>>().join(", ")
+}

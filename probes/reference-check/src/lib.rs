@@ -1,0 +1,227 @@
+//! References that lead nowhere: `orders.customerId` without a customer.
+//!
+//! ```yaml
+//! collections: {parent: customers, child: [orders, invoices]}
+//! config:
+//!   field: customerId                     # where the child refers to the parent; arrays hold one reference an element
+//!   key: _id                              # what it refers to
+//!   examples: 20                          # name so many of the keys that are missing
+//!   allowUnindexed: false                 # look up without an index on `key`: reads the parent once a reference
+//! ```
+//!
+//! References are compared as the server's `$lookup` does: 5 refers to 5.0, and `"5"` to neither.
+
+mod index;
+mod settings;
+
+use serde_json::{Value as Json, json};
+use settings::Settings;
+use taster_probe::{
+    CollectionInfo, Config, Database, Document, Examples, Failure, Manifest, Merge, Metric, MetricDeclaration, Probe,
+    Role, ValueKind, extjson, group::key_text, progress,
+};
+
+struct ReferenceCheck;
+
+const UNIT: &str = "{reference}";
+const PARENT: &str = "parent";
+const CHILD: &str = "child";
+/// The host's code for a group that outgrew the server's memory.
+const MEMORY: &str = "T0218";
+
+impl Probe for ReferenceCheck {
+    fn manifest() -> Manifest {
+        let declare = |name, kind, summary| {
+            MetricDeclaration::new(name, kind, summary).unit(UNIT).labels(["collection", "field"])
+        };
+        Manifest::new("reference-check", env!("CARGO_PKG_VERSION"), "references that lead nowhere")
+            .role(Role::one(PARENT, "the collection that is referred to"))
+            .role(Role::many(CHILD, "the collections that refer to it"))
+            .calls("aggregate")
+            .calls("list-indexes")
+            .metric(declare("orphans", ValueKind::Integer, "references to what is not there").expect("never-increases"))
+            // which ones they are is for people: of more than are named here, others may be named afterwards
+            .metric(declare("orphans.keys", ValueKind::Set, "the first of the keys that are missing").expect("ignore"))
+            // nothing is expected here, so that no references before and after stays `unknown`
+            .metric(declare("references", ValueKind::Integer, "references, wherever they lead").merge(Merge::Sum))
+            .metric(
+                declare("unset", ValueKind::Integer, "places for a reference with none: missing, null, an empty array")
+                    .expect("never-increases"),
+            )
+    }
+
+    fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
+        let settings = Settings::read(&config)?;
+        let granted = db.collections()?;
+        let playing = |role| granted.iter().filter(move |info| info.role == role);
+        let parent = playing(PARENT).next().ok_or_else(|| Failure::new("no collection plays the role `parent`"))?;
+        if !settings.allow_unindexed {
+            index::require(db, parent, &settings.key)?;
+        }
+        let children: Vec<&CollectionInfo> = playing(CHILD).collect();
+        let mut found = Vec::new();
+        for (done, child) in children.iter().enumerate() {
+            progress(done as u64, Some(children.len() as u64));
+            check(db, &child.name, &parent.name, &settings, &mut found)?;
+        }
+        Ok(found)
+    }
+}
+
+fn check(
+    db: &Database<'_>,
+    child: &str,
+    parent: &str,
+    settings: &Settings,
+    found: &mut Vec<Metric>,
+) -> Result<(), Failure> {
+    let labelled = |metric: Metric| metric.unit(UNIT).label("collection", child).label("field", &settings.field);
+    let (references, unset) = count(db, child, &settings.field)?;
+    found.push(labelled(Metric::count("references", references)));
+    found.push(labelled(Metric::count("unset", unset)));
+    let (orphans, examples) = orphans(db, child, parent, settings)?;
+    found.push(labelled(Metric::count("orphans", orphans)));
+    found.push(labelled(Metric::set("orphans.keys", examples.into_texts())));
+    Ok(())
+}
+
+/// How many references lead nowhere, and some of the keys that are missing.
+fn orphans(db: &Database<'_>, child: &str, parent: &str, settings: &Settings) -> Result<(u64, Examples), Failure> {
+    let read = |looking_up| {
+        let mut orphans = 0;
+        let mut examples = Examples::at_most(settings.examples);
+        let mut cursor = db.aggregate(child, &orphan_stages(parent, settings, looking_up))?;
+        while let Some(orphan) = cursor.next_document()? {
+            let number = orphan.get("n")?.and_then(|number| number.value.as_i64()).unwrap_or_default();
+            orphans += number.unsigned_abs();
+            if let Some(reference) = orphan.get("_id")? {
+                examples.see(key_text(Some(reference.value)));
+            }
+        }
+        Ok((orphans, examples))
+    };
+    match read(LookingUp::EachKey) {
+        Err(Failure { code: Some(code), .. }) if code == MEMORY => read(LookingUp::EachReference),
+        outcome => outcome,
+    }
+}
+
+/// How many references there are, and how many places have none.
+fn count(db: &Database<'_>, child: &str, field: &str) -> Result<(u64, u64), Failure> {
+    let mut cursor = db.aggregate(child, &count_stages(field))?;
+    // an empty collection has no group
+    let Some(counted) = cursor.next_document()? else { return Ok((0, 0)) };
+    let number = |name| {
+        let number = counted.get(name)?.and_then(|element| element.value.as_i64()).unwrap_or_default();
+        Ok::<_, Failure>(number.unsigned_abs())
+    };
+    Ok((number("references")?, number("unset")?))
+}
+
+/// The references alone, one a document; null or nothing where there is none.
+///
+/// `$lookup` takes an array for a match of any of its elements, so each is looked up on its own. An array may stand
+/// at every segment of the path, and each of them makes another array around the values. A filter on the collection's
+/// own documents would be shorter, but `{$ne: null}` turns away an array with one null in it.
+fn reference_stages(field: &str) -> Vec<Document> {
+    let mut stages = vec![stage(&json!({"$project": {"_id": 0, "r": format!("${field}")}}))];
+    let unwind = stage(&json!({"$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}}));
+    stages.extend(field.split('.').map(|_| unwind.clone()));
+    stages
+}
+
+/// Whether there is a reference: what is missing comes before null, and null before every value.
+fn is_set() -> Json {
+    json!({"$gt": ["$r", null]})
+}
+
+fn count_stages(field: &str) -> Vec<Document> {
+    let mut stages = reference_stages(field);
+    stages.push(stage(&json!({"$group": {
+        "_id": null,
+        "references": {"$sum": {"$cond": [is_set(), 1, 0]}},
+        "unset": {"$sum": {"$cond": [is_set(), 0, 1]}},
+    }})));
+    stages
+}
+
+/// What is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LookingUp {
+    /// Each different key once: several times as fast where many refer to the same. The server holds them in memory.
+    EachKey,
+    /// Each reference, one after the other.
+    EachReference,
+}
+
+/// The references that lead nowhere, as `{_id: KEY, n: REFERENCES}`. Of a parent that is found nothing but its `_id` is
+/// brought along, once.
+fn orphan_stages(parent: &str, settings: &Settings, looking_up: LookingUp) -> Vec<Document> {
+    let mut stages = reference_stages(&settings.field);
+    stages.extend([
+        // `$lookup` takes a missing value for null, and null for a match of what is missing or null in the parent
+        stage(&json!({"$match": {"$expr": is_set()}})),
+        stage(&match looking_up {
+            LookingUp::EachKey => json!({"$group": {"_id": "$r", "n": {"$sum": 1}}}),
+            LookingUp::EachReference => json!({"$project": {"_id": "$r", "n": {"$literal": 1}}}),
+        }),
+        stage(&json!({"$lookup": {
+            "from": parent, "localField": "_id", "foreignField": settings.key, "as": "parents",
+            "pipeline": [{"$limit": 1}, {"$project": {"_id": 1}}],
+        }})),
+        stage(&json!({"$match": {"parents": {"$size": 0}}})),
+        stage(&json!({"$project": {"n": 1}})),
+    ]);
+    stages
+}
+
+fn stage(json: &Json) -> Document {
+    extjson::to_document(json, "stage").expect("no stage here has a value that Extended JSON could not say")
+}
+
+taster_probe::export!(ReferenceCheck);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_taken_out_of_as_many_arrays_as_the_path_may_have() {
+        let settings = Settings::read(&Config::new(r#"{"field": "items.sku", "key": "sku"}"#)).unwrap();
+        insta::assert_snapshot!(format!("{:#?}", count_stages("customerId")), @r#"
+            [
+                {"\$project": {"_id": {"$numberInt": "0"}, "r": "$customerId"}},
+                {"\$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}},
+                {"\$group": {"_id": null, "references": {"\$sum": {"\$cond": [{"\$gt": ["$r", null]}, {"$numberInt": "1"}, {"$numberInt": "0"}]}}, "unset": {"\$sum": {"\$cond": [{"\$gt": ["$r", null]}, {"$numberInt": "0"}, {"$numberInt": "1"}]}}}},
+            ]
+        "#);
+        insta::assert_snapshot!(format!("{:#?}", orphan_stages("menu", &settings, LookingUp::EachKey)), @r#"
+            [
+                {"\$project": {"_id": {"$numberInt": "0"}, "r": "$items.sku"}},
+                {"\$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}},
+                {"\$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}},
+                {"\$match": {"\$expr": {"\$gt": ["$r", null]}}},
+                {"\$group": {"_id": "$r", "n": {"\$sum": {"$numberInt": "1"}}}},
+                {"\$lookup": {"from": "menu", "localField": "_id", "foreignField": "sku", "as": "parents", "pipeline": [{"\$limit": {"$numberInt": "1"}}, {"\$project": {"_id": {"$numberInt": "1"}}}]}},
+                {"\$match": {"parents": {"\$size": {"$numberInt": "0"}}}},
+                {"\$project": {"n": {"$numberInt": "1"}}},
+            ]
+        "#);
+    }
+
+    #[test]
+    fn what_is_too_much_to_group_is_looked_up_one_by_one() {
+        let settings = Settings::read(&Config::new(r#"{"field": "customerId"}"#)).unwrap();
+        let [each_key, each_reference] = [LookingUp::EachKey, LookingUp::EachReference]
+            .map(|looking_up| orphan_stages("customers", &settings, looking_up));
+        let differ: Vec<_> = each_key.iter().zip(&each_reference).filter(|(one, other)| one != other).collect();
+        insta::assert_snapshot!(format!("{differ:#?}"), @r#"
+            [
+                (
+                    {"\$group": {"_id": "$r", "n": {"\$sum": {"$numberInt": "1"}}}},
+                    {"\$project": {"_id": "$r", "n": {"\$literal": {"$numberInt": "1"}}}},
+                ),
+            ]
+        "#);
+    }
+}
