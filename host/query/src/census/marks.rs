@@ -113,9 +113,9 @@ mod tests {
         census: None,
     });
 
-    fn mark(filter: serde_json::Value) -> Mark {
+    fn mark(filter: &serde_json::Value) -> Mark {
         let mut request = Request::new(Scope::new(&GRANT, &[]));
-        Mark { entry: String::new(), filter: checked(&filter, &mut request).unwrap() }
+        Mark { entry: String::new(), filter: checked(filter, &mut request).unwrap() }
     }
 
     fn shown(parts: &[Part]) -> String {
@@ -125,11 +125,11 @@ mod tests {
 
     #[test]
     fn parts_are_a_partition() {
-        let marks = [serde_json::json!({"a": 1}), serde_json::json!({"b": {"$gt": 2}})].map(mark);
-        let asked = mark(serde_json::json!({"c": 3})).filter;
+        let marks = [serde_json::json!({"a": 1}), serde_json::json!({"b": {"$gt": 2}})].each_ref().map(mark);
+        let asked = mark(&serde_json::json!({"c": 3})).filter;
         let told = [parts(None, &[]), parts(Some(&asked), &[]), parts(None, &marks), parts(Some(&asked), &marks)];
         insta::assert_snapshot!(told.map(|parts| shown(&parts)).join("\n\n"), @r#"
-        0 {  }
+        0 {}
 
         0 { "c": 3 }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn dates_and_ids_are_written_as_extended_json() {
-        let filter = mark(serde_json::json!({"at": {"$lt": {"$date": "2026-01-01T00:00:00Z"}}})).filter;
+        let filter = mark(&serde_json::json!({"at": {"$lt": {"$date": "2026-01-01T00:00:00Z"}}})).filter;
         assert!(Document::try_from(filter.raw()).unwrap().get_document("at").unwrap().get_datetime("$lt").is_ok());
         let ranks = |filter: serde_json::Value| {
             let Bson::Document(filter) = Bson::try_from(filter).unwrap() else { panic!() };
