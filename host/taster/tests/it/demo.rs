@@ -22,17 +22,18 @@ fn different(ended: &Ended) -> Vec<String> {
             if count == 0 { String::new() } else { format!(", {count} {kind}") }
         });
         let fields = finding["documents"]["changed"]["fields"].as_object();
-        let fields = fields.map(|fields| fields.keys().map(|field| format!(" {field}")).collect::<String>());
+        let fields: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
         format!(
-            "{} {} of {}{}{}",
+            "{} {} of {}{} {}",
             text(&finding["probe"]),
             text(&finding["metric"]),
             text(&finding["labels"]["collection"]),
             documents.concat(),
-            fields.unwrap_or_default()
+            fields.join(" ")
         )
     };
-    findings.iter().filter(|finding| finding["outcome"] == "different").map(tell).collect()
+    let different = findings.iter().filter(|finding| finding["outcome"] == "different");
+    different.map(|finding| tell(finding).trim_end().to_owned()).collect()
 }
 
 /// The `Report:` line names a file that is there.
