@@ -13,7 +13,7 @@ pub const WIDTH: u16 = 100;
 /// How many findings a terminal shows; the report has all.
 const SHOWN: usize = 20;
 /// How many documents of a kind a terminal names; the report has all whose ids are known.
-const NAMED: usize = 5;
+const NAMED: usize = 50;
 /// How many fields stand on a line.
 const FIELDS: usize = 6;
 
