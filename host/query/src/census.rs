@@ -20,7 +20,7 @@ use taster_census::{Key, Place, Recorded, Recording, Redaction, Scratch};
 use taster_model::{AppName, AttemptId, CensusFacts, CollectionKind, DeclaredChange, Failure, RunId, Side};
 use tokio::time::timeout;
 
-use self::{refused::Refused, scan::Taking};
+use self::{marks::Mark, refused::Refused, scan::Taking};
 use crate::{
     Database,
     budget::Budget,
@@ -151,8 +151,8 @@ struct Checked<'a> {
     /// `None`: it is not there.
     found: Option<&'a Collection>,
     filter: Option<CheckedFilter>,
-    /// Filters of documents that are told apart, in the order of their marks.
-    marks: Vec<CheckedFilter>,
+    /// Documents that are told apart, in the order of their marks.
+    marks: Vec<Mark>,
     recording: Recording,
 }
 

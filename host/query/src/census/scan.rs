@@ -10,7 +10,7 @@ use taster_model::{Failure, Reading};
 use super::{
     Checked,
     hashing::Hashing,
-    marks::{self, Part},
+    marks::{self, Mark, Part},
     refused::Refused,
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Taking<'_> {
                     Scan::Whole(find)
                 }
             };
-            builder = self.feed(builder, scan, mark).await.map_err(|failure| self.of_changes(failure))?;
+            builder = self.feed(builder, scan, mark).await.map_err(|failure| self.of_change(mark, failure))?;
         }
         Ok(builder)
     }
@@ -129,12 +129,14 @@ impl Taking<'_> {
     }
 
     /// The guard lets pass what the server may still refuse: then it is the operator who has to know, not the author of
-    /// the probe, where that one sent no filter.
-    fn of_changes(&self, failure: Failure) -> Failure {
+    /// the probe, where that one sent no filter. The filters before this one were in the parts before.
+    fn of_change(&self, mark: u8, failure: Failure) -> Failure {
         let Checked { marks, filter, .. } = self.checked;
-        if marks.is_empty() || filter.is_some() || failure.code.as_deref() != Some("T0217") {
-            return failure;
+        match usize::from(mark).checked_sub(1).and_then(|number| marks.get(number)) {
+            Some(Mark { entry, .. }) if filter.is_none() && failure.code.as_deref() == Some("T0217") => {
+                Refused::Change { entry: entry.clone(), why: failure.message }.failure()
+            }
+            _ => failure,
         }
-        Refused::Change { entry: format!("changes of {}", self.checked.target.name()), why: failure.message }.failure()
     }
 }

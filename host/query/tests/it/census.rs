@@ -253,12 +253,9 @@ async fn every_kind_of_collection(server: &'static Mongod) {
         let expiries: Vec<_> = recorded.options.expiries.iter().map(|e| format!("{} {}", e.field, e.seconds)).collect();
         told.push(format!("{collection} {} [{}]", summary.documents, expiries.join(", ")));
     }
-    assert_snapshot!(told.join("\n"), @r"
-    ticks 1000 [t 1000000000]
-    log 100 []
-    clustered 100 [_id 1000000000]
-    plain 100 [due 1000000000]
-    ");
+    let expected =
+        ["ticks 1000 [t 1000000000]", "log 100 []", "clustered 100 [_id 1000000000]", "plain 100 [due 1000000000]"];
+    assert_eq!(told, expected);
     session.close().await;
     server.expect_no_trace(&shop.comment()).await;
 }
@@ -342,7 +339,7 @@ async fn what_the_operator_wrote_is_refused_in_his_words() {
     T0253: the filter of `changes[1].removedDocuments` cannot be used: filter.$where: `$where` runs JavaScript on the server (setting: changes[1].removedDocuments)
     T0253: the filter of `changes[1].addedDocuments` cannot be used: BSON error. Kind: A deserialization-related error occurred. Message: invalid value: string "yesterday", expected rfc3339 formatted utc datetime. (setting: changes[1].addedDocuments)
     T0253: the filter of `changes[1].addedDocuments` cannot be used: `$near` cannot tell documents apart, only sort or rank them (setting: changes[1].addedDocuments)
-    T0253: the filter of `changes of orders` cannot be used: the server refused to take a census of `orders`: BadValue (2): malformed mod, divisor cannot be 0 (setting: changes of orders)
+    T0253: the filter of `changes[1].removedDocuments` cannot be used: the server refused to take a census of `orders`: BadValue (2): divisor cannot be 0 (setting: changes[1].removedDocuments)
     T0256: `changes` tells documents of `orders` apart by 256 filters (allowed: 255 filters; setting: changes)
     "#);
     session.close().await;

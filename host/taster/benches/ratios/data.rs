@@ -30,7 +30,8 @@ pub(crate) async fn load(client: &Client, collection: &str, documents: u64) -> O
     Ok(())
 }
 
-fn document(index: u64) -> RawDocumentBuf {
+/// The document of that index.
+pub(crate) fn document(index: u64) -> RawDocumentBuf {
     let with = |note: &str| {
         let seconds = 1_743_498_000 + index as u32;
         let [.., a, b, c] = index.to_be_bytes();

@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
+mod census;
 mod data;
 mod facts;
 mod guests;
@@ -60,6 +61,7 @@ async fn main() -> Outcome<()> {
     memory::measure(&stage, &mut table).await?;
     scans(&stage, &mut table).await?;
     stage.guests.measure(&stage, &mut table).await?;
+    census::measure(&stage, &mut table)?;
     stage.close().await;
     println!("{table}");
     Ok(())
@@ -96,6 +98,12 @@ async fn scans(stage: &Stage, table: &mut Table) -> Outcome<()> {
     table.ratio("the same / the server's own dbHash", of(Contestant::Hash) / of(Contestant::DbHash), Goal::None);
     table.ratio("Rust guest that reads every document / plain loop", of(Contestant::Guest) / plain, Goal::AtMost(0.70));
     table.ratio("the same / the server's own dbHash", of(Contestant::Guest) / of(Contestant::DbHash), Goal::None);
+    table.ratio("full census / plain loop", of(Contestant::Census) / plain, Goal::AtMost(0.70));
+    table.ratio(
+        "the same / the server's own dbHash",
+        of(Contestant::Census) / of(Contestant::DbHash),
+        Goal::AtMost(0.50),
+    );
     table.ratio("schema-shape / plain loop", of(Contestant::Shape) / plain, Goal::None);
     Ok(())
 }

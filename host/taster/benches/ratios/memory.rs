@@ -11,7 +11,7 @@ use crate::{
 
 /// Runs every scan of ours over a small collection, then over the large one.
 pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
-    let ours = [Contestant::Hash, Contestant::Guest, Contestant::Shape];
+    let ours = [Contestant::Hash, Contestant::Guest, Contestant::Shape, Contestant::Census];
     let mut peaks = Vec::new();
     for collection in [data::SMALL, data::LARGE] {
         forget_peak()?;
@@ -26,11 +26,12 @@ pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
 }
 
 /// From here on the kernel counts the peak anew (`man proc_pid_clear_refs`).
-fn forget_peak() -> Outcome<()> {
+pub(crate) fn forget_peak() -> Outcome<()> {
     fs::write("/proc/self/clear_refs", "5").map_err(|error| format!("/proc/self/clear_refs: {error}").into())
 }
 
-fn peak_mib() -> Outcome<f64> {
+/// In MiB.
+pub(crate) fn peak_mib() -> Outcome<f64> {
     let text = field("/proc/self/status", "VmHWM").ok_or("/proc/self/status has no VmHWM")?;
     let kib: f64 = text.trim_end_matches(" kB").parse()?;
     Ok(kib / 1024.0)

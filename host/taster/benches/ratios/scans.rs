@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt as _;
 use mongodb::Client;
+use taster_census::Key;
 use taster_engine::Probe;
 use taster_model::CollectionGrant;
-use taster_query::{Database, FindOptions, Grant, Limits, Session, SessionOptions};
+use taster_query::{CensusRequest, Database, FindOptions, Grant, Limits, Session, SessionOptions};
 use taster_taster::demo::Mongod;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Outcome, Size, data,
+    Outcome, Size, census, data,
     guests::{self, Guests},
 };
 
@@ -34,14 +35,16 @@ pub(crate) enum Contestant {
     Hash,
     /// A guest that does the same through the interface.
     Guest,
+    /// A census: digests, shapes, sums of every path, sorted and written.
+    Census,
     /// The standard probe that looks into every document.
     Shape,
 }
 
 impl Contestant {
     /// All of them, in the order of each round.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Raw, Self::Advance, Self::Parsed, Self::DbHash, Self::Hash, Self::Guest, Self::Shape];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Raw, Self::Advance, Self::Parsed, Self::DbHash, Self::Hash, Self::Census, Self::Guest, Self::Shape];
 
     /// What somebody would write by hand with the driver: a stream of documents, as bytes or parsed.
     ///
@@ -56,6 +59,7 @@ impl Contestant {
             Self::Parsed => "plain find({}) loop, Document",
             Self::DbHash => "the server's own dbHash",
             Self::Hash => "raw batches, prefetch, one XXH3 a document",
+            Self::Census => "full census: fields, paths, sorted, compressed",
             Self::Guest => "Rust guest, one XXH3 a document (probes/bench-scan)",
             Self::Shape => "Rust guest, every path and type (schema-shape)",
         }
@@ -68,6 +72,7 @@ pub(crate) struct Stage {
     session: Session,
     pub(crate) guests: Guests,
     pub(crate) size: Size,
+    key: Key,
 }
 
 impl Stage {
@@ -79,7 +84,7 @@ impl Stage {
             server_selection_timeout: Duration::from_secs(30),
             command_events: None,
         };
-        Ok(Self { client, session: Session::connect(options).await?, guests, size })
+        Ok(Self { client, session: Session::connect(options).await?, guests, size, key: Key::random()? })
     }
 
     pub(crate) async fn close(self) {
@@ -94,7 +99,7 @@ impl Stage {
             collections: collections.iter().map(grant).collect(),
             limits: Limits::default(),
             setting: "limits".to_owned(),
-            census: None,
+            census: Some(census::setup(self.key.clone())),
         })
     }
 
@@ -134,10 +139,17 @@ impl Stage {
                 documents = database.collection::<Document>(collection).estimated_document_count().await?;
             }
             Contestant::Hash => documents = self.hash(collection).await?,
+            Contestant::Census => documents = self.census(collection).await?,
             Contestant::Guest => documents = self.guest(&self.guests.scan, collection).await?,
             Contestant::Shape => documents = self.guest(&self.guests.shape, collection).await?,
         }
         Ok(documents)
+    }
+
+    async fn census(&self, collection: &str) -> Outcome<u64> {
+        let database = self.database(&[collection]);
+        let census = database.census(collection, CensusRequest::default()).await.map_err(|e| e.to_string())?;
+        Ok(census.documents)
     }
 
     async fn hash(&self, collection: &str) -> Outcome<u64> {

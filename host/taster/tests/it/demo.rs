@@ -3,8 +3,37 @@
 use crate::support::{Ended, Table};
 
 fn demo(upgrade: &str) -> Ended {
+    demo_in(upgrade, "human")
+}
+
+fn demo_in(upgrade: &str, format: &str) -> Ended {
     let table = Table::new("");
-    table.taster(&["demo", "--upgrade", upgrade, "--orders", "3000"])
+    table.taster(&["demo", "--upgrade", upgrade, "--orders", "3000", "--format", format])
+}
+
+/// The findings that are `different`, each with its collection and, of a census, what became of how many documents.
+fn different(ended: &Ended) -> Vec<String> {
+    let verdict = ended.json();
+    let findings = verdict["findings"].as_array().unwrap_or_else(|| panic!("{}", ended.all()));
+    let tell = |finding: &serde_json::Value| {
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let documents = ["missing", "extra", "changed"].map(|kind| {
+            let count = finding["documents"][kind]["count"].as_u64().unwrap_or_default();
+            if count == 0 { String::new() } else { format!(", {count} {kind}") }
+        });
+        let fields = finding["documents"]["changed"]["fields"].as_object();
+        let fields: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
+        format!(
+            "{} {} of {}{} {}",
+            text(&finding["probe"]),
+            text(&finding["metric"]),
+            text(&finding["labels"]["collection"]),
+            documents.concat(),
+            fields.join(" ")
+        )
+    };
+    let different = findings.iter().filter(|finding| finding["outcome"] == "different");
+    different.map(|finding| tell(finding).trim_end().to_owned()).collect()
 }
 
 /// The `Report:` line names a file that is there.
@@ -49,6 +78,37 @@ fn index_names_the_indexes() {
     assert_eq!(ended.code, 1, "{}", ended.all());
     let report = report(&ended).replace('\\', "");
     assert!(report.contains("number_1") && report.contains("status_1"), "{report}");
+}
+
+#[test]
+fn swap_is_seen_by_the_census_alone() {
+    let ended = demo_in("swap", "json");
+    assert_eq!(ended.code, 1, "{}", ended.all());
+    assert_eq!(different(&ended), ["census documents of orders, 2 changed customer"]);
+}
+
+#[test]
+fn duplicate_is_an_extra_document_and_a_key_that_occurs_twice() {
+    let ended = demo_in("duplicate", "json");
+    assert_eq!(ended.code, 1, "{}", ended.all());
+    let different = different(&ended);
+    for expected in ["census documents of orders, 1 extra", "duplicates duplicates of orders"] {
+        assert!(different.iter().any(|finding| finding == expected), "{expected}: {different:#?}");
+    }
+}
+
+#[test]
+fn declared_is_proven_and_ends_in_same() {
+    let ended = demo("declared");
+    assert_eq!(ended.code, 0, "{}", ended.all());
+    assert!(report(&ended).contains("archived"));
+}
+
+#[test]
+fn half_declared_is_told_from_declared_by_three_documents() {
+    let ended = demo("half-declared");
+    assert_eq!(ended.code, 1, "{}", ended.all());
+    assert!(report(&ended).contains("missing in 3 documents"), "{}", ended.out);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod errors;
 mod flow;
 mod hostile;
 mod interrupted;
+mod million;
 mod moments;
 mod probe;
 mod promises;

@@ -1,0 +1,109 @@
+//! The census: what it stores, how much memory that takes, and what a comparison reads, of ten times as many documents as
+//! are scanned.
+
+use std::time::{Duration, Instant};
+
+use taster_census::{Builder, Census, Comparing, Key, Options, Place, Recorded, Recording, Scratch, diff};
+use taster_model::{AttemptId, RunId, Side};
+use taster_query::CensusSetup;
+
+use crate::{
+    Outcome, data, memory,
+    scans::Stage,
+    table::{Goal, Table},
+};
+
+/// Documents that differ: half of them are gone, half are changed.
+const DIFFERENCES: u64 = 1000;
+/// Documents that are made at a time.
+const BATCH: u64 = 4096;
+
+/// What the host needs to record censuses.
+pub(crate) fn setup(key: Key) -> CensusSetup {
+    CensusSetup {
+        key,
+        app: "bench".parse().expect("`bench` is a name"),
+        run: RunId::generate(),
+        side: Side::Pre,
+        attempt: AttemptId::generate(),
+        changes: Vec::new(),
+        baseline: Vec::new(),
+        redaction: None,
+        secret: None,
+        scratch: Scratch::default(),
+        cursors: 1,
+        deadline: Duration::from_hours(1),
+    }
+}
+
+/// Takes two censuses of very many documents and compares them.
+pub(crate) fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
+    let documents = stage.size.documents * 10;
+    let many = crate::table::grouped(documents);
+    let key = Key::random()?;
+    memory::forget_peak()?;
+    let before = record(&key, Side::Pre, documents)?;
+    let after = record(&key, Side::Post, documents)?;
+    table.line(&format!("peak memory, census of {many} documents"), memory::peak_mib()?, "MiB", Goal::AtMost(128.0));
+    let stored = before.length as f64;
+    table.line("stored census, a document", stored / documents as f64, "B", Goal::AtMost(11.0));
+
+    let (before, after) = (Census::open(before.file)?, Census::open(after.file)?);
+    let comparing = Comparing { changes: &[], most_ids: 1000 };
+    let begun = Instant::now();
+    let difference = diff(&before, &after, &comparing)?;
+    let took = begun.elapsed();
+    let found = difference.documents.missing.count + difference.documents.changed.count;
+    if found != DIFFERENCES || !difference.documents.extra.ids.is_empty() {
+        return Err(format!("the comparison found {found} of {DIFFERENCES} differences").into());
+    }
+    let what = format!("compare two of {many}, {DIFFERENCES} differences");
+    table.line(&what, took.as_secs_f64(), "s", Goal::AtMost(1.0));
+    table.line("the same: read of what is stored", before.bytes_read() as f64 / stored * 100.0, "%", Goal::AtMost(2.0));
+    Ok(())
+}
+
+fn record(key: &Key, side: Side, documents: u64) -> Outcome<Recorded> {
+    let recording = Recording {
+        key: key.clone(),
+        options: Options::default(),
+        side,
+        changes: Vec::new(),
+        secret: None,
+        scratch: Scratch::default(),
+    };
+    let mut builder = Builder::new(&recording);
+    // spread over the whole collection, as a bad migration's are
+    let every = documents / (DIFFERENCES / 2);
+    let mut next = 0;
+    while next < documents {
+        let end = documents.min(next + BATCH);
+        let mut batch = Vec::with_capacity(data::DOCUMENT_BYTES * BATCH as usize);
+        for index in next..end {
+            let change = if side == Side::Post { index % every } else { 0 };
+            if change == 1 {
+                continue;
+            }
+            let mut document = data::document(index).into_bytes();
+            if change == 2 {
+                // the last letter of the note
+                let last = document.len() - 3;
+                document[last] = b'm';
+            }
+            batch.extend_from_slice(&document);
+        }
+        builder.push(&batch, 0)?;
+        next = end;
+    }
+    let place = Place {
+        app: "bench".parse()?,
+        run: RunId::generate(),
+        side,
+        attempt: AttemptId::generate(),
+        probe: "bench".to_owned(),
+        id: "c1".to_owned(),
+        database: data::DATABASE.to_owned(),
+        collection: data::LARGE.to_owned(),
+    };
+    Ok(builder.finish(&place, 0)?)
+}
