@@ -151,7 +151,7 @@ fn expectation_of_a_metric_that_is_no_name() {
 fn expectation_of_a_probe_that_is_not_there() {
     assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{probe: nobody, metric: documents, rule: equal}}\n")), @r#"
     error[T0106]: expect[documents].probe: there is no probe `nobody`
-      help: probes of this file: document-count, index-inventory, schema-shape
+      help: probes of this file: census, document-count, index-inventory, schema-shape
     "#);
 }
 
