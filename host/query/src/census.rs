@@ -88,9 +88,10 @@ impl CensusSetup {
         self.changes.iter().filter(of_it).cloned().collect()
     }
 
-    /// The census of the baseline that one of today is going to be compared with.
-    fn baseline_of(&self, probe: &str, id: &str) -> Option<&CensusFacts> {
-        self.baseline.iter().find(|facts| facts.probe == probe && facts.id == id)
+    /// The census of the baseline that one of today is going to be compared with. Not by its id: a collection that came
+    /// in between makes every later census the next in line. Of several of one collection each says the same of it.
+    fn baseline_of(&self, probe: &str, collection: &str) -> Option<&CensusFacts> {
+        self.baseline.iter().find(|facts| facts.probe == probe && facts.collection == collection)
     }
 }
 
@@ -235,7 +236,7 @@ impl Database {
         }
         let marks = marks::read(setup, collection, self.request().await?).map_err(|refused| refused.failure())?;
         let changes = setup.changes_of(collection);
-        let baseline = setup.baseline_of(&self.grant().probe, &id);
+        let baseline = setup.baseline_of(&self.grant().probe, collection);
         let asked = options::asked(request, filter.as_ref()).map_err(|refused| refused.failure())?;
         let options = match baseline {
             Some(baseline) => options::as_in(asked, baseline).map_err(|refused| refused.failure())?,
