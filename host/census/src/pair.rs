@@ -72,6 +72,8 @@ enum Word {
 struct Attempt<'a> {
     words: Vec<Word>,
     delta: u64,
+    /// Each of them, by its change.
+    taken: Vec<(usize, u64)>,
     /// Top-level fields that shapes are compared without.
     names: Vec<&'a [u8]>,
     /// Columns of fields that may differ.
@@ -197,32 +199,40 @@ impl Pairs {
 
     /// Fields that differ, by name where every field was recorded.
     fn changed_fields(&self, before: &Document<'_>, after: &Document<'_>, attempt: &Attempt<'_>) -> Vec<String> {
-        let Attempt { names, excused, tentative, .. } = attempt;
         let mut changed: Vec<String> = (0..self.apart.len())
-            .filter(|column| !excused.contains(column) && before.apart(*column) != after.apart(*column))
+            .filter(|column| !attempt.excused.contains(column) && before.apart(*column) != after.apart(*column))
             .map(|column| self.apart[column].to_string())
             .collect();
         let recorded = |document| Some(document).filter(|_| self.detailed).and_then(fields);
         let (Some(old), Some(new)) = (recorded(before), recorded(after)) else { return changed };
-        let differs = |name: &[u8]| {
-            let of = |side: &[(&[u8], u64)]| -> Vec<u64> {
-                side.iter().filter(|(other, _)| *other == name).map(|(_, hash)| *hash).collect()
-            };
-            let (old, new) = (of(&old), of(&new));
-            // as declared within, and as it was otherwise
-            let within = tentative.iter().filter(|(index, _)| self.is_within(*index, name));
-            let off = within.fold(0_u64, |off, (_, delta)| off.wrapping_add(*delta));
-            let undone = matches!((&*old, &*new), ([old], [new]) if new.wrapping_sub(off) == *old);
-            old != new && !undone
+        let of = |side: &[(&[u8], u64)], name: &[u8]| -> Vec<u64> {
+            side.iter().filter(|(other, _)| *other == name).map(|(_, hash)| *hash).collect()
         };
         let mut all: Vec<&[u8]> = old.iter().chain(&new).map(|(name, _)| *name).collect();
         all.sort_unstable();
         all.dedup();
-        let differing: Vec<&[u8]> = all.into_iter().filter(|name| differs(name)).collect();
-        let undeclared: Vec<&[u8]> = differing.iter().filter(|name| !names.contains(name)).copied().collect();
-        // nothing but declared fields differ, and not as declared
-        let told = if undeclared.is_empty() && changed.is_empty() { differing } else { undeclared };
-        changed.extend(told.into_iter().map(paths::shown_name));
+        for name in all {
+            let (old_hashes, new_hashes) = (of(&old, name), of(&new, name));
+            let was = match self.old_name(attempt, name) {
+                Some(before) => of(&old, before.as_bytes()),
+                None => old_hashes.clone(),
+            };
+            // as declared, and as it was otherwise
+            let within = attempt.taken.iter().filter(|(index, _)| self.is_within(*index, name));
+            let off = within.fold(0_u64, |off, (_, delta)| off.wrapping_add(*delta));
+            let one = |hashes: &[u64]| match hashes {
+                [] => Some(0),
+                [hash] => Some(*hash),
+                _ => None,
+            };
+            let undone = match (one(&was), one(&new_hashes)) {
+                (Some(was), Some(is)) => is.wrapping_sub(off) == was || self.is_renamed_away(attempt, name),
+                _ => false,
+            };
+            if old_hashes != new_hashes && !undone {
+                changed.push(paths::shown_name(name));
+            }
+        }
         if changed.is_empty() && before.shape() != after.shape() {
             changed.push("(order of fields)".to_owned());
         }
@@ -231,9 +241,28 @@ impl Pairs {
         changed
     }
 
-    /// Whether a change is one of this top-level field.
+    /// Whether what was taken off by a change was taken off this top-level field.
     fn is_within(&self, change: usize, name: &[u8]) -> bool {
-        self.changes[change].declared.kind.fields().iter().any(|path| path.top().as_bytes() == name)
+        let kind = &self.changes[change].declared.kind;
+        // of a renaming, the new name
+        kind.fields().last().is_some_and(|path| path.top().as_bytes() == name)
+    }
+
+    /// What a field was called before a renaming that was taken off.
+    fn old_name(&self, attempt: &Attempt<'_>, name: &[u8]) -> Option<&str> {
+        self.renamings(attempt).find(|(_, to)| to.as_bytes() == name).map(|(from, _)| from)
+    }
+
+    /// Whether a field has another name now: that one tells whether it is what it was.
+    fn is_renamed_away(&self, attempt: &Attempt<'_>, name: &[u8]) -> bool {
+        self.renamings(attempt).any(|(from, _)| from.as_bytes() == name)
+    }
+
+    fn renamings(&self, attempt: &Attempt<'_>) -> impl Iterator<Item = (&str, &str)> {
+        attempt.taken.iter().filter_map(|(index, _)| match &self.changes[*index].declared.kind {
+            ChangeKind::RenamedField { from, to } => Some((from.top(), to.top())),
+            _ => None,
+        })
     }
 
     /// A document that is gone: the change that excuses it takes note of it.
@@ -379,7 +408,7 @@ impl Change {
                 match (kinds.before, undone.state) {
                     (Some(kind), _) if kind == to.code() => Word::Already,
                     (Some(_), _) => Word::Nothing,
-                    (None, UndoState::There) => attempt.take_off(undone.delta, path),
+                    (None, UndoState::There) => attempt.take_off(index, undone.delta, path),
                     (None, UndoState::Absent) if *present == Present::All => Word::NotHappened,
                     (None, _) => Word::Nothing,
                 }
@@ -393,7 +422,7 @@ impl Change {
             (How::Undo(_), ChangeKind::RenamedField { from, to }) => match (kinds.before, undone.state) {
                 (Some(_), UndoState::There) => {
                     attempt.names.push(to.top().as_bytes());
-                    attempt.take_off(undone.delta, from)
+                    attempt.take_off(index, undone.delta, from)
                 }
                 (Some(_), _) if kinds.after.is_some() => Word::NotHappened,
                 (None, _) if kinds.new_before.is_some() => Word::Already,
@@ -401,7 +430,9 @@ impl Change {
             },
             (How::Undo(_), ChangeKind::RetypedField { path, from, to }) if path.is_top() => {
                 match (kinds.before, undone.state) {
-                    (Some(kind), UndoState::There) if kind == from.code() => attempt.take_off(undone.delta, path),
+                    (Some(kind), UndoState::There) if kind == from.code() => {
+                        attempt.take_off(index, undone.delta, path)
+                    }
                     (Some(kind), UndoState::Partly) if kind == from.code() => Word::NotHappened,
                     (Some(kind), _) if kind == to.code() => Word::Already,
                     _ => Word::Nothing,
@@ -424,7 +455,7 @@ impl Change {
                 match (concerned, done) {
                     (true, true) => {
                         attempt.excused.push(*column);
-                        attempt.take_off(0, path)
+                        attempt.take_off(index, 0, path)
                     }
                     (true, false) if old == new => Word::NotHappened,
                     (false, _) if already => Word::Already,
@@ -439,8 +470,9 @@ impl Change {
 
 impl<'a> Attempt<'a> {
     /// Takes a change off for good.
-    fn take_off(&mut self, delta: u64, path: &'a FieldPath) -> Word {
+    fn take_off(&mut self, index: usize, delta: u64, path: &'a FieldPath) -> Word {
         self.delta = self.delta.wrapping_add(delta);
+        self.taken.push((index, delta));
         if path.is_top() {
             self.names.push(path.top().as_bytes());
         }
@@ -450,6 +482,7 @@ impl<'a> Attempt<'a> {
     /// Takes a change off that may have been there before.
     fn try_off(&mut self, index: usize, delta: u64, word: Word) -> Word {
         self.delta = self.delta.wrapping_add(delta);
+        self.taken.push((index, delta));
         self.tentative.push((index, delta));
         word
     }
