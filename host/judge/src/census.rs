@@ -101,8 +101,8 @@ impl Allowance {
         // live data go on living, unless somebody said that they must not
         let live = data == DataKind::Live && applied.declared == Declared::No && *applied.rule == Rule::Equal;
         Self {
-            missing: any || *applied.rule == Rule::Subset,
-            extra: any || live || *applied.rule == Rule::Superset,
+            missing: any || matches!(applied.rule, Rule::Subset | Rule::NeverIncreases),
+            extra: any || live || matches!(applied.rule, Rule::Superset | Rule::NeverDecreases),
             changed: any,
             called: if live { "newer than the baseline" } else { "extra" },
         }

@@ -84,11 +84,12 @@ pub(crate) fn misfit(rule: &Rule, kind: ValueKind) -> Option<Comparison> {
 
 /// Whether `rule` can be applied to values of `kind`.
 fn fits(rule: &Rule, kind: ValueKind) -> bool {
+    let is_number = matches!(kind, ValueKind::Integer | ValueKind::Real | ValueKind::Decimal);
     match rule {
         Rule::Equal | Rule::Ignore => true,
-        Rule::Within(_) | Rule::NeverDecreases | Rule::NeverIncreases | Rule::Between(..) => {
-            matches!(kind, ValueKind::Integer | ValueKind::Real | ValueKind::Decimal)
-        }
+        Rule::Within(_) | Rule::Between(..) => is_number,
+        // of a census: that documents may come, or go, and nothing else
+        Rule::NeverDecreases | Rule::NeverIncreases => is_number || kind == ValueKind::Census,
         Rule::Superset | Rule::Subset => matches!(kind, ValueKind::Set | ValueKind::Document | ValueKind::Census),
     }
 }
@@ -98,7 +99,8 @@ fn rules_for(kind: ValueKind) -> &'static str {
         ValueKind::Integer | ValueKind::Real | ValueKind::Decimal => {
             "equal, within, never-decreases, never-increases, between or ignore"
         }
-        ValueKind::Set | ValueKind::Document | ValueKind::Census => "equal, superset, subset or ignore",
+        ValueKind::Set | ValueKind::Document => "equal, superset, subset or ignore",
+        ValueKind::Census => "equal, never-decreases, never-increases, superset, subset or ignore",
         ValueKind::Text | ValueKind::Flag => "equal or ignore",
     }
 }

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod census;
+mod collections;
 mod copies;
 mod crashes;
 mod demo;
