@@ -68,7 +68,9 @@ impl Writer {
         }
         if columns.fields {
             let mut counts = Vec::new();
-            records.iter().for_each(|record| write_varint(&mut counts, record.fields.len() as u64));
+            for record in records {
+                write_varint(&mut counts, record.fields.len() as u64);
+            }
             self.column(&mut out, &counts)?;
             raw(&mut out, &records.iter().flat_map(|record| record.fields).copied().collect::<Vec<_>>());
         }
@@ -190,7 +192,7 @@ impl Bucket {
         if sevens.len() != documents || !left.is_empty() {
             return None;
         }
-        bucket.digests.iter_mut().zip(sevens).for_each(|(digest, rest)| *digest |= whole(rest));
+        bucket.digests.iter_mut().zip(sevens).for_each(|(digest, rest)| *digest |= whole(*rest));
         for _ in 0..columns.apart {
             let kinds = ones(column(&mut rest)?, documents)?;
             let hashes = eights(&column(&mut rest)?, documents)?;
@@ -252,7 +254,7 @@ pub(crate) fn rest_of_digest(index: usize) -> u64 {
 }
 
 /// A digest without its first byte.
-pub(crate) fn whole(rest: &[u8; REST]) -> u64 {
+pub(crate) fn whole(rest: [u8; REST]) -> u64 {
     rest.iter().rev().fold(0, |digest, byte| digest << 8 | u64::from(*byte)) << 8
 }
 

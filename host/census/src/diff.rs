@@ -194,12 +194,16 @@ impl Found {
             let id = sample_id(id).to_string();
             (old.get(&id).cloned(), new.get(&id).cloned())
         };
-        let mut changed = self.changed.into_set(sample);
-        changed.paths.clone_from(&paths);
+        let mut altered = self.changed.into_set(sample);
+        altered.paths.clone_from(&paths);
         CensusDifference {
             before: before.footer.documents,
             after: after.footer.documents,
-            documents: Sets { missing: self.missing.into_set(nothing), extra: self.extra.into_set(nothing), changed },
+            documents: Sets {
+                missing: self.missing.into_set(nothing),
+                extra: self.extra.into_set(nothing),
+                changed: altered,
+            },
             paths,
             changes,
             expired: self.expired.into_set(nothing),
@@ -244,8 +248,8 @@ fn by_path(sums: &[PathSum]) -> BTreeMap<&[u8], u128> {
 
 /// Documents that were kept whole, by their ids.
 fn samples(samples: &[Box<[u8]>]) -> BTreeMap<String, Value> {
-    let of = |document: &Box<[u8]>| Some((named::id_of(document)?.to_string(), named::document_of(document)?));
-    samples.iter().filter_map(of).collect()
+    let of = |document: &[u8]| Some((named::id_of(document)?.to_string(), named::document_of(document)?));
+    samples.iter().filter_map(|document| of(document)).collect()
 }
 
 /// A redacted id as it stands in a document that was kept whole: binary.

@@ -194,7 +194,7 @@ impl Last {
     /// What the counter is expected to be at a time. `rate` is in counts a second, with 32 bits behind the point.
     fn expected(self, time: u32, rate: u64) -> u32 {
         let passed = u64::from(time.wrapping_sub(self.time));
-        self.counter.wrapping_add((u128::from(passed) * u128::from(rate) >> 32) as u32) & COUNTER
+        self.counter.wrapping_add(((u128::from(passed) * u128::from(rate)) >> 32) as u32) & COUNTER
     }
 }
 
@@ -203,16 +203,16 @@ const COUNTER: u32 = 0x00FF_FFFF;
 /// The rate at which counters go on, over all processes of a run.
 fn rate(ids: &[&[u8]], numbers: &[u8], processes: usize) -> u64 {
     let mut last: Vec<Option<Last>> = vec![None; processes];
-    let (mut passed, mut counted) = (0_u64, 0_u64);
+    let (mut passed, mut steps) = (0_u64, 0_u64);
     for (id, number) in ids.iter().zip(numbers) {
         let (time, counter) = (time_of(id), counter_of(id));
         if let Some(last) = last[usize::from(*number)] {
             passed += u64::from(time.wrapping_sub(last.time));
-            counted += u64::from(counter.wrapping_sub(last.counter) & COUNTER);
+            steps += u64::from(counter.wrapping_sub(last.counter) & COUNTER);
         }
         last[usize::from(*number)] = Some(Last { time, counter });
     }
-    (u128::from(counted) << 32).checked_div(passed.into()).map_or(0, |rate| u64::try_from(rate).unwrap_or_default())
+    (u128::from(steps) << 32).checked_div(passed.into()).map_or(0, |rate| u64::try_from(rate).unwrap_or_default())
 }
 
 fn object_ids(out: &mut Vec<u8>, ids: &[&[u8]]) {
@@ -230,7 +230,7 @@ fn object_ids(out: &mut Vec<u8>, ids: &[&[u8]]) {
         .collect();
     let rate = rate(ids, &numbers, processes.len());
     out.push((processes.len() - 1) as u8);
-    processes.iter().for_each(|process| out.extend_from_slice(process));
+    out.extend_from_slice(processes.as_flattened());
     out.extend_from_slice(&rate.to_le_bytes());
     let mut last = 0_u32;
     let mut lasts = vec![Last::default(); processes.len()];

@@ -407,10 +407,9 @@ impl Change {
             (How::Undo(_), ChangeKind::AddedField { path, to, present }) if path.is_top() => {
                 match (kinds.before, undone.state) {
                     (Some(kind), _) if kind == to.code() => Word::Already,
-                    (Some(_), _) => Word::Nothing,
                     (None, UndoState::There) => attempt.take_off(index, undone.delta, path),
                     (None, UndoState::Absent) if *present == Present::All => Word::NotHappened,
-                    (None, _) => Word::Nothing,
+                    _ => Word::Nothing,
                 }
             }
             (How::Undo(_), ChangeKind::AddedField { present, .. }) => match undone.state {
@@ -507,7 +506,9 @@ impl<'a> Attempt<'a> {
             let delta = chosen.iter().fold(self.delta, |delta, (_, put_back)| delta.wrapping_sub(*put_back));
             if off == delta {
                 let mut words = self.words.clone();
-                chosen.iter().for_each(|(index, _)| words[*index] = Word::Already);
+                for (index, _) in chosen {
+                    words[index] = Word::Already;
+                }
                 return Some(words);
             }
         }
@@ -524,6 +525,6 @@ fn fields<'a>(document: &Document<'a>) -> Option<Vec<(&'a [u8], u64)>> {
         id_seen |= id;
         !id
     });
-    let named: Vec<(&[u8], u64)> = names.zip(digests.iter().map(|digest| u64::from_le_bytes(*digest))).collect();
-    (named.len() == digests.len()).then_some(named)
+    let pairs: Vec<(&[u8], u64)> = names.zip(digests.iter().map(|digest| u64::from_le_bytes(*digest))).collect();
+    (pairs.len() == digests.len()).then_some(pairs)
 }

@@ -271,7 +271,7 @@ enum Found {
 /// A path as people write it: `items[].price`. A name that has a dot, a bracket or a quote in it stands in quotes.
 pub(crate) fn shown(path: &[u8]) -> String {
     let mut text = String::new();
-    for name in path.split(|byte| *byte == 0).take(path.iter().filter(|byte| **byte == 0).count()) {
+    for name in path.strip_suffix(&[0]).unwrap_or(path).split(|byte| *byte == 0) {
         if name == ELEMENT {
             text.push_str("[]");
             continue;

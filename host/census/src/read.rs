@@ -156,7 +156,7 @@ impl<R: ReadAt> Census<R> {
         let at = entry.offset + u64::from(entry.front) + block::rest_of_digest(document);
         let bytes = self.source.read_at(at, block::REST)?;
         self.read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(bytes.first_chunk().map(block::whole).unwrap_or_default())
+        Ok(bytes.first_chunk().copied().map(block::whole).unwrap_or_default())
     }
 
     /// The documents of a bucket.

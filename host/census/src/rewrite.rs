@@ -51,7 +51,8 @@ fn field(
     result: &mut Rewritten,
 ) -> Result<(), Unreadable> {
     if rest.is_empty() {
-        return Ok(leaf(element, how, out, result));
+        leaf(element, how, out, result);
+        return Ok(());
     }
     match element.kind() {
         DOCUMENT | ARRAY => {
@@ -143,13 +144,15 @@ fn inverse(from: BsonType, to: BsonType, value: &[u8]) -> Option<Vec<u8>> {
     Some(match from {
         BsonType::Int => i32::try_from(number).ok()?.to_le_bytes().to_vec(),
         BsonType::Long => number.to_le_bytes().to_vec(),
-        BsonType::Double => {
-            let double = number as f64;
-            // past 2^53 several whole numbers are one double
-            ((double as i64) == number && number.unsigned_abs() <= 1 << 53).then_some(double)?.to_le_bytes().to_vec()
-        }
+        BsonType::Double => double(number)?.to_le_bytes().to_vec(),
         _ => return None,
     })
+}
+
+/// A whole number as a double. `None` where several are one double.
+#[expect(clippy::cast_precision_loss, reason = "none is lost up to 2^53")]
+fn double(number: i64) -> Option<f64> {
+    (number.unsigned_abs() <= 1 << 53).then_some(number as f64)
 }
 
 fn whole(kind: BsonType, value: &[u8]) -> Option<i64> {
@@ -157,10 +160,9 @@ fn whole(kind: BsonType, value: &[u8]) -> Option<i64> {
         BsonType::Int => Some(i32::from_le_bytes(value.try_into().ok()?).into()),
         BsonType::Long => Some(i64::from_le_bytes(value.try_into().ok()?)),
         BsonType::Double => {
-            let double = f64::from_le_bytes(value.try_into().ok()?);
-            let number = double as i64;
+            let value = f64::from_le_bytes(value.try_into().ok()?);
             // the very double: not -0.0, not one that was rounded
-            (number.unsigned_abs() <= 1 << 53 && (number as f64).to_bits() == double.to_bits()).then_some(number)
+            double(value as i64).filter(|whole| whole.to_bits() == value.to_bits()).map(|_| value as i64)
         }
         BsonType::String => {
             let text = std::str::from_utf8(value.get(4..value.len().checked_sub(1)?)?).ok()?;
@@ -186,7 +188,7 @@ mod tests {
     fn of(document: &RawDocumentBuf, at: &str, how: Rewrite) -> (RawDocumentBuf, Rewritten) {
         let element = Elements::of(document.as_bytes()).unwrap().next().unwrap().unwrap();
         let result = rewrite(element, &path(at), how).unwrap();
-        let mut bytes = ((result.element.len() + 5) as i32).to_le_bytes().to_vec();
+        let mut bytes = ((result.element.len() + 5) as u32).to_le_bytes().to_vec();
         bytes.extend_from_slice(&result.element);
         bytes.push(0);
         (RawDocumentBuf::from_bytes(bytes).unwrap(), result)

@@ -43,7 +43,7 @@ fn id(number: i32) -> Bson {
     match number % 5 {
         0 => Bson::Int64(number.into()),
         1 => Bson::DateTime(bson::DateTime::from_millis(number.into())),
-        2 => Bson::Double(f64::from_bits(number as u64)),
+        2 => Bson::Double(f64::from_bits(u64::from(number.cast_unsigned()))),
         3 => Bson::String(number.to_string()),
         _ => Bson::Document(doc! {"n": number}),
     }
