@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use taster_census::Recorded;
 use taster_model::{
-    CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
+    ChangeKind, CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
 };
 use taster_query::{Alteration, Inventory, Looking, QueryError, Session};
 
@@ -108,7 +108,14 @@ fn scans(config: &Config, there: &[CollectionFacts]) -> Vec<String> {
         Some(Collections::List(names)) => names.clone(),
         Some(Collections::Roles(roles)) => roles.values().flat_map(OneOrMany::names).cloned().collect(),
     };
-    config.probes.iter().flat_map(granted).collect()
+    // documents that are declared to come or go are read on their own, each time with a look at all others
+    let parts = |name: &String| {
+        let documents =
+            |kind: &ChangeKind| matches!(kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
+        1 + config.changes.iter().filter(|change| change.collection == *name && documents(&change.kind)).count()
+    };
+    let granted = config.probes.iter().flat_map(granted);
+    granted.flat_map(|name| std::iter::repeat_n(name.clone(), parts(&name))).collect()
 }
 
 fn lost(tasted: &Tasted) -> bool {
