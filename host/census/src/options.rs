@@ -133,6 +133,6 @@ pub struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self { folder: None, memory: 32 << 20 }
+        Self { folder: None, memory: 16 << 20 }
     }
 }

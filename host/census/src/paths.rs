@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::{
     hash::Hasher,
-    raw::{ARRAY, Element, Elements},
+    raw::{ARRAY, Element, Elements, same},
 };
 
 /// So many paths have a sum of their own.
@@ -129,7 +129,7 @@ impl PathSums {
         };
         if guess != ROOT {
             let known = &self.places[guess as usize];
-            if known.parent == parent && *known.name == *name && !known.passing {
+            if known.parent == parent && !known.passing && same(&known.name, name) {
                 return guess;
             }
         }

@@ -124,6 +124,23 @@ fn length(kind: u8, rest: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether two names are the same. They are short, and a call of the library's costs more than the comparison.
+#[inline]
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let ((eights, rest), (other_eights, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
+    let mut differ = 0;
+    for (a, b) in eights.iter().zip(other_eights) {
+        differ |= u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+    }
+    for (a, b) in rest.iter().zip(other_rest) {
+        differ |= u64::from(a ^ b);
+    }
+    differ == 0
+}
+
 /// Cuts the first document off documents that stand back to back.
 #[inline]
 pub(crate) fn first(documents: &[u8]) -> Result<(&[u8], &[u8]), CensusError> {

@@ -18,6 +18,9 @@ use crate::{
     shape::{INLINE, Shapes},
 };
 
+/// So many units a thread writes before the others are waited for: starting threads costs time, waiting memory.
+const TOGETHER: usize = 16;
+
 /// What was recorded of all parts of a collection.
 pub(crate) struct Records {
     pub(crate) columns: Columns,
@@ -56,7 +59,7 @@ pub(crate) fn write(
     let mut offset = head.len() as u64;
     let units = units(buckets_for(records.documents));
     let workers = thread::available_parallelism().map_or(1, usize::from).min(4);
-    for round in units.chunks(workers) {
+    for round in units.chunks(workers * TOGETHER) {
         for bucket in records.round(round)? {
             out.write_all(&bucket.bytes).map_err(failed)?;
             let entry = Entry {
@@ -104,21 +107,31 @@ fn units(buckets: u64) -> Vec<Unit> {
 impl Records {
     /// The buckets of some units, in their order.
     fn round(&self, units: &[Unit]) -> Result<Vec<Bucket>, CensusError> {
-        if let [unit] = units {
-            return self.unit(unit);
-        }
+        let mut chunks = units.chunks(TOGETHER);
+        let own = chunks.next().unwrap_or_default();
         let done: Vec<Result<Vec<Bucket>, CensusError>> = thread::scope(|scope| {
-            let working: Vec<_> = units.iter().map(|unit| scope.spawn(move || self.unit(unit))).collect();
-            working.into_iter().map(|worker| worker.join().expect("writing a bucket does not panic")).collect()
+            let others: Vec<_> = chunks.map(|chunk| scope.spawn(move || self.units(chunk))).collect();
+            let own = self.units(own);
+            let others = others.into_iter().map(|worker| worker.join().expect("writing a bucket does not panic"));
+            std::iter::once(own).chain(others).collect()
         });
         let mut buckets = Vec::new();
-        for unit in done {
-            buckets.extend(unit?);
+        for chunk in done {
+            buckets.extend(chunk?);
         }
         Ok(buckets)
     }
 
-    fn unit(&self, unit: &Unit) -> Result<Vec<Bucket>, CensusError> {
+    fn units(&self, units: &[Unit]) -> Result<Vec<Bucket>, CensusError> {
+        let mut writer = Writer::new()?;
+        let mut buckets = Vec::new();
+        for unit in units {
+            self.unit(unit, &mut writer, &mut buckets)?;
+        }
+        Ok(buckets)
+    }
+
+    fn unit(&self, unit: &Unit, writer: &mut Writer, out: &mut Vec<Bucket>) -> Result<(), CensusError> {
         let mut pieces: Vec<(&Shapes, Vec<u8>)> = Vec::new();
         for partition in unit.partitions.clone() {
             for (shapes, records) in &self.parts {
@@ -145,8 +158,10 @@ impl Records {
             (record.undos, undos) = undos.split_at(self.columns.undos);
             buckets[(u32::from(bits) >> (u16::BITS - unit.bits)) as usize].push(record);
         }
-        let mut writer = Writer::new()?;
-        buckets.iter().map(|records| self.bucket(&mut writer, records)).collect()
+        for records in &buckets {
+            out.push(self.bucket(writer, records)?);
+        }
+        Ok(())
     }
 
     fn bucket(&self, writer: &mut Writer, records: &[Record<'_>]) -> Result<Bucket, CensusError> {

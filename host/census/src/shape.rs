@@ -8,7 +8,10 @@ use std::{
     collections::{BTreeSet, HashMap},
 };
 
-use crate::{hash::Hasher, raw::Element};
+use crate::{
+    hash::Hasher,
+    raw::{Element, same},
+};
 
 /// Shape of a document that could not be read to its end.
 pub(crate) const OPAQUE: &[u8] = &[0];
@@ -85,7 +88,7 @@ impl Shapes {
     #[inline]
     pub(crate) fn step(&mut self, at: At, element: Element<'_>) -> (At, u64) {
         let guess = self.steps[at.0 as usize].next;
-        if guess != ROOT && *self.steps[guess as usize].head == *element.head() {
+        if guess != ROOT && same(&self.steps[guess as usize].head, element.head()) {
             return (At(guess), self.steps[guess as usize].number);
         }
         let found = self.find(at.0, element);
