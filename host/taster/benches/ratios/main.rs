@@ -59,9 +59,9 @@ async fn main() -> Outcome<()> {
 
     // first, while nothing else has touched the heap
     memory::measure(&stage, &mut table).await?;
+    census::measure(&stage, &mut table)?;
     scans(&stage, &mut table).await?;
     stage.guests.measure(&stage, &mut table).await?;
-    census::measure(&stage, &mut table)?;
     stage.close().await;
     println!("{table}");
     Ok(())
