@@ -1,8 +1,8 @@
 //! What is judged once both sides are there, and what everybody asks of it.
 
 use taster_model::{
-    Capture, CensusDifference, ChangeKind, CollectionKind, DeclaredChange, Differences, Expectation, Labels, Metric,
-    Value,
+    Capture, CensusDifference, CensusFacts, ChangeKind, CollectionKind, DeclaredChange, Differences, Expectation,
+    Labels, Metric, Severity, Value,
 };
 
 /// Both sides, and what was said of them.
@@ -47,39 +47,41 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Whether the census that `probe` took of the collection is of every document and leaves no field out.
-    pub(crate) fn sees_all(&self, probe: &str, collection: &str) -> bool {
-        let mut censuses = [self.before, self.after].into_iter().map(|capture| {
-            capture.censuses.iter().find(|census| census.probe == probe && census.collection == collection)
-        });
-        let nothing = |options: &serde_json::Value, key: &str| match options.get(key) {
-            None | Some(serde_json::Value::Null) => true,
-            Some(list) => list.as_array().is_some_and(Vec::is_empty),
-        };
-        censuses.all(|census| {
-            census.is_some_and(|census| nothing(&census.options, "filter") && nothing(&census.options, "ignored"))
-        })
-    }
-
-    /// Compared censuses of a collection, each with the probe that took them.
-    pub(crate) fn compared(&self, collection: &'a str) -> impl Iterator<Item = (&'a str, &'a CensusDifference)> {
+    /// Compared censuses of a collection that may stand for more than themselves: what they prove of every document and
+    /// every field of it explains what other probes see. One that decides nothing, or that left something out, does not.
+    ///
+    /// The collection is the one that the captures say: labels are the probe's own words.
+    pub(crate) fn proofs(&self, collection: &'a str) -> impl Iterator<Item = &'a CensusDifference> {
         let (before, after) = (self.before, self.after);
         self.differences.iter().filter_map(move |((probe, metric, labels), difference)| {
             let difference = difference.as_ref().ok()?;
-            let labelled = labels.get(COLLECTION).map(String::as_str);
-            let recorded = || census_collection(after, probe, metric, labels);
-            let of = labelled.or_else(recorded).or_else(|| census_collection(before, probe, metric, labels));
-            (of == Some(collection)).then_some((probe.as_str(), difference))
+            let gates = after
+                .probes
+                .iter()
+                .any(|record| record.name == *probe && record.severity == Severity::Fail && !record.muted);
+            let whole = [before, after].into_iter().all(|capture| {
+                let facts = census_of(capture, probe, metric, labels);
+                facts.is_some_and(|facts| facts.collection == collection && sees_all(facts))
+            });
+            (gates && whole).then_some(difference)
         })
     }
 }
 
-/// The collection of the census that a metric names, by the capture.
-fn census_collection<'a>(capture: &'a Capture, probe: &str, metric: &str, labels: &Labels) -> Option<&'a str> {
+/// Whether a census is of every document and leaves no field out.
+fn sees_all(census: &CensusFacts) -> bool {
+    let nothing = |key: &str| match census.options.get(key) {
+        None | Some(serde_json::Value::Null) => true,
+        Some(list) => list.as_array().is_some_and(Vec::is_empty),
+    };
+    nothing("filter") && nothing("ignored")
+}
+
+/// The census that a metric names, by the capture.
+fn census_of<'a>(capture: &'a Capture, probe: &str, metric: &str, labels: &Labels) -> Option<&'a CensusFacts> {
     let record = capture.probes.iter().find(|record| record.name == probe)?;
     let taster_model::Outcome::Metrics(metrics) = &record.outcome else { return None };
     let metric = metrics.iter().find(|one| one.name == metric && one.labels == *labels)?;
     let Value::Census(id) = &metric.value else { return None };
-    let facts = capture.censuses.iter().find(|facts| facts.probe == probe && facts.id == *id)?;
-    Some(&facts.collection)
+    capture.censuses.iter().find(|facts| facts.probe == probe && facts.id == *id)
 }

@@ -35,7 +35,10 @@ pub(crate) fn explained<'a>(
     whole_collection(case, collection, pair, comparison).or_else(|| {
         let Pair::Both(old, new) = *pair else { return None };
         match (record.component.as_str(), old.name.as_str()) {
-            ("index-inventory", "indexes") => beside(case, collection, old, new, rule, index_covers),
+            ("index-inventory", "indexes") => {
+                // what became of a declared index is a finding of its own, which always decides
+                beside(case, collection, old, new, rule, |change, key| index_covers(&change.kind, key))
+            }
             ("schema-shape", "shape") => shaped(case, collection, old, new, rule),
             ("document-count", "documents") if old.labels.len() == 1 => counted(case, collection, old, new),
             _ => None,
@@ -71,7 +74,7 @@ fn beside<'a>(
     old: &Metric,
     new: &Metric,
     rule: &Rule,
-    covers: fn(&ChangeKind, &str) -> bool,
+    covers: impl Fn(&DeclaredChange, &str) -> bool,
 ) -> Option<Explained<'a>> {
     let (Value::Document(Json::Object(before)), Value::Document(Json::Object(after))) = (&old.value, &new.value) else {
         return None;
@@ -83,7 +86,8 @@ fn beside<'a>(
         .filter(|change| change.collection == collection)
         .flat_map(|change| {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
-            keys.filter(|key| covers(&change.kind, key) && differing(key)).map(move |key| (change, key.as_str()))
+            let covers = &covers;
+            keys.filter(move |key| covers(change, key) && differing(key)).map(move |key| (change, key.as_str()))
         })
         .collect();
     let (first, _) = *seen.first()?;
@@ -112,13 +116,20 @@ fn index_covers(kind: &ChangeKind, key: &str) -> bool {
     matches!(kind, ChangeKind::AddedIndex(name) | ChangeKind::RemovedIndex(name) if name == key)
 }
 
-/// The field itself and all below it, as `schema-shape` writes paths.
+/// The field itself and all below it, as `schema-shape` writes paths; a declared path steps into arrays.
 fn path_covers(kind: &ChangeKind, key: &str) -> bool {
     kind.fields().iter().any(|path| {
-        let written: Vec<String> = path.names().iter().map(|name| shape_name(name)).collect();
-        let rest = key.strip_prefix(&written.join("."));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with("[]"))
+        let mut segments = key.split('.').map(without_elements);
+        path.names().iter().all(|name| segments.next().is_some_and(|segment| segment == shape_name(name)))
     })
+}
+
+/// `items[][]` without what says that elements are meant; `\[]` is the end of a name.
+fn without_elements(mut segment: &str) -> &str {
+    while let Some(rest) = segment.strip_suffix("[]").filter(|rest| !rest.ends_with('\\')) {
+        segment = rest;
+    }
+    segment
 }
 
 /// A field's name as `schema-shape` writes it.
@@ -136,7 +147,7 @@ fn shape_name(name: &str) -> String {
 fn counted<'a>(case: &Case<'a>, collection: &'a str, old: &Metric, new: &Metric) -> Option<Explained<'a>> {
     let (Value::Integer(before), Value::Integer(after)) = (&old.value, &new.value) else { return None };
     let counts = (u64::try_from(*before).ok()?, u64::try_from(*after).ok()?);
-    case.compared(collection).find_map(|(_, difference)| {
+    case.proofs(collection).find_map(|difference| {
         let same = (difference.before, difference.after) == counts;
         if same { moved(difference) } else { None }
     })
@@ -144,14 +155,24 @@ fn counted<'a>(case: &Case<'a>, collection: &'a str, old: &Metric, new: &Metric)
 
 /// The shape beside what was declared of fields. Where documents came or went as declared, every number in it is another
 /// one: then the census is the proof, if it has seen every field of every document that the shape has.
+///
+/// A path is taken off only where such a census proves the change that it is of.
 fn shaped<'a>(case: &Case<'a>, collection: &'a str, old: &Metric, new: &Metric, rule: &Rule) -> Option<Explained<'a>> {
-    let beside = beside(case, collection, old, new, rule, path_covers);
+    let proven = |change: &DeclaredChange| {
+        case.proofs(collection).flat_map(|difference| &difference.changes).any(|outcome| {
+            (&outcome.change.collection, &outcome.change.kind) == (&change.collection, &change.kind)
+                && outcome.unproven.is_none()
+                && outcome.happened > 0
+        })
+    };
+    let beside =
+        beside(case, collection, old, new, rule, |change, key| path_covers(&change.kind, key) && proven(change));
     if beside.as_ref().is_some_and(|beside| beside.comparison.outcome == FindingOutcome::Expected) {
         return beside;
     }
     let counts = (documents_of(&old.value)?, documents_of(&new.value)?);
-    let proven = case.compared(collection).find_map(|(probe, difference)| {
-        let same = (difference.before, difference.after) == counts && case.sees_all(probe, collection);
+    let proven = case.proofs(collection).find_map(|difference| {
+        let same = (difference.before, difference.after) == counts;
         if same { moved(difference) } else { None }
     });
     proven.or(beside)

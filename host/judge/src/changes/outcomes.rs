@@ -1,7 +1,8 @@
 //! Changes of fields and documents, as the censuses prove them.
 
 use taster_model::{
-    Capture, CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, Documents, Finding, ProbeRecord,
+    Capture, CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, Documents, Finding, FindingOutcome,
+    ProbeRecord,
 };
 
 use crate::{case::Case, show};
@@ -41,19 +42,18 @@ fn record<'a>(capture: &'a Capture, probe: &str) -> Option<&'a ProbeRecord> {
     capture.probes.iter().find(|record| record.name == probe)
 }
 
-/// Of several censuses of a collection one is heard: before all one that decides, then one that names documents in which
-/// the change is missing, then one that proves it. A census of some documents only may prove less than another.
+/// Of several censuses of a collection one is heard: before all one that decides, then one to which the change is not as
+/// declared, then one that proves it. A census of some documents only may prove less than another.
 fn told(case: &Case<'_>, change: &DeclaredChange, words: Vec<Word<'_>>) -> Finding {
     let rank = |word: &Word<'_>| {
-        let decides = word.finding().gates();
-        let of = &word.outcome;
-        let weight = match () {
-            () if of.unproven.is_none() && of.not_happened.count > 0 => 0_u8,
-            () if of.unproven.is_none() && of.happened > 0 => 1,
-            () if of.unproven.is_none() => 2,
-            () => 3,
+        let finding = word.finding();
+        let weight = match finding.outcome {
+            FindingOutcome::Different => 0_u8,
+            FindingOutcome::Expected | FindingOutcome::Same => 1,
+            FindingOutcome::Unknown => 2,
         };
-        (!decides, weight)
+        // one that names documents says more than one that only counts
+        (!finding.gates(), weight, finding.documents.is_none())
     };
     match words.into_iter().min_by_key(rank) {
         Some(word) => word.finding(),

@@ -2,7 +2,9 @@
 
 use insta::assert_snapshot;
 use serde_json::json;
-use taster_model::{CensusDifference, DeclaredChange, Metric, Outcome, ProbeRecord, Value};
+use taster_model::{
+    Capture, CensusDifference, DeclaredChange, FindingOutcome, Metric, Outcome, ProbeRecord, Severity, Value,
+};
 
 use super::changes::{archived, outcome};
 use crate::testing::*;
@@ -46,8 +48,21 @@ fn standard_probes_see_what_was_declared() {
     let elsewhere = change(json!({"collection": "carts", "addedField": "archived", "type": "bool"}));
     let base = || shape(json!({}));
     let with = || shape(json!({"archived": {"bool": 5}}));
+    let proven = |change: &DeclaredChange| {
+        Some(CensusDifference { changes: vec![outcome(change, 100, set_of(0), 0)], ..clean(100) })
+    };
+    let vat = change(json!({"collection": "orders", "addedField": "items.vat", "type": "int"}));
     let cases = [
+        standard("schema-shape", "shape", (base(), with()), std::slice::from_ref(&archived), proven(&archived)),
+        // nobody proves it
         standard("schema-shape", "shape", (base(), with()), std::slice::from_ref(&archived), None),
+        standard(
+            "schema-shape",
+            "shape",
+            (base(), shape(json!({"items[].vat": {"int": 9}}))),
+            std::slice::from_ref(&vat),
+            proven(&vat),
+        ),
         standard("schema-shape", "shape", (base(), with()), &[elsewhere], None),
         standard("group-report", "shape", (base(), with()), std::slice::from_ref(&archived), None),
         standard(
@@ -55,16 +70,22 @@ fn standard_probes_see_what_was_declared() {
             "shape",
             (base(), shape(json!({"archived": {"bool": 5}, "archivedBy": {"string": 1}}))),
             std::slice::from_ref(&archived),
-            None,
+            proven(&archived),
         ),
         standard(
             "schema-shape",
             "shape",
             (base(), shape(json!({"audit": {"object": 5}, "audit.by": {"string": 5}, "audit.log[].at": {"date": 5}}))),
-            &[nested],
-            None,
+            std::slice::from_ref(&nested),
+            proven(&nested),
         ),
-        standard("schema-shape", "shape", (base(), shape(json!({"total": {"long": 5}}))), &[retyped], None),
+        standard(
+            "schema-shape",
+            "shape",
+            (base(), shape(json!({"total": {"long": 5}}))),
+            std::slice::from_ref(&retyped),
+            proven(&retyped),
+        ),
         standard(
             "index-inventory",
             "indexes",
@@ -76,6 +97,8 @@ fn standard_probes_see_what_was_declared() {
     ];
     assert_snapshot!(cases.join("\n"), @"
         expected declared-change: as declared: `archived`
+        different changed: `archived` is new
+        expected declared-change: as declared: `items[].vat`
         different changed: `archived` is new
         different changed: `archived` is new
         different changed: `archivedBy` is new; as declared: `archived`
@@ -121,4 +144,38 @@ fn a_shape_whose_numbers_a_census_explains_is_expected() {
     assert_snapshot!(of((shape(100, 100), shape(92, 92)), &proven), @"different changed: `_id.objectId`: 97 → 89; `total.double`: 100 → 92");
     let lossy = CensusDifference { documents: differing(0, 0, 1).documents, ..proven };
     assert_snapshot!(of((shape(100, 100), shape(93, 92)), &lossy), @"different changed: `_id.objectId`: 97 → 90; `total.double`: 100 → 92");
+}
+
+#[test]
+fn only_a_census_that_decides_and_sees_everything_explains_what_others_see() {
+    let retyped = change(json!({"collection": "orders", "retypedField": "total", "from": "double", "to": "decimal"}));
+    let difference = CensusDifference { changes: vec![outcome(&retyped, 100, set_of(0), 0)], ..clean(100) };
+    // the field is gone where the census did not look
+    let side = |census: fn(&mut Capture), shape: serde_json::Value| {
+        let metric = Metric { labels: of_label("orders"), ..metric("shape", Value::Document(shape)) };
+        let record =
+            ProbeRecord { component: "schema-shape".to_owned(), ..probe("standard", Outcome::Metrics(vec![metric])) };
+        let mut side = census_side();
+        census(&mut side);
+        side.probes.push(record);
+        side
+    };
+    let outcome_of = |census: fn(&mut Capture)| {
+        let before = side(census, json!({"_id": {"int": 200}, "total": {"double": 200}}));
+        let after = side(census, json!({"_id": {"int": 200}, "total": {"decimal": 100}}));
+        let changes = std::slice::from_ref(&retyped);
+        let judgement = censused(&before, &after, &orders(Ok(difference.clone())), changes, &[]);
+        judgement.findings.iter().find(|f| f.probe.as_deref() == Some("standard")).unwrap().outcome
+    };
+    let cases: [(fn(&mut Capture), FindingOutcome); 5] = [
+        (|_| {}, FindingOutcome::Expected),
+        (|side| side.probes[0].severity = Severity::Warn, FindingOutcome::Different),
+        (|side| side.probes[0].muted = true, FindingOutcome::Different),
+        (|side| side.censuses[0].options = json!({"filter": {"status": "open"}}), FindingOutcome::Different),
+        // whatever the probe calls it
+        (|side| side.censuses[0].collection = "audit".to_owned(), FindingOutcome::Different),
+    ];
+    for (place, (census, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(outcome_of(census), expected, "case {place}");
+    }
 }
