@@ -289,10 +289,15 @@ pub(crate) fn write_dictionary<S: AsRef<[u8]>>(shapes: &[S]) -> Vec<u8> {
 pub(crate) fn read_dictionary(bytes: &[u8]) -> Option<Vec<Box<[u8]>>> {
     let mut rest = Rest(bytes);
     let count = rest.varint()?;
-    let mut shapes = Vec::new();
+    let mut shapes: Vec<Box<[u8]>> = Vec::new();
     for _ in 0..count {
         let length = usize::try_from(rest.varint()?).ok()?;
-        shapes.push(rest.slice(length)?.into());
+        let shape = rest.slice(length)?;
+        // sorted, none of them twice: so they cannot be more than there are bytes for
+        if shapes.last().is_some_and(|last| **last >= *shape) {
+            return None;
+        }
+        shapes.push(shape.into());
     }
     rest.0.is_empty().then_some(shapes)
 }

@@ -48,7 +48,8 @@ pub fn diff<A: ReadAt, B: ReadAt>(
     let buckets = old.len().min(new.len());
     for bucket in 0..buckets {
         let range = |all: usize| bucket * (all / buckets)..(bucket + 1) * (all / buckets);
-        if found.pairs.is_plain() && sum(&old[range(old.len())]) == sum(&new[range(new.len())]) {
+        let (old_range, new_range) = (range(old.len()), range(new.len()));
+        if found.pairs.is_plain() && sum(&old[old_range.clone()]) == sum(&new[new_range.clone()]) {
             continue;
         }
         if found.pairs.is_simple()
@@ -58,9 +59,21 @@ pub fn diff<A: ReadAt, B: ReadAt>(
             found.few(&few);
             continue;
         }
-        let before = Documents::read(before, range(old.len()))?;
-        let after = Documents::read(after, range(new.len()))?;
-        found.bucket(&before, &after);
+        // One of the ranges is a single bucket. It waits while those of the other side come one after the other: a
+        // collection that was emptied must not be read into memory whole.
+        if old_range.len() == 1 {
+            let mut before = Documents::read(before, old_range.start)?;
+            for place in new_range {
+                found.bucket(&mut before, &mut Documents::read(after, place)?, Waiting::Before);
+            }
+            before.unseen().for_each(|document| found.missing(&document));
+        } else {
+            let mut after = Documents::read(after, new_range.start)?;
+            for place in old_range {
+                found.bucket(&mut Documents::read(before, place)?, &mut after, Waiting::After);
+            }
+            after.unseen().for_each(|document| found.extra(&document));
+        }
     }
     Ok(found.finish(before, after))
 }
@@ -90,6 +103,13 @@ fn comparable<A, B>(before: &Census<A>, after: &Census<B>) -> Result<(), CensusE
     }
 }
 
+/// Which side's bucket stays while buckets of the other are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting {
+    Before,
+    After,
+}
+
 /// What was found so far.
 struct Found {
     pairs: Pairs,
@@ -101,8 +121,8 @@ struct Found {
 }
 
 impl Found {
-    /// Pairs the documents of both sides by id.
-    fn bucket(&mut self, before: &Documents, after: &Documents) {
+    /// Pairs the documents of both sides by id. What only the side that does not wait has is told at once.
+    fn bucket(&mut self, before: &mut Documents, after: &mut Documents, waiting: Waiting) {
         self.pairs.next_bucket();
         let (mut i, mut j) = (0, 0);
         while i < before.len() || j < after.len() {
@@ -113,11 +133,15 @@ impl Found {
             };
             match order {
                 Ordering::Less => {
-                    self.missing(&before.get(i));
+                    if waiting == Waiting::After {
+                        self.missing(&before.get(i));
+                    }
                     i += 1;
                 }
                 Ordering::Greater => {
-                    self.extra(&after.get(j));
+                    if waiting == Waiting::Before {
+                        self.extra(&after.get(j));
+                    }
                     j += 1;
                 }
                 Ordering::Equal => {
@@ -125,8 +149,10 @@ impl Found {
                     if old == 1 && new == 1 {
                         self.pair(&before.get(i), &after.get(j));
                     } else {
-                        self.group(before.group(i, old), after.group(j, new));
+                        self.group(&before.group(i, old), &after.group(j, new));
                     }
+                    before.see(i, old);
+                    after.see(j, new);
                     i += old;
                     j += new;
                 }
@@ -147,22 +173,31 @@ impl Found {
         }
     }
 
-    /// Several documents of one id: those that are the same are paired first, the others in their order.
-    fn group(&mut self, mut before: Vec<Document<'_>>, mut after: Vec<Document<'_>>) {
-        before.retain(|old| match after.iter().position(|new| self.pairs.same(old, new)) {
-            Some(place) => {
-                let new = after.remove(place);
-                self.pair(old, &new);
-                false
+    /// Several documents of one id, sorted: those that are the same are paired first, the others in their order.
+    fn group(&mut self, before: &[Document<'_>], after: &[Document<'_>]) {
+        let apart = self.pairs.apart();
+        let (mut i, mut j) = (0, 0);
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        while i < before.len() || j < after.len() {
+            let order = match (before.get(i), after.get(j)) {
+                (Some(before), Some(after)) => before.order_of_contents(after, apart),
+                (Some(_), None) => Ordering::Less,
+                _ => Ordering::Greater,
+            };
+            match order {
+                Ordering::Less => old.push(before[i]),
+                Ordering::Greater => new.push(after[j]),
+                Ordering::Equal => self.pair(&before[i], &after[j]),
             }
-            None => true,
-        });
-        let paired = before.len().min(after.len());
-        for (old, new) in before.iter().zip(&after) {
+            i += usize::from(order.is_le());
+            j += usize::from(order.is_ge());
+        }
+        let paired = old.len().min(new.len());
+        for (old, new) in old.iter().zip(&new) {
             self.pair(old, new);
         }
-        before[paired..].iter().for_each(|old| self.missing(old));
-        after[paired..].iter().for_each(|new| self.extra(new));
+        old[paired..].iter().for_each(|old| self.missing(old));
+        new[paired..].iter().for_each(|new| self.extra(new));
     }
 
     fn missing(&mut self, document: &Document<'_>) {
@@ -230,7 +265,7 @@ impl Found {
             .collect();
         told.truncate(MOST_PATHS);
         if others {
-            told.push(format!("(paths beyond the first {})", paths::MOST));
+            told.push("(other paths)".to_owned());
         }
         told
     }

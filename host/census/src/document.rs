@@ -8,7 +8,7 @@ use crate::{
     paths::PathSums,
     raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
     record::{Apart, Columns, NEVER, Undo, UndoState},
-    rewrite::{Rewrite, rewrite},
+    rewrite::{MIXED, Rewrite, rewrite},
     shape::{self, At, Shapes},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) columns: Columns,
     ignored: Vec<Box<[u8]>>,
-    apart: Vec<FieldPath>,
+    apart: Vec<(FieldPath, Rewrite)>,
     /// What can be taken off after the sync, in the order of the declared changes.
     undos: Vec<ChangeKind>,
     /// Top-level fields that need more than a hash.
@@ -45,7 +45,7 @@ impl Plan {
                 fields: options.detail == crate::Detail::Fields,
             },
             ignored: options.ignored.iter().map(|name| name.as_bytes().into()).collect(),
-            apart: options.apart.clone(),
+            apart: options.apart.iter().map(|path| (path.clone(), apart(options, path))).collect(),
             undos,
             special,
             expiries: match side {
@@ -53,6 +53,31 @@ impl Plan {
                 Side::Post => Vec::new(),
             },
         }
+    }
+}
+
+/// How a field is kept apart.
+fn apart(options: &Options, path: &FieldPath) -> Rewrite {
+    if options.retyped.contains(path) { Rewrite::Blank } else { Rewrite::Remove }
+}
+
+impl Plan {
+    #[inline]
+    fn ignores(&self, element: Element<'_>) -> bool {
+        self.ignored.iter().any(|name| **name == *element.name())
+    }
+
+    /// How many fields of a document are looked at.
+    fn fields_of(&self, document: &[u8]) -> Result<usize, Unreadable> {
+        // a field has a type and the end of a name at least: shorter documents cannot have too many
+        if document.len() < shape::FIELDS * 2 {
+            return Ok(0);
+        }
+        let mut count = 0;
+        for element in Elements::of(document)? {
+            count += usize::from(!self.ignores(element?));
+        }
+        Ok(count)
     }
 }
 
@@ -109,7 +134,7 @@ impl Look {
         found.undos.resize(self.plan.undos.len(), Undo::default());
         found.fields.clear();
         self.paths.begin(&self.hasher);
-        let walked = match fields_of(document) {
+        let walked = match self.plan.fields_of(document) {
             Ok(shape::FIELDS..) => self.walk_wide(document, place, found),
             Ok(_) => self.walk(document, place, found),
             Err(Unreadable) => Err(Unreadable),
@@ -135,7 +160,7 @@ impl Look {
         let mut seen = Vec::new();
         for element in Elements::of(document)? {
             let element = element?;
-            if self.plan.ignored.iter().any(|name| **name == *element.name()) {
+            if self.plan.ignores(element) {
                 continue;
             }
             let (next, number) = self.shapes.step(at, element);
@@ -172,11 +197,13 @@ impl Look {
     fn walk_wide(&mut self, document: &[u8], place: u64, found: &mut Found) -> Result<(), Unreadable> {
         let mut heads = 0;
         let mut id_seen = false;
-        for (element, number) in Elements::of(document)?.zip(0..) {
+        let mut number = 0;
+        for element in Elements::of(document)? {
             let element = element?;
-            if self.plan.ignored.iter().any(|name| **name == *element.name()) {
+            if self.plan.ignores(element) {
                 continue;
             }
+            number += 1;
             heads = self.hasher.within(self.hasher.bytes(element.head()), heads, 0);
             if !id_seen && element.name() == b"_id" {
                 id_seen = true;
@@ -202,15 +229,15 @@ impl Look {
         let hasher = &self.hasher;
         seen.push(element.name().into());
         let mut bytes = element.bytes.to_vec();
-        for (path, apart) in self.plan.apart.iter().zip(&mut found.apart) {
+        for ((path, how), apart) in self.plan.apart.iter().zip(&mut found.apart) {
             if path.top().as_bytes() != element.name() || bytes.is_empty() {
                 continue;
             }
-            let taken = rewrite(again(&bytes)?, path, Rewrite::Remove)?;
+            let taken = rewrite(again(&bytes)?, path, *how)?;
             if taken.done > 0 {
                 // several fields of one name add up
                 apart.hash = apart.hash.wrapping_add(hasher.field(place, &taken.taken, number));
-                apart.kind = taken.kind;
+                apart.kind = if matches!(apart.kind, 0) || apart.kind == taken.kind { taken.kind } else { MIXED };
                 bytes = taken.element;
             }
         }
@@ -245,6 +272,7 @@ impl Look {
             undo.state = match kind {
                 _ if taken.other > 0 => UndoState::Other,
                 ChangeKind::RetypedField { .. } if taken.still > 0 => UndoState::Partly,
+                _ if taken.done == 0 && taken.absent == 0 => UndoState::NoPlace,
                 _ if taken.done == 0 => UndoState::Absent,
                 ChangeKind::AddedField { .. } if taken.absent > 0 => UndoState::Partly,
                 _ => UndoState::There,
@@ -263,19 +291,6 @@ impl Look {
 fn again(bytes: &[u8]) -> Result<Element<'_>, Unreadable> {
     // the fields of a document without its length and end
     Elements::inner(bytes).next().ok_or(Unreadable)?
-}
-
-fn fields_of(document: &[u8]) -> Result<usize, Unreadable> {
-    // eight bytes a field is little: shorter documents cannot have too many
-    if document.len() < shape::FIELDS * 2 {
-        return Ok(0);
-    }
-    let mut count = 0;
-    for element in Elements::of(document)? {
-        element?;
-        count += 1;
-    }
-    Ok(count)
 }
 
 /// The earliest date at a path, in milliseconds since 1970; arrays are stepped into, as TTL indexes do.

@@ -144,7 +144,8 @@ impl Footer {
         for _ in 0..rest.u32()? {
             let mut number = || u32::try_from(rest.varint()?).ok();
             let (length, front, documents) = (number()?, number()?, number()?);
-            if front > length {
+            // eight bytes of each document are its digest
+            if front > length || u64::from(documents) * 8 > u64::from(length) {
                 return None;
             }
             let entry = Entry { offset, length, front, documents, sum: rest.u128()?, checksum: rest.u64()? };

@@ -6,6 +6,8 @@
 
 use crate::record::{Rest, write_varint};
 
+/// Bytes of all ids of a bucket.
+const LONGEST: usize = 1 << 30;
 /// Processes that a run of `ObjectId`s may number.
 const PROCESSES: usize = 256;
 
@@ -71,10 +73,15 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    fn push(&mut self, kind: u8, id: &[u8]) {
+    /// `None` where there are more bytes of ids than a bucket can have.
+    fn push(&mut self, kind: u8, id: &[u8]) -> Option<()> {
+        if self.bytes.len() + id.len() > LONGEST {
+            return None;
+        }
         self.kinds.push(kind);
         self.bytes.extend_from_slice(id);
         self.ends.push(self.bytes.len() as u32);
+        Some(())
     }
 
     /// The id of that number.
@@ -96,7 +103,7 @@ pub(crate) fn read(bytes: &[u8], count: usize) -> Option<Ids> {
             return None;
         }
         match Way::from_byte(way)? {
-            Way::Empty => (0..run).for_each(|_| ids.push(kind, &[])),
+            Way::Empty => (0..run).try_for_each(|_| ids.push(kind, &[]))?,
             Way::Four => read_numbers::<4>(&mut rest, kind, run, &mut ids)?,
             Way::Eight => read_numbers::<8>(&mut rest, kind, run, &mut ids)?,
             Way::ObjectIds => read_object_ids(&mut rest, kind, run, &mut ids)?,
@@ -145,7 +152,7 @@ fn read_numbers<const N: usize>(rest: &mut Rest<'_>, kind: u8, run: usize, ids: 
     let mut last = 0_u64;
     for difference in read_planes::<N>(rest, run)? {
         last = last.wrapping_add(little(&difference));
-        ids.push(kind, &last.to_le_bytes()[..N]);
+        ids.push(kind, &last.to_le_bytes()[..N])?;
     }
     Some(())
 }
@@ -280,7 +287,7 @@ fn read_object_ids(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> 
         id[..4].copy_from_slice(&time.to_be_bytes());
         id[4..9].copy_from_slice(process);
         id[9..].copy_from_slice(&counter.to_be_bytes()[1..]);
-        ids.push(kind, &id);
+        ids.push(kind, &id)?;
     }
     Some(())
 }
@@ -315,7 +322,7 @@ fn read_front(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> Optio
         }
         id.truncate(shared);
         id.extend_from_slice(rest.slice(length)?);
-        ids.push(kind, &id);
+        ids.push(kind, &id)?;
     }
     Some(())
 }

@@ -8,6 +8,8 @@ use taster_model::{DocumentDetail, DocumentSet};
 
 use crate::{builder::REDACTED, record::sort_key};
 
+/// So many different fields are counted one by one.
+const MOST_FIELDS: usize = 1000;
 /// Longest id that is shown whole.
 const LONGEST: usize = 4 << 10;
 
@@ -31,7 +33,9 @@ impl Named {
     pub(crate) fn push(&mut self, (kind, id): (u8, &[u8]), fields: Vec<String>) {
         self.count += 1;
         for field in &fields {
-            *self.fields.entry(field.clone()).or_default() += 1;
+            let known = self.fields.len() < MOST_FIELDS || self.fields.contains_key(field);
+            let field = if known { field.as_str() } else { "(other fields)" };
+            *self.fields.entry(field.to_owned()).or_default() += 1;
         }
         let sorted = sort_key(kind, id);
         let full = self.first.len() >= self.most;

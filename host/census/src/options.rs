@@ -36,6 +36,10 @@ pub struct Options {
     /// change in a way that nobody can take back: what is left can be compared exactly. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub apart: Vec<FieldPath>,
+    /// Those of [`Options::apart`] that are meant to be retyped: that they are there counts in the document's digest, and
+    /// only their values do not. Sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retyped: Vec<FieldPath>,
     /// Filters, as canonical Extended JSON, of documents that are meant to be removed: each document carries the number
     /// of the first that it matches, from 1.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,13 +58,18 @@ impl Options {
         for change in changes {
             match &change.kind {
                 ChangeKind::RemovedField { path } => self.apart.push(path.clone()),
-                ChangeKind::RetypedField { path, .. } if change.kind.needs_before() => self.apart.push(path.clone()),
+                ChangeKind::RetypedField { path, .. } if change.kind.needs_before() => {
+                    self.apart.push(path.clone());
+                    self.retyped.push(path.clone());
+                }
                 ChangeKind::RemovedDocuments(some) => self.leaving.push(some.filter.clone()),
                 _ => {}
             }
         }
-        self.apart.sort();
-        self.apart.dedup();
+        for paths in [&mut self.apart, &mut self.retyped] {
+            paths.sort();
+            paths.dedup();
+        }
     }
 
     /// Filters of the documents that are meant to be there after the sync and were not, in the order of their marks.

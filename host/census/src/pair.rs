@@ -1,11 +1,12 @@
 //! One document before and after: unchanged, changed as declared, or changed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use taster_model::{ChangeKind, ChangeOutcome, DeclaredChange, FieldPath, Present};
 
 use crate::{
-    Detail, Options, document::undoable, format::Header, named::Named, paths, record::UndoState, shape, side::Document,
+    Detail, Options, document::undoable, format::Header, named::Named, paths, record::UndoState, rewrite::MIXED, shape,
+    side::Document,
 };
 
 /// So many changes of fields within others are tried one by one; beyond, all or none of them.
@@ -112,6 +113,11 @@ impl Pairs {
         self.changes.is_empty()
     }
 
+    /// How many fields stand apart.
+    pub(crate) fn apart(&self) -> usize {
+        self.apart.len()
+    }
+
     /// Whether ids, digests and shapes are all there is to compare.
     pub(crate) fn is_simple(&self) -> bool {
         self.is_plain() && self.apart.is_empty() && !self.detailed
@@ -141,7 +147,13 @@ impl Pairs {
         }
         let kinds = self.kinds(before.shape(), after.shape());
         let words = if same {
-            self.changes.iter().zip(&kinds).map(|(change, kinds)| change.unchanged(*kinds, before, after)).collect()
+            // of what cannot be read to its end nobody knows more than that it is the same
+            let untold = shape::fields(before.shape()).is_none();
+            let word = |(change, kinds): (&Change, &Kinds)| match change.declared.kind.fields().is_empty() {
+                false if untold => Word::NotHappened,
+                _ => change.unchanged(*kinds, before, after),
+            };
+            self.changes.iter().zip(&kinds).map(word).collect()
         } else {
             let attempt = self.attempt(&kinds, before, after);
             match attempt.settle(&self.apart, before, after) {
@@ -205,18 +217,15 @@ impl Pairs {
             .collect();
         let recorded = |document| Some(document).filter(|_| self.detailed).and_then(fields);
         let (Some(old), Some(new)) = (recorded(before), recorded(after)) else { return changed };
-        let of = |side: &[(&[u8], u64)], name: &[u8]| -> Vec<u64> {
-            side.iter().filter(|(other, _)| *other == name).map(|(_, hash)| *hash).collect()
-        };
-        let mut all: Vec<&[u8]> = old.iter().chain(&new).map(|(name, _)| *name).collect();
-        all.sort_unstable();
-        all.dedup();
-        for name in all {
-            let (old_hashes, new_hashes) = (of(&old, name), of(&new, name));
-            let was = match self.old_name(attempt, name) {
-                Some(before) => of(&old, before.as_bytes()),
-                None => old_hashes.clone(),
-            };
+        let mut names: BTreeMap<&[u8], [Vec<u64>; 2]> = BTreeMap::new();
+        for (side, fields) in [old, new].into_iter().enumerate() {
+            for (name, hash) in fields {
+                names.entry(name).or_default()[side].push(hash);
+            }
+        }
+        for (name, [old_hashes, new_hashes]) in &names {
+            let before = self.old_name(attempt, name).and_then(|before| names.get(before.as_bytes()));
+            let was = before.map_or(old_hashes, |[hashes, _]| hashes);
             // as declared, and as it was otherwise
             let within = attempt.taken.iter().filter(|(index, _)| self.is_within(*index, name));
             let off = within.fold(0_u64, |off, (_, delta)| off.wrapping_add(*delta));
@@ -225,7 +234,7 @@ impl Pairs {
                 [hash] => Some(*hash),
                 _ => None,
             };
-            let undone = match (one(&was), one(&new_hashes)) {
+            let undone = match (one(was), one(new_hashes)) {
                 (Some(was), Some(is)) => is.wrapping_sub(off) == was || self.is_renamed_away(attempt, name),
                 _ => false,
             };
@@ -359,12 +368,14 @@ impl Change {
         match (&self.how, &self.declared.kind) {
             (How::Undo(_), ChangeKind::AddedField { path, to, present }) if path.is_top() => match kinds.before {
                 Some(kind) if kind == to.code() => Word::Already,
-                None if *present == Present::All => Word::NotHappened,
+                _ if *present == Present::All => Word::NotHappened,
                 _ => Word::Nothing,
             },
             (How::Undo(column), ChangeKind::AddedField { present, .. }) => match after.undo(*column).state {
                 UndoState::There => Word::Already,
-                UndoState::Absent if *present == Present::All => Word::NotHappened,
+                UndoState::Absent | UndoState::Partly | UndoState::Other if *present == Present::All => {
+                    Word::NotHappened
+                }
                 _ => Word::Nothing,
             },
             (How::Undo(_), ChangeKind::RenamedField { .. }) => match (kinds.before, kinds.new_before) {
@@ -381,7 +392,7 @@ impl Change {
                 Word::NotHappened
             }
             (How::Apart(column), ChangeKind::RetypedField { from, to, .. }) => match before.apart(*column).kind {
-                kind if kind == from.code() => Word::NotHappened,
+                kind if kind == from.code() || kind == MIXED => Word::NotHappened,
                 kind if kind == to.code() => Word::Already,
                 _ => Word::Nothing,
             },
@@ -507,7 +518,10 @@ impl<'a> Attempt<'a> {
             if off == delta {
                 let mut words = self.words.clone();
                 for (index, _) in chosen {
-                    words[index] = Word::Already;
+                    // what was there in part is still missing elsewhere
+                    if words[index] == Word::Happened {
+                        words[index] = Word::Already;
+                    }
                 }
                 return Some(words);
             }

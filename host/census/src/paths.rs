@@ -12,9 +12,13 @@ use crate::{
 };
 
 /// So many paths have a sum of their own.
-pub(crate) const MOST: usize = 4096;
+const MOST: usize = 4096;
 /// So many places of documents are remembered before they are forgotten and learned again.
 const REMEMBERED: usize = 1 << 16;
+/// So many bytes of names, too.
+const REMEMBERED_BYTES: usize = 8 << 20;
+/// Longer paths have no sum of their own.
+const LONGEST: usize = 1024;
 /// What lies deeper is looked at as a whole.
 const DEEPEST: usize = 24;
 /// The place of the document itself.
@@ -44,6 +48,8 @@ pub(crate) struct PathSums {
     /// Paths with a greater hash have none.
     threshold: Option<u64>,
     places: Vec<Place>,
+    /// Bytes of their names.
+    bytes: usize,
     /// The field of this document that came last.
     last: Option<u32>,
     children: HashMap<(u32, Box<[u8]>), u32>,
@@ -59,6 +65,8 @@ struct Slot {
 struct Place {
     parent: u32,
     name: Box<[u8]>,
+    /// Length of the path up to here.
+    length: usize,
     hash: u64,
     slot: u32,
     /// The place that came after this one last time, and the one that came first within it.
@@ -72,7 +80,8 @@ impl PathSums {
     /// A document begins.
     pub(crate) fn begin(&mut self, hasher: &Hasher) {
         self.last = None;
-        if self.places.len() > REMEMBERED {
+        if self.places.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
+            self.bytes = 0;
             self.places.clear();
             self.children.clear();
         }
@@ -80,7 +89,8 @@ impl PathSums {
             let hash = hasher.bytes(b"");
             for passing in std::iter::once(false).chain([true; DEEPEST + 1]) {
                 let name = Box::default();
-                self.places.push(Place { parent: ROOT, name, hash, slot: REST, next: ROOT, first: ROOT, passing });
+                let place = Place { parent: ROOT, name, length: 0, hash, slot: REST, next: ROOT, first: ROOT, passing };
+                self.places.push(place);
             }
         }
     }
@@ -147,26 +157,34 @@ impl PathSums {
             return *found;
         }
         let hash = hasher.within(hasher.bytes(name), self.places[parent as usize].hash, u64::from(name == ELEMENT));
-        let slot = self.slot(hash, || {
-            let mut path = Vec::new();
-            self.write_path(parent, &mut path);
-            path.extend_from_slice(name);
-            path.push(0);
-            path.into()
-        });
-        let slot = match slot {
+        let length = self.places[parent as usize].length + name.len() + 1;
+        let known = if length > LONGEST {
+            self.overflowed = true;
+            Found::Known(REST)
+        } else {
+            self.slot(hash, || {
+                let mut path = Vec::new();
+                self.write_path(parent, &mut path);
+                path.extend_from_slice(name);
+                path.push(0);
+                path.into()
+            })
+        };
+        let slot = match known {
             Found::Known(slot) => slot,
             Found::New(path) => self.insert(hash, path, 0),
         };
-        let place = Place { parent, name: name.into(), hash, slot, next: ROOT, first: ROOT, passing: false };
+        let place = Place { parent, name: name.into(), length, hash, slot, next: ROOT, first: ROOT, passing: false };
         // one document of a million fields must not be remembered whole
-        if self.places.len() >= 2 * REMEMBERED || self.places[parent as usize].passing {
+        let full = self.places.len() >= 2 * REMEMBERED || self.bytes > 2 * REMEMBERED_BYTES;
+        if full || self.places[parent as usize].passing {
             let here = depth + 1;
             self.places[here] = Place { passing: true, ..place };
             return here as u32;
         }
         let here = self.places.len() as u32;
         self.places.push(place);
+        self.bytes += 2 * name.len();
         self.children.insert((parent, name.into()), here);
         here
     }

@@ -47,11 +47,15 @@ pub(crate) enum UndoState {
     Other = 2,
     /// In some places of an array only.
     Partly = 3,
+    /// Nothing, and there is no place where it could be: an empty array.
+    NoPlace = 4,
 }
 
 impl UndoState {
     pub(crate) fn of(byte: u8) -> Option<Self> {
-        [Self::Absent, Self::There, Self::Other, Self::Partly].into_iter().find(|state| *state as u8 == byte)
+        [Self::Absent, Self::There, Self::Other, Self::Partly, Self::NoPlace]
+            .into_iter()
+            .find(|state| *state as u8 == byte)
     }
 }
 

@@ -7,13 +7,18 @@ use crate::raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable};
 /// What is done to the field at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rewrite {
-    /// It is left out, whatever it is.
+    /// It is left out, whatever it is. What was taken off says where it stood.
     Remove,
+    /// It stays, as null, whatever it is: how many there are and where they stand is not taken off.
+    Blank,
     /// It is left out if it is of this type.
     RemoveIf(u8),
     /// It is brought back from the second type to the first.
     Retype(BsonType, BsonType),
 }
+
+/// Says that values of several types were taken off. No type of BSON.
+pub(crate) const MIXED: u8 = 0xFD;
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +27,7 @@ pub(crate) struct Rewritten {
     pub(crate) element: Vec<u8>,
     /// What was taken off: the elements as they were, one after the other.
     pub(crate) taken: Vec<u8>,
-    /// Type of the first that was taken off.
+    /// Type of what was taken off; [`MIXED`] where there are several.
     pub(crate) kind: u8,
     /// In how many places.
     pub(crate) done: u32,
@@ -110,7 +115,13 @@ fn leaf(element: Element<'_>, how: Rewrite, out: &mut Vec<u8>, result: &mut Rewr
             out.extend_from_slice(element.bytes);
             return;
         }
-        Rewrite::Remove | Rewrite::RemoveIf(_) => {}
+        // the same value elsewhere is another one
+        Rewrite::Remove => result.taken.extend_from_slice(&(out.len() as u32).to_le_bytes()),
+        Rewrite::RemoveIf(_) => {}
+        Rewrite::Blank => {
+            out.push(0x0A);
+            out.extend_from_slice(&element.head()[1..]);
+        }
         Rewrite::Retype(from, to) => {
             let value = (element.kind() == to.code()).then(|| inverse(from, to, element.value())).flatten();
             let Some(value) = value else {
@@ -131,9 +142,7 @@ fn leaf(element: Element<'_>, how: Rewrite, out: &mut Vec<u8>, result: &mut Rewr
             out.extend_from_slice(&value);
         }
     }
-    if result.done == 0 {
-        result.kind = element.kind();
-    }
+    result.kind = if result.done == 0 || result.kind == element.kind() { element.kind() } else { MIXED };
     result.done += 1;
     result.taken.extend_from_slice(element.bytes);
 }

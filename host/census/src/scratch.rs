@@ -80,6 +80,12 @@ impl Partitions {
         Ok(())
     }
 
+    /// Bytes of the records of a partition.
+    pub(crate) fn size(&self, partition: usize) -> u64 {
+        let spilt: u64 = self.spills.iter().map(|begins| begins[partition + 1] - begins[partition]).sum();
+        spilt + self.buffers[partition].len() as u64
+    }
+
     /// The records of a partition, in pieces.
     pub(crate) fn read(&self, partition: usize, mut each: impl FnMut(Vec<u8>)) -> Result<(), CensusError> {
         if let Some(file) = &self.file {

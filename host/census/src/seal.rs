@@ -20,6 +20,8 @@ use crate::{
 
 /// So many units a thread writes before the others are waited for: starting threads costs time, waiting memory.
 const TOGETHER: usize = 16;
+/// Bytes of records that all threads together work on, unless a unit has more.
+const TOGETHER_BYTES: u64 = 16 << 20;
 
 /// What was recorded of all parts of a collection.
 pub(crate) struct Records {
@@ -59,8 +61,11 @@ pub(crate) fn write(
     let mut offset = head.len() as u64;
     let units = units(buckets_for(records.documents));
     let workers = thread::available_parallelism().map_or(1, usize::from).min(4);
-    for round in units.chunks(workers * TOGETHER) {
-        for bucket in records.round(round)? {
+    let mut left = &units[..];
+    while !left.is_empty() {
+        let (round, later) = left.split_at(records.fits(left, workers * TOGETHER));
+        left = later;
+        for bucket in records.round(round, workers)? {
             out.write_all(&bucket.bytes).map_err(failed)?;
             let entry = Entry {
                 offset,
@@ -105,9 +110,24 @@ fn units(buckets: u64) -> Vec<Unit> {
 }
 
 impl Records {
+    /// How many units may be worked on together: one at least.
+    fn fits(&self, units: &[Unit], most: usize) -> usize {
+        let size = |unit: &Unit| -> u64 {
+            let of =
+                |(_, records): &(Shapes, Partitions)| unit.partitions.clone().map(|p| records.size(p)).sum::<u64>();
+            self.parts.iter().map(of).sum()
+        };
+        let mut bytes = 0;
+        let fitting = units.iter().take(most).take_while(|unit| {
+            bytes += size(unit);
+            bytes <= TOGETHER_BYTES
+        });
+        fitting.count().max(1)
+    }
+
     /// The buckets of some units, in their order.
-    fn round(&self, units: &[Unit]) -> Result<Vec<Bucket>, CensusError> {
-        let mut chunks = units.chunks(TOGETHER);
+    fn round(&self, units: &[Unit], workers: usize) -> Result<Vec<Bucket>, CensusError> {
+        let mut chunks = units.chunks(units.len().div_ceil(workers));
         let own = chunks.next().unwrap_or_default();
         let done: Vec<Result<Vec<Bucket>, CensusError>> = thread::scope(|scope| {
             let others: Vec<_> = chunks.map(|chunk| scope.spawn(move || self.units(chunk))).collect();

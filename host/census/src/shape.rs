@@ -25,6 +25,8 @@ pub(crate) const FIELDS: usize = 4096;
 const NUMBERED: usize = 4 << 20;
 /// So many prefixes of shapes are remembered before they are forgotten and learned again.
 const REMEMBERED: usize = 1 << 16;
+/// So many bytes of names, too.
+const REMEMBERED_BYTES: usize = 8 << 20;
 const ROOT: u32 = 0;
 /// Stands for the number of a shape that has none.
 pub(crate) const INLINE: u32 = u32::MAX;
@@ -35,6 +37,8 @@ pub(crate) struct Shapes {
     numbers: HashMap<Box<[u8]>, u32>,
     bytes: usize,
     steps: Vec<Step>,
+    /// Bytes of their names.
+    step_bytes: usize,
     children: HashMap<(u32, Box<[u8]>), u32>,
 }
 
@@ -64,6 +68,7 @@ impl Shapes {
             numbers: HashMap::new(),
             bytes: 0,
             steps: Vec::new(),
+            step_bytes: 0,
             children: HashMap::new(),
         };
         shapes.forget();
@@ -72,13 +77,14 @@ impl Shapes {
 
     fn forget(&mut self) {
         self.steps.clear();
+        self.step_bytes = 0;
         self.children.clear();
         self.steps.push(Step { parent: ROOT, head: Box::default(), number: 0, length: 0, shape: None, next: ROOT });
     }
 
     /// A document begins.
     pub(crate) fn begin(&mut self) -> At {
-        if self.steps.len() > REMEMBERED {
+        if self.steps.len() > REMEMBERED || self.step_bytes > REMEMBERED_BYTES {
             self.forget();
         }
         At(ROOT)
@@ -114,6 +120,7 @@ impl Shapes {
         }
         let here = self.steps.len() as u32;
         let length = self.steps[parent as usize].length + head.len();
+        self.step_bytes += 2 * head.len();
         self.steps.push(Step { parent, head: head.clone(), number, length, shape: None, next: ROOT });
         self.children.insert((parent, head), here);
         here

@@ -1,4 +1,4 @@
-//! The documents of one side that fall in one bucket of the other.
+//! The documents of one bucket.
 
 use std::cmp::Ordering;
 
@@ -8,10 +8,10 @@ use crate::{
     record::{Apart, Undo, sort_key},
 };
 
-/// One or more buckets, in the order of ids.
+/// A bucket, and which of its documents were found on the other side.
 pub(crate) struct Documents {
-    buckets: Vec<Bucket>,
-    order: Vec<(u32, u32)>,
+    bucket: Bucket,
+    seen: Vec<bool>,
 }
 
 /// One document.
@@ -22,28 +22,23 @@ pub(crate) struct Document<'a> {
 }
 
 impl Documents {
-    /// The buckets of a range. Each is sorted; several are brought into one order.
-    pub(crate) fn read<R: ReadAt>(census: &Census<R>, range: std::ops::Range<usize>) -> Result<Self, CensusError> {
-        Ok(Self::of(range.map(|index| census.bucket(index)).collect::<Result<_, _>>()?))
+    /// Reads a bucket.
+    pub(crate) fn read<R: ReadAt>(census: &Census<R>, bucket: usize) -> Result<Self, CensusError> {
+        Ok(Self::of(census.bucket(bucket)?))
     }
 
-    /// Buckets that were read.
-    pub(crate) fn of(buckets: Vec<Bucket>) -> Self {
-        let mut order: Vec<(u32, u32)> = buckets
-            .iter()
-            .zip(0..)
-            .flat_map(|(bucket, number)| (0..bucket.len() as u32).map(move |index| (number, index)))
-            .collect();
-        if buckets.len() > 1 {
-            let at =
-                |(bucket, index): &(u32, u32)| Document { bucket: &buckets[*bucket as usize], index: *index as usize };
-            order.sort_by(|a, b| at(a).order(&at(b)));
-        }
-        Self { buckets, order }
+    /// A bucket that was read.
+    pub(crate) fn of(bucket: Bucket) -> Self {
+        let seen = vec![false; bucket.len()];
+        Self { bucket, seen }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.order.len()
+        self.bucket.len()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Document<'_> {
+        Document { bucket: &self.bucket, index }
     }
 
     /// So many documents from there on.
@@ -51,9 +46,14 @@ impl Documents {
         (begin..begin + length).map(|place| self.get(place)).collect()
     }
 
-    pub(crate) fn get(&self, place: usize) -> Document<'_> {
-        let (bucket, index) = self.order[place];
-        Document { bucket: &self.buckets[bucket as usize], index: index as usize }
+    /// Notes that the other side has documents of these ids.
+    pub(crate) fn see(&mut self, begin: usize, length: usize) {
+        self.seen[begin..begin + length].fill(true);
+    }
+
+    /// The documents that the other side does not have.
+    pub(crate) fn unseen(&self) -> impl Iterator<Item = Document<'_>> {
+        (0..self.len()).filter(|index| !self.seen[*index]).map(|index| self.get(index))
     }
 }
 
@@ -100,5 +100,13 @@ impl<'a> Document<'a> {
             return Ordering::Equal;
         }
         (sort_key(kind, id), id).cmp(&(sort_key(other_kind, other_id), other_id))
+    }
+
+    /// Of one id, by contents, as buckets are sorted.
+    pub(crate) fn order_of_contents(&self, other: &Document<'_>, apart: usize) -> Ordering {
+        let columns = |document: &Self| (0..apart).map(|column| document.apart(column)).collect::<Vec<_>>();
+        (self.digest(), self.shape())
+            .cmp(&(other.digest(), other.shape()))
+            .then_with(|| columns(self).cmp(&(0..apart).map(|column| other.apart(column)).collect()))
     }
 }

@@ -1,7 +1,7 @@
 //! A census that is not what was written is an error, never a pass.
 
 use bson::rawdoc;
-use taster_census::{Census, CensusError, Key};
+use taster_census::{Census, CensusError, Expiry, Key};
 use taster_model::Side;
 
 use crate::kitchen::{Kitchen, bytes};
@@ -41,8 +41,13 @@ fn any_truncation_and_anything_behind_is_an_error() {
 
 #[test]
 fn a_comparison_of_a_damaged_census_is_an_error_or_says_what_is_true() {
-    let kitchen = Kitchen::new();
-    let (before, after) = (orders(40), orders(39));
+    let mut kitchen = Kitchen::new();
+    // due in an hour: what was deleted is missing, whatever a damaged census says of its time
+    kitchen.options.expiries = vec![Expiry { field: "until".to_owned(), seconds: 3600 }];
+    let until = bson::DateTime::from_millis(0);
+    let due = || bytes([rawdoc! {"_id": 39, "until": until}]).remove(0);
+    let (mut before, after) = (orders(39), orders(39));
+    before.push(due());
     let (old, new) = (kitchen.census(Side::Pre, &before), kitchen.census(Side::Post, &after));
     let truth = kitchen.compare(old.clone(), new.clone()).unwrap();
     assert_eq!(truth.documents.missing.count, 1);

@@ -325,3 +325,71 @@ fn a_value_of_a_third_type_is_none_of_a_retyping() {
     assert!(!diff(Bson::Int32(1), Bson::Int64(2)).is_clean());
     assert!(diff(Bson::Int32(1), Bson::Int64(1)).is_clean());
 }
+
+/// Declares a change and says what became of one document.
+fn of_one(declared: serde_json::Value, before: Document, after: Document) -> (bool, u64, u64) {
+    let kitchen = Kitchen::new().declares(json!([declared]));
+    let difference = kitchen.diff(&raw(&[before]), &raw(&[after]));
+    (difference.is_clean(), difference.changes[0].happened, difference.changes[0].not_happened.count)
+}
+
+#[test]
+fn a_retyping_within_arrays_is_proven_in_every_element() {
+    let declared = || json!({"collection": "orders", "retypedField": "items.price", "from": "double", "to": "string"});
+    let of = |before: Bson, after: Bson| {
+        of_one(declared(), doc! {"_id": 1, "items": before}, doc! {"_id": 1, "items": after})
+    };
+    let priced = |price: Bson| Bson::Document(doc! {"price": price});
+    let list = |items: Vec<Bson>| Bson::Array(items);
+    let two = || list(vec![priced(1.0.into()), priced(2.0.into())]);
+    assert_eq!(of(two(), list(vec![priced("1".into()), priced("2".into())])), (true, 1, 0));
+    let none = Bson::Document(Document::new());
+    for wrong in [
+        list(vec![priced("1".into()), none.clone()]),
+        list(vec![priced("1".into()), priced(2.0.into())]),
+        list(vec![priced("1".into()), priced(7.into())]),
+        list(vec![priced("1".into())]),
+        list(vec![none, priced("1".into()), priced("2".into())]),
+    ] {
+        assert!(!of(two(), wrong.clone()).0, "{wrong}");
+    }
+    let mixed = || list(vec![priced("1".into()), priced(2.0.into())]);
+    assert_eq!(of(mixed(), mixed()), (true, 0, 1), "it did not happen everywhere");
+}
+
+#[test]
+fn a_field_that_is_kept_apart_has_its_place() {
+    let vat = |declared: bool, before: Document, after: Document| {
+        let mut kitchen = Kitchen::new();
+        kitchen.options.apart = vec!["items.vat".to_owned().try_into().unwrap(), "c.b".to_owned().try_into().unwrap()];
+        if declared {
+            kitchen = kitchen.declares(json!([{"collection": "orders", "removedField": "items.vat"}]));
+        }
+        kitchen.diff(&raw(&[before]), &raw(&[after])).is_clean()
+    };
+    for declared in [false, true] {
+        let items = |first: Document, second: Document| doc! {"_id": 1, "items": [first, second]};
+        assert!(!vat(declared, items(doc! {"vat": 1}, doc! {}), items(doc! {}, doc! {"vat": 1})));
+        assert!(!vat(declared, doc! {"_id": 1, "c": {"b": 1, "x": 2}}, doc! {"_id": 1, "c": {"x": 2, "b": 1}}));
+        assert!(vat(declared, doc! {"_id": 1, "c": {"b": 1, "x": 2}}, doc! {"_id": 1, "c": {"b": 1, "x": 2}}));
+    }
+}
+
+#[test]
+fn a_field_that_all_need_is_missed_where_it_is_in_part_or_of_another_type() {
+    let vat = || json!({"collection": "orders", "addedField": "items.vat", "type": "int"});
+    let half = || doc! {"_id": 1, "items": [{"vat": 1}, {"sku": "b"}]};
+    assert_eq!(of_one(vat(), half(), half()), (true, 0, 1));
+    // an empty array has no place for it
+    for items in [Bson::Array(Vec::new()), Bson::Array(vec![7.into()])] {
+        let order = || doc! {"_id": 1, "items": items.clone()};
+        assert_eq!(of_one(vat(), order(), order()), (true, 0, 0));
+    }
+    let flag = || json!({"collection": "orders", "addedField": "flag", "type": "bool"});
+    let text = || doc! {"_id": 1, "flag": "x"};
+    assert_eq!(of_one(flag(), text(), text()), (true, 0, 1));
+    // of a document that nobody can read to its end nobody knows
+    let kitchen = Kitchen::new().declares(json!([flag()]));
+    let unreadable = [crate::kitchen::wrapped(b"\x10_id\0\x01\0\0\0\x42x\0\x01")];
+    assert_eq!(kitchen.diff(&unreadable, &unreadable).changes[0].not_happened.count, 1);
+}
