@@ -227,7 +227,9 @@ impl Found {
         let (old, new) = (samples(&before.footer.samples), samples(&after.footer.samples));
         let sample = |id: &Value| {
             let id = sample_id(id).to_string();
-            (old.get(&id).cloned(), new.get(&id).cloned())
+            let whole =
+                |documents: &BTreeMap<String, &[u8]>| documents.get(&id).and_then(|bytes| named::document_of(bytes));
+            (whole(&old), whole(&new))
         };
         let mut altered = self.changed.into_set(sample);
         altered.paths.clone_from(&paths);
@@ -282,9 +284,8 @@ fn by_path(sums: &[PathSum]) -> BTreeMap<&[u8], u128> {
 }
 
 /// Documents that were kept whole, by their ids.
-fn samples(samples: &[Box<[u8]>]) -> BTreeMap<String, Value> {
-    let of = |document: &[u8]| Some((named::id_of(document)?.to_string(), named::document_of(document)?));
-    samples.iter().filter_map(|document| of(document)).collect()
+fn samples(samples: &[Box<[u8]>]) -> BTreeMap<String, &[u8]> {
+    samples.iter().filter_map(|document| Some((named::id_of(document)?.to_string(), &**document))).collect()
 }
 
 /// A redacted id as it stands in a document that was kept whole: binary.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Larger documents are not kept.
-const LARGEST: usize = 64 << 10;
+const LARGEST: usize = 16 << 10;
 
 /// Documents by the hash of their ids.
 pub(crate) struct Sample {

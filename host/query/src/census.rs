@@ -51,7 +51,7 @@ pub struct CensusSetup {
     pub changes: Vec<DeclaredChange>,
     /// After the sync: the censuses of the baseline, of all probes. What they left apart is left apart again.
     pub baseline: Vec<CensusFacts>,
-    /// What is not written down. After the sync the baseline's word counts.
+    /// What is not written down. After the sync the baseline's word counts where nothing is said.
     pub redaction: Option<Redaction>,
     /// Key of redacted ids.
     pub secret: Option<Vec<u8>>,
@@ -239,7 +239,9 @@ impl Database {
         let baseline = setup.baseline_of(&self.grant().probe, collection);
         let asked = options::asked(request, filter.as_ref()).map_err(|refused| refused.failure())?;
         let options = match baseline {
-            Some(baseline) => options::as_in(asked, baseline).map_err(|refused| refused.failure())?,
+            Some(baseline) => {
+                options::as_in(asked, baseline, setup.redaction.clone()).map_err(|refused| refused.failure())?
+            }
             None => options::of(asked, &changes, found, setup.redaction.clone()),
         };
         let recording = Recording {

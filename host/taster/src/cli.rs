@@ -118,6 +118,17 @@ enum Command {
     },
 }
 
+/// How long threads that nobody waits for may take to end.
+const STRAGGLERS: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Each census is a file that stays open until the capture is written: one for each collection of a database.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // where it may not be raised, a database of very many collections says so
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -130,9 +141,15 @@ pub fn main() -> ExitCode {
         }
     };
     progress::init(cli.common.log_format, cli.common.verbose);
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(cli)),
+        Ok(runtime) => {
+            let result = runtime.block_on(dispatch(cli));
+            // whoever asked us to stop does not wait for a thread that compares or writes what nobody wants any more
+            runtime.shutdown_timeout(STRAGGLERS);
+            result
+        }
         Err(error) => Err(Problem::new("T0601", format!("cannot start the runtime: {error}"), None)),
     };
     match result {

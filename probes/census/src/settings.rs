@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use taster_probe::{CensusDetail, Config, Document, Failure, extjson};
 
 /// Whole documents that are kept of one collection: a report of more helps nobody.
-const MOST_SAMPLES: u32 = 1000;
+const MOST_SAMPLES: u32 = 250;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -145,7 +145,7 @@ mod tests {
         let wrong = |json: &str| Settings::read(&Config::new(json)).unwrap_err().message;
         assert_snapshot!(wrong(r#"{"ignored": []}"#), @"probes[…].config.ignored: unknown field `ignored`, expected one of `ignore`, `detail`, `sample`, `filter`, `collections`");
         assert_snapshot!(wrong(r#"{"detail": "field"}"#), @"probes[…].config.detail: unknown variant `field`, expected `documents` or `fields`");
-        assert_snapshot!(wrong(r#"{"sample": 1001}"#), @"probes[…].config.sample: at most 1000 documents, found 1001");
+        assert_snapshot!(wrong(r#"{"sample": 251}"#), @"probes[…].config.sample: at most 250 documents, found 251");
         assert_snapshot!(wrong(r#"{"sample": -1}"#), @"probes[…].config.sample: invalid value: integer `-1`, expected u32");
         assert_snapshot!(wrong(r#"{"ignore": ["a", "customer.seen"]}"#), @"probes[…].config.ignore[1]: only top-level fields can be left out: `customer`, and not `customer.seen`");
         assert_snapshot!(wrong(r#"{"ignore": ["_id"]}"#), @"probes[…].config.ignore[0]: `_id` says which document it is, and is in no digest");

@@ -12,7 +12,7 @@ const IGNORED: usize = 1000;
 /// Bytes of one of them.
 const NAME_BYTES: usize = 1024;
 /// Whole documents that are kept.
-const SAMPLE: u32 = 1000;
+const SAMPLE: u32 = 250;
 
 /// What the probe asks for.
 pub(super) fn asked(request: CensusRequest, filter: Option<&CheckedFilter>) -> Result<Options, Refused> {
@@ -63,12 +63,18 @@ pub(super) fn of(
     options
 }
 
-/// With one: as the census was recorded that this one is going to be compared with.
-pub(super) fn as_in(options: Options, baseline: &CensusFacts) -> Result<Options, Refused> {
+/// With one: as the census was recorded that this one is going to be compared with. Only what must not be written down is
+/// today's word: where that is another, the two are not compared, and nothing is given away.
+pub(super) fn as_in(
+    options: Options,
+    baseline: &CensusFacts,
+    redaction: Option<Redaction>,
+) -> Result<Options, Refused> {
     let then: Options = serde_json::from_value(baseline.options.clone())
         .map_err(|error| Refused::Baseline { id: baseline.id.clone(), why: error.to_string() })?;
-    let Options { apart, leaving, expiries, redaction, .. } = then;
-    Ok(Options { apart, leaving, expiries, redaction, ..options })
+    let Options { apart, retyped, leaving, expiries, .. } = then;
+    let redaction = redaction.or(then.redaction);
+    Ok(Options { apart, retyped, leaving, expiries, redaction, ..options })
 }
 
 /// When documents expire. An index that is partial is left out: whether a document is in it is not looked at, so none of
@@ -176,9 +182,12 @@ mod tests {
             sum: String::new(),
         };
         // the index is gone, and nothing is declared any more
-        let after = as_in(ask(), &facts(serde_json::to_value(&before).unwrap())).unwrap();
-        assert_eq!(after, before);
-        let refused = as_in(ask(), &facts(serde_json::json!({"detail": "everything"}))).unwrap_err();
+        let baseline = facts(serde_json::to_value(&before).unwrap());
+        assert_eq!(as_in(ask(), &baseline, None).unwrap(), before);
+        let today = Some(Redaction { ids: true, fields: vec!["email".to_owned().try_into().unwrap()], secret: None });
+        let after = as_in(ask(), &baseline, today.clone()).unwrap();
+        assert_eq!((&after.redaction, &after.apart), (&today, &before.apart));
+        let refused = as_in(ask(), &facts(serde_json::json!({"detail": "everything"})), None).unwrap_err();
         assert_eq!(refused.code(), "T0254");
     }
 
@@ -187,13 +196,13 @@ mod tests {
         let many = CensusRequest { ignored: vec![String::new(); 1001], ..CensusRequest::default() };
         let long = CensusRequest { ignored: vec!["x".repeat(1025)], ..CensusRequest::default() };
         let id = CensusRequest { ignored: vec!["_id".to_owned()], ..CensusRequest::default() };
-        let sample = CensusRequest { sample: 1001, ..CensusRequest::default() };
+        let sample = CensusRequest { sample: 251, ..CensusRequest::default() };
         let texts = [many, long, id, sample].map(|request| asked(request, None).unwrap_err().failure().to_string());
         insta::assert_snapshot!(texts.join("\n"), @r"
         T0252: the census leaves out too many fields (asked: 1001 fields; allowed: 1000 fields)
         T0252: the census leaves out a field whose name is too long (asked: 1025 bytes; allowed: 1024 bytes)
         T0252: the census leaves out what documents are told apart by (asked: _id; allowed: other fields)
-        T0252: the census keeps too many whole documents (asked: 1001 documents; allowed: 1000 documents)
+        T0252: the census keeps too many whole documents (asked: 251 documents; allowed: 250 documents)
         ");
     }
 }

@@ -172,7 +172,7 @@ pub struct Limits {
     /// Wall time of a run. Default `10m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Period>,
-    /// Wall time of one census, which counts against no other limit. Default `6h`.
+    /// Wall time of all censuses of a run, which counts against no other limit. Default `6h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub census: Option<Period>,
     /// Sum of all memories and tables. Default `256MiB`.

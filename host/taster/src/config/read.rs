@@ -49,22 +49,36 @@ fn place(file: &str, text: &str, location: Option<Location>) -> Place {
     let (line, column) = location.map_or((1, 1), |l| (l.line().max(1), l.column().max(1)));
     let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
     let shown = text.lines().nth(index).unwrap_or_default();
-    Place { file: file.to_owned(), line, column, text: hidden(&secrets::scrub(shown.trim_end())) }
+    let before = index.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+    Place { file: file.to_owned(), line, column, text: hidden(before, &secrets::scrub(shown.trim_end())) }
 }
 
-/// The line without the value of a key `secret`, unless that is the name of a variable. As long as it was, for there is
-/// a caret below it.
-fn hidden(line: &str) -> String {
-    const KEY: &str = "secret:";
-    let Some(at) = line.find(KEY) else { return line.to_owned() };
+/// The line without the value of a key `secret`, however that is written, unless it is the name of a variable. As long as
+/// it was, for there is a caret below it.
+fn hidden(before: &str, line: &str) -> String {
+    const KEY: &str = "secret";
+    let stars = |text: &str| "*".repeat(text.chars().count());
+    // the value may stand on the line after its key
+    if before.trim_end().ends_with(':') && before.to_ascii_lowercase().contains(KEY) {
+        return stars(line);
+    }
+    let Some(at) = line.to_ascii_lowercase().find(KEY) else { return line.to_owned() };
     let (head, value) = line.split_at(at + KEY.len());
-    let value = value.trim_start();
-    if value.is_empty() || value.starts_with("${") {
+    let start = value.find(|c: char| !matches!(c, '"' | '\'' | ':' | ' ')).unwrap_or(value.len());
+    let (gap, value) = value.split_at(start);
+    if is_variable(value) {
         return line.to_owned();
     }
-    let gap = line.len() - head.len() - value.len();
     // to the end: in a secret that was written plainly every character may be a part of it
-    format!("{head}{}{}", " ".repeat(gap), "*".repeat(value.chars().count()))
+    format!("{head}{gap}{}", stars(value))
+}
+
+/// `${NAME}`, and nothing else but the end of a mapping: a default value is a secret as well.
+fn is_variable(value: &str) -> bool {
+    let Some((name, rest)) = value.strip_prefix("${").and_then(|value| value.split_once('}')) else {
+        return value.is_empty();
+    };
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && matches!(rest.trim(), "" | "}" | "\"")
 }
 
 fn key_at(place: &Place) -> Option<String> {

@@ -41,7 +41,8 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
     let earlier = before.as_ref().map(|before| (before, kitchen.store.run(&before.run).censuses()));
     let earlier = earlier.as_ref().map(|(capture, censuses)| Kept { capture, censuses });
     let later = Kept { capture: &after, censuses: &store.censuses() };
-    let verdict = judging::verdict_document(earlier, later, Rules::from(&kitchen.config)).await;
+    let judging = judging::verdict_document(earlier, later, Rules::from(&kitchen.config));
+    let verdict = unless_stopped("comparison", async { Ok(judging.await) }).await?;
     for (name, text) in
         [("report.md", render::markdown::verdict(&verdict)), ("junit.xml", render::junit::verdict(&verdict)?)]
     {
