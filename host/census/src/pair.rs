@@ -149,9 +149,11 @@ impl Pairs {
         let words = if same {
             // of what cannot be read to its end nobody knows more than that it is the same
             let untold = shape::fields(before.shape()).is_none();
-            let word = |(change, kinds): (&Change, &Kinds)| match change.declared.kind.fields().is_empty() {
-                false if untold => Word::NotHappened,
-                _ => change.unchanged(*kinds, before, after),
+            let word = |(change, kinds): (&Change, &Kinds)| {
+                if untold && !change.declared.kind.fields().is_empty() {
+                    return Word::NotHappened;
+                }
+                change.unchanged(*kinds, before, after)
             };
             self.changes.iter().zip(&kinds).map(word).collect()
         } else {

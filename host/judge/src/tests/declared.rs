@@ -146,6 +146,9 @@ fn a_shape_whose_numbers_a_census_explains_is_expected() {
     assert_snapshot!(of((shape(100, 100), shape(93, 92)), &lossy), @"different changed: `_id.objectId`: 97 → 90; `total.double`: 100 → 92");
 }
 
+/// What is done to both sides, and what comes of it.
+type Case = (fn(&mut Capture), FindingOutcome);
+
 #[test]
 fn only_a_census_that_decides_and_sees_everything_explains_what_others_see() {
     let retyped = change(json!({"collection": "orders", "retypedField": "total", "from": "double", "to": "decimal"}));
@@ -167,7 +170,7 @@ fn only_a_census_that_decides_and_sees_everything_explains_what_others_see() {
         let judgement = censused(&before, &after, &orders(Ok(difference.clone())), changes, &[]);
         judgement.findings.iter().find(|f| f.probe.as_deref() == Some("standard")).unwrap().outcome
     };
-    let cases: [(fn(&mut Capture), FindingOutcome); 5] = [
+    let cases: [Case; 5] = [
         (|_| {}, FindingOutcome::Expected),
         (|side| side.probes[0].severity = Severity::Warn, FindingOutcome::Different),
         (|side| side.probes[0].muted = true, FindingOutcome::Different),
