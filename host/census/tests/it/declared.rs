@@ -328,7 +328,7 @@ fn a_value_of_a_third_type_is_none_of_a_retyping() {
 
 /// Declares a change and says what became of one document.
 fn of_one(declared: serde_json::Value, before: Document, after: Document) -> (bool, u64, u64) {
-    let kitchen = Kitchen::new().declares(json!([declared]));
+    let kitchen = Kitchen::new().declares(vec![declared].into());
     let difference = kitchen.diff(&raw(&[before]), &raw(&[after]));
     (difference.is_clean(), difference.changes[0].happened, difference.changes[0].not_happened.count)
 }

@@ -64,8 +64,8 @@ fn hidden(before: &str, line: &str) -> String {
     }
     let Some(at) = line.to_ascii_lowercase().find(KEY) else { return line.to_owned() };
     let (head, value) = line.split_at(at + KEY.len());
-    let start = value.find(|c: char| !matches!(c, '"' | '\'' | ':' | ' ')).unwrap_or(value.len());
-    let (gap, value) = value.split_at(start);
+    let begin = value.find(|c: char| !matches!(c, '"' | '\'' | ':' | ' ')).unwrap_or(value.len());
+    let (gap, value) = value.split_at(begin);
     if is_variable(value) {
         return line.to_owned();
     }
