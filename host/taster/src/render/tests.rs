@@ -63,7 +63,35 @@ fn a_terminal_names_the_first_of_each_kind() {
               {"$oid":"665f1f77bcf86cd799439002"}
               {"$oid":"665f1f77bcf86cd799439003"}
               {"$oid":"665f1f77bcf86cd799439004"}
-              … and 29 more in the report
+              {"$oid":"665f1f77bcf86cd799439005"}
+              {"$oid":"665f1f77bcf86cd799439006"}
+              {"$oid":"665f1f77bcf86cd799439007"}
+              {"$oid":"665f1f77bcf86cd799439008"}
+              {"$oid":"665f1f77bcf86cd799439009"}
+              {"$oid":"665f1f77bcf86cd799439010"}
+              {"$oid":"665f1f77bcf86cd799439011"}
+              {"$oid":"665f1f77bcf86cd799439012"}
+              {"$oid":"665f1f77bcf86cd799439013"}
+              {"$oid":"665f1f77bcf86cd799439014"}
+              {"$oid":"665f1f77bcf86cd799439015"}
+              {"$oid":"665f1f77bcf86cd799439016"}
+              {"$oid":"665f1f77bcf86cd799439017"}
+              {"$oid":"665f1f77bcf86cd799439018"}
+              {"$oid":"665f1f77bcf86cd799439019"}
+              {"$oid":"665f1f77bcf86cd799439020"}
+              {"$oid":"665f1f77bcf86cd799439021"}
+              {"$oid":"665f1f77bcf86cd799439022"}
+              {"$oid":"665f1f77bcf86cd799439023"}
+              {"$oid":"665f1f77bcf86cd799439024"}
+              {"$oid":"665f1f77bcf86cd799439025"}
+              {"$oid":"665f1f77bcf86cd799439026"}
+              {"$oid":"665f1f77bcf86cd799439027"}
+              {"$oid":"665f1f77bcf86cd799439028"}
+              {"$oid":"665f1f77bcf86cd799439029"}
+              {"$oid":"665f1f77bcf86cd799439030"}
+              {"$oid":"665f1f77bcf86cd799439031"}
+              {"$oid":"665f1f77bcf86cd799439032"}
+              {"$oid":"665f1f77bcf86cd799439033"}
             2 changed: total in 2, status in 1
               7
               {"$numberLong":"8"}: status, total
