@@ -116,6 +116,7 @@ async fn users_that_lack_something_or_may_write_are_named() {
         ✓ user: may read all that is needed
         ! user: MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` makes this an error
         ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether a replica set's data were left without their last writes. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        ✓ probe census: census 0.1.0, 1 collection
         ✓ probe document-count: document-count 0.1.0, 1 collection
         ✓ probe index-inventory: index-inventory 0.1.0, 1 collection
         ✓ probe schema-shape: schema-shape 0.1.0, 1 collection
@@ -125,8 +126,9 @@ async fn users_that_lack_something_or_may_write_are_named() {
         ✗ user: error[T0237]: the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
           help: give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
         ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether a replica set's data were left without their last writes. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        ✓ probe census: census 0.1.0, 1 collection
         ✓ probe document-count: document-count 0.1.0, 1 collection
         ✓ probe index-inventory: index-inventory 0.1.0, 1 collection
         ✓ probe schema-shape: schema-shape 0.1.0, 1 collection
-        "#));
+    "#));
 }
