@@ -1,5 +1,5 @@
 //! Every document of a collection accounted for, when the "before" database is gone: its `_id`, a keyed digest of eight
-//! bytes and its shape, in about ten bytes a document.
+//! bytes and its shape, in about eleven bytes a document.
 //!
 //! A [`Builder`] is fed BSON and writes a census; [`Census`] reads one; [`diff`] says which documents are missing, extra
 //! or changed, and proves the changes that were declared. Streaming, and no I/O of its own but scratch files.
