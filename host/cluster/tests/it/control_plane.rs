@@ -1,0 +1,1 @@
+//! A real control plane for tests, started once per test process.
