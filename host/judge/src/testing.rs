@@ -88,6 +88,7 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
             }],
         },
         data: DataKind::Copy,
+        workloads: Vec::new(),
         consistency: Consistency::default(),
         collections: vec![collection("orders")],
         probes,

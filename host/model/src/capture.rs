@@ -40,6 +40,10 @@ pub struct Capture {
     /// Whether the server holds a copy or the data themselves.
     #[serde(default)]
     pub data: DataKind,
+    /// What ran on the cluster when this was taken: the database first, then the applications. Empty where no cluster is
+    /// configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadFacts>,
     /// How it was made sure that everything is of one moment.
     #[serde(default)]
     pub consistency: Consistency,
@@ -83,6 +87,34 @@ pub struct ServerFacts {
     /// say which copy of the data it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Member>,
+    /// The volumes that the data lie on, `claim=volume`, sorted. Empty where nobody can tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// Which copy each of the systems that copy the data made last, in the order of the configuration. Empty where none is
+    /// asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied: Vec<String>,
+}
+
+/// A workload of the cluster, as a report shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct WorkloadFacts {
+    /// `StatefulSet`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// What its containers run, in the order of its specification.
+    #[serde(default)]
+    pub images: Vec<ContainerImage>,
+}
+
+/// The image of one container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerImage {
+    /// Name of the container.
+    pub container: String,
+    /// `quay.io/px-tme/pxbbq:v4.3`.
+    pub image: String,
 }
 
 /// How it was made sure that everything in a capture is of one moment.

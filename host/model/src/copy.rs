@@ -47,6 +47,12 @@ pub struct CopyWitness {
     /// The newest start that its data files knew of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<String>,
+    /// The volumes that the data lay on, `claim=volume`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<String>,
+    /// What the systems that copy the data had copied last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied: Vec<String>,
 }
 
 /// How the copy of one moment is related to that of a later one.
@@ -70,6 +76,8 @@ impl ServerFacts {
             members: self.members.len(),
             process_id: self.process_id.clone(),
             startup: read.and_then(|member| member.startups.last().cloned()),
+            volumes: self.volumes.clone(),
+            copied: self.copied.clone(),
         }
     }
 
@@ -77,13 +85,28 @@ impl ServerFacts {
     ///
     /// The same process holds the same files. Another process of the same files still lists the start that the earlier
     /// one wrote down; files that were copied from elsewhere do not carry it. After an election another member is read,
-    /// so every member is asked.
+    /// so every member is asked. Volumes of which none is left are another copy, whatever stands in the files; where the
+    /// files tell nothing, whoever copied them may know.
     #[must_use]
     pub fn holds(&self, earlier: &CopyWitness) -> CopyRelation {
         let same_process = |member: &Member| member.process_id.is_some() && member.process_id == earlier.process_id;
         if self.members.iter().any(same_process) {
             return CopyRelation::Same;
         }
+        let known = !self.volumes.is_empty() && !earlier.volumes.is_empty();
+        if known && !self.volumes.iter().any(|volume| earlier.volumes.contains(volume)) {
+            return CopyRelation::Another;
+        }
+        match self.holds_start(earlier) {
+            CopyRelation::Untold if self.copied.is_empty() || earlier.copied.is_empty() => CopyRelation::Untold,
+            CopyRelation::Untold if self.copied == earlier.copied => CopyRelation::Same,
+            CopyRelation::Untold => CopyRelation::Another,
+            told => told,
+        }
+    }
+
+    /// What the files say of their own starts.
+    fn holds_start(&self, earlier: &CopyWitness) -> CopyRelation {
         let Some(startup) = &earlier.startup else { return CopyRelation::Untold };
         if self.members.iter().any(|member| member.startups.contains(startup)) {
             return CopyRelation::Same;
@@ -115,6 +138,8 @@ mod tests {
             process_id: text(members[0].1),
             database: "shop".to_owned(),
             read_at: None,
+            volumes: Vec::new(),
+            copied: Vec::new(),
             members: members
                 .iter()
                 .map(|(host, process, startups)| Member {
@@ -148,6 +173,44 @@ mod tests {
             Untold,
             "two unknown processes are not one"
         );
+    }
+
+    #[test]
+    fn volumes_and_whoever_copied_them_join_the_witness() {
+        use CopyRelation::{Another, Same, Untold};
+        let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let on = |process: &str, startups: &[&str], volumes: &[&str], copied: &[&str]| ServerFacts {
+            volumes: list(volumes),
+            copied: list(copied),
+            ..server(&[("", process, startups)])
+        };
+        let first = on("p1", &["prod-1", "stage-1"], &["data-0=pv-1", "data-1=pv-2"], &["item-1"]).copy_witness();
+        assert_eq!((first.volumes.len(), first.copied.len()), (2, 1));
+        let mute = on("p1", &[], &["data-0=pv-1"], &["item-1"]).copy_witness();
+        let nothing = on("p1", &[], &[], &[]).copy_witness();
+        for (later, earlier, expected, why) in [
+            (on("p1", &[], &["data-0=pv-9"], &["item-9"]), &first, Same, "the same process, whatever else is said"),
+            (on("p2", &["prod-1", "stage-1"], &["data-0=pv-9"], &["item-1"]), &first, Another, "another volume"),
+            (on("p2", &["prod-1", "stage-1"], &["data-0=pv-1"], &["item-9"]), &first, Same, "started again"),
+            (on("p2", &["prod-1", "stage-2"], &["data-0=pv-1"], &["item-1"]), &first, Another, "restored in place"),
+            (on("p2", &["prod-1", "stage-1"], &["data-1=pv-2"], &[]), &first, Same, "one of the two was made anew"),
+            (on("p2", &["prod-1", "stage-1"], &[], &[]), &first, Same, "the volumes are not known any more"),
+            (on("p2", &[], &["data-0=pv-1"], &["item-1"]), &mute, Same, "the files are mute, the copier is not"),
+            (on("p2", &[], &["data-0=pv-1"], &["item-2"]), &mute, Another, "it copied in between"),
+            (on("p2", &[], &["data-0=pv-1"], &[]), &mute, Untold, "it is not asked any more"),
+            (on("p2", &[], &["data-0=pv-9"], &["item-1"]), &mute, Another, "another volume"),
+            (on("p2", &[], &["data-0=pv-1"], &["item-1"]), &nothing, Untold, "nothing was known before"),
+        ] {
+            assert_eq!(later.holds(earlier), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_witness_that_was_stored_before_there_were_volumes_reads() {
+        let old = r#"{"host":"a:1","members":1,"process_id":"p1","startup":"s"}"#;
+        let read: CopyWitness = serde_json::from_str(old).unwrap();
+        assert!(read.volumes.is_empty() && read.copied.is_empty());
+        assert_eq!(serde_json::to_string(&read).unwrap(), old, "and is written as it was");
     }
 
     #[test]

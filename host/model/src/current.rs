@@ -23,6 +23,9 @@ pub struct Current {
     /// The run that was touched last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
+    /// The run whose `pre` found a namespace in which nothing of the app is yet: its `post` has nothing to taste either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nothing_yet: Option<RunId>,
 }
 
 /// The standing baseline.

@@ -14,6 +14,7 @@ pub mod failure;
 mod manifest;
 mod names;
 mod rule;
+mod scaled;
 pub mod schema;
 mod usage;
 mod value;
@@ -23,8 +24,8 @@ mod verdict;
 mod roundtrip;
 
 pub use capture::{
-    Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ObjectRef, Outcome,
-    ProbeRecord, Reading, ServerFacts, Topology,
+    Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ContainerImage, ObjectRef,
+    Outcome, ProbeRecord, Reading, ServerFacts, Topology, WorkloadFacts,
 };
 pub use change::{BsonType, ChangeKind, DeclaredChange, FieldPath, Present, SomeDocuments, has_inverse};
 pub use coded::Coded;
@@ -36,6 +37,7 @@ pub use failure::{Failure, Refusal};
 pub use manifest::{Manifest, Merge, MetricDeclaration, Role, ValueKind};
 pub use names::{AppName, AttemptId, BadName, RunId, Side};
 pub use rule::{Bound, Rule, RuleError, Tolerance};
+pub use scaled::{Scaled, ScaledWorkload};
 pub use schema::{DocumentKind, json_schema};
 pub use usage::Usage;
 pub use value::{Labels, Metric, Real, Value};

@@ -122,6 +122,8 @@ fn server() -> impl Strategy<Value = ServerFacts> {
             topology: if replica_set.is_some() { Topology::ReplicaSet } else { Topology::Standalone },
             replica_set,
             process_id: None,
+            volumes: read_at.iter().map(|at| format!("data={at}")).collect(),
+            copied: read_at.iter().cloned().collect(),
             database,
             members: read_at
                 .iter()
@@ -147,6 +149,11 @@ fn capture() -> impl Strategy<Value = Capture> {
             probe_seed: "ef".repeat(32),
             server,
             data: DataKind::Live,
+            workloads: vec![WorkloadFacts {
+                kind: "Deployment".to_owned(),
+                name: "pxbbq-web".to_owned(),
+                images: vec![ContainerImage { container: "web".to_owned(), image: collection.clone() }],
+            }],
             consistency: Consistency { reading: Reading::Ranges, rescans: 1, unstable: vec![collection.clone()] },
             collections: vec![CollectionFacts {
                 name: collection,
@@ -204,8 +211,15 @@ fn verdict() -> impl Strategy<Value = VerdictDocument> {
     (verdict, collection::vec(finding(), 0..4), server(), timestamp(), option::of(any::<String>())).prop_map(
         |(verdict, findings, server, at, remedy)| {
             let run = RunId::generate();
-            let side =
-                SideSummary { run: run.clone(), started: at, finished: at, server, documents: u64::MAX, bytes: 0 };
+            let side = SideSummary {
+                run: run.clone(),
+                started: at,
+                finished: at,
+                server,
+                workloads: Vec::new(),
+                documents: u64::MAX,
+                bytes: 0,
+            };
             VerdictDocument {
                 schema: schema::VERDICT.to_owned(),
                 app: "pxbbq".parse().unwrap(),

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::{Acceptance, Capture, Current, VerdictDocument};
+use crate::{Acceptance, Capture, Current, Scaled, VerdictDocument};
 
 /// One side of a run.
 pub const CAPTURE: &str = "taster.dev/capture/v1";
@@ -13,6 +13,8 @@ pub const VERDICT: &str = "taster.dev/verdict/v1";
 pub const CURRENT: &str = "taster.dev/current/v1";
 /// A `different` or `unknown` that a person took responsibility for.
 pub const ACCEPTED: &str = "taster.dev/accepted/v1";
+/// What was scaled for an app and is not back yet.
+pub const SCALED: &str = "taster.dev/scaled/v1";
 
 /// The kinds of stored object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,11 +27,13 @@ pub enum DocumentKind {
     Current,
     /// [`Acceptance`].
     Accepted,
+    /// [`Scaled`].
+    Scaled,
 }
 
 impl DocumentKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Capture, Self::Verdict, Self::Current, Self::Accepted];
+    pub const ALL: [Self; 5] = [Self::Capture, Self::Verdict, Self::Current, Self::Accepted, Self::Scaled];
 
     /// What such an object carries in its `schema` key.
     #[must_use]
@@ -39,6 +43,7 @@ impl DocumentKind {
             Self::Verdict => VERDICT,
             Self::Current => CURRENT,
             Self::Accepted => ACCEPTED,
+            Self::Scaled => SCALED,
         }
     }
 }
@@ -53,6 +58,7 @@ pub fn json_schema(kind: DocumentKind) -> Value {
         DocumentKind::Verdict => generate::<VerdictDocument>(),
         DocumentKind::Current => generate::<Current>(),
         DocumentKind::Accepted => generate::<Acceptance>(),
+        DocumentKind::Scaled => generate::<Scaled>(),
     };
     schema["$id"] = format!("https://{}", kind.schema()).into();
     schema["properties"]["schema"]["const"] = kind.schema().into();

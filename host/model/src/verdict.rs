@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, Labels, RunId, ServerFacts, Severity};
+use crate::{AppName, AttemptId, Labels, RunId, ServerFacts, Severity, WorkloadFacts};
 
 /// The outcome of a run. `Unknown` never passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +85,9 @@ pub struct SideSummary {
     pub finished: Timestamp,
     /// The server that was read.
     pub server: ServerFacts,
+    /// What ran on the cluster. Empty where none is configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadFacts>,
     /// Documents that probes were handed.
     pub documents: u64,
     /// Bytes of them.

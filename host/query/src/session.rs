@@ -109,6 +109,8 @@ impl Session {
             database: database.clone(),
             read_at: server.read_at.map(|time| format!("{}.{}", time.time, time.increment)),
             members,
+            volumes: Vec::new(),
+            copied: Vec::new(),
         };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
         let reading = if server.read_at.is_some() { Reading::Snapshot } else { Reading::Live };

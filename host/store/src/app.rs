@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
-use taster_model::{AppName, Current, RunId, Verdict, schema};
+use serde::{Serialize, de::DeserializeOwned};
+use taster_model::{AppName, Current, RunId, Scaled, Verdict, schema};
 
 use crate::{
     Committed, RunStore, StoreError, document,
@@ -13,6 +13,32 @@ use crate::{
 
 /// How often a swap is tried before it is given up: each conflict means that somebody else got something done.
 const TRIES: u32 = 50;
+
+/// A document of the app that moves: replaced by compare-and-swap, never created for good.
+trait Moved: Serialize + DeserializeOwned + Clone + PartialEq {
+    /// Its key within the app.
+    const NAME: &'static str;
+    /// What its `schema` key says.
+    const SCHEMA: &'static str;
+    /// Whose it is.
+    fn app(&self) -> &AppName;
+}
+
+impl Moved for Current {
+    const NAME: &'static str = "current.json";
+    const SCHEMA: &'static str = schema::CURRENT;
+    fn app(&self) -> &AppName {
+        &self.app
+    }
+}
+
+impl Moved for Scaled {
+    const NAME: &'static str = "scaled.json";
+    const SCHEMA: &'static str = schema::SCALED;
+    fn app(&self) -> &AppName {
+        &self.app
+    }
+}
 
 /// One app's results.
 #[derive(Clone)]
@@ -55,27 +81,48 @@ impl AppStore {
 
     /// Where the app stands.
     pub async fn current(&self) -> Result<Option<Current>, StoreError> {
-        let key = format!("{}/current.json", self.prefix());
-        let stored = self.objects.get(&key).await?;
-        stored.map(|stored| self.read_current(&key, &stored.bytes)).transpose()
-    }
-
-    fn read_current(&self, key: &str, bytes: &[u8]) -> Result<Current, StoreError> {
-        let current: Current = document::read(key, schema::CURRENT, bytes)?;
-        check(key, "app", &current.app, &self.app)?;
-        Ok(current)
+        self.moved().await
     }
 
     /// Moves `current.json` by compare-and-swap: `change` is called again on what others made of it, until it holds.
     /// `None` from `change` leaves it as it is. Returns what stands afterwards.
     pub async fn update_current(
         &self,
-        mut change: impl FnMut(Option<Current>) -> Option<Current>,
+        change: impl FnMut(Option<Current>) -> Option<Current>,
     ) -> Result<Option<Current>, StoreError> {
-        let key = format!("{}/current.json", self.prefix());
+        self.update(change).await
+    }
+
+    /// What was scaled for the app and is not back yet.
+    pub async fn scaled(&self) -> Result<Option<Scaled>, StoreError> {
+        self.moved().await
+    }
+
+    /// Moves `scaled.json` in the same way.
+    pub async fn update_scaled(
+        &self,
+        change: impl FnMut(Option<Scaled>) -> Option<Scaled>,
+    ) -> Result<Option<Scaled>, StoreError> {
+        self.update(change).await
+    }
+
+    async fn moved<T: Moved>(&self) -> Result<Option<T>, StoreError> {
+        let key = format!("{}/{}", self.prefix(), T::NAME);
+        let stored = self.objects.get(&key).await?;
+        stored.map(|stored| self.read(&key, &stored.bytes)).transpose()
+    }
+
+    fn read<T: Moved>(&self, key: &str, bytes: &[u8]) -> Result<T, StoreError> {
+        let document: T = document::read(key, T::SCHEMA, bytes)?;
+        check(key, "app", document.app(), &self.app)?;
+        Ok(document)
+    }
+
+    async fn update<T: Moved>(&self, mut change: impl FnMut(Option<T>) -> Option<T>) -> Result<Option<T>, StoreError> {
+        let key = format!("{}/{}", self.prefix(), T::NAME);
         for _ in 0..TRIES {
             let stored = self.objects.get(&key).await?;
-            let before = stored.as_ref().map(|stored| self.read_current(&key, &stored.bytes)).transpose()?;
+            let before = stored.as_ref().map(|stored| self.read::<T>(&key, &stored.bytes)).transpose()?;
             let Some(after) = change(before.clone()) else { return Ok(before) };
             if before.as_ref() == Some(&after) {
                 return Ok(before);

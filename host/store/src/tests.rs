@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 use taster_model::{
-    AttemptId, Baseline, Capture, Coded, Consistency, CopyWitness, Current, DataKind, RunId, ServerFacts, Side,
-    SideSummary, Topology, Verdict, VerdictDocument, schema,
+    AttemptId, Baseline, Capture, Coded, Consistency, CopyWitness, Current, DataKind, RunId, Scaled, ScaledWorkload,
+    ServerFacts, Side, SideSummary, Topology, Verdict, VerdictDocument, schema,
 };
 use tempfile::TempDir;
 
@@ -20,6 +20,8 @@ fn server() -> ServerFacts {
         database: "pxbbq".to_owned(),
         read_at: None,
         members: Vec::new(),
+        volumes: Vec::new(),
+        copied: Vec::new(),
     }
 }
 
@@ -38,6 +40,7 @@ fn capture(run: &str, side: Side) -> Capture {
         probe_seed: "00".to_owned(),
         server: server(),
         data: DataKind::Copy,
+        workloads: Vec::new(),
         consistency: Consistency::default(),
         collections: Vec::new(),
         probes: Vec::new(),
@@ -54,6 +57,7 @@ fn verdict(capture: &Capture, verdict: Verdict) -> VerdictDocument {
         started: capture.started,
         finished: capture.finished,
         server: capture.server.clone(),
+        workloads: Vec::new(),
         documents: 0,
         bytes: 0,
     };
@@ -166,6 +170,7 @@ async fn no_move_of_current_is_lost() {
                                 }),
                                 claims: Vec::new(),
                                 last: None,
+                                nothing_yet: None,
                             })
                         })
                         .await
@@ -178,6 +183,42 @@ async fn no_move_of_current_is_lost() {
         task.await.unwrap();
     }
     assert_eq!(app(folder.path()).current().await.unwrap().unwrap().baseline.unwrap().run.as_str(), "40");
+}
+
+#[tokio::test]
+async fn what_was_scaled_moves_as_current_does_and_is_no_run() {
+    let folder = TempDir::new().unwrap();
+    let store = app(folder.path());
+    assert_eq!(store.scaled().await.unwrap(), None);
+    let entry = |name: &str| ScaledWorkload {
+        api_version: "apps/v1".to_owned(),
+        kind: "StatefulSet".to_owned(),
+        name: name.to_owned(),
+        uid: format!("uid-{name}"),
+        found: 0,
+        to: 1,
+        run: run("1"),
+        since: "2026-01-02T03:04:05Z".parse().unwrap(),
+    };
+    let add = |name: &'static str| {
+        move |scaled: Option<Scaled>| {
+            let mut workloads = scaled.map(|scaled| scaled.workloads).unwrap_or_default();
+            workloads.push(entry(name));
+            Some(Scaled { schema: schema::SCALED.to_owned(), app: "pxbbq".parse().unwrap(), workloads })
+        }
+    };
+    let (mongo, web) = tokio::join!(store.update_scaled(add("mongo")), store.update_scaled(add("web")));
+    mongo.unwrap();
+    web.unwrap();
+    let mut names: Vec<String> = store.scaled().await.unwrap().unwrap().workloads.into_iter().map(|w| w.name).collect();
+    names.sort();
+    assert_eq!(names, ["mongo", "web"], "none of two that came at once is lost");
+    assert!(store.runs().await.unwrap().is_empty());
+    // what does not carry its checksum is no record to act on
+    let path = folder.path().join("v1/pxbbq/scaled.json");
+    let text = fs::read_to_string(&path).unwrap().replace("\"found\": 0", "\"found\": 7");
+    fs::write(&path, text).unwrap();
+    assert!(matches!(store.scaled().await, Err(StoreError::Damaged { .. })));
 }
 
 #[tokio::test]

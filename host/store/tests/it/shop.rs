@@ -32,6 +32,8 @@ fn server() -> ServerFacts {
         database: "pxbbq".to_owned(),
         read_at: None,
         members: Vec::new(),
+        volumes: Vec::new(),
+        copied: Vec::new(),
     }
 }
 
@@ -53,6 +55,7 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
         probe_seed: "00".repeat(32),
         server: server(),
         data: DataKind::Copy,
+        workloads: Vec::new(),
         consistency: Consistency::default(),
         collections: Vec::new(),
         probes: vec![ProbeRecord {
@@ -85,6 +88,7 @@ pub(crate) fn verdict(after: &Capture, before: &RunId, verdict: Verdict) -> Verd
         started: after.started,
         finished: after.finished,
         server: server(),
+        workloads: Vec::new(),
         documents: 1,
         bytes: 2,
     };
@@ -129,6 +133,7 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
         }),
         claims: Vec::new(),
         last: Some(LastRun { run: pre.run.clone(), verdict }),
+        nothing_yet: None,
     }
 }
 

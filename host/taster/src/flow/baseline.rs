@@ -175,12 +175,14 @@ fn is_whole(capture: &Capture) -> bool {
         && capture.consistency.unstable.is_empty()
 }
 
-fn nothing(kitchen: &Kitchen) -> Current {
+/// An app of which nothing is known.
+pub(super) fn nothing(kitchen: &Kitchen) -> Current {
     Current {
         schema: schema::CURRENT.to_owned(),
         app: kitchen.config.app.clone(),
         baseline: None,
         claims: Vec::new(),
         last: None,
+        nothing_yet: None,
     }
 }

@@ -72,6 +72,7 @@ impl Tasting<'_> {
             probe_seed: seed,
             server,
             data: kitchen.config.mongodb.data,
+            workloads: Vec::new(),
             consistency,
             collections,
             probes,

@@ -95,6 +95,7 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
         started: capture.started,
         finished: capture.finished,
         server: capture.server.clone(),
+        workloads: capture.workloads.clone(),
         documents: capture.probes.iter().map(|p| p.usage.documents).sum(),
         bytes: capture.probes.iter().map(|p| p.usage.bytes).sum(),
     }

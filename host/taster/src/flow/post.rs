@@ -81,7 +81,8 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
     kitchen
         .store
         .update_current(|current| {
-            let (standing, claims) = current.map_or((None, Vec::new()), |current| (current.baseline, current.claims));
+            let Current { baseline: standing, claims, nothing_yet, .. } =
+                current.unwrap_or_else(|| baseline::nothing(kitchen));
             if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
                 return None;
             }
@@ -98,6 +99,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
                 baseline,
                 claims,
                 last: Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) }),
+                nothing_yet,
             })
         })
         .await?;

@@ -67,6 +67,7 @@ mod tests {
             baseline: None,
             claims: Vec::new(),
             last: Some(LastRun { run: "first".parse().unwrap(), verdict }),
+            nothing_yet: None,
         };
         assert_eq!(resolve(None, None, Some(&current(None))).as_str(), "first");
         assert_ne!(resolve(None, None, Some(&current(Some(Verdict::Same)))).as_str(), "first");
