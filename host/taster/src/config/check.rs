@@ -63,6 +63,10 @@ impl Config {
         }
         super::changes::check(&self.changes)?;
         super::documents::check(&self.report, &self.redact, &self.scan)?;
+        if let Some(cluster) = &self.cluster {
+            cluster.check()?;
+        }
+        super::fresh::check(&self.fresh)?;
         Ok(self)
     }
 }

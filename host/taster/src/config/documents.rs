@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
-use taster_model::FieldPath;
+use taster_model::{AppName, FieldPath, RunId};
 
 use super::{ConfigError, check::wrong};
 
@@ -20,6 +20,17 @@ pub struct Report {
     /// So many ids are named of each kind of difference, at most 100 000; counts are always exact. Default 1000.
     #[serde(default = "default_max_ids")]
     pub max_ids: u32,
+    /// Where people find the report of a run: `https://taster.example.com/apps/{app}/runs/{run}`. Argo CD links to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl Report {
+    /// Where people find the report of a run.
+    #[must_use]
+    pub fn url_of(&self, app: &AppName, run: &RunId) -> Option<String> {
+        Some(self.url.as_ref()?.replace("{app}", app.as_str()).replace("{run}", run.as_str()))
+    }
 }
 
 /// What of documents is not written down.
@@ -112,7 +123,7 @@ fn default_cursors() -> u32 {
 
 impl Default for Report {
     fn default() -> Self {
-        Self { max_ids: default_max_ids() }
+        Self { max_ids: default_max_ids(), url: None }
     }
 }
 
@@ -122,11 +133,28 @@ impl Default for Scan {
     }
 }
 
+/// A link that people follow, with nothing in braces that nobody fills in.
+fn check_url(url: &str) -> Result<(), ConfigError> {
+    const AT: &str = "report.url";
+    let shape = "write it as https://taster.example.com/apps/{app}/runs/{run}";
+    if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
+        return Err(wrong(AT, format!("`{url}` is no address of a web page"), shape));
+    }
+    let rest = url.replace("{app}", "").replace("{run}", "");
+    if rest.contains(['{', '}']) {
+        return Err(wrong(AT, format!("`{url}` holds braces that are neither `{{app}}` nor `{{run}}`"), shape));
+    }
+    Ok(())
+}
+
 /// What the three say together.
 pub(super) fn check(report: &Report, redact: &Redact, scan: &Scan) -> Result<(), ConfigError> {
     if report.max_ids > MOST_IDS {
         let message = format!("{} ids of each kind are more than a report can hold", report.max_ids);
         return Err(wrong("report.maxIds", message, format!("at most {MOST_IDS}; counts are exact whatever it says")));
+    }
+    if let Some(url) = &report.url {
+        check_url(url)?;
     }
     if scan.cursors == 0 || scan.cursors > MOST_CURSORS {
         let message = format!("{} cursors on one collection", scan.cursors);

@@ -2,8 +2,10 @@
 
 mod changes;
 mod check;
+mod cluster;
 mod documents;
 mod error;
+mod fresh;
 mod read;
 mod units;
 
@@ -16,10 +18,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use taster_model::{AppName, DataKind, DeclaredChange, Expectation, Severity};
 
+pub use cluster::{ClusterSection, LockRule, Scaling, WhenBusy};
 pub use documents::{Redact, RedactedField, Report, Scan, Secret};
 pub use error::{ConfigError, Place};
+pub use fresh::{Fresh, Newest, Source};
 pub use read::{load, parse};
-pub use units::{Period, Size};
+pub use units::{Delay, Period, Size};
 
 /// The configuration of one app.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -50,6 +54,12 @@ pub struct Config {
     /// How collections are read for a census.
     #[serde(default)]
     pub scan: Scan,
+    /// Workloads that are scaled up for tasting, and back. Default: nothing is scaled, and no cluster is touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSection>,
+    /// How old the data may be before the sync, by those who know. Default: any age.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fresh: Vec<Fresh>,
     /// A baseline that is older than this makes the verdict `unknown`; it is not replaced. Default: any age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_baseline_age: Option<Period>,
@@ -307,6 +317,8 @@ impl Config {
             report: Report::default(),
             redact: Redact::default(),
             scan: Scan::default(),
+            cluster: None,
+            fresh: Vec::new(),
             max_baseline_age: None,
             require_pins: false,
             require_read_only_user: false,

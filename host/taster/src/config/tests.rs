@@ -134,3 +134,110 @@ fn the_secret_is_never_shown() {
           |               ^
     ");
 }
+
+#[test]
+fn a_cluster_has_defaults_and_keeps_its_order() {
+    let config = read(
+        "cluster:\n  data: [{kind: StatefulSet, name: mongo, ready: 15m}]\n  apps:\n    - {kind: Deployment, name: \
+         pxbbq-web}\n    - {kind: Rollout, apiVersion: argoproj.io/v1alpha1, name: api, replicas: 2, allowHPA: true}\n  \
+         settle: 0s\nreport: {url: \"https://t/{app}/{run}\"}\n",
+    )
+    .unwrap();
+    let cluster = config.cluster.as_ref().unwrap();
+    let all: Vec<String> = cluster
+        .workloads()
+        .iter()
+        .map(|w| format!("{} {} {} {:?} {} {}", w.of, w.of.api_version, w.replicas, w.ready, w.allow_hpa, w.setting))
+        .collect();
+    assert_snapshot!(all.join("\n"), @"
+        StatefulSet mongo apps/v1 1 900s false cluster.data[mongo]
+        Deployment pxbbq-web apps/v1 1 300s false cluster.apps[pxbbq-web]
+        Rollout api argoproj.io/v1alpha1 2 300s true cluster.apps[api]
+    ");
+    assert_eq!(cluster.max_up.get().as_secs(), 4 * 3600);
+    assert!(cluster.settle.get().is_zero());
+    assert_eq!(cluster.lock.busy(), taster_cluster::Busy::Wait(std::time::Duration::from_mins(10)));
+    let url = config.report.url_of(&config.app, &"7".parse().unwrap());
+    assert_eq!(url.as_deref(), Some("https://t/shop/7"));
+    assert!(read("").unwrap().cluster.is_none(), "nothing is scaled unless somebody says so");
+}
+
+#[test]
+fn a_cluster_that_cannot_be_meant_is_refused() {
+    let cases = [
+        "cluster:\n  data: [{kind: StatefulSet, name: mongo, replcas: 1}]\n",
+        "cluster:\n  sattle: 1s\n",
+        "cluster: {}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo, replicas: 0}]}\n",
+        "cluster: {data: [{kind: statefulset, name: mongo}]}\n",
+        "cluster: {data: [{kind: Cluster, name: mongo}]}\n",
+        "cluster: {data: [{kind: StatefulSet, name: Mongo_0}]}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo}, {kind: StatefulSet, name: mongo}]}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo}], apps: [{kind: StatefulSet, name: mongo}]}\n",
+        "cluster: {namespace: \"\", data: [{kind: StatefulSet, name: mongo}]}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo}], lock: {busy: fail, wait: 1m}}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo}], lock: {busy: steal}}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo, ready: 0s}]}\n",
+        "report: {url: taster.example.com}\n",
+        "report: {url: \"https://t/{namespace}\"}\n",
+    ];
+    assert_snapshot!(cases.map(refused).join("\n"), @"
+        taster.yaml:4:43: unknown key `replcas` (did you mean `replicas`?)
+        taster.yaml:4:3: unknown key `sattle` (did you mean `settle`?)
+        cluster: neither `data` nor `apps` names a workload (name them under `data` and `apps`, or leave `cluster` out: then no cluster is touched)
+        cluster.data[mongo].replicas: tasting cannot work with 0 replicas (1 or more: how many there are while Taster reads)
+        cluster.data[mongo].kind: `statefulset` is no kind (did you mean `StatefulSet`?)
+        cluster.data[mongo]: a Cluster needs its `apiVersion` (write it as the manifest does, such as `apiVersion: psmdb.percona.com/v1`)
+        cluster.data[Mongo_0].name: `Mongo_0` is no name of a workload (a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit)
+        cluster.data[mongo]: StatefulSet mongo is named twice (a workload is either part of the data or an application, and stands there once)
+        cluster.apps[mongo]: StatefulSet mongo is named twice (a workload is either part of the data or an application, and stands there once)
+        cluster.namespace: `` is no namespace (a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit)
+        cluster.lock.wait: with `busy: fail` nobody waits (keep one of them)
+        taster.yaml:3:66: unknown variant `steal`, expected one of wait, fail (`taster config schema` prints what is allowed where)
+        taster.yaml:3:58: `0s`: a duration must be longer than nothing (`taster config schema` prints what is allowed where)
+        report.url: `taster.example.com` is no address of a web page (write it as https://taster.example.com/apps/{app}/runs/{run})
+        report.url: `https://t/{namespace}` holds braces that are neither `{app}` nor `{run}` (write it as https://taster.example.com/apps/{app}/runs/{run})
+    ");
+}
+
+#[test]
+fn freshness_has_one_source_an_entry() {
+    let config = read(
+        "fresh:\n  - {migrationSchedule: portworx/pxbbq, maxAge: 30m, kubeconfig: /etc/k, severity: warn}\n  - {newest: \
+         {collection: orders, field: _id}, maxAge: 1h}\n",
+    )
+    .unwrap();
+    let told: Vec<String> = config.fresh.iter().map(|fresh| format!("{} {}", fresh.source, fresh.max_age)).collect();
+    assert_eq!(told, ["MigrationSchedule portworx/pxbbq 30m", "newest orders._id 1h"]);
+    // what is written back reads again
+    let json = serde_json::to_string(&config.fresh).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<super::Fresh>>(&json).unwrap(), config.fresh);
+    let cases = [
+        "fresh:\n  - {maxAge: 30m}\n",
+        "fresh:\n  - {volumeSnapshot: a/b, migrationSchedule: a/b, maxAge: 30m}\n",
+        "fresh:\n  - {volumeSnapshot: b, maxAge: 30m}\n",
+        "fresh:\n  - {volumeSnapshot: a/b/c, maxAge: 30m}\n",
+        "fresh:\n  - {volumeSnapshot: a/b}\n",
+        "fresh:\n  - {volumeSnapshot: a/b, maxAge: 0s}\n",
+        "fresh:\n  - {volumeSnapshots: a/b, maxAge: 30m}\n",
+        "fresh:\n  - {newest: {collection: orders}, maxAge: 1h}\n",
+        "fresh:\n  - {newest: {collection: orders, field: _id}, maxAge: 1h, kubeconfig: k}\n",
+        "fresh:\n  - {newest: {collection: system.users, field: _id}, maxAge: 1h}\n",
+        "fresh:\n  - {newest: {collection: orders, field: a..b}, maxAge: 1h}\n",
+        "fresh:\n  - {volumeSnapshot: a/b, maxAge: 30m}\n  - {volumeSnapshot: a/b, maxAge: 1h}\n",
+    ];
+    assert_snapshot!(cases.map(refused).join("\n"), @"
+        taster.yaml:4:5: who knows how old the data are? one of migrationSchedule, replicationDestination, replicationSource, volumeSnapshot, newest (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: one source an entry, and here are migrationSchedule and volumeSnapshot (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: `volumeSnapshot: b` is not written as `namespace/name` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: `volumeSnapshot: a/b/c` is not written as `namespace/name` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:6: the key `maxAge` is missing (add `maxAge:`; `taster config schema` describes it)
+        taster.yaml:4:35: `0s`: a duration must be longer than nothing (`taster config schema` prints what is allowed where)
+        taster.yaml:4:6: unknown key `volumeSnapshots` (did you mean `volumeSnapshot`?)
+        taster.yaml:4:15: the key `field` is missing (add `field:`; `taster config schema` describes it)
+        taster.yaml:4:5: `newest` asks the database, which needs no kubeconfig (`taster config schema` prints what is allowed where)
+        fresh[newest system.users._id]: `system.users` is no collection that is tasted (name one of the database's own, not the system's)
+        fresh[newest orders.a..b]: `a..b` is no field (names joined by dots, such as `created` or `meta.created`)
+        fresh[VolumeSnapshot a/b]: the same source is asked twice (keep one of them)
+    ");
+}

@@ -25,13 +25,44 @@ impl Period {
     }
 }
 
+/// A length of time, or none: `0s`, `30s`, `10m`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Delay(Duration);
+
+impl Delay {
+    /// As the standard library has it.
+    #[must_use]
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Delay {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        duration(&text).map(Self)
+    }
+}
+
+impl From<Delay> for String {
+    fn from(delay: Delay) -> Self {
+        Period(delay.0).to_string()
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration such as `30s`, `10m`, `1h 30m` or `7d`");
+    let span: jiff::Span = text.parse().map_err(|_| wrong())?;
+    let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    span.try_into().map_err(|_| wrong())
+}
+
 impl FromStr for Period {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration such as `30s`, `10m`, `1h 30m` or `7d`");
-        let span: jiff::Span = text.parse().map_err(|_| wrong())?;
-        let span = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-        let duration: Duration = span.try_into().map_err(|_| wrong())?;
+        let duration = duration(text)?;
         if duration.is_zero() {
             Err(format!("`{text}`: a duration must be longer than nothing"))
         } else {

@@ -1,0 +1,221 @@
+//! What is scaled for tasting, in which order, and how long everything may take.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use taster_cluster::{Busy, Workload, WorkloadRef};
+
+use super::{ConfigError, Delay, Period, check::wrong};
+
+/// The kinds whose `apiVersion` nobody has to say.
+const APPS: [&str; 2] = ["Deployment", "StatefulSet"];
+
+/// Workloads of a Kubernetes cluster that are scaled up for tasting, and back.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterSection {
+    /// Namespace of the workloads. Default: the pod's own, else that of the kubeconfig's context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The database: scaled up in this order before anything is read, and back last.
+    #[serde(default)]
+    pub data: Vec<Scaling>,
+    /// The applications: scaled up after the capture before the sync, and before the one after it.
+    #[serde(default)]
+    pub apps: Vec<Scaling>,
+    /// How long `post` waits after the last application is ready, before it reads. Default `0s`.
+    #[serde(default)]
+    pub settle: Delay,
+    /// What to do when another process of this app is at work.
+    #[serde(default)]
+    pub lock: LockRule,
+    /// What stands scaled up for longer than this was abandoned: `taster restore --abandoned` puts it back. Default `4h`.
+    #[serde(default = "default_max_up")]
+    pub max_up: Period,
+}
+
+/// One workload.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Scaling {
+    /// `Deployment`, `StatefulSet`, or any kind that has a scale subresource.
+    pub kind: String,
+    /// `apps/v1`. Only other kinds than `Deployment` and `StatefulSet` need one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Replicas that tasting needs. One that has more is left as it is. Default 1.
+    #[serde(default = "default_replicas")]
+    pub replicas: i32,
+    /// How long it may take until it is ready. Default `5m`.
+    #[serde(default = "default_ready")]
+    pub ready: Period,
+    /// Scale it although an autoscaler looks after it. Default: refused.
+    #[serde(default, rename = "allowHPA")]
+    pub allow_hpa: bool,
+}
+
+/// What to do when another process of this app is at work.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LockRule {
+    /// `wait` for it, or `fail` at once. Default `wait`.
+    #[serde(default)]
+    pub busy: WhenBusy,
+    /// How long to wait. Default `10m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Period>,
+}
+
+/// What to do when the lock is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenBusy {
+    /// Wait until it is free.
+    #[default]
+    Wait,
+    /// Fail at once.
+    Fail,
+}
+
+fn default_replicas() -> i32 {
+    1
+}
+
+fn default_ready() -> Period {
+    Period::from_secs(5 * 60)
+}
+
+fn default_max_up() -> Period {
+    Period::from_secs(4 * 60 * 60)
+}
+
+impl ClusterSection {
+    /// The database's workloads, in their order.
+    #[must_use]
+    pub fn data(&self) -> Vec<Workload> {
+        self.data.iter().map(|scaling| scaling.workload("data")).collect()
+    }
+
+    /// The applications' workloads, in their order.
+    #[must_use]
+    pub fn apps(&self) -> Vec<Workload> {
+        self.apps.iter().map(|scaling| scaling.workload("apps")).collect()
+    }
+
+    /// All of them, in the order in which they are scaled up.
+    #[must_use]
+    pub fn workloads(&self) -> Vec<Workload> {
+        let mut all = self.data();
+        all.extend(self.apps());
+        all
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if let Some(namespace) = &self.namespace
+            && !is_name(namespace)
+        {
+            return Err(wrong("cluster.namespace", format!("`{namespace}` is no namespace"), NAMES));
+        }
+        let listed = self.data.iter().map(|w| ("data", w)).chain(self.apps.iter().map(|w| ("apps", w)));
+        let mut names = BTreeSet::new();
+        for (list, scaling) in listed {
+            scaling.check(list)?;
+            if !names.insert((scaling.kind.as_str(), scaling.name.as_str())) {
+                let message = format!("{} {} is named twice", scaling.kind, scaling.name);
+                let help = "a workload is either part of the data or an application, and stands there once";
+                return Err(wrong(scaling.setting(list), message, help));
+            }
+        }
+        if names.is_empty() {
+            let help = "name them under `data` and `apps`, or leave `cluster` out: then no cluster is touched";
+            return Err(wrong("cluster", "neither `data` nor `apps` names a workload", help));
+        }
+        if self.lock.busy == WhenBusy::Fail && self.lock.wait.is_some() {
+            let help = "keep one of them";
+            return Err(wrong("cluster.lock.wait", "with `busy: fail` nobody waits", help));
+        }
+        Ok(())
+    }
+}
+
+impl Scaling {
+    fn setting(&self, list: &str) -> String {
+        format!("cluster.{list}[{}]", self.name)
+    }
+
+    fn workload(&self, list: &str) -> Workload {
+        Workload {
+            of: WorkloadRef {
+                api_version: self.api_version.clone().unwrap_or_else(|| "apps/v1".to_owned()),
+                kind: self.kind.clone(),
+                name: self.name.clone(),
+            },
+            replicas: self.replicas,
+            ready: self.ready.get(),
+            allow_hpa: self.allow_hpa,
+            setting: self.setting(list),
+        }
+    }
+
+    fn check(&self, list: &str) -> Result<(), ConfigError> {
+        let at = |key: &str| format!("{}{key}", self.setting(list));
+        if !is_name(&self.name) {
+            return Err(wrong(at(".name"), format!("`{}` is no name of a workload", self.name), NAMES));
+        }
+        if !self.kind.starts_with(|c: char| c.is_ascii_uppercase())
+            || !self.kind.bytes().all(|b| b.is_ascii_alphanumeric())
+        {
+            let help = match APPS.iter().find(|known| known.eq_ignore_ascii_case(self.kind.trim_end_matches('s'))) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "write it as the manifest does, such as `StatefulSet`".to_owned(),
+            };
+            return Err(wrong(at(".kind"), format!("`{}` is no kind", self.kind), help));
+        }
+        if self.api_version.is_none() && !APPS.contains(&self.kind.as_str()) {
+            let help = "write it as the manifest does, such as `apiVersion: psmdb.percona.com/v1`";
+            return Err(wrong(at(""), format!("a {} needs its `apiVersion`", self.kind), help));
+        }
+        if self.replicas < 1 {
+            let message = format!("tasting cannot work with {} replicas", self.replicas);
+            return Err(wrong(at(".replicas"), message, "1 or more: how many there are while Taster reads"));
+        }
+        Ok(())
+    }
+}
+
+impl LockRule {
+    /// As the lock takes it.
+    #[must_use]
+    pub fn busy(&self) -> Busy {
+        match self.busy {
+            WhenBusy::Wait => Busy::Wait(self.patience()),
+            WhenBusy::Fail => Busy::Fail,
+        }
+    }
+
+    /// How long to wait for another process.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.wait.map_or(Duration::from_mins(10), Period::get)
+    }
+}
+
+impl fmt::Display for Scaling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} to {}", self.kind, self.name, self.replicas)
+    }
+}
+
+const NAMES: &str = "a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit";
+
+/// Whether an object of a cluster can be called so.
+pub(super) fn is_name(name: &str) -> bool {
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253
+        && name.starts_with(ends)
+        && name.ends_with(ends)
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+}
