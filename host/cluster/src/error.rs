@@ -2,6 +2,8 @@
 
 use taster_model::Coded;
 
+use crate::{FreshError, ReadyError};
+
 /// What can go wrong with the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
@@ -21,6 +23,12 @@ pub enum ClusterError {
         /// Where.
         namespace: String,
     },
+    /// A workload does not get ready.
+    #[error(transparent)]
+    Ready(#[from] ReadyError),
+    /// Nobody can say that the data are fresh.
+    #[error(transparent)]
+    Fresh(#[from] FreshError),
 }
 
 impl ClusterError {
@@ -36,6 +44,27 @@ impl Coded for ClusterError {
         match self {
             Self::Unreachable { .. } => "T0701",
             Self::Forbidden { .. } => "T0702",
+            Self::Ready(error) => error.code(),
+            Self::Fresh(error) => error.code(),
         }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Ready(error) => error.help(),
+            Self::Fresh(error) => error.help(),
+            Self::Unreachable { .. } | Self::Forbidden { .. } => None,
+        }
+    }
+}
+
+pub(crate) fn refused(error: kube::Error, verb: &str, resource: &str, namespace: &str) -> ClusterError {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => ClusterError::Forbidden {
+            verb: verb.to_owned(),
+            resource: resource.to_owned(),
+            namespace: namespace.to_owned(),
+        },
+        other => ClusterError::Unreachable { detail: other.to_string() },
     }
 }

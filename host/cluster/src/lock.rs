@@ -35,11 +35,7 @@ pub struct Lock {
 
 impl Cluster {
     /// Takes the lock of the app.
-    pub async fn lock(
-        &self,
-        _request: LockRequest,
-        _say: &(dyn Fn(&str) + Send + Sync),
-    ) -> Result<Lock, ClusterError> {
+    pub async fn lock(&self, _request: LockRequest, _say: &(dyn Fn(&str) + Send + Sync)) -> Result<Lock, ClusterError> {
         todo!()
     }
 }

@@ -1,6 +1,13 @@
 //! Waiting until a workload is ready, and seeing early that it never will be.
 
+mod error;
+mod reasons;
+mod words;
+
 use std::time::Instant;
+
+pub use error::ReadyError;
+pub(crate) use words::one_line;
 
 use crate::{Cluster, ClusterError, Workload};
 
