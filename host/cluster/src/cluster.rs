@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use taster_model::AppName;
 
-use crate::{ClusterError, OwnJob};
+use crate::ClusterError;
 
 /// How to find the cluster.
 #[derive(Debug, Clone)]
@@ -52,11 +52,6 @@ impl Cluster {
 
     /// What time it is by the API server's clock (the `Date` of its answer; whole seconds).
     pub async fn now(&self) -> Result<Timestamp, ClusterError> {
-        todo!()
-    }
-
-    /// The Job that this pod belongs to. `None` outside a Job.
-    pub async fn own_job(&self) -> Result<Option<OwnJob>, ClusterError> {
         todo!()
     }
 }

@@ -14,6 +14,7 @@ mod lock;
 mod ready;
 mod say;
 mod scale;
+mod words;
 mod workload;
 
 pub use cluster::{Cluster, ClusterOptions, Me};

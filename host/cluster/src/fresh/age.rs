@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, fmt::friendly::SpanPrinter};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Copied, FreshError};
+use crate::words::brief;
 
 /// How far two clocks may be apart before a time that lies ahead is a mistake and not a difference of clocks.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
@@ -47,13 +48,6 @@ pub fn young_enough(
         limit: brief(max_age),
         identity: found.to_owned(),
     })
-}
-
-/// `1h 12m`: seconds only where there are no hours.
-fn brief(duration: Duration) -> String {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    let shown = if seconds < 3600 { seconds } else { seconds / 60 * 60 };
-    SpanPrinter::new().duration_to_string(&SignedDuration::from_secs(shown))
 }
 
 #[cfg(test)]

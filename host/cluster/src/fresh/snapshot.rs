@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{FreshError, Told};
-use crate::ready::one_line;
+use crate::words::one_line;
 
 #[derive(Deserialize)]
 pub(super) struct Snapshot {

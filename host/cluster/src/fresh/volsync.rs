@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::{FreshError, Told};
-use crate::ready::one_line;
+use crate::words::one_line;
 
 #[derive(Deserialize)]
 pub(super) struct Replication {

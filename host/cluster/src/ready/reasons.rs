@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-use super::words::said;
+use crate::words::{one_line, said};
 
 /// What stands between a pod and being ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub(super) struct Obstacle {
 pub(super) enum Hope {
     /// It may.
     Passing,
-    /// It may, and the pod's events say more.
-    Events,
+    /// It may, and the pod's events say more: while it is set up.
+    SettingUp,
+    /// It may, and the pod's events say more: while it is probed.
+    Probed,
     /// It cannot.
     None,
     /// It cannot, if this claim is really missing: a StatefulSet makes its claims a moment before the scheduler sees them.
@@ -86,9 +88,9 @@ pub(super) fn obstacle(pod: &Pod, restarts: &Restarts) -> Option<Obstacle> {
     let ready = condition(pod, "Ready").filter(|(status, ..)| *status != "True");
     Some(match ready {
         Some((_, Some(reason), message)) if !reason.is_empty() => {
-            Obstacle::new(Hope::Events, said(Some(reason), message))
+            Obstacle::new(Hope::Probed, said(Some(reason), message))
         }
-        _ => Obstacle::new(Hope::Events, said(status.and_then(|s| s.phase.as_deref()), None)),
+        _ => Obstacle::new(Hope::SettingUp, said(status.and_then(|s| s.phase.as_deref()), None)),
     })
 }
 
@@ -122,7 +124,7 @@ fn container(status: &ContainerStatus, before: i32) -> Option<(Hope, String)> {
         let reason = waiting.reason.as_deref().unwrap_or_default();
         let message = waiting.message.as_deref();
         if matches!(reason, "ContainerCreating" | "PodInitializing" | "") {
-            return Some((Hope::Events, format!(": {}", said(Some(reason), message))));
+            return Some((Hope::SettingUp, format!(": {}", said(Some(reason), message))));
         }
         let slow = message.is_some_and(|m| SLOW_RUNTIME.iter().any(|s| m.contains(s)));
         let hope = if HOPELESS.contains(&reason) && !slow { Hope::None } else { Hope::Passing };
@@ -143,13 +145,13 @@ fn container(status: &ContainerStatus, before: i32) -> Option<(Hope, String)> {
     }
     let starting =
         if status.started == Some(false) { " runs and has not started up" } else { " runs and is not ready" };
-    (state.running.is_some() && !status.ready).then(|| (Hope::Events, starting.to_owned()))
+    (state.running.is_some() && !status.ready).then(|| (Hope::Probed, starting.to_owned()))
 }
 
 /// `exit code 14 (Error): last words`.
 fn end(ended: &ContainerStateTerminated) -> String {
     let signal = ended.signal.filter(|s| *s != 0).map_or_else(String::new, |s| format!(", signal {s}"));
-    let words = ended.message.as_deref().map(super::words::one_line).filter(|m| !m.is_empty());
+    let words = ended.message.as_deref().map(one_line).filter(|m| !m.is_empty());
     let words = words.map_or_else(String::new, |m| format!(": {m}"));
     format!("exit code {}{signal} ({}){words}", ended.exit_code, ended.reason.as_deref().unwrap_or("no reason"))
 }

@@ -39,7 +39,7 @@ fn a_reason_is_final_or_passing() {
         ("ErrImagePull", r#"rpc error: code = NotFound desc = docker.io/library/mongo:77: not found"#, Hope::Passing),
         ("ImagePullBackOff", r#"Back-off pulling image "mongo:77": ErrImagePull: not found"#, Hope::Passing),
         ("ImageInspectError", "Failed to inspect image", Hope::Passing),
-        ("ContainerCreating", "", Hope::Events),
+        ("ContainerCreating", "", Hope::SettingUp),
         ("SomethingNew", "in Kubernetes 1.99", Hope::Passing),
     ] {
         let (found, text) = seen(&pod(&waiting(reason, message)));
@@ -89,7 +89,7 @@ fn a_container_that_recovered_from_crashes_is_waited_for() {
         "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
     });
     let (hope, text) = seen(&pod(&running));
-    assert_eq!((hope, text.as_str()), (Hope::Events, "container mongo runs and is not ready"));
+    assert_eq!((hope, text.as_str()), (Hope::Probed, "container mongo runs and is not ready"));
     let starting = json!({"started": false, "state": {"running": {}}});
     assert_eq!(seen(&pod(&starting)).1, "container mongo runs and has not started up");
 }

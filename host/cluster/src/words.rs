@@ -1,4 +1,8 @@
-//! Words of the kubelet and the controllers, made fit for one line.
+//! Words of the kubelet and the controllers, made fit for one line; and how long something took.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
 
 /// As many bytes of a foreign text as one line has room for.
 const ROOM: usize = 600;
@@ -17,13 +21,20 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// `reason: message`, or the one that is there.
-pub(super) fn said(reason: Option<&str>, message: Option<&str>) -> String {
+pub(crate) fn said(reason: Option<&str>, message: Option<&str>) -> String {
     let [reason, message] = [reason, message].map(|text| text.map(one_line).filter(|text| !text.is_empty()));
     match (reason, message) {
         (Some(reason), Some(message)) => format!("{reason}: {message}"),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => "no reason given".to_owned(),
     }
+}
+
+/// `1h 12m`: seconds only where there are no hours.
+pub(crate) fn brief(duration: Duration) -> String {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    let shown = if seconds < 3600 { seconds } else { seconds / 60 * 60 };
+    SpanPrinter::new().duration_to_string(&SignedDuration::from_secs(shown))
 }
 
 #[cfg(test)]
