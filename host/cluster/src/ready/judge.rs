@@ -132,7 +132,7 @@ impl Before {
         if let Some(reason) = fresh.into_iter().find(|note| is_refusal(note)) {
             return Err(ReadyError::Refused { workload: workload.of.to_string(), reason });
         }
-        Ok(failed().last().map(note))
+        Ok(failed().next_back().map(note))
     }
 
     fn begin(&mut self, pods: &[Pod]) {

@@ -56,7 +56,8 @@ fn judge(seen: &Seen) -> Result<String, ReadyError> {
 #[test]
 fn each_count_alone_keeps_it_from_being_ready() {
     assert_eq!(judge(&seen(1, vec![ready_pod()])).expect("ready"), "ready");
-    let short: [(&str, fn(&mut Seen)); 6] = [
+    type Take = fn(&mut Seen);
+    let short: [(&str, Take); 6] = [
         ("replicas", |seen| seen.replicas = 0),
         ("readyReplicas", |seen| seen.ready = Some(0)),
         ("updatedReplicas", |seen| seen.updated = Some(0)),
