@@ -23,7 +23,7 @@ pub use facts::{Image, images, volumes};
 pub use fresh::{Copied, CopySource, FreshError, young_enough};
 pub use inspect::{Found, Inspection};
 pub use job::OwnJob;
-pub use lock::{Busy, Lock, LockRequest};
+pub use lock::{Busy, LEASE, Lock, LockRequest};
 pub use ready::ReadyError;
 pub use say::{Said, Tone};
 pub use scale::{Record, Restored};

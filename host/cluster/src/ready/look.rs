@@ -121,15 +121,3 @@ impl Cluster {
         refused(error, verb, resource, &self.namespace)
     }
 }
-
-impl Cluster {
-    pub(crate) async fn resource(&self, of: &WorkloadRef) -> Result<ApiResource, ClusterError> {
-        let (group, version) = of.api_version.split_once('/').unwrap_or(("", &of.api_version));
-        let kind = kube::core::GroupVersionKind::gvk(group, version, &of.kind);
-        if group == "apps" {
-            return Ok(ApiResource::from_gvk(&kind));
-        }
-        let found = kube::discovery::pinned_kind(&self.client, &kind).await;
-        found.map(|(resource, _)| resource).map_err(|error| self.no(error, "get", &of.kind))
-    }
-}
