@@ -14,13 +14,10 @@ use kube::{
 use serde_json::json;
 use ulid::Ulid;
 
-use crate::{Cluster, ClusterError, OwnJob, WorkloadRef, error::refused};
+use crate::{Cluster, ClusterError, OwnJob, WorkloadRef, cluster::MANAGER, error::refused};
 
 /// Who we are in Events.
 const CONTROLLER: &str = "taster.dev/taster";
-
-/// Who changes what we change, as the API server notes it.
-const MANAGER: &str = "taster";
 
 /// The API server takes no longer note.
 const NOTE: usize = 1024;
@@ -96,7 +93,7 @@ impl Cluster {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let created =
             api.create(&PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }, &event).await;
-        created.map(drop).map_err(|error| refused(error, "create", "events.events.k8s.io", &namespace))
+        created.map(drop).map_err(|error| refused(error, "create", "events", &namespace))
     }
 }
 
