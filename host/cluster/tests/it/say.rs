@@ -16,7 +16,7 @@ use taster_cluster::{Me, Said, Tone, images, volumes};
 
 use crate::{
     control_plane,
-    shop::{Shop, until},
+    stage::{Stage, until},
 };
 
 fn said(note: &str) -> Said {
@@ -24,7 +24,7 @@ fn said(note: &str) -> Said {
 }
 
 /// The Job `pre`, and its pod.
-async fn hook(shop: &Shop) -> (Job, Pod) {
+async fn hook(shop: &Stage) -> (Job, Pod) {
     let jobs: Api<Job> = shop.api();
     let job = json!({"metadata": {"name": "pre"}, "spec": {"activeDeadlineSeconds": 3600, "backoffLimit": 0, "template": {"spec": {
         "restartPolicy": "Never", "terminationGracePeriodSeconds": 120, "containers": [{"name": "taste", "image": "taster"}]}}}});
@@ -42,7 +42,7 @@ async fn hook(shop: &Shop) -> (Job, Pod) {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn the_own_job_is_found_by_its_name_or_by_its_pod_and_tells_what_is_left() {
-    let shop = Shop::open("job").await;
+    let shop = Stage::open("job").await;
     let (job, pod) = hook(&shop).await;
     let me = Me {
         pod: pod.metadata.name.clone(),
@@ -70,7 +70,7 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_and_tells_what_is_left()
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn the_own_job_is_annotated_and_another_one_of_its_name_is_not() {
-    let shop = Shop::open("annotate").await;
+    let shop = Stage::open("annotate").await;
     let (job, pod) = hook(&shop).await;
     let me = Me {
         pod: pod.metadata.name,
@@ -95,7 +95,7 @@ async fn the_own_job_is_annotated_and_another_one_of_its_name_is_not() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn an_event_is_found_where_kubectl_describe_looks() {
-    let shop = Shop::open("say").await;
+    let shop = Stage::open("say").await;
     let (job, pod) = hook(&shop).await;
     let mongo = shop.mongo().await;
     let me = Me {
@@ -130,7 +130,7 @@ async fn an_event_is_found_where_kubectl_describe_looks() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn volumes_are_those_that_the_pods_claim_and_a_set_without_pods_still_names_them() {
-    let shop = Shop::open("volumes").await;
+    let shop = Stage::open("volumes").await;
     let volume = |claim: &str| format!("{}-{claim}", shop.namespace);
     let claims: Api<PersistentVolumeClaim> = shop.api();
     let all: Api<PersistentVolume> = Api::all(shop.client.clone());
