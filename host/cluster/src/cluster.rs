@@ -77,6 +77,12 @@ impl Cluster {
         Ok(Self { client: client(config)?, namespace, app, me })
     }
 
+    /// With a client that is there already.
+    #[must_use]
+    pub fn with_client(client: Client, namespace: &str, app: AppName, me: Me) -> Self {
+        Self { client, namespace: namespace.to_owned(), app, me }
+    }
+
     /// Namespace of the workloads.
     #[must_use]
     pub fn namespace(&self) -> &str {
