@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use taster_cluster::{ClusterError, Me, ReadyError, WorkloadRef};
 use taster_model::Coded;
@@ -27,7 +27,8 @@ async fn an_api_server_that_is_away_is_waited_for_as_long_as_there_is_time() {
     let web = shop.web().await;
     let pod = shop.pod("web", "pxbbq-web:v4.2").await;
     let door = Door::open().await;
-    let through = Stage { cluster: control_plane::cluster_of(door.client().await, &shop.namespace, Me::default()), ..shop };
+    let through =
+        Stage { cluster: control_plane::cluster_of(door.client().await, &shop.namespace, Me::default()), ..shop };
 
     let waiting = through.wait(&web, LONG);
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -39,7 +40,8 @@ async fn an_api_server_that_is_away_is_waited_for_as_long_as_there_is_time() {
     door.reopen();
     let waited = waiting.await.expect("no panic");
     waited.result.expect("ready");
-    let away = waited.said.iter().any(|said| said.starts_with("Deployment web: the Kubernetes API server does not answer"));
+    let away =
+        waited.said.iter().any(|said| said.starts_with("Deployment web: the Kubernetes API server does not answer"));
     assert!(away, "{:?}", waited.said);
 
     door.shut();
@@ -63,9 +65,7 @@ async fn a_right_that_is_missing_is_named_at_once() {
         ("", "pods", "list"),
         ("events.k8s.io", "events", "list"),
     ];
-    let rule = |(group, resource, verb): &(&str, &str, &str)| {
-        json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]})
-    };
+    let rule = |(group, resource, verb): &(&str, &str, &str)| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]});
     let wait = async |rules: Vec<Value>, expected: &dyn Fn(&ClusterError) -> bool| {
         let client = control_plane::client_with(&shop.namespace, &json!(rules)).await;
         let cluster = control_plane::cluster_of(client, &shop.namespace, Me::default());
@@ -106,7 +106,13 @@ async fn a_custom_kind_is_judged_by_its_scale_and_the_pods_that_it_selects() {
         herds.patch_status("mongo", &PatchParams::default(), &patch).await.expect("its status");
     };
     let of = WorkloadRef { api_version: "tests.taster.dev/v1".into(), kind: "Herd".into(), name: "mongo".into() };
-    let wanted = taster_cluster::Workload { of, replicas: 1, ready: LONG, allow_hpa: false, setting: "cluster.data[mongo]".into() };
+    let wanted = taster_cluster::Workload {
+        of,
+        replicas: 1,
+        ready: LONG,
+        allow_hpa: false,
+        setting: "cluster.data[mongo]".into(),
+    };
 
     // nothing but a count
     let waited = shop.wait(&wanted, Duration::from_secs(1)).await.expect("no panic");
@@ -143,6 +149,9 @@ async fn herds(shop: &Stage) -> ApiResource {
             "properties": {"spec": anything, "status": anything}}},
             "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.members",
                 "statusReplicasPath": ".status.members", "labelSelectorPath": ".status.selector"}}}]}});
-    definitions.patch("herds.tests.taster.dev", &PatchParams::apply("tests").force(), &Patch::Apply(object)).await.expect("applied");
+    definitions
+        .patch("herds.tests.taster.dev", &PatchParams::apply("tests").force(), &Patch::Apply(object))
+        .await
+        .expect("applied");
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("tests.taster.dev", "v1", "Herd"), "herds")
 }
