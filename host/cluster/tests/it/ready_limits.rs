@@ -98,15 +98,15 @@ async fn a_custom_kind_is_judged_by_its_scale_and_the_pods_that_it_selects() {
     let shop = Stage::open("custom").await;
     let kind = herds(&shop).await;
     let herds: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), &shop.namespace, &kind);
-    let herd = json!({"apiVersion": "tests.taster.dev/v1", "kind": "Herd", "metadata": {"name": "mongo"}, "spec": {"members": 1}});
-    let herd: DynamicObject = serde_json::from_value(herd).expect("a herd");
-    until("the kind", || async { herds.create(&PostParams::default(), &herd).await.ok().map(drop) }).await;
+    let object = json!({"apiVersion": "tests.taster.dev/v1", "kind": "Herd", "metadata": {"name": "mongo"}, "spec": {"members": 1}});
+    let object: DynamicObject = serde_json::from_value(object).expect("a herd");
+    until("the kind", || async { herds.create(&PostParams::default(), &object).await.ok().map(drop) }).await;
     let status = async |status: Value| {
         let patch = Patch::Merge(json!({"status": status}));
         herds.patch_status("mongo", &PatchParams::default(), &patch).await.expect("its status");
     };
     let of = WorkloadRef { api_version: "tests.taster.dev/v1".into(), kind: "Herd".into(), name: "mongo".into() };
-    let wanted = taster_cluster::Workload {
+    let herd = taster_cluster::Workload {
         of,
         replicas: 1,
         ready: LONG,
@@ -115,10 +115,10 @@ async fn a_custom_kind_is_judged_by_its_scale_and_the_pods_that_it_selects() {
     };
 
     // nothing but a count
-    let waited = shop.wait(&wanted, Duration::from_secs(1)).await.expect("no panic");
+    let waited = shop.wait(&herd, Duration::from_secs(1)).await.expect("no panic");
     assert!(waited.error().contains("0 of 1 ready; its scale names no selector"), "{}", waited.error());
     status(json!({"members": 1})).await;
-    shop.wait(&wanted, LONG).await.expect("no panic").result.expect("the count is there");
+    shop.wait(&herd, LONG).await.expect("no panic").result.expect("the count is there");
 
     // with a selector its pods count
     let pods: Api<Pod> = shop.api();
@@ -127,13 +127,13 @@ async fn a_custom_kind_is_judged_by_its_scale_and_the_pods_that_it_selects() {
     let pod = pods.create(&PostParams::default(), &serde_json::from_value(pod).expect("a pod")).await.expect("created");
     status(json!({"members": 1, "selector": "herd=mongo"})).await;
     shop.kubelet(&pod, &waits("CrashLoopBackOff", "back-off 10s")).await;
-    let error = shop.wait(&wanted, LONG).await.expect("no panic").error();
+    let error = shop.wait(&herd, LONG).await.expect("no panic").error();
     assert_eq!(error, "Herd mongo cannot get ready: pod herd-0: container main: CrashLoopBackOff: back-off 10s");
     shop.kubelet(&pod, &ready()).await;
-    shop.wait(&wanted, LONG).await.expect("no panic").result.expect("its pod is ready");
+    shop.wait(&herd, LONG).await.expect("no panic").result.expect("its pod is ready");
     // its controller has not seen what it is to be
     status(json!({"observedGeneration": 0})).await;
-    let waited = shop.wait(&wanted, Duration::from_secs(1)).await.expect("no panic");
+    let waited = shop.wait(&herd, Duration::from_secs(1)).await.expect("no panic");
     assert!(waited.error().contains("its controller has not seen its specification yet"), "{}", waited.error());
 }
 

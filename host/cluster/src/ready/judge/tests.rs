@@ -53,10 +53,12 @@ fn judge(seen: &Seen) -> Result<String, ReadyError> {
     Before::default().judge(&workload(), seen).map(line)
 }
 
+/// Takes one thing away.
+type Take = fn(&mut Seen);
+
 #[test]
 fn each_count_alone_keeps_it_from_being_ready() {
     assert_eq!(judge(&seen(1, vec![ready_pod()])).expect("ready"), "ready");
-    type Take = fn(&mut Seen);
     let short: [(&str, Take); 6] = [
         ("replicas", |seen| seen.replicas = 0),
         ("readyReplicas", |seen| seen.ready = Some(0)),
