@@ -14,13 +14,10 @@ use kube::{
 use serde_json::json;
 use ulid::Ulid;
 
-use crate::{Cluster, ClusterError, OwnJob, WorkloadRef, error::refused};
+use crate::{Cluster, ClusterError, OwnJob, WorkloadRef, cluster::MANAGER, error::refused};
 
 /// Who we are in Events.
 const CONTROLLER: &str = "taster.dev/taster";
-
-/// Who changes what we change, as the API server notes it.
-const MANAGER: &str = "taster";
 
 /// The API server takes no longer note.
 const NOTE: usize = 1024;
@@ -92,16 +89,16 @@ impl Cluster {
 
     async fn event(&self, regarding: ObjectReference, said: Said) -> Result<(), ClusterError> {
         let namespace = regarding.namespace.clone().unwrap_or_default();
-        let event = event(regarding, said, self.me.pod.as_deref(), Timestamp::now());
+        let event = event(regarding, &said, self.me.pod.as_deref(), Timestamp::now());
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let created =
             api.create(&PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }, &event).await;
-        created.map(drop).map_err(|error| refused(error, "create", "events.events.k8s.io", &namespace))
+        created.map(drop).map_err(|error| refused(error, "create", "events", &namespace))
     }
 }
 
 /// The object. Its time is this process's: it is shown, and nothing is decided by it.
-fn event(regarding: ObjectReference, said: Said, instance: Option<&str>, now: Timestamp) -> Event {
+fn event(regarding: ObjectReference, said: &Said, instance: Option<&str>, now: Timestamp) -> Event {
     let kind = match said.tone {
         Tone::Normal => "Normal",
         Tone::Warning => "Warning",
@@ -143,7 +140,7 @@ mod tests {
         assert_eq!(cut("kürzer", 2), "k");
         assert_eq!(cut("kürzer", 3), "kü");
         let said = Said { tone: Tone::Warning, reason: "Different", action: "Tasting", note: "ü".repeat(1000) };
-        let event = event(ObjectReference::default(), said, None, Timestamp::UNIX_EPOCH);
+        let event = event(ObjectReference::default(), &said, None, Timestamp::UNIX_EPOCH);
         assert_eq!(event.note.map(|note| note.len()), Some(1024));
         assert_eq!(event.type_.as_deref(), Some("Warning"));
     }

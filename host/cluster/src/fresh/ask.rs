@@ -99,5 +99,5 @@ async fn connect(file: &PathBuf) -> Result<Client, FreshError> {
     let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(&error))?;
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?;
-    Client::try_from(config).map_err(|error| unusable(&error))
+    crate::cluster::client(config).map_err(|error| unusable(&error))
 }

@@ -100,3 +100,13 @@ struct Told {
     /// What else it says.
     notes: Vec<String>,
 }
+
+/// `; it is paused; one is running`: what else a source says, behind an error's text.
+fn also(notes: &[String]) -> String {
+    let mut text = String::new();
+    for note in notes {
+        text.push_str("; ");
+        text.push_str(note);
+    }
+    text
+}

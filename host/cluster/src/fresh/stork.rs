@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{FreshError, Told};
+use super::{FreshError, Told, also};
 
 /// Stork sets it on the object that it makes in the cluster it copies to.
 const STATIC_COPY: &str = "stork.libopenstorage.org/static-copy";
@@ -94,8 +94,7 @@ pub(super) fn told(schedule: &Schedule, source: &str) -> Result<Told, FreshError
         return Err(FreshError::Failed { source_name: source.to_owned(), what });
     }
     let Some(good) = good else {
-        let also = notes.iter().map(|note| format!("; {note}")).collect();
-        return Err(FreshError::Never { source_name: source.to_owned(), also });
+        return Err(FreshError::Never { source_name: source.to_owned(), also: also(&notes) });
     };
     Ok(Told { at: good.at, which: format!("{} {}", good.policy, good.item.name), notes })
 }

@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{FreshError, Told};
+use super::{FreshError, Told, also};
 use crate::words::one_line;
 
 #[derive(Deserialize)]
@@ -31,7 +31,8 @@ struct Status {
     last_sync_time: Option<Timestamp>,
     last_sync_start_time: Option<Timestamp>,
     last_sync_duration: Option<String>,
-    latest_mover_status: Option<Mover>,
+    #[serde(rename = "latestMoverStatus")]
+    latest_mover: Option<Mover>,
     latest_image: Option<Image>,
     conditions: Vec<Condition>,
 }
@@ -73,7 +74,7 @@ pub(super) fn told(replication: &Replication, source: &str) -> Result<Told, Fres
         notes.push(format!("its controller says: {}", one_line(&error.message)));
     }
     // the mover's result is that of its last try; `lastSyncTime` moves only when one succeeds
-    if let Some(mover) = status.latest_mover_status.as_ref().filter(|mover| mover.result == "Failed") {
+    if let Some(mover) = status.latest_mover.as_ref().filter(|mover| mover.result == "Failed") {
         let before = status
             .last_sync_time
             .map_or("none succeeded".to_owned(), |at| format!("the last that succeeded ended {at}"));
@@ -81,8 +82,7 @@ pub(super) fn told(replication: &Replication, source: &str) -> Result<Told, Fres
         return Err(FreshError::Failed { source_name: source.to_owned(), what });
     }
     let Some(ended) = status.last_sync_time else {
-        let also = notes.iter().map(|note| format!("; {note}")).collect();
-        return Err(FreshError::Never { source_name: source.to_owned(), also });
+        return Err(FreshError::Never { source_name: source.to_owned(), also: also(&notes) });
     };
     let took = status.last_sync_duration.as_deref().map_or(Ok(SignedDuration::ZERO), |text| {
         text.parse::<SignedDuration>().map_err(|error| FreshError::Unreadable {

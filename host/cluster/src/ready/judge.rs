@@ -79,8 +79,14 @@ impl Before {
         }
         let mut found = Vec::new();
         for pod in current {
-            self.failed_as_a_whole(workload, pod)?;
-            let Some(obstacle) = obstacle(pod, &self.restarts) else { continue };
+            if seen.object.is_observed() {
+                self.failed_as_a_whole(workload, pod)?;
+            }
+            let Some(mut obstacle) = obstacle(pod, &self.restarts) else { continue };
+            // until its controller has seen the specification, these may be the very pods that it is about to replace
+            if !seen.object.is_observed() {
+                obstacle.hope = Hope::Passing;
+            }
             let pod_name = pod.metadata.name.clone().unwrap_or_default();
             if obstacle.hope == Hope::None {
                 let reason = format!("pod {pod_name}: {}", obstacle.text);
@@ -88,7 +94,8 @@ impl Before {
             }
             found.push((pod_name, pod.metadata.uid.clone().unwrap_or_default(), obstacle));
         }
-        let failure = seen.object.replica_failure();
+        // a condition of the specification before says nothing of this one
+        let failure = seen.object.replica_failure().filter(|_| seen.object.is_observed());
         if let Some(reason) = failure.filter(|message| is_refusal(message)) {
             return Err(ReadyError::Refused { workload: name(), reason: one_line(reason) });
         }
@@ -125,7 +132,7 @@ impl Before {
         if let Some(reason) = fresh.into_iter().find(|note| is_refusal(note)) {
             return Err(ReadyError::Refused { workload: workload.of.to_string(), reason });
         }
-        Ok(failed().last().map(note))
+        Ok(failed().next_back().map(note))
     }
 
     fn begin(&mut self, pods: &[Pod]) {

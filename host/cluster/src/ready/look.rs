@@ -98,7 +98,7 @@ impl Cluster {
     pub(super) async fn events(&self, uid: &str) -> Result<Vec<Event>, ClusterError> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let list = ListParams::default().fields(&format!("regarding.uid={uid}"));
-        Ok(api.list(&list).await.map_err(|error| self.no(error, "list", "events.events.k8s.io"))?.items)
+        Ok(api.list(&list).await.map_err(|error| self.no(error, "list", "events"))?.items)
     }
 
     /// Whether the claim is really not there.

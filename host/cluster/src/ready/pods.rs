@@ -45,10 +45,9 @@ impl Pods {
         for pod in found {
             let owner = controller(&pod.metadata).unwrap_or_default();
             let current = match revision {
-                Revision::Any => true,
                 Revision::Owner(uid) => owner == uid,
                 Revision::Hash { owner: uid, .. } if owner != uid => continue,
-                Revision::Hash { hash: None, .. } => true,
+                Revision::Any | Revision::Hash { hash: None, .. } => true,
                 Revision::Hash { hash: Some(hash), .. } => {
                     let labels = pod.metadata.labels.as_ref();
                     labels.and_then(|l| l.get("controller-revision-hash")) == Some(hash)
@@ -78,11 +77,11 @@ impl Pods {
 pub(super) fn current_set(sets: &[ReplicaSet], deployment: &str, revision: Option<&String>) -> Revision {
     const ANNOTATION: &str = "deployment.kubernetes.io/revision";
     let ours = sets.iter().filter(|set| controller(&set.metadata) == Some(deployment));
-    let current = ours.filter(|set| {
+    let mut current = ours.filter(|set| {
         let annotations = set.metadata.annotations.as_ref();
         revision.is_some() && annotations.and_then(|a| a.get(ANNOTATION)) == revision
     });
-    current.filter_map(|set| set.metadata.uid.clone()).next().map_or(Revision::Unborn, Revision::Owner)
+    current.find_map(|set| set.metadata.uid.clone()).map_or(Revision::Unborn, Revision::Owner)
 }
 
 fn controller(metadata: &ObjectMeta) -> Option<&str> {

@@ -246,7 +246,8 @@ impl Kubelet {
                         let name = pod.metadata.name.clone().unwrap_or_default();
                         let is_held = held.lock().expect("a set").iter().any(|prefix| name.starts_with(prefix));
                         if !is_held {
-                            let _ = pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(running(pod))).await;
+                            let _ =
+                                pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(running(pod))).await;
                         }
                     }
                     tokio::time::sleep(Duration::from_millis(100)).await;

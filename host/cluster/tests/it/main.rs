@@ -1,3 +1,9 @@
 //! The room against a real control plane: etcd, API server, controller manager, no kubelet. See `control_plane.rs`.
 
 mod control_plane;
+mod fresh;
+mod proxy;
+mod ready;
+mod ready_limits;
+mod say;
+mod stage;

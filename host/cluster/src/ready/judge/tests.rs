@@ -53,10 +53,13 @@ fn judge(seen: &Seen) -> Result<String, ReadyError> {
     Before::default().judge(&workload(), seen).map(line)
 }
 
+/// Takes one thing away.
+type Take = fn(&mut Seen);
+
 #[test]
 fn each_count_alone_keeps_it_from_being_ready() {
     assert_eq!(judge(&seen(1, vec![ready_pod()])).expect("ready"), "ready");
-    let short: [(&str, fn(&mut Seen)); 6] = [
+    let short: [(&str, Take); 6] = [
         ("replicas", |seen| seen.replicas = 0),
         ("readyReplicas", |seen| seen.ready = Some(0)),
         ("updatedReplicas", |seen| seen.updated = Some(0)),
@@ -130,4 +133,15 @@ fn a_refusal_counts_when_it_happens_again() {
     before.hear(&workload(), &[event("1", quota)]).expect("it has not moved");
     before.hear(&workload(), &[event("2", "etcdserver: request timed out")]).expect("an accident");
     insta::assert_snapshot!(before.hear(&workload(), &[event("3", quota)]).expect_err("refused"), @r#"StatefulSet mongo cannot get ready: the API server refuses its pods: create Pod mongo-0 in StatefulSet mongo failed error: pods "mongo-0" is forbidden: exceeded quota: few"#);
+}
+
+#[test]
+fn a_specification_that_was_not_seen_yet_is_not_judged_by_the_pods_that_are_there() {
+    let crash = json!({"phase": "Running", "containerStatuses": [{"name": "mongo", "image": "", "imageID": "", "ready": false,
+        "restartCount": 9, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}}}]});
+    let mut seen = seen(1, vec![pod("1", &crash)]);
+    judge(&seen).expect_err("a crash loop");
+    seen.object = serde_json::from_value(json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1}}))
+        .expect("an object");
+    insta::assert_snapshot!(judge(&seen).expect("waited for"), @"StatefulSet mongo: 0 of 1 ready; pod mongo-0: container mongo: CrashLoopBackOff: back-off 5m0s; its controller has not seen its specification yet");
 }
