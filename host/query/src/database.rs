@@ -388,7 +388,7 @@ pub(crate) fn refused(refused: Refused) -> Failure {
     refused.failure()
 }
 
-fn encode(document: &Document) -> Result<Vec<u8>, Failure> {
+pub(crate) fn encode(document: &Document) -> Result<Vec<u8>, Failure> {
     RawDocumentBuf::try_from(document).map(RawDocumentBuf::into_bytes).map_err(|error| {
         Failure::refused(Refusal::Unavailable, "T0212", format!("the server sent what cannot be passed on: {error}"))
     })

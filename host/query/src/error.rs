@@ -232,6 +232,12 @@ mod number {
     pub(super) const SNAPSHOT_TOO_OLD: i32 = 239;
     pub(super) const SNAPSHOT_UNAVAILABLE: i32 = 246;
     pub(super) const NO_DISK_USE: i32 = 292;
+    /// `HostUnreachable`, `HostNotFound`, `NetworkTimeout`, `ShutdownInProgress`, `PrimarySteppedDown`,
+    /// `ExceededTimeLimit`, `SocketException`, `NotYetInitialized`, `NotWritablePrimary`, `InterruptedAtShutdown`,
+    /// `InterruptedDueToReplStateChange`, `NotPrimaryNoSecondaryOk`, `NotPrimaryOrSecondary`: a server that starts, stops
+    /// or has an election.
+    pub(super) const PASSING: [i32; 13] =
+        [6, 7, 89, 91, 94, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
     /// `BadValue`, `FailedToParse`, `TypeMismatch`, `IndexNotFound`, `PathNotViable`, `InvalidOptions`,
     /// `InvalidPipelineOperator`, `NotImplemented`, `ConversionFailure`: the query's fault.
     pub(super) const QUERY: [i32; 9] = [2, 9, 14, 27, 28, 72, 168, 238, 241];
@@ -331,6 +337,23 @@ impl QueryError {
                 Self::Query { doing, number, name, detail }
             }
             _ => Self::Server { doing, number, name, detail },
+        }
+    }
+
+    /// Whether the same connection may come about in a moment: nobody listens yet, the server recovers, a set elects its
+    /// primary.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::NoPrimary { .. }
+            | Self::NoMajority { .. }
+            | Self::Restarted
+            | Self::Slow { .. }
+            | Self::Closed
+            | Self::Broken { .. } => true,
+            Self::Server { number, .. } => number::PASSING.contains(number),
+            _ => false,
         }
     }
 
