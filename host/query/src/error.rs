@@ -236,8 +236,7 @@ mod number {
     /// `ExceededTimeLimit`, `SocketException`, `NotYetInitialized`, `NotWritablePrimary`, `InterruptedAtShutdown`,
     /// `InterruptedDueToReplStateChange`, `NotPrimaryNoSecondaryOk`, `NotPrimaryOrSecondary`: a server that starts, stops
     /// or has an election.
-    pub(super) const PASSING: [i32; 13] =
-        [6, 7, 89, 91, 94, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
+    pub(super) const PASSING: [i32; 13] = [6, 7, 89, 91, 94, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
     /// `BadValue`, `FailedToParse`, `TypeMismatch`, `IndexNotFound`, `PathNotViable`, `InvalidOptions`,
     /// `InvalidPipelineOperator`, `NotImplemented`, `ConversionFailure`: the query's fault.
     pub(super) const QUERY: [i32; 9] = [2, 9, 14, 27, 28, 72, 168, 238, 241];

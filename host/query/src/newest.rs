@@ -89,7 +89,10 @@ mod tests {
             "clock": Timestamp { time: 4, increment: 1 }, "text": "2026-01-01",
         });
         let of = |path: &str| latest(&document, &path.split('.').collect::<Vec<_>>());
-        assert_eq!([of("_id"), of("created"), of("meta.seen"), of("lines.at"), of("clock")], [7000, 5, 9, 2, 4000].map(Some));
+        assert_eq!(
+            [of("_id"), of("created"), of("meta.seen"), of("lines.at"), of("clock")],
+            [7000, 5, 9, 2, 4000].map(Some)
+        );
         assert_eq!([of("text"), of("none"), of("meta"), of("created.x")], [None; 4]);
     }
 

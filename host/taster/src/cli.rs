@@ -95,6 +95,8 @@ enum Command {
     Pre(Database),
     /// Taste after the upgrade, compare, and end with the verdict
     Post(Database),
+    /// Put back what was scaled up for tasting and was left so: after a sync that failed, or was killed
+    Restore(command::restore::RestoreArgs),
     /// Judge a stored run, or two capture files, again
     Compare(command::compare::CompareArgs),
     /// Take responsibility for what a run found: closes its baseline
@@ -164,6 +166,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Problem> {
         Command::Init(args) => command::init::run(common, &args).await,
         Command::Pre(database) => command::pre::run(common, &database).await,
         Command::Post(database) => command::post::run(common, &database).await,
+        Command::Restore(args) => command::restore::run(common, &args).await,
         Command::Compare(args) => command::compare::run(common, &args).await,
         Command::Accept(args) => command::accept::run(common, &args).await,
         Command::Runs => command::runs::run(common).await,

@@ -44,6 +44,8 @@ pub struct Problem {
     causes: Vec<String>,
     excerpt: Option<String>,
     help: Option<String>,
+    /// What people have to be told first.
+    lead: Option<String>,
     /// What the process ends with.
     pub exit: Exit,
 }
@@ -58,6 +60,7 @@ impl Problem {
             causes: Vec::new(),
             excerpt: None,
             help: help.into(),
+            lead: None,
             exit: Exit::Failed,
         }
     }
@@ -67,6 +70,23 @@ impl Problem {
     pub fn exiting(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
+    }
+
+    /// The same, with what people have to be told first.
+    #[must_use]
+    pub fn led_by(mut self, lead: Option<String>) -> Self {
+        self.lead = lead.or(self.lead);
+        self
+    }
+
+    /// All of it on one line, for where there is room for no more.
+    #[must_use]
+    pub fn in_a_line(&self) -> String {
+        let lead = self.lead.iter().cloned();
+        let error = std::iter::once(format!("error[{}]: {}", self.code, self.message));
+        let help = self.help.iter().map(|help| format!("help: {help}"));
+        let parts: Vec<String> = lead.chain(error).chain(self.causes.iter().cloned()).chain(help).collect();
+        crate::render::plain(&parts.join("; ").split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// Its stable code.
@@ -91,12 +111,15 @@ impl<E: Coded + 'static> From<E> for Problem {
         }
         let any: &dyn std::any::Any = &error;
         let excerpt = any.downcast_ref::<ConfigError>().and_then(ConfigError::place).map(crate::config::Place::excerpt);
-        Self { code: error.code(), message, causes, excerpt, help: error.help(), exit: Exit::Failed }
+        Self { code: error.code(), message, causes, excerpt, help: error.help(), lead: None, exit: Exit::Failed }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(lead) = &self.lead {
+            writeln!(f, "{lead}")?;
+        }
         write!(f, "error[{}]: {}", self.code, self.message)?;
         for cause in &self.causes {
             write!(f, "\n  caused by: {cause}")?;

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod render;
 pub mod secrets;
 pub mod standard;
+pub mod termination;
 
 pub use cli::main;
 

@@ -11,7 +11,7 @@ use crate::{
     config,
     demo::{self, DATABASE, Mongod, MongodOptions, Shop, Upgrade},
     exit::{Exit, Problem},
-    flow::{self, Kitchen},
+    flow::{self, Kitchen, Post},
     progress::Task,
     render,
 };
@@ -61,8 +61,11 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
     let played = upgrade.play(&client).await?;
     task.end(&format!("{} in {}", upgrade.summary, render::elapsed(played.took)));
 
-    let outcome = flow::post(&kitchen, Some(&run)).await?;
-    let exit = write_verdict(common, &outcome.verdict, &outcome.reports)?;
+    let Post::Judged(outcome) = flow::post(&kitchen, Some(&run)).await?.value else {
+        // only a cluster can be empty
+        return Ok(Exit::Unknown);
+    };
+    let exit = write_verdict(common, &outcome.verdict, &outcome.reports, "")?;
     if common.format == Format::Human {
         for line in &played.did {
             tracing::info!("what the upgrade had done: {line}");

@@ -8,6 +8,7 @@ pub mod init;
 pub mod post;
 pub mod pre;
 pub mod probe;
+pub mod restore;
 pub mod runs;
 pub mod show;
 
@@ -20,13 +21,18 @@ use crate::{
     cli::{Common, Database, Format},
     config::Config,
     exit::{Exit, Problem},
-    flow::{FlowError, Kitchen, Rules, Tastings},
+    flow::{Ended, FlowError, Kitchen, Moved, Rules, Tastings},
     output, render,
 };
 
 /// The configuration's path: as given, else `taster.yaml`.
 fn config_path(common: &Common) -> PathBuf {
     common.config.clone().unwrap_or_else(|| PathBuf::from("taster.yaml"))
+}
+
+/// The configuration of the file, for commands that touch no database.
+fn config_file(common: &Common) -> Result<Config, Problem> {
+    Ok(configuration(common, None)?.0)
 }
 
 /// The configuration, and the folder that its paths start at.
@@ -47,8 +53,9 @@ fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config
 
 async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, Problem> {
     let (config, base) = configuration(common, Some(database))?;
-    let tastings = if database.twice { Tastings::Two } else { Tastings::One };
-    Ok(Kitchen { tastings, ..Kitchen::open(config, base).await? })
+    let mut kitchen = Kitchen::open(config, base).await?;
+    kitchen.tastings = if database.twice { Tastings::Two } else { Tastings::One };
+    Ok(kitchen)
 }
 
 /// Stored results, for commands that only read them: no database, no probe.
@@ -101,11 +108,53 @@ async fn which_run(given: Option<&RunId>, stored: &Stored) -> Result<RunId, Prob
     Ok(last.ok_or_else(|| FlowError::NoRuns { app: stored.app.to_string(), store: stored.url.clone() })?)
 }
 
+/// What was scaled for tasting, and what came of putting it back.
+fn scaled<T>(ended: &Ended<T>) -> String {
+    let list = |moved: &[Moved]| moved.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let up: Vec<Moved> = ended.up.iter().filter(|moved| moved.from != moved.to).cloned().collect();
+    let mut text = String::new();
+    if !up.is_empty() {
+        text.push_str(&render::human::wrapped("Scaled up: ", &list(&up)));
+    }
+    match &ended.back {
+        Some(report) => {
+            if !report.back.is_empty() {
+                text.push_str(&render::human::wrapped("Put back: ", &list(&report.back)));
+            }
+            if let Some(not_restored) = report.not_restored() {
+                let why: Vec<String> =
+                    report.failed.iter().map(|failed| format!("{}: {}", failed.workload, failed.why)).collect();
+                text.push_str(&render::human::wrapped(&format!("{not_restored}: "), &why.join("; ")));
+                text.push_str(&render::human::wrapped("Next: ", "`taster restore` tries again"));
+            }
+        }
+        None if !up.is_empty() => {
+            text.push_str("Left up for the sync; `taster post` or `taster restore` puts it back.\n");
+        }
+        None => {}
+    }
+    text
+}
+
+/// That there is nothing to taste yet, in the format that was asked for.
+fn write_nothing_yet(common: &Common, app: &AppName, run: &RunId) -> Result<(), Problem> {
+    match common.format {
+        Format::Json => output::write_json(common, &serde_json::json!({"app": app, "run": run, "nothing_yet": true})),
+        _ => output::write_text(common, &format!("{app} run {run}: nothing to taste yet\n")),
+    }
+}
+
 /// Writes a verdict in the format that was asked for, and says how the process ends.
-fn write_verdict(common: &Common, document: &VerdictDocument, reports: &[String]) -> Result<Exit, Problem> {
+fn write_verdict(
+    common: &Common,
+    document: &VerdictDocument,
+    reports: &[String],
+    scaled: &str,
+) -> Result<Exit, Problem> {
     match common.format {
         Format::Human => {
             let mut text = render::human::verdict(document);
+            text.push_str(scaled);
             for report in reports.iter().filter(|report| report.ends_with(".md")) {
                 text.push_str("Report: ");
                 text.push_str(report);

@@ -4,29 +4,52 @@ use std::fmt::Write;
 
 use taster_model::{Capture, Outcome};
 
-use super::{kitchen, only};
+use super::{kitchen, only, scaled, write_nothing_yet};
 use crate::{
     cli::{Common, Database, Format},
     exit::{Exit, Problem},
-    flow::{self, PreOutcome},
+    flow::{self, Pre, PreOutcome},
     output, render,
+    termination::{self, Told},
 };
 
 /// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
 pub async fn run(common: &Common, database: &Database) -> Result<Exit, Problem> {
+    termination::tell(tasted(common, database).await)
+}
+
+async fn tasted(common: &Common, database: &Database) -> Result<Told, Problem> {
     only(common, &[Format::Human, Format::Json])?;
     output::prove(common)?;
     let kitchen = kitchen(common, database).await?;
-    let outcome = flow::pre(&kitchen, common.run.as_ref()).await?;
+    let ended = flow::pre(&kitchen, common.run.as_ref()).await?;
+    let outcome = match &ended.value {
+        Pre::Tasted(outcome) => outcome,
+        Pre::NothingYet { run } => {
+            write_nothing_yet(common, &kitchen.config.app, run)?;
+            return Ok(Told { exit: Exit::Done, line: "nothing to taste yet".to_owned() });
+        }
+    };
     match common.format {
         Format::Json => output::write_json(common, &outcome.capture)?,
         _ => {
             // without a configuration the next command needs the connection string again, and it may hold a password
             let how = if database.mongodb.is_some() { "taster post --mongodb URI" } else { "taster post" };
-            output::write_text(common, &human(&outcome, &kitchen.store_url, how))?;
+            let mut text = human(outcome, &kitchen.store_url, how);
+            text.push_str(&scaled(&ended));
+            output::write_text(common, &text)?;
         }
     }
-    Ok(if outcome.failed().next().is_some() { Exit::Unknown } else { Exit::Done })
+    let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
+    let (exit, what) = match failed.is_empty() {
+        true => (Exit::Done, format!("tasted before the sync, run {}", outcome.run)),
+        false => (Exit::Unknown, render::plain(&format!("unknown: {}", failed.join("; ")))),
+    };
+    let not_restored = ended.not_restored();
+    Ok(Told {
+        exit: termination::exit(exit, not_restored.as_deref()),
+        line: termination::line(not_restored.as_deref(), &what, None),
+    })
 }
 
 fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {

@@ -36,7 +36,7 @@ pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
             );
         }
         let reports = vec![stored.report_url(&verdict.attempt, "report.md")];
-        write_verdict(common, &verdict, &reports)?;
+        write_verdict(common, &verdict, &reports, "")?;
         return Ok(Exit::Done);
     }
     let Some(capture) = stored.pre().await? else {

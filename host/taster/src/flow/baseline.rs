@@ -133,6 +133,7 @@ pub(super) async fn note(
             current.baseline = if closed { standing } else { standing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);
             current.last = Some(LastRun { run: run.clone(), verdict });
+            current.nothing_yet = None;
             Some(current)
         })
         .await?;

@@ -1,6 +1,9 @@
 //! One side of a run: connect, run every probe, record what came of it.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -15,8 +18,10 @@ use taster_query::{CensusSetup, Database, Grant, Session, SessionOptions};
 use super::{
     FlowError, Kitchen, Tastings,
     census::{self, Draft, Occasion, Taking},
-    determinism, grants, interrupted,
+    cluster::Surroundings,
+    determinism, grants,
     moment::{self, Moment},
+    stop::{Stop, Until},
 };
 use crate::{
     component,
@@ -34,6 +39,8 @@ pub(super) struct Tasting<'a> {
     pub(super) attempt: AttemptId,
     /// The baseline, on `post`: guests get its clock and seed, so that they cannot tell the sides apart.
     pub(super) before: Option<&'a Capture>,
+    /// What is around the database.
+    pub(super) around: Surroundings,
 }
 
 impl Tasting<'_> {
@@ -59,6 +66,7 @@ impl Tasting<'_> {
         let taking = Taking::new(&kitchen.config, &self.occasion())?;
         let guests = Guests { kitchen, before: self.before, clock, seed: &seed, taking: &taking };
         let Moment { server, collections, probes, censuses, consistency } = moment::record(&guests, session).await?;
+        let server = self.around.joined(&server);
         let capture = Capture {
             schema: schema::CAPTURE.to_owned(),
             app: kitchen.config.app.clone(),
@@ -72,7 +80,7 @@ impl Tasting<'_> {
             probe_seed: seed,
             server,
             data: kitchen.config.mongodb.data,
-            workloads: Vec::new(),
+            workloads: self.around.workloads.clone(),
             consistency,
             collections,
             probes,
@@ -95,39 +103,71 @@ impl Tasting<'_> {
     }
 }
 
-/// Works with a connection until it is done or the process is asked to stop. Whatever happens, no cursor stays open on
-/// the server.
+/// Works with a connection until it is done or it is time to stop. Whatever happens, no cursor stays open on the server.
 pub(super) async fn at_table<T>(
+    stop: &Stop,
     session: Session,
-    what: &'static str,
+    until: Until,
     work: impl AsyncFnOnce(&Session) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    let result = unless_stopped(what, work(&session)).await;
+    let result = stop.unless(until, work(&session)).await;
     session.close().await;
     result
 }
 
-/// Works until it is done or the process is asked to stop.
-pub(super) async fn unless_stopped<T>(
-    what: &'static str,
-    work: impl Future<Output = Result<T, Problem>>,
-) -> Result<T, Problem> {
-    tokio::select! {
-        result = work => result,
-        signal = interrupted() => Err(FlowError::Interrupted { signal, what }.into()),
+/// How long a database that is being started may take to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// Until when.
+    pub(super) until: Instant,
+    /// The setting that says so, without `.ready`: `cluster.data[mongo]`.
+    pub(super) setting: String,
+}
+
+/// How long one try may take while a database is being started.
+const TRY: Duration = Duration::from_secs(5);
+
+/// Connects to a database that is being started: asks again while what is wrong passes by itself.
+pub(super) async fn connect_when_ready(
+    config: &Config,
+    comment: &str,
+    waiting: Option<Waiting>,
+) -> Result<Session, Problem> {
+    let Some(Waiting { until, setting }) = waiting else { return connect(config, comment).await };
+    let mut said = String::new();
+    loop {
+        let mut options = options(config, comment)?;
+        options.server_selection_timeout = options.server_selection_timeout.min(TRY);
+        let error = match Session::connect(options).await {
+            Ok(session) => return Ok(session),
+            Err(error) if error.is_passing() => error,
+            Err(error) => return Err(error.into()),
+        };
+        if Instant::now() >= until {
+            return Err(FlowError::DatabaseNotReady { setting, last: error.to_string() }.into());
+        }
+        let text = error.to_string();
+        if text != said {
+            tracing::info!("waiting for MongoDB: {text}");
+            said = text;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
 /// Connects with the configuration's words.
 pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem> {
-    let options = SessionOptions {
+    Ok(Session::connect(options(config, comment)?).await?)
+}
+
+fn options(config: &Config, comment: &str) -> Result<SessionOptions, Problem> {
+    Ok(SessionOptions {
         uri: config.mongodb.uri.parse()?,
         database: config.database()?,
         comment: comment.to_owned(),
         server_selection_timeout: config.mongodb.connect.get(),
         command_events: None,
-    };
-    Ok(Session::connect(options).await?)
+    })
 }
 
 /// What one probe found, and what it read: a look at each of the databases says whether that still counts.

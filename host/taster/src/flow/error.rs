@@ -13,6 +13,83 @@ pub enum FlowError {
         /// What was not finished.
         what: &'static str,
     },
+    /// The process was asked to stop when what counts was committed already.
+    #[error("stopped by {signal} while {doing}")]
+    InterruptedLater {
+        /// Which signal.
+        signal: &'static str,
+        /// What was being done.
+        doing: &'static str,
+    },
+    /// The Job has no time left.
+    #[error("`activeDeadlineSeconds` of Job {job} is nearly over, and this was not: {what}")]
+    OutOfTime {
+        /// Its name.
+        job: String,
+        /// What was not finished.
+        what: &'static str,
+    },
+    /// There is nothing to taste where there was something before.
+    #[error("none of the workloads is there any more: {absent} in namespace {namespace}")]
+    AllAbsent {
+        /// `StatefulSet mongo, Deployment web`.
+        absent: String,
+        /// Where.
+        namespace: String,
+    },
+    /// Some workloads are there and some are not.
+    #[error("of the workloads these are not there: {absent} in namespace {namespace}")]
+    PartlyAbsent {
+        /// `Deployment web`.
+        absent: String,
+        /// Where.
+        namespace: String,
+    },
+    /// There is nothing to restore, and nobody says what that would be.
+    #[error("no `cluster` is configured: nothing was ever scaled")]
+    NoCluster,
+    /// Something went wrong that must not.
+    #[error("taster itself failed: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+    /// The database does not answer although its pods are ready.
+    #[error(
+        "MongoDB does not answer in time, although its workload is ready: {last}; the limit is `ready` of {setting}"
+    )]
+    DatabaseNotReady {
+        /// `cluster.data[mongo]`.
+        setting: String,
+        /// What it was waited for last.
+        last: String,
+    },
+    /// Nobody can say that the data are fresh.
+    #[error("no document of `{collection}` has a time in `{field}`: nobody can tell how old the data are")]
+    NoNewest {
+        /// The collection.
+        collection: String,
+        /// The field.
+        field: String,
+    },
+    /// The newest document cannot be asked for.
+    #[error("cannot find the newest document of `{collection}` by `{field}`: {failure}")]
+    NewestFailed {
+        /// The collection.
+        collection: String,
+        /// The field.
+        field: String,
+        /// Why not.
+        failure: String,
+    },
+    /// A workload could not be put back.
+    #[error("{count} could not be put back: {why}")]
+    NotRestored {
+        /// `1 workload`.
+        count: String,
+        /// Why not, each.
+        why: String,
+    },
     /// There is nothing to judge.
     #[error("run `{run}` has no capture after the sync")]
     NoPost {
@@ -74,7 +151,7 @@ pub enum FlowError {
 impl Coded for FlowError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Interrupted { .. } => "T0604",
+            Self::Interrupted { .. } | Self::InterruptedLater { .. } => "T0604",
             Self::NoPost { .. } => "T0605",
             Self::NoRun { .. } => "T0606",
             Self::NoRuns { .. } => "T0607",
@@ -83,12 +160,45 @@ impl Coded for FlowError {
             Self::NothingToAccept { .. } => "T0610",
             Self::RunClosed { .. } => "T0617",
             Self::AnotherCopy { .. } => "T0624",
+            Self::OutOfTime { .. } => "T0625",
+            Self::AllAbsent { .. } => "T0626",
+            Self::PartlyAbsent { .. } => "T0627",
+            Self::NoCluster => "T0628",
+            Self::Panicked { .. } => "T0629",
+            Self::DatabaseNotReady { .. } => "T0630",
+            Self::NoNewest { .. } => "T0631",
+            Self::NewestFailed { .. } => "T0632",
+            Self::NotRestored { .. } => "T0633",
         }
     }
 
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::Interrupted { .. } => "run the same command again; it starts over".to_owned(),
+            Self::InterruptedLater { .. } => "run the same command again; what was committed stands".to_owned(),
+            Self::OutOfTime { .. } => {
+                "raise `activeDeadlineSeconds` of the Job: in it are the lock, every `ready`, the capture and the grace \
+                 period"
+                    .to_owned()
+            }
+            Self::AllAbsent { .. } => {
+                "check `cluster.namespace`; or, if the app begins anew there, empty its folder in the store".to_owned()
+            }
+            Self::PartlyAbsent { .. } => {
+                "check the names under `cluster`; what the sync is only going to make cannot be tasted before it".to_owned()
+            }
+            Self::NoCluster => "name the configuration that has a `cluster`".to_owned(),
+            Self::Panicked { .. } => "report it, with the lines above".to_owned(),
+            Self::DatabaseNotReady { setting, .. } => format!(
+                "mend what it waits for, or raise `ready` of {setting}; `mongodb.uri` must name what that workload serves"
+            ),
+            Self::NoNewest { .. } => {
+                "name a field with dates, timestamps or ObjectIds; or `severity: warn`".to_owned()
+            }
+            Self::NewestFailed { .. } => "see the failure in the text; or `severity: warn`".to_owned(),
+            Self::NotRestored { .. } => {
+                "`taster restore` tries again: what was recorded stands on the workloads".to_owned()
+            }
             Self::NoPost { run } => format!("`taster post --run {run}` makes one"),
             Self::NoRun { .. } => "`taster runs` lists them".to_owned(),
             Self::NoRuns { .. } => "`taster pre` begins one; or --store names another place".to_owned(),

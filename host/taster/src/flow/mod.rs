@@ -3,16 +3,20 @@
 mod baseline;
 mod capture;
 mod census;
+mod cluster;
 mod determinism;
 mod differences;
 mod error;
+mod fresh;
 mod grants;
 mod judging;
 mod moment;
 mod post;
 mod pre;
+mod restore;
 mod run_id;
 mod server;
+mod stop;
 
 use std::path::PathBuf;
 
@@ -21,14 +25,18 @@ use taster_store::{AppStore, Store};
 
 pub use capture::{World, connect, limits_of, load_probe, probe_run_input};
 pub use census::{Occasion, Taking, censuses_agree};
+pub use cluster::{Ended, Moved, NotRestored, Report};
 pub use determinism::{Tastings, agree};
 pub use differences::Kept;
 pub use error::FlowError;
 pub use grants::resolve as resolve_collections;
 pub use judging::{Rules, judged_against, remedy_for, side_summary, verdict_document};
-pub use post::{PostOutcome, post};
-pub use pre::{PreOutcome, pre};
+pub use post::{Post, PostOutcome, post};
+pub use pre::{Pre, PreOutcome, pre};
+pub use restore::{Restoration, Restoring, restore};
 pub use server::{UNGUARDED, blind_spot, excess, needs};
+
+use stop::Stop;
 
 use crate::{config::Config, exit::Problem};
 
@@ -46,15 +54,23 @@ pub struct Kitchen {
     pub engine: Engine,
     /// How often each probe tastes.
     pub tastings: Tastings,
+    /// When to stop.
+    stop: Stop,
 }
 
 impl Kitchen {
-    /// Opens the store, proven writable, and the sandbox. Nothing of the database is touched yet.
+    /// Opens the store, proven writable, and the sandbox. Nothing of the database is touched yet. From here on the process
+    /// hears of signals.
+    ///
+    /// Where workloads are scaled, the store is proven once the lock is held: a hook whose store is gone still has to put
+    /// back what stands scaled.
     pub async fn open(config: Config, base: PathBuf) -> Result<Self, Problem> {
+        let stop = Stop::on_signals();
         let store_url = config.store.clone();
-        let store = Store::open(&store_url).await?.app(&config.app);
+        let store = if config.cluster.is_some() { Store::at(&store_url)? } else { Store::open(&store_url).await? };
+        let store = store.app(&config.app);
         let engine = open_engine()?;
-        Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One })
+        Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One, stop })
     }
 }
 
@@ -81,7 +97,7 @@ pub async fn interrupted() -> &'static str {
     }
 }
 
-/// The pod's name, where there is one: Kubernetes sets `HOSTNAME` to it.
-fn pod_name() -> Option<String> {
-    std::env::var("HOSTNAME").ok()
+/// What this process may be called after a hook: its Job's name, else the pod's, to which Kubernetes sets `HOSTNAME`.
+fn hook_names() -> Vec<String> {
+    ["TASTER_JOB", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok()).collect()
 }

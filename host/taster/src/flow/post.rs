@@ -4,14 +4,32 @@ use taster_model::{AttemptId, Baseline, Capture, Current, LastRun, RunId, Side, 
 use taster_store::fault;
 
 use super::{
-    Kitchen, Rules, baseline,
-    capture::{Tasting, at_table, connect, unless_stopped},
+    Ended, Kitchen, Rules, baseline,
+    capture::{Tasting, at_table, connect_when_ready},
+    cluster::{self, After, Entry, Look, Scaler, Surroundings},
     differences::Kept,
-    judging, run_id,
+    fresh, judging, run_id,
+    stop::Until,
 };
 use crate::{exit::Problem, render};
 
-/// What came of `post`.
+/// What a stop means before the capture is committed.
+const UNTIL: Until = Until::Committed("capture after the sync");
+
+/// What `post` came to.
+#[derive(Debug)]
+pub enum Post {
+    /// A verdict.
+    Judged(Box<PostOutcome>),
+    /// The sync made everything for the first time.
+    NothingYet {
+        /// The run.
+        run: RunId,
+    },
+}
+
+/// What came of judging.
+#[derive(Debug)]
 pub struct PostOutcome {
     /// The verdict with all its findings.
     pub verdict: VerdictDocument,
@@ -19,30 +37,65 @@ pub struct PostOutcome {
     pub reports: Vec<String>,
 }
 
-/// Tastes after the sync and judges.
-pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcome, Problem> {
+/// Tastes after the sync and judges. What was scaled up goes back once the database is read.
+pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post>, Problem> {
+    let named = run_id::named(given, &super::hook_names());
+    let entry = Entry { what: "post", run: named.as_ref(), until: UNTIL };
+    let work = async |scaler: Option<&Scaler<'_>>| taste(kitchen, named.as_ref(), scaler).await;
+    cluster::within(kitchen, entry, work, |post| match post {
+        Post::Judged(_) => After::Back,
+        Post::NothingYet { .. } => After::Up,
+    })
+    .await
+}
+
+async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<'_>>) -> Result<Post, Problem> {
+    let stop = &kitchen.stop;
     let current = baseline::current(kitchen).await?;
-    let run = run_id::for_post(given, super::pod_name().as_deref(), current.as_ref());
+    if let Some(run) = had_nothing(kitchen, named, current.as_ref()).await? {
+        return Ok(Post::NothingYet { run });
+    }
+    let run = run_id::for_post(named, current.as_ref());
     let store = kitchen.store.run(&run);
     let before = judged_against(kitchen, &run, current.as_ref()).await?;
     if before.is_none() {
         tracing::warn!("run {run} has no capture before the sync: the verdict will be unknown");
     }
+    let waiting = match scaler {
+        Some(scaler) => {
+            // never what `pre` left: in between anybody may have scaled
+            if stop.unless(UNTIL, scaler.look()).await? == Look::Nothing {
+                return Err(scaler.all_absent().into());
+            }
+            scaler.data_up(&run, UNTIL).await?;
+            scaler.apps_up(&run, UNTIL).await?;
+            scaler.settle(UNTIL).await?;
+            scaler.waiting()
+        }
+        None => None,
+    };
+    let comment = format!("taster/{run}/{}", Side::Post);
+    let session = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting)).await?;
+    let around = around(kitchen, scaler).await?;
     let attempt = AttemptId::generate();
-    let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref() };
-    let session = connect(&kitchen.config, &format!("taster/{run}/{}", Side::Post)).await?;
-    let what = "capture after the sync";
-    let draft = at_table(session, what, async |session| tasting.taste(session).await).await?;
+    let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref(), around };
+    let draft = at_table(stop, session, UNTIL, async |session| tasting.taste(session).await).await?;
     fault::arm();
     // the database is not needed any more: whoever waits for it need not wait for the store
-    let capture = unless_stopped(what, draft.keep(&store)).await?;
+    let capture = stop.unless(UNTIL, draft.keep(&store)).await?;
+    if let Some(scaler) = scaler {
+        scaler.still_mine().await?;
+    }
     let after = store.commit_post(&capture).await?.into_inner();
     fault::point("post: committed");
+    if let Some(scaler) = scaler {
+        scaler.restore().await;
+    }
     let earlier = before.as_ref().map(|before| (before, kitchen.store.run(&before.run).censuses()));
     let earlier = earlier.as_ref().map(|(capture, censuses)| Kept { capture, censuses });
     let later = Kept { capture: &after, censuses: &store.censuses() };
     let judging = judging::verdict_document(earlier, later, Rules::from(&kitchen.config));
-    let verdict = unless_stopped("comparison", async { Ok(judging.await) }).await?;
+    let verdict = stop.unless(Until::Committed("comparison"), async { Ok(judging.await) }).await?;
     for (name, text) in
         [("report.md", render::markdown::verdict(&verdict)), ("junit.xml", render::junit::verdict(&verdict)?)]
     {
@@ -58,7 +111,37 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<PostOutcom
         tracing::warn!("an attempt that began later has judged already; its verdict stands, not this one's");
     }
     let reports = ["report.md", "junit.xml"].map(|name| store.report_url(&standing.attempt, name)).to_vec();
-    Ok(PostOutcome { verdict: standing, reports })
+    if let Some(scaler) = scaler {
+        scaler.say_verdict(&standing).await;
+    }
+    Ok(Post::Judged(Box::new(PostOutcome { verdict: standing, reports })))
+}
+
+/// What is around the database after the sync.
+async fn around(kitchen: &Kitchen, scaler: Option<&Scaler<'_>>) -> Result<Surroundings, Problem> {
+    let copied = match scaler {
+        Some(scaler) => fresh::identities(&kitchen.config, &scaler.cluster).await,
+        None if fresh::asks_a_cluster(&kitchen.config) => {
+            fresh::identities(&kitchen.config, &cluster::connect(&kitchen.config).await?).await
+        }
+        None => Vec::new(),
+    };
+    Ok(match scaler {
+        Some(scaler) => scaler.surroundings(copied).await,
+        None => Surroundings { copied, ..Surroundings::default() },
+    })
+}
+
+/// The run, if its `pre` found nothing to taste. Takes the note off.
+async fn had_nothing(
+    kitchen: &Kitchen,
+    named: Option<&RunId>,
+    current: Option<&Current>,
+) -> Result<Option<RunId>, Problem> {
+    let noted = current.filter(|current| current.baseline.is_none()).and_then(|current| current.nothing_yet.as_ref());
+    let Some(run) = noted.filter(|noted| named.is_none_or(|named| named == *noted)) else { return Ok(None) };
+    kitchen.store.update_current(|current| Some(Current { nothing_yet: None, ..current? })).await?;
+    Ok(Some(run.clone()))
 }
 
 /// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against

@@ -1,21 +1,28 @@
-//! Which run is this? The first that answers: `--run`, the hook Job's name, the app's unfinished run, a new id.
+//! Which run is this? The first that answers: `--run`, the hook Job's name, its pod's name, the app's unfinished run, a new
+//! id.
 
 use taster_model::{Current, RunId};
 
-/// The run that this process works for.
+/// The run that somebody names: `--run`, or the hook Job that this process runs in.
 ///
-/// `pod` is the pod's name: a hook Job that Argo CD names by `generateName` is called `…-presync-<unix>`, its pod
-/// `…-presync-<unix>-<five>`; the number is the same for all hooks of one operation, retries included.
+/// A hook Job that Argo CD names by `generateName` is called `…-presync-<unix>`, its pod `…-presync-<unix>-<five>`; the
+/// number is the same for all hooks of one operation, retries included. The pod's name is cut where it is too long, so the
+/// Job's comes first.
+pub(super) fn named(given: Option<&RunId>, hooks: &[String]) -> Option<RunId> {
+    given.cloned().or_else(|| hooks.iter().find_map(|name| from_hook(name)))
+}
+
+/// The run that this process works for.
 #[must_use]
-pub(super) fn resolve(given: Option<&RunId>, pod: Option<&str>, current: Option<&Current>) -> RunId {
-    given.cloned().or_else(|| pod.and_then(from_hook)).or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
+pub(super) fn resolve(named: Option<&RunId>, current: Option<&Current>) -> RunId {
+    named.cloned().or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
 }
 
 /// The run that a `post` works for. Where nobody names one, it is the app's last run even when that has a verdict: a
 /// `post` that comes twice judges the same run twice, and one of a new run would have nothing to compare with.
-pub(super) fn for_post(given: Option<&RunId>, pod: Option<&str>, current: Option<&Current>) -> RunId {
+pub(super) fn for_post(named: Option<&RunId>, current: Option<&Current>) -> RunId {
     let last = current.and_then(|current| current.last.as_ref()).map(|last| &last.run);
-    resolve(given.or_else(|| last.filter(|_| pod.and_then(from_hook).is_none())), pod, current)
+    resolve(named.or(last), current)
 }
 
 fn unfinished(current: Option<&Current>) -> Option<RunId> {
@@ -69,9 +76,13 @@ mod tests {
             last: Some(LastRun { run: "first".parse().unwrap(), verdict }),
             nothing_yet: None,
         };
-        assert_eq!(resolve(None, None, Some(&current(None))).as_str(), "first");
-        assert_ne!(resolve(None, None, Some(&current(Some(Verdict::Same)))).as_str(), "first");
+        assert_eq!(resolve(None, Some(&current(None))).as_str(), "first");
+        assert_ne!(resolve(None, Some(&current(Some(Verdict::Same)))).as_str(), "first");
+        assert_eq!(for_post(None, Some(&current(Some(Verdict::Same)))).as_str(), "first");
         let given = "mine".parse().unwrap();
-        assert_eq!(resolve(Some(&given), Some("a-presync-1764000000-x7k2p"), Some(&current(None))).as_str(), "mine");
+        let hooks = ["a-presync-1764000000".to_owned(), "a-presync-1764000001-x7k2p".to_owned()];
+        assert_eq!(named(Some(&given), &hooks).unwrap().as_str(), "mine");
+        assert_eq!(named(None, &hooks).unwrap().as_str(), "1764000000", "the Job's name before the pod's");
+        assert_eq!(named(None, &["laptop".to_owned()]), None);
     }
 }

@@ -6,7 +6,7 @@ use comfy_table::{Cell, ContentArrangement, Table, presets};
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{bytes, change, count, documents, mark, number, plain, reason, server, shorten, subject, tally};
+use super::{bytes, change, count, documents, images, mark, number, plain, reason, server, shorten, subject, tally};
 
 /// The widest line, whatever the terminal.
 pub const WIDTH: u16 = 100;
@@ -63,6 +63,9 @@ pub fn verdict(document: &VerdictDocument) -> String {
     let word = style(document.verdict).apply_to(document.verdict.to_string().to_uppercase());
     let _ = writeln!(out, "{word}  {} run {}  ({})\n", document.app, document.run, tally(document));
     sides(&mut out, document);
+    if let Some(images) = images::tasted(document) {
+        out.push_str(&indented(&wrapped("", &images)));
+    }
     let telling: Vec<&Finding> = document.findings.iter().filter(|f| f.outcome != FindingOutcome::Same).collect();
     if !telling.is_empty() {
         out.push('\n');

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{change, documents, reason, subject};
+use super::{change, documents, images, reason, subject};
 use crate::exit::Problem;
 
 /// How many documents of a kind a failure names.
@@ -40,6 +40,9 @@ fn overall(document: &VerdictDocument) -> TestSuite {
         Verdict::Unknown => failed(NonSuccessKind::Error, "unknown", document.remedy.as_deref()),
     };
     let mut suite = TestSuite::new("verdict");
+    if let Some(images) = images::tasted(document) {
+        suite.set_system_out(images);
+    }
     suite.add_test_case(TestCase::new(format!("run {}", document.run), status));
     suite
 }

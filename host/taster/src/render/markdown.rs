@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{bytes, change, count, documents, mark, reason, server, subject, tally};
+use super::{bytes, change, count, documents, images, mark, reason, server, subject, tally};
 
 /// The verdict of a run.
 #[must_use]
@@ -32,6 +32,9 @@ pub fn verdict(document: &VerdictDocument) -> String {
     }
     if document.before.is_none() {
         out.push_str("| before | - | there is no capture from before the sync | - |\n");
+    }
+    if let Some(images) = images::tasted(document) {
+        let _ = writeln!(out, "\n{}.", cell(&images));
     }
     let (telling, same): (Vec<&Finding>, Vec<&Finding>) =
         document.findings.iter().partition(|f| f.outcome != FindingOutcome::Same);

@@ -2,7 +2,9 @@
 
 pub mod documents;
 pub mod human;
+pub mod images;
 pub mod junit;
+pub mod line;
 pub mod markdown;
 #[cfg(test)]
 mod tests;

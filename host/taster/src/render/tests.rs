@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 use taster_model::{Verdict, VerdictDocument};
 
-use super::{count, human, junit, markdown, number, shorten};
+use super::{count, human, images, junit, line, markdown, number, shorten};
 
 /// A verdict with these findings.
 fn document(findings: &[Value]) -> VerdictDocument {
@@ -278,4 +278,51 @@ fn numbers_are_grouped_and_words_agree_with_them() {
     assert_eq!(count(1, "document"), "1 document");
     assert_eq!(count(34, "document"), "34 documents");
     assert_eq!(shorten("abcdef", 4), "abc…");
+}
+
+#[test]
+fn a_line_names_counts_and_the_first_ids() {
+    assert_snapshot!(line::verdict(&lossy(), 1024), @r#"
+        different: orders: 34 missing ({"$oid":"665f1f77bcf86cd799439000"}, {"$oid":"665f1f77bcf86cd799439001"}, {"$oid":"665f1f77bcf86cd799439002"}, … 31 more), 2 changed: total in 2, status in 1 (7, {"$numberLong":"8"}); documents added field orders: archived (bool): 5 000 without the change; what differs in the collection: items[].price (1, 2, … 4 998 more)
+    "#);
+    assert_snapshot!(line::verdict(&lossy(), 60), @r#"
+        different: orders: 34 missing ({"$oid":"665f1f77bcf86cd79…
+    "#);
+    let nothing = VerdictDocument { verdict: Verdict::Same, findings: Vec::new(), ..lossy() };
+    assert_snapshot!(line::verdict(&nothing, 1024), @"
+        same: 0 findings compared
+    ");
+    for bytes in 0..400 {
+        assert!(line::verdict(&lossy(), bytes).len() <= bytes);
+    }
+}
+
+fn upgraded() -> VerdictDocument {
+    let workloads = |tag: &str| {
+        json!([
+            {"kind": "StatefulSet", "name": "mongo", "images": [{"container": "mongod", "image": "mongo:6.0.5"}]},
+            {"kind": "Deployment", "name": "pxbbq-web", "images": [
+                {"container": "web", "image": format!("quay.io/px-tme/pxbbq:{tag}")},
+                {"container": "log", "image": "fluent:3\u{1b}"}]},
+        ])
+    };
+    let mut value = serde_json::to_value(document(&[])).unwrap();
+    value["after"]["workloads"] = workloads("v4.3");
+    value["before"] = value["after"].clone();
+    value["before"]["workloads"] = workloads("v4.2");
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn every_format_says_which_versions_were_tasted() {
+    let document = upgraded();
+    let said = images::tasted(&document).unwrap();
+    assert_snapshot!(said, @r#"
+        tasted Deployment pxbbq-web web v4.2 → v4.3; StatefulSet mongo 6.0.5; Deployment pxbbq-web log 3\u{1b}
+    "#);
+    let human = human::verdict(&document).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(human.contains(&said), "{human}");
+    assert!(markdown::verdict(&document).contains("pxbbq-web web v4.2 → v4.3"));
+    assert!(junit::verdict(&document).unwrap().contains("pxbbq-web web v4.2 → v4.3"));
+    assert_eq!(images::tasted(&lossy()), None, "without a cluster nobody knows");
 }

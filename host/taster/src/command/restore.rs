@@ -1,0 +1,51 @@
+//! `taster restore`.
+
+use std::fmt::Write;
+
+use clap::Args;
+
+use super::{config_file, only};
+use crate::{
+    cli::{Common, Format},
+    exit::{Exit, Problem},
+    flow::{self, Restoration, Restoring},
+    output, render,
+    termination::{self, Told},
+};
+
+/// What is put back.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// Only what stands scaled up for longer than `cluster.maxUp`, and only if no other process is at work
+    #[arg(long)]
+    pub abandoned: bool,
+}
+
+/// Puts back. Ends with 0, also when there was nothing to put back, and with 4 when something could not be.
+pub async fn run(common: &Common, args: &RestoreArgs) -> Result<Exit, Problem> {
+    termination::tell(restored(common, args).await)
+}
+
+async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, Problem> {
+    only(common, &[Format::Human])?;
+    output::prove(common)?;
+    let config = config_file(common)?;
+    let what = if args.abandoned { Restoring::Abandoned } else { Restoring::Everything };
+    let text = match flow::restore(&config, common.run.as_ref(), what).await? {
+        Restoration::InUse(holder) => format!("nothing was put back: {holder} is at work\n"),
+        Restoration::Done(report) if report.back.is_empty() => match what {
+            Restoring::Everything => "nothing was to be put back\n".to_owned(),
+            Restoring::Abandoned => {
+                let limit = config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.max_up.to_string());
+                format!("nothing was to be put back: nothing stands scaled up for longer than {limit}\n")
+            }
+        },
+        Restoration::Done(report) => report.back.iter().fold(String::new(), |mut text, moved| {
+            let _ = writeln!(text, "put back {moved}");
+            text
+        }),
+    };
+    output::write_text(common, &text)?;
+    let line = render::plain(&text.lines().collect::<Vec<_>>().join(", "));
+    Ok(Told { exit: Exit::Done, line })
+}
