@@ -39,7 +39,7 @@ async fn what_waiting_cannot_mend_is_said_within_ten_seconds() {
     for (status, words) in [
         (
             crash,
-            "container main: CrashLoopBackOff: back-off 20s restarting failed container=main; restarted 2 times, it ended last with exit code 100 (Error): Unable to lock the lock file",
+            "container main: CrashLoopBackOff: back-off 20s restarting failed container; restarted 2 times, it ended last with exit code 100 (Error): Unable to lock the lock file",
         ),
         (init, "init container chown: CrashLoopBackOff"),
         (
@@ -81,7 +81,7 @@ async fn what_may_pass_is_said_at_once_and_fatal_only_when_the_time_is_over() {
         (waits("ErrImagePull", "mongo:77: not found"), "ErrImagePull: mongo:77: not found"),
         (waits("ImagePullBackOff", "Back-off pulling image"), "ImagePullBackOff"),
         (waits("CreateContainerError", "context deadline exceeded"), "CreateContainerError: context deadline exceeded"),
-        (unscheduled, "not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."),
+        (unscheduled, "not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory"),
         (container(&json!({"state": {"running": {}}, "started": true})), "container main runs and is not ready"),
     ] {
         shop.kubelet(&pod, &status).await;
@@ -257,7 +257,7 @@ async fn pods_that_are_evicted_one_after_the_other_settle_it() {
     }
     let error = waiting.await.expect("no panic").error();
     assert!(
-        error.contains("failed, and another one before it: Evicted: The node was low on resource: memory."),
+        error.contains("failed, and another one before it: Evicted: The node was low on resource: memory"),
         "{error}"
     );
 }
