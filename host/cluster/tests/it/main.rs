@@ -2,8 +2,12 @@
 
 mod control_plane;
 mod fresh;
+mod inspect;
+mod lock;
 mod proxy;
 mod ready;
 mod ready_limits;
 mod say;
+mod scale;
+mod shop;
 mod stage;
