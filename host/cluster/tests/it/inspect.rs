@@ -78,7 +78,11 @@ async fn records_of_others_and_records_that_nobody_can_read_are_refused() {
 async fn whoever_sets_the_count_besides_is_named_with_what_to_set() {
     let shop = Shop::open("manager").await;
     let web = shop.web().await;
-    assert_eq!(shop.cluster.inspect(std::slice::from_ref(&web)).await.expect("a look").warnings.len(), 1, "the creator");
+    assert_eq!(
+        shop.cluster.inspect(std::slice::from_ref(&web)).await.expect("a look").warnings.len(),
+        1,
+        "the creator"
+    );
     for (manager, warned) in [("argocd-controller", 1), ("kubectl", 0)] {
         let patch = Patch::Merge(json!({"spec": {"replicas": if warned == 1 { 4 } else { 5 }}}));
         shop.api::<Deployment>().patch("web", &PatchParams::apply(manager), &patch).await.expect("set");

@@ -29,12 +29,8 @@ async fn in_pod(shop: &Shop, name: &str) -> Cluster {
         "spec": {"containers": [{"name": "main", "image": "taster"}], "terminationGracePeriodSeconds": 0}}))
     .expect("a pod");
     let pod = shop.api::<Pod>().create(&PostParams::default(), &pod).await.expect("created");
-    let me = Me {
-        pod: Some(name.to_owned()),
-        uid: pod.metadata.uid,
-        namespace: Some(shop.namespace.clone()),
-        job: None,
-    };
+    let me =
+        Me { pod: Some(name.to_owned()), uid: pod.metadata.uid, namespace: Some(shop.namespace.clone()), job: None };
     control_plane::cluster(&shop.namespace, me).await
 }
 

@@ -10,4 +10,3 @@ mod ready_limits;
 mod say;
 mod scale;
 mod shop;
-mod stage;

@@ -166,12 +166,11 @@ async fn a_workload_that_is_gone_is_no_error() {
     let shop = Shop::open("gone").await;
     let workload = shop.web().await;
     shop.api::<Deployment>().delete(&workload.of.name, &kube::api::DeleteParams::default()).await.expect("deleted");
-    until("its end", || async { shop.api::<Deployment>().get_opt("web").await.expect("an answer").is_none().then_some(()) })
-        .await;
-    assert_eq!(
-        shop.cluster.restore(&workload.of, None).await.expect("an answer"),
-        Restored::Gone(workload.of.clone())
-    );
+    until("its end", || async {
+        shop.api::<Deployment>().get_opt("web").await.expect("an answer").is_none().then_some(())
+    })
+    .await;
+    assert_eq!(shop.cluster.restore(&workload.of, None).await.expect("an answer"), Restored::Gone(workload.of.clone()));
 }
 
 #[tokio::test]
@@ -186,8 +185,13 @@ async fn any_kind_with_a_scale_subresource_can_be_scaled_and_no_other() {
         kind: "Database".to_owned(),
         plural: "databases".to_owned(),
     };
-    define(&shop, "Database", "databases", json!({"status": {}, "scale": {"specReplicasPath": ".spec.members",
-        "statusReplicasPath": ".status.members"}}))
+    define(
+        &shop,
+        "Database",
+        "databases",
+        json!({"status": {}, "scale": {"specReplicasPath": ".spec.members",
+        "statusReplicasPath": ".status.members"}}),
+    )
     .await;
     define(&shop, "Plain", "plains", json!({"status": {}})).await;
     let api: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), &shop.namespace, &replica_sets);
