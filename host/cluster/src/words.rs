@@ -10,6 +10,7 @@ const ROOM: usize = 600;
 /// On one line, at most [`ROOM`] bytes: the end of a log says more than its beginning, so the beginning goes.
 pub(crate) fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.trim_end_matches('.').to_owned();
     if line.len() <= ROOM {
         return line;
     }

@@ -100,13 +100,8 @@ impl Held {
                 return Ok(());
             }
             // Somebody wrote. Was it a person with kubectl, or the next holder?
-            match self.found().await? {
-                Some(found) => *lease = found,
-                None => {
-                    let holder = "nobody: it was deleted".to_owned();
-                    self.taken.send_replace(Some(holder.clone()));
-                    return Err(self.lost(holder));
-                }
+            if let Some(found) = self.found().await? {
+                *lease = found;
             }
         }
         Err(ClusterError::Contended { what: format!("Lease {}", self.leases.name), tries: TRIES })
@@ -114,15 +109,16 @@ impl Held {
 
     /// The Lease as it is, if it is still this process's. `None`, with who has it noted, if not.
     async fn found(&self) -> Result<Option<Lease>, ClusterError> {
-        let Some(found) = self.leases.get().await? else { return Ok(None) };
-        match Holder::of(&found) {
-            Some(holder) if holder.identity == self.leases.identity => Ok(Some(found)),
-            other => {
-                let holder = other.map_or_else(|| "nobody: it was freed".to_owned(), |holder| holder.to_string());
-                self.taken.send_replace(Some(holder));
-                Ok(None)
-            }
-        }
+        let holder = match self.leases.get().await? {
+            None => "nobody: it was deleted".to_owned(),
+            Some(found) => match Holder::of(&found) {
+                Some(holder) if holder.identity == self.leases.identity => return Ok(Some(found)),
+                Some(other) => other.to_string(),
+                None => "nobody: it was freed".to_owned(),
+            },
+        };
+        self.taken.send_replace(Some(holder));
+        Ok(None)
     }
 
     fn lost(&self, holder: String) -> ClusterError {

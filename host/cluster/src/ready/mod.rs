@@ -4,6 +4,7 @@ mod error;
 mod events;
 mod judge;
 mod look;
+mod mongod;
 mod pods;
 mod reasons;
 mod status;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
+use super::mongod;
 use crate::words::{one_line, said};
 
 /// What stands between a pod and being ready.
@@ -122,15 +123,18 @@ fn container(status: &ContainerStatus, before: i32) -> Option<(Hope, String)> {
     let state = status.state.as_ref()?;
     if let Some(waiting) = &state.waiting {
         let reason = waiting.reason.as_deref().unwrap_or_default();
-        let message = waiting.message.as_deref();
+        let message = waiting.message.as_deref().map(own_words);
+        let message = message.as_deref();
         if matches!(reason, "ContainerCreating" | "PodInitializing" | "") {
             return Some((Hope::SettingUp, format!(": {}", said(Some(reason), message))));
         }
         let slow = message.is_some_and(|m| SLOW_RUNTIME.iter().any(|s| m.contains(s)));
         let hope = if HOPELESS.contains(&reason) && !slow { Hope::None } else { Hope::Passing };
         let ended = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-        let last = ended.map_or_else(String::new, |ended| {
-            format!("; restarted {} times, it ended last with {}", status.restart_count, end(ended))
+        // a container that could not be started "ended" with the very same words
+        let last = ended.filter(|ended| ended.message.is_none() || ended.message.as_deref() != message);
+        let last = last.map_or_else(String::new, |ended| {
+            format!("; {}, it ended last with {}", restarted(status.restart_count), end(ended))
         });
         return Some((hope, format!(": {}{last}", said(Some(reason), message))));
     }
@@ -141,17 +145,32 @@ fn container(status: &ContainerStatus, before: i32) -> Option<(Hope, String)> {
         }
         // one crash may be a database that was not there yet; the kubelet backs off after the second
         let hope = if status.restart_count - before >= 2 { Hope::None } else { Hope::Passing };
-        return Some((hope, format!(" ended with {} and was restarted {} times", end(ended), status.restart_count)));
+        return Some((hope, format!(" ended with {}, {}", end(ended), restarted(status.restart_count))));
     }
     let starting =
         if status.started == Some(false) { " runs and has not started up" } else { " runs and is not ready" };
     (state.running.is_some() && !status.ready).then(|| (Hope::Probed, starting.to_owned()))
 }
 
+/// What the kubelet says of a container, without the names of container and pod, which stand before it already.
+fn own_words(message: &str) -> String {
+    message.split_once(" container=").map_or_else(|| message.to_owned(), |(words, _)| format!("{words} container"))
+}
+
+fn restarted(times: i32) -> String {
+    match times {
+        0 => "not restarted yet".to_owned(),
+        1 => "restarted once".to_owned(),
+        _ => format!("restarted {times} times"),
+    }
+}
+
 /// `exit code 14 (Error): last words`.
 fn end(ended: &ContainerStateTerminated) -> String {
     let signal = ended.signal.filter(|s| *s != 0).map_or_else(String::new, |s| format!(", signal {s}"));
-    let words = ended.message.as_deref().map(one_line).filter(|m| !m.is_empty());
+    let log = ended.message.as_deref();
+    let words = log.map(|log| one_line(&mongod::last_words(log, ended.exit_code).unwrap_or_else(|| log.to_owned())));
+    let words = words.filter(|words| !words.is_empty());
     let words = words.map_or_else(String::new, |m| format!(": {m}"));
     format!("exit code {}{signal} ({}){words}", ended.exit_code, ended.reason.as_deref().unwrap_or("no reason"))
 }

@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(deployment("False", "True").remarks(), ["its rollout is paused"]);
         assert_eq!(
             deployment("False", "False").remarks()[1],
-            r#"ProgressDeadlineExceeded: ReplicaSet "web-1" has timed out progressing."#
+            r#"ProgressDeadlineExceeded: ReplicaSet "web-1" has timed out progressing"#
         );
     }
 

@@ -133,7 +133,7 @@ fn kubeconfig_text(url: &str, token: &str, namespace: &str) -> String {
 }
 
 /// The kubeconfig of the administrator.
-pub fn kubeconfig() -> PathBuf {
+pub(crate) fn kubeconfig() -> PathBuf {
     control_plane().dir.join("kubeconfig")
 }
 
@@ -144,22 +144,22 @@ async fn client_from(file: &Path) -> Client {
 }
 
 /// A client of the administrator.
-pub async fn client() -> Client {
+pub(crate) async fn client() -> Client {
     client_from(&kubeconfig()).await
 }
 
 /// What the room offers, with the administrator's rights.
-pub async fn cluster(namespace: &str, me: Me) -> Cluster {
+pub(crate) async fn cluster(namespace: &str, me: Me) -> Cluster {
     cluster_of(client().await, namespace, me)
 }
 
 /// What the room offers, with the rights of `client`.
-pub fn cluster_of(client: Client, namespace: &str, me: Me) -> Cluster {
+pub(crate) fn cluster_of(client: Client, namespace: &str, me: Me) -> Cluster {
     Cluster::with_client(client, namespace, "shop".parse().expect("an app"), me)
 }
 
 /// A new namespace, with the account that pods need.
-pub async fn namespace(prefix: &str) -> String {
+pub(crate) async fn namespace(prefix: &str) -> String {
     let client = client().await;
     let name = format!("{prefix}-{}", ulid::Ulid::generate().to_string().to_lowercase());
     let space: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).expect("a namespace");
@@ -174,7 +174,7 @@ pub async fn namespace(prefix: &str) -> String {
 }
 
 /// A kubeconfig of a new ServiceAccount that may do what `rules` (of a Role) allow, and nothing else.
-pub async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
+pub(crate) async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
     let client = client().await;
     let name = format!("limited-{}", ulid::Ulid::generate().to_string().to_lowercase());
     let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": name}})).expect("an account");
@@ -199,19 +199,19 @@ pub async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
 }
 
 /// A client of such an account.
-pub async fn client_with(namespace: &str, rules: &Value) -> Client {
+pub(crate) async fn client_with(namespace: &str, rules: &Value) -> Client {
     client_from(&kubeconfig_with(namespace, rules).await).await
 }
 
 /// Stops the API server as a whole machine would stop, until it is dropped. Every test of the process feels it: run those
 /// that use it by themselves.
-pub struct Away {
+pub(crate) struct Away {
     pid: String,
 }
 
 impl Away {
     /// From now on.
-    pub fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let pid = fs::read_to_string(control_plane().dir.join("kube-apiserver.pid")).expect("its number");
         let pid = pid.trim().to_owned();
         run(Command::new("kill").args(["-STOP", &pid]));
@@ -226,14 +226,14 @@ impl Drop for Away {
 }
 
 /// Makes every pod of a namespace run and be ready, as a kubelet does, except those that are held.
-pub struct Kubelet {
+pub(crate) struct Kubelet {
     held: Arc<Mutex<BTreeSet<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Kubelet {
     /// From now on, until it is dropped.
-    pub async fn start(namespace: &str) -> Self {
+    pub(crate) async fn start(namespace: &str) -> Self {
         let pods: Api<Pod> = Api::namespaced(client().await, namespace);
         let held = Arc::new(Mutex::new(BTreeSet::new()));
         let task = tokio::spawn({
@@ -258,12 +258,12 @@ impl Kubelet {
     }
 
     /// Pods whose names begin so are left alone.
-    pub fn hold(&self, prefix: &str) {
+    pub(crate) fn hold(&self, prefix: &str) {
         self.held.lock().expect("a set").insert(prefix.to_owned());
     }
 
     /// No pod is left alone any more.
-    pub fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         self.held.lock().expect("a set").clear();
     }
 }
@@ -294,6 +294,6 @@ fn running(pod: &Pod) -> Value {
 }
 
 /// What a person sees of a failed test.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

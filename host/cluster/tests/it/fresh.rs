@@ -14,7 +14,7 @@ use taster_model::Coded;
 
 use crate::{
     control_plane,
-    stage::{Stage, until},
+    shop::{Shop, until},
 };
 
 fn resource(group: &str, version: &str, kind: &str) -> ApiResource {
@@ -26,7 +26,7 @@ fn schedule() -> ApiResource {
 }
 
 /// Installs the CRDs of a file, and waits until they are served.
-async fn install(shop: &Stage, file: &str) {
+async fn install(shop: &Shop, file: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests/local/crds").join(file);
     let text = std::fs::read_to_string(&path).expect("a file of CRDs");
     let kinds: Api<DynamicObject> =
@@ -44,7 +44,7 @@ async fn install(shop: &Stage, file: &str) {
 }
 
 /// Makes an object, or gives it another status.
-async fn put(shop: &Stage, resource: &ApiResource, name: &str, content: &Value) {
+async fn put(shop: &Shop, resource: &ApiResource, name: &str, content: &Value) {
     let api: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), &shop.namespace, resource);
     let mut object = json!({"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}});
     for (key, value) in content.as_object().expect("an object") {
@@ -63,7 +63,7 @@ async fn put(shop: &Stage, resource: &ApiResource, name: &str, content: &Value) 
     }
 }
 
-fn migration(shop: &Stage, name: &str) -> CopySource {
+fn migration(shop: &Shop, name: &str) -> CopySource {
     CopySource::MigrationSchedule { namespace: shop.namespace.clone(), name: name.to_owned() }
 }
 
@@ -75,7 +75,7 @@ fn ago(minutes: i64) -> Timestamp {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_migration_schedule_is_as_fresh_as_its_last_success() {
-    let shop = Stage::open("stork").await;
+    let shop = Shop::open("stork").await;
     install(&shop, "stork.yaml").await;
     let source = migration(&shop, "pxbbq");
     let missing = until("the kind", || async {
@@ -110,7 +110,7 @@ async fn a_migration_schedule_is_as_fresh_as_its_last_success() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn volsync_and_snapshots_are_asked_and_a_kind_that_is_not_installed_is_named() {
-    let shop = Stage::open("volsync").await;
+    let shop = Shop::open("volsync").await;
     let (namespace, name) = (shop.namespace.clone(), "mongo".to_owned());
     let snapshot = CopySource::VolumeSnapshot { namespace: namespace.clone(), name: name.clone() };
     let unknown = shop.cluster.copied(&snapshot, None).await.expect_err("no such kind");
@@ -152,7 +152,7 @@ async fn volsync_and_snapshots_are_asked_and_a_kind_that_is_not_installed_is_nam
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn another_cluster_is_asked_by_its_kubeconfig_and_named_in_its_errors() {
-    let shop = Stage::open("elsewhere").await;
+    let shop = Shop::open("elsewhere").await;
     install(&shop, "stork.yaml").await;
     let items = json!({"Interval": [{"name": "i-1", "creationTimestamp": ago(1), "status": "Successful"}]});
     put(&shop, &schedule(), "pxbbq", &json!({"spec": {}, "status": {"items": items}})).await;
@@ -168,4 +168,22 @@ async fn another_cluster_is_asked_by_its_kubeconfig_and_named_in_its_errors() {
     let error = shop.cluster.copied(&migration(&shop, "pxbbq"), Some(&nowhere)).await.expect_err("no file");
     assert_eq!(error.code(), "T0738", "{error}");
     assert!(error.to_string().contains("/nowhere/kubeconfig"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_right_that_is_missing_elsewhere_is_named_with_the_kubeconfig() {
+    let shop = Shop::open("elsewhere-rights").await;
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    let file = control_plane::kubeconfig_with(&shop.namespace, &rules).await;
+    let error = shop.cluster.copied(&migration(&shop, "pxbbq"), Some(&file)).await.expect_err("it may not");
+    assert_eq!(error.code(), "T0702");
+    let words = format!(
+        "the ServiceAccount may not get migrationschedules pxbbq in namespace {} (in the cluster of {})",
+        shop.namespace,
+        file.display()
+    );
+    assert_eq!(error.to_string(), words);
+    let help = error.help().expect("a way out");
+    assert!(help.contains("stork.libopenstorage.org"), "{help}");
 }

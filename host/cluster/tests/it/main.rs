@@ -2,8 +2,11 @@
 
 mod control_plane;
 mod fresh;
+mod inspect;
+mod lock;
 mod proxy;
 mod ready;
 mod ready_limits;
 mod say;
-mod stage;
+mod scale;
+mod shop;

@@ -14,7 +14,7 @@ use kube::{
 use serde_json::{Value, json};
 use taster_cluster::{ClusterError, ReadyError, Workload};
 
-use crate::stage::{Stage, container, ready, until, waits};
+use crate::shop::{Shop, container, ready, until, waits};
 
 /// Longer than any test here should wait for an error.
 const LONG: Duration = Duration::from_mins(1);
@@ -25,7 +25,7 @@ const PROMISE: Duration = Duration::from_secs(10);
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn what_waiting_cannot_mend_is_said_within_ten_seconds() {
-    let shop = Stage::open("hopeless").await;
+    let shop = Shop::open("hopeless").await;
     let mongo = shop.mongo().await;
     let pod = shop.pod("mongo", "mongo:7").await;
     let crash = container(&json!({"restartCount": 2,
@@ -39,7 +39,7 @@ async fn what_waiting_cannot_mend_is_said_within_ten_seconds() {
     for (status, words) in [
         (
             crash,
-            "container main: CrashLoopBackOff: back-off 20s restarting failed container=main; restarted 2 times, it ended last with exit code 100 (Error): Unable to lock the lock file",
+            "container main: CrashLoopBackOff: back-off 20s restarting failed container; restarted 2 times, it ended last with exit code 100 (Error): Unable to lock the lock file",
         ),
         (init, "init container chown: CrashLoopBackOff"),
         (
@@ -71,7 +71,7 @@ async fn what_waiting_cannot_mend_is_said_within_ten_seconds() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn what_may_pass_is_said_at_once_and_fatal_only_when_the_time_is_over() {
-    let shop = Stage::open("passing").await;
+    let shop = Shop::open("passing").await;
     let mongo = shop.mongo().await;
     let pod = shop.pod("mongo", "mongo:7").await;
     let mut unscheduled = waits("ContainerCreating", "");
@@ -81,7 +81,7 @@ async fn what_may_pass_is_said_at_once_and_fatal_only_when_the_time_is_over() {
         (waits("ErrImagePull", "mongo:77: not found"), "ErrImagePull: mongo:77: not found"),
         (waits("ImagePullBackOff", "Back-off pulling image"), "ImagePullBackOff"),
         (waits("CreateContainerError", "context deadline exceeded"), "CreateContainerError: context deadline exceeded"),
-        (unscheduled, "not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory."),
+        (unscheduled, "not scheduled: Unschedulable: 0/1 nodes are available: 1 Insufficient memory"),
         (container(&json!({"state": {"running": {}}, "started": true})), "container main runs and is not ready"),
     ] {
         shop.kubelet(&pod, &status).await;
@@ -103,7 +103,7 @@ async fn what_may_pass_is_said_at_once_and_fatal_only_when_the_time_is_over() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn the_events_of_a_pod_say_what_its_status_does_not() {
-    let shop = Stage::open("events").await;
+    let shop = Shop::open("events").await;
     let mongo = shop.mongo().await;
     let pod = shop.pod("mongo", "mongo:7").await;
     let events: Api<Event> = shop.api();
@@ -151,7 +151,7 @@ async fn the_events_of_a_pod_say_what_its_status_does_not() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_rollout_is_not_judged_by_the_pods_it_replaces() {
-    let shop = Stage::open("rollout").await;
+    let shop = Shop::open("rollout").await;
     let web = shop.web().await;
     let old = shop.pod("web", "pxbbq-web:v4.2").await;
     shop.kubelet(&old, &waits("CrashLoopBackOff", "back-off 5m0s")).await;
@@ -188,7 +188,7 @@ async fn a_rollout_is_not_judged_by_the_pods_it_replaces() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_quota_is_named_for_a_stateful_set_and_a_deployment() {
-    let shop = Stage::open("quota").await;
+    let shop = Shop::open("quota").await;
     let quotas: Api<ResourceQuota> = shop.api();
     let quota = json!({"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}});
     quotas.create(&PostParams::default(), &serde_json::from_value(quota).expect("a quota")).await.expect("created");
@@ -212,7 +212,7 @@ async fn a_quota_is_named_for_a_stateful_set_and_a_deployment() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_claim_that_is_missing_is_fatal_and_one_that_is_there_is_waited_for() {
-    let shop = Stage::open("claim").await;
+    let shop = Shop::open("claim").await;
     let mongo = shop.mongo().await;
     let pod = shop.pod("mongo", "mongo:7").await;
     let mut unscheduled = waits("ContainerCreating", "");
@@ -235,7 +235,7 @@ async fn a_claim_that_is_missing_is_fatal_and_one_that_is_there_is_waited_for() 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn pods_that_are_evicted_one_after_the_other_settle_it() {
-    let shop = Stage::open("evicted").await;
+    let shop = Shop::open("evicted").await;
     let web = shop.web().await;
     let waiting = shop.wait(&web, LONG);
     // failed pods stay; the controller makes new ones beside them
@@ -257,7 +257,7 @@ async fn pods_that_are_evicted_one_after_the_other_settle_it() {
     }
     let error = waiting.await.expect("no panic").error();
     assert!(
-        error.contains("failed, and another one before it: Evicted: The node was low on resource: memory."),
+        error.contains("failed, and another one before it: Evicted: The node was low on resource: memory"),
         "{error}"
     );
 }
@@ -265,7 +265,7 @@ async fn pods_that_are_evicted_one_after_the_other_settle_it() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_workload_that_is_scaled_down_or_deleted_meanwhile_is_said_at_once() {
-    let shop = Stage::open("meanwhile").await;
+    let shop = Shop::open("meanwhile").await;
     let web = shop.web().await;
     shop.pod("web", "pxbbq-web:v4.2").await;
     let deployments: Api<Deployment> = shop.api();
@@ -290,7 +290,7 @@ async fn a_workload_that_is_scaled_down_or_deleted_meanwhile_is_said_at_once() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn the_count_that_is_wanted_is_waited_for() {
-    let shop = Stage::open("count").await;
+    let shop = Shop::open("count").await;
     let web = Workload { replicas: 2, ..shop.web().await };
     let deployments: Api<Deployment> = shop.api();
     let three = json!({"spec": {"replicas": 3}});

@@ -15,7 +15,7 @@ use taster_model::Coded;
 use crate::{
     control_plane,
     proxy::Door,
-    stage::{Stage, ready, until, waits},
+    shop::{Shop, ready, until, waits},
 };
 
 const LONG: Duration = Duration::from_mins(1);
@@ -23,12 +23,12 @@ const LONG: Duration = Duration::from_mins(1);
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn an_api_server_that_is_away_is_waited_for_as_long_as_there_is_time() {
-    let shop = Stage::open("away").await;
+    let shop = Shop::open("away").await;
     let web = shop.web().await;
     let pod = shop.pod("web", "pxbbq-web:v4.2").await;
     let door = Door::open().await;
     let through =
-        Stage { cluster: control_plane::cluster_of(door.client().await, &shop.namespace, Me::default()), ..shop };
+        Shop { cluster: control_plane::cluster_of(door.client().await, &shop.namespace, Me::default()), ..shop };
 
     let waiting = through.wait(&web, LONG);
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -55,7 +55,7 @@ async fn an_api_server_that_is_away_is_waited_for_as_long_as_there_is_time() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_right_that_is_missing_is_named_at_once() {
-    let shop = Stage::open("rights").await;
+    let shop = Shop::open("rights").await;
     let web = shop.web().await;
     let pod = shop.pod("web", "pxbbq-web:v4.2").await;
     shop.kubelet(&pod, &waits("ContainerCreating", "")).await;
@@ -69,7 +69,7 @@ async fn a_right_that_is_missing_is_named_at_once() {
     let wait = async |rules: Vec<Value>, expected: &dyn Fn(&ClusterError) -> bool| {
         let client = control_plane::client_with(&shop.namespace, &json!(rules)).await;
         let cluster = control_plane::cluster_of(client, &shop.namespace, Me::default());
-        let limited = Stage { cluster, client: shop.client.clone(), namespace: shop.namespace.clone() };
+        let limited = Shop { cluster, client: shop.client.clone(), namespace: shop.namespace.clone() };
         // a new role takes a moment to be known
         for _ in 0..50 {
             let waited = limited.wait(&web, Duration::from_millis(1200)).await.expect("no panic");
@@ -95,7 +95,7 @@ async fn a_right_that_is_missing_is_named_at_once() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_custom_kind_is_judged_by_its_scale_and_the_pods_that_it_selects() {
-    let shop = Stage::open("custom").await;
+    let shop = Shop::open("custom").await;
     let kind = herds(&shop).await;
     let herds: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), &shop.namespace, &kind);
     let object = json!({"apiVersion": "tests.taster.dev/v1", "kind": "Herd", "metadata": {"name": "mongo"}, "spec": {"members": 1}});
@@ -138,7 +138,7 @@ async fn a_custom_kind_is_judged_by_its_scale_and_the_pods_that_it_selects() {
 }
 
 /// A kind with a scale subresource, as operators have them.
-async fn herds(shop: &Stage) -> ApiResource {
+async fn herds(shop: &Shop) -> ApiResource {
     let definition = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
     let definitions: Api<DynamicObject> = Api::all_with(shop.client.clone(), &ApiResource::from_gvk(&definition));
     let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});

@@ -13,10 +13,11 @@ use kube::{
 };
 use serde_json::{Value, json};
 use taster_cluster::{Me, Said, Tone, images, volumes};
+use taster_model::Coded;
 
 use crate::{
     control_plane,
-    stage::{Stage, until},
+    shop::{Shop, until},
 };
 
 fn said(note: &str) -> Said {
@@ -24,7 +25,7 @@ fn said(note: &str) -> Said {
 }
 
 /// The Job `pre`, and its pod.
-async fn hook(shop: &Stage) -> (Job, Pod) {
+async fn hook(shop: &Shop) -> (Job, Pod) {
     let jobs: Api<Job> = shop.api();
     let job = json!({"metadata": {"name": "pre"}, "spec": {"activeDeadlineSeconds": 3600, "backoffLimit": 0, "template": {"spec": {
         "restartPolicy": "Never", "terminationGracePeriodSeconds": 120, "containers": [{"name": "taste", "image": "taster"}]}}}});
@@ -42,7 +43,7 @@ async fn hook(shop: &Stage) -> (Job, Pod) {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn the_own_job_is_found_by_its_name_or_by_its_pod_and_tells_what_is_left() {
-    let shop = Stage::open("job").await;
+    let shop = Shop::open("job").await;
     let (job, pod) = hook(&shop).await;
     let me = Me {
         pod: pod.metadata.name.clone(),
@@ -70,7 +71,7 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_and_tells_what_is_left()
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn the_own_job_is_annotated_and_another_one_of_its_name_is_not() {
-    let shop = Stage::open("annotate").await;
+    let shop = Shop::open("annotate").await;
     let (job, pod) = hook(&shop).await;
     let me = Me {
         pod: pod.metadata.name,
@@ -95,7 +96,7 @@ async fn the_own_job_is_annotated_and_another_one_of_its_name_is_not() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn an_event_is_found_where_kubectl_describe_looks() {
-    let shop = Stage::open("say").await;
+    let shop = Shop::open("say").await;
     let (job, pod) = hook(&shop).await;
     let mongo = shop.mongo().await;
     let me = Me {
@@ -130,7 +131,7 @@ async fn an_event_is_found_where_kubectl_describe_looks() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn volumes_are_those_that_the_pods_claim_and_a_set_without_pods_still_names_them() {
-    let shop = Stage::open("volumes").await;
+    let shop = Shop::open("volumes").await;
     let volume = |claim: &str| format!("{}-{claim}", shop.namespace);
     let claims: Api<PersistentVolumeClaim> = shop.api();
     let all: Api<PersistentVolume> = Api::all(shop.client.clone());
@@ -166,5 +167,36 @@ async fn volumes_are_those_that_the_pods_claim_and_a_set_without_pods_still_name
     assert_eq!(found, [format!("data-mongo-0={}", volume("data-mongo-0")), format!("shared={}", volume("shared"))]);
     for claim in ["data-mongo-0", "shared"] {
         all.delete(&volume(claim), &kube::api::DeleteParams::default()).await.expect("deleted");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn each_right_that_is_missing_is_named() {
+    let shop = Shop::open("say-rights").await;
+    let (_, pod) = hook(&shop).await;
+    let mongo = shop.mongo().await;
+    let me = Me {
+        pod: pod.metadata.name.clone(),
+        uid: pod.metadata.uid,
+        namespace: Some(shop.namespace.clone()),
+        job: Some("pre".into()),
+    };
+    let admin = control_plane::cluster(&shop.namespace, me.clone()).await;
+    let own = admin.own_job().await.expect("an answer").expect("a Job");
+    let nobody = control_plane::client_with(&shop.namespace, &json!([])).await;
+    let nobody = control_plane::cluster_of(nobody, &shop.namespace, me);
+    let annotations = BTreeMap::from([("taster.dev/run".to_owned(), "1".to_owned())]);
+    let pod = pod.metadata.name.expect("a name");
+    for (error, words) in [
+        (nobody.own_job().await.map(drop), format!("get pods {pod}")),
+        (nobody.annotate_job(&own, &annotations).await, "patch jobs pre".to_owned()),
+        (nobody.event_on_job(&own, said("x")).await, "create events".to_owned()),
+        (nobody.event_on(&mongo.of, said("x")).await, "get statefulsets mongo".to_owned()),
+        (volumes(&nobody, &mongo.of).await.map(drop), "get statefulsets mongo".to_owned()),
+    ] {
+        let error = error.expect_err("it may not");
+        assert_eq!(error.code(), "T0702");
+        assert_eq!(error.to_string(), format!("the ServiceAccount may not {words} in namespace {}", shop.namespace));
     }
 }

@@ -22,7 +22,7 @@ use crate::control_plane;
 /// How long a controller may take to do what it was asked.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) struct Stage {
+pub(crate) struct Shop {
     pub(crate) client: Client,
     pub(crate) namespace: String,
     pub(crate) cluster: Cluster,
@@ -42,7 +42,7 @@ impl Waited {
     }
 }
 
-impl Stage {
+impl Shop {
     pub(crate) async fn open(name: &str) -> Self {
         let client = control_plane::client().await;
         let namespace = format!("{name}-{}", ulid::Ulid::generate().to_string().to_lowercase());
