@@ -2,7 +2,10 @@
 
 mod baseline;
 mod census;
+mod cluster;
 mod collections;
+#[path = "../../../cluster/tests/it/control_plane.rs"]
+mod control_plane;
 mod copies;
 mod crashes;
 mod demo;

@@ -1,0 +1,119 @@
+//! Asked to stop at any moment, killed at any place: never a wrong count, never a record or a lock that is left behind.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Shop, ended};
+
+/// Moments of each command at which it is asked to stop.
+const MOMENTS: u32 = 10;
+/// More places than any command passes.
+const PLACES: u32 = 200;
+/// How long everything may take to be back after a signal.
+const BACK: Duration = Duration::from_secs(5);
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_signal_at_any_moment_puts_everything_back() {
+    let shop = Shop::open().await;
+    let whole = |begun: Instant| begun.elapsed();
+    let begun = Instant::now();
+    shop.fine(&["pre", "--run", "first"]).await;
+    let pre = whole(begun);
+    let begun = Instant::now();
+    shop.fine(&["post", "--run", "first"]).await;
+    let post = whole(begun);
+    // xorshift, so that a failure can be repeated
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut chance = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    };
+    let mut stopped = 0;
+    for round in 0..MOMENTS * 2 {
+        let (command, length) = if round < MOMENTS { ("pre", pre) } else { ("post", post) };
+        let run = format!("{command}-{round}");
+        if command == "post" {
+            shop.fine(&["pre", "--run", &run]).await;
+        }
+        let child = shop.spawn(&[command, "--run", &run]);
+        let pid = Pid::from_child(&child);
+        let moment = Duration::from_micros(chance() % u64::try_from(length.as_micros()).unwrap());
+        tokio::time::sleep(moment).await;
+        let signal = if round % 2 == 0 { Signal::TERM } else { Signal::INT };
+        let asked = Instant::now();
+        // it may have ended already
+        let _ = kill_process(pid, signal);
+        if round % 3 == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let _ = kill_process(pid, signal);
+        }
+        let ended = ended(child).await;
+        let took = asked.elapsed();
+        let why = format!("{command} asked to stop after {moment:?}, ended after {took:?}: {}", ended.all());
+        match (command, ended.code) {
+            ("pre", 0) => {
+                shop.fine(&["restore", "--run", &run]).await;
+            }
+            // asked before it listened: nothing was changed by it
+            ("pre", -1) => {}
+            ("post", -1) => {
+                shop.fine(&["restore", "--run", &run]).await;
+            }
+            ("post", 0) => {}
+            _ => {
+                assert_eq!(ended.code, 4, "{why}");
+                assert!(ended.err.contains("T0604"), "{why}");
+                assert!(took < BACK, "{why}");
+                stopped += 1;
+                if command == "post" && shop.counts().await != (0, 0, 0) {
+                    // before it held the lock it puts back nothing: it did not know that nobody else is at work
+                    assert!(!ended.err.contains("holds the lock"), "{why}");
+                    shop.fine(&["restore", "--run", &run]).await;
+                }
+            }
+        }
+        shop.expect_back(0, &why).await;
+    }
+    assert!(stopped >= MOMENTS, "only {stopped} signals came in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn after_a_kill_at_any_place_restore_puts_everything_back() {
+    let shop = Shop::open().await;
+    let mut rounds = 0;
+    for command in ["pre", "post"] {
+        for place in 1.. {
+            assert!(place < PLACES, "{command} passes {place} places");
+            let run = format!("{command}-{place}");
+            if command == "post" {
+                shop.fine(&["pre", "--run", &run]).await;
+            }
+            let mut child = shop.command(&[command, "--run", &run]);
+            child.env("TASTER_FAULT", place.to_string());
+            let child =
+                child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+            let ended = ended(child).await;
+            let at = ended.err.lines().find_map(|line| line.strip_prefix("killed at: "));
+            let Some(at) = at else {
+                assert_eq!(ended.code, 0, "{}", ended.all());
+                shop.fine(&["restore", "--run", &run]).await;
+                break;
+            };
+            // a count is that of before, or that of tasting, and the latter is never without a record
+            let (mongo, web, recorded) = shop.counts().await;
+            assert!((0..=1).contains(&mongo) && (0..=1).contains(&web), "killed at {at}");
+            assert!(usize::try_from(mongo + web).unwrap() <= recorded, "killed at {at}");
+            // who fails in the middle of a sync names the same run, and need not wait for a process that is dead
+            let restored = shop.fine(&["restore", "--run", &run]).await;
+            shop.expect_back(0, &format!("{command} killed at {at}, then {}", restored.all())).await;
+            rounds += 1;
+        }
+    }
+    println!("killed at {rounds} places");
+    assert!(rounds >= 30, "{rounds}");
+}

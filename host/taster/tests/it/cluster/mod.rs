@@ -1,0 +1,197 @@
+//! The flows against a control plane: a namespace with the shop's workloads, a stand-in for the kubelet, a real mongod
+//! outside, and the built binary as a process of its own.
+
+mod hooks;
+mod kills;
+mod others;
+mod story;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    coordination::v1::Lease,
+};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::{
+    control_plane::{self, Kubelet},
+    support::{Ended, Kitchen, Table},
+};
+
+/// Held by every test for reading, and for writing by those that stop the API server for all of them.
+static CALM: RwLock<()> = RwLock::const_new(());
+
+enum Calm {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// The shop at no replicas, and what tastes it.
+struct Shop {
+    client: Client,
+    namespace: String,
+    kitchen: Kitchen,
+    table: Table,
+    kubelet: Kubelet,
+    _calm: Calm,
+}
+
+const PROBES: &str = "probes:\n  - {name: counts, component: document-count}\n";
+
+impl Shop {
+    async fn open() -> Self {
+        Self::with(Calm::Shared(CALM.read().await), 0).await
+    }
+
+    async fn alone() -> Self {
+        Self::with(Calm::Alone(CALM.write().await), 0).await
+    }
+
+    /// Both workloads at so many replicas.
+    async fn with(calm: Calm, replicas: i32) -> Self {
+        let shop = Self::empty(calm).await;
+        shop.create(replicas).await;
+        shop
+    }
+
+    /// A namespace with nothing in it.
+    async fn empty(calm: Calm) -> Self {
+        let client = control_plane::client().await;
+        let namespace = control_plane::namespace("flow").await;
+        let kitchen = Kitchen::open(false, 300).await;
+        let table = kitchen.table();
+        let kubelet = Kubelet::start(&namespace).await;
+        let shop = Self { client, namespace, kitchen, table, kubelet, _calm: calm };
+        shop.configure("", PROBES);
+        shop
+    }
+
+    /// Writes `taster.yaml`; `more` stands in its `cluster`.
+    fn configure(&self, more: &str, rest: &str) {
+        let Self { namespace, .. } = self;
+        self.table.configure(&format!(
+            "{}cluster:\n  namespace: {namespace}\n  data: [{{kind: StatefulSet, name: mongo, ready: 1m}}]\n  apps: \
+             [{{kind: Deployment, name: pxbbq-web, ready: 1m}}]\n{more}{rest}",
+            crate::support::SHOP,
+        ));
+    }
+
+    async fn create(&self, replicas: i32) {
+        let sets: Api<StatefulSet> = self.api();
+        let set = serde_json::from_value(workload("StatefulSet", "mongo", "mongo:6.0.5", replicas)).unwrap();
+        sets.create(&PostParams::default(), &set).await.unwrap();
+        let deployments: Api<Deployment> = self.api();
+        let web = serde_json::from_value(workload("Deployment", "pxbbq-web", "pxbbq-web:v4.2", replicas)).unwrap();
+        deployments.create(&PostParams::default(), &web).await.unwrap();
+    }
+
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Somebody else scales both.
+    async fn scale(&self, replicas: i32) {
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let params = PatchParams::default();
+        self.api::<StatefulSet>().patch_scale("mongo", &params, &patch).await.unwrap();
+        self.api::<Deployment>().patch_scale("pxbbq-web", &params, &patch).await.unwrap();
+    }
+
+    /// Counts of mongo and web, and how many of them carry a record.
+    async fn counts(&self) -> (i32, i32, usize) {
+        let mongo = self.api::<StatefulSet>().get("mongo").await.unwrap();
+        let web = self.api::<Deployment>().get("pxbbq-web").await.unwrap();
+        let recorded = [&mongo.metadata, &web.metadata]
+            .into_iter()
+            .filter(|metadata| metadata.annotations.iter().flatten().any(|(key, _)| key == "taster.dev/scaled"));
+        let recorded = recorded.count();
+        (mongo.spec.unwrap().replicas.unwrap(), web.spec.unwrap().replicas.unwrap(), recorded)
+    }
+
+    /// Who holds the lock, if anybody.
+    async fn holder(&self) -> Option<String> {
+        let lease = self.api::<Lease>().get_opt("taster-pxbbq").await.unwrap()?;
+        lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
+    }
+
+    /// Everything is as it was found, nothing is recorded, and nobody holds the lock.
+    async fn expect_back(&self, replicas: i32, why: &str) {
+        assert_eq!(self.counts().await, (replicas, replicas, 0), "{why}");
+        assert_eq!(self.holder().await, None, "{why}");
+        let path = self.table.path().join("results/v1/pxbbq/scaled.json");
+        if let Ok(text) = std::fs::read_to_string(path) {
+            let scaled: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(scaled["workloads"], json!([]), "{why}");
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.table.command(arguments);
+        command.env("KUBECONFIG", control_plane::kubeconfig());
+        command.env("TASTER_TERMINATION_LOG", self.termination_log());
+        command
+    }
+
+    fn termination_log(&self) -> PathBuf {
+        self.table.path().join("termination-log")
+    }
+
+    /// What the kubelet would show.
+    fn last_word(&self) -> String {
+        std::fs::read_to_string(self.termination_log()).unwrap_or_default()
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs to the end without keeping the kubelet from its work.
+    async fn taster(&self, arguments: &[&str]) -> Ended {
+        ended(self.spawn(arguments)).await
+    }
+
+    async fn fine(&self, arguments: &[&str]) -> Ended {
+        let ended = self.taster(arguments).await;
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.all());
+        ended
+    }
+}
+
+async fn ended(child: Child) -> Ended {
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    Ended::of(&output)
+}
+
+/// Waits until something is so.
+async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
+    let begun = Instant::now();
+    while !ask().await {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn workload(kind: &str, name: &str, image: &str, replicas: i32) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": {
+        "replicas": replicas, "serviceName": name, "selector": {"matchLabels": {"app": name}},
+        "template": {"metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "main", "image": image}], "terminationGracePeriodSeconds": 0}}}})
+}
+
+fn stored(table: &Path, path: &str) -> Value {
+    let path = table.join("results/v1/pxbbq").join(path);
+    serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
+}

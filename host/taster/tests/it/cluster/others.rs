@@ -1,0 +1,146 @@
+//! Others at work, an API server that is away, a sync that was abandoned.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{PROBES, Shop, ended, until};
+use crate::control_plane::Away;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn of_two_at_once_one_works_and_the_other_waits_or_fails() {
+    let shop = Shop::open().await;
+    shop.kubelet.hold("mongo");
+    let first = shop.spawn(&["pre", "--run", "a"]);
+    until("the first one holds the lock", async || shop.holder().await.is_some()).await;
+    shop.configure("  lock: {busy: fail}\n", PROBES);
+    let refused = shop.taster(&["pre", "--run", "b"]).await;
+    assert_eq!(refused.code, 4, "{}", refused.all());
+    assert!(refused.err.contains("error[T0712]") && refused.err.contains("(pre of run a)"), "{}", refused.err);
+    shop.configure("  lock: {busy: wait, wait: 2m}\n", PROBES);
+    let second = shop.spawn(&["post", "--run", "a"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    shop.kubelet.let_go();
+    let (first, second) = (ended(first).await, ended(second).await);
+    assert_eq!((first.code, second.code), (0, 0), "{}\n{}", first.all(), second.all());
+    assert!(second.err.contains("waiting for the lock: process"), "{}", second.err);
+    shop.expect_back(0, &second.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn whoever_loses_the_lock_stops_and_leaves_everything_to_the_other() {
+    let shop = Shop::open().await;
+    shop.kubelet.hold("mongo");
+    let first = shop.spawn(&["pre", "--run", "a"]);
+    until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
+    // the hook of the failed sync takes over from its own run
+    let restored = shop.fine(&["restore", "--run", "a"]).await;
+    assert!(restored.out.contains("put back StatefulSet mongo 1→0"), "{}", restored.out);
+    let first = ended(first).await;
+    assert_eq!(first.code, 4, "{}", first.all());
+    assert!(first.err.contains("error[T0713]") || first.err.contains("error[T0724]"), "{}", first.err);
+    shop.expect_back(0, &first.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn what_cannot_be_put_back_is_told_first_and_the_next_one_finds_it() {
+    let shop = Shop::alone().await;
+    shop.kubelet.hold("pxbbq-web");
+    let child = shop.spawn(&["pre", "--run", "a"]);
+    until("the applications are scaled up", async || shop.counts().await.1 == 1).await;
+    let away = Away::begin();
+    let asked = Instant::now();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ended = ended(child).await;
+    let took = asked.elapsed();
+    drop(away);
+    assert_eq!(ended.code, 4, "{}", ended.all());
+    assert!(took < Duration::from_secs(30), "the grace period was over: {took:?}");
+    let lead = "NOT RESTORED pxbbq-web 1→0, mongo 1→0";
+    assert!(ended.err.lines().any(|line| line == lead), "{}", ended.err);
+    assert!(shop.last_word().starts_with(&format!("{lead}; error[T0604]")), "{}", shop.last_word());
+    assert_eq!(shop.counts().await, (1, 1, 2), "{}", ended.all());
+    shop.fine(&["restore", "--run", "a"]).await;
+    shop.expect_back(0, &ended.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn restore_needs_neither_database_nor_store() {
+    let mut shop = Shop::open().await;
+    shop.fine(&["pre", "--run", "a"]).await;
+    shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
+    std::fs::remove_dir_all(shop.table.path().join("results")).unwrap();
+    std::fs::write(shop.table.path().join("results"), "in the way").unwrap();
+    let restored = shop.fine(&["restore", "--run", "a"]).await;
+    assert_eq!(shop.counts().await, (0, 0, 0), "{}", restored.all());
+    // and a `post` that can store nothing puts back all the same
+    std::fs::remove_file(shop.table.path().join("results")).unwrap();
+    shop.table.point_at(&shop.kitchen.uri());
+    shop.fine(&["pre", "--run", "b"]).await;
+    std::fs::remove_dir_all(shop.table.path().join("results")).unwrap();
+    std::fs::write(shop.table.path().join("results"), "in the way").unwrap();
+    let post = shop.taster(&["post", "--run", "b"]).await;
+    assert_eq!(post.code, 4, "{}", post.all());
+    assert_eq!(shop.counts().await, (0, 0, 0), "{}", post.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn an_annotation_that_was_taken_off_is_known_to_the_store() {
+    use k8s_openapi::api::apps::v1::StatefulSet;
+    let shop = Shop::open().await;
+    shop.fine(&["pre", "--run", "a"]).await;
+    let none = serde_json::json!({"metadata": {"annotations": {"taster.dev/scaled": null}}});
+    let patch = kube::api::Patch::Merge(none);
+    shop.api::<StatefulSet>().patch("mongo", &kube::api::PatchParams::default(), &patch).await.unwrap();
+    let restored = shop.fine(&["restore", "--run", "a"]).await;
+    shop.expect_back(0, &restored.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn what_was_abandoned_goes_back_once_it_stands_long_enough_and_nobody_is_at_work() {
+    let shop = Shop::open().await;
+    shop.fine(&["pre", "--run", "a"]).await;
+    let young = shop.fine(&["restore", "--abandoned"]).await;
+    assert!(young.out.contains("nothing stands scaled up for longer than 4h"), "{}", young.out);
+    assert_eq!(shop.counts().await, (1, 1, 2));
+    shop.configure("  maxUp: 1s\n", PROBES);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // a living process is at work with it: no pod of the applications gets ready
+    shop.scale(0).await;
+    shop.kubelet.hold("pxbbq-web");
+    let post = shop.spawn(&["post", "--run", "a"]);
+    until("post waits for the applications", async || shop.counts().await == (1, 1, 2)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let busy = shop.fine(&["restore", "--abandoned"]).await;
+    assert!(busy.out.contains("nothing was put back: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
+    assert_eq!(shop.counts().await, (1, 1, 2));
+    kill_process(Pid::from_child(&post), Signal::KILL).unwrap();
+    ended(post).await;
+    // its lease expires, and nobody needs to name a run
+    let back = shop.fine(&["restore", "--abandoned"]).await;
+    assert!(back.out.contains("put back StatefulSet mongo 1→0"), "{}", back.out);
+    shop.expect_back(0, &back.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn data_that_nobody_vouches_for_are_not_tasted() {
+    let shop = Shop::open().await;
+    let source = "fresh:\n  - {migrationSchedule: portworx/none, maxAge: 30m";
+    shop.configure("", &format!("{PROBES}{source}}}\n"));
+    let pre = shop.taster(&["pre", "--run", "a"]).await;
+    assert_eq!(pre.code, 4, "{}", pre.all());
+    assert!(pre.err.contains("error[T0730]") || pre.err.contains("error[T0731]"), "{}", pre.err);
+    assert!(!pre.err.contains("scaled StatefulSet"), "{}", pre.err);
+    shop.expect_back(0, &pre.all()).await;
+    shop.configure("", &format!("{PROBES}{source}, severity: warn}}\n"));
+    let warned = shop.fine(&["pre", "--run", "a"]).await;
+    assert!(warned.err.contains("not fresh: "), "{}", warned.err);
+    shop.fine(&["restore", "--run", "a"]).await;
+}

@@ -1,0 +1,132 @@
+//! Up, ready, probes, down: what a sync sees.
+
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use kube::api::{Patch, PatchParams};
+use mongodb::bson::doc;
+use serde_json::json;
+
+use super::{CALM, Calm, PROBES, Shop, stored};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
+    let shop = Shop::open().await;
+    let pre = shop.fine(&["pre", "--run", "a"]).await;
+    assert_eq!(shop.counts().await, (1, 1, 2), "{}", pre.all());
+    assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);
+    assert!(pre.err.contains("waiting for StatefulSet mongo"), "{}", pre.err);
+    assert_eq!(shop.holder().await, None);
+    assert_eq!(shop.last_word(), "tasted before the sync, run a");
+    let scaled = stored(shop.table.path(), "scaled.json");
+    assert_eq!(scaled["workloads"].as_array().unwrap().len(), 2, "{scaled}");
+    // the sync sets what Git says, and a new version
+    shop.scale(0).await;
+    let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "pxbbq-web:v4.3"}]}}}});
+    let patch = Patch::Strategic(image);
+    shop.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &patch).await.unwrap();
+
+    let post = shop.fine(&["post", "--run", "a"]).await;
+    shop.expect_back(0, &post.all()).await;
+    assert!(post.out.contains("Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5"), "{}", post.out);
+    assert!(post.out.contains("Put back: Deployment pxbbq-web 1→0, StatefulSet mongo 1→0"), "{}", post.out);
+    assert!(shop.last_word().starts_with("same: "), "{}", shop.last_word());
+    let capture = stored(shop.table.path(), "a/pre/capture.json");
+    assert_eq!(capture["workloads"][1]["images"][0]["image"], "pxbbq-web:v4.2");
+    // once more, and restoring twice does nothing
+    shop.fine(&["pre", "--run", "b"]).await;
+    let first = shop.fine(&["restore", "--run", "b"]).await;
+    assert!(first.out.contains("put back Deployment pxbbq-web 1→0\nput back StatefulSet mongo 1→0"), "{}", first.out);
+    let again = shop.fine(&["restore", "--run", "b"]).await;
+    assert_eq!(again.out, "nothing was to be put back\n");
+    shop.expect_back(0, "twice").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_loss_is_named_where_the_kubelet_shows_it_and_everything_goes_back() {
+    let shop = Shop::open().await;
+    shop.configure("", "report: {url: \"https://t/{app}/{run}\"}\n");
+    shop.fine(&["pre", "--run", "a"]).await;
+    assert_eq!(shop.kitchen.lose(doc! {"status": "open", "number": {"$lt": 40}}).await > 0, true);
+    let post = shop.taster(&["post", "--run", "a"]).await;
+    assert_eq!(post.code, 1, "{}", post.all());
+    shop.expect_back(0, &post.all()).await;
+    let word = shop.last_word();
+    assert!(word.starts_with("different: orders: ") && word.contains(" missing ({\"$oid\":"), "{word}");
+    assert!(word.ends_with(" report=https://t/pxbbq/a") && word.len() <= 4096, "{word}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn more_replicas_than_tasting_needs_are_left_alone() {
+    let shop = Shop::with(Calm::Shared(CALM.read().await), 3).await;
+    let pre = shop.fine(&["pre", "--run", "a"]).await;
+    assert_eq!(shop.counts().await, (3, 3, 2), "{}", pre.all());
+    assert!(!pre.out.contains("Scaled up"), "{}", pre.out);
+    // the sync sets less; the record still says three
+    shop.scale(1).await;
+    let post = shop.fine(&["post", "--run", "a"]).await;
+    shop.expect_back(3, &post.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_probe_that_fails_before_the_sync_leaves_nothing_up() {
+    let shop = Shop::open().await;
+    shop.configure("", "probes:\n  - {name: shape, component: schema-shape, limits: {documents: 1}}\n");
+    let pre = shop.taster(&["pre", "--run", "a"]).await;
+    assert_eq!(pre.code, 3, "{}", pre.all());
+    shop.expect_back(0, &pre.all()).await;
+    assert!(shop.last_word().starts_with("unknown: shape: "), "{}", shop.last_word());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload() {
+    let mut shop = Shop::open().await;
+    shop.configure("", PROBES);
+    shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
+    let yaml = std::fs::read_to_string(shop.table.path().join("taster.yaml")).unwrap();
+    shop.table.configure(&yaml.replacen("ready: 1m", "ready: 3s", 1));
+    let pre = shop.taster(&["pre", "--run", "a"]).await;
+    assert_eq!(pre.code, 4, "{}", pre.all());
+    assert!(pre.err.contains("waiting for MongoDB: no MongoDB server answers"), "{}", pre.err);
+    assert!(pre.err.contains("error[T0630]") && pre.err.contains("cluster.data[mongo]"), "{}", pre.err);
+    shop.expect_back(0, &pre.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
+    let shop = Shop::empty(Calm::Shared(CALM.read().await)).await;
+    let pre = shop.fine(&["pre", "--run", "a"]).await;
+    assert_eq!(pre.out, "pxbbq run a: nothing to taste yet\n");
+    // a retry of the sync, under another number
+    shop.fine(&["pre", "--run", "b"]).await;
+    shop.create(0).await;
+    let post = shop.fine(&["post", "--run", "b"]).await;
+    assert_eq!(
+        (post.out.as_str(), shop.last_word().as_str()),
+        ("pxbbq run b: nothing to taste yet\n", "nothing to taste yet")
+    );
+    shop.expect_back(0, "scaled nothing").await;
+    assert_eq!(stored(shop.table.path(), "current.json").get("nothing_yet"), None);
+    // what nobody tasted before cannot be the same after
+    assert_eq!(shop.taster(&["post", "--run", "b"]).await.code, 3);
+    shop.fine(&["pre", "--run", "c"]).await;
+    shop.fine(&["post", "--run", "c"]).await;
+    shop.expect_back(0, "the second sync").await;
+
+    shop.api::<Deployment>().delete("pxbbq-web", &kube::api::DeleteParams::default()).await.unwrap();
+    let partly = shop.taster(&["pre", "--run", "d"]).await;
+    assert_eq!(partly.code, 4, "{}", partly.all());
+    assert!(
+        partly.err.contains("error[T0627]: of the workloads these are not there: Deployment pxbbq-web"),
+        "{}",
+        partly.err
+    );
+    shop.api::<StatefulSet>().delete("mongo", &kube::api::DeleteParams::default()).await.unwrap();
+    let gone = shop.taster(&["pre", "--run", "d"]).await;
+    assert_eq!(gone.code, 4, "{}", gone.all());
+    assert!(gone.err.contains("error[T0626]"), "{}", gone.err);
+}
