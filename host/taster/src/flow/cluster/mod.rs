@@ -38,6 +38,10 @@ use crate::{
 const CLOSING: Duration = Duration::from_secs(3);
 /// The same where nothing waits to be put back.
 const CLOSING_ALONE: Duration = Duration::from_secs(12);
+/// How long giving back the lock may take, and then saying what came of it.
+const UNHURRIED: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(20));
+/// The same in a process that is asked to stop.
+const LAST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 /// How long an API server may be away before anything was changed.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What a pod is given to end in, where nobody says otherwise.
@@ -273,27 +277,38 @@ impl<'a> Scaler<'a> {
     /// Gives the lock back, says what came of it, and hands it on.
     async fn leave<T>(self, value: Result<T, Problem>, report: Option<Report>) -> Result<Ended<T>, Problem> {
         let up = self.seen().up.iter().map(up::Raised::moved).collect();
-        let Self { cluster, lock, job, .. } = self;
+        let Self { cluster, lock, job, kitchen, .. } = self;
+        // the last seconds of a grace period are for the exit code
+        let hurry = kitchen.stop.now().is_some();
+        let (release, say) = if hurry { LAST } else { UNHURRIED };
         // a Lease that is not given back expires
-        match timeout(CLOSING, lock.release()).await {
+        match timeout(release, lock.release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("the lock could not be given back: {error}"),
             Err(_) => tracing::warn!("the lock could not be given back in time"),
-        }
-        if let Some(report) = &report {
-            say::restored(&cluster, report).await;
         }
         let not_restored = report.as_ref().and_then(Report::not_restored);
         if let Some(text) = &not_restored {
             tracing::error!("{text}");
         }
-        match value {
+        let failed = report.clone().filter(|_| value.is_err());
+        let result = match value {
             Ok(value) => Ok(Ended { value, up, back: report }),
-            Err(problem) => {
-                let problem = problem.led_by(not_restored);
-                say::failed(&cluster, job.as_ref(), &problem).await;
-                Err(problem)
+            Err(problem) => Err(problem.led_by(not_restored)),
+        };
+        let saying = async {
+            if let Err(problem) = &result {
+                say::failed(&cluster, job.as_ref(), problem).await;
             }
+            if let Ok(Ended { back: Some(report), .. }) = &result {
+                say::restored(&cluster, report).await;
+            } else if let Some(report) = &failed {
+                say::restored(&cluster, report).await;
+            }
+        };
+        if timeout(say, saying).await.is_err() {
+            tracing::warn!("not everything could be said on the cluster in time");
         }
+        result
     }
 }

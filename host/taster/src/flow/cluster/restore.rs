@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// How long it may be away when it was waited for before.
 const AGAIN: Duration = Duration::from_secs(10);
 /// What of the grace period is left for saying what came of it.
-const RESERVE: Duration = Duration::from_secs(3);
+const RESERVE: Duration = Duration::from_secs(4);
 /// How often an API server that is away is asked.
 const PAUSE: Duration = Duration::from_millis(500);
 

@@ -32,8 +32,14 @@ use crate::{
 static CALM: RwLock<()> = RwLock::const_new(());
 
 enum Calm {
-    Shared(RwLockReadGuard<'static, ()>),
-    Alone(RwLockWriteGuard<'static, ()>),
+    Shared { _guard: RwLockReadGuard<'static, ()> },
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
+}
+
+impl Calm {
+    async fn shared() -> Self {
+        Self::Shared { _guard: CALM.read().await }
+    }
 }
 
 /// The shop at no replicas, and what tastes it.
@@ -50,11 +56,11 @@ const PROBES: &str = "probes:\n  - {name: counts, component: document-count}\n";
 
 impl Shop {
     async fn open() -> Self {
-        Self::with(Calm::Shared(CALM.read().await), 0).await
+        Self::with(Calm::shared().await, 0).await
     }
 
     async fn alone() -> Self {
-        Self::with(Calm::Alone(CALM.write().await), 0).await
+        Self::with(Calm::Alone { _guard: CALM.write().await }, 0).await
     }
 
     /// Both workloads at so many replicas.
