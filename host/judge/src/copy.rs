@@ -10,13 +10,30 @@ use crate::verdict;
 pub(crate) fn replaced(before: &Capture, after: &Capture) -> Option<Finding> {
     let copy = relation(before, after)?;
     (copy == CopyRelation::Another).then(|| {
-        verdict::finding(
-            FindingOutcome::Unknown,
-            ReasonCode::CopyReplaced,
-            "the copy was replaced between the two captures: the server's data files do not list the start of the server \
-             that the first one was taken from",
-        )
+        let reason = format!("the copy was replaced between the two captures: {}", evidence(before, after));
+        verdict::finding(FindingOutcome::Unknown, ReasonCode::CopyReplaced, reason)
     })
+}
+
+/// What shows that it was replaced, in the order in which it is asked.
+fn evidence(before: &Capture, after: &Capture) -> String {
+    let (then, now) = (&before.server, &after.server);
+    let moved = !then.volumes.is_empty()
+        && !now.volumes.is_empty()
+        && !now.volumes.iter().any(|volume| then.volumes.contains(volume));
+    if moved {
+        return format!(
+            "the data lie on other volumes ({}, before {})",
+            now.volumes.join(", "),
+            then.volumes.join(", ")
+        );
+    }
+    let lists = |capture: &Capture| capture.server.members.iter().any(|member| !member.startups.is_empty());
+    if lists(before) && lists(after) {
+        return "the server's data files do not list the start of the server that the first one was taken from"
+            .to_owned();
+    }
+    format!("whoever copies the data names another copy ({}, before {})", now.copied.join(", "), then.copied.join(", "))
 }
 
 /// What makes everything else doubtful: it may be another copy, or a baseline of long ago.

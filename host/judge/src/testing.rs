@@ -78,6 +78,8 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
             version: "6.0.5".to_owned(),
             topology: Topology::Standalone,
             replica_set: None,
+            volumes: Vec::new(),
+            copied: Vec::new(),
             process_id: Some("p1".to_owned()),
             database: "pxbbq".to_owned(),
             read_at: None,

@@ -1,7 +1,9 @@
 //! What cannot be compared says why, whole.
 
 use insta::assert_snapshot;
-use taster_model::{Capture, CollectionFacts, DataKind, Failure, Member, Metric, Outcome, Refusal, Severity, Verdict};
+use taster_model::{
+    Capture, CollectionFacts, DataKind, Failure, Member, Metric, Outcome, ReasonCode, Refusal, Severity, Verdict,
+};
 
 use crate::{Input, judge, testing::*};
 
@@ -213,4 +215,25 @@ fn live_data_may_grow() {
     assert_eq!(verdict(5, 9, "{index}"), Verdict::Different, "only documents are newer than others");
     let strict = judged(&side(5, "{document}"), &side(9, "{document}"), &[expect("orders.count", "equal")]);
     assert_eq!(strict.verdict, Verdict::Different, "the operator has the last word");
+}
+
+#[test]
+fn another_volume_is_another_copy_and_the_finding_names_it() {
+    let on = |process: &str, volume: &str, item: &str| {
+        let mut capture = started_again(&capture(vec![]), process, &[]);
+        capture.server.volumes = vec![format!("data-mongo-0={volume}")];
+        capture.server.copied = vec![item.to_owned()];
+        capture
+    };
+    let said = |before: &Capture, after: &Capture| {
+        let judged = judge(&Input::of(Some(before), after));
+        judged.findings.into_iter().find(|f| f.code == ReasonCode::CopyReplaced).map(|finding| finding.reason)
+    };
+    let before = on("p1", "pv-1", "item-1");
+    let moved = said(&before, &on("p2", "pv-2", "item-1")).unwrap();
+    assert!(moved.ends_with("the data lie on other volumes (data-mongo-0=pv-2, before data-mongo-0=pv-1)"), "{moved}");
+    let copied = said(&before, &on("p2", "pv-1", "item-2")).unwrap();
+    assert!(copied.ends_with("whoever copies the data names another copy (item-2, before item-1)"), "{copied}");
+    assert_eq!(said(&before, &on("p2", "pv-1", "item-1")), None, "the same volume, and nothing was copied since");
+    assert_eq!(said(&before, &on("p1", "pv-2", "item-2")), None, "the same process");
 }

@@ -67,6 +67,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
     let (config, base) = configuration(common, None)?;
     let mut checks = Checks::default();
     checks.good(&format!("{} is a configuration of app {}", config_path(common).display(), config.app));
+    cluster(&config, &mut checks);
     let engine = flow::open_engine()?;
     let session = if live { connect(&config, &mut checks).await } else { None };
     let collections = match &session {
@@ -118,6 +119,18 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
     }
     output::write_text(common, &checks.text)?;
     Ok(if checks.failed == 0 { Exit::Done } else { Exit::Failed })
+}
+
+/// What is scaled, and who is asked how old the data are: for people, for no cluster is asked here.
+fn cluster(config: &Config, checks: &mut Checks) {
+    if let Some(cluster) = &config.cluster {
+        let order: Vec<String> = cluster.data.iter().chain(&cluster.apps).map(ToString::to_string).collect();
+        let namespace = cluster.namespace.as_deref().unwrap_or("of the pod, or of the kubeconfig");
+        checks.good(&format!("cluster: scales {} (namespace {namespace})", order.join(", then ")));
+    }
+    for fresh in &config.fresh {
+        checks.good(&format!("fresh: {}, at most {} old", fresh.source, fresh.max_age));
+    }
 }
 
 fn flow_is_there(collections: &[CollectionFacts], name: &str) -> bool {

@@ -11,6 +11,7 @@ mod crashes;
 mod demo;
 mod errors;
 mod flow;
+mod fresh;
 mod hostile;
 mod interrupted;
 mod million;
