@@ -14,6 +14,7 @@ mod lock;
 mod ready;
 mod say;
 mod scale;
+mod step;
 mod words;
 mod workload;
 
@@ -27,4 +28,5 @@ pub use lock::{Busy, LEASE, Lock, LockRequest};
 pub use ready::ReadyError;
 pub use say::{Said, Tone};
 pub use scale::{Record, Restored};
+pub use step::on_step;
 pub use workload::{Workload, WorkloadRef};

@@ -13,6 +13,7 @@ use crate::{
     Cluster, ClusterError, Found, Lock, WorkloadRef,
     cluster::{self, MANAGER},
     inspect::{Seen, TRIES},
+    step::step,
     workload::Resolved,
 };
 
@@ -93,6 +94,7 @@ impl Cluster {
             // only a record whose count is kept is this call's no more than before
             mine = earlier.is_none().then(|| record.clone());
             let Some(version) = self.annotate(of, &resolved, &seen.version, Some(&text)).await? else { continue };
+            step("cluster: recorded");
             if seen.live == record.to || self.set_scale(of, &resolved, &version, record.to).await? {
                 return Ok(record);
             }
@@ -121,6 +123,7 @@ impl Cluster {
             if seen.live != record.found {
                 if self.set_scale(of, &resolved, &seen.version, record.found).await? {
                     from.get_or_insert((seen.live, record.found));
+                    step("cluster: scaled back");
                 }
                 // read again: the version is another one now
                 continue;

@@ -41,9 +41,10 @@ async fn tasted(common: &Common, database: &Database) -> Result<Told, Problem> {
         }
     }
     let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
-    let (exit, what) = match failed.is_empty() {
-        true => (Exit::Done, format!("tasted before the sync, run {}", outcome.run)),
-        false => (Exit::Unknown, render::plain(&format!("unknown: {}", failed.join("; ")))),
+    let (exit, what) = if failed.is_empty() {
+        (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
+    } else {
+        (Exit::Unknown, render::plain(&format!("unknown: {}", failed.join("; "))))
     };
     let not_restored = ended.not_restored();
     Ok(Told {

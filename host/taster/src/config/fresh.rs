@@ -88,11 +88,14 @@ impl JsonSchema for Fresh {
 const SOURCES: [&str; 5] =
     ["migrationSchedule", "replicationDestination", "replicationSource", "volumeSnapshot", "newest"];
 
+/// A source from its namespace and name.
+type Named = fn(String, String) -> CopySource;
+
 impl TryFrom<Written> for Fresh {
     type Error = String;
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { max_age, kubeconfig, severity, .. } = written;
-        let copies: [(&str, Option<String>, fn(String, String) -> CopySource); 4] = [
+        let copies: [(&str, Option<String>, Named); 4] = [
             (SOURCES[0], written.migration_schedule, |namespace, name| CopySource::MigrationSchedule {
                 namespace,
                 name,

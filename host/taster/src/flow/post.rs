@@ -5,8 +5,9 @@ use taster_store::fault;
 
 use super::{
     Ended, Kitchen, Rules, baseline,
-    capture::{Tasting, at_table, connect_when_ready},
+    capture::{Tasting, at_table},
     cluster::{self, After, Entry, Look, Scaler, Surroundings},
+    connect::connect_when_ready,
     differences::Kept,
     fresh, judging, run_id,
     stop::Until,
@@ -41,7 +42,7 @@ pub struct PostOutcome {
 pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post>, Problem> {
     let named = run_id::named(given, &super::hook_names());
     let entry = Entry { what: "post", run: named.as_ref(), until: UNTIL };
-    let work = async |scaler: Option<&Scaler<'_>>| taste(kitchen, named.as_ref(), scaler).await;
+    let work = async |scaler: Option<&Scaler<'_>>| Box::pin(taste(kitchen, named.as_ref(), scaler)).await;
     cluster::within(kitchen, entry, work, |post| match post {
         Post::Judged(_) => After::Back,
         Post::NothingYet { .. } => After::Up,

@@ -9,8 +9,9 @@ use taster_store::{CommitPre, fault};
 
 use super::{
     Ended, FlowError, Kitchen, baseline,
-    capture::{Tasting, at_table, connect_when_ready},
+    capture::{Tasting, at_table},
     cluster::{self, After, Entry, Look, Scaler, Surroundings},
+    connect::connect_when_ready,
     fresh, run_id,
     stop::Until,
 };
@@ -62,7 +63,7 @@ impl PreOutcome {
 pub async fn pre(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Pre>, Problem> {
     let named = run_id::named(given, &super::hook_names());
     let entry = Entry { what: "pre", run: named.as_ref(), until: UNTIL };
-    let work = async |scaler: Option<&Scaler<'_>>| taste(kitchen, given, named.as_ref(), scaler).await;
+    let work = async |scaler: Option<&Scaler<'_>>| Box::pin(taste(kitchen, given, named.as_ref(), scaler)).await;
     cluster::within(kitchen, entry, work, |pre| match pre {
         Pre::Tasted(outcome) if outcome.failed().next().is_some() => After::Back,
         Pre::Tasted(_) | Pre::NothingYet { .. } => After::Up,
@@ -109,7 +110,7 @@ async fn taste(
     };
     let work = async |session: &Session| {
         fresh::newest(&kitchen.config, session, asked.as_ref()).await?;
-        before(kitchen, given, run, session, Before { around, scaler }).await
+        Box::pin(before(kitchen, given, run, session, Before { around, scaler })).await
     };
     let outcome = at_table(stop, session, UNTIL, work).await?;
     if let Some(scaler) = scaler {

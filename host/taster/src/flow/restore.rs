@@ -73,6 +73,7 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
         Err(error) => return Err(error.into()),
     };
     fault::arm();
+    taster_cluster::on_step(fault::point);
     fault::point("restore: locked");
     let workloads = match what {
         Restoring::Everything => Ok(workloads),

@@ -20,7 +20,10 @@ async fn data_that_are_too_old_are_not_tasted_unless_that_is_a_warning() {
         let ago = |hours: i64| DateTime::from_millis(DateTime::now().timestamp_millis() - hours * hour);
         let beats = kitchen.database.collection::<Document>("beats");
         // what is no time must not count, although text and other things sort after or before it
-        beats.insert_many([doc! {"at": ago(30)}, doc! {"at": ago(2)}, doc! {"at": "now"}, doc! {}]).await.unwrap();
+        beats
+            .insert_many([doc! {"at": ago(30)}, doc! {"at": ago(2)}, doc! {"at": "now"}, doc! {}])
+            .await
+            .expect("an answer");
 
         let old = table(&kitchen, "{collection: beats, field: at}, maxAge: 1h").taster(&["pre", "--run", "a"]);
         assert_eq!(old.code, 4, "{}", old.all());
@@ -34,7 +37,7 @@ async fn data_that_are_too_old_are_not_tasted_unless_that_is_a_warning() {
         assert_eq!(warned.taster(&["post", "--run", "a"]).code, 0);
 
         let index = mongodb::IndexModel::builder().keys(doc! {"at": 1}).build();
-        beats.create_index(index).await.unwrap();
+        beats.create_index(index).await.expect("an answer");
         let young = table(&kitchen, "{collection: beats, field: at}, maxAge: 3h").taster(&["pre", "--run", "a"]);
         assert_eq!(young.code, 0, "{}", young.all());
         assert!(!young.err.contains("no index"), "{}", young.err);
@@ -50,7 +53,7 @@ async fn data_that_are_too_old_are_not_tasted_unless_that_is_a_warning() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_time_in_an_object_id_is_one() {
     let kitchen = Kitchen::open(false, 50).await;
-    kitchen.database.collection::<Document>("beats").insert_one(doc! {"a": 1}).await.unwrap();
+    kitchen.database.collection::<Document>("beats").insert_one(doc! {"a": 1}).await.expect("an answer");
     let young = table(&kitchen, "{collection: beats, field: _id}, maxAge: 1m").taster(&["pre", "--run", "a"]);
     assert_eq!(young.code, 0, "{}", young.all());
 }
@@ -64,7 +67,7 @@ async fn without_a_cluster_in_the_configuration_nobody_looks_for_one() {
         let mut command = table.command(arguments);
         // a client that read any of these would fail
         command.env("KUBECONFIG", "/nowhere").env("TASTER_JOB", "a-presync-1764000000");
-        crate::support::Ended::of(&command.output().unwrap())
+        crate::support::Ended::of(&command.output().expect("it is there"))
     };
     for command in ["pre", "post"] {
         let ended = nowhere(&[command]);

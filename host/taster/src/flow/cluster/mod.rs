@@ -1,6 +1,7 @@
 //! The workloads are up while Taster tastes, and back afterwards, on every way out: success, failure, panic, a signal, the
 //! Job's deadline. Only whoever loses the lock leaves everything as it is, for then another process is at work.
 
+mod api;
 mod facts;
 mod restore;
 mod say;
@@ -14,11 +15,12 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use taster_cluster::{Cluster, ClusterError, ClusterOptions, Found, LEASE, Lock, LockRequest, Me, OwnJob};
+use taster_cluster::{Cluster, ClusterError, Found, LEASE, Lock, LockRequest, OwnJob};
 use taster_model::RunId;
 use taster_store::{Store, fault};
 use tokio::time::{sleep, timeout};
 
+pub(super) use api::{connect, patiently};
 pub(super) use facts::Surroundings;
 pub(super) use restore::{Bounds, Restorer};
 pub use restore::{Moved, NotRestored, Report};
@@ -29,10 +31,7 @@ use super::{
     FlowError, Kitchen,
     stop::{Reason, Until},
 };
-use crate::{
-    config::{ClusterSection, Config},
-    exit::Problem,
-};
+use crate::{config::ClusterSection, exit::Problem};
 
 /// How long work may take to end by itself once it was asked to: to close its connection.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -106,45 +105,6 @@ struct Seen {
     ready_until: Option<(Instant, String)>,
 }
 
-/// Who this process is: as the downward API says; `HOSTNAME` is the pod's name only in a pod.
-pub(super) fn me() -> Me {
-    let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let in_pod = of("KUBERNETES_SERVICE_HOST").is_some();
-    Me {
-        pod: of("TASTER_POD").or_else(|| of("HOSTNAME").filter(|_| in_pod)),
-        uid: of("TASTER_POD_UID"),
-        namespace: of("TASTER_NAMESPACE"),
-        job: of("TASTER_JOB"),
-    }
-}
-
-/// Connects, with the configuration's words.
-pub(super) async fn connect(config: &Config) -> Result<Cluster, ClusterError> {
-    let namespace = config.cluster.as_ref().and_then(|cluster| cluster.namespace.clone());
-    Cluster::connect(ClusterOptions { namespace, app: config.app.clone(), me: me() }).await
-}
-
-/// Asks again while the API server is away, for so long.
-pub(super) async fn patiently<T>(
-    patience: Duration,
-    mut call: impl AsyncFnMut() -> Result<T, ClusterError>,
-) -> Result<T, ClusterError> {
-    let until = Instant::now() + patience;
-    let mut said = false;
-    loop {
-        match call().await {
-            Err(error) if error.is_passing() && Instant::now() < until => {
-                if !said {
-                    tracing::warn!("{error}; asking again for {} s", patience.as_secs());
-                    said = true;
-                }
-                sleep(Duration::from_secs(1)).await;
-            }
-            result => return result,
-        }
-    }
-}
-
 /// Does the work with the lock held, and puts back what was scaled, whatever came of it. Without a `cluster` in the
 /// configuration the work gets no scaler, and no cluster is touched.
 pub(super) async fn within<'a, T>(
@@ -165,7 +125,7 @@ pub(super) async fn within<'a, T>(
         };
         return Ok(Ended { value: value?, up: Vec::new(), back: None });
     };
-    let scaler = stop.unless(entry.until, Scaler::enter(kitchen, section, entry)).await?;
+    let scaler = stop.unless(entry.until, Box::pin(Scaler::enter(kitchen, section, entry))).await?;
     let (value, lost) = {
         let work = async {
             // the store is needed to the end; a hook whose store is gone still puts back what stands scaled
@@ -198,9 +158,9 @@ pub(super) async fn within<'a, T>(
     };
     let report = match back {
         After::Up => None,
-        After::Back => Some(scaler.restore().await),
+        After::Back => Some(Box::pin(scaler.restore()).await),
     };
-    let result = scaler.leave(value, report).await;
+    let result = Box::pin(scaler.leave(value, report)).await;
     fault::point("cluster: left");
     result
 }
@@ -221,6 +181,7 @@ impl<'a> Scaler<'a> {
         let lock = patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await).await?;
         tracing::info!(namespace = cluster.namespace(), "holds the lock of {}", kitchen.config.app);
         fault::arm();
+        taster_cluster::on_step(fault::point);
         fault::point("cluster: locked");
         Ok(Self { kitchen, section, cluster, lock, job, seen: Mutex::new(Seen::default()) })
     }

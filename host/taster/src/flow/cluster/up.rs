@@ -9,7 +9,7 @@ use taster_store::fault;
 use super::{Moved, Scaler, patiently, say};
 use crate::{
     exit::Problem,
-    flow::{FlowError, capture::Waiting, stop::Until},
+    flow::{FlowError, connect::Waiting, stop::Until},
 };
 
 /// What a look at the workloads came to.
@@ -79,7 +79,7 @@ impl Scaler<'_> {
     /// Scales the database up, one after the other, each ready before the next.
     pub(in crate::flow) async fn data_up(&self, run: &RunId, until: Until) -> Result<(), Problem> {
         for workload in self.section.data() {
-            let ready = self.up(&workload, run, until).await?;
+            let ready = Box::pin(self.up(&workload, run, until)).await?;
             self.seen().ready_until = Some((ready, workload.setting));
         }
         Ok(())
@@ -88,7 +88,7 @@ impl Scaler<'_> {
     /// Scales the applications up in the same way.
     pub(in crate::flow) async fn apps_up(&self, run: &RunId, until: Until) -> Result<(), Problem> {
         for workload in self.section.apps() {
-            self.up(&workload, run, until).await?;
+            Box::pin(self.up(&workload, run, until)).await?;
         }
         Ok(())
     }

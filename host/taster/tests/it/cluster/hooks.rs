@@ -19,17 +19,22 @@ impl Hook {
             json!({"spec": {"containers": [{"name": "taster", "image": "taster"}], "restartPolicy": "Never"}});
         let object = json!({"metadata": {"name": job}, "spec": {"suspend": true, "template": template}});
         let jobs = shop.api::<Job>();
-        jobs.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+        jobs.create(&PostParams::default(), &serde_json::from_value(object).expect("an object"))
+            .await
+            .expect("an answer");
         let pod = format!("{job}-x7k2p");
         let mut object = json!({"metadata": {"name": pod}, "spec": template["spec"]});
         object["spec"]["activeDeadlineSeconds"] = json!(deadline);
         object["spec"]["terminationGracePeriodSeconds"] = json!(10);
         let pods = shop.api::<Pod>();
-        let made = pods.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+        let made = pods
+            .create(&PostParams::default(), &serde_json::from_value(object).expect("an object"))
+            .await
+            .expect("an answer");
         let start = k8s_openapi::jiff::Timestamp::now().to_string();
         let status = Patch::Merge(json!({"status": {"startTime": start, "phase": "Running"}}));
-        pods.patch_status(&pod, &PatchParams::default(), &status).await.unwrap();
-        Self { job: job.to_owned(), pod, uid: made.metadata.uid.unwrap() }
+        pods.patch_status(&pod, &PatchParams::default(), &status).await.expect("an answer");
+        Self { job: job.to_owned(), pod, uid: made.metadata.uid.expect("it is there") }
     }
 
     async fn taster(&self, shop: &Shop, arguments: &[&str]) -> crate::support::Ended {
@@ -37,11 +42,11 @@ impl Hook {
         command.env("TASTER_POD", &self.pod).env("TASTER_POD_UID", &self.uid).env("TASTER_JOB", &self.job);
         command.env("TASTER_NAMESPACE", &shop.namespace);
         let piped = std::process::Stdio::piped;
-        ended(command.stdout(piped()).stderr(piped()).spawn().unwrap()).await
+        ended(command.stdout(piped()).stderr(piped()).spawn().expect("the binary runs")).await
     }
 
     async fn annotation(&self, shop: &Shop, key: &str) -> Option<String> {
-        let job = shop.api::<Job>().get(&self.job).await.unwrap();
+        let job = shop.api::<Job>().get(&self.job).await.expect("an answer");
         job.metadata.annotations?.get(key).cloned()
     }
 }
@@ -59,16 +64,16 @@ async fn the_hooks_of_one_sync_agree_on_a_run_and_say_on_their_jobs_what_came_of
     let judged = post.taster(&shop, &["post"]).await;
     assert_eq!(judged.code, 0, "{}", judged.all());
     shop.expect_back(0, &judged.all()).await;
-    let verdict = post.annotation(&shop, "taster.dev/verdict").await.unwrap();
+    let verdict = post.annotation(&shop, "taster.dev/verdict").await.expect("an answer");
     assert!(verdict.starts_with("same: "), "{verdict}");
     let link = post.annotation(&shop, "link.argocd.argoproj.io/report").await;
     assert_eq!(link.as_deref(), Some("https://t/pxbbq/1764000000"));
-    let events = shop.api::<Event>().list(&ListParams::default()).await.unwrap().items;
+    let events = shop.api::<Event>().list(&ListParams::default()).await.expect("an answer").items;
     let ours = events.iter().filter(|e| e.reporting_controller.as_deref() == Some("taster.dev/taster"));
     let mut said: Vec<String> = ours
         .map(|e| {
-            let regarding = e.regarding.clone().unwrap();
-            format!("{} {}", e.reason.clone().unwrap(), regarding.kind.unwrap())
+            let regarding = e.regarding.clone().expect("it is there");
+            format!("{} {}", e.reason.clone().expect("it is there"), regarding.kind.expect("it is there"))
         })
         .collect();
     said.sort();
@@ -100,6 +105,6 @@ async fn a_job_whose_time_is_nearly_over_gives_up_while_it_can_still_put_back() 
     );
     assert!(ended.err.contains("scaled StatefulSet mongo 0→1"), "{}", ended.err);
     shop.expect_back(0, &ended.all()).await;
-    let verdict = hook.annotation(&shop, "taster.dev/verdict").await.unwrap();
+    let verdict = hook.annotation(&shop, "taster.dev/verdict").await.expect("an answer");
     assert!(verdict.starts_with("failed: error[T0625]"), "{verdict}");
 }

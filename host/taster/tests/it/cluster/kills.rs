@@ -41,7 +41,7 @@ async fn a_signal_at_any_moment_puts_everything_back() {
         }
         let child = shop.spawn(&[command, "--run", &run]);
         let pid = Pid::from_child(&child);
-        let moment = Duration::from_micros(chance() % u64::try_from(length.as_micros()).unwrap());
+        let moment = Duration::from_micros(chance() % u64::try_from(length.as_micros()).expect("it is there"));
         tokio::time::sleep(moment).await;
         let signal = if round % 2 == 0 { Signal::TERM } else { Signal::INT };
         let asked = Instant::now();
@@ -55,15 +55,11 @@ async fn a_signal_at_any_moment_puts_everything_back() {
         let took = asked.elapsed();
         let why = format!("{command} asked to stop after {moment:?}, ended after {took:?}: {}", ended.all());
         match (command, ended.code) {
-            ("pre", 0) => {
+            // asked before it listened: nothing was changed by it, but `pre` before it had
+            ("pre", 0) | ("post", -1) => {
                 shop.fine(&["restore", "--run", &run]).await;
             }
-            // asked before it listened: nothing was changed by it
-            ("pre", -1) => {}
-            ("post", -1) => {
-                shop.fine(&["restore", "--run", &run]).await;
-            }
-            ("post", 0) => {}
+            ("pre", -1) | ("post", 0) => {}
             _ => {
                 assert_eq!(ended.code, 4, "{why}");
                 assert!(ended.err.contains("T0604"), "{why}");
@@ -95,8 +91,11 @@ async fn after_a_kill_at_any_place_restore_puts_everything_back() {
             }
             let mut child = shop.command(&[command, "--run", &run]);
             child.env("TASTER_FAULT", place.to_string());
-            let child =
-                child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+            let child = child
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("the binary runs");
             let ended = ended(child).await;
             let at = ended.err.lines().find_map(|line| line.strip_prefix("killed at: "));
             let Some(at) = at else {
@@ -107,7 +106,7 @@ async fn after_a_kill_at_any_place_restore_puts_everything_back() {
             // a count is that of before, or that of tasting, and the latter is never without a record
             let (mongo, web, recorded) = shop.counts().await;
             assert!((0..=1).contains(&mongo) && (0..=1).contains(&web), "killed at {at}");
-            assert!(usize::try_from(mongo + web).unwrap() <= recorded, "killed at {at}");
+            assert!(usize::try_from(mongo + web).expect("it is there") <= recorded, "killed at {at}");
             // who fails in the middle of a sync names the same run, and need not wait for a process that is dead
             let restored = shop.fine(&["restore", "--run", &run]).await;
             shop.expect_back(0, &format!("{command} killed at {at}, then {}", restored.all())).await;

@@ -94,11 +94,13 @@ impl Shop {
 
     async fn create(&self, replicas: i32) {
         let sets: Api<StatefulSet> = self.api();
-        let set = serde_json::from_value(workload("StatefulSet", "mongo", "mongo:6.0.5", replicas)).unwrap();
-        sets.create(&PostParams::default(), &set).await.unwrap();
+        let set =
+            serde_json::from_value(workload("StatefulSet", "mongo", "mongo:6.0.5", replicas)).expect("it is there");
+        sets.create(&PostParams::default(), &set).await.expect("an answer");
         let deployments: Api<Deployment> = self.api();
-        let web = serde_json::from_value(workload("Deployment", "pxbbq-web", "pxbbq-web:v4.2", replicas)).unwrap();
-        deployments.create(&PostParams::default(), &web).await.unwrap();
+        let web = serde_json::from_value(workload("Deployment", "pxbbq-web", "pxbbq-web:v4.2", replicas))
+            .expect("it is there");
+        deployments.create(&PostParams::default(), &web).await.expect("an answer");
     }
 
     fn api<K>(&self) -> Api<K>
@@ -112,24 +114,28 @@ impl Shop {
     async fn scale(&self, replicas: i32) {
         let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
         let params = PatchParams::default();
-        self.api::<StatefulSet>().patch_scale("mongo", &params, &patch).await.unwrap();
-        self.api::<Deployment>().patch_scale("pxbbq-web", &params, &patch).await.unwrap();
+        self.api::<StatefulSet>().patch_scale("mongo", &params, &patch).await.expect("an answer");
+        self.api::<Deployment>().patch_scale("pxbbq-web", &params, &patch).await.expect("an answer");
     }
 
     /// Counts of mongo and web, and how many of them carry a record.
     async fn counts(&self) -> (i32, i32, usize) {
-        let mongo = self.api::<StatefulSet>().get("mongo").await.unwrap();
-        let web = self.api::<Deployment>().get("pxbbq-web").await.unwrap();
+        let mongo = self.api::<StatefulSet>().get("mongo").await.expect("an answer");
+        let web = self.api::<Deployment>().get("pxbbq-web").await.expect("an answer");
         let recorded = [&mongo.metadata, &web.metadata]
             .into_iter()
             .filter(|metadata| metadata.annotations.iter().flatten().any(|(key, _)| key == "taster.dev/scaled"));
         let recorded = recorded.count();
-        (mongo.spec.unwrap().replicas.unwrap(), web.spec.unwrap().replicas.unwrap(), recorded)
+        (
+            mongo.spec.expect("it is there").replicas.expect("it is there"),
+            web.spec.expect("it is there").replicas.expect("it is there"),
+            recorded,
+        )
     }
 
     /// Who holds the lock, if anybody.
     async fn holder(&self) -> Option<String> {
-        let lease = self.api::<Lease>().get_opt("taster-pxbbq").await.unwrap()?;
+        let lease = self.api::<Lease>().get_opt("taster-pxbbq").await.expect("an answer")?;
         lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
     }
 
@@ -139,7 +145,7 @@ impl Shop {
         assert_eq!(self.holder().await, None, "{why}");
         let path = self.table.path().join("results/v1/pxbbq/scaled.json");
         if let Ok(text) = std::fs::read_to_string(path) {
-            let scaled: Value = serde_json::from_str(&text).unwrap();
+            let scaled: Value = serde_json::from_str(&text).expect("it is there");
             assert_eq!(scaled["workloads"], json!([]), "{why}");
         }
     }
@@ -161,7 +167,7 @@ impl Shop {
     }
 
     fn spawn(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
     }
 
     /// Runs to the end without keeping the kubelet from its work.
@@ -177,7 +183,8 @@ impl Shop {
 }
 
 async fn ended(child: Child) -> Ended {
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    let output =
+        tokio::task::spawn_blocking(move || child.wait_with_output()).await.expect("it ends").expect("it ends");
     Ended::of(&output)
 }
 
@@ -199,5 +206,6 @@ fn workload(kind: &str, name: &str, image: &str, replicas: i32) -> Value {
 
 fn stored(table: &Path, path: &str) -> Value {
     let path = table.join("results/v1/pxbbq").join(path);
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        .expect("it is there")
 }

@@ -53,7 +53,7 @@ async fn what_cannot_be_put_back_is_told_first_and_the_next_one_finds_it() {
     until("the applications are scaled up", async || shop.counts().await.1 == 1).await;
     let away = Away::begin();
     let asked = Instant::now();
-    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it is there");
     let ended = ended(child).await;
     let took = asked.elapsed();
     drop(away);
@@ -73,16 +73,16 @@ async fn restore_needs_neither_database_nor_store() {
     let mut shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
     shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
-    std::fs::remove_dir_all(shop.table.path().join("results")).unwrap();
-    std::fs::write(shop.table.path().join("results"), "in the way").unwrap();
+    std::fs::remove_dir_all(shop.table.path().join("results")).expect("it is there");
+    std::fs::write(shop.table.path().join("results"), "in the way").expect("it is there");
     let restored = shop.fine(&["restore", "--run", "a"]).await;
     assert_eq!(shop.counts().await, (0, 0, 0), "{}", restored.all());
     // and a `post` that can store nothing puts back all the same
-    std::fs::remove_file(shop.table.path().join("results")).unwrap();
+    std::fs::remove_file(shop.table.path().join("results")).expect("it is there");
     shop.table.point_at(&shop.kitchen.uri());
     shop.fine(&["pre", "--run", "b"]).await;
-    std::fs::remove_dir_all(shop.table.path().join("results")).unwrap();
-    std::fs::write(shop.table.path().join("results"), "in the way").unwrap();
+    std::fs::remove_dir_all(shop.table.path().join("results")).expect("it is there");
+    std::fs::write(shop.table.path().join("results"), "in the way").expect("it is there");
     let post = shop.taster(&["post", "--run", "b"]).await;
     assert_eq!(post.code, 4, "{}", post.all());
     assert_eq!(shop.counts().await, (0, 0, 0), "{}", post.all());
@@ -96,7 +96,7 @@ async fn an_annotation_that_was_taken_off_is_known_to_the_store() {
     shop.fine(&["pre", "--run", "a"]).await;
     let none = serde_json::json!({"metadata": {"annotations": {"taster.dev/scaled": null}}});
     let patch = kube::api::Patch::Merge(none);
-    shop.api::<StatefulSet>().patch("mongo", &kube::api::PatchParams::default(), &patch).await.unwrap();
+    shop.api::<StatefulSet>().patch("mongo", &kube::api::PatchParams::default(), &patch).await.expect("an answer");
     let restored = shop.fine(&["restore", "--run", "a"]).await;
     shop.expect_back(0, &restored.all()).await;
 }
@@ -120,7 +120,7 @@ async fn what_was_abandoned_goes_back_once_it_stands_long_enough_and_nobody_is_a
     let busy = shop.fine(&["restore", "--abandoned"]).await;
     assert!(busy.out.contains("nothing was put back: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
-    kill_process(Pid::from_child(&post), Signal::KILL).unwrap();
+    kill_process(Pid::from_child(&post), Signal::KILL).expect("it is there");
     ended(post).await;
     // its lease expires, and nobody needs to name a run
     let back = shop.fine(&["restore", "--abandoned"]).await;

@@ -18,12 +18,12 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     assert_eq!(shop.holder().await, None);
     assert_eq!(shop.last_word(), "tasted before the sync, run a");
     let scaled = stored(shop.table.path(), "scaled.json");
-    assert_eq!(scaled["workloads"].as_array().unwrap().len(), 2, "{scaled}");
+    assert_eq!(scaled["workloads"].as_array().expect("it is there").len(), 2, "{scaled}");
     // the sync sets what Git says, and a new version
     shop.scale(0).await;
     let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "pxbbq-web:v4.3"}]}}}});
     let patch = Patch::Strategic(image);
-    shop.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &patch).await.unwrap();
+    shop.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &patch).await.expect("an answer");
 
     let post = shop.fine(&["post", "--run", "a"]).await;
     shop.expect_back(0, &post.all()).await;
@@ -86,7 +86,7 @@ async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload()
     let mut shop = Shop::open().await;
     shop.configure("", PROBES);
     shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
-    let yaml = std::fs::read_to_string(shop.table.path().join("taster.yaml")).unwrap();
+    let yaml = std::fs::read_to_string(shop.table.path().join("taster.yaml")).expect("it is there");
     shop.table.configure(&yaml.replacen("ready: 1m", "ready: 3s", 1));
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
@@ -117,7 +117,7 @@ async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
     shop.fine(&["post", "--run", "c"]).await;
     shop.expect_back(0, "the second sync").await;
 
-    shop.api::<Deployment>().delete("pxbbq-web", &kube::api::DeleteParams::default()).await.unwrap();
+    shop.api::<Deployment>().delete("pxbbq-web", &kube::api::DeleteParams::default()).await.expect("an answer");
     let partly = shop.taster(&["pre", "--run", "d"]).await;
     assert_eq!(partly.code, 4, "{}", partly.all());
     assert!(
@@ -125,7 +125,7 @@ async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
         "{}",
         partly.err
     );
-    shop.api::<StatefulSet>().delete("mongo", &kube::api::DeleteParams::default()).await.unwrap();
+    shop.api::<StatefulSet>().delete("mongo", &kube::api::DeleteParams::default()).await.expect("an answer");
     let gone = shop.taster(&["pre", "--run", "d"]).await;
     assert_eq!(gone.code, 4, "{}", gone.all());
     assert!(gone.err.contains("error[T0626]"), "{}", gone.err);
