@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	etcd "go.etcd.io/etcd/server/v3/etcdmain"
-	apiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	kubectl "k8s.io/kubectl/pkg/cmd"
 	"k8s.io/kubectl/pkg/cmd/util"
@@ -31,8 +31,8 @@ var parts = map[string]func() *cobra.Command{
 	"kube-apiserver":          api.NewAPIServerCommand,
 	"kube-controller-manager": controllers.NewControllerManagerCommand,
 	"kube-scheduler":          func() *cobra.Command { return scheduler.NewSchedulerCommand() },
-	// the kubelet wants the context that ends with a signal at its construction; the others make their own
-	"kubelet":    func() *cobra.Command { return kubelet.NewKubeletCommand(apiserver.SetupSignalContext()) },
+	// like the others it makes a context of its own that ends with a signal; one made here would be the second, and panic
+	"kubelet":    func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 	"kube-proxy": proxy.NewProxyCommand,
 }
 
