@@ -4,6 +4,7 @@
 namespace=pxbbq
 
 k() { "$bin/kubectl" --namespace "$namespace" --request-timeout 20s "$@"; }
+whole() { "$bin/kubectl" --request-timeout 20s "$@"; } # of the cluster, in no namespace
 
 scene() {
   scene=$1
@@ -44,28 +45,13 @@ now_ms() { date +%s%3N; }
 # ---- the stage
 
 wipe() { # an empty namespace, empty volumes
-  k delete namespace "$namespace" --ignore-not-found --wait --timeout 180s --request-timeout 0 >/dev/null
+  whole delete namespace "$namespace" --ignore-not-found --wait --timeout 180s --request-timeout 0 >/dev/null
   if [ -n "$volumes" ]; then
-    k delete persistentvolume pxbbq-mongo pxbbq-results --ignore-not-found >/dev/null
+    whole delete persistentvolume pxbbq-mongo pxbbq-results --ignore-not-found >/dev/null
     find "$volumes/mongo" "$volumes/taster" -mindepth 1 -delete
+    sed "s#/var/lib/taster-cluster/volumes#$volumes#" "$room/volumes.yaml" | whole create -f - >/dev/null
   fi
-  k create namespace "$namespace" >/dev/null
-  [ -z "$volumes" ] || volume pxbbq-mongo mongo mongo-data-dir-mongo-0 10Gi
-  [ -z "$volumes" ] || volume pxbbq-results taster taster-results 5Gi
-}
-
-volume() { # NAME FOLDER CLAIM SIZE
-  k create -f - >/dev/null <<YAML
-apiVersion: v1
-kind: PersistentVolume
-metadata: {name: $1}
-spec:
-  capacity: {storage: $4}
-  accessModes: [ReadWriteOnce]
-  persistentVolumeReclaimPolicy: Retain
-  claimRef: {namespace: $namespace, name: $3}
-  hostPath: {path: $volumes/$2, type: Directory}
-YAML
+  whole create namespace "$namespace" >/dev/null
 }
 
 # What the Application stage-pxbbq-taster deploys, with changes to taster.yaml, and the Secret that is nobody's but the team's.
