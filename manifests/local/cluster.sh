@@ -8,8 +8,10 @@
 #   cluster.sh check-clean        names what `down` has left behind, if anything
 #
 # Ends with 4 when the machine lacks something, and says what. README.md beside this file tells how it is made.
+# shellcheck source-path=SCRIPTDIR
 set -Eeuo pipefail
-trap 'echo "cluster.sh: failed at line $LINENO of ${BASH_SOURCE[0]}: $BASH_COMMAND" >&2' ERR
+# 4: what is missing has been said
+trap '[ $? -eq 4 ] || echo "failed at line $LINENO of ${BASH_SOURCE[0]}: $BASH_COMMAND" >&2' ERR
 room=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=cluster/names.sh
 source "$room/cluster/names.sh"

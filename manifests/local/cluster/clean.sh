@@ -26,8 +26,9 @@ down() {
       [ -d "$folder" ] || break
       find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs --no-run-if-empty kill -KILL 2>/dev/null || true
       find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || true
-      [ -d "$folder" ] && sleep 0.1
+      [ ! -d "$folder" ] || sleep 0.1
     done
+    [ ! -d "$folder" ] || say "still there: $folder"
   done
   # both ends of a cable go with either
   if ip link show "$host_link" >/dev/null 2>&1; then ip link delete "$host_link"; fi

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The first process in the cluster's namespaces: hides what the parts would leave on the machine, starts them, and waits.
 # `cluster.sh` runs it; the end of it is the end of all of them.
+# shellcheck source-path=SCRIPTDIR
 set -uo pipefail
 state=$1 kube=$2 dns=$3
 room=$(cd "$(dirname "$0")/.." && pwd)
 export TASTER_CLUSTER_STATE=$state PATH=$kube:$PATH:/usr/sbin:/sbin
-# shellcheck source=cluster/names.sh
+# shellcheck source=names.sh
 source "$room/cluster/names.sh"
 config=$state/config pki=$state/pki
 
