@@ -147,6 +147,22 @@ is_back 5
 wait "$follow" || true
 holds "its log" "$(grep -i restor "$work/terminated.log" | tail -n 1)" "mongo"
 
+scene "a hook whose pod is evicted, as by a node that is drained"
+operation
+hook pre presync
+until_true "mongo is scaled up" 120 scaled_up
+evicted=$(pod_of "$job")
+k create --raw "/api/v1/namespaces/$namespace/pods/$evicted/eviction" -f - >/dev/null <<JSON
+{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "$evicted", "namespace": "$namespace"}}
+JSON
+ends "$job" 300 Complete
+[ "$(pod_of "$job")" != "$evicted" ] || fail "no other pod took its place"
+seen "$(pod_of "$job") took the place of $evicted, although backoffLimit is 0"
+holds "notes" "$(records)" '"found":0' "\"run\":\"$unix\""
+hook post postsync
+ends "$job" 300 Complete
+is_back 30
+
 scene "a hook that is killed"
 if [ -n "$volumes" ]; then
   operation

@@ -97,14 +97,21 @@ records() { # the notes of what was found, on the workloads
 
 holder() { k get lease taster-pxbbq -o 'jsonpath={.spec.holderIdentity}'; }
 
-all_back() { [ "$(replicas)" = "mongo 0/0, pxbbq-web 0/0" ] && [ -z "$(records)" ] && [ -z "$(holder)" ]; }
+held() { [ -n "$(holder)" ]; }
 
-is_back() { # SECONDS: everything as it was found
+put_back() {
+  [[ "$(replicas)" =~ ^mongo\ 0/[0-9]+,\ pxbbq-web\ 0/[0-9]+$ ]] && [ -z "$(records)" ] && ! held
+}
+
+ended_all() { [ "$(replicas)" = "mongo 0/0, pxbbq-web 0/0" ]; }
+
+is_back() { # SECONDS: scales as they were found, no note, the lock free; then the pods end in their own time
   local began ended
   began=$(now_ms)
-  until_true "scales, notes and lock as before: $(replicas), «$(records)», held by «$(holder)»" "$1" all_back
+  until_true "scales, notes and lock as before" "$1" put_back
   ended=$(now_ms)
-  seen "back after $((ended - began)) ms: $(replicas), no note on the workloads, the lock is free"
+  seen "back after $((ended - began)) ms: $(replicas), no note on the workloads, nobody has the lock"
+  until_true "the pods of the shop end" 90 ended_all
 }
 
 # ---- hook Jobs
@@ -140,7 +147,10 @@ ends() { # JOB SECONDS EXPECTED: Complete or Failed
   k logs "job/$1" >"$work/$1.log" 2>&1 || true
 }
 
-pod_of() { k get pods --selector "batch.kubernetes.io/job-name=$1" -o 'jsonpath={.items[0].metadata.name}'; }
+pod_of() { # JOB: the last one, where there were several
+  k get pods --selector "batch.kubernetes.io/job-name=$1" --sort-by .metadata.creationTimestamp -o name |
+    tail -n 1 | sed 's#.*/##'
+}
 
 terminated() { # JOB FIELD of the container's end
   k get pod "$(pod_of "$1")" -o "jsonpath={.status.containerStatuses[0].state.terminated.$2}"
@@ -155,8 +165,6 @@ annotation() { # JOB NAME
 }
 
 scaled_up() { [ "$(k get statefulset mongo -o 'jsonpath={.spec.replicas}')" = 1 ] && [ -n "$(records)" ]; }
-
-held() { [ -n "$(holder)" ]; }
 
 # As by the kernel when memory is short: no signal that the process could answer.
 kill_hook() { # JOB
@@ -174,8 +182,11 @@ kill_hook() { # JOB
 # ---- where it went wrong
 
 tell() {
+  set +e
   echo "---- what the cluster says"
-  k get all,leases,events --sort-by=.metadata.creationTimestamp 2>&1 | tail -n 60
+  echo "replicas: $(replicas); notes: $(records); the lock: $(holder)"
+  k get statefulsets,deployments,jobs,pods,leases -o wide
+  k get events --sort-by .metadata.creationTimestamp | tail -n 40
   local pod
   for pod in $(k get pods -o name); do
     echo "---- $pod"
