@@ -26,6 +26,7 @@ cp "$KUBECONFIG" "$work/kubeconfig"
 export KUBECONFIG=$work/kubeconfig PATH=$bin:$PATH
 
 cd "$manifests"
+# shellcheck disable=SC2016 # the backticks are Markdown
 sed -n '/^```sh$/,/^```$/p' ../README.md | sed '/^```/d' | sed '1,/^cd manifests$/d' >"$work/commands"
 [ "$(grep -c . "$work/commands")" -gt 10 ] || { echo "README.md has no story" >&2; exit 1; }
 sed "s#local/volumes.yaml#$work/volumes.yaml#" "$work/commands" >"$work/run"
