@@ -117,14 +117,21 @@ syncFrequency: 10s
 shutdownGracePeriod: 0s
 YAML
 
+  # what is outside the cluster does not exist: "no such name", not "try again later", which clients would wait for
   cat >"$config/Corefile" <<'DNS'
-. {
+cluster.local in-addr.arpa {
     errors
-    ready
-    kubernetes cluster.local in-addr.arpa {
+    kubernetes {
         kubeconfig KUBECONFIG
         pods insecure
         ttl 1
+    }
+}
+. {
+    errors
+    ready
+    template ANY ANY {
+        rcode NXDOMAIN
     }
 }
 DNS
