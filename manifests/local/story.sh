@@ -139,9 +139,12 @@ unix=$second
 scene "a sync that is terminated: Argo CD deletes the running hook and starts no SyncFail"
 operation
 hook pre presync
-until_true "mongo is scaled up" 120 scaled_up
-k logs --follow "job/$job" --request-timeout 0 >"$work/terminated.log" 2>&1 &
+runs() { [ "$(k get pod "$(pod_of "$job")" -o 'jsonpath={.status.phase}')" = Running ]; }
+until_true "the hook runs" 60 runs
+# the pod goes with the Job, so its log is read while it is there
+k logs --follow "$(pod_of "$job")" --request-timeout 0 >"$work/terminated.log" 2>&1 &
 follow=$!
+until_true "mongo is scaled up" 120 scaled_up
 k delete job "$job" --wait=false >/dev/null
 is_back 5
 wait "$follow" || true

@@ -63,6 +63,8 @@ ground() { # [SED]
   done | k apply --server-side --field-manager argocd-controller -f - >/dev/null
   k create secret generic taster-mongodb --from-literal=uri="mongodb://mongo:27017/pxbbq" --dry-run=client -o yaml |
     k apply --server-side -f - >/dev/null
+  # started by the story, when it is its turn
+  k patch cronjob taster-abandoned --patch '{"spec": {"suspend": true}}' >/dev/null
 }
 
 # What the Application stage-pxbbq does in its Sync phase: everything of the overlay, the live replicas where there are any
@@ -183,6 +185,10 @@ kill_hook() { # JOB
 
 tell() {
   set +e
+  if ! whole get --raw /readyz >/dev/null 2>&1; then
+    echo "---- the API server does not answer"
+    return
+  fi
   echo "---- what the cluster says"
   echo "replicas: $(replicas); notes: $(records); the lock: $(holder)"
   k get statefulsets,deployments,jobs,pods,leases -o wide
@@ -190,7 +196,7 @@ tell() {
   local pod
   for pod in $(k get pods -o name); do
     echo "---- $pod"
-    k describe "$pod" | tail -n 40
+    k describe "$pod" | sed -n -E '/^ +(Image|State|Last State|Ready|Restart Count):/,/^ +(Ready|Restart Count|Environment):/p; /^Events:/,$p'
     k logs "$pod" --all-containers --tail 60 2>&1 | tail -n 60
     k logs "$pod" --all-containers --previous --tail 20 2>/dev/null
   done
