@@ -31,7 +31,8 @@ test: mongod ## Pass the tests: all crates, the probes, real servers
 test-cluster: mongod ## Pass the tests against a control plane, and play the story on a real node (KUBEBUILDER_ASSETS, KUBECONFIG)
 	@.ci/test-cluster.sh
 
-cluster: mongod ## Start a real Kubernetes on this machine, print its kubeconfig (Linux, root, Go)
+cluster: ## Start a real Kubernetes on this machine, print its kubeconfig and nothing else (Linux, root, Go)
+	@.ci/setup.sh >&2
 	@manifests/local/cluster.sh up
 
 cluster-down: ## Remove that cluster and everything of it

@@ -18,8 +18,10 @@ export KUBEBUILDER_ASSETS
 
 story=(manifests/local/story.sh)
 if [ -z "${KUBECONFIG:-}" ]; then
-  # one that was there before stays
-  if ! $cluster status >/dev/null 2>&1; then
+  # one that was there before stays, and another checkout's is not ours to remove
+  found=0
+  $cluster status >/dev/null 2>&1 || found=$?
+  if [ "$found" -eq 3 ]; then # none
     trap '$cluster down && $cluster check-clean' EXIT
   fi
   KUBECONFIG=$($cluster up)

@@ -140,8 +140,14 @@ DNS
 
 # The kubelet wants the root of its cgroups to be there: below it are all of the pods, and nobody else's.
 cgroups_make() {
-  local parent
+  local parent set controller
   for parent in $(cgroup_parents); do
+    # version 2: a child has the controllers that its parent hands down
+    if [ -e "$parent/cgroup.subtree_control" ]; then
+      for controller in $(cat "$parent/cgroup.controllers"); do
+        grep -qw "$controller" "$parent/cgroup.subtree_control" || echo "+$controller" >"$parent/cgroup.subtree_control" || true
+      done
+    fi
     mkdir -p "$parent/$cgroup"
     # version 1: a new cpuset has no processor and no memory, so nothing could enter it
     for set in cpus mems; do
