@@ -31,3 +31,5 @@ if [ -z "${KUBECONFIG:-}" ]; then
   story+=(target/taster.tar)
 fi
 for _ in first second; do "${story[@]}"; done
+# README's commands are for the cluster of this machine
+[ ${#story[@]} -eq 1 ] || manifests/local/readme.sh

@@ -14,6 +14,7 @@ import datetime
 import http.server
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -123,6 +124,8 @@ class Shop(http.server.BaseHTTPRequestHandler):
 
 
 def serve():
+    # the first process of a container is not ended by a signal that it does not handle
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     server = http.server.ThreadingHTTPServer(("", 8080), Shop)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
