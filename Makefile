@@ -1,13 +1,13 @@
 # Each target does its own set-up on a fresh Debian or Ubuntu machine with a Rust toolchain.
 .DEFAULT_GOAL := help
-.PHONY: help setup mongod build demo test bench lint deny ci clean
+.PHONY: help setup mongod build image demo test test-cluster cluster cluster-down bench lint deny ci clean
 
 CARGO ?= cargo
 UPGRADE ?= clean
 ORDERS ?= 200000
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install what the build and the tests need
 	@.ci/setup.sh
@@ -18,12 +18,25 @@ mongod: setup ## Fetch a real MongoDB server into the cache, unless there is one
 build: setup ## Build the taster binary with the standard probes in it
 	$(CARGO) build --locked
 
+image: ## Build the image taster:dev (IMAGE=, OUT=file.tar, BINARY= for one that is built, BASE_IMAGE=local without a registry)
+	@IMAGE='$(IMAGE)' OUT='$(OUT)' BINARY='$(BINARY)' BUILD_IMAGE='$(BUILD_IMAGE)' BASE_IMAGE='$(BASE_IMAGE)' .ci/image.sh
+
 demo: mongod ## Taste the barbecue shop before and after an upgrade (UPGRADE=lossy, ORDERS=1000)
 	$(CARGO) run --locked --quiet -- demo --upgrade $(UPGRADE) --orders $(ORDERS)
 
 test: mongod ## Pass the tests: all crates, the probes, real servers
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --manifest-path probes/Cargo.toml --target-dir target/probes-test
+
+test-cluster: mongod ## Pass the tests against a control plane, and play the story on a real node (KUBEBUILDER_ASSETS, KUBECONFIG)
+	@.ci/test-cluster.sh
+
+cluster: ## Start a real Kubernetes on this machine, print its kubeconfig and nothing else (Linux, root, Go)
+	@.ci/setup.sh >&2
+	@manifests/local/cluster.sh up
+
+cluster-down: ## Remove that cluster and everything of it
+	@manifests/local/cluster.sh down
 
 bench: mongod ## Print the ratios against a plain driver loop (TASTER_BENCH_DOCUMENTS=100000)
 	$(CARGO) bench --locked -p taster-taster --bench ratios

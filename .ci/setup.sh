@@ -6,6 +6,9 @@ missing=()
 need() { # COMMAND PACKAGE...
   command -v "$1" >/dev/null 2>&1 || missing+=("${@:2}")
 }
+need_file() { # PATH PACKAGE
+  [ -e "$1" ] || missing+=("$2")
+}
 library() { # NAME PACKAGE
   # read whole: a `grep -q` that is done early breaks the pipe, and what is there would count as missing
   [[ "$(ldconfig -p 2>/dev/null)" == *"$1"* ]] || missing+=("$2")
@@ -14,6 +17,9 @@ library() { # NAME PACKAGE
 need cc gcc
 need python3 python3
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+# the manifests are read, and Argo CD's health check of a Job is run
+python3 -c 'import yaml' 2>/dev/null || need_file /usr/lib/python3/dist-packages/yaml python3-yaml
+need lua5.1 lua5.1
 # the MongoDB server of the tests is linked against these
 library libcurl.so.4 libcurl4
 library libssl.so.3 libssl3

@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use taster_cluster::{Cluster, Me};
 
 /// How long it may take to come up. It takes about six seconds on an idle machine.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 
 /// Runs the three parts until the owner ends: then nobody holds our standard input open any more.
 const KEEPER: &str = r#"
@@ -105,7 +105,8 @@ impl ControlPlane {
         for part in ["etcd", "kube-apiserver", "kube-controller-manager"] {
             let text = fs::read_to_string(self.dir.join(format!("{part}.log"))).unwrap_or_default();
             let tail: Vec<&str> = text.lines().rev().take(10).collect();
-            logs.push_str(&format!("{part}:\n{}\n", tail.into_iter().rev().collect::<Vec<_>>().join("\n")));
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            logs.extend([part, ":\n", &tail.join("\n"), "\n"]);
         }
         logs
     }

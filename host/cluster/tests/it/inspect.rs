@@ -40,9 +40,9 @@ async fn what_another_object_controls_is_refused() {
     let web = shop.web().await;
     let owner: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "shop"}})).expect("an owner");
     let owner = shop.api::<ConfigMap>().create(&PostParams::default(), &owner).await.expect("created");
-    let owned = Patch::Merge(json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap",
+    let claim = Patch::Merge(json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap",
         "name": "shop", "uid": owner.metadata.uid, "controller": true}]}}));
-    shop.api::<Deployment>().patch("web", &PatchParams::default(), &owned).await.expect("owned");
+    shop.api::<Deployment>().patch("web", &PatchParams::default(), &claim).await.expect("owned");
     insta::assert_snapshot!(refusal(&shop, &web).await, @r"
     T0709: Deployment web is controlled by ConfigMap shop, which would put its replicas back
     name ConfigMap shop in cluster.data[web], if it can be scaled, instead

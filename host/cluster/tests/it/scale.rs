@@ -66,7 +66,7 @@ async fn up_and_back_again_and_the_second_time_nothing_happens() {
         set(&shop, of, 0).await;
         let record = raise(&shop, &workload, &lock).await;
         assert_eq!((record.found, record.to), (0, 1), "{of}");
-        let until = std::time::Instant::now() + Duration::from_secs(60);
+        let until = std::time::Instant::now() + Duration::from_mins(1);
         shop.cluster.wait_ready(&workload, until, &|_| {}).await.expect("ready");
         assert_eq!(shop.cluster.recorded(of).await.expect("a record"), Some(record), "{of}");
         assert_eq!(shop.cluster.restore(of, None).await.expect("restored"), back(of, 1, 0));
@@ -203,7 +203,7 @@ async fn any_kind_with_a_scale_subresource_can_be_scaled_and_no_other() {
     let wanted = |kind: &str| Workload {
         of: WorkloadRef { api_version: "tests.taster.dev/v1".into(), kind: kind.into(), name: "shop".into() },
         replicas: 3,
-        ready: Duration::from_secs(60),
+        ready: Duration::from_mins(1),
         allow_hpa: false,
         setting: "cluster.data[shop]".into(),
     };

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Builds the image with what is there: a docker that answers, else buildah.
+#
+#   IMAGE=taster:dev     its name
+#   BINARY=FILE          put this binary into it instead of compiling one in the build stage
+#   OUT=FILE.tar         write it as an archive, too
+#   BUILD_IMAGE, BASE_IMAGE   other bases than the public ones; `local` makes them of Debian packages
+set -euo pipefail
+cd "$(dirname "$0")/.."
+image=${IMAGE:-taster:dev}
+
+engine=
+if docker info >/dev/null 2>&1; then
+  engine=docker
+elif command -v buildah >/dev/null 2>&1; then
+  engine=buildah
+else
+  echo "building an image needs docker (with its daemon running) or buildah: apt-get install buildah" >&2
+  exit 1
+fi
+
+arguments=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)")
+arguments+=(--build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)")
+base() { # ARGUMENT VALUE BASE
+  local value=$2
+  [ "$value" != local ] || value=$(manifests/local/bases.sh "$3")
+  [ -z "$value" ] || arguments+=(--build-arg "$1=$value")
+}
+base BUILD_IMAGE "${BUILD_IMAGE:-}" "$([ -n "${BINARY:-}" ] && echo runtime || echo rust)"
+base BASE_IMAGE "${BASE_IMAGE:-}" runtime
+
+if [ -n "${BINARY:-}" ]; then
+  mkdir -p target/image
+  # the symbols are for whoever has the build, not for a pod
+  strip --strip-debug -o target/image/taster "$BINARY"
+  arguments+=(--build-arg BINARY=target/image/taster)
+fi
+
+case $engine in
+  docker)
+    docker build "${arguments[@]}" --tag "$image" .
+    [ -z "${OUT:-}" ] || docker save --output "$OUT" "$image"
+    ;;
+  buildah)
+    # a root that may not do everything still may chroot
+    buildah --storage-driver "${STORAGE_DRIVER:-overlay}" bud --isolation chroot --format docker "${arguments[@]}" --tag "$image" .
+    if [ -n "${OUT:-}" ]; then
+      rm -f "$OUT"
+      buildah --storage-driver "${STORAGE_DRIVER:-overlay}" push --quiet "$image" "docker-archive:$OUT:docker.io/library/$image"
+    fi
+    ;;
+esac
+echo "built $image with $engine"

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The tests that need Kubernetes: the crate's own against a control plane, then the story on a real node, twice, for the
+# second time finds what the first has left.
+#
+#   KUBEBUILDER_ASSETS   a folder with etcd, kube-apiserver, kube-controller-manager and kubectl, instead of building them
+#   KUBECONFIG           a cluster that has the images, instead of starting one
+#
+# Ends with 4 when the machine lacks something, which is said.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cluster=manifests/local/cluster.sh
+
+if [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
+  KUBEBUILDER_ASSETS=$(manifests/local/build.sh kubernetes | tail -n 1)
+fi
+export KUBEBUILDER_ASSETS
+"${CARGO:-cargo}" test --locked -p taster-cluster -- --include-ignored
+
+story=(manifests/local/story.sh)
+if [ -z "${KUBECONFIG:-}" ]; then
+  # one that was there before stays, and another checkout's is not ours to remove
+  found=0
+  $cluster status >/dev/null 2>&1 || found=$?
+  if [ "$found" -eq 3 ]; then # none
+    trap '$cluster down && $cluster check-clean' EXIT
+  fi
+  KUBECONFIG=$($cluster up)
+  export KUBECONFIG
+  "${CARGO:-cargo}" build --locked
+  BINARY=${CARGO_TARGET_DIR:-target}/debug/taster OUT=target/taster.tar BUILD_IMAGE=local BASE_IMAGE=local .ci/image.sh
+  story+=(target/taster.tar)
+fi
+for _ in first second; do "${story[@]}"; done
+# README's commands are for the cluster of this machine
+[ ${#story[@]} -eq 1 ] || manifests/local/readme.sh

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds what the shop runs in tests, each once, and prints the archives, one path a line:
+#
+#   pxbbq-mongo:6.0.5
+#   pxbbq-web:v4.2  pxbbq-web:v4.3  pxbbq-web:v4.3-lossy
+set -euo pipefail
+cd "$(dirname "$0")"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster/images
+mkdir -p "$cache"
+
+mongod=$(../../.ci/mongod.sh)
+base=$(./bases.sh shop)
+
+archive() { # NAME TAG DOCKERFILE FILE...
+  local image=$1:$2 dockerfile=$3 out work
+  out=$cache/$1-$2-$(cat "shop/$dockerfile" "${@:4}" <(echo "$base") | sha256sum | cut -c 1-12).tar
+  if [ ! -f "$out" ]; then
+    work=$(mktemp -d)
+    cp "${@:4}" "$work/"
+    buildah --storage-driver overlay bud --quiet --isolation chroot --format docker --build-arg BASE_IMAGE="$base" \
+      --build-arg VERSION="$2" --file "shop/$dockerfile" --tag "$image" "$work" >&2
+    rm -f "$cache/$1-$2-"????????????.tar
+    # under another name until it is whole
+    buildah --storage-driver overlay push --quiet "$image" "docker-archive:$out.part:docker.io/library/$image" >&2
+    mv "$out.part" "$out"
+    rm -rf "$work"
+  fi
+  echo "$out"
+}
+
+archive pxbbq-mongo 6.0.5 Dockerfile.mongo "$mongod"
+for version in v4.2 v4.3 v4.3-lossy; do
+  archive pxbbq-web "$version" Dockerfile.web shop/shop.py
+done
