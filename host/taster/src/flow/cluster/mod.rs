@@ -33,6 +33,8 @@ use super::{
 };
 use crate::{config::ClusterSection, exit::Problem};
 
+/// The code of a lock that was lost, whoever noticed.
+const LOST: &str = "T0713";
 /// How long work may take to end by itself once it was asked to: to close its connection.
 const CLOSING: Duration = Duration::from_secs(3);
 /// The same where nothing waits to be put back.
@@ -149,7 +151,9 @@ pub(super) async fn within<'a, T>(
             },
         };
         let value = done.unwrap_or_else(|panic| Err(FlowError::Panicked { message: message_of(&*panic) }.into()));
-        (value, matches!(stop.now(), Some((Reason::LockLost { .. }, _))))
+        let lost = matches!(stop.now(), Some((Reason::LockLost { .. }, _)))
+            || value.as_ref().is_err_and(|problem| problem.code() == LOST);
+        (value, lost)
     };
     let back = match value.as_ref().map(after) {
         _ if lost => After::Up,
