@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests that need Kubernetes: the crate's own against a control plane, then the story on a real node, twice, for the
+# The tests that need Kubernetes: the room's and the flows' against a control plane, then the story on a real node, twice, for the
 # second time finds what the first has left.
 #
 #   KUBEBUILDER_ASSETS   a folder with etcd, kube-apiserver, kube-controller-manager and kubectl, instead of building them
@@ -15,6 +15,7 @@ if [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
 fi
 export KUBEBUILDER_ASSETS
 "${CARGO:-cargo}" test --locked -p taster-cluster -- --include-ignored
+"${CARGO:-cargo}" test --locked -p taster-taster --test it cluster -- --include-ignored
 
 story=(manifests/local/story.sh)
 if [ -z "${KUBECONFIG:-}" ]; then

@@ -165,8 +165,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
     kitchen
         .store
         .update_current(|current| {
-            let Current { baseline: standing, claims, nothing_yet, .. } =
-                current.unwrap_or_else(|| baseline::nothing(kitchen));
+            let Current { baseline: standing, claims, .. } = current.unwrap_or_else(|| baseline::nothing(kitchen));
             if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
                 return None;
             }
@@ -183,7 +182,8 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
                 baseline,
                 claims,
                 last: Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) }),
-                nothing_yet,
+                // whoever was judged had something to taste
+                nothing_yet: None,
             })
         })
         .await?;
