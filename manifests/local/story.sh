@@ -117,7 +117,7 @@ ends "$job" 300 Complete
 is_back 30
 
 scene "two syncs at once, configured to fail"
-ground 's/busy: wait/busy: fail/'
+ground 's|busy: wait, wait: 10m|busy: fail|'
 operation
 first=$unix
 hook pre presync
@@ -148,7 +148,7 @@ until_true "mongo is scaled up" 120 scaled_up
 k delete job "$job" --wait=false >/dev/null
 is_back 5
 wait "$follow" || true
-holds "its log" "$(grep -i restor "$work/terminated.log" | tail -n 1)" "mongo"
+holds "its log" "$(grep "1→0" "$work/terminated.log" | tail -n 1)" "scaled" "mongo"
 
 scene "a hook whose pod is evicted, as by a node that is drained"
 operation
