@@ -6,8 +6,10 @@ use super::{change, documents, plain, reason, subject};
 
 /// Bytes of the verdict on a Job.
 pub const ON_THE_JOB: usize = 1024;
-/// Ids that are named of each kind of difference.
-const IDS: usize = 3;
+/// Ids that are named of each kind of difference: as many as there is room for, and never more or fewer than these.
+const IDS: [usize; 3] = [50, 12, 3];
+/// Fields that are named of each kind of difference.
+const FIELDS: usize = 3;
 
 /// At most so many bytes, no half character, and a sign that something is missing.
 #[must_use]
@@ -37,8 +39,13 @@ pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
     let mut telling: Vec<&Finding> = document.findings.iter().filter(|f| f.gates() && f.outcome == wanted).collect();
     // which documents are lost says more than how many there are
     telling.sort_by_key(|finding| documents::parts(finding).is_empty());
-    let told: Vec<String> = telling.iter().map(|finding| finding_in_words(finding)).collect();
-    cut(&format!("{}: {}", document.verdict, told.join("; ")), bytes)
+    let with = |ids: usize| {
+        let told: Vec<String> = telling.iter().map(|finding| finding_in_words(finding, ids)).collect();
+        format!("{}: {}", document.verdict, told.join("; "))
+    };
+    let [.., fewest] = IDS;
+    let fits = IDS.into_iter().map(with).find(|text| text.len() <= bytes);
+    fits.unwrap_or_else(|| cut(&with(fewest), bytes))
 }
 
 fn same(document: &VerdictDocument) -> String {
@@ -50,13 +57,13 @@ fn same(document: &VerdictDocument) -> String {
     format!("same: {} compared{changes}", super::count(document.findings.len() as u64, "finding"))
 }
 
-fn finding_in_words(finding: &Finding) -> String {
+fn finding_in_words(finding: &Finding, most: usize) -> String {
     let parts: Vec<String> = documents::parts(finding)
         .iter()
         .map(|part| {
-            let ids: Vec<String> = part.lines(IDS).into_iter().map(|line| line.id).collect();
+            let ids: Vec<String> = part.lines(most).into_iter().map(|line| line.id).collect();
             let more = part.set.count.saturating_sub(ids.len() as u64);
-            let heading = part.heading(IDS);
+            let heading = part.heading(FIELDS);
             match (ids.is_empty(), more) {
                 (true, _) => heading,
                 (false, 0) => format!("{heading} ({})", ids.join(", ")),
