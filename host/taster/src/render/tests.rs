@@ -282,7 +282,7 @@ fn numbers_are_grouped_and_words_agree_with_them() {
 
 #[test]
 fn a_line_names_counts_and_the_first_ids() {
-    assert_snapshot!(line::verdict(&lossy(), 1024), @r#"
+    assert_snapshot!(line::verdict(&lossy(), 600), @r#"
         different: orders: 34 missing ({"$oid":"665f1f77bcf86cd799439000"}, {"$oid":"665f1f77bcf86cd799439001"}, {"$oid":"665f1f77bcf86cd799439002"}, … 31 more), 2 changed: total in 2, status in 1 (7, {"$numberLong":"8"}); documents added field orders: archived (bool): 5 000 without the change; what differs in the collection: items[].price (1, 2, … 4 998 more)
     "#);
     assert_snapshot!(line::verdict(&lossy(), 60), @r#"
@@ -292,6 +292,9 @@ fn a_line_names_counts_and_the_first_ids() {
     assert_snapshot!(line::verdict(&nothing, 1024), @"
         same: 0 findings compared
     ");
+    // where there is room, all of them
+    let lost = "\"665f1f77bcf86cd7994390";
+    assert_eq!([600, 1024, 4096].map(|bytes| line::verdict(&lossy(), bytes).matches(lost).count()), [3, 12, 34]);
     for bytes in 0..400 {
         assert!(line::verdict(&lossy(), bytes).len() <= bytes);
     }
