@@ -152,7 +152,9 @@ async fn on_a_standalone(kind: &'static str) {
     // TTL deletes come once a second, and a short capture may pass between two of them: then it is stable. So it is where
     // the collection was gone when the witness was read first, and gone when it was read last: nothing was there.
     let nothing = seen.is_some_and(|metrics| metrics["metrics"][0]["value"]["integer"] == 0);
-    assert!(code == 3 || kind == "ttl" || (kind == "drop" && nothing), "{kind} went unnoticed: {consistency}");
+    // A writer that a busy machine holds up for longer than the pause was noticed by a rescan, and then nobody wrote.
+    let noticed = code == 3 || consistency["rescans"].as_u64().is_some_and(|rescans| rescans > 0);
+    assert!(noticed || kind == "ttl" || (kind == "drop" && nothing), "{kind} went unnoticed: {consistency}");
     let (code, found, _) = found(&table, &["--run", "afterwards"]);
     assert!(code == 0 && found.is_some(), "once nobody writes it is stable again");
 }
