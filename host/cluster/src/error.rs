@@ -224,9 +224,17 @@ pub(crate) fn refused(error: kube::Error, verb: &str, resource: &str, namespace:
             // quotas and admission answer 403 as well
             None => ClusterError::Refused { verb, resource, message: status.message.clone() },
         },
+        // "Unauthorized" alone leaves people looking for a missing right
+        401 => {
+            let message =
+                format!("it does not know who asks, the token is expired or of another cluster: {}", status.message);
+            ClusterError::Refused { verb, resource, message }
+        }
         404 => ClusterError::NotFound { what: resource, namespace },
         409 => ClusterError::Contended { what: resource, tries: 1 },
-        429 | 500 | 502..=504 => ClusterError::Unreachable { detail: format!("{}: {}", status.code, status.message) },
+        408 | 429 | 500 | 502..=504 => {
+            ClusterError::Unreachable { detail: format!("{}: {}", status.code, status.message) }
+        }
         _ => ClusterError::Refused { verb, resource, message: status.message.clone() },
     }
 }
@@ -288,6 +296,12 @@ mod tests {
         assert_eq!(quota.code(), "T0705", "{quota}");
         assert!(answer(503, "starting").is_passing() && answer(429, "slow down").is_passing());
         assert!(!answer(422, "spec.replicas: Invalid value: -1").is_passing());
+        let unknown = answer(401, "Unauthorized");
+        assert_eq!(
+            unknown.to_string(),
+            "the Kubernetes API server refused to get deployments web: it does not know who asks, the token is expired or of \
+             another cluster: Unauthorized"
+        );
         assert_eq!(answer(404, "not found").to_string(), "there is no deployments web in namespace shop");
     }
 }

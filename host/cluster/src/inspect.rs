@@ -4,6 +4,7 @@ mod autoscalers;
 mod managers;
 
 use kube::api::DynamicObject;
+use taster_model::RunId;
 
 use crate::{
     Cluster, ClusterError, Image, Record, Workload, WorkloadRef, cluster, facts, scale::record_of, workload::Resolved,
@@ -28,7 +29,22 @@ impl Found {
     /// The count to go back to: the recorded one, else the live one.
     #[must_use]
     pub fn count(&self) -> i32 {
-        self.standing.as_ref().map_or(self.live, |record| record.found)
+        self.standing.as_ref().filter(|record| record.is_change()).map_or(self.live, |record| record.found)
+    }
+
+    /// Takes the word of the store, which was noted of the object `uid`, for what is recorded, where the annotation was
+    /// taken off (a sync that replaces objects does that). Only within one run, of the same object, and while its count is
+    /// the one that it was scaled to: everything else was decided since.
+    pub fn recall(&mut self, uid: &str, record: Record, run: &RunId) {
+        let holds = uid == self.uid && record.to == self.live && record.run == *run && record.is_change();
+        if self.standing.is_none() && holds {
+            self.standing = Some(record);
+        }
+    }
+
+    /// Whether it is still the same object with the same count.
+    pub(crate) fn is(&self, seen: &Seen) -> bool {
+        self.uid == seen.uid && self.live == seen.live
     }
 }
 

@@ -109,16 +109,6 @@ impl Cluster {
         }
     }
 
-    /// Whether the lock is held by a process that may still live.
-    pub async fn is_locked(&self) -> Result<Option<String>, ClusterError> {
-        let request = LockRequest { run: None, what: "", busy: Busy::Fail, lease: LEASE };
-        let Some(found) = Leases::new(self, &request).get().await? else { return Ok(None) };
-        match Holder::of(&found) {
-            Some(holder) if !self.is_gone(&holder).await? => Ok(Some(holder.to_string())),
-            _ => Ok(None),
-        }
-    }
-
     /// Whether the holder's pod is no more: gone, another one of the same name, or ended.
     async fn is_gone(&self, holder: &Holder) -> Result<bool, ClusterError> {
         let Some(name) = &holder.pod else { return Ok(false) };

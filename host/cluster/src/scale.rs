@@ -1,7 +1,8 @@
 //! Up, and back to what was there before.
 //!
 //! The order makes every line a safe one to die at: the record first, then the count; on the way back the count first,
-//! then the record. Each write names the version of the object that it is meant for.
+//! then the record. Each write names the version of the object that it is meant for. A record of a count that was not
+//! changed holds nobody to it: what is live then is what somebody else decided.
 
 use jiff::Timestamp;
 use kube::api::{DynamicObject, Patch, PatchParams};
@@ -33,6 +34,14 @@ pub struct Record {
     pub to: i32,
     /// Since when it is in use by this run, by the API server's clock.
     pub since: Timestamp,
+}
+
+impl Record {
+    /// Whether the count is another one than was found. Else there is nothing to put back.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        self.found != self.to
+    }
 }
 
 /// What a restore did with one workload.
@@ -67,8 +76,8 @@ pub(crate) fn record_of(of: &WorkloadRef, object: &DynamicObject) -> Result<Opti
 impl Cluster {
     /// Records what was found on the workload, then scales it up. One that has enough replicas is recorded and left.
     ///
-    /// The count of a record that stands is kept, for what is live now is what an earlier process left; conflicts are
-    /// retried; the lock is checked before.
+    /// The count of a record that stands is kept, for what is live now is what an earlier process left; so is the one that
+    /// was recalled ([`Found::recall`]). Conflicts are retried; the lock is checked before.
     pub async fn raise(&self, found: &Found, run: &RunId, lock: &Lock) -> Result<Record, ClusterError> {
         let of = &found.workload.of;
         let resolved = self.resolve(of, &found.workload.setting).await?;
@@ -79,10 +88,12 @@ impl Cluster {
             let seen = self.look_at(of, &resolved).await?.ok_or_else(|| self.missing(of))?;
             let standing = record_of(of, &seen.object)?;
             let earlier = standing.as_ref().filter(|record| mine.as_ref() != Some(*record));
+            let earlier = earlier.or_else(|| found.standing.as_ref().filter(|_| standing.is_none() && found.is(&seen)));
             if let Some(other) = earlier.filter(|record| record.app != self.app.as_str()) {
                 let (app, run) = (other.app.clone(), other.run.clone());
                 return Err(ClusterError::OtherApp { workload: of.clone(), app, run });
             }
+            let earlier = earlier.filter(|record| record.is_change());
             let record = Record {
                 app: self.app.to_string(),
                 run: run.clone(),
@@ -105,14 +116,24 @@ impl Cluster {
     /// Puts one workload back to what is recorded on it, and takes the record off. `known` is the record that the store
     /// holds, with the UID of the workload it was made of, for a workload whose annotation was taken off.
     ///
-    /// Doing it twice does nothing the second time. An API server that is away is an error; the caller retries.
+    /// Doing it twice does nothing the second time. An API server that is away is an error; the caller retries. So is a
+    /// record that another process writes meanwhile: the caller makes sure that it has the lock, and retries.
     pub async fn restore(&self, of: &WorkloadRef, known: Option<(&str, &Record)>) -> Result<Restored, ClusterError> {
         let resolved = self.resolve(of, &of.to_string()).await?;
-        let mut from = None;
+        let contended = || ClusterError::Contended { what: of.to_string(), tries: TRIES };
+        let (mut from, mut meant) = (None, None);
         for _ in 0..TRIES {
             let Some(seen) = self.look_at(of, &resolved).await? else { return Ok(Restored::Gone(of.clone())) };
-            let standing = record_of(of, &seen.object)?.filter(|record| record.app == self.app.as_str());
-            let Some(record) = standing.as_ref().or_else(|| still_holds(known, &seen)) else {
+            let standing = record_of(of, &seen.object)?;
+            if let Some(record) = &standing
+                && record != meant.get_or_insert_with(|| record.clone())
+            {
+                return Err(contended());
+            }
+            // another app's is for that one to put back
+            let ours = standing.as_ref().filter(|record| record.app == self.app.as_str());
+            let known = known.filter(|_| standing.is_none());
+            let Some(record) = ours.or_else(|| still_holds(known, &seen)) else {
                 let anew = known.is_some_and(|(uid, _)| uid != seen.uid);
                 return Ok(match from {
                     Some((from, to)) => Restored::Back { workload: of.clone(), from, to },
@@ -120,7 +141,7 @@ impl Cluster {
                     None => Restored::Untouched(of.clone()),
                 });
             };
-            if seen.live != record.found {
+            if record.is_change() && seen.live != record.found {
                 if self.set_scale(of, &resolved, &seen.version, record.found).await? {
                     from.get_or_insert((seen.live, record.found));
                     step("cluster: scaled back");
@@ -128,7 +149,7 @@ impl Cluster {
                 // read again: the version is another one now
                 continue;
             }
-            if standing.is_some() && self.annotate(of, &resolved, &seen.version, None).await?.is_none() {
+            if ours.is_some() && self.annotate(of, &resolved, &seen.version, None).await?.is_none() {
                 continue;
             }
             return Ok(match from {
@@ -136,7 +157,7 @@ impl Cluster {
                 None => Restored::Untouched(of.clone()),
             });
         }
-        Err(ClusterError::Contended { what: of.to_string(), tries: TRIES })
+        Err(contended())
     }
 
     /// What is recorded on a workload now.
@@ -152,7 +173,8 @@ impl Cluster {
         ClusterError::NotFound { what: of.to_string(), namespace: self.namespace.clone() }
     }
 
-    /// Sets or takes off the annotation. The object's new version, or `None` where somebody else was faster.
+    /// Sets or takes off the annotation. The object's new version, or `None` where somebody else was faster: the object is
+    /// another one now, or gone.
     async fn annotate(
         &self,
         of: &WorkloadRef,
@@ -165,7 +187,7 @@ impl Cluster {
         let (params, patch) = (PatchParams::apply(MANAGER), Patch::Merge(&patch));
         match cluster::ask(asked, resolved.api.patch(&of.name, &params, &patch)).await {
             Ok(object) => Ok(object.metadata.resource_version),
-            Err(ClusterError::Contended { .. }) => Ok(None),
+            Err(ClusterError::Contended { .. } | ClusterError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -183,7 +205,7 @@ impl Cluster {
         let (params, patch) = (PatchParams::apply(MANAGER), Patch::Merge(&patch));
         match cluster::ask(asked, resolved.api.patch_scale(&of.name, &params, &patch)).await {
             Ok(_) => Ok(true),
-            Err(ClusterError::Contended { .. }) => Ok(false),
+            Err(ClusterError::Contended { .. } | ClusterError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -54,7 +54,10 @@ impl Cluster {
             let of = &spec.scale_target_ref;
             let target = Target { api_version: of.api_version.as_deref(), kind: &of.kind, name: &of.name };
             let name = scaler.metadata.name.as_deref().unwrap_or_default();
-            refuse(&target, format!("HorizontalPodAutoscaler {name}"))?;
+            let owners = scaler.metadata.owner_references.iter().flatten();
+            let owner = owners.into_iter().find(|owner| owner.controller == Some(true));
+            let of = owner.map_or_else(String::new, |owner| format!(" (of {} {})", owner.kind, owner.name));
+            refuse(&target, format!("HorizontalPodAutoscaler {name}{of}"))?;
         }
         Ok(())
     }

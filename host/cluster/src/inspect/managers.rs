@@ -13,9 +13,10 @@ pub(super) fn warning(workload: &Workload, object: &DynamicObject) -> Option<Str
         (owns && manager != MANAGER && !manager.starts_with("kubectl")).then_some(manager)
     })?;
     let of = &workload.of;
+    let group = of.api_version.rsplit_once('/').map_or("\"\"", |(group, _)| group);
     Some(format!(
         "{of}: {owner} sets spec.replicas; if it heals itself, it scales back what is scaled here. In an Argo CD Application: \
-         ignoreDifferences: [{{group: apps, kind: {}, jsonPointers: [/spec/replicas]}}] and syncOptions: \
+         ignoreDifferences: [{{group: {group}, kind: {}, jsonPointers: [/spec/replicas]}}] and syncOptions: \
          [RespectIgnoreDifferences=true]",
         of.kind
     ))

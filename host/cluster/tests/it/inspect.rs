@@ -1,12 +1,18 @@
 //! What is refused before anything is changed, and what is warned of.
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::ConfigMap};
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+};
 use serde_json::json;
 use taster_cluster::Workload;
 use taster_model::Coded;
 
-use crate::shop::Shop;
+use crate::{
+    scale::define,
+    shop::{Shop, until},
+};
 
 async fn refusal(shop: &Shop, workload: &Workload) -> String {
     let error = shop.cluster.inspect(std::slice::from_ref(workload)).await.expect_err("refused");
@@ -103,4 +109,41 @@ async fn what_is_not_there_is_told_apart_from_what_is() {
     other.of.name = "shelf".to_owned();
     let inspection = shop.cluster.inspect(&[other.clone(), web.clone()]).await.expect("a look");
     assert_eq!((inspection.absent, inspection.found[0].workload.clone()), (vec![other.of], web));
+}
+
+#[tokio::test]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn keda_is_refused_by_the_name_that_people_know() {
+    let shop = Shop::open("keda").await;
+    let (web, mongo) = (shop.web().await, shop.mongo().await);
+    // its autoscaler without its own kind: as to whom the kind is not granted sees it
+    let scaler: HorizontalPodAutoscaler = serde_json::from_value(json!({
+        "metadata": {"name": "keda-hpa-mongo", "ownerReferences": [{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+            "name": "mongo", "uid": "0c5a1a5e-0000-4000-8000-000000000000", "controller": true}]},
+        "spec": {"maxReplicas": 5, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "mongo"}},
+    }))
+    .expect("an autoscaler");
+    shop.api().create(&PostParams::default(), &scaler).await.expect("created");
+    let seen = refusal(&shop, &mongo).await;
+    insta::assert_snapshot!(seen.lines().next().expect("a line"), @"T0708: StatefulSet mongo belongs to HorizontalPodAutoscaler keda-hpa-mongo (of ScaledObject mongo), which would scale it again");
+
+    define(&shop, "keda.sh", "v1alpha1", ("ScaledObject", "scaledobjects"), json!({"status": {}})).await;
+    let keda = ApiResource {
+        group: "keda.sh".to_owned(),
+        version: "v1alpha1".to_owned(),
+        api_version: "keda.sh/v1alpha1".to_owned(),
+        kind: "ScaledObject".to_owned(),
+        plural: "scaledobjects".to_owned(),
+    };
+    let api: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), &shop.namespace, &keda);
+    // neither kind nor version: KEDA means a Deployment then
+    let object: DynamicObject =
+        serde_json::from_value(json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+        "metadata": {"name": "queue"}, "spec": {"scaleTargetRef": {"name": "web"}}}))
+        .expect("an object");
+    until("the new kind", || async { api.create(&PostParams::default(), &object).await.ok() }).await;
+    let seen = refusal(&shop, &web).await;
+    insta::assert_snapshot!(seen.lines().next().expect("a line"), @"T0708: Deployment web belongs to ScaledObject queue, which would scale it again");
+    let allowed = Workload { allow_hpa: true, ..web };
+    assert_eq!(shop.cluster.inspect(&[allowed]).await.expect("a look").found.len(), 1);
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use taster_cluster::{Busy, Cluster, ClusterError, Lock, LockRequest, Me};
 use taster_model::Coded;
 
-use crate::{control_plane, shop::Shop};
+use crate::{control_plane, proxy::Door, shop::Shop};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -85,7 +85,7 @@ async fn who_comes_second_fails_or_waits_as_it_was_told() {
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_holder_whose_pod_is_gone_is_dead_at_once_and_any_other_one_after_a_silence() {
     let shop = Shop::open("dead").await;
-    let first = in_pod(&shop, "pre-1").await;
+    let mut first = in_pod(&shop, "pre-1").await;
     let outside = control_plane::cluster(&shop.namespace, Me::default()).await;
     for end in ["deleted", "failed"] {
         let request = LockRequest { run: None, what: "pre", busy: Busy::Fail, lease: 600 * SECOND };
@@ -102,14 +102,11 @@ async fn a_holder_whose_pod_is_gone_is_dead_at_once_and_any_other_one_after_a_si
         if end == "deleted" {
             // a pod of the same name is another one: its UID is not the holder's
             let again = in_pod(&shop, "pre-1").await;
-            assert!(first.is_locked().await.expect("an answer").is_none());
             let request = LockRequest { run: None, what: "pre", busy: Busy::Fail, lease: 600 * SECOND };
             drop(first.lock(request, &|_| {}).await.expect("held by the pod that is no more"));
             take(&again, None, Busy::Fail).await.expect("at once").release().await.expect("given back");
             shop.api::<Pod>().delete("pre-1", &DeleteParams::default()).await.expect("deleted");
-            let pod = in_pod(&shop, "pre-1").await;
-            drop(pod);
-            break;
+            first = in_pod(&shop, "pre-1").await;
         }
     }
     // nobody can ask whether a process outside a pod lives
@@ -151,4 +148,28 @@ async fn a_person_who_edits_the_lease_takes_nothing_and_one_who_deletes_it_does(
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
     assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
     held.release().await.expect("nothing to give back");
+}
+
+#[tokio::test]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn an_api_server_that_is_away_takes_no_lock_and_somebody_else_does() {
+    let shop = Shop::open("away").await;
+    let door = Door::open().await;
+    let far = control_plane::cluster_of(door.client().await, &shop.namespace, Me::default());
+    let held = take(&far, None, Busy::Fail).await.expect("held");
+    door.shut();
+    let error = held.check().await.expect_err("nobody answers");
+    assert!(error.is_passing(), "{error}");
+    // longer than the lease: only who sees the silence may take it, and nobody looks
+    tokio::time::sleep(3 * SECOND).await;
+    door.reopen();
+    held.check().await.expect("still held");
+
+    door.shut();
+    let taken = take(&shop.cluster, None, Busy::Wait(30 * SECOND)).await.expect("after its two seconds");
+    door.reopen();
+    let error = tokio::time::timeout(20 * SECOND, held.lost()).await.expect("it notices by itself");
+    assert!(matches!(error, ClusterError::LockLost { .. }), "{error}");
+    assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
+    taken.check().await.expect("one has it, and not the other");
 }

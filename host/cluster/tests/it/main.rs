@@ -7,6 +7,7 @@ mod lock;
 mod proxy;
 mod ready;
 mod ready_limits;
+mod records;
 mod rights;
 mod say;
 mod scale;

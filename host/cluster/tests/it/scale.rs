@@ -21,11 +21,11 @@ pub(crate) async fn lock(shop: &Shop) -> Lock {
     shop.cluster.lock(request, &|_| {}).await.expect("the lock")
 }
 
-fn run() -> RunId {
+pub(crate) fn run() -> RunId {
     "1764000000".parse().expect("a run")
 }
 
-async fn replicas(shop: &Shop, of: &WorkloadRef) -> i32 {
+pub(crate) async fn replicas(shop: &Shop, of: &WorkloadRef) -> i32 {
     match of.kind.as_str() {
         "StatefulSet" => shop.api::<StatefulSet>().get_scale(&of.name).await,
         _ => shop.api::<Deployment>().get_scale(&of.name).await,
@@ -36,7 +36,7 @@ async fn replicas(shop: &Shop, of: &WorkloadRef) -> i32 {
     .unwrap_or(0)
 }
 
-async fn set(shop: &Shop, of: &WorkloadRef, replicas: i32) {
+pub(crate) async fn set(shop: &Shop, of: &WorkloadRef, replicas: i32) {
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
     let params = PatchParams::apply("kubectl");
     match of.kind.as_str() {
@@ -46,12 +46,12 @@ async fn set(shop: &Shop, of: &WorkloadRef, replicas: i32) {
     .expect("scaled");
 }
 
-async fn raise(shop: &Shop, workload: &Workload, lock: &Lock) -> Record {
+pub(crate) async fn raise(shop: &Shop, workload: &Workload, lock: &Lock) -> Record {
     let inspection = shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("a look");
     shop.cluster.raise(&inspection.found[0], &run(), lock).await.expect("raised")
 }
 
-fn back(of: &WorkloadRef, from: i32, to: i32) -> Restored {
+pub(crate) fn back(of: &WorkloadRef, from: i32, to: i32) -> Restored {
     Restored::Back { workload: of.clone(), from, to }
 }
 
@@ -187,13 +187,14 @@ async fn any_kind_with_a_scale_subresource_can_be_scaled_and_no_other() {
     };
     define(
         &shop,
-        "Database",
-        "databases",
+        "tests.taster.dev",
+        "v1",
+        ("Database", "databases"),
         json!({"status": {}, "scale": {"specReplicasPath": ".spec.members",
         "statusReplicasPath": ".status.members"}}),
     )
     .await;
-    define(&shop, "Plain", "plains", json!({"status": {}})).await;
+    define(&shop, "tests.taster.dev", "v1", ("Plain", "plains"), json!({"status": {}})).await;
     let api: Api<DynamicObject> = Api::namespaced_with(shop.client.clone(), &shop.namespace, &replica_sets);
     let object = json!({"apiVersion": "tests.taster.dev/v1", "kind": "Database", "metadata": {"name": "shop"},
         "spec": {"members": 0}});
@@ -223,7 +224,8 @@ async fn any_kind_with_a_scale_subresource_can_be_scaled_and_no_other() {
     }
 }
 
-async fn define(shop: &Shop, kind: &str, plural: &str, subresources: Value) {
+/// Defines a kind whose objects may hold anything.
+pub(crate) async fn define(shop: &Shop, group: &str, version: &str, (kind, plural): (&str, &str), subresources: Value) {
     let definitions = ApiResource {
         group: "apiextensions.k8s.io".to_owned(),
         version: "v1".to_owned(),
@@ -234,19 +236,20 @@ async fn define(shop: &Shop, kind: &str, plural: &str, subresources: Value) {
     let api: Api<DynamicObject> = Api::all_with(shop.client.clone(), &definitions);
     let definition = json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.tests.taster.dev")},
+        "metadata": {"name": format!("{plural}.{group}")},
         "spec": {
-            "group": "tests.taster.dev", "scope": "Namespaced",
+            "group": group, "scope": "Namespaced",
             "names": {"kind": kind, "plural": plural, "singular": kind.to_lowercase()},
-            "versions": [{"name": "v1", "served": true, "storage": true, "subresources": subresources,
+            "versions": [{"name": version, "served": true, "storage": true, "subresources": subresources,
                 "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                    "properties": {"spec": {"type": "object", "properties": {"members": {"type": "integer"}}}}}}}],
+                    "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                        "properties": {"members": {"type": "integer"}}}}}}}],
         },
     });
     let definition: DynamicObject = serde_json::from_value(definition).expect("a definition");
     api.create(&PostParams::default(), &definition).await.expect("defined");
     until("its establishment", || async {
-        let found = api.get(&format!("{plural}.tests.taster.dev")).await.expect("it");
+        let found = api.get(&format!("{plural}.{group}")).await.expect("it");
         let conditions = found.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
         conditions.iter().any(|c| c["type"] == "Established" && c["status"] == "True").then_some(())
     })
