@@ -202,11 +202,13 @@ impl Restorer<'_> {
     }
 }
 
-fn known_of<'a>(of: &WorkloadRef, known: &'a [ScaledWorkload]) -> Option<&'a ScaledWorkload> {
+/// What is noted of a workload.
+pub(super) fn known_of<'a>(of: &WorkloadRef, known: &'a [ScaledWorkload]) -> Option<&'a ScaledWorkload> {
     known.iter().find(|entry| (&entry.kind, &entry.name) == (&of.kind, &of.name))
 }
 
-fn record(app: &AppName, entry: &ScaledWorkload) -> Record {
+/// A note of the store as a record.
+pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> Record {
     Record { app: app.to_string(), run: entry.run.clone(), found: entry.found, to: entry.to, since: entry.since }
 }
 

@@ -6,7 +6,11 @@ use taster_cluster::{Found, Record, Said, Tone, Workload, WorkloadRef};
 use taster_model::{RunId, Scaled, ScaledWorkload, schema};
 use taster_store::fault;
 
-use super::{Moved, Scaler, patiently, say};
+use super::{
+    Moved, Scaler, patiently,
+    restore::{known_of, record},
+    say,
+};
 use crate::{
     exit::Problem,
     flow::{FlowError, connect::Waiting, stop::Until},
@@ -121,8 +125,13 @@ impl Scaler<'_> {
             return Err(reason.problem(until));
         }
         let found = self.seen().found.iter().find(|found| found.workload.of == workload.of).cloned();
-        let Some(found) = found else { return Ok(Instant::now()) };
+        let Some(mut found) = found else { return Ok(Instant::now()) };
         let ready = Instant::now() + workload.ready;
+        // a sync that replaces objects takes the annotation off; the store still knows
+        let scaled = self.kitchen.store.scaled().await?;
+        if let Some(entry) = scaled.as_ref().and_then(|scaled| known_of(&workload.of, &scaled.workloads)) {
+            found.recall(&entry.uid, record(&self.kitchen.config.app, entry), run);
+        }
         self.note(&found, run).await?;
         fault::point("cluster: noted");
         let record = patiently(workload.ready, async || self.cluster.raise(&found, run, &self.lock).await).await?;

@@ -63,10 +63,23 @@ async fn more_replicas_than_tasting_needs_are_left_alone() {
     let pre = shop.fine(&["pre", "--run", "a"]).await;
     assert_eq!(shop.counts().await, (3, 3, 2), "{}", pre.all());
     assert!(!pre.out.contains("Scaled up"), "{}", pre.out);
-    // the sync sets less; the record still says three
+    // the sync sets less: nothing was changed here, so nothing is put back over that
     shop.scale(1).await;
     let post = shop.fine(&["post", "--run", "a"]).await;
-    shop.expect_back(3, &post.all()).await;
+    shop.expect_back(1, &post.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_sync_that_takes_the_annotations_off_hides_nothing_from_its_own_run() {
+    let shop = Shop::open().await;
+    shop.fine(&["pre", "--run", "a"]).await;
+    assert_eq!(shop.counts().await, (1, 1, 2));
+    let take_off = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": null}}}));
+    shop.api::<StatefulSet>().patch("mongo", &PatchParams::default(), &take_off).await.expect("taken off");
+    shop.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &take_off).await.expect("taken off");
+    let post = shop.fine(&["post", "--run", "a"]).await;
+    shop.expect_back(0, &post.all()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
