@@ -18,10 +18,7 @@ pub(crate) fn replaced(before: &Capture, after: &Capture) -> Option<Finding> {
 /// What shows that it was replaced, in the order in which it is asked.
 fn evidence(before: &Capture, after: &Capture) -> String {
     let (then, now) = (&before.server, &after.server);
-    let moved = !then.volumes.is_empty()
-        && !now.volumes.is_empty()
-        && !now.volumes.iter().any(|volume| then.volumes.contains(volume));
-    if moved {
+    if now.moved_from(&then.copy_witness()) {
         return format!(
             "the data lie on other volumes ({}, before {})",
             now.volumes.join(", "),

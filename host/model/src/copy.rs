@@ -85,24 +85,31 @@ impl ServerFacts {
     ///
     /// The same process holds the same files. Another process of the same files still lists the start that the earlier
     /// one wrote down; files that were copied from elsewhere do not carry it. After an election another member is read,
-    /// so every member is asked. Volumes of which none is left are another copy, whatever stands in the files; where the
-    /// files tell nothing, whoever copied them may know.
+    /// so every member is asked. Files that list the start were moved with it, on whatever volume they are: what the
+    /// upgrade did to them came along. Where the files tell nothing, volumes of which none is left are another copy, and
+    /// whoever copied them may know.
     #[must_use]
     pub fn holds(&self, earlier: &CopyWitness) -> CopyRelation {
         let same_process = |member: &Member| member.process_id.is_some() && member.process_id == earlier.process_id;
         if self.members.iter().any(same_process) {
             return CopyRelation::Same;
         }
-        let known = !self.volumes.is_empty() && !earlier.volumes.is_empty();
-        if known && !self.volumes.iter().any(|volume| earlier.volumes.contains(volume)) {
-            return CopyRelation::Another;
-        }
         match self.holds_start(earlier) {
+            CopyRelation::Untold if self.moved_from(earlier) => CopyRelation::Another,
             CopyRelation::Untold if self.copied.is_empty() || earlier.copied.is_empty() => CopyRelation::Untold,
             CopyRelation::Untold if self.copied == earlier.copied => CopyRelation::Same,
             CopyRelation::Untold => CopyRelation::Another,
             told => told,
         }
+    }
+
+    /// Whether the data lie on none of the volumes on which they lay. A claim may be given another name.
+    #[must_use]
+    pub fn moved_from(&self, earlier: &CopyWitness) -> bool {
+        let volume = |claimed: &str| claimed.rsplit_once('=').map_or(claimed, |(_, volume)| volume).to_owned();
+        let known = !self.volumes.is_empty() && !earlier.volumes.is_empty();
+        let before: Vec<String> = earlier.volumes.iter().map(|claimed| volume(claimed)).collect();
+        known && !self.volumes.iter().any(|claimed| before.contains(&volume(claimed)))
     }
 
     /// What the files say of their own starts.
@@ -190,7 +197,8 @@ mod tests {
         let nothing = on("p1", &[], &[], &[]).copy_witness();
         for (later, earlier, expected, why) in [
             (on("p1", &[], &["data-0=pv-9"], &["item-9"]), &first, Same, "the same process, whatever else is said"),
-            (on("p2", &["prod-1", "stage-1"], &["data-0=pv-9"], &["item-1"]), &first, Another, "another volume"),
+            (on("p2", &["prod-1", "stage-1"], &["data-0=pv-9"], &["item-1"]), &first, Same, "moved, damage and all"),
+            (on("p2", &[], &["claim=pv-1"], &["item-1"]), &mute, Same, "the same volume by another claim"),
             (on("p2", &["prod-1", "stage-1"], &["data-0=pv-1"], &["item-9"]), &first, Same, "started again"),
             (on("p2", &["prod-1", "stage-2"], &["data-0=pv-1"], &["item-1"]), &first, Another, "restored in place"),
             (on("p2", &["prod-1", "stage-1"], &["data-1=pv-2"], &[]), &first, Same, "one of the two was made anew"),

@@ -1,6 +1,6 @@
 //! A lock that is held: renewed in the background, checked before every change, given back at the end.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use tokio::{
@@ -35,13 +35,18 @@ impl Lock {
         let renewing = tokio::spawn({
             let held = Arc::clone(&held);
             async move {
+                let mut next = pause;
                 loop {
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(next).await;
+                    next = pause;
                     match held.renew().await {
                         Ok(()) => {}
                         Err(ClusterError::LockLost { .. }) => return,
                         // nobody can take it from a server that is away; whoever took it is seen when it is back
-                        Err(error) => tracing::debug!(%error, "the lock could not be renewed"),
+                        Err(error) => {
+                            tracing::debug!(%error, "the lock could not be renewed");
+                            next = pause.min(Duration::from_secs(1));
+                        }
                     }
                 }
             }
@@ -110,7 +115,11 @@ impl Held {
     /// The Lease as it is, if it is still this process's. `None`, with who has it noted, if not.
     async fn found(&self) -> Result<Option<Lease>, ClusterError> {
         let holder = match self.leases.get().await? {
-            None => "nobody: it was deleted".to_owned(),
+            // a person who deletes a Lease takes it from nobody, unless somebody is faster
+            None => match self.leases.create().await? {
+                Some(made) => return Ok(Some(made)),
+                None => "another process: it was deleted and made anew".to_owned(),
+            },
             Some(found) => match Holder::of(&found) {
                 Some(holder) if holder.identity == self.leases.identity => return Ok(Some(found)),
                 Some(other) => other.to_string(),

@@ -110,7 +110,14 @@ impl Leases {
     pub(super) async fn create(&self) -> Result<Option<Lease>, ClusterError> {
         let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
         let lease = self.held(Lease { metadata, spec: None });
-        unless_faster(cluster::ask(self.asked("create"), self.api.create(&params(), &lease)).await)
+        match cluster::ask(self.asked("create"), self.api.create(&params(), &lease)).await {
+            // it is the namespace that is not there
+            Err(ClusterError::NotFound { .. }) => {
+                let what = format!("namespace {} (`cluster.namespace`)", self.namespace);
+                Err(ClusterError::NotFound { what, namespace: self.namespace.clone() })
+            }
+            answer => unless_faster(answer),
+        }
     }
 
     /// Takes over what was found. `None` where it has changed since.

@@ -25,8 +25,13 @@ pub(super) struct Pods {
 pub(super) enum Revision {
     /// Every selected pod is: a kind that is not known here, or one that keeps old pods on purpose.
     Any,
-    /// The pods that this object (a ReplicaSet) controls, of those that the Deployment selects.
-    Owner(String),
+    /// Those of the Deployment's newest ReplicaSet.
+    Owner {
+        /// UID of that.
+        current: String,
+        /// UIDs of its earlier ones. What no ReplicaSet of it controls is somebody else's pod with the same labels.
+        older: Vec<String>,
+    },
     /// Those with this `controller-revision-hash` that the StatefulSet with this UID controls.
     Hash {
         /// UID of the StatefulSet.
@@ -45,7 +50,10 @@ impl Pods {
         for pod in found {
             let owner = controller(&pod.metadata).unwrap_or_default();
             let current = match revision {
-                Revision::Owner(uid) => owner == uid,
+                Revision::Owner { current, .. } if owner == current => true,
+                // one that has ended stays until it is collected, and is in nobody's way
+                Revision::Owner { older, .. } if !older.iter().any(|uid| uid == owner) || has_ended(&pod) => continue,
+                Revision::Owner { .. } => false,
                 Revision::Hash { owner: uid, .. } if owner != uid => continue,
                 Revision::Any | Revision::Hash { hash: None, .. } => true,
                 Revision::Hash { hash: Some(hash), .. } => {
@@ -77,11 +85,20 @@ impl Pods {
 pub(super) fn current_set(sets: &[ReplicaSet], deployment: &str, revision: Option<&String>) -> Revision {
     const ANNOTATION: &str = "deployment.kubernetes.io/revision";
     let ours = sets.iter().filter(|set| controller(&set.metadata) == Some(deployment));
-    let mut current = ours.filter(|set| {
+    let (current, older): (Vec<_>, Vec<_>) = ours.partition(|set| {
         let annotations = set.metadata.annotations.as_ref();
         revision.is_some() && annotations.and_then(|a| a.get(ANNOTATION)) == revision
     });
-    current.find_map(|set| set.metadata.uid.clone()).map_or(Revision::Unborn, Revision::Owner)
+    let uids = |sets: Vec<&ReplicaSet>| sets.into_iter().filter_map(|set| set.metadata.uid.clone()).collect::<Vec<_>>();
+    match uids(current).pop() {
+        Some(current) => Revision::Owner { current, older: uids(older) },
+        None => Revision::Unborn,
+    }
+}
+
+fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
 }
 
 fn controller(metadata: &ObjectMeta) -> Option<&str> {
@@ -117,12 +134,16 @@ mod tests {
         };
         let sets = [set("old", "d", "1"), set("foreign", "e", "2"), set("new", "d", "2")];
         let revision = current_set(&sets, "d", Some(&"2".to_owned()));
-        assert_eq!(revision, Revision::Owner("new".into()));
+        assert_eq!(revision, Revision::Owner { current: "new".into(), older: vec!["old".into()] });
+        let mut ended = pod("e", "old", "", false);
+        ended.status = serde_json::from_value(json!({"phase": "Failed"})).expect("a status");
         let found = vec![
             pod("b", "new", "", false),
             pod("a", "new", "", false),
             pod("c", "old", "", false),
             pod("d", "old", "", true),
+            pod("job", "somebody", "", false),
+            ended,
         ];
         let pods = Pods::sort(found, &revision);
         assert_eq!(

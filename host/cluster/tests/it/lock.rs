@@ -139,14 +139,19 @@ async fn a_failed_syncs_hook_takes_it_from_its_own_run_and_the_other_one_notices
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_person_who_edits_the_lease_takes_nothing_and_one_who_deletes_it_does() {
+async fn a_person_who_edits_or_deletes_the_lease_takes_it_from_nobody() {
     let shop = Shop::open("person").await;
     let held = take(&shop.cluster, None, Busy::Fail).await.expect("held");
     let noted = Patch::Merge(json!({"metadata": {"labels": {"seen": "yes"}}}));
     shop.api::<Lease>().patch("taster-shop", &PatchParams::default(), &noted).await.expect("edited");
     held.check().await.expect("still held");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
+    held.check().await.expect("held again: nobody else has it");
+    shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
+    let other = control_plane::cluster(&shop.namespace, Me::default()).await;
+    let faster = take(&other, None, Busy::Fail).await.expect("somebody was faster");
     assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
+    faster.check().await.expect("held");
     held.release().await.expect("nothing to give back");
 }
 

@@ -43,6 +43,7 @@ async fn mended(kitchen: &Kitchen, seen: &Current) -> Result<Current, Problem> {
         current.claims.retain(|other| other != claim);
         if current.baseline.is_none() && !is_closed(kitchen, &claim.run).await? {
             current.baseline = Some(claim.clone());
+            current.nothing_yet = None;
             let verdict = kitchen.store.run(&claim.run).verdict().await?.map(|v| v.into_inner().verdict);
             current.last = Some(LastRun { run: claim.run.clone(), verdict });
         }

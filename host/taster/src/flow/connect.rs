@@ -41,6 +41,8 @@ pub(super) async fn connect_when_ready(
     waiting: Option<Waiting>,
 ) -> Result<Session, Problem> {
     let Some(Waiting { until, setting }) = waiting else { return connect(config, comment).await };
+    // the applications' start may have taken all of it
+    let until = until.max(Instant::now() + config.mongodb.connect.get());
     let mut said = String::new();
     loop {
         let mut options = options(config, comment)?;

@@ -53,7 +53,14 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post
 async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<'_>>) -> Result<Post, Problem> {
     let stop = &kitchen.stop;
     let current = baseline::current(kitchen).await?;
-    if let Some(run) = had_nothing(kitchen, named, current.as_ref()).await? {
+    if let Some(run) = had_nothing(named, current.as_ref()) {
+        // a first sync has made them by now; names that nothing has would pass for ever
+        if let Some(scaler) = scaler
+            && stop.unless(UNTIL, scaler.look()).await? == Look::Nothing
+        {
+            return Err(scaler.all_absent().into());
+        }
+        kitchen.store.update_current(|current| Some(Current { nothing_yet: None, ..current? })).await?;
         return Ok(Post::NothingYet { run });
     }
     let run = run_id::for_post(named, current.as_ref());
@@ -133,16 +140,10 @@ async fn around(kitchen: &Kitchen, scaler: Option<&Scaler<'_>>) -> Result<Surrou
     })
 }
 
-/// The run, if its `pre` found nothing to taste. Takes the note off.
-async fn had_nothing(
-    kitchen: &Kitchen,
-    named: Option<&RunId>,
-    current: Option<&Current>,
-) -> Result<Option<RunId>, Problem> {
-    let noted = current.filter(|current| current.baseline.is_none()).and_then(|current| current.nothing_yet.as_ref());
-    let Some(run) = noted.filter(|noted| named.is_none_or(|named| named == *noted)) else { return Ok(None) };
-    kitchen.store.update_current(|current| Some(Current { nothing_yet: None, ..current? })).await?;
-    Ok(Some(run.clone()))
+/// The run, if its `pre` found nothing to taste.
+fn had_nothing(named: Option<&RunId>, current: Option<&Current>) -> Option<RunId> {
+    let noted = current.filter(|current| current.baseline.is_none())?.nothing_yet.as_ref()?;
+    named.is_none_or(|named| named == noted).then(|| noted.clone())
 }
 
 /// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use taster_cluster::{Busy, Cluster, ClusterError, LEASE, Lock, LockRequest, WorkloadRef};
+use taster_cluster::{Busy, Cluster, ClusterError, LEASE, Lock, LockRequest, OwnJob, WorkloadRef};
 use taster_model::RunId;
 use taster_store::{Store, fault};
 use tokio::time::timeout;
@@ -12,7 +12,7 @@ use super::{
     FlowError, Report,
     cluster::{self, Bounds, Restorer, patiently},
     run_id,
-    stop::Stop,
+    stop::{Stop, Until},
 };
 use crate::{
     config::{ClusterSection, Config},
@@ -49,7 +49,18 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
     let stop = Stop::on_signals();
     let store = Store::at(&config.store)?.app(&config.app);
     let cluster = cluster::connect(config).await?;
-    let job = patiently(PATIENCE, async || cluster.own_job().await).await?;
+    // it only says how much time there is
+    let job = match patiently(PATIENCE, async || cluster.own_job().await).await {
+        Ok(job) => job,
+        Err(error) => {
+            tracing::warn!("the own Job cannot be read: {error}");
+            None
+        }
+    };
+    if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
+        stop.at_the_end(left, name);
+    }
+    let until = Until::While("the lock was waited for; nothing was put back");
     let workloads: Vec<WorkloadRef> = section.workloads().into_iter().map(|workload| workload.of).collect();
     if what == Restoring::Abandoned && abandoned(&cluster, &store, section, &workloads).await?.is_empty() {
         return Ok(Restoration::Done(Report::default()));
@@ -65,7 +76,8 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
         lease: LEASE,
     };
     let say = |text: &str| tracing::info!("{text}");
-    let lock = match patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await).await {
+    let locking = async { Ok(patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await).await) };
+    let lock = match stop.unless(until, locking).await? {
         Ok(lock) => lock,
         Err(ClusterError::Locked { holder, .. }) if what == Restoring::Abandoned => {
             return Ok(Restoration::InUse(holder));
@@ -116,16 +128,18 @@ async fn abandoned(
     workloads: &[WorkloadRef],
 ) -> Result<Vec<WorkloadRef>, Problem> {
     let now = patiently(PATIENCE, async || cluster.now().await).await?;
-    let known = match store.scaled().await {
-        Ok(scaled) => scaled.map(|scaled| scaled.workloads).unwrap_or_default(),
-        Err(error) => {
-            tracing::warn!("what the store knows of scaled workloads cannot be read: {error}");
-            Vec::new()
-        }
-    };
+    let known = cluster::remembered(store).await;
     let mut old = Vec::new();
     for of in workloads {
-        let recorded = patiently(PATIENCE, async || cluster.recorded(of).await).await?;
+        let recorded = match patiently(PATIENCE, async || cluster.recorded(of).await).await {
+            Ok(recorded) => recorded,
+            Err(error) if error.is_passing() => return Err(error.into()),
+            // one that cannot be told hides none of the others
+            Err(error) => {
+                tracing::error!("{of}: {error}");
+                continue;
+            }
+        };
         let noted = known.iter().find(|entry| (&entry.kind, &entry.name) == (&of.kind, &of.name));
         let since = recorded.map(|record| record.since).or_else(|| noted.map(|entry| entry.since));
         let Some(since) = since else { continue };

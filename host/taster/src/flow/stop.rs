@@ -1,7 +1,10 @@
 //! What ends a flow before its time: a signal, the Job's deadline, a lock that was lost. One place listens, everybody
 //! hears of it, and a second signal changes nothing.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use taster_cluster::ClusterError;
 use tokio::{signal::unix, sync::watch};
@@ -82,6 +85,15 @@ impl Stop {
                 *asked = Some((reason, Instant::now()));
             }
             first
+        });
+    }
+
+    /// Asks everybody to stop when so much time is over: what a Job has left.
+    pub(super) fn at_the_end(&self, left: Duration, job: String) {
+        let stop = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(left).await;
+            stop.ask(Reason::Deadline { job });
         });
     }
 

@@ -30,14 +30,14 @@ pub(in crate::flow) async fn patiently<T>(
     patience: Duration,
     mut call: impl AsyncFnMut() -> Result<T, ClusterError>,
 ) -> Result<T, ClusterError> {
-    let until = Instant::now() + patience;
-    let mut said = false;
+    // from the first failure on: a call may have waited for long before
+    let mut since = None;
     loop {
         match call().await {
-            Err(error) if error.is_passing() && Instant::now() < until => {
-                if !said {
+            Err(error) if error.is_passing() && since.is_none_or(|since: Instant| since.elapsed() < patience) => {
+                if since.is_none() {
                     tracing::warn!("{error}; asking again for {} s", patience.as_secs());
-                    said = true;
+                    since = Some(Instant::now());
                 }
                 sleep(Duration::from_secs(1)).await;
             }

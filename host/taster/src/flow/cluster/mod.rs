@@ -18,11 +18,11 @@ use futures_util::FutureExt;
 use taster_cluster::{Cluster, ClusterError, Found, LEASE, Lock, LockRequest, OwnJob};
 use taster_model::RunId;
 use taster_store::{Store, fault};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 pub(super) use api::{connect, patiently};
 pub(super) use facts::Surroundings;
-pub(super) use restore::{Bounds, Restorer};
+pub(super) use restore::{Bounds, Restorer, remembered};
 pub use restore::{Moved, NotRestored, Report};
 pub(super) use say::restored as say_restored;
 pub(super) use up::Look;
@@ -45,6 +45,8 @@ const UNHURRIED: (Duration, Duration) = (Duration::from_secs(3), Duration::from_
 const LAST: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
 /// How long an API server may be away before anything was changed.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a stop means once a capture is committed.
+const LATE: Until = Until::While("it ended; the capture stands");
 /// What a pod is given to end in, where nobody says otherwise.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -103,6 +105,8 @@ struct Seen {
     found: Vec<Found>,
     up: Vec<up::Raised>,
     back: Option<Report>,
+    /// Whether something is committed, or about to be.
+    committed: bool,
     /// Until when the database may take to answer.
     ready_until: Option<(Instant, String)>,
 }
@@ -113,7 +117,7 @@ pub(super) async fn within<'a, T>(
     kitchen: &'a Kitchen,
     entry: Entry<'_>,
     work: impl AsyncFnOnce(Option<&Scaler<'a>>) -> Result<T, Problem>,
-    after: impl FnOnce(&T) -> After,
+    after: impl Fn(&T) -> After,
 ) -> Result<Ended<T>, Problem> {
     let stop = &kitchen.stop;
     let Some(section) = &kitchen.config.cluster else {
@@ -147,6 +151,7 @@ pub(super) async fn within<'a, T>(
             Ok(done) => done,
             Err(reason) => match timeout(CLOSING, &mut work).await {
                 Ok(done) => done,
+                Err(_) if scaler.seen().committed => Ok(Err(reason.problem(LATE))),
                 Err(_) => Ok(Err(reason.problem(entry.until))),
             },
         };
@@ -155,7 +160,16 @@ pub(super) async fn within<'a, T>(
             || value.as_ref().is_err_and(|problem| problem.code() == LOST);
         (value, lost)
     };
-    let back = match value.as_ref().map(after) {
+    // a sync that is terminated as its hook ends comes to no other hook that would put back
+    let value = match (value, stop.now()) {
+        (Ok(value), Some((reason @ (Reason::Signal(_) | Reason::Deadline { .. }), _)))
+            if after(&value) == After::Up =>
+        {
+            Err(reason.problem(LATE))
+        }
+        (value, _) => value,
+    };
+    let back = match value.as_ref().map(&after) {
         _ if lost => After::Up,
         Ok(after) => after,
         Err(_) => After::Back,
@@ -179,6 +193,10 @@ impl<'a> Scaler<'a> {
     async fn enter(kitchen: &'a Kitchen, section: &'a ClusterSection, entry: Entry<'_>) -> Result<Self, Problem> {
         let cluster = connect(&kitchen.config).await?;
         let job = patiently(PATIENCE, async || cluster.own_job().await).await?;
+        if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
+            // from here on: the lock may take long to get
+            kitchen.stop.at_the_end(left, name);
+        }
         let request =
             LockRequest { run: entry.run.cloned(), what: entry.what, busy: section.lock.busy(), lease: LEASE };
         let say = |text: &str| tracing::info!("{text}");
@@ -195,23 +213,11 @@ impl<'a> Scaler<'a> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves when the lock is lost, or the Job's time is nearly over.
+    /// Resolves when the lock is lost.
     async fn over(&self) -> Reason {
-        let deadline = async {
-            match &self.job {
-                Some(OwnJob { name, left: Some(left), .. }) => {
-                    sleep(*left).await;
-                    Reason::Deadline { job: name.clone() }
-                }
-                _ => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            error = self.lock.lost() => match error {
-                ClusterError::LockLost { lease, holder } => Reason::LockLost { lease, holder },
-                other => Reason::LockLost { lease: String::new(), holder: other.to_string() },
-            },
-            reason = deadline => reason,
+        match self.lock.lost().await {
+            ClusterError::LockLost { lease, holder } => Reason::LockLost { lease, holder },
+            other => Reason::LockLost { lease: String::new(), holder: other.to_string() },
         }
     }
 

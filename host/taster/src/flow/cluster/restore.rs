@@ -18,6 +18,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const AGAIN: Duration = Duration::from_secs(10);
 /// What of the grace period is left for saying what came of it.
 const RESERVE: Duration = Duration::from_secs(4);
+/// How long the store may take.
+const STORE: Duration = Duration::from_secs(2);
+/// How long an API server may refuse before it is believed.
+const STARTING: Duration = Duration::from_secs(5);
 /// How often an API server that is away is asked.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -119,13 +123,12 @@ impl Restorer<'_> {
     ) -> Report {
         let begun = Instant::now();
         let mut known = raised.to_vec();
-        match self.store.scaled().await {
-            Ok(scaled) => known.extend(scaled.into_iter().flat_map(|scaled| scaled.workloads)),
-            // what stands on the workloads is enough
-            Err(error) => tracing::warn!("what the store knows of scaled workloads cannot be read: {error}"),
-        }
+        known.extend(remembered(self.store).await);
+        // what the configuration does not name any more was scaled all the same
+        let named = |entry: &&ScaledWorkload| workloads.iter().any(|of| is_of(of, entry));
+        let forgotten: Vec<WorkloadRef> = known.iter().filter(|entry| !named(entry)).map(reference).collect();
         let mut report = Report::default();
-        let mut open: Vec<&WorkloadRef> = workloads.iter().rev().collect();
+        let mut open: Vec<&WorkloadRef> = workloads.iter().chain(&forgotten).rev().collect();
         let mut done: Vec<&WorkloadRef> = Vec::new();
         let mut said = false;
         loop {
@@ -143,7 +146,7 @@ impl Restorer<'_> {
                             fault::point("cluster: restored");
                         }
                     }
-                    Err(error) if error.is_passing() || matches!(error, ClusterError::Contended { .. }) => {
+                    Err(error) if may_pass(&error, begun) => {
                         open.push(of);
                         failed.push(not_restored(of, &error, &known));
                         if !said {
@@ -186,25 +189,51 @@ impl Restorer<'_> {
 
     /// Takes what is back out of the store.
     async fn forget(&self, done: &[&WorkloadRef]) {
-        let is_done = |entry: &ScaledWorkload| done.iter().any(|of| of.kind == entry.kind && of.name == entry.name);
-        let forgotten = self
-            .store
-            .update_scaled(|scaled| {
-                let mut workloads = scaled?.workloads;
-                workloads.retain(|entry| !is_done(entry));
-                Some(Scaled { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
-            })
-            .await;
-        if let Err(error) = forgotten {
-            tracing::warn!("the store could not be told what is back: {error}");
+        let is_done = |entry: &ScaledWorkload| done.iter().any(|of| is_of(of, entry));
+        let forgotten = self.store.update_scaled(|scaled| {
+            let mut workloads = scaled?.workloads;
+            workloads.retain(|entry| !is_done(entry));
+            Some(Scaled { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
+        });
+        match timeout(STORE, forgotten).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!("the store could not be told what is back: {error}"),
+            Err(_) => tracing::warn!("the store could not be told what is back: no answer"),
         }
         fault::point("cluster: forgotten");
     }
 }
 
+/// What the store knows of scaled workloads. What stands on the workloads is enough: a store that is away, or hangs, keeps
+/// nobody from putting back.
+pub(in crate::flow) async fn remembered(store: &AppStore) -> Vec<ScaledWorkload> {
+    match timeout(STORE, store.scaled()).await {
+        Ok(Ok(scaled)) => return scaled.map(|scaled| scaled.workloads).unwrap_or_default(),
+        Ok(Err(error)) => tracing::warn!("what the store knows of scaled workloads cannot be read: {error}"),
+        Err(_) => tracing::warn!("what the store knows of scaled workloads cannot be read: no answer"),
+    }
+    Vec::new()
+}
+
+/// Whether an error may be another answer in a moment. A server that has just started refuses for some seconds what it
+/// allows afterwards.
+fn may_pass(error: &ClusterError, begun: Instant) -> bool {
+    let starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Refused { .. });
+    error.is_passing() || matches!(error, ClusterError::Contended { .. }) || starting && begun.elapsed() < STARTING
+}
+
+fn is_of(of: &WorkloadRef, entry: &ScaledWorkload) -> bool {
+    (&entry.kind, &entry.name) == (&of.kind, &of.name)
+}
+
+fn reference(entry: &ScaledWorkload) -> WorkloadRef {
+    let ScaledWorkload { api_version, kind, name, .. } = entry.clone();
+    WorkloadRef { api_version, kind, name }
+}
+
 /// What is noted of a workload.
 pub(super) fn known_of<'a>(of: &WorkloadRef, known: &'a [ScaledWorkload]) -> Option<&'a ScaledWorkload> {
-    known.iter().find(|entry| (&entry.kind, &entry.name) == (&of.kind, &of.name))
+    known.iter().find(|entry| is_of(of, entry))
 }
 
 /// A note of the store as a record.

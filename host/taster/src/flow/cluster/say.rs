@@ -66,7 +66,14 @@ impl Scaler<'_> {
             Verdict::Different => (Tone::Warning, "Different"),
             Verdict::Unknown => (Tone::Warning, "Unknown"),
         };
-        let line = render::line::verdict(document, ON_THE_JOB);
+        // what is not back is told first
+        let not_restored = self.seen().back.as_ref().and_then(Report::not_restored);
+        let (tone, lead) = match not_restored {
+            Some(text) => (Tone::Warning, format!("{text}; ")),
+            None => (tone, String::new()),
+        };
+        let room = ON_THE_JOB.saturating_sub(lead.len());
+        let line = render::line::cut(&format!("{lead}{}", render::line::verdict(document, room)), ON_THE_JOB);
         self.say(&document.run, line, tone, reason).await;
     }
 

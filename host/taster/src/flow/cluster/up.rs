@@ -75,9 +75,11 @@ impl Scaler<'_> {
     /// takes a lock.
     pub(in crate::flow) async fn still_mine(&self) -> Result<(), Problem> {
         match self.lock.check().await {
-            Err(error) if error.is_passing() => Ok(()),
-            result => Ok(result?),
+            Err(error) if error.is_passing() => {}
+            result => result?,
         }
+        self.seen().committed = true;
+        Ok(())
     }
 
     /// Scales the database up, one after the other, each ready before the next.
@@ -145,7 +147,8 @@ impl Scaler<'_> {
             let said = Said { tone: Tone::Normal, reason: "ScaledUp", action: "Scaling", note };
             say::on_workload(&self.cluster, &workload.of, said).await;
         }
-        let say = |text: &str| tracing::info!("waiting for {text}");
+        // it holds the last words of containers
+        let say = |text: &str| tracing::info!("waiting for {}", crate::secrets::scrub(text));
         let waited = stop.unless(until, async { Ok(self.cluster.wait_ready(workload, ready, &say).await?) }).await;
         if let Err(problem) = &waited
             && stop.now().is_none()
