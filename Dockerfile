@@ -26,6 +26,7 @@ LABEL org.opencontainers.image.title="taster" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /out/taster /usr/local/bin/taster
+COPY LICENSE /usr/share/doc/taster/LICENSE
 # by number: a kubelet that enforces `runAsNonRoot` cannot look a name up
 USER 65532:65532
 # the only place that is written to beside the store: a volume, where the root is read-only

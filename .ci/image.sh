@@ -10,7 +10,8 @@ cd "$(dirname "$0")/.."
 image=${IMAGE:-taster:dev}
 
 engine=
-if docker info >/dev/null 2>&1; then
+# bases that are made here are known to buildah alone
+if [ "${BUILD_IMAGE:-}" != local ] && [ "${BASE_IMAGE:-}" != local ] && docker info >/dev/null 2>&1; then
   engine=docker
 elif command -v buildah >/dev/null 2>&1; then
   engine=buildah

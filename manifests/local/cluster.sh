@@ -80,8 +80,14 @@ up() {
   dns=$("$room/build.sh" dns | tail -n 1)
   images_build
 
-  # what an `up` left that was killed half-way
-  if [ -e "$owner" ] || [ -e "$state" ] || [ -e "$netns" ]; then down; fi
+  # What an `up` left that was killed half-way, and nothing that was made by somebody else.
+  if [ -e "$owner" ]; then
+    down
+  elif [ -e "$netns" ] || [ -n "$(ls -A "$state" 2>/dev/null)" ]; then
+    say "not made by this script, so not removed by it: $state or the network namespace $(basename "$netns")"
+    say "remove them, or choose another folder by TASTER_CLUSTER_STATE"
+    exit 1
+  fi
   SECONDS=0
   snapshot >"$before"
   printf '%s\n' "$state" "$room" >"$owner"

@@ -17,6 +17,7 @@ archive() { # NAME TAG DOCKERFILE FILE...
   if [ ! -f "$out" ]; then
     work=$(mktemp -d)
     cp "${@:4}" "$work/"
+    [ "$1" != pxbbq-mongo ] || [ -e "$work/mongod" ] || mv "$work/$(basename "$4")" "$work/mongod"
     buildah --storage-driver overlay bud --quiet --isolation chroot --format docker --build-arg BASE_IMAGE="$base" \
       --build-arg VERSION="$2" --file "shop/$dockerfile" --tag "$image" "$work" >&2
     rm -f "$cache/$1-$2-"????????????.tar

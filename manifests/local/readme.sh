@@ -6,7 +6,7 @@ room=$(cd "$(dirname "$0")" && pwd)
 manifests=$(dirname "$room")
 # shellcheck source=story/stage.sh
 source "$room/story/stage.sh"
-bin=$("$room/build.sh" kubernetes | tail -n 1)
+bin=${KUBEBUILDER_ASSETS:-$("$room/build.sh" kubernetes | tail -n 1)}
 state=${TASTER_CLUSTER_STATE:-/var/lib/taster-cluster}
 [ -n "${KUBECONFIG:-}" ] || KUBECONFIG=$("$room/cluster.sh" up)
 export KUBECONFIG

@@ -14,7 +14,7 @@ manifests=$(dirname "$room")
 # shellcheck source=story/stage.sh
 source "$room/story/stage.sh"
 
-bin=$("$room/build.sh" kubernetes | tail -n 1)
+bin=${KUBEBUILDER_ASSETS:-$("$room/build.sh" kubernetes | tail -n 1)}
 kustomize=$("$room/build.sh" kustomize | tail -n 1)/kustomize
 state=${TASTER_CLUSTER_STATE:-/var/lib/taster-cluster}
 [ -n "${KUBECONFIG:-}" ] || KUBECONFIG=$("$room/cluster.sh" up)

@@ -24,7 +24,7 @@ down() {
     folder=$parent/$cgroup
     for attempt in $(seq 100); do
       [ -d "$folder" ] || break
-      find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs --no-run-if-empty kill -KILL 2>/dev/null || true
+      find "$folder" -name cgroup.procs -exec cat {} + 2>/dev/null | { grep -vx 0 || true; } | xargs --no-run-if-empty kill -KILL 2>/dev/null || true
       find "$folder" -depth -type d -exec rmdir {} + 2>/dev/null || true
       [ ! -d "$folder" ] || sleep 0.1
     done
@@ -39,7 +39,7 @@ down() {
     rmdir "$(dirname "$netns")" 2>/dev/null || true
   fi
   # of a process that did not get as far as its own mount namespace
-  findmnt --noheadings --list --output TARGET | { grep -F "$state/" || true; } | sort -r | xargs --no-run-if-empty umount --lazy
+  findmnt --noheadings --list --output TARGET | awk -v under="$state/" 'index($0, under) == 1' | sort -r | xargs --no-run-if-empty umount --lazy
   rm -rf --one-file-system "$state"
   rm -f "$owner"
   if [ -d "$state" ]; then

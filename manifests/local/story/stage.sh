@@ -44,7 +44,18 @@ now_ms() { date +%s%3N; }
 
 # ---- the stage
 
+# A namespace of this name on somebody's cluster is somebody's shop.
+refuse_a_stranger() {
+  [ -z "$volumes" ] || return 0
+  [ -n "$(whole get namespace "$namespace" --ignore-not-found --output name)" ] || return 0
+  [ -z "$(whole get namespace "$namespace" --output 'jsonpath={.metadata.labels.taster\.dev/story}')" ] || return 0
+  echo "the cluster of KUBECONFIG ($KUBECONFIG) has a namespace $namespace, and it is not of this story: it would be deleted" >&2
+  echo "unset KUBECONFIG for a cluster of this machine's own, or label the namespace taster.dev/story=yes" >&2
+  exit 4
+}
+
 wipe() { # an empty namespace, empty volumes
+  refuse_a_stranger
   whole delete namespace "$namespace" --ignore-not-found --wait --timeout 180s --request-timeout 0 >/dev/null
   if [ -n "$volumes" ]; then
     whole delete persistentvolume pxbbq-mongo pxbbq-results --ignore-not-found >/dev/null
@@ -52,6 +63,7 @@ wipe() { # an empty namespace, empty volumes
     sed "s#/var/lib/taster-cluster/volumes#$volumes#" "$room/volumes.yaml" | whole create -f - >/dev/null
   fi
   whole create namespace "$namespace" >/dev/null
+  whole label namespace "$namespace" taster.dev/story=yes >/dev/null
 }
 
 # What the Application stage-pxbbq-taster deploys, with changes to taster.yaml, and the Secret that is nobody's but the team's.
