@@ -53,14 +53,13 @@ impl Pods {
                 Revision::Owner { current, .. } if owner == current => true,
                 // one that has ended stays until it is collected, and is in nobody's way
                 Revision::Owner { older, .. } if !older.iter().any(|uid| uid == owner) || has_ended(&pod) => continue,
-                Revision::Owner { .. } => false,
                 Revision::Hash { owner: uid, .. } if owner != uid => continue,
                 Revision::Any | Revision::Hash { hash: None, .. } => true,
                 Revision::Hash { hash: Some(hash), .. } => {
                     let labels = pod.metadata.labels.as_ref();
                     labels.and_then(|l| l.get("controller-revision-hash")) == Some(hash)
                 }
-                Revision::Unborn => false,
+                Revision::Owner { .. } | Revision::Unborn => false,
             };
             let list = if pod.metadata.deletion_timestamp.is_some() {
                 &mut pods.ending
