@@ -16,6 +16,8 @@ library() { # NAME PACKAGE
 
 need cc gcc
 need python3 python3
+# keys of the control plane that tests start
+need openssl openssl
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 # the manifests are read, and Argo CD's health check of a Job is run
 python3 -c 'import yaml' 2>/dev/null || need_file /usr/lib/python3/dist-packages/yaml python3-yaml

@@ -25,6 +25,9 @@ need_packages() {
   need openssl openssl
   need cc gcc
   need mount mount
+  need pgrep procps
+  # without it, debootstrap on another distribution believes any mirror
+  [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
   [ -x /usr/lib/cni/ptp ] || missing+=(containernetworking-plugins)
   [ -e /usr/lib/x86_64-linux-gnu/libc.a ] || compgen -G '/usr/lib/*/libc.a' >/dev/null || missing+=(libc6-dev)
   [ ${#missing[@]} -gt 0 ] || return 0
