@@ -8,7 +8,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -292,9 +291,4 @@ fn running(pod: &Pod) -> Value {
         "phase": "Running", "podIP": "10.0.0.2", "containerStatuses": statuses,
         "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}],
     }})
-}
-
-/// What a person sees of a failed test.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

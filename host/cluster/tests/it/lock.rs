@@ -178,3 +178,13 @@ async fn an_api_server_that_is_away_takes_no_lock_and_somebody_else_does() {
     assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
     taken.check().await.expect("one has it, and not the other");
 }
+
+#[tokio::test]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn in_a_namespace_that_is_not_there_nobody_waits() {
+    let nowhere = control_plane::cluster("taster-nowhere", Me::default()).await;
+    let answer = tokio::time::timeout(10 * SECOND, take(&nowhere, None, Busy::Wait(600 * SECOND))).await;
+    let Err(error) = answer.expect("an answer at once") else { panic!("there is nothing to hold") };
+    assert_eq!(error.code(), "T0703");
+    assert!(error.to_string().contains("namespace taster-nowhere (`cluster.namespace`)"), "{error}");
+}

@@ -30,6 +30,29 @@ async fn of_two_at_once_one_works_and_the_other_waits_or_fails() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
+async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
+    let shop = Shop::open().await;
+    shop.kubelet.hold("mongo");
+    let first = shop.spawn(&["pre", "--run", "a"]);
+    until("the first one holds the lock", async || shop.holder().await.is_some()).await;
+    // of another run, so it is not taken over
+    let restore = shop.spawn(&["restore", "--run", "b"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let asked = Instant::now();
+    kill_process(Pid::from_child(&restore), Signal::TERM).expect("it waits");
+    let restore = ended(restore).await;
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    assert_eq!(restore.code, 4, "{}", restore.all());
+    assert!(restore.err.contains("SIGTERM") && restore.err.contains("nothing was put back"), "{}", restore.err);
+    shop.kubelet.let_go();
+    let first = ended(first).await;
+    assert_eq!(first.code, 0, "{}", first.all());
+    shop.fine(&["restore", "--run", "a"]).await;
+    shop.expect_back(0, &restore.all()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
 async fn whoever_loses_the_lock_stops_and_leaves_everything_to_the_other() {
     let shop = Shop::open().await;
     shop.kubelet.hold("mongo");

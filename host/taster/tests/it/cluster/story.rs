@@ -116,6 +116,10 @@ async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
     assert_eq!(pre.out, "pxbbq run a: nothing to taste yet\n");
     // a retry of the sync, under another number
     shop.fine(&["pre", "--run", "b"]).await;
+    // the sync made nothing of these names: they are wrong, and would pass for ever
+    let misnamed = shop.taster(&["post", "--run", "b"]).await;
+    assert_eq!(misnamed.code, 4, "{}", misnamed.all());
+    assert!(misnamed.err.contains("error[T0626]"), "{}", misnamed.err);
     shop.create(0).await;
     let post = shop.fine(&["post", "--run", "b"]).await;
     assert_eq!(
