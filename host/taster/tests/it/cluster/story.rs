@@ -1,18 +1,26 @@
 //! Up, ready, probes, down: what a sync sees.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use kube::api::{Patch, PatchParams};
 use mongodb::bson::doc;
 use serde_json::json;
 
-use super::{Calm, PROBES, Shop, stored};
+use super::{Calm, PROBES, Shop, ended, stored, until};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let shop = Shop::open().await;
-    let pre = shop.fine(&["pre", "--run", "a"]).await;
-    assert_eq!(shop.counts().await, (1, 1, 2), "{}", pre.all());
+    // not ready before it was waited for
+    shop.kubelet.hold("mongo");
+    let pre = shop.spawn(&["pre", "--run", "a"]);
+    until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    shop.kubelet.let_go();
+    let pre = ended(pre).await;
+    assert_eq!((pre.code, shop.counts().await), (0, (1, 1, 2)), "{}", pre.all());
     assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);
     assert!(pre.err.contains("waiting for StatefulSet mongo"), "{}", pre.err);
     assert_eq!(shop.holder().await, None);
