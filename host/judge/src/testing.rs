@@ -46,6 +46,7 @@ pub(crate) fn probe(name: &str, outcome: Outcome) -> ProbeRecord {
         declarations: Vec::new(),
         outcome,
         usage: Usage { collections: vec!["orders".to_owned()], ..Usage::default() },
+        limits: None,
     }
 }
 

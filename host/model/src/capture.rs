@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AppName, AttemptId, DataKind, DeclaredChange, Failure, Member, Metric, MetricDeclaration, RunId, Severity, Side,
-    Usage,
+    Usage, UsageLimits,
 };
 
 /// Everything that one side of a run recorded. Written last: an attempt without it never happened.
@@ -237,6 +237,9 @@ pub struct ProbeRecord {
     pub outcome: Outcome,
     /// What it used of its limits.
     pub usage: Usage,
+    /// Its limits. Absent in captures of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<UsageLimits>,
 }
 
 /// What came of a probe.

@@ -39,8 +39,9 @@ pub use names::{AppName, AttemptId, BadName, RunId, Side};
 pub use rule::{Bound, Rule, RuleError, Tolerance};
 pub use scaled::{Scaled, ScaledWorkload};
 pub use schema::{DocumentKind, json_schema};
-pub use usage::Usage;
+pub use usage::{Usage, UsageLimits};
 pub use value::{Labels, Metric, Real, Value};
 pub use verdict::{
-    DocumentDetail, DocumentSet, Documents, Finding, FindingOutcome, ReasonCode, SideSummary, Verdict, VerdictDocument,
+    DocumentDetail, DocumentSet, Documents, Finding, FindingOutcome, ProbeSummary, ReasonCode, SideSummary, Verdict,
+    VerdictDocument,
 };

@@ -111,6 +111,7 @@ fn probe() -> impl Strategy<Value = ProbeRecord> {
             declarations,
             outcome,
             usage: Usage { bytes, ..Usage::default() },
+            limits: None,
         },
     )
 }
@@ -219,6 +220,7 @@ fn verdict() -> impl Strategy<Value = VerdictDocument> {
                 workloads: Vec::new(),
                 documents: u64::MAX,
                 bytes: 0,
+                probes: Vec::new(),
             };
             VerdictDocument {
                 schema: schema::VERDICT.to_owned(),

@@ -28,3 +28,24 @@ pub struct Usage {
     /// Collections that it read, sorted.
     pub collections: Vec<String>,
 }
+
+/// What a probe was allowed, each limit beside what [`Usage`] says it used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageLimits {
+    /// Wall time of the run, that of censuses not counted, in milliseconds: `limits.deadline`.
+    pub wall_ms: u64,
+    /// Time the server may spend on its reads, in milliseconds: `limits.serverTime`.
+    pub server_ms: u64,
+    /// Wall time of its censuses, in milliseconds: `limits.census`.
+    pub census_ms: u64,
+    /// Documents read: `limits.documents`.
+    pub documents: u64,
+    /// Bytes of those documents: `limits.bytes`.
+    pub bytes: u64,
+    /// Sum of all memories and tables, in bytes: `limits.memory`.
+    pub memory_peak: u64,
+    /// Metrics in a result: `limits.metrics`.
+    pub metrics: u64,
+    /// Bytes of log: `limits.logBytes`.
+    pub log_bytes: u64,
+}

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, Labels, RunId, ServerFacts, Severity, WorkloadFacts};
+use crate::{AppName, AttemptId, Labels, RunId, ServerFacts, Severity, Usage, UsageLimits, WorkloadFacts};
 
 /// The outcome of a run. `Unknown` never passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +92,34 @@ pub struct SideSummary {
     pub documents: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// How each probe ended and what it used of its limits, in the order of the configuration. Empty in verdicts of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeSummary>,
+}
+
+/// One probe on one side, as a verdict shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeSummary {
+    /// Name in the configuration.
+    pub name: String,
+    /// Where the component came from, as configured.
+    pub component: String,
+    /// SHA-256 of the component, in hexadecimal. Empty where it could not be read.
+    pub sha256: String,
+    /// Version that the probe gives itself. Empty where it could not be loaded.
+    pub version: String,
+    /// Metrics that it returned. Absent where it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<u64>,
+    /// Why it did not end well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// What it used.
+    pub usage: Usage,
+    /// What it was allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<UsageLimits>,
 }
 
 /// The outcome for one metric, one census, one probe or one expectation.

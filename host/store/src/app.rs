@@ -2,17 +2,21 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use taster_model::{AppName, Current, RunId, Scaled, Verdict, schema};
+use taster_model::{AppName, AttemptId, Current, RunId, Scaled, Verdict, schema};
 
 use crate::{
     Committed, RunStore, StoreError, document,
-    objects::{Objects, Swapped},
+    objects::{Listed, Objects, Swapped},
 };
 
 /// How often a swap is tried before it is given up: each conflict means that somebody else got something done.
 const TRIES: u32 = 50;
+
+/// Runs that are read at a time.
+const AT_A_TIME: usize = 16;
 
 /// A document of the app that moves: replaced by compare-and-swap, never created for good.
 trait Moved: Serialize + DeserializeOwned + Clone + PartialEq {
@@ -62,6 +66,78 @@ pub struct RunSummary {
     pub accepted: bool,
     /// What is wrong with its objects.
     pub damaged: Option<String>,
+}
+
+/// One run, as the listing of its objects alone shows it: nothing of it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEntry {
+    /// The run.
+    pub run: RunId,
+    /// When it last got somewhere: its latest capture, else whatever of it is latest. By the store's clock.
+    pub at: Timestamp,
+    /// Whether there is a capture before the sync.
+    pub pre: bool,
+    /// Attempts after the sync that were committed, the latest one last.
+    pub posts: Vec<AttemptId>,
+    /// Whether there is a verdict.
+    pub verdict: bool,
+    /// Whether a person accepted it.
+    pub accepted: bool,
+    /// Objects of it.
+    pub objects: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+impl RunEntry {
+    fn new(run: RunId) -> Self {
+        Self {
+            run,
+            at: Timestamp::MIN,
+            pre: false,
+            posts: Vec::new(),
+            verdict: false,
+            accepted: false,
+            objects: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Whether both sides of it were compared.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.verdict && self.pre && !self.posts.is_empty()
+    }
+
+    /// What `objects` of the run, keys relative to it, say of it.
+    fn of(run: RunId, objects: &[(&str, &Listed)]) -> Self {
+        let mut entry = Self::new(run);
+        let mut latest = Timestamp::MIN;
+        for (rest, object) in objects {
+            entry.objects += 1;
+            entry.bytes += object.size;
+            latest = latest.max(object.modified);
+            match *rest {
+                "pre/capture.json" => entry.pre = true,
+                "verdict.json" => entry.verdict = true,
+                "accepted.json" => entry.accepted = true,
+                rest => {
+                    let attempt = rest.strip_prefix("post/").and_then(|rest| rest.strip_suffix("/capture.json"));
+                    let attempt = attempt.and_then(|attempt| AttemptId::try_from(attempt.to_owned()).ok());
+                    let Some(attempt) = attempt else { continue };
+                    entry.posts.push(attempt);
+                }
+            }
+            if rest.ends_with("/capture.json") {
+                entry.at = entry.at.max(object.modified);
+            }
+        }
+        entry.posts.sort();
+        if entry.at == Timestamp::MIN {
+            entry.at = latest;
+        }
+        entry
+    }
 }
 
 impl AppStore {
@@ -136,33 +212,49 @@ impl AppStore {
         Err(StoreError::Contended { key, tries: TRIES })
     }
 
-    /// Every run, newest first. A damaged one is listed as such and hides no other.
-    pub async fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+    /// Every run, newest first, from one listing: cheap, however much there is to each.
+    pub async fn index(&self) -> Result<Vec<RunEntry>, StoreError> {
         let prefix = format!("{}/", self.prefix());
-        let mut found: BTreeMap<RunId, Vec<String>> = BTreeMap::new();
-        for key in self.objects.list(&prefix).await? {
-            let Some((run, rest)) = key.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else { continue };
+        let objects = self.objects.list(&prefix).await?;
+        let mut found: BTreeMap<RunId, Vec<(&str, &Listed)>> = BTreeMap::new();
+        for object in &objects {
+            let Some((run, rest)) = object.key.strip_prefix(&prefix).and_then(|rest| rest.split_once('/')) else {
+                continue;
+            };
             if let Ok(run) = run.parse() {
-                found.entry(run).or_default().push(rest.to_owned());
+                found.entry(run).or_default().push((rest, object));
             }
         }
-        let mut runs = Vec::with_capacity(found.len());
-        for run in found.into_keys() {
-            runs.push(self.summary(run).await?);
-        }
+        let mut runs: Vec<RunEntry> = found.into_iter().map(|(run, objects)| RunEntry::of(run, &objects)).collect();
+        runs.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.run.clone())));
+        Ok(runs)
+    }
+
+    /// Every run, newest first. A damaged one is listed as such and hides no other.
+    pub async fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
+        let mut runs = self.summaries(self.index().await?).await?;
         runs.sort_by_key(|run| std::cmp::Reverse((run.pre.max(run.post), run.run.clone())));
         Ok(runs)
     }
 
-    async fn summary(&self, run: RunId) -> Result<RunSummary, StoreError> {
-        let store = self.run(&run);
+    /// What stands in those runs, in their order; several are read at a time.
+    pub async fn summaries(&self, entries: impl IntoIterator<Item = RunEntry>) -> Result<Vec<RunSummary>, StoreError> {
+        let entries: Vec<RunEntry> = entries.into_iter().collect();
+        stream::iter(entries.into_iter().map(|entry| self.summary(entry))).buffered(AT_A_TIME).try_collect().await
+    }
+
+    async fn summary(&self, entry: RunEntry) -> Result<RunSummary, StoreError> {
+        let store = self.run(&entry.run);
         let mut damaged = None;
-        let pre = noted(store.pre().await, &mut damaged)?;
-        let post = noted(store.latest_post().await, &mut damaged)?;
-        let verdict = noted(store.verdict().await, &mut damaged)?;
-        let accepted = noted(store.accepted().await, &mut damaged)?.is_some();
+        let pre = if entry.pre { noted(store.pre().await, &mut damaged)? } else { None };
+        let post = match entry.posts.last() {
+            Some(attempt) => noted(store.post(attempt).await, &mut damaged)?,
+            None => None,
+        };
+        let verdict = if entry.verdict { noted(store.verdict().await, &mut damaged)? } else { None };
+        let accepted = entry.accepted && noted(store.accepted().await, &mut damaged)?.is_some();
         Ok(RunSummary {
-            run,
+            run: entry.run,
             pre: pre.map(|capture| capture.get().started),
             post: post.map(|capture| capture.get().started),
             verdict: verdict.map(|verdict| verdict.get().verdict),

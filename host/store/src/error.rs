@@ -143,7 +143,7 @@ impl Coded for StoreError {
         }
         Some(
             match self {
-                Self::Unsupported { .. } => "use file:///absolute/path or file://./relative/path",
+                Self::Unsupported { .. } => "use s3://bucket/prefix, file:///absolute/path or file://./relative/path",
                 Self::NotWritable { .. } => "give the process a folder that it may write, or name another with --store",
                 Self::NotHonest { .. } => "use a store that refuses to overwrite; file systems need hard links",
                 Self::Io { .. } => "is the store still there and readable? the same command may be run again",

@@ -11,16 +11,20 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 
 use crate::{
     StoreError, fault,
-    objects::{Created, Large, Objects, Opened, Print, Stored, Swapped, Version},
+    objects::{Created, Large, Listed, Objects, Opened, Print, Stored, Swapped, Version},
 };
 
 /// Large objects are copied and hashed in pieces of so many bytes.
 const PIECE: usize = 256 << 10;
+
+/// What the names of unfinished files begin with.
+const TEMPORARY: &str = ".tmp-";
 
 /// A folder of objects. Clones share it.
 #[derive(Clone)]
@@ -96,14 +100,31 @@ impl Objects for Files {
         self.blocking(key, "write", bytes.len() as u64, move |path| swap(path, expected.as_ref(), &bytes))
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
         let base = prefix.trim_end_matches('/').to_owned();
         self.blocking(prefix, "list", 0, move |path| {
-            let mut keys = Vec::new();
-            walk(path, &base, &mut keys)?;
-            keys.sort();
-            Ok(keys)
+            let mut objects = Vec::new();
+            walk(path, &base, &mut objects)?;
+            objects.sort_by(|a, b| a.key.cmp(&b.key));
+            Ok(objects)
         })
+    }
+
+    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.blocking(prefix, "list", 0, |path| {
+            let mut names = Vec::new();
+            for (entry, name) in entries(path)? {
+                if entry.file_type()?.is_dir() {
+                    names.push(name);
+                }
+            }
+            names.sort();
+            Ok(names)
+        })
+    }
+
+    fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>> {
+        self.blocking(prefix, "remove", 0, move |path| sweep(path, before, dry))
     }
 
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -160,7 +181,7 @@ struct Temporary {
 impl Temporary {
     fn write(folder: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Self> {
         make_folder(folder)?;
-        let temporary = Self { path: folder.join(format!(".tmp-{}", ulid::Ulid::generate())) };
+        let temporary = Self { path: folder.join(format!("{TEMPORARY}{}", ulid::Ulid::generate())) };
         let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
         fault::point("file: opened");
         fill(&mut opened)?;
@@ -256,23 +277,61 @@ fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<Swa
     Ok(Swapped::Done)
 }
 
-fn walk(folder: &Path, base: &str, keys: &mut Vec<String>) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+/// What is in a folder, by names that are text; what begins with a dot is a temporary file, a lock or a proof.
+fn entries(folder: &Path) -> io::Result<Vec<(fs::DirEntry, String)>> {
+    Ok(all_entries(folder)?.into_iter().filter(|(_, name)| !name.starts_with('.')).collect())
+}
+
+fn all_entries(folder: &Path) -> io::Result<Vec<(fs::DirEntry, String)>> {
+    let listing = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listing => listing?,
     };
-    for entry in entries {
+    let mut found = Vec::new();
+    for entry in listing {
         let entry = entry?;
-        // a name that is no text is none of ours, and dots begin temporary files, locks and proofs
-        let Some(name) = entry.file_name().to_str().map(str::to_owned).filter(|name| !name.starts_with('.')) else {
-            continue;
-        };
-        let key = format!("{base}/{name}");
-        if entry.file_type()?.is_dir() {
-            walk(&entry.path(), &key, keys)?;
-        } else {
-            keys.push(key);
+        // a name that is no text is none of ours
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((entry, name));
         }
     }
+    Ok(found)
+}
+
+fn walk(folder: &Path, base: &str, objects: &mut Vec<Listed>) -> io::Result<()> {
+    for (entry, name) in entries(folder)? {
+        let key = format!("{base}/{name}");
+        if entry.file_type()?.is_dir() {
+            walk(&entry.path(), &key, objects)?;
+            continue;
+        }
+        let facts = match entry.metadata() {
+            // removed since
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            facts => facts?,
+        };
+        let modified = Timestamp::try_from(facts.modified()?).map_err(io::Error::other)?;
+        objects.push(Listed { key, size: facts.len(), modified });
+    }
     Ok(())
+}
+
+/// Temporary files and proofs of processes that were killed.
+fn sweep(folder: &Path, before: Timestamp, dry: bool) -> io::Result<u64> {
+    let mut swept = 0;
+    for (entry, name) in all_entries(folder)? {
+        if entry.file_type()?.is_dir() {
+            swept += sweep(&entry.path(), before, dry)?;
+            continue;
+        }
+        let unfinished = name.starts_with(TEMPORARY) || name.starts_with(".proof-") || name.starts_with("..proof-");
+        let old = || Ok::<_, io::Error>(Timestamp::try_from(entry.metadata()?.modified()?).is_ok_and(|at| at < before));
+        if unfinished && old()? {
+            if !dry {
+                fs::remove_file(entry.path())?;
+            }
+            swept += 1;
+        }
+    }
+    Ok(swept)
 }

@@ -12,18 +12,21 @@ pub mod fault;
 mod file;
 mod objects;
 mod run;
+mod s3;
+mod settings;
 
 use std::{path::PathBuf, sync::Arc};
 
 use taster_model::AppName;
 
-pub use app::{AppStore, RunSummary};
+pub use app::{AppStore, RunEntry, RunSummary};
 pub use census::{CensusBytes, Censuses};
 pub use document::{Committed, read_capture};
 pub use error::StoreError;
 pub use run::{CommitPre, RunStore};
+pub use settings::{ConditionalWrites, Encryption, S3Settings, Settings};
 
-use objects::{Created, Objects, Swapped, Version};
+use objects::{Created, Objects, Swapped};
 
 /// Results of all apps.
 #[derive(Clone)]
@@ -33,22 +36,24 @@ pub struct Store {
 
 impl Store {
     /// A store that is only read: nothing is proven, and nothing is made.
-    ///
-    /// `url` is `file:///absolute`, `file://./relative` or a plain path.
-    pub fn at(url: &str) -> Result<Self, StoreError> {
-        let path = match url.split_once("://") {
+    pub async fn at(settings: impl Into<Settings>) -> Result<Self, StoreError> {
+        let settings = settings.into();
+        let path = match settings.url.split_once("://") {
+            Some(("s3", _)) => return Ok(Self { objects: s3::open(&settings).await? }),
             Some(("file", path)) if !path.is_empty() => path,
             Some((scheme, _)) => return Err(StoreError::Unsupported { scheme: scheme.to_owned() }),
-            None => url,
+            None => &settings.url,
         };
         Ok(Self { objects: Arc::new(file::Files::new(PathBuf::from(path))) })
     }
 
     /// A store that will be written: proves that it takes objects, refuses to overwrite them, and refuses to swap on a
     /// stale version. Anything else would be found out after the scan, or never.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = Self::at(url)?;
-        store.prove(url).await?;
+    pub async fn open(settings: impl Into<Settings>) -> Result<Self, StoreError> {
+        let settings = settings.into();
+        let url = settings.url.clone();
+        let store = Self::at(settings).await?;
+        store.prove(&url).await?;
         Ok(store)
     }
 
@@ -67,11 +72,17 @@ impl Store {
             if stored.bytes != b"first" {
                 return broken("an object came back with other bytes");
             }
-            if self.objects.swap(&key, Some(&Version::of(b"stale")), b"third").await? != Swapped::Conflict {
+            if self.objects.swap(&key, None, b"third").await? != Swapped::Conflict {
+                return broken("a swap of nothing was not refused where there is something");
+            }
+            if self.objects.swap(&key, Some(&stored.version), b"fourth").await? != Swapped::Done {
+                return broken("a swap on the current version was refused");
+            }
+            if self.objects.swap(&key, Some(&stored.version), b"fifth").await? != Swapped::Conflict {
                 return broken("a swap on a stale version was not refused");
             }
-            if self.objects.swap(&key, Some(&stored.version), b"third").await? != Swapped::Done {
-                return broken("a swap on the current version was refused");
+            if self.objects.get(&key).await?.is_none_or(|stored| stored.bytes != b"fourth") {
+                return broken("a refused write was done");
             }
             Ok(())
         };
@@ -83,10 +94,9 @@ impl Store {
 
     /// The apps that have results, by name.
     pub async fn apps(&self) -> Result<Vec<AppName>, StoreError> {
-        let keys = self.objects.list("v1/").await?;
         let mut apps: Vec<AppName> =
-            keys.iter().filter_map(|key| key.strip_prefix("v1/")?.split('/').next()?.parse().ok()).collect();
-        apps.dedup();
+            self.objects.folders("v1/").await?.into_iter().filter_map(|name| name.parse().ok()).collect();
+        apps.sort();
         Ok(apps)
     }
 

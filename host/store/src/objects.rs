@@ -3,20 +3,31 @@
 use std::fs::File;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use taster_census::ReadAt;
 
 use crate::StoreError;
 
-/// An object's bytes at one moment, for a later swap.
+/// An object's bytes at one moment, for a later swap. Each back end has its own kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Version(String);
+pub(crate) struct Version(pub(crate) String);
 
 impl Version {
     /// The version of a back end that has none of its own: the digest of the bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(hex::encode(Sha256::digest(bytes)))
     }
+}
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) key: String,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// When it was written last, by the back end's clock.
+    pub(crate) modified: Timestamp,
 }
 
 /// An object as it was read.
@@ -95,8 +106,14 @@ pub(crate) trait Objects: Send + Sync {
         bytes: &'a [u8],
     ) -> BoxFuture<'a, Result<Swapped, StoreError>>;
 
-    /// Keys that begin with `prefix`, which ends in `/`; sorted, unfinished writes left out.
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+    /// Objects whose keys begin with `prefix`, which ends in `/`; sorted by key, unfinished writes left out.
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>>;
+
+    /// What stands between `prefix`, which ends in `/`, and the next `/` in keys that have one.
+    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+
+    /// Removes writes below `prefix`, which ends in `/`, that were begun before a moment and never finished; counts them.
+    fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>>;
 
     /// Removes an object, if it is there.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;

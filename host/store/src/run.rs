@@ -69,11 +69,11 @@ impl RunStore {
     /// The capture of the latest-started attempt after the sync.
     pub async fn latest_post(&self) -> Result<Option<Committed<Capture>>, StoreError> {
         let prefix = self.key("post/");
-        let keys = self.app.objects.list(&prefix).await?;
+        let objects = self.app.objects.list(&prefix).await?;
         // attempts sort by the time they began
-        let latest = keys
+        let latest = objects
             .iter()
-            .filter_map(|key| key.strip_prefix(&prefix)?.strip_suffix("/capture.json"))
+            .filter_map(|object| object.key.strip_prefix(&prefix)?.strip_suffix("/capture.json"))
             .filter_map(|attempt| AttemptId::try_from(attempt.to_owned()).ok())
             .max();
         match latest {

@@ -60,6 +60,7 @@ fn verdict(capture: &Capture, verdict: Verdict) -> VerdictDocument {
         workloads: Vec::new(),
         documents: 0,
         bytes: 0,
+        probes: Vec::new(),
     };
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),
@@ -77,7 +78,7 @@ fn verdict(capture: &Capture, verdict: Verdict) -> VerdictDocument {
 }
 
 fn app(folder: &Path) -> AppStore {
-    Store::at(&format!("file://{}", folder.display())).unwrap().app(&"pxbbq".parse().unwrap())
+    Store { objects: std::sync::Arc::new(crate::file::Files::new(folder.into())) }.app(&"pxbbq".parse().unwrap())
 }
 
 fn run(name: &str) -> RunId {
@@ -87,7 +88,7 @@ fn run(name: &str) -> RunId {
 #[tokio::test]
 async fn a_store_is_proven_and_the_proof_leaves_nothing() {
     let folder = TempDir::new().unwrap();
-    Store::open(&format!("file://{}", folder.path().display())).await.unwrap();
+    Store::open(format!("file://{}", folder.path().display())).await.unwrap();
     let left: Vec<_> = fs::read_dir(folder.path().join("v1")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -23,7 +23,7 @@ struct Shelf {
 impl Shelf {
     async fn with(documents: i32) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = shop::app(folder.path());
+        let store = shop::app(folder.path()).await;
         let mut capture = shop::capture(&shop::run("one"), Side::Pre);
         let recorded = larder::real(&larder::place(&capture, "orders"), documents);
         let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
@@ -61,7 +61,7 @@ async fn a_census_is_stored_under_its_collection_for_its_owner() {
 async fn none_is_overwritten_and_a_lost_answer_finds_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let capture = shop::capture(&shop::run("one"), Side::Post);
-    let run = shop::app(folder.path()).run(&capture.run);
+    let run = shop::app(folder.path()).await.run(&capture.run);
     let census = |bytes: &[u8]| larder::of_bytes(larder::place(&capture, "orders"), bytes);
     let put = async |bytes: &[u8]| run.put_census(Side::Post, &capture.attempt, &census(bytes)).await.unwrap();
     let (first, second) = (put(b"one").await, put(b"two").await);
@@ -74,7 +74,7 @@ async fn none_is_overwritten_and_a_lost_answer_finds_its_own() {
 async fn one_of_another_attempt_or_that_changed_meanwhile_is_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     let capture = shop::capture(&shop::run("one"), Side::Pre);
-    let run = shop::app(folder.path()).run(&capture.run);
+    let run = shop::app(folder.path()).await.run(&capture.run);
     let other = shop::capture(&shop::run("one"), Side::Pre).attempt;
     let place = larder::place(&capture, "orders");
     let put = async |attempt, recorded| run.put_census(Side::Pre, attempt, &recorded).await.unwrap_err().code();

@@ -67,7 +67,7 @@ fn play() {
 
 /// Runs of `pre` and `post`, one after the other, without end.
 async fn cook(folder: &Path, name: &str) {
-    let store = shop::app(&folder.join("results"));
+    let store = shop::app(&folder.join("results")).await;
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     for round in 0.. {
         shop::whole_run(&store, &shop::run(&format!("{name}-{round}"))).await;
@@ -77,7 +77,7 @@ async fn cook(folder: &Path, name: &str) {
 /// Commits a capture for each of many runs, at the same time as others, and notes whose stood.
 async fn race(folder: &Path, name: &str) {
     use std::fmt::Write;
-    let store = shop::app(&folder.join("results"));
+    let store = shop::app(&folder.join("results")).await;
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     wait_for(&folder.join("go"));
     let mut noted = String::new();
@@ -104,7 +104,7 @@ pub(crate) const SHELVED: usize = 8;
 
 /// Stores censuses of one collection of one attempt, at the same time as others, and notes where.
 async fn shelve(folder: &Path, name: &str) {
-    let store = shop::app(&folder.join("results")).run(&shop::run("one"));
+    let store = shop::app(&folder.join("results")).await.run(&shop::run("one"));
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
     // the same attempt in every process
     capture.attempt = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned().try_into().unwrap();
@@ -121,7 +121,7 @@ async fn shelve(folder: &Path, name: &str) {
 
 /// Stores a census that the disk has no room for.
 async fn fill_with_censuses(folder: &Path) {
-    let store = shop::app(folder);
+    let store = shop::app(folder).await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
     let put = async |size: usize| {
         let census = larder::of_bytes(larder::place(&capture, "orders"), &vec![7; size]);
@@ -140,7 +140,7 @@ async fn fill_with_censuses(folder: &Path) {
 
 /// Stores runs until the disk is full, on a disk of its own that ends with this process's mount namespace.
 async fn fill(folder: &Path) {
-    let store = shop::app(folder);
+    let store = shop::app(folder).await;
     for round in 0..10_000 {
         let run = shop::run(&format!("run-{round}"));
         let mut capture = shop::capture(&run, Side::Pre);

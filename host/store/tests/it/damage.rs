@@ -20,7 +20,7 @@ struct Kitchen {
 impl Kitchen {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = shop::app(folder.path());
+        let store = shop::app(folder.path()).await;
         shop::whole_run(&store, &shop::run("one")).await;
         let documents: Vec<PathBuf> = shop::files(folder.path())
             .into_iter()

@@ -9,7 +9,7 @@ const KILLS: u32 = 30;
 #[tokio::test]
 async fn whenever_it_is_killed_no_half_object_is_read() {
     let folder = tempfile::tempdir().unwrap();
-    let store = shop::app(&folder.path().join("results"));
+    let store = shop::app(&folder.path().join("results")).await;
     let mut unfinished = 0;
     for kill in 0..KILLS {
         let name = format!("kill{kill}");
@@ -53,7 +53,7 @@ async fn whenever_it_is_killed_no_half_object_is_read() {
 #[tokio::test]
 async fn what_a_killed_attempt_left_is_in_nobodys_way() {
     let folder = tempfile::tempdir().unwrap();
-    let store = shop::app(&folder.path().join("results"));
+    let store = shop::app(&folder.path().join("results")).await;
     let mut cook = child::spawn("cook until killed", folder.path(), "first");
     child::wait_for(&folder.path().join("first.ready"));
     std::thread::sleep(Duration::from_millis(10));

@@ -30,7 +30,7 @@ async fn of_several_processes_at_once_one_commits_and_no_swap_is_lost() {
             standing.entry(run.to_owned()).or_default().insert(stands.to_owned());
         }
     }
-    let store = shop::app(&folder.path().join("results"));
+    let store = shop::app(&folder.path().join("results")).await;
     assert_eq!(owners.len(), ROUNDS);
     for (run, seen) in standing {
         assert_eq!(owners[&run], 1, "{run}: one and only one process committed");

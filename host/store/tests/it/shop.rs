@@ -19,8 +19,8 @@ pub(crate) fn run(name: &str) -> RunId {
     name.parse().unwrap()
 }
 
-pub(crate) fn app(folder: &Path) -> AppStore {
-    Store::at(folder.to_str().unwrap()).unwrap().app(&app_name())
+pub(crate) async fn app(folder: &Path) -> AppStore {
+    Store::at(folder.to_str().unwrap()).await.unwrap().app(&app_name())
 }
 
 fn server() -> ServerFacts {
@@ -74,6 +74,7 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
                 metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
             ]),
             usage: Usage::default(),
+            limits: None,
         }],
         censuses: Vec::new(),
         census_key: None,
@@ -91,6 +92,7 @@ pub(crate) fn verdict(after: &Capture, before: &RunId, verdict: Verdict) -> Verd
         workloads: Vec::new(),
         documents: 1,
         bytes: 2,
+        probes: Vec::new(),
     };
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),

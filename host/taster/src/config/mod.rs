@@ -7,6 +7,7 @@ mod documents;
 mod error;
 mod fresh;
 mod read;
+mod store;
 mod units;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use documents::{Redact, RedactedField, Report, Scan, Secret};
 pub use error::{ConfigError, Place};
 pub use fresh::{Fresh, Newest, Source};
 pub use read::{load, parse};
+pub use store::{OnConditions, S3Section, ServerSideEncryption};
 pub use units::{Delay, Period, Size};
 
 /// The configuration of one app.
@@ -31,9 +33,12 @@ pub use units::{Delay, Period, Size};
 pub struct Config {
     /// Name of the app; results are kept under it.
     pub app: AppName,
-    /// Where results are kept: `file:///var/lib/taster`. Default `file://./.taster`.
+    /// Where results are kept: `s3://bucket/prefix`, `file:///var/lib/taster`. Default `file://./.taster`.
     #[serde(default = "default_store")]
     pub store: String,
+    /// How an S3 store is reached, where its URL and the environment do not say it all.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub s3: S3Section,
     /// The database that is tasted.
     pub mongodb: Mongodb,
     /// What is asked of it. Default: `census`, `document-count`, `index-inventory` and `schema-shape` over every collection.
@@ -246,6 +251,10 @@ impl<'de> Deserialize<'de> for Collections {
 /// Where results go when nobody said.
 pub const DEFAULT_STORE: &str = "file://./.taster";
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 fn default_store() -> String {
     DEFAULT_STORE.to_owned()
 }
@@ -302,6 +311,7 @@ impl Config {
         let config = Self {
             app: app_from(&database),
             store: default_store(),
+            s3: S3Section::default(),
             mongodb: Mongodb {
                 uri: uri.to_owned(),
                 database: Some(database),

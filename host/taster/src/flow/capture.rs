@@ -1,6 +1,9 @@
 //! One side of a run: connect, run every probe, record what came of it.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -8,7 +11,7 @@ use taster_census::Recorded;
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
 use taster_model::{
     AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
-    schema,
+    UsageLimits, schema,
 };
 use taster_query::{CensusSetup, Database, Grant, Session};
 
@@ -22,7 +25,7 @@ use super::{
 };
 use crate::{
     component,
-    config::{Limits, Probe},
+    config::{DEFAULT_CENSUS, Limits, Probe},
     exit::Problem,
     progress::Task,
     render,
@@ -237,6 +240,7 @@ pub(super) fn unserved(probe: &Probe, why: Failure) -> ProbeRecord {
         declarations: Vec::new(),
         outcome: Outcome::Failed(why),
         usage: Usage::default(),
+        limits: Some(recorded_limits(&probe.limits)),
     }
 }
 
@@ -327,6 +331,22 @@ pub fn limits_of(limits: &Limits) -> taster_engine::Limits {
         handles: limits.handles.unwrap_or(defaults.handles),
         hostcall_bytes: limits.hostcall_bytes.map_or(defaults.hostcall_bytes, crate::config::Size::bytes),
         component_size: limits.component_size.map_or(defaults.component_size, crate::config::Size::bytes),
+    }
+}
+
+/// The limits, as a capture records them beside what was used of them.
+fn recorded_limits(limits: &Limits) -> UsageLimits {
+    let (engine, query) = (limits_of(limits), query_limits(limits));
+    let millis = |period: Duration| u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+    UsageLimits {
+        wall_ms: millis(engine.deadline),
+        server_ms: millis(query.server_time),
+        census_ms: millis(limits.census.unwrap_or(DEFAULT_CENSUS).get()),
+        documents: query.documents,
+        bytes: query.bytes,
+        memory_peak: engine.memory,
+        metrics: engine.metrics.into(),
+        log_bytes: engine.log_bytes,
     }
 }
 

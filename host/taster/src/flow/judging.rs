@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use taster_judge::Input;
 use taster_model::{
-    Capture, DeclaredChange, Differences, Expectation, ReasonCode, RunId, SideSummary, Verdict, VerdictDocument, schema,
+    Capture, DeclaredChange, Differences, Expectation, Outcome, ProbeRecord, ProbeSummary, ReasonCode, RunId,
+    SideSummary, Verdict, VerdictDocument, schema,
 };
 use taster_store::AppStore;
 
@@ -98,6 +99,24 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
         workloads: capture.workloads.clone(),
         documents: capture.probes.iter().map(|p| p.usage.documents).sum(),
         bytes: capture.probes.iter().map(|p| p.usage.bytes).sum(),
+        probes: capture.probes.iter().map(probe_summary).collect(),
+    }
+}
+
+fn probe_summary(probe: &ProbeRecord) -> ProbeSummary {
+    let (metrics, failure) = match &probe.outcome {
+        Outcome::Metrics(metrics) => (Some(metrics.len() as u64), None),
+        Outcome::Failed(failure) => (None, Some(failure.to_string())),
+    };
+    ProbeSummary {
+        name: probe.name.clone(),
+        component: probe.component.clone(),
+        sha256: probe.sha256.clone(),
+        version: probe.version.clone(),
+        metrics,
+        failure,
+        usage: probe.usage.clone(),
+        limits: probe.limits,
     }
 }
 

@@ -69,7 +69,8 @@ impl Kitchen {
     pub async fn open(config: Config, base: PathBuf) -> Result<Self, Problem> {
         let stop = Stop::on_signals();
         let store_url = config.store.clone();
-        let store = if config.cluster.is_some() { Store::at(&store_url)? } else { Store::open(&store_url).await? };
+        let settings = config.settings();
+        let store = if config.cluster.is_some() { Store::at(settings).await? } else { Store::open(settings).await? };
         let store = store.app(&config.app);
         let engine = open_engine()?;
         Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One, stop })

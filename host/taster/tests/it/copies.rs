@@ -182,15 +182,16 @@ async fn a_later_day_is_no_excuse() {
     let stage = Stage::new(SHOP).await;
     stage.pre(&["--run", "today"]);
     // the same capture, eight days older, in a store of its own
-    let read = |store: &str| Store::at(stage.table.path().join(store).to_str().expect("a path")).expect("a store");
+    let read =
+        async |store: &str| Store::at(stage.table.path().join(store).to_str().expect("a path")).await.expect("a store");
     let run: RunId = "today".parse().expect("a run");
     let app = "pxbbq".parse().expect("an app");
     let capture: Capture =
-        read("results").app(&app).run(&run).pre().await.expect("a store").expect("a capture").into_inner();
+        read("results").await.app(&app).run(&run).pre().await.expect("a store").expect("a capture").into_inner();
     let started = capture.started - jiff::SignedDuration::from_hours(8 * 24);
-    let old = read("old").app(&app);
+    let old = read("old").await.app(&app);
     old.run(&run).commit_pre(&Capture { started, ..capture }).await.expect("a commit");
-    let current = read("results").app(&app).current().await.expect("a store");
+    let current = read("results").await.app(&app).current().await.expect("a store");
     old.update_current(|_| current.clone()).await.expect("a note");
     stage.lose().await;
     stage.pre(&["--run", "later", "--store", "file://./old"]);

@@ -1,0 +1,92 @@
+//! How the store is reached, where a URL does not say it all.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use taster_store::{ConditionalWrites, Encryption, S3Settings, Settings};
+
+use super::{Config, ConfigError, check::wrong};
+
+/// How an S3 store is reached: for `store: s3://bucket/prefix`. Credentials come from where the AWS tools take them: the
+/// environment, a profile, web identity, the instance.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct S3Section {
+    /// `https://minio.example:9000`. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile's, else AWS itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Default: `AWS_REGION`, the profile's, the instance's; `us-east-1` where there is an endpoint and none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Whether the bucket stands in the path, not in the host's name. Default: where an endpoint is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_style: Option<bool>,
+    /// Certificates of the authorities that are trusted, beside the system's, in PEM. Default: `AWS_CA_BUNDLE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// How the server encrypts objects. Default: as the bucket does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_side_encryption: Option<ServerSideEncryption>,
+    /// The key of `aws:kms`. Default: the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Whether the store has to refuse writes whose condition does not hold (`If-None-Match`, `If-Match`).
+    #[serde(default)]
+    pub conditional_writes: OnConditions,
+}
+
+/// How the server encrypts objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ServerSideEncryption {
+    /// With a key of the server's own.
+    #[serde(rename = "AES256")]
+    Aes256,
+    /// With a key of the key management service.
+    #[serde(rename = "aws:kms")]
+    Kms,
+}
+
+/// What is asked of the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnConditions {
+    /// It must refuse, and is asked to prove it before anything is scaled or read.
+    #[default]
+    Required,
+    /// It need not. Taster looks before it writes, which is no guard against two at once.
+    IAcceptThatResultsCanBeOverwritten,
+}
+
+impl Config {
+    /// Which store, and how it is reached.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let S3Section { endpoint, region, path_style, ca_file, server_side_encryption, kms_key_id, conditional_writes } =
+            self.s3.clone();
+        let encryption = server_side_encryption.map(|kind| match kind {
+            ServerSideEncryption::Aes256 => Encryption::Aes256,
+            ServerSideEncryption::Kms => Encryption::Kms { key: kms_key_id },
+        });
+        let conditional_writes = match conditional_writes {
+            OnConditions::Required => ConditionalWrites::Required,
+            OnConditions::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::Unproven,
+        };
+        let s3 = S3Settings { endpoint, region, path_style, ca_file, encryption, conditional_writes };
+        Settings { url: self.store.clone(), s3 }
+    }
+
+    pub(super) fn check_store(&self) -> Result<(), ConfigError> {
+        let S3Section { endpoint, server_side_encryption, kms_key_id, .. } = &self.s3;
+        if let Some(endpoint) = endpoint
+            && !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme))
+        {
+            return Err(wrong("s3.endpoint", format!("`{endpoint}` is no URL"), "https://host:port"));
+        }
+        if kms_key_id.is_some() && *server_side_encryption != Some(ServerSideEncryption::Kms) {
+            let help = "add `serverSideEncryption: aws:kms`, or leave the key out";
+            return Err(wrong("s3.kmsKeyId", "the key is for `aws:kms`, which is not asked for", help));
+        }
+        Ok(())
+    }
+}
