@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Are the manifests what they promise? `write` makes manifests/hooks-component of manifests/hooks anew.
+# Are the manifests what they promise? `write` makes manifests/hooks-component and manifests/hooks-s3 of manifests/hooks anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,8 +9,15 @@ named() {
 }
 hooks=(pre post syncfail)
 
+# an object store in place of the volume; nothing else may differ
+in_s3() {
+  sed -e '/name: results[,}]/d' -e 's|store: file:///var/lib/taster|store: s3://taster-results/stage|' "manifests/hooks/$1.yaml"
+}
+objects=(serviceaccount role config pre post syncfail abandoned gc secret.example)
+
 if [ "${1:-}" = write ]; then
   for hook in "${hooks[@]}"; do named "$hook" >"manifests/hooks-component/$hook.yaml"; done
+  for object in "${objects[@]}"; do in_s3 "$object" >"manifests/hooks-s3/$object.yaml"; done
   exit
 fi
 
@@ -21,6 +28,13 @@ for hook in "${hooks[@]}"; do
   }
 done
 echo "hooks and hooks-component differ in the names alone"
+for object in "${objects[@]}"; do
+  diff --unified=0 --label "hooks/$object.yaml, in S3" <(in_s3 "$object") "manifests/hooks-s3/$object.yaml" || {
+    echo "hooks-s3 differs in more than its store: mend hooks/$object.yaml, then: .ci/manifests.sh write" >&2
+    exit 1
+  }
+done
+echo "hooks and hooks-s3 differ in the store alone"
 
 # a python of one's own often lacks the library that the system's has
 for python in python3 /usr/bin/python3; do

@@ -118,17 +118,19 @@ def practice(name, job, args):
         "TASTER_POD_UID": "metadata.uid",
         "TASTER_JOB": "metadata.labels['batch.kubernetes.io/job-name']",
     })
+    equal(f"{name}: S3", container["envFrom"], [{"secretRef": {"name": "taster-s3", "optional": True}}])
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    equal(f"{name}: volumes", {volume["name"] for volume in pod["volumes"]}, set(mounts))
     cache = next(env["value"] for env in container["env"] if env["name"] == "TASTER_CACHE")
     assert cache.startswith(mounts["tmp"] + "/"), f"{name}: TASTER_CACHE is not in a volume"
     assert "emptyDir" in next(volume for volume in pod["volumes"] if volume["name"] == "tmp"), f"{name}: /tmp"
     return {**pod, "containers": [{**container, "args": None}]}
 
 
-def hooks():
+def hooks(folder, results):
     waves, pods = {}, []
     for name, (phase, args) in HOOKS.items():
-        job = one(ROOT / "hooks" / f"{name}.yaml")
+        job = one(folder / f"{name}.yaml")
         annotations = job["metadata"]["annotations"]
         equal(f"{name}: hook", annotations["argocd.argoproj.io/hook"], phase)
         equal(f"{name}: policy", annotations["argocd.argoproj.io/hook-delete-policy"], "BeforeHookCreation")
@@ -136,12 +138,37 @@ def hooks():
         waves[name] = int(annotations["argocd.argoproj.io/sync-wave"])
         pods.append(practice(name, job["spec"], args))
     assert waves["pre"] <= -100 and waves["post"] >= 100, f"other hooks may come before or after: {waves}"
-    cron = one(ROOT / "hooks" / "abandoned.yaml")
-    equal("abandoned: hook", cron["metadata"].get("annotations"), None)
-    equal("abandoned: concurrencyPolicy", cron["spec"]["concurrencyPolicy"], "Forbid")
-    pods.append(practice("abandoned", cron["spec"]["jobTemplate"]["spec"], ["restore", "--abandoned"]))
+    for name, args in {"abandoned": ["restore", "--abandoned"], "gc": ["gc"]}.items():
+        cron = one(folder / f"{name}.yaml")
+        equal(f"{name}: hook", cron["metadata"].get("annotations"), None)
+        equal(f"{name}: concurrencyPolicy", cron["spec"]["concurrencyPolicy"], "Forbid")
+        pods.append(practice(name, cron["spec"]["jobTemplate"]["spec"], args))
     assert all(pod == pods[0] for pod in pods), "the pods of the hooks differ in more than their arguments"
-    return f"{len(pods)} Jobs are as they must be, their pods the same"
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pods[0]["volumes"] if "persistentVolumeClaim" in volume]
+    equal(f"{folder}: claims", claims, results)
+    store = yaml.load(one(folder / "config.yaml")["data"]["taster.yaml"], Strict)["store"]
+    equal(f"{folder}: store", store.partition(":")[0], "file" if results else "s3")
+    return f"{folder}: {len(pods)} Jobs are as they must be, their pods the same"
+
+
+def server():
+    """What is asked of the server: reachable by a token alone, and no more rights than a pod without an account."""
+    objects = {o["kind"]: o for path in (ROOT / "serve").glob("*.yaml") for o in load(path)}
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    equal("serve: account token", pod["automountServiceAccountToken"], False)
+    args = container["args"]
+    assert args[0] == "serve" and "--token-file" in args, f"serve: {args}"
+    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+    assert mounts["tokens"]["readOnly"] and args[args.index("--token-file") + 1].startswith(mounts["tokens"]["mountPath"])
+    secure = container["securityContext"]
+    equal("serve: read-only root", secure["readOnlyRootFilesystem"], True)
+    equal("serve: capabilities", secure["capabilities"], {"drop": ["ALL"]})
+    equal("serve: user", pod["securityContext"]["runAsNonRoot"], True)
+    ports = {port["name"] for port in container["ports"]}
+    equal("serve: probes", {container[p]["httpGet"]["path"] for p in ("livenessProbe", "readinessProbe")}, {"/healthz", "/readyz"})
+    equal("serve: port", {port["targetPort"] for port in objects["Service"]["spec"]["ports"]}, ports)
+    return "the server wants a token and has no rights in the cluster"
 
 
 def rights():
@@ -247,7 +274,8 @@ def health():
 def main():
     built = pathlib.Path(sys.argv[1])
     for check in (
-        every_file_is_yaml, lambda: prod_and_stage(built), hooks, rights, lambda: applications(built), health
+        every_file_is_yaml, lambda: prod_and_stage(built), lambda: hooks(ROOT / "hooks", ["taster-results"]),
+        lambda: hooks(ROOT / "hooks-s3", []), server, rights, lambda: applications(built), health
     ):
         try:
             print(check())
