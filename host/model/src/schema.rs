@@ -46,6 +46,12 @@ impl DocumentKind {
             Self::Scaled => SCALED,
         }
     }
+    /// Its file in the folder of the published schemas, `host/model/schemas`: `taster.dev/verdict/v1` is `verdict.v1.json`.
+    #[must_use]
+    pub fn file(self) -> String {
+        let (_, name) = self.schema().split_once('/').unwrap_or_default();
+        format!("{}.json", name.replace('/', "."))
+    }
 }
 
 /// The JSON Schema (draft 2020-12) of a stored object, with the `checksum` that the store adds.
@@ -62,6 +68,7 @@ pub fn json_schema(kind: DocumentKind) -> Value {
     };
     schema["$id"] = format!("https://{}", kind.schema()).into();
     schema["properties"]["schema"]["const"] = kind.schema().into();
+    schema["properties"]["schema"]["description"] = "What kind of object this is, and its version.".into();
     schema["properties"]["checksum"] = json!({
         "description": "Added by the store: SHA-256 of the object without this key.",
         "type": "string",
@@ -76,6 +83,8 @@ fn generate<T: JsonSchema>() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     #[test]
@@ -88,6 +97,21 @@ mod tests {
             for key in ["schema", "app"] {
                 assert!(schema["required"].as_array().unwrap().contains(&key.into()), "{kind:?} {key}");
             }
+        }
+    }
+
+    /// `TASTER_WRITE_SCHEMAS=1 cargo test -p taster-model published` writes them anew.
+    #[test]
+    fn published_schemas_are_those_of_the_types() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        for kind in DocumentKind::ALL {
+            let file = folder.join(kind.file());
+            let text = format!("{}\n", serde_json::to_string_pretty(&json_schema(kind)).unwrap());
+            if std::env::var_os("TASTER_WRITE_SCHEMAS").is_some() {
+                fs::write(&file, &text).unwrap();
+            }
+            let published = fs::read_to_string(&file).unwrap_or_default();
+            assert!(published == text, "{} is not what {kind:?} is: write it anew", file.display());
         }
     }
 

@@ -19,5 +19,6 @@ mod moments;
 mod probe;
 mod promises;
 mod replica_set;
+mod schemas;
 mod server;
 mod support;
