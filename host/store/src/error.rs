@@ -96,6 +96,42 @@ pub enum StoreError {
         /// Why not.
         source: CensusError,
     },
+    /// How a store is reached cannot be.
+    #[error("the store cannot be reached like this: {what}")]
+    Settings {
+        /// What is wrong.
+        what: String,
+    },
+    /// Nobody says who is asking.
+    #[error("no credentials for the store: {why}")]
+    NoCredentials {
+        /// What was tried.
+        why: String,
+    },
+    /// The store did not answer, or with errors of its own, again and again.
+    #[error("cannot {action} {url}: {why} (tried {tries} times in {seconds} s)")]
+    Away {
+        /// `read`, `write`, `list`, `remove`.
+        action: &'static str,
+        /// The object.
+        url: String,
+        /// How often it was tried.
+        tries: u32,
+        /// For how long.
+        seconds: u64,
+        /// The last answer.
+        why: String,
+    },
+    /// The store answered that it will not.
+    #[error("the store refuses to {action} {url}: {why}")]
+    Refused {
+        /// `read`, `write`, `list`, `remove`.
+        action: &'static str,
+        /// The object.
+        url: String,
+        /// Its answer.
+        why: String,
+    },
     /// Others kept changing an object.
     #[error("{key} was changed by others {tries} times in a row")]
     Contended {
@@ -110,6 +146,7 @@ impl StoreError {
     pub(crate) fn not_writable(self, url: &str) -> Self {
         match self {
             Self::Io { source, .. } => Self::NotWritable { url: url.to_owned(), source },
+            Self::Refused { why, .. } => Self::NotWritable { url: url.to_owned(), source: io::Error::other(why) },
             other => other,
         }
     }
@@ -134,6 +171,10 @@ impl Coded for StoreError {
             Self::Gone { .. } => "T0410",
             Self::Unlisted { .. } => "T0411",
             Self::Census { .. } => "T0412",
+            Self::Settings { .. } => "T0413",
+            Self::NoCredentials { .. } => "T0414",
+            Self::Away { .. } => "T0415",
+            Self::Refused { .. } => "T0416",
         }
     }
 
@@ -144,8 +185,23 @@ impl Coded for StoreError {
         Some(
             match self {
                 Self::Unsupported { .. } => "use s3://bucket/prefix, file:///absolute/path or file://./relative/path",
-                Self::NotWritable { .. } => "give the process a folder that it may write, or name another with --store",
-                Self::NotHonest { .. } => "use a store that refuses to overwrite; file systems need hard links",
+                Self::NotWritable { .. } => {
+                    "give the process a folder or a bucket that it may write, or name another with --store"
+                }
+                Self::NotHonest { .. } => {
+                    "use a store that refuses to overwrite: file systems need hard links, S3 stores If-None-Match and If-Match. \
+                     Who takes the risk says so: s3.conditionalWrites: i-accept-that-results-can-be-overwritten"
+                }
+                Self::Settings { .. } => "look at `store` and `s3` of the configuration, and at the variables AWS_…",
+                Self::NoCredentials { .. } => {
+                    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with AWS_PROFILE, or give the \
+                     ServiceAccount a role (web identity)"
+                }
+                Self::Away { .. } => "is the store reachable from here? nothing that was stored is lost, run the command again",
+                Self::Refused { .. } => {
+                    "the key needs s3:GetObject, s3:PutObject, s3:AbortMultipartUpload on the prefix and s3:ListBucket on the \
+                     bucket; s3:DeleteObject for `taster gc` alone. Look at region and clock too"
+                }
                 Self::Io { .. } => "is the store still there and readable? the same command may be run again",
                 Self::Full { .. } => "free some space; nothing that was stored is lost, run the command again",
                 Self::Gone { .. } => "bring it back from a backup, with the whole folder of the run; or start a new run",

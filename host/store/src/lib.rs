@@ -24,7 +24,7 @@ pub use census::{CensusBytes, Censuses};
 pub use document::{Committed, read_capture};
 pub use error::StoreError;
 pub use run::{CommitPre, RunStore};
-pub use settings::{ConditionalWrites, Encryption, S3Settings, Settings};
+pub use settings::{ConditionalWrites, Encryption, Keys, S3Settings, Settings};
 
 use objects::{Created, Objects, Swapped};
 

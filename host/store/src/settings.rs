@@ -1,6 +1,6 @@
 //! Which store, and how it is reached.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// Which store, and how it is reached. A URL alone is enough: `Settings::from("file:///var/lib/taster")`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +33,25 @@ pub struct S3Settings {
     pub encryption: Option<Encryption>,
     /// What is asked of the store.
     pub conditional_writes: ConditionalWrites,
+    /// How long it may be away, or answer with errors of its own, before that is the answer. Default 2 min.
+    pub patience: Option<Duration>,
+    /// Who asks. Default: whoever the environment, the profile or the instance says.
+    pub keys: Option<Keys>,
+}
+
+/// An access key. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Which one.
+    pub id: String,
+    /// What proves it.
+    pub secret: String,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// How the server encrypts objects.

@@ -78,7 +78,7 @@ fn verdict(capture: &Capture, verdict: Verdict) -> VerdictDocument {
 }
 
 fn app(folder: &Path) -> AppStore {
-    Store { objects: std::sync::Arc::new(crate::file::Files::new(folder.into())) }.app(&"pxbbq".parse().unwrap())
+    Store { objects: Arc::new(file::Files::new(folder.into())) }.app(&"pxbbq".parse().unwrap())
 }
 
 fn run(name: &str) -> RunId {

@@ -8,5 +8,7 @@ mod damage;
 mod kills;
 mod larder;
 mod races;
+mod s3;
+mod s3_server;
 mod shop;
 mod space;

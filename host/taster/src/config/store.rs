@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use taster_store::{ConditionalWrites, Encryption, S3Settings, Settings};
 
-use super::{Config, ConfigError, check::wrong};
+use super::{Config, ConfigError, Period, check::wrong};
 
 /// How an S3 store is reached: for `store: s3://bucket/prefix`. Credentials come from where the AWS tools take them: the
 /// environment, a profile, web identity, the instance.
@@ -31,6 +31,9 @@ pub struct S3Section {
     /// The key of `aws:kms`. Default: the service's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
+    /// How long the store may be away, or answer with errors of its own, before that is the answer. Default `2m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Period>,
     /// Whether the store has to refuse writes whose condition does not hold (`If-None-Match`, `If-Match`).
     #[serde(default)]
     pub conditional_writes: OnConditions,
@@ -62,8 +65,17 @@ impl Config {
     /// Which store, and how it is reached.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        let S3Section { endpoint, region, path_style, ca_file, server_side_encryption, kms_key_id, conditional_writes } =
-            self.s3.clone();
+        let S3Section {
+            endpoint,
+            region,
+            path_style,
+            ca_file,
+            server_side_encryption,
+            kms_key_id,
+            patience,
+            conditional_writes,
+        } = self.s3.clone();
+        let patience = patience.map(Period::get);
         let encryption = server_side_encryption.map(|kind| match kind {
             ServerSideEncryption::Aes256 => Encryption::Aes256,
             ServerSideEncryption::Kms => Encryption::Kms { key: kms_key_id },
@@ -72,7 +84,8 @@ impl Config {
             OnConditions::Required => ConditionalWrites::Required,
             OnConditions::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::Unproven,
         };
-        let s3 = S3Settings { endpoint, region, path_style, ca_file, encryption, conditional_writes };
+        let s3 =
+            S3Settings { endpoint, region, path_style, ca_file, encryption, conditional_writes, patience, keys: None };
         Settings { url: self.store.clone(), s3 }
     }
 

@@ -1,0 +1,252 @@
+//! The S3 back end against a real server: what it promises, and what it makes of a server that fails.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Seek, Write},
+    sync::atomic::Ordering,
+};
+
+use sha2::{Digest, Sha256};
+use taster_model::{Coded, Side};
+use taster_store::{CommitPre, ConditionalWrites, Keys, Settings, Store};
+
+use crate::{
+    larder,
+    s3_server::{Manners, Server},
+    shop,
+};
+
+async fn app(settings: Settings) -> taster_store::AppStore {
+    Store::at(settings).await.unwrap().app(&shop::app_name())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_proven_and_the_proof_leaves_nothing() {
+    let server = Server::start().await;
+    Store::open(server.settings()).await.unwrap();
+    let left = fs::read_dir(server.file("v1")).map(Iterator::count).unwrap_or_default();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_store_is_refused_with_the_way_out() {
+    let server = Server::start().await;
+    let mut elsewhere = server.settings();
+    elsewhere.url = "s3://no-such-bucket/stage".to_owned();
+    let mut stranger = server.settings();
+    stranger.s3.keys = Some(Keys { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "hunter2hunter2".to_owned() });
+    let mut nobody = server.settings();
+    nobody.s3.endpoint = Some("http://127.0.0.1:1".to_owned());
+    nobody.s3.patience = Some(std::time::Duration::from_millis(300));
+    let mut nameless = server.settings();
+    nameless.url = "s3://".to_owned();
+    let mut untrusting = server.settings();
+    untrusting.s3.ca_file = Some("/dev/null".into());
+    let cases = [
+        (elsewhere, "T0402", "NoSuchBucket"),
+        (stranger, "T0402", "SignatureDoesNotMatch"),
+        (nobody, "T0415", "tried"),
+        (nameless, "T0413", "no name of a bucket"),
+        (untrusting, "T0413", "no certificate"),
+    ];
+    for (settings, code, says) in cases {
+        let url = settings.url.clone();
+        let Some(error) = Store::open(settings).await.err() else { panic!("{url}: {says}") };
+        let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
+        assert_eq!(error.code(), code, "{chain}");
+        assert!(chain.contains(says), "{chain}");
+        assert!(error.help().is_some());
+        assert!(!chain.contains("hunter2"), "{chain}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_knows_no_conditions_is_refused_unless_the_risk_is_taken() {
+    let server = Server::with(Manners { ignores_conditions: true, ..Manners::default() }).await;
+    let error = Store::open(server.settings()).await.err().unwrap();
+    assert_eq!(error.code(), "T0403", "{error}");
+    assert!(error.help().unwrap().contains("i-accept-that-results-can-be-overwritten"));
+    let mut settings = server.settings();
+    settings.s3.conditional_writes = ConditionalWrites::Unproven;
+    Store::open(settings.clone()).await.unwrap();
+    // one after the other it still overwrites nothing
+    let run = app(settings).await.run(&shop::run("one"));
+    let (first, second) = (shop::capture(&shop::run("one"), Side::Pre), shop::capture(&shop::run("one"), Side::Pre));
+    assert!(matches!(run.commit_pre(&first).await.unwrap(), CommitPre::Committed(_)));
+    let CommitPre::Standing(standing) = run.commit_pre(&second).await.unwrap() else { panic!("overwritten") };
+    assert_eq!(standing.get().attempt, first.attempt);
+}
+
+/// A census of bytes of ours that is so large.
+fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> taster_census::Recorded {
+    let mut file = tempfile::tempfile().unwrap();
+    let mut digest = Sha256::new();
+    let mut left = length;
+    let mut piece = vec![0_u8; 1 << 20];
+    let mut n = 0_u64;
+    while left > 0 {
+        for chunk in piece.chunks_exact_mut(8) {
+            n += 1;
+            chunk.copy_from_slice(&n.to_le_bytes());
+        }
+        let size = usize::try_from(left.min(piece.len() as u64)).unwrap();
+        file.write_all(&piece[..size]).unwrap();
+        digest.update(&piece[..size]);
+        left -= size as u64;
+    }
+    file.rewind().unwrap();
+    larder::of_file(larder::place(capture, collection), file, length, hex::encode(digest.finalize()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_objects_go_up_in_parts_and_are_read_in_ranges() {
+    let server = Server::start().await;
+    let capture = shop::capture(&shop::run("one"), Side::Pre);
+    let run = app(server.settings()).await.run(&capture.run);
+    let length = (41 << 20) + 7;
+    let recorded = of_size(&capture, "orders", length);
+    let object = run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
+    assert_eq!(object.length, length);
+    let stored = fs::read(server.file(&format!("v1/pxbbq/one/{}", object.key))).unwrap();
+    assert_eq!(hex::encode(Sha256::digest(&stored)), recorded.sha256);
+    // the same again is one's own; another one gets a name of its own
+    assert_eq!(run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap().key, object.key);
+    let other = of_size(&capture, "orders", length - 8);
+    assert_ne!(run.put_census(Side::Pre, &capture.attempt, &other).await.unwrap().key, object.key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_changed_after_it_was_recorded_creates_nothing() {
+    let server = Server::start().await;
+    let capture = shop::capture(&shop::run("one"), Side::Pre);
+    let run = app(server.settings()).await.run(&capture.run);
+    for length in [100, 20 << 20] {
+        let mut recorded = of_size(&capture, "orders", length);
+        recorded.file.write_all(b"other").unwrap();
+        recorded.file.rewind().unwrap();
+        let error = run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap_err();
+        assert!(error.to_string().contains("changed after it was recorded"), "{error}");
+        assert!(!server.file("v1/pxbbq/one").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
+    let server = Server::start().await;
+    let store = app(server.settings()).await;
+    let mut capture = shop::capture(&shop::run("one"), Side::Pre);
+    let recorded = larder::real(&larder::place(&capture, "orders"), 200_000);
+    let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
+    let facts = larder::list(&mut capture, &recorded, object.clone());
+    let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
+    assert_eq!(census.documents(), 200_000);
+    tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap();
+    // every byte is covered: what is read of an altered object is an error, never other documents
+    let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
+    let good = fs::read(&file).unwrap();
+    for place in (0..good.len()).step_by(good.len() / 40) {
+        let mut bad = good.clone();
+        bad[place] ^= 1;
+        fs::write(&file, &bad).unwrap();
+        let whole = match store.run(&capture.run).censuses().open(&capture, &facts).await {
+            Ok(census) => tokio::task::spawn_blocking(move || census.check().is_ok()).await.unwrap(),
+            Err(_) => false,
+        };
+        assert!(!whole, "nobody noticed byte {place}");
+    }
+    fs::write(&file, &good[..good.len() - 1]).unwrap();
+    let error = store.run(&capture.run).censuses().open(&capture, &facts).await.err().unwrap();
+    assert_eq!(error.code(), "T0406", "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_a_page_is_listed() {
+    let server = Server::start().await;
+    let store = app(server.settings()).await;
+    let folder = server.file("v1/pxbbq");
+    for n in 0..1100 {
+        fs::create_dir_all(folder.join(format!("run-{n:04}/pre"))).unwrap();
+        fs::write(folder.join(format!("run-{n:04}/pre/capture.json")), "{}").unwrap();
+    }
+    let index = store.index().await.unwrap();
+    assert_eq!(index.len(), 1100);
+    assert!(index.iter().all(|run| run.pre && run.bytes == 2 && run.objects == 1));
+    assert_eq!(Store::at(server.settings()).await.unwrap().apps().await.unwrap(), [shop::app_name()]);
+}
+
+/// Whole runs, one after the other.
+async fn rounds(settings: Settings, name: &str, rounds: u32) -> BTreeMap<String, Vec<u8>> {
+    let store = app(settings.clone()).await;
+    let mut kept = BTreeMap::new();
+    for round in 0..rounds {
+        let run = shop::run(&format!("{name}-{round}"));
+        shop::whole_run(&store, &run).await;
+        // what was acknowledged, as it was acknowledged
+        let pre = store.run(&run).pre().await.unwrap().unwrap().into_inner();
+        kept.insert(format!("v1/pxbbq/{run}/pre/capture.json"), pre.attempt.to_string().into_bytes());
+        // another attempt never takes its place
+        let other = shop::capture(&run, Side::Pre);
+        match store.run(&run).commit_pre(&other).await.unwrap() {
+            CommitPre::Standing(standing) => assert_eq!(standing.get().attempt, pre.attempt),
+            CommitPre::Committed(_) => panic!("{run}: a baseline was overwritten"),
+        }
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_rounds_of_faults_lose_nothing_and_overwrite_nothing() {
+    let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
+    let each = 250;
+    let (one, two) = (server.settings(), server.settings());
+    let (first, second) = tokio::join!(tokio::spawn(rounds(one, "a", each)), tokio::spawn(rounds(two, "b", each)));
+    let kept: BTreeMap<String, Vec<u8>> = first.unwrap().into_iter().chain(second.unwrap()).collect();
+    assert_eq!(kept.len(), 500);
+    for (key, attempt) in &kept {
+        let bytes = fs::read_to_string(server.file(key)).unwrap();
+        assert!(bytes.contains(std::str::from_utf8(attempt).unwrap()), "{key} is another one than was acknowledged");
+    }
+    let (requests, faults) = (server.requests.load(Ordering::SeqCst), server.faults.load(Ordering::SeqCst));
+    println!("{requests} requests, {faults} faults");
+    assert!(faults > 500, "{faults} faults in {requests} requests are no test");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_damaged_reads_as_a_verdict() {
+    let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
+    let store = app(server.settings()).await;
+    let run = shop::run("one");
+    shop::whole_run(&store, &run).await;
+    let key = "v1/pxbbq/one/verdict.json";
+    let good = fs::read(server.file(key)).unwrap();
+    assert!(store.run(&run).verdict().await.unwrap().is_some());
+    for (at, step) in [(0, 97), (1, 131)] {
+        for place in (at..good.len()).step_by(step) {
+            let mut bad = good.clone();
+            bad[place] ^= 1;
+            fs::write(server.file(key), &bad).unwrap();
+            let error = store.run(&run).verdict().await.unwrap_err();
+            assert!(["T0406", "T0407", "T0415"].contains(&error.code()), "{place}: {error}");
+        }
+    }
+    fs::write(server.file(key), &good[..good.len() / 2]).unwrap();
+    assert!(store.run(&run).verdict().await.is_err());
+    fs::write(server.file(key), &good).unwrap();
+    assert!(store.run(&run).verdict().await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
+    let server = Server::start().await;
+    let store = app(server.settings()).await;
+    let mut capture = shop::capture(&shop::run("one"), Side::Pre);
+    let recorded = larder::real(&larder::place(&capture, "orders"), 1_000_000);
+    let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
+    let facts = larder::list(&mut capture, &recorded, object.clone());
+    let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
+    let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
+    fs::remove_file(&file).unwrap();
+    let error = tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("vanished"), "{error:?}");
+}
