@@ -233,7 +233,11 @@ struct Pages {
 
 /// A body to its end, and no less: a connection that broke is no short object.
 async fn whole(body: ByteStream, length: Option<i64>) -> Result<Vec<u8>, Trouble> {
-    let bytes = body.collect().await.map_err(|error| Trouble::Again(words::chain(&error)))?.to_vec();
+    let bytes = body.collect().await.map_err(|error| {
+        let said = words::chain(&error);
+        if said.contains("checksum") { Trouble::Garbled(said) } else { Trouble::Again(said) }
+    })?;
+    let bytes = bytes.to_vec();
     match length.and_then(|length| usize::try_from(length).ok()) {
         Some(length) if length != bytes.len() => Err(Trouble::Again(format!("{} of {length} bytes came", bytes.len()))),
         _ => Ok(bytes),

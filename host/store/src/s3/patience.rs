@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use super::words::Trouble;
 use crate::StoreError;
 
+/// So often an object may come garbled: the way to us is noisy once or twice, what lies there wrong comes wrong each time.
+const GARBLED: u32 = 2;
+
 /// How patient to be with a store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
@@ -55,13 +58,20 @@ impl Patience {
         mut request: impl FnMut() -> F,
     ) -> Result<Ended<T>, StoreError> {
         let begun = Instant::now();
-        let mut lost = false;
+        let (mut lost, mut garbled) = (false, 0);
         for tries in 1_u32.. {
             let why = match request().await {
                 Ok(value) => return Ok(Ended::Done(value)),
                 Err(Trouble::Absent) => return Ok(Ended::Absent),
                 Err(Trouble::Condition) => return Ok(Ended::Condition { lost }),
                 Err(Trouble::No(why)) => return Err(refused(doing, why)),
+                Err(Trouble::Garbled(what)) if garbled == GARBLED => {
+                    return Err(StoreError::Damaged { key: doing.url.to_owned(), what });
+                }
+                Err(Trouble::Garbled(what)) => {
+                    garbled += 1;
+                    what
+                }
                 Err(Trouble::Busy) => "another write of it was under way".to_owned(),
                 Err(Trouble::Again(why)) => {
                     lost = true;

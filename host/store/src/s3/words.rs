@@ -12,6 +12,8 @@ use aws_sdk_s3::{
 pub(super) enum Trouble {
     /// The same request may do better later. Whether it was carried out is not known.
     Again(String),
+    /// What came is not what the store says it is.
+    Garbled(String),
     /// There is no such object.
     Absent,
     /// The condition of a write does not hold.

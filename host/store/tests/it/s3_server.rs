@@ -54,8 +54,8 @@ impl Drop for Server {
 pub(crate) struct Manners {
     /// Of so many requests one goes wrong; 0 for none.
     pub(crate) one_in: u64,
-    /// It does as if it knew no conditions.
-    pub(crate) ignores_conditions: bool,
+    /// It creates what is there already.
+    pub(crate) overwrites: bool,
 }
 
 impl Server {
@@ -67,16 +67,18 @@ impl Server {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        // what is taken off a request was signed
-        if !manners.ignores_conditions {
-            service.set_auth(SimpleAuth::from_single(ID, SECRET));
-        }
+        service.set_auth(SimpleAuth::from_single(ID, SECRET));
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (requests, faults) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let shared =
-            Arc::new(Shared { gate: RwLock::new(()), manners, requests: requests.clone(), faults: faults.clone() });
+        let shared = Arc::new(Shared {
+            folder: folder.path().to_owned(),
+            gate: RwLock::new(()),
+            manners,
+            requests: requests.clone(),
+            faults: faults.clone(),
+        });
         let task = tokio::spawn(async move {
             loop {
                 let Ok((socket, _)) = listener.accept().await else { continue };
@@ -120,6 +122,7 @@ pub(crate) fn settings(endpoint: &str) -> Settings {
 }
 
 struct Shared {
+    folder: PathBuf,
     gate: RwLock<()>,
     manners: Manners,
     requests: Arc<AtomicU64>,
@@ -154,11 +157,11 @@ impl Shared {
             Some(Fault::Reset) => return Err(broken()),
             _ => {}
         }
-        let headers = request.headers_mut();
+        let headers = request.headers();
         let conditional = headers.contains_key("if-none-match") || headers.contains_key("if-match");
-        if self.manners.ignores_conditions {
-            headers.remove("if-none-match");
-            headers.remove("if-match");
+        if self.manners.overwrites && headers.contains_key("if-none-match") {
+            // the header cannot be taken off, for it was signed; the object can
+            let _ = std::fs::remove_file(self.folder.join(request.uri().path().trim_start_matches('/')));
         }
         let writes = matches!(request.method().as_str(), "PUT" | "POST" | "DELETE");
         let mut response = if conditional && writes {
