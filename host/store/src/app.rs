@@ -145,7 +145,7 @@ impl AppStore {
         Self { objects, app }
     }
 
-    fn prefix(&self) -> String {
+    pub(crate) fn prefix(&self) -> String {
         format!("v1/{}", self.app)
     }
 

@@ -127,6 +127,13 @@ impl Objects for Files {
         self.blocking(prefix, "remove", 0, move |path| sweep(path, before, dry))
     }
 
+    fn forget<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.blocking(prefix, "remove", 0, |path| {
+            forget(path);
+            Ok(())
+        })
+    }
+
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         self.blocking(key, "remove", 0, |path| {
             // the lock of a proof goes with it; a lock of a lasting object stays, for another may be waiting on it
@@ -314,6 +321,18 @@ fn walk(folder: &Path, base: &str, objects: &mut Vec<Listed>) -> io::Result<()> 
         objects.push(Listed { key, size: facts.len(), modified });
     }
     Ok(())
+}
+
+/// Removes folders that hold nothing but locks. One that somebody is writing into stays: it is not empty.
+fn forget(folder: &Path) {
+    for (entry, name) in all_entries(folder).unwrap_or_default() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            forget(&entry.path());
+        } else if name.starts_with('.') && name.ends_with(".lock") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 /// Temporary files and proofs of processes that were killed.

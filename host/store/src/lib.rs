@@ -10,6 +10,7 @@ mod document;
 mod error;
 pub mod fault;
 mod file;
+mod gc;
 mod objects;
 mod run;
 mod s3;
@@ -23,6 +24,7 @@ pub use app::{AppStore, RunEntry, RunSummary};
 pub use census::{CensusBytes, Censuses};
 pub use document::{Committed, read_capture};
 pub use error::StoreError;
+pub use gc::{Collected, Collection, Fate, Retention};
 pub use run::{CommitPre, RunStore};
 pub use settings::{ConditionalWrites, Encryption, Keys, S3Settings, Settings};
 

@@ -115,6 +115,9 @@ pub(crate) trait Objects: Send + Sync {
     /// Removes writes below `prefix`, which ends in `/`, that were begun before a moment and never finished; counts them.
     fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>>;
 
+    /// Takes away what is left of a prefix that has no objects any more: folders, where the back end has them.
+    fn forget<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
     /// Removes an object, if it is there.
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 

@@ -99,7 +99,7 @@ async fn what_is_no_store_is_refused_with_the_way_out() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     for (url, code) in
-        [("s3://bucket", "T0401"), ("file://", "T0401"), (&format!("file://{}", file.display()), "T0402")]
+        [("gs://bucket", "T0401"), ("file://", "T0401"), (&format!("file://{}", file.display()), "T0402")]
     {
         let error = Store::open(url).await.err().unwrap();
         assert_eq!(error.code(), code, "{error}");

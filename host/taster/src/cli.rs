@@ -103,6 +103,8 @@ enum Command {
     Accept(command::accept::AcceptArgs),
     /// List the runs of the app, newest first
     Runs,
+    /// Remove old runs: never the standing baseline, never the newest complete run
+    Gc(command::gc::GcArgs),
     /// Print a stored run
     Show(command::show::ShowArgs),
     /// See the whole thing on a throwaway database
@@ -170,6 +172,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Problem> {
         Command::Compare(args) => command::compare::run(common, &args).await,
         Command::Accept(args) => command::accept::run(common, &args).await,
         Command::Runs => command::runs::run(common).await,
+        Command::Gc(args) => command::gc::run(common, &args).await,
         Command::Show(args) => command::show::run(common, &args).await,
         Command::Demo(args) => command::demo::run(common, &args).await,
         Command::Probe(probe) => command::probe::run(common, &probe).await,

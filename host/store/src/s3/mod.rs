@@ -310,6 +310,10 @@ impl Objects for Bucket {
         Box::pin(self.swept(prefix, before, dry))
     }
 
+    fn forget<'a>(&'a self, _prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.removed(key))
     }

@@ -58,6 +58,7 @@ fn play() {
             "cook until killed" => cook(&folder, &name).await,
             "race" => race(&folder, &name).await,
             "shelve" => shelve(&folder, &name).await,
+            "collect" => collect(&folder).await,
             "fill" => fill(&folder).await,
             "fill with censuses" => fill_with_censuses(&folder).await,
             other => panic!("no part `{other}`"),
@@ -117,6 +118,19 @@ async fn shelve(folder: &Path, name: &str) {
         noted.push(store.put_census(Side::Pre, &capture.attempt, &census).await.unwrap().key);
     }
     std::fs::write(folder.join(format!("{name}.noted")), noted.join("\n")).unwrap();
+}
+
+/// Removes all but the newest complete run, a week from now, until it is killed.
+async fn collect(folder: &Path) {
+    let store = shop::app(&folder.join("results")).await;
+    taster_store::fault::arm();
+    let retention = taster_store::Retention { keep: Some(1), max_age: None };
+    let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24);
+    store
+        .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+        .await
+        .unwrap();
+    store.collect(retention, now, false).await.unwrap();
 }
 
 /// Stores a census that the disk has no room for.

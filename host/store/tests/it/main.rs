@@ -5,6 +5,7 @@
 mod census;
 mod child;
 mod damage;
+mod gc;
 mod kills;
 mod larder;
 mod races;

@@ -76,8 +76,8 @@ impl Server {
             folder: folder.path().to_owned(),
             gate: RwLock::new(()),
             manners,
-            requests: requests.clone(),
-            faults: faults.clone(),
+            requests: Arc::clone(&requests),
+            faults: Arc::clone(&faults),
         });
         let task = tokio::spawn(async move {
             loop {
@@ -145,11 +145,7 @@ enum Fault {
 }
 
 impl Shared {
-    async fn answer(
-        &self,
-        service: &s3s::service::S3Service,
-        mut request: HttpRequest,
-    ) -> Result<HttpResponse, HttpError> {
+    async fn answer(&self, service: &s3s::service::S3Service, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst);
         let fault = self.fault(number);
         match fault {
@@ -211,7 +207,7 @@ impl Shared {
     }
 }
 
-/// SplitMix64.
+/// `SplitMix64`.
 fn mixed(number: u64) -> u64 {
     let z = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -4,6 +4,7 @@ pub mod accept;
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod gc;
 pub mod init;
 pub mod post;
 pub mod pre;

@@ -24,7 +24,7 @@ pub use documents::{Redact, RedactedField, Report, Scan, Secret};
 pub use error::{ConfigError, Place};
 pub use fresh::{Fresh, Newest, Source};
 pub use read::{load, parse};
-pub use store::{OnConditions, S3Section, ServerSideEncryption};
+pub use store::{OnConditions, RetentionSection, S3Section, ServerSideEncryption};
 pub use units::{Delay, Period, Size};
 
 /// The configuration of one app.
@@ -39,6 +39,9 @@ pub struct Config {
     /// How an S3 store is reached, where its URL and the environment do not say it all.
     #[serde(default, skip_serializing_if = "is_default")]
     pub s3: S3Section,
+    /// Which runs `taster gc` may remove. Default: none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retention: RetentionSection,
     /// The database that is tasted.
     pub mongodb: Mongodb,
     /// What is asked of it. Default: `census`, `document-count`, `index-inventory` and `schema-shape` over every collection.
@@ -312,6 +315,7 @@ impl Config {
             app: app_from(&database),
             store: default_store(),
             s3: S3Section::default(),
+            retention: RetentionSection::default(),
             mongodb: Mongodb {
                 uri: uri.to_owned(),
                 database: Some(database),

@@ -1,6 +1,6 @@
 //! How the store is reached, where a URL does not say it all.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,19 @@ pub enum OnConditions {
     Required,
     /// It need not. Taster looks before it writes, which is no guard against two at once.
     IAcceptThatResultsCanBeOverwritten,
+}
+
+/// Which runs `taster gc` may remove. With both limits a run goes when it is beyond both. Never removed are the standing
+/// baseline, the newest complete run, what a kept run was judged against, and what is younger than an hour.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RetentionSection {
+    /// So many of the newest runs stay, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<NonZeroU32>,
+    /// Runs that are younger stay: `90d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Period>,
 }
 
 impl Config {

@@ -1,0 +1,145 @@
+//! Old runs go, and nothing goes that anything rests on; on both back ends.
+
+use std::process::ExitStatus;
+
+use jiff::{SignedDuration, Timestamp};
+use taster_model::{Side, Verdict};
+use taster_store::{AppStore, Fate, Retention, Settings, Store};
+
+use crate::{child, s3_server::Server, shop};
+
+/// Both kinds of store, and what they live in.
+async fn stores() -> (tempfile::TempDir, Server, Vec<(&'static str, Settings)>) {
+    let (folder, server) = (tempfile::tempdir().unwrap(), Server::start().await);
+    let files = Settings::from(folder.path().to_str().unwrap());
+    let settings = vec![("file", files), ("s3", server.settings())];
+    (folder, server, settings)
+}
+
+async fn app(settings: Settings) -> AppStore {
+    Store::at(settings).await.unwrap().app(&shop::app_name())
+}
+
+fn in_days(days: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_hours(24 * days)
+}
+
+fn keep(keep: u32) -> Retention {
+    Retention { keep: Some(keep), max_age: None }
+}
+
+fn older_than(days: u64) -> Retention {
+    Retention { keep: None, max_age: Some(std::time::Duration::from_hours(24 * days)) }
+}
+
+/// The names of the runs that met a fate, newest first.
+async fn of(store: &AppStore, retention: Retention, now: Timestamp, dry: bool, fate: Fate) -> Vec<String> {
+    let collection = store.collect(retention, now, dry).await.unwrap();
+    collection.runs.into_iter().filter(|run| run.fate == fate).map(|run| run.run.to_string()).collect()
+}
+
+async fn names(store: &AppStore) -> Vec<String> {
+    store.index().await.unwrap().into_iter().map(|entry| entry.run.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_runs_go_and_what_is_rested_on_stays() {
+    let (_folder, _server, settings) = stores().await;
+    for (kind, settings) in settings {
+        let store = app(settings).await;
+        for run in ["a", "b", "c", "d"] {
+            shop::whole_run(&store, &shop::run(run)).await;
+            // the clocks of stores have seconds
+            tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
+        }
+        // `a` is the baseline; `e` never got further than its capture
+        let baseline = store.run(&shop::run("a")).pre().await.unwrap().unwrap().into_inner();
+        store.update_current(|_| Some(shop::current(&baseline, None))).await.unwrap();
+        let e = shop::run("e");
+        store.run(&e).commit_pre(&shop::capture(&e, Side::Pre)).await.unwrap();
+
+        let nothing = of(&store, keep(1), Timestamp::now(), false, Fate::Removed).await;
+        assert!(nothing.is_empty(), "{kind}: younger than an hour, and gone: {nothing:?}");
+        let nothing = of(&store, older_than(9), in_days(8), false, Fate::Removed).await;
+        assert!(nothing.is_empty(), "{kind}: {nothing:?}");
+        let both = Retention { keep: Some(5), ..older_than(1) };
+        assert!(of(&store, both, in_days(8), false, Fate::Removed).await.is_empty(), "{kind}: beyond one of both");
+
+        let dry = of(&store, keep(1), in_days(8), true, Fate::Removed).await;
+        assert_eq!(dry, ["c", "b"], "{kind}");
+        assert_eq!(names(&store).await.len(), 5, "{kind}: a dry run touched something");
+        assert_eq!(of(&store, keep(1), in_days(8), false, Fate::Removed).await, dry, "{kind}");
+        // the newest complete run is not the newest one, and both stay
+        assert_eq!(names(&store).await, ["e", "d", "a"], "{kind}");
+        assert!(store.runs().await.unwrap().iter().all(|run| run.damaged.is_none()), "{kind}");
+        // once the baseline is closed, its run is one of many
+        store.update_current(|_| Some(shop::current(&baseline, Some(Verdict::Same)))).await.unwrap();
+        store
+            .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+            .await
+            .unwrap();
+        of(&store, older_than(1), in_days(8), false, Fate::Removed).await;
+        assert_eq!(names(&store).await, ["d"], "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_goes_while_nobody_can_read_what_stands() {
+    let (folder, server, settings) = stores().await;
+    let damaged = [folder.path().join("v1/pxbbq/current.json"), server.file("v1/pxbbq/current.json")];
+    for ((kind, settings), file) in settings.into_iter().zip(damaged) {
+        let store = app(settings).await;
+        for run in ["a", "b"] {
+            shop::whole_run(&store, &shop::run(run)).await;
+        }
+        std::fs::write(file, "{}").unwrap();
+        assert!(store.collect(older_than(1), in_days(8), false).await.is_err(), "{kind}");
+        assert_eq!(names(&store).await.len(), 2, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shop::app(&folder.path().join("results")).await;
+    for run in ["a", "b"] {
+        shop::whole_run(&store, &shop::run(run)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let gone = store.run(&shop::run("a"));
+    let mut kills = 0;
+    loop {
+        let status: ExitStatus =
+            child::command("collect", folder.path(), "gc").env("TASTER_FAULT", "1").status().unwrap();
+        // killed after the first object: what stood before stands, less one
+        assert!(gone.verdict().await.unwrap().is_none());
+        let entry = store.index().await.unwrap().into_iter().find(|entry| entry.run.as_str() == "a");
+        assert!(entry.as_ref().is_none_or(|entry| !entry.complete()));
+        if status.success() {
+            assert_eq!(entry, None);
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills > 4, "killed {kills} times");
+    assert_eq!(names(&store).await, ["b"]);
+    assert!(!folder.path().join("results/v1/pxbbq/a").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unfinished_writes_of_killed_processes_are_swept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = shop::app(folder.path()).await;
+    shop::whole_run(&store, &shop::run("a")).await;
+    let litter = folder.path().join("v1/pxbbq/a/pre/.tmp-01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    std::fs::write(&litter, "half").unwrap();
+    assert_eq!(
+        store.collect(keep(1), Timestamp::now(), false).await.unwrap().unfinished,
+        0,
+        "somebody may be writing it"
+    );
+    assert_eq!(store.collect(keep(1), in_days(2), true).await.unwrap().unfinished, 1);
+    assert!(litter.exists());
+    assert_eq!(store.collect(keep(1), in_days(2), false).await.unwrap().unfinished, 1);
+    assert!(!litter.exists());
+}

@@ -1,0 +1,85 @@
+//! `taster gc`.
+
+use std::{fmt::Write, num::NonZeroU32};
+
+use clap::Args;
+use jiff::Timestamp;
+use taster_store::{Collection, Fate, Retention};
+
+use super::{Stored, only, stored};
+use crate::{
+    cli::{Common, Format},
+    config::{Period, RetentionSection},
+    exit::{Exit, Problem},
+    output, render,
+};
+
+/// Arguments of `gc`.
+#[derive(Debug, Clone, Args)]
+pub struct GcArgs {
+    /// So many of the newest runs stay; overrides `retention.keep`
+    #[arg(long, value_name = "N")]
+    keep: Option<NonZeroU32>,
+    /// Runs that are younger stay, `90d`; overrides `retention.maxAge`. With both, a run goes when it is beyond both
+    #[arg(long, value_name = "PERIOD", value_parser = |text: &str| Period::try_from(text.to_owned()))]
+    max_age: Option<Period>,
+    /// Say what would go, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Removes what need not be kept any more.
+pub async fn run(common: &Common, args: &GcArgs) -> Result<Exit, Problem> {
+    only(common, &[Format::Human, Format::Json])?;
+    let Stored { app, store, config, .. } = stored(common).await?;
+    let RetentionSection { keep, max_age } = config.map(|config| config.retention).unwrap_or_default();
+    let retention =
+        Retention { keep: args.keep.or(keep).map(NonZeroU32::get), max_age: args.max_age.or(max_age).map(Period::get) };
+    if retention == Retention::default() {
+        let help = "set `retention: {keep: 50, maxAge: 90d}` in the configuration, or --keep, --max-age".to_owned();
+        return Err(Problem::new("T0634", "nobody says which runs may go", help).exiting(Exit::Usage));
+    }
+    let collection = store.collect(retention, Timestamp::now(), args.dry_run).await?;
+    if common.format == Format::Json {
+        output::write_json(common, &collection)?;
+    } else {
+        output::write_text(common, &human(app.as_str(), &collection, args.dry_run))?;
+    }
+    let refused = collection.runs.iter().any(|run| run.fate == Fate::Refused);
+    Ok(if refused { Exit::Failed } else { Exit::Done })
+}
+
+fn human(app: &str, collection: &Collection, dry: bool) -> String {
+    let mut table = render::human::table();
+    table.set_header(["run", "last change", "objects", "bytes", "", "why"]);
+    let (mut removed, mut bytes) = (0, 0);
+    for run in &collection.runs {
+        let word = match (run.fate, dry) {
+            (Fate::Kept, _) => "kept",
+            (Fate::Removed, true) => "would go",
+            (Fate::Removed, false) => "removed",
+            (Fate::Refused, _) => "refused",
+        };
+        if run.fate == Fate::Removed {
+            removed += 1;
+            bytes += run.bytes;
+        }
+        table.add_row([
+            run.run.to_string(),
+            run.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            render::number(run.objects),
+            render::number(run.bytes),
+            word.to_owned(),
+            render::plain(&run.why),
+        ]);
+    }
+    let verb = if dry { "would be removed" } else { "removed" };
+    let mut text = render::human::lines(&table);
+    // writing to a string cannot fail
+    let _ = write!(text, "\n{app}: {} {verb}, {} bytes", render::count(removed, "run"), render::number(bytes));
+    if collection.unfinished > 0 {
+        let _ = write!(text, ", and {}", render::count(collection.unfinished, "unfinished write"));
+    }
+    text.push('\n');
+    text
+}
