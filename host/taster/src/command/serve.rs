@@ -11,7 +11,7 @@ use crate::{
     config::{DEFAULT_STORE, Period},
     exit::{Exit, Problem},
     output,
-    serve::{self, Options, Server},
+    serve::{self, Options, ServeError, Server},
 };
 
 /// Arguments of `serve`.
@@ -48,13 +48,19 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Problem> {
     let ServeArgs { listen, token_files, allow_anonymous, request_timeout, max_requests, openapi: _ } = args.clone();
     let request_timeout = request_timeout.get();
     let options = Options { listen, token_files, allow_anonymous, request_timeout, max_requests };
-    let server = Server::bind(store, options).await?;
+    let server = Server::bind(store, options).await.map_err(refused)?;
     // nobody may read the line, and the server serves all the same
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "listening on http://{}", server.address()).and_then(|()| out.flush());
     drop(out);
     server.run().await;
     Ok(Exit::Done)
+}
+
+fn refused(error: ServeError) -> Problem {
+    let usage = matches!(error, ServeError::Open { .. });
+    let problem = Problem::from(error);
+    if usage { problem.exiting(Exit::Usage) } else { problem }
 }
 
 /// Which store: the configuration's, where there is one; it needs none.

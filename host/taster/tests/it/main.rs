@@ -19,5 +19,6 @@ mod moments;
 mod probe;
 mod promises;
 mod replica_set;
+mod serve;
 mod server;
 mod support;
