@@ -16,6 +16,8 @@ library() { # NAME PACKAGE
 
 need cc gcc
 need python3 python3
+# the server is asked by it
+need curl curl
 # keys of the control plane that tests start
 need openssl openssl
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)

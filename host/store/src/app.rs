@@ -110,7 +110,7 @@ impl RunEntry {
     }
 
     /// What `objects` of the run, keys relative to it, say of it.
-    fn of(run: RunId, objects: &[(&str, &Listed)]) -> Self {
+    pub(crate) fn of(run: RunId, objects: &[(&str, &Listed)]) -> Self {
         let mut entry = Self::new(run);
         let mut latest = Timestamp::MIN;
         for (rest, object) in objects {

@@ -335,16 +335,20 @@ fn forget(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }
 
-/// Temporary files and proofs of processes that were killed.
+/// Temporary files and proofs of processes that were killed, and folders that they left empty.
 fn sweep(folder: &Path, before: Timestamp, dry: bool) -> io::Result<u64> {
     let mut swept = 0;
     for (entry, name) in all_entries(folder)? {
+        let old = || Ok::<_, io::Error>(Timestamp::try_from(entry.metadata()?.modified()?).is_ok_and(|at| at < before));
         if entry.file_type()?.is_dir() {
             swept += sweep(&entry.path(), before, dry)?;
+            if !dry && old()? {
+                // one that is not empty stays
+                let _ = fs::remove_dir(entry.path());
+            }
             continue;
         }
         let unfinished = name.starts_with(TEMPORARY) || name.starts_with(".proof-") || name.starts_with("..proof-");
-        let old = || Ok::<_, io::Error>(Timestamp::try_from(entry.metadata()?.modified()?).is_ok_and(|at| at < before));
         if unfinished && old()? {
             if !dry {
                 fs::remove_file(entry.path())?;

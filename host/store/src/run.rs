@@ -6,7 +6,7 @@ use taster_census::Recorded;
 use taster_model::{Acceptance, AttemptId, Capture, ObjectRef, RunId, Side, VerdictDocument, schema};
 
 use crate::{
-    AppStore, Censuses, Committed, StoreError,
+    AppStore, Censuses, Committed, RunEntry, StoreError,
     app::check,
     document,
     objects::{Created, Swapped},
@@ -50,6 +50,15 @@ impl RunStore {
             Created::Exists if self.get(key).await?.as_deref() == Some(bytes) => Ok(()),
             Created::Exists => Err(StoreError::Exists { key: key.to_owned() }),
         }
+    }
+
+    /// The run as the listing of its objects alone shows it; `None` where there is none.
+    pub async fn entry(&self) -> Result<Option<RunEntry>, StoreError> {
+        let prefix = self.key("");
+        let objects = self.app.objects.list(&prefix).await?;
+        let objects: Vec<_> =
+            objects.iter().filter_map(|object| Some((object.key.strip_prefix(&prefix)?, object))).collect();
+        Ok((!objects.is_empty()).then(|| RunEntry::of(self.run.clone(), &objects)))
     }
 
     /// The capture before the sync.

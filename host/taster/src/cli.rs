@@ -107,6 +107,8 @@ enum Command {
     Gc(command::gc::GcArgs),
     /// Print a stored run
     Show(command::show::ShowArgs),
+    /// Serve results: the webhook that gates a deployment, an API, metrics and pages
+    Serve(command::serve::ServeArgs),
     /// See the whole thing on a throwaway database
     Demo(command::demo::DemoArgs),
     /// Work with probes
@@ -174,6 +176,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Problem> {
         Command::Runs => command::runs::run(common).await,
         Command::Gc(args) => command::gc::run(common, &args).await,
         Command::Show(args) => command::show::run(common, &args).await,
+        Command::Serve(args) => command::serve::run(common, &args).await,
         Command::Demo(args) => command::demo::run(common, &args).await,
         Command::Probe(probe) => command::probe::run(common, &probe).await,
         Command::Config(config) => command::config::run(common, &config).await,

@@ -14,6 +14,7 @@ pub mod output;
 pub mod progress;
 pub mod render;
 pub mod secrets;
+pub mod serve;
 pub mod standard;
 pub mod termination;
 

@@ -126,10 +126,6 @@ async fn collect(folder: &Path) {
     taster_store::fault::arm();
     let retention = taster_store::Retention { keep: Some(1), max_age: None };
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24);
-    store
-        .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
-        .await
-        .unwrap();
     store.collect(retention, now, false).await.unwrap();
 }
 

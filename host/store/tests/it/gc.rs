@@ -106,6 +106,10 @@ async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time
         shop::whole_run(&store, &shop::run(run)).await;
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    store
+        .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+        .await
+        .unwrap();
     let gone = store.run(&shop::run("a"));
     let mut kills = 0;
     loop {

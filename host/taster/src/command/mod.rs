@@ -11,6 +11,7 @@ pub mod pre;
 pub mod probe;
 pub mod restore;
 pub mod runs;
+pub mod serve;
 pub mod show;
 
 use std::path::{Path, PathBuf};

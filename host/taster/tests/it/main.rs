@@ -20,5 +20,6 @@ mod probe;
 mod promises;
 mod replica_set;
 mod schemas;
+mod serve;
 mod server;
 mod support;

@@ -1,0 +1,600 @@
+//! `taster serve`: the gate in every state, who may read, what is refused, and how it ends. The built binary, asked with
+//! `curl`, over stores that real runs filled.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use insta::assert_snapshot;
+use mongodb::bson::doc;
+use serde_json::{Value, json};
+
+use crate::support::{Kitchen, SHOP, Table};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A server on a port of its own.
+struct Served {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Served {
+    fn start(table: &Table, arguments: &[&str]) -> Self {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0", "-v"];
+        all.extend(arguments);
+        let mut command = table.command(&all);
+        let log = fs::File::create(table.path().join("serve.log")).expect("a file");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let address = line.trim().strip_prefix("listening on http://");
+        let address = address.unwrap_or_else(|| panic!("`{line}`")).parse().expect("an address");
+        Self { child, address }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        curl(&[&self.url(path)])
+    }
+
+    fn with_token(&self, path: &str, token: &str) -> Reply {
+        curl(&["-H", &format!("Authorization: Bearer {token}"), &self.url(path)])
+    }
+
+    /// Whether `curl -f` ends well: what a pipeline does with this.
+    fn passes(&self, arguments: &[&str]) -> bool {
+        let mut curl = Command::new("curl");
+        curl.args(["-f", "-sS", "-o", "/dev/null", "--max-time", "60"]).args(arguments).stderr(Stdio::null());
+        curl.status().expect("curl").success()
+    }
+
+    /// A connection, to say on it what curl would not.
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out");
+        stream
+    }
+
+    /// A request whose body does not come: it is being answered until it is over.
+    fn unfinished(&self) -> TcpStream {
+        let mut stream = self.connect();
+        let head =
+            "POST /compare HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n";
+        stream.write_all(head.as_bytes()).expect("the head");
+        self.until(|served| served.metric("taster_http_requests_in_flight") == Some(2.0));
+        stream
+    }
+
+    fn metric(&self, series: &str) -> Option<f64> {
+        self.get("/metrics").body.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    fn until(&self, holds: impl Fn(&Self) -> bool) {
+        until(|| holds(self));
+    }
+
+    fn until_refused(&self) {
+        until(|| TcpStream::connect(self.address).is_err());
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill").success());
+    }
+
+    /// How it ended, and how long that took.
+    fn ended(&mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        let code = self.child.wait().expect("an end").code();
+        (code, begun.elapsed())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn until(holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it does not come to that");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    headers: BTreeMap<String, Vec<String>>,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    fn verdict(&self) -> String {
+        self.json()["verdict"].as_str().unwrap_or_else(|| panic!("no verdict: {self:?}")).to_owned()
+    }
+
+    fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |values| values[0].as_str())
+    }
+
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no response: {text:?}"));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+        let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            headers.entry(name.to_ascii_lowercase()).or_default().push(value.trim().to_owned());
+        }
+        Self { status: status.expect("a status"), headers, body: body.to_owned() }
+    }
+}
+
+fn curl(arguments: &[&str]) -> Reply {
+    let output = Command::new("curl").args(["-sS", "-i", "--max-time", "60"]).args(arguments).output().expect("curl");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    // what is said before a body is sent
+    Reply::parse(text.strip_prefix("HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(&text))
+}
+
+/// What comes on a connection until the other side ends it.
+fn rest_of(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an end");
+    text
+}
+
+/// Every file of a folder, with its bytes.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.clone(), fs::read(path).expect("a file"));
+            }
+        }
+    }
+    found
+}
+
+fn done(table: &Table, code: i32, arguments: &[&str]) {
+    let ended = table.taster(arguments);
+    assert_eq!(ended.code, code, "{arguments:?}: {}", ended.all());
+}
+
+/// Changes one byte of an object, and returns how to undo that.
+fn damage(path: &Path) -> Vec<u8> {
+    let whole = fs::read(path).expect("an object");
+    let text = String::from_utf8(whole.clone()).expect("text").replacen("pxbbq", "pxbbx", 1);
+    fs::write(path, text).expect("an object");
+    whole
+}
+
+/// Asks about a run in every way there is, and says whether all of them pass. They must agree, and the body with them.
+fn gate(served: &Served, run: Option<&str>, status: u16, verdict: &str) -> Value {
+    let query = run.map(|run| format!("?app=pxbbq&run={run}")).unwrap_or_default();
+    let url = served.url(&format!("/compare{query}"));
+    let form = query.trim_start_matches('?');
+    let body = run.map_or_else(|| json!({}), |run| json!({"app": "pxbbq", "run": run})).to_string();
+    let plain = served.url("/compare");
+    let ways: [&[&str]; 5] = [
+        &[&url],
+        &["-X", "POST", &url],
+        &["-d", form, &plain],
+        &["-H", "Content-Type: application/json", "-d", &body, &plain],
+        &["-I", &url],
+    ];
+    let mut last = Value::Null;
+    for way in ways {
+        assert_eq!(served.passes(way), status == 200, "{way:?}");
+        let reply = curl(way);
+        assert_eq!(reply.status, status, "{way:?}: {reply:?}");
+        assert_eq!(reply.header("content-type"), "application/json");
+        if way[0] != "-I" {
+            assert_eq!(reply.verdict(), verdict, "{way:?}: {reply:?}");
+            last = reply.json();
+        }
+    }
+    last
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_f_is_a_gate_in_every_state_and_changes_nothing() {
+    let kitchen = Kitchen::open(false, 300).await;
+    let table = kitchen.table();
+    table.configure(SHOP);
+    // the configuration names the store
+    let served = Served::start(&table, &[]);
+    let newest = |status, verdict| gate(&served, None, status, verdict);
+    let results = table.path().join("results/v1/pxbbq");
+
+    assert_eq!(newest(409, "unknown")["error"]["code"], "T0664", "nothing is there yet");
+    assert_eq!(gate(&served, Some("r1"), 409, "unknown")["run"], "r1", "no such app");
+
+    done(&table, 0, &["pre", "--run", "r1"]);
+    let waiting = newest(409, "unknown");
+    assert_eq!((&waiting["app"], &waiting["run"]), (&json!("pxbbq"), &json!("r1")), "{waiting}");
+    assert!(waiting["error"]["message"].as_str().expect("a message").contains("no verdict yet"), "{waiting}");
+
+    done(&table, 0, &["post", "--run", "r1"]);
+    let passed = newest(200, "same");
+    assert_eq!(passed["url"], "/apps/pxbbq/runs/r1");
+    assert!(passed.get("error").is_none() && passed.get("accepted").is_none(), "{passed}");
+    gate(&served, Some("r9"), 409, "unknown");
+
+    // a newer run has begun: what an older one came to is no answer about it
+    done(&table, 0, &["pre", "--run", "r2"]);
+    assert_eq!(newest(409, "unknown")["run"], "r2");
+    gate(&served, Some("r1"), 200, "same");
+
+    assert!(kitchen.lose(doc! {"status": "open"}).await > 0);
+    done(&table, 1, &["post", "--run", "r2"]);
+    let lost = newest(404, "different");
+    assert!(lost["remedy"].as_str().expect("a remedy").contains("taster accept r2"), "{lost}");
+
+    done(&table, 0, &["accept", "r2", "--reason", "they were tests"]);
+    let accepted = newest(404, "different");
+    assert_eq!(accepted["accepted"]["who"], "tester", "{accepted}");
+    assert_eq!(accepted["accepted"]["reason"], "they were tests", "{accepted}");
+
+    done(&table, 3, &["post", "--run", "r3"]);
+    let baseless = newest(409, "unknown");
+    assert!(baseless.get("error").is_none() && baseless["remedy"].is_string(), "a stored verdict: {baseless}");
+
+    // asking has left everything as it was
+    let before = contents(&table.path().join("results"));
+    for run in [None, Some("r1"), Some("r2"), Some("r3"), Some("r4")] {
+        let query = run.map(|run| format!("?run={run}")).unwrap_or_default();
+        for path in [format!("/compare{query}"), format!("/v1/apps/pxbbq/runs/{}", run.unwrap_or("r1"))] {
+            served.get(&path);
+        }
+    }
+    for path in ["/v1/apps", "/v1/apps/pxbbq/runs", "/v1/apps/pxbbq/runs/r1/verdict", "/metrics", "/readyz"] {
+        assert_eq!(served.get(path).status, 200, "{path}");
+    }
+    assert_eq!(contents(&table.path().join("results")), before);
+
+    // whatever of a run that passed is damaged, it passes no more
+    let capture = fs::read_dir(results.join("r1/post")).expect("attempts").next().expect("one").expect("an entry");
+    for object in
+        [results.join("r1/verdict.json"), capture.path().join("capture.json"), results.join("r1/pre/capture.json")]
+    {
+        let whole = damage(&object);
+        let damaged = gate(&served, Some("r1"), 409, "unknown");
+        assert_eq!(damaged["error"]["code"], "T0406", "{damaged}");
+        let listed = served.get("/v1/apps/pxbbq/runs/r1").json();
+        assert_eq!(listed["verdict"], "unknown", "{listed}");
+        fs::write(&object, "").expect("an object");
+        gate(&served, Some("r1"), 409, "unknown");
+        fs::write(&object, whole).expect("an object");
+        gate(&served, Some("r1"), 200, "same");
+    }
+    // nor does one whose verdict is another run's
+    fs::copy(results.join("r1/verdict.json"), results.join("r2/verdict.json")).expect("a copy");
+    assert_eq!(gate(&served, Some("r2"), 409, "unknown")["error"]["code"], "T0407");
+    // where it cannot be said which run is the newest, none is
+    done(&table, 0, &["pre", "--run", "r5"]);
+    done(&table, 0, &["post", "--run", "r5"]);
+    newest(200, "same");
+    let current = fs::read(results.join("current.json")).expect("current.json");
+    fs::remove_file(results.join("current.json")).expect("it was there");
+    newest(409, "unknown");
+    fs::write(results.join("current.json"), &current[..current.len() / 2]).expect("a file");
+    newest(409, "unknown");
+    gate(&served, Some("r5"), 200, "same");
+    fs::write(results.join("current.json"), &current).expect("a file");
+    newest(200, "same");
+    // with two apps one has to be named
+    fs::create_dir(table.path().join("results/v1/other")).expect("a folder");
+    newest(409, "unknown");
+    gate(&served, Some("r5"), 200, "same");
+    fs::remove_dir(table.path().join("results/v1/other")).expect("a folder");
+
+    // a store that cannot be reached: a file in its place
+    let (there, away) = (table.path().join("results"), table.path().join("away"));
+    fs::rename(&there, &away).expect("a move");
+    newest(409, "unknown");
+    fs::write(&there, "").expect("a file");
+    assert_eq!(gate(&served, Some("r5"), 503, "unknown")["error"]["code"], "T0404");
+    assert_eq!(served.get("/compare").header("retry-after"), "1");
+    served.until(|served| served.get("/readyz").status == 503);
+    assert_eq!(served.get("/readyz").code(), "T0665");
+    assert_eq!(served.get("/healthz").status, 200, "the process lives all the same");
+    fs::remove_file(&there).expect("a file");
+    fs::rename(&away, &there).expect("a move");
+    served.until(|served| served.get("/readyz").status == 200);
+    newest(200, "same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_token_is_told_nothing() {
+    let table = Table::new("");
+    let tokens = table.path().join("tokens");
+    fs::write(&tokens, format!("# ada's\n{TOKEN}\n")).expect("a file");
+    let file = tokens.display().to_string();
+    let served = Served::start(&table, &["--store", "file://./results", "--token-file", &file]);
+    let other = "fedcba9876543210fedcba9876543210";
+
+    for path in ["/compare", "/v1/apps", "/v1/apps/pxbbq/runs/r1", "/metrics", "/openapi.json", "/nothing"] {
+        for headers in [vec![], vec!["-H", "Authorization: Bearer wrong"], vec!["-u", "ada:wrong"]] {
+            let url = served.url(path);
+            let arguments = [headers.as_slice(), &[url.as_str()]].concat();
+            let reply = curl(&arguments);
+            assert_eq!((reply.status, reply.code().as_str()), (401, "T0654"), "{arguments:?}");
+            assert_eq!(reply.verdict(), "unknown");
+            let challenges = &reply.headers["www-authenticate"];
+            assert!(
+                challenges[0].starts_with("Bearer realm") && challenges[1].starts_with("Basic realm"),
+                "{challenges:?}"
+            );
+            assert!(!served.passes(&arguments), "{arguments:?}");
+        }
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(served.get(path).status, 200, "an orchestrator has no token: {path}");
+    }
+    let url = served.url("/v1/apps");
+    assert_eq!(served.with_token("/v1/apps", TOKEN).status, 200);
+    assert_eq!(curl(&["-u", &format!("whoever:{TOKEN}"), &url]).status, 200, "as a browser sends it");
+    assert_eq!(served.with_token("/nothing", TOKEN).status, 404);
+    // two of them: nobody can say which one counts
+    let bearer = format!("Authorization: Bearer {TOKEN}");
+    assert_eq!(curl(&["-H", &bearer, "-H", &bearer, &url]).status, 401);
+    assert_eq!(curl(&[&format!("{url}?token={TOKEN}")]).status, 401, "an address ends up in logs");
+
+    // another token in the file, as when a Secret is mounted anew
+    fs::write(table.path().join("tokens.new"), format!("{other}\n{TOKEN}\n")).expect("a file");
+    fs::rename(table.path().join("tokens.new"), &tokens).expect("a move");
+    served.until(|served| served.with_token("/v1/apps", other).status == 200);
+    assert_eq!(served.with_token("/v1/apps", TOKEN).status, 200, "both are known while one takes the other's place");
+    fs::write(&tokens, format!("{other}\n")).expect("a file");
+    served.until(|served| served.with_token("/v1/apps", TOKEN).status == 401);
+    assert_eq!(served.with_token("/v1/apps", other).status, 200);
+    // emptied: taken back, and never a server that asks for none
+    fs::write(&tokens, "").expect("a file");
+    served.until(|served| served.with_token("/v1/apps", other).status == 401);
+    assert_eq!(served.get("/v1/apps").status, 401);
+    fs::write(&tokens, other).expect("a file");
+    served.until(|served| served.with_token("/v1/apps", other).status == 200);
+
+    let log = fs::read_to_string(table.path().join("serve.log")).expect("a log");
+    assert!(log.contains("T0652") || log.contains("there is none in it"), "{log}");
+    assert!(!log.contains(TOKEN) && !log.contains(other) && !log.contains("wrong"), "{log}");
+}
+
+#[test]
+fn a_server_that_would_tell_everybody_does_not_start() {
+    let table = Table::new("");
+    fs::write(table.path().join("short"), "0123456789\n").expect("a file");
+    let says = |code: i32, arguments: &[&str]| {
+        let ended = table.taster(&[&["serve", "--store", "file://./results"], arguments].concat());
+        assert_eq!(ended.code, code, "{}", ended.all());
+        ended.err.trim().to_owned()
+    };
+    assert_snapshot!(says(2, &["--listen", "0.0.0.0:0"]), @r"
+    error[T0650]: --listen 0.0.0.0:0 can be reached from other machines, and nobody would be asked for a token
+      help: name a file of tokens with --token-file, or let everybody in with --allow-anonymous
+    ");
+    assert_snapshot!(says(4, &["--token-file", "short"]), @r"
+    error[T0652]: cannot use the tokens of short: line 1 has 10 characters, fewer than 16
+      help: one token a line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
+    ");
+    assert_snapshot!(says(4, &["--token-file", "absent"]), @r"
+    error[T0652]: cannot use the tokens of absent: No such file or directory (os error 2)
+      help: one token a line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
+    ");
+    let taken = Served::start(&table, &["--store", "file://./results"]);
+    let address = taken.address.to_string();
+    let says_taken = says(4, &["--listen", &address]).replace(&address, "[address]");
+    assert_snapshot!(says_taken, @r"
+    error[T0651]: cannot listen on [address]: Address already in use (os error 98)
+      help: name another address with --listen; port 0 takes a free one
+    ");
+    let listen = says(2, &["--listen", "localhost"]);
+    assert!(listen.contains("--listen <ADDRESS:PORT>"), "{listen}");
+    says(2, &["--allow-anonymous", "--token-file", "short"]);
+}
+
+#[test]
+fn whoever_is_let_in_without_a_token_comes_from_here_or_is_let_in_by_word() {
+    let table = Table::new("");
+    let store = ["--store", "file://./results"];
+    let here = Served::start(&table, &store);
+    let asks = |served: &Served, host: &str| curl(&["-H", &format!("Host: {host}"), &served.url("/v1/apps")]);
+    for host in ["localhost", "127.0.0.1:1", "[::1]"] {
+        assert_eq!(asks(&here, host).status, 200, "{host}");
+    }
+    // a page of evil.example whose name was given the address of this machine
+    let rebound = asks(&here, "evil.example");
+    assert_eq!((rebound.status, rebound.code().as_str()), (421, "T0658"));
+    drop(here);
+    let anybody = Served::start(&table, &[&store[..], &["--allow-anonymous"]].concat());
+    assert_eq!(asks(&anybody, "taster.example").status, 200);
+}
+
+#[test]
+fn what_is_hostile_is_refused_in_the_words_of_the_api() {
+    let table = Table::new("");
+    let served = Served::start(&table, &["--store", "file://./results"]);
+    let long = format!("/compare?run={}", "9".repeat(300));
+    let bad = [
+        "/compare?app=..%2f..%2fetc%2fpasswd",
+        "/compare?app=pxbbq&app=pxbbq",
+        "/compare?run=%ff%fe",
+        "/compare?run=%00",
+        "/compare?rnu=r1",
+        "/compare?app=",
+        "/compare?%",
+        &long,
+        "/v1/apps/..%2f..%2fetc/runs",
+        "/v1/apps/%2e%2e/runs",
+        "/v1/apps/PXBBQ/runs",
+        "/v1/apps/pxbbq/runs/current.json",
+        "/v1/apps/pxbbq/runs/%ff/verdict",
+        "/v1/apps/pxbbq/runs/a%2fb/verdict",
+        "/v1/apps/pxbbq/runs?limit=0",
+        "/v1/apps/pxbbq/runs?limit=201",
+        "/v1/apps/pxbbq/runs?limit=-1",
+        "/v1/apps/pxbbq/runs?limit=99999999999999999999",
+        "/v1/apps/pxbbq/runs?after=../x",
+        "/v1/apps/pxbbq/runs?before=x",
+    ];
+    for path in bad {
+        let reply = curl(&["--path-as-is", &served.url(path)]);
+        assert_eq!((reply.status, reply.code().as_str()), (400, "T0653"), "{path}: {reply:?}");
+        assert_eq!(reply.verdict(), "unknown", "{path}");
+        assert!(reply.body.len() < 1000, "{path}: {}", reply.body);
+    }
+    for path in
+        ["/nothing", "/compare/", "/v1", "/v1/apps/", "/v1/apps//runs", "/..%2f", "//compare", "/compare/../healthz"]
+    {
+        let reply = curl(&["--path-as-is", &served.url(path)]);
+        assert_eq!((reply.status, reply.code().as_str()), (404, "T0655"), "{path}: {reply:?}");
+        assert_eq!(reply.verdict(), "unknown", "{path}");
+    }
+    for (method, path, allow) in [
+        ("PUT", "/compare", "GET,HEAD,POST"),
+        ("DELETE", "/v1/apps/pxbbq/runs/r1", "GET,HEAD"),
+        ("OPTIONS", "/metrics", "GET,HEAD"),
+        ("BREW", "/healthz", "GET,HEAD"),
+    ] {
+        let reply = curl(&["-X", method, &served.url(path)]);
+        assert_eq!((reply.status, reply.code().as_str()), (405, "T0655"), "{method} {path}: {reply:?}");
+        assert_eq!(reply.header("allow"), allow, "{method} {path}");
+    }
+    let text = curl(&["-H", "Content-Type: text/plain", "-d", "app=x", &served.url("/compare")]);
+    assert_eq!((text.status, text.code().as_str()), (415, "T0657"));
+
+    // every answer forbids a browser to do more than show it
+    for path in ["/compare", "/healthz", "/nothing", "/metrics", "/v1/apps", "/compare?app="] {
+        let reply = served.get(path);
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(reply.header("cache-control"), "no-store", "{path}");
+        assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(reply.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'", "{path}");
+    }
+}
+
+#[test]
+fn every_limit_is_kept_and_named() {
+    let table = Table::new("");
+    let limits = ["--request-timeout", "2s", "--max-requests", "1"];
+    let served = Served::start(&table, &[&["--store", "file://./results"], &limits[..]].concat());
+    let file = table.path().join("large");
+    fs::write(&file, format!("app={}", "a".repeat(70_000))).expect("a file");
+    let large = curl(&["-d", &format!("@{}", file.display()), &served.url("/compare")]);
+    assert_eq!((large.status, large.code().as_str()), (413, "T0656"), "{large:?}");
+    let long = served.get(&format!("/compare?run={}", "9".repeat(9000)));
+    assert_eq!((long.status, long.code().as_str()), (414, "T0656"), "{long:?}");
+    let headers = curl(&["-H", &format!("X-Long: {}", "x".repeat(40_000)), &served.url("/compare")]);
+    assert_eq!(headers.status, 431, "{headers:?}");
+
+    // one that does not end has the only place: others are told so at once, and health is not theirs to block
+    let begun = Instant::now();
+    let mut slow = served.connect();
+    let head = "POST /compare HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n";
+    slow.write_all(head.as_bytes()).expect("the head");
+    served.until(|served| served.get("/compare").status == 503);
+    let busy = served.get("/compare");
+    assert_eq!((busy.code().as_str(), busy.header("retry-after")), ("T0659", "1"), "{busy:?}");
+    assert!(busy.body.contains("--max-requests") && busy.verdict() == "unknown", "{busy:?}");
+    assert_eq!(served.get("/healthz").status, 200);
+    assert_eq!(served.get("/readyz").status, 200);
+    let late = Reply::parse(&rest_of(slow));
+    assert_eq!((late.status, late.code().as_str(), late.header("retry-after")), (503, "T0660", "1"), "{late:?}");
+    assert!(late.body.contains("--request-timeout") && late.verdict() == "unknown", "{late:?}");
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(served.get("/compare").status, 409, "its place is free again");
+}
+
+#[test]
+fn a_client_that_dawdles_loses_its_connection_and_one_that_does_not_keeps_it() {
+    let table = Table::new("");
+    let served = Served::start(&table, &["--store", "file://./results"]);
+    let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut steady = BufReader::new(served.connect());
+    let mut answer = || {
+        steady.get_mut().write_all(ask).expect("a request");
+        let mut text = String::new();
+        while !text.ends_with("\r\n\r\n") {
+            steady.read_line(&mut text).expect("a line");
+        }
+        let mut body = vec![0; Reply::parse(&text).header("content-length").parse().expect("a length")];
+        steady.read_exact(&mut body).expect("a body");
+        body
+    };
+    assert_eq!(answer(), answer(), "two requests on one connection");
+
+    // a byte a second is less than a request: it is over after ten seconds, whatever still comes
+    let begun = Instant::now();
+    let mut slow = served.connect();
+    slow.set_read_timeout(Some(Duration::from_millis(500))).expect("a time-out");
+    let mut over = false;
+    // no line ever ends
+    while !over {
+        over = slow.write_all(b"G").is_err();
+        let mut buffer = [0; 512];
+        // an end or a reset; a time-out says that it goes on
+        over |= match slow.read(&mut buffer) {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
+        };
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is still served");
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert_eq!(served.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
+    let table = Table::new("");
+    for signal in ["TERM", "INT"] {
+        let mut served = Served::start(&table, &["--store", "file://./results"]);
+        let idle = served.connect();
+        let mut request = served.unfinished();
+        served.signal(signal);
+        // nobody else is served any more
+        served.until_refused();
+        assert_eq!(rest_of(idle), "", "who asks nothing is not waited for");
+        request.write_all(b"{}").expect("the body");
+        let answer = Reply::parse(&rest_of(request));
+        assert_eq!((answer.status, answer.verdict().as_str()), (409, "unknown"), "{answer:?}");
+        let (code, took) = served.ended();
+        assert_eq!(code, Some(0), "{signal}");
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+    // a request that never ends is not waited for forever
+    let mut served = Served::start(&table, &["--store", "file://./results"]);
+    let _never = served.unfinished();
+    served.signal("TERM");
+    let (code, took) = served.ended();
+    assert_eq!(code, Some(0));
+    assert!((Duration::from_secs(8)..Duration::from_secs(20)).contains(&took), "{took:?}");
+}
