@@ -32,7 +32,7 @@ pub struct ServeArgs {
     /// Requests that are answered at a time; more are refused
     #[arg(long, value_name = "NUMBER", default_value = "64")]
     max_requests: NonZeroUsize,
-    /// Print the OpenAPI document and end
+    /// Print the `OpenAPI` document and end
     #[arg(long)]
     openapi: bool,
 }

@@ -74,7 +74,7 @@ impl From<Acceptance> for Accepted {
 /// What went wrong.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Problem {
-    /// A stable code, `T0653`; host/ERRORS.md lists them.
+    /// A stable code, `T0643`; host/ERRORS.md lists them.
     #[schemars(extend("pattern" = "^T[0-9]{4}$"))]
     code: &'static str,
     /// What happened, in one line.

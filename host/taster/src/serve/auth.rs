@@ -197,7 +197,7 @@ mod tests {
         assert_snapshot!(says(b"\nsecret\n"), @"cannot use the tokens of [file]: line 2 has 6 characters, fewer than 16");
         assert_snapshot!(says(b"0123456789 abcdef"), @"cannot use the tokens of [file]: line 1 has a character that cannot be sent in a header");
         assert_snapshot!(says(b"\xff0123456789abcdef"), @"cannot use the tokens of [file]: invalid data");
-        assert_snapshot!(says(&[b'a'; 70_000]), @"cannot use the tokens of [file]: it has more than 65536 bytes");
+        assert_snapshot!(says(&b"a".repeat(70_000)), @"cannot use the tokens of [file]: it has more than 65536 bytes");
         let gone = prints_of(Path::new("/nonexistent/tokens")).unwrap_err().to_string();
         assert_snapshot!(gone, @"cannot use the tokens of /nonexistent/tokens: No such file or directory (os error 2)");
     }

@@ -36,9 +36,9 @@ pub enum ServeError {
 impl Coded for ServeError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Open { .. } => "T0650",
-            Self::Listen { .. } => "T0651",
-            Self::Tokens { .. } => "T0652",
+            Self::Open { .. } => "T0640",
+            Self::Listen { .. } => "T0641",
+            Self::Tokens { .. } => "T0642",
         }
     }
 

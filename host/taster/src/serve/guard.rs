@@ -21,6 +21,8 @@ use super::refusal::Refused;
 pub(super) const LARGEST_BODY: usize = 64 * 1024;
 /// Bytes of a request's address.
 pub(super) const LONGEST_ADDRESS: usize = 8 * 1024;
+/// Bytes of its headers: room for what proxies add.
+pub(super) const LONGEST_HEADERS: usize = 32 * 1024;
 
 /// How many requests at a time, and for how long each.
 pub(super) struct Limits {
@@ -48,12 +50,16 @@ pub(super) async fn bounded(State(limits): State<Arc<Limits>>, request: Request,
     }
 }
 
-/// Refuses addresses that are too long. Where nobody is asked for a token, refuses what was meant for another host: a page
+/// Refuses addresses and headers that are too long. Where nobody is asked for a token, refuses what was meant for another host: a page
 /// of anywhere may give its own name the address of this machine, and would read everything through its visitor's browser.
 pub(super) async fn addressed(State(only_here): State<bool>, request: Request, next: Next) -> Response {
     let length = length(request.uri());
     if length > LONGEST_ADDRESS {
         return Refused::TooLong { length, most: LONGEST_ADDRESS }.into_response();
+    }
+    let length = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if length > LONGEST_HEADERS {
+        return Refused::LongHeaders { length, most: LONGEST_HEADERS }.into_response();
     }
     if only_here
         && let Some(host) = host(&request)

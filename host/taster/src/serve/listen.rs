@@ -21,13 +21,13 @@ use tokio::{
 const CONNECTIONS: u32 = 512;
 /// How long the line and the headers of a request may take to come, and how long a connection may be silent between two.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-/// Bytes of them: room for the longest address and for what proxies add.
-const HEADERS_MOST: usize = 32 * 1024;
+/// Bytes that are read of them before the connection is given up: more than the longest that are allowed.
+const HEADERS_MOST: usize = 64 * 1024;
 /// How old a connection grows before it is asked to end after the request that it is at. Whoever reads an answer one byte
 /// a second does not keep its place for good.
-const OLDEST: Duration = Duration::from_secs(5 * 60);
+const OLDEST: Duration = Duration::from_mins(5);
 /// How long a connection that was asked to end may take for that.
-const LAST_WORDS: Duration = Duration::from_secs(60);
+const LAST_WORDS: Duration = Duration::from_mins(1);
 /// How long requests may take to end once the process was asked to stop; a pod is given 30 s.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait where no connection can be accepted: no file is left to open.

@@ -37,7 +37,7 @@ const MOST_APPS: usize = 200;
 const MOST_RUNS: usize = 1000;
 /// Verdicts that are read at a time.
 const AT_A_TIME: usize = 16;
-/// OpenMetrics: what Prometheus reads since its version 2.
+/// `OpenMetrics`: what Prometheus reads since its version 2.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = Vec<(&'static str, String)>;

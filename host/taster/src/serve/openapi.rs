@@ -1,4 +1,4 @@
-//! The OpenAPI document: paths and answers from the handlers, schemas from the types that are sent and stored.
+//! The `OpenAPI` document: paths and answers from the handlers, schemas from the types that are sent and stored.
 
 use std::sync::OnceLock;
 
@@ -76,17 +76,15 @@ const REFUSALS: [(&str, &str, &str); 9] = [
     ("414", "TooLong", "The address has more than 8 KiB."),
     ("415", "WrongType", "The body is neither JSON nor a form."),
     ("421", "Misdirected", "Nobody is asked for a token here, and the request was meant for another host."),
-    ("431", "HeadersTooLarge", "The headers have more than 32 KiB. The body is empty."),
+    ("431", "LongHeaders", "The headers have more than 32 KiB. Past 64 KiB the body is empty."),
     ("500", "Panicked", "Taster itself failed. It must not happen; report it."),
     ("503", "Unavailable", "The store cannot be reached, or too much is asked of this server: ask again."),
 ];
 
 fn responses() -> Value {
     let of = |(status, name, description): &(&str, &str, &str)| {
-        let mut response = json!({"description": description});
-        if *status != "431" {
-            response["content"] = json!({"application/json": {"schema": {"$ref": format!("{SCHEMAS}Refusal")}}});
-        }
+        let schema = json!({"$ref": format!("{SCHEMAS}Refusal")});
+        let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
         let text = json!({"type": "string"});
         match *status {
             "401" => response["headers"] = json!({"WWW-Authenticate": {"schema": text, "required": true}}),

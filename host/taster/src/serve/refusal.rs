@@ -53,6 +53,14 @@ pub(super) enum Refused {
         /// The limit.
         most: usize,
     },
+    /// The headers are longer than anybody needs.
+    #[error("the headers have {length} bytes, more than {most}")]
+    LongHeaders {
+        /// How many.
+        length: usize,
+        /// The limit.
+        most: usize,
+    },
     /// A body of another kind.
     #[error("a body of type `{0}` is not understood")]
     WrongType(String),
@@ -119,6 +127,7 @@ impl Refused {
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::LongHeaders { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::WrongType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Busy { .. } | Self::Slow { .. } | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
@@ -169,13 +178,13 @@ pub(super) fn is_damage(error: &StoreError) -> bool {
 impl Coded for Refused {
     fn code(&self) -> &'static str {
         match self {
-            Self::Bad(_) => "T0653",
-            Self::Unauthorised => "T0654",
-            Self::NoSuchPath(_) | Self::WrongMethod => "T0655",
-            Self::TooLarge { .. } | Self::TooLong { .. } => "T0656",
-            Self::WrongType(_) => "T0657",
-            Self::Misdirected(_) => "T0658",
-            Self::Busy { .. } => "T0659",
+            Self::Bad(_) => "T0643",
+            Self::Unauthorised => "T0644",
+            Self::NoSuchPath(_) | Self::WrongMethod => "T0645",
+            Self::TooLarge { .. } | Self::TooLong { .. } | Self::LongHeaders { .. } => "T0646",
+            Self::WrongType(_) => "T0647",
+            Self::Misdirected(_) => "T0648",
+            Self::Busy { .. } => "T0649",
             Self::Slow { .. } => "T0660",
             Self::Panicked => "T0661",
             Self::NoApp { .. } | Self::NoRun { .. } => "T0662",
@@ -191,7 +200,9 @@ impl Coded for Refused {
             match self {
                 Self::Bad(_) | Self::NoSuchPath(_) | Self::WrongMethod => "/openapi.json says what is asked how",
                 Self::Unauthorised => "send `Authorization: Bearer TOKEN`, or the token as the password of HTTP Basic",
-                Self::TooLarge { .. } | Self::TooLong { .. } => "no request needs that much; the limit is fixed",
+                Self::TooLarge { .. } | Self::TooLong { .. } | Self::LongHeaders { .. } => {
+                    "no request needs that much; the limit is fixed"
+                }
                 Self::WrongType(_) => "send `application/json`, a form, or everything in the query",
                 Self::Misdirected(_) => "call it localhost; or start it with --token-file, or with --allow-anonymous",
                 Self::Busy { .. } => "ask again in a moment; or raise --max-requests",
@@ -227,6 +238,7 @@ pub(super) async fn wrong_method() -> Refused {
 }
 
 /// A panic ends one request, never the server.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over like this")]
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");

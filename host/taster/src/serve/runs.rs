@@ -1,5 +1,7 @@
 //! The API for programs: apps, their runs, and what is known of one.
 
+#![expect(clippy::struct_field_names, reason = "the keys of the API are the words of those who ask")]
+
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use schemars::JsonSchema;

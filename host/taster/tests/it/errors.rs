@@ -58,7 +58,7 @@ fn unknown_key_like_no_other() {
         |
       3 | colour: red
         | ^
-      help: known here: app, store, mongodb, probes, expect, changes, report, redact, scan, cluster, fresh, maxBaselineAge, requirePins, requireReadOnlyUser
+      help: known here: app, store, s3, retention, mongodb, probes, expect, changes, report, redact, scan, cluster, fresh, maxBaselineAge, requirePins, requireReadOnlyUser
     "#);
 }
 
@@ -302,7 +302,7 @@ fn store_of_an_unknown_kind() {
     table.configure(&format!("{HEAD}store: ftp://results\n"));
     assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
     error[T0401]: `ftp:` is not a kind of store
-      help: use file:///absolute/path or file://./relative/path
+      help: use s3://bucket/prefix, file:///absolute/path or file://./relative/path
     "#);
 }
 
