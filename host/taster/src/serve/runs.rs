@@ -70,11 +70,11 @@ struct Run {
     at: Timestamp,
     /// When the capture before the sync began.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pre: Option<Timestamp>,
     /// When the latest capture after it began.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     post: Option<Timestamp>,
     /// The verdict, once there is one; `unknown` where anything of the run is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
