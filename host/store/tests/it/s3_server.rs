@@ -29,8 +29,8 @@ use tokio::{net::TcpListener, sync::RwLock};
 
 /// The only bucket.
 pub(crate) const BUCKET: &str = "taster-results";
-const ID: &str = "AKIAIOSFODNN7EXAMPLE";
-const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
+pub(crate) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
 
 /// A server, gone with this value. Its objects are files of a folder.
 pub(crate) struct Server {
@@ -64,13 +64,13 @@ impl Server {
     }
 
     pub(crate) async fn with(manners: Manners) -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        let folder = TempDir::new().expect("a server");
+        std::fs::create_dir(folder.path().join(BUCKET)).expect("a server");
+        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a server"));
         service.set_auth(SimpleAuth::from_single(ID, SECRET));
         let service = service.build();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a server");
+        let address = listener.local_addr().expect("a server");
         let (requests, faults) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let shared = Arc::new(Shared {
             folder: folder.path().to_owned(),
@@ -82,7 +82,7 @@ impl Server {
         let task = tokio::spawn(async move {
             loop {
                 let Ok((socket, _)) = listener.accept().await else { continue };
-                socket.set_nodelay(true).unwrap();
+                socket.set_nodelay(true).expect("a server");
                 let (service, shared) = (service.clone(), Arc::clone(&shared));
                 let answer = hyper_util::service::TowerToHyperService::new(tower::service_fn(
                     move |request: http::Request<_>| {
@@ -203,7 +203,7 @@ impl Shared {
             Fault::Truncated,
             Fault::Slow,
         ];
-        Some(kinds[usize::try_from((dice / one_in) % kinds.len() as u64).unwrap()])
+        Some(kinds[usize::try_from((dice / one_in) % kinds.len() as u64).expect("a server")])
     }
 }
 
@@ -222,6 +222,6 @@ fn broken() -> HttpError {
 fn error(status: u16) -> HttpResponse {
     let body = format!("<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>status {status}</Message></Error>");
     let mut response = HttpResponse::new(Body::from(body));
-    *response.status_mut() = status.try_into().unwrap();
+    *response.status_mut() = status.try_into().expect("a server");
     response
 }

@@ -19,6 +19,10 @@ mod moments;
 mod probe;
 mod promises;
 mod replica_set;
+mod s3;
+#[path = "../../../store/tests/it/s3_server.rs"]
+#[expect(dead_code, reason = "the tests of the store need more of it")]
+mod s3_server;
 mod schemas;
 mod serve;
 mod server;
