@@ -91,16 +91,22 @@ impl Part<'_> {
     /// What becomes of the documents after the first `shown`: `… and 29 more in the report`.
     #[must_use]
     pub fn rest(&self, shown: usize) -> Option<String> {
+        self.rest_in(shown, "the report")
+    }
+
+    /// The same, where another place has those whose ids are known.
+    #[must_use]
+    pub fn rest_in(&self, shown: usize, place: &str) -> Option<String> {
         let named = self.set.ids.len() as u64;
         let hidden = named.saturating_sub(shown as u64);
         let counted = self.set.count.saturating_sub(named);
         match (hidden, counted) {
             (0, 0) => None,
-            (hidden, 0) => Some(format!("… and {} more in the report", number(hidden))),
+            (hidden, 0) => Some(format!("… and {} more in {place}", number(hidden))),
             (0, counted) if named == 0 => Some(format!("… no id of the {} was kept", number(counted))),
             (0, counted) => Some(format!("… and {} more, which were only counted", number(counted))),
             (hidden, counted) => Some(format!(
-                "… and {} more in the report; another {} were only counted",
+                "… and {} more in {place}; another {} were only counted",
                 number(hidden),
                 number(counted)
             )),
@@ -114,10 +120,14 @@ fn id(id: &serde_json::Value) -> String {
 }
 
 /// Fields with their numbers of documents, the most frequent first.
-fn counted(fields: &BTreeMap<String, u64>) -> Vec<String> {
-    let mut fields: Vec<(&String, &u64)> = fields.iter().collect();
+pub fn most_frequent(fields: &BTreeMap<String, u64>) -> impl Iterator<Item = (&str, u64)> {
+    let mut fields: Vec<(&str, u64)> = fields.iter().map(|(field, n)| (field.as_str(), *n)).collect();
     fields.sort_by(|(a, many), (b, more)| more.cmp(many).then_with(|| a.cmp(b)));
-    fields.into_iter().map(|(field, n)| format!("{} in {}", plain(field), number(*n))).collect()
+    fields.into_iter()
+}
+
+fn counted(fields: &BTreeMap<String, u64>) -> Vec<String> {
+    most_frequent(fields).map(|(field, n)| format!("{} in {}", plain(field), number(n))).collect()
 }
 
 /// The first of a list, and how many more.

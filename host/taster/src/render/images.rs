@@ -4,34 +4,67 @@ use taster_model::{VerdictDocument, WorkloadFacts};
 
 use super::plain;
 
-/// `tasted Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5`: the tag where only the tag differs, else the whole
-/// image. Nothing without a cluster.
+/// One image, before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `Deployment pxbbq-web`, and the container where there are several.
+    pub name: String,
+    /// Absent where the container was not there.
+    pub before: Option<String>,
+    /// Absent where it is not there any more.
+    pub after: Option<String>,
+}
+
+/// Every image of both sides, those that are not what they were first. None without a cluster.
 #[must_use]
-pub fn tasted(document: &VerdictDocument) -> Option<String> {
+pub fn of(document: &VerdictDocument) -> Vec<Image> {
     let before = document.before.as_ref().map_or(&[][..], |side| &side.workloads);
     let after = &document.after.workloads;
-    let mut changed = Vec::new();
-    let mut same = Vec::new();
+    let mut images = Vec::new();
     for workload in after {
         let earlier = before.iter().find(|earlier| is_same(earlier, workload));
         for image in &workload.images {
             let old = earlier.and_then(|w| w.images.iter().find(|old| old.container == image.container));
-            let container = match workload.images.len() {
-                1 => String::new(),
-                _ => format!(" {}", plain(&image.container)),
-            };
-            let name = format!("{} {}{container}", plain(&workload.kind), plain(&workload.name));
-            match old {
-                Some(old) if old.image == image.image => same.push(format!("{name} {}", shown(&image.image))),
-                Some(old) => changed.push(format!("{name} {}", change(&old.image, &image.image))),
-                None => changed.push(format!("{name} {}", plain(&image.image))),
-            }
+            images.push(Image {
+                name: name(workload, &image.container),
+                before: old.map(|old| old.image.clone()),
+                after: Some(image.image.clone()),
+            });
         }
     }
-    let gone = before.iter().filter(|earlier| !after.iter().any(|later| is_same(earlier, later)));
-    changed.extend(gone.map(|gone| format!("{} {} before", plain(&gone.kind), plain(&gone.name))));
-    changed.extend(same);
-    (!changed.is_empty()).then(|| format!("tasted {}", changed.join("; ")))
+    for gone in before.iter().filter(|earlier| !after.iter().any(|later| is_same(earlier, later))) {
+        images.extend(gone.images.iter().map(|image| Image {
+            name: name(gone, &image.container),
+            before: Some(image.image.clone()),
+            after: None,
+        }));
+    }
+    images.sort_by_key(|image| image.before == image.after);
+    images
+}
+
+/// `tasted Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5`: the tag where only the tag differs, else the whole
+/// image. Nothing without a cluster.
+#[must_use]
+pub fn tasted(document: &VerdictDocument) -> Option<String> {
+    let told: Vec<String> = of(document)
+        .iter()
+        .map(|image| match (&image.before, &image.after) {
+            (Some(before), Some(after)) if before == after => format!("{} {}", image.name, shown(after)),
+            (Some(before), Some(after)) => format!("{} {}", image.name, change(before, after)),
+            (None, after) => format!("{} {}", image.name, plain(after.as_deref().unwrap_or_default())),
+            (Some(_), None) => format!("{} before", image.name),
+        })
+        .collect();
+    (!told.is_empty()).then(|| format!("tasted {}", told.join("; ")))
+}
+
+fn name(workload: &WorkloadFacts, container: &str) -> String {
+    let container = match workload.images.len() {
+        1 => String::new(),
+        _ => format!(" {}", plain(container)),
+    };
+    format!("{} {}{container}", plain(&workload.kind), plain(&workload.name))
 }
 
 fn is_same(one: &WorkloadFacts, other: &WorkloadFacts) -> bool {

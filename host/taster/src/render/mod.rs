@@ -1,6 +1,7 @@
 //! From the one verdict document to what people and machines read.
 
 pub mod documents;
+pub mod html;
 pub mod human;
 pub mod images;
 pub mod junit;
@@ -26,6 +27,7 @@ pub fn count(n: u64, one: &str) -> String {
     format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// Digits in threes.
 fn group(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -100,7 +102,8 @@ pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         let hidden = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{61c}' | '\u{feff}')
             || matches!(c, '\u{fffe}' | '\u{ffff}');
         if hidden { out.extend(c.escape_default()) } else { out.push(c) }
     }
