@@ -64,6 +64,8 @@ pub enum Format {
     Markdown,
     /// For a CI system that reads test results.
     Junit,
+    /// For a browser: one file that needs nothing else.
+    Html,
 }
 
 /// How log lines are written.

@@ -6,7 +6,7 @@ use clap::Args;
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
 
-use super::{config_path, configuration, stored, which_run, write_verdict};
+use super::{Beside, config_path, configuration, stored, which_run, write_verdict};
 use crate::{
     cli::Common,
     exit::{Exit, Problem},
@@ -43,7 +43,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
         let beside = (Censuses::beside(paths.0, before.side), Censuses::beside(paths.1, after.side));
         let earlier = Kept { capture: &before, censuses: &beside.0 };
         let later = Kept { capture: &after, censuses: &beside.1 };
-        return write_verdict(common, &flow::verdict_document(Some(earlier), later, rules).await, &[], "");
+        return write_verdict(common, &flow::verdict_document(Some(earlier), later, rules).await, &Beside::default());
     }
     let stored = stored(common).await?;
     let run = which_run(common.run.as_ref(), &stored).await?;
@@ -62,7 +62,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
     let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
     let earlier = before.as_ref().map(|before| Kept { capture: before.get(), censuses: &censuses });
     let later = Kept { capture: &after, censuses: &run_store.censuses() };
-    write_verdict(common, &flow::verdict_document(earlier, later, stored.rules()).await, &[], "")
+    write_verdict(common, &flow::verdict_document(earlier, later, stored.rules()).await, &Beside::default())
 }
 
 fn read(path: &PathBuf) -> Result<Capture, Problem> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, builder::PossibleValuesParser};
 use taster_model::RunId;
 
-use super::write_verdict;
+use super::{Beside, write_verdict};
 use crate::{
     cli::{Common, Format},
     config,
@@ -65,7 +65,7 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
         // only a cluster can be empty
         return Ok(Exit::Unknown);
     };
-    let exit = write_verdict(common, &outcome.verdict, &outcome.reports, "")?;
+    let exit = write_verdict(common, &outcome.verdict, &Beside { reports: &outcome.reports, ..Beside::default() })?;
     if common.format == Format::Human {
         for line in &played.did {
             tracing::info!("what the upgrade had done: {line}");

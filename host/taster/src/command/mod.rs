@@ -16,7 +16,7 @@ pub mod show;
 
 use std::path::{Path, PathBuf};
 
-use taster_model::{AppName, RunId, VerdictDocument};
+use taster_model::{Acceptance, AppName, RunId, VerdictDocument};
 use taster_store::{AppStore, Store};
 
 use crate::{
@@ -24,7 +24,11 @@ use crate::{
     config::Config,
     exit::{Exit, Problem},
     flow::{Ended, FlowError, Kitchen, Moved, Rules, Tastings},
-    output, render,
+    output,
+    render::{
+        self,
+        html::{Around, Links},
+    },
 };
 
 /// The configuration's path: as given, else `taster.yaml`.
@@ -146,18 +150,25 @@ fn write_nothing_yet(common: &Common, app: &AppName, run: &RunId) -> Result<(), 
     }
 }
 
+/// What is said beside a verdict.
+#[derive(Debug, Clone, Copy, Default)]
+struct Beside<'a> {
+    /// Where its reports lie.
+    reports: &'a [String],
+    /// What was scaled for it.
+    scaled: &'a str,
+    /// Who took responsibility for it.
+    accepted: Option<&'a Acceptance>,
+}
+
 /// Writes a verdict in the format that was asked for, and says how the process ends.
-fn write_verdict(
-    common: &Common,
-    document: &VerdictDocument,
-    reports: &[String],
-    scaled: &str,
-) -> Result<Exit, Problem> {
+fn write_verdict(common: &Common, document: &VerdictDocument, around: &Beside<'_>) -> Result<Exit, Problem> {
+    let Beside { reports, scaled, accepted } = *around;
     match common.format {
         Format::Human => {
             let mut text = render::human::verdict(document);
             text.push_str(scaled);
-            for report in reports.iter().filter(|report| report.ends_with(".md")) {
+            for report in reports.iter().filter(|report| report.ends_with(".html")) {
                 text.push_str("Report: ");
                 text.push_str(report);
                 text.push('\n');
@@ -167,6 +178,10 @@ fn write_verdict(
         Format::Json => output::write_json(common, document)?,
         Format::Markdown => output::write_text(common, &render::markdown::verdict(document))?,
         Format::Junit => output::write_text(common, &render::junit::verdict(document)?)?,
+        Format::Html => {
+            let around = Around { accepted, links: Links::to(reports), damage: None };
+            output::write_text(common, &render::html::report(document, &around))?;
+        }
     }
     Ok(document.verdict.into())
 }

@@ -1,6 +1,6 @@
 //! `taster post`.
 
-use super::{kitchen, scaled, write_nothing_yet, write_verdict};
+use super::{Beside, kitchen, scaled, write_nothing_yet, write_verdict};
 use crate::{
     cli::{Common, Database},
     exit::{Exit, Problem},
@@ -26,7 +26,7 @@ async fn posted(common: &Common, database: &Database) -> Result<Told, Problem> {
         }
         Post::Judged(outcome) => {
             let PostOutcome { verdict, reports } = &**outcome;
-            let exit = write_verdict(common, verdict, reports, &scaled(&ended))?;
+            let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(&ended), accepted: None })?;
             let url = kitchen.config.report.url_of(&verdict.app, &verdict.run);
             let report = url.or_else(|| reports.first().cloned());
             let what = render::line::verdict(verdict, termination::BYTES);

@@ -3,7 +3,7 @@
 use clap::Args;
 use taster_model::RunId;
 
-use super::{stored, which_run, write_verdict};
+use super::{Beside, stored, which_run, write_verdict};
 use crate::{
     cli::{Common, Format},
     exit::{Exit, Problem},
@@ -26,8 +26,8 @@ pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
     let stored = place.store.run(&run);
     if let Some(verdict) = stored.verdict().await? {
         let verdict = verdict.into_inner();
-        if let Some(accepted) = stored.accepted().await? {
-            let accepted = accepted.into_inner();
+        let accepted = stored.accepted().await?.map(taster_store::Committed::into_inner);
+        if let Some(accepted) = &accepted {
             tracing::info!(
                 "accepted by {} on {}: {}",
                 accepted.who,
@@ -35,8 +35,8 @@ pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
                 accepted.reason
             );
         }
-        let reports = vec![stored.report_url(&verdict.attempt, "report.md")];
-        write_verdict(common, &verdict, &reports, "")?;
+        let reports = ["report.html", "report.md", "junit.xml"].map(|name| stored.report_url(&verdict.attempt, name));
+        write_verdict(common, &verdict, &Beside { reports: &reports, scaled: "", accepted: accepted.as_ref() })?;
         return Ok(Exit::Done);
     }
     let Some(capture) = stored.pre().await? else {

@@ -12,7 +12,13 @@ use super::{
     fresh, judging, run_id,
     stop::Until,
 };
-use crate::{exit::Problem, render};
+use crate::{
+    exit::Problem,
+    render::{
+        self,
+        html::{Around, Links},
+    },
+};
 
 /// What a stop means before the capture is committed.
 const UNTIL: Until = Until::Committed("capture after the sync");
@@ -104,9 +110,12 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     let later = Kept { capture: &after, censuses: &store.censuses() };
     let judging = judging::verdict_document(earlier, later, Rules::from(&kitchen.config));
     let verdict = stop.unless(Until::Committed("comparison"), async { Ok(judging.await) }).await?;
-    for (name, text) in
-        [("report.md", render::markdown::verdict(&verdict)), ("junit.xml", render::junit::verdict(&verdict)?)]
-    {
+    let around = Around { links: Links::beside(), ..Around::default() };
+    for (name, text) in [
+        ("report.html", render::html::report(&verdict, &around)),
+        ("report.md", render::markdown::verdict(&verdict)),
+        ("junit.xml", render::junit::verdict(&verdict)?),
+    ] {
         store.put_report(&after.attempt, name, text.as_bytes()).await?;
     }
     // after the reports: whoever sees a verdict must find them
@@ -118,7 +127,8 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     } else {
         tracing::warn!("an attempt that began later has judged already; its verdict stands, not this one's");
     }
-    let reports = ["report.md", "junit.xml"].map(|name| store.report_url(&standing.attempt, name)).to_vec();
+    let reports =
+        ["report.html", "report.md", "junit.xml"].map(|name| store.report_url(&standing.attempt, name)).to_vec();
     if let Some(scaler) = scaler {
         scaler.say_verdict(&standing).await;
     }

@@ -105,11 +105,9 @@ impl Part<'_> {
             (hidden, 0) => Some(format!("… and {} more in {place}", number(hidden))),
             (0, counted) if named == 0 => Some(format!("… no id of the {} was kept", number(counted))),
             (0, counted) => Some(format!("… and {} more, which were only counted", number(counted))),
-            (hidden, counted) => Some(format!(
-                "… and {} more in {place}; another {} were only counted",
-                number(hidden),
-                number(counted)
-            )),
+            (hidden, counted) => {
+                Some(format!("… and {} more in {place}; another {} were only counted", number(hidden), number(counted)))
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use taster_model::{Acceptance, AppName, Coded, RunId, Verdict, VerdictDocument};
 
 use super::refusal::Refused;
+use crate::render::html::links;
 
 /// What the webhook says. Whatever went wrong, `verdict` is there and is `unknown`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -96,7 +97,7 @@ impl Answer {
     pub(super) fn judged(verdict: VerdictDocument, accepted: Option<Acceptance>) -> Self {
         Self {
             verdict: verdict.verdict,
-            url: Some(page(&verdict.app, &verdict.run)),
+            url: Some(links::run(&verdict.app, &verdict.run)),
             app: Some(verdict.app),
             run: Some(verdict.run),
             accepted: accepted.map(Accepted::from),
@@ -144,9 +145,4 @@ impl IntoResponse for Answer {
         };
         (status, Json(self)).into_response()
     }
-}
-
-/// Where a person looks at a run.
-pub(super) fn page(app: &AppName, run: &RunId) -> String {
-    format!("/apps/{app}/runs/{run}")
 }

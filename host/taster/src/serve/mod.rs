@@ -15,6 +15,7 @@ mod listen;
 mod metrics;
 mod observe;
 pub mod openapi;
+mod pages;
 mod refusal;
 mod runs;
 
@@ -122,6 +123,7 @@ fn closed_routes() -> OpenApiRouter<Site> {
 fn router(site: Site, limits: Limits, tokens: Option<Arc<Tokens>>, only_here: bool) -> Router {
     let open = Router::from(open_routes()).with_state(site.clone());
     let closed = Router::from(closed_routes())
+        .merge(pages::routes())
         .with_state(site.clone())
         .fallback(refusal::no_such_path)
         .layer(DefaultBodyLimit::max(guard::LARGEST_BODY))

@@ -11,11 +11,14 @@ use taster_store::{AppStore, Committed, RunEntry, RunStore, RunSummary, StoreErr
 
 use super::{
     Site,
-    answer::{Accepted, page},
+    answer::Accepted,
     ask::{Asked, Named},
     refusal::{Refused, is_damage},
 };
-use crate::{flow, render::plain};
+use crate::{
+    flow,
+    render::{html::links, plain},
+};
 
 /// Runs of a page, where nobody says how many.
 pub(super) const PAGE: u16 = 50;
@@ -113,7 +116,7 @@ struct Links {
 impl Links {
     fn of(app: &AppName, entry: &RunEntry) -> Self {
         let run = format!("/v1/apps/{app}/runs/{}", entry.run);
-        Self { verdict: entry.verdict.then(|| format!("{run}/verdict")), page: page(app, &entry.run), run }
+        Self { verdict: entry.verdict.then(|| format!("{run}/verdict")), page: links::run(app, &entry.run), run }
     }
 }
 
@@ -170,8 +173,7 @@ pub(super) struct RunDetail {
 )]
 pub(super) async fn apps(State(site): State<Site>) -> Result<Json<Apps>, Refused> {
     let apps = site.store.apps().await?;
-    let apps =
-        apps.into_iter().map(|app| App { runs: format!("/v1/apps/{app}/runs"), page: format!("/apps/{app}"), app });
+    let apps = apps.into_iter().map(|app| App { runs: format!("/v1/apps/{app}/runs"), page: links::app(&app), app });
     Ok(Json(Apps { apps: apps.collect() }))
 }
 
@@ -256,9 +258,9 @@ fn line(app: &AppName, entry: &RunEntry, summary: RunSummary, standing: &Standin
 }
 
 /// The run whose capture is the standing baseline; or what is wrong with what would say so.
-type Standing = Result<Option<RunId>, String>;
+pub(super) type Standing = Result<Option<RunId>, String>;
 
-async fn standing(store: &AppStore) -> Result<Standing, StoreError> {
+pub(super) async fn standing(store: &AppStore) -> Result<Standing, StoreError> {
     match store.current().await {
         Ok(current) => Ok(Ok(current.and_then(|current| current.baseline).map(|baseline| baseline.run))),
         Err(error) if is_damage(&error) => Ok(Err(plain(&error.to_string()))),
@@ -333,7 +335,7 @@ async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEnt
 }
 
 /// Damage becomes a note: whoever looks at a run wants to see what is left of it.
-fn noted<T>(
+pub(super) fn noted<T>(
     result: Result<Option<Committed<T>>, StoreError>,
     damaged: &mut Vec<String>,
 ) -> Result<Option<T>, StoreError> {

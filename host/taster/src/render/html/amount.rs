@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::render::{group, number};
 
 /// Width of the bars in the units of their drawing.
-pub const WIDTH: f64 = 160.0;
+pub(super) const WIDTH: f64 = 160.0;
 /// A difference is never drawn thinner: one in a million is to be seen, too.
 const THINNEST: f64 = 2.0;
 /// Longer numbers are none that anybody reads as one.
@@ -16,12 +16,12 @@ const GREATEST_EXPONENT: u32 = 330;
 
 /// A number out of a metric, kept exactly: decimals are text in a verdict.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Amount(BigDecimal);
+pub(super) struct Amount(BigDecimal);
 
 impl Amount {
     /// The number that a value is, or that its text is to the last character.
     #[must_use]
-    pub fn of(value: &Value) -> Option<Self> {
+    pub(super) fn of(value: &Value) -> Option<Self> {
         match value {
             Value::Number(number) => Self::parse(&number.to_string()),
             Value::String(text) => Self::parse(text),
@@ -41,41 +41,41 @@ impl Amount {
 
     /// Where it lies, for a drawing.
     #[must_use]
-    pub fn place(&self) -> f64 {
+    pub(super) fn place(&self) -> f64 {
         self.0.to_f64().unwrap_or_default()
     }
 }
 
 /// What became of a number.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Delta {
+pub(super) struct Delta {
     /// `−34`, `+1 035.30`.
-    pub by: String,
+    pub(super) by: String,
     /// `−1.1 %`. Absent where nothing was before.
-    pub percent: Option<String>,
+    pub(super) percent: Option<String>,
     /// Absent where one is negative: there is no length to draw.
-    pub bars: Option<Bars>,
+    pub(super) bars: Option<Bars>,
 }
 
 /// A pair of bars from zero, and the piece by which they differ.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Bars {
+pub(super) struct Bars {
     /// Length of the upper one.
-    pub before: String,
+    pub(super) before: String,
     /// Length of the lower one.
-    pub after: String,
+    pub(super) after: String,
     /// Where the difference begins.
-    pub from: String,
+    pub(super) from: String,
     /// How long it is.
-    pub gap: String,
+    pub(super) gap: String,
     /// Whether it is what was lost.
-    pub lost: bool,
+    pub(super) lost: bool,
 }
 
 impl Delta {
     /// The difference between two numbers; nothing where there is none.
     #[must_use]
-    pub fn between(before: &Amount, after: &Amount) -> Option<Self> {
+    pub(super) fn between(before: &Amount, after: &Amount) -> Option<Self> {
         let by = &after.0 - &before.0;
         if by.is_zero() {
             return None;
@@ -145,15 +145,26 @@ mod tests {
         Some((delta.by, delta.percent, delta.bars.map(|bars| (bars.from, bars.gap, bars.lost))))
     }
 
-    fn told(by: &str, percent: Option<&str>, bars: Option<(&str, &str, bool)>) -> Option<(String, Option<String>, Option<(String, String, bool)>)> {
-        Some((by.to_owned(), percent.map(str::to_owned), bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost))))
+    fn told(
+        by: &str,
+        percent: Option<&str>,
+        bars: Option<(&str, &str, bool)>,
+    ) -> Option<(String, Option<String>, Option<(String, String, bool)>)> {
+        Some((
+            by.to_owned(),
+            percent.map(str::to_owned),
+            bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost)),
+        ))
     }
 
     #[test]
     fn a_difference_has_a_sign_a_share_and_a_length() {
         assert_eq!(delta(&json!(200), &json!(150)), told("−50", Some("−25 %"), Some(("120.0", "40.0", true))));
         assert_eq!(delta(&json!(150), &json!(200)), told("+50", Some("+33 %"), Some(("120.0", "40.0", false))));
-        assert_eq!(delta(&json!(200_000), &json!(199_999)), told("−1", Some("under 0.1 %"), Some(("158.0", "2.0", true))));
+        assert_eq!(
+            delta(&json!(200_000), &json!(199_999)),
+            told("−1", Some("under 0.1 %"), Some(("158.0", "2.0", true)))
+        );
         assert_eq!(delta(&json!(0), &json!(1234)), told("+1 234", None, Some(("0.0", "160.0", false))));
         assert_eq!(delta(&json!(-5), &json!(5)), told("+10", Some("+200 %"), None));
         assert_eq!(delta(&json!(7), &json!(7)), None);
@@ -164,14 +175,31 @@ mod tests {
         let by = |before: &str, after: &str| delta(&json!(before), &json!(after)).map(|(by, ..)| by);
         assert_eq!(by("82451.85", "81416.55").as_deref(), Some("−1 035.30"));
         assert_eq!(by("0.1", "0.3").as_deref(), Some("+0.2"));
-        assert_eq!(by("1", "1.000000000000000000000000000000001").as_deref(), Some("+0.000000000000000000000000000000001"));
+        assert_eq!(
+            by("1", "1.000000000000000000000000000000001").as_deref(),
+            Some("+0.000000000000000000000000000000001")
+        );
         assert_eq!(by("1.0", "1.00"), None);
         assert_eq!(by("1e300", "2e300").as_deref(), Some("+1e300"));
     }
 
     #[test]
     fn what_is_no_number_is_not_drawn() {
-        for text in ["", "NaN", "Infinity", "-Infinity", "1e999999999", "0x10", "1_000", "12 345", "v1.2", "1.2.3", ".5", "+1", "١"] {
+        for text in [
+            "",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e999999999",
+            "0x10",
+            "1_000",
+            "12 345",
+            "v1.2",
+            "1.2.3",
+            ".5",
+            "+1",
+            "١",
+        ] {
             assert_eq!(Amount::of(&json!(text)), None, "{text}");
         }
         assert_eq!(Amount::of(&json!("9".repeat(1 << 20))), None);

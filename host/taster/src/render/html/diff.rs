@@ -17,30 +17,30 @@ const LEAD: usize = 24;
 
 /// What differs between two documents.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Diff {
+pub(super) struct Diff {
     /// The fields that differ, in the order of the document before.
-    pub rows: Vec<Row>,
+    pub(super) rows: Vec<Row>,
     /// How many more differ.
-    pub more: u64,
+    pub(super) more: u64,
     /// How many are the same.
-    pub same: u64,
+    pub(super) same: u64,
 }
 
 /// One field that differs.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Row {
+pub(super) struct Row {
     /// `customer.email`, `items[2].price`; empty for the value itself.
-    pub path: Text,
+    pub(super) path: Text,
     /// What it was. Absent where there was none.
-    pub before: Option<Cell>,
+    pub(super) before: Option<Cell>,
     /// What it is.
-    pub after: Option<Cell>,
+    pub(super) after: Option<Cell>,
 }
 
 impl Row {
     /// `changed`, `gone` or `new`.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'static str {
         match (&self.before, &self.after) {
             (Some(_), None) => "gone",
             (None, _) => "new",
@@ -51,19 +51,19 @@ impl Row {
 
 /// One value: what both have in common, what only this one has, and what they have in common again.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Cell {
+pub(super) struct Cell {
     /// In common.
-    pub head: Text,
+    pub(super) head: Text,
     /// Only here.
-    pub own: Text,
+    pub(super) own: Text,
     /// In common.
-    pub tail: Text,
+    pub(super) tail: Text,
 }
 
 impl Diff {
     /// The difference between two documents; one that is absent has no field.
     #[must_use]
-    pub fn between(before: Option<&Value>, after: Option<&Value>) -> Self {
+    pub(super) fn between(before: Option<&Value>, after: Option<&Value>) -> Self {
         let mut diff = Self::default();
         match (before, after) {
             // of sets it matters what is in them, not where
@@ -233,42 +233,49 @@ mod tests {
 
     #[test]
     fn fields_are_compared_by_their_paths() {
-        let before = json!({"_id": {"$oid": "65"}, "a": {"b": "tomato", "c": 1}, "items": [{"n": 1}, {"n": 2}], "old": true});
+        let before =
+            json!({"_id": {"$oid": "65"}, "a": {"b": "tomato", "c": 1}, "items": [{"n": 1}, {"n": 2}], "old": true});
         let after = json!({"_id": {"$oid": "65"}, "a": {"b": "tornado", "c": 1}, "items": [{"n": 1}], "new": null});
-        assert_eq!(between(&before, &after), [
-            r#"a.b: "to[mat]o" → "to[rnad]o""#,
-            r#"items[1]: [{"n":2}] → -"#,
-            "old: [true] → -",
-            "new: - → [null]",
-            "3 the same, 0 more",
-        ]);
+        assert_eq!(
+            between(&before, &after),
+            [
+                r#"a.b: "to[mat]o" → "to[rnad]o""#,
+                r#"items[1]: [{"n":2}] → -"#,
+                "old: [true] → -",
+                "new: - → [null]",
+                "3 the same, 0 more",
+            ]
+        );
     }
 
     #[test]
     fn a_number_of_another_kind_is_another_value() {
         let long = json!({"$numberLong": "3000"});
-        assert_eq!(between(&json!({"n": long}), &json!({"n": {"$numberLong": "2966"}})), [
-            "n: [3000] → [2966]",
-            "0 the same, 0 more",
-        ]);
-        assert_eq!(between(&json!({"n": long}), &json!({"n": {"$numberInt": "3000"}}))[0], r#"n: {"$number[Long]":"3000"} → {"$number[Int]":"3000"}"#);
+        assert_eq!(
+            between(&json!({"n": long}), &json!({"n": {"$numberLong": "2966"}})),
+            ["n: [3000] → [2966]", "0 the same, 0 more",]
+        );
+        assert_eq!(
+            between(&json!({"n": long}), &json!({"n": {"$numberInt": "3000"}}))[0],
+            r#"n: {"$number[Long]":"3000"} → {"$number[Int]":"3000"}"#
+        );
         assert_eq!(between(&json!({}), &json!({"n": long}))[0], "n: - → [3000]");
     }
 
     #[test]
     fn the_order_of_fields_is_a_difference_of_its_own() {
-        let [before, after]: [Value; 2] = [r#"{"k": {"a": 1, "b": 1}}"#, r#"{"k": {"b": 1, "a": 1}}"#].map(|text| serde_json::from_str(text).unwrap());
+        let [before, after]: [Value; 2] = [r#"{"k": {"a": 1, "b": 1}}"#, r#"{"k": {"b": 1, "a": 1}}"#]
+            .map(|text| serde_json::from_str(text).unwrap());
         assert_eq!(before, after, "maps are compared without their order");
         assert_eq!(told(&Diff::between(Some(&before), Some(&after)))[0], r#"k: ["[a","b]"] → ["[b","a]"]"#);
     }
 
     #[test]
     fn sets_are_compared_by_what_is_in_them() {
-        assert_eq!(between(&json!(["a", "b", "c"]), &json!(["b", "c", "d"])), [
-            r#": ["a"] → -"#,
-            r#": - → ["d"]"#,
-            "2 the same, 0 more",
-        ]);
+        assert_eq!(
+            between(&json!(["a", "b", "c"]), &json!(["b", "c", "d"])),
+            [r#": ["a"] → -"#, r#": - → ["d"]"#, "2 the same, 0 more",]
+        );
     }
 
     #[test]

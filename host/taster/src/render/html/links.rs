@@ -13,23 +13,23 @@ pub struct Links {
 
 /// The same verdict in another form.
 #[derive(Debug)]
-pub struct File {
+pub(super) struct File {
     /// `report.md`.
-    pub name: Text,
+    pub(super) name: Text,
     /// Absent where a browser cannot follow it; the name is the whole address then.
-    pub href: Option<Href>,
+    pub(super) href: Option<Href>,
 }
 
 /// The forms of a verdict that the server writes.
-pub const FORMS: [&str; 4] = ["report.html", "report.md", "junit.xml", "verdict.json"];
+const FORMS: [&str; 4] = ["report.html", "report.md", "junit.xml", "verdict.json"];
 
 /// One step of the way to a page.
 #[derive(Debug)]
-pub struct Crumb {
+pub(super) struct Crumb {
     /// What is there.
-    pub name: Text,
+    pub(super) name: Text,
     /// Absent for the page itself, and in a file.
-    pub href: Option<Href>,
+    pub(super) href: Option<Href>,
 }
 
 impl Crumb {
@@ -43,8 +43,7 @@ impl Crumb {
 }
 
 /// The page of all apps.
-#[must_use]
-pub fn apps() -> String {
+pub(super) fn apps() -> String {
     "/apps".to_owned()
 }
 

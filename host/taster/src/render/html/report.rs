@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use taster_model::{Acceptance, DocumentDetail, Finding, FindingOutcome, Severity, SideSummary, VerdictDocument};
+use taster_model::{
+    Acceptance, AppName, DocumentDetail, Finding, FindingOutcome, RunId, Severity, SideSummary, VerdictDocument,
+};
 
 use super::{
     amount::{Amount, Delta},
@@ -20,7 +22,7 @@ use crate::render::{
     elapsed, images, number, server, subject, tally, value,
 };
 
-/// Findings of no probe go by this name, as in JUnit.
+/// Findings of no probe go by this name, as in `JUnit`.
 const NO_PROBE: &str = "expectations";
 /// So many ids stand in one list; the rest is folded away.
 const FIRST: usize = 20;
@@ -77,21 +79,21 @@ struct Accepted {
     other: bool,
 }
 
-struct Side {
-    name: &'static str,
+pub(super) struct Side {
+    pub(super) name: &'static str,
     /// Absent where nothing was captured.
-    facts: Option<SideFacts>,
+    pub(super) facts: Option<SideFacts>,
 }
 
-struct SideFacts {
-    started: When,
-    took: String,
-    server: Text,
-    read_at: Option<Text>,
-    volumes: Vec<Text>,
-    read: String,
+pub(super) struct SideFacts {
+    pub(super) started: When,
+    pub(super) took: String,
+    pub(super) server: Text,
+    pub(super) read_at: Option<Text>,
+    pub(super) volumes: Vec<Text>,
+    pub(super) read: String,
     /// The run whose capture it is, where it is another.
-    of: Option<(Text, Option<Href>)>,
+    pub(super) of: Option<(Text, Option<Href>)>,
 }
 
 struct Tasted {
@@ -189,8 +191,8 @@ impl Page {
                 other: accepted.attempt != document.attempt,
             }),
             sides: vec![
-                Side { name: "Before", facts: document.before.as_ref().map(|side| facts(side, document, links)) },
-                Side { name: "After", facts: Some(facts(&document.after, document, links)) },
+                Side { name: "Before", facts: document.before.as_ref().map(|side| facts(side, (app, run), links)) },
+                Side { name: "After", facts: Some(facts(&document.after, (app, run), links)) },
             ],
             images: images::of(document)
                 .into_iter()
@@ -209,7 +211,8 @@ impl Page {
     }
 }
 
-fn facts(side: &SideSummary, document: &VerdictDocument, links: &Links) -> SideFacts {
+/// What is worth knowing of a capture; of another run than the page is about, it is said whose it is.
+pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &Links) -> SideFacts {
     let took = side.finished.duration_since(side.started).unsigned_abs();
     SideFacts {
         started: When(side.started),
@@ -218,7 +221,7 @@ fn facts(side: &SideSummary, document: &VerdictDocument, links: &Links) -> SideF
         read_at: side.server.read_at.as_deref().map(Text::of),
         volumes: side.server.volumes.iter().map(|volume| Text::of(volume)).collect(),
         read: format!("{}, {}", count(side.documents, "document"), bytes(side.bytes)),
-        of: (side.run != document.run).then(|| (Text::of(side.run.as_str()), links.run(&document.app, &side.run))),
+        of: (side.run != *run).then(|| (Text::of(side.run.as_str()), links.run(app, &side.run))),
     }
 }
 
@@ -236,12 +239,13 @@ fn groups(document: &VerdictDocument) -> Vec<Group> {
     }
     let group = |(index, (probe, findings)): (usize, (Option<&str>, Vec<&Finding>))| {
         let summary = document.after.probes.iter().find(|summary| Some(summary.name.as_str()) == probe);
-        let counts = [FindingOutcome::Different, FindingOutcome::Unknown, FindingOutcome::Expected, FindingOutcome::Same]
-            .into_iter()
-            .map(|outcome| (outcome, findings.iter().filter(|finding| finding.outcome == outcome).count() as u64))
-            .filter(|(_, n)| *n > 0)
-            .map(|(outcome, n)| (Badge::outcome(outcome), number(n)))
-            .collect();
+        let counts =
+            [FindingOutcome::Different, FindingOutcome::Unknown, FindingOutcome::Expected, FindingOutcome::Same]
+                .into_iter()
+                .map(|outcome| (outcome, findings.iter().filter(|finding| finding.outcome == outcome).count() as u64))
+                .filter(|(_, n)| *n > 0)
+                .map(|(outcome, n)| (Badge::outcome(outcome), number(n)))
+                .collect();
         let badge = findings.first().map_or(Badge::outcome(FindingOutcome::Same), |first| Badge::finding(first));
         let (same, telling): (Vec<&Finding>, Vec<&Finding>) =
             findings.into_iter().partition(|finding| finding.outcome == FindingOutcome::Same);
@@ -275,7 +279,11 @@ fn row(finding: &Finding) -> Row {
         },
         // a finding about a whole probe has no subject of its own
         subject: Text::cut(if name.is_empty() { "the probe" } else { &name }, 400),
-        unit: finding.unit.as_deref().filter(|unit| *unit != "1").map(|unit| Text::cut(unit.trim_matches(['{', '}']), 40)),
+        unit: finding
+            .unit
+            .as_deref()
+            .filter(|unit| *unit != "1")
+            .map(|unit| Text::cut(unit.trim_matches(['{', '}']), 40)),
         change: (!change(finding).is_empty()).then(|| Change {
             before: Text::of(&value(both.0)),
             after: Text::of(&value(both.1)),

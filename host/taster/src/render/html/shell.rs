@@ -12,11 +12,9 @@ const STYLE: &str = include_str!("../../../templates/style.css");
 
 /// What a page may do: show itself with that very style, and send a form to where it came from. No script has a chance,
 /// whatever stands in the page; nothing is fetched from elsewhere.
-pub static POLICY: LazyLock<String> = LazyLock::new(|| {
+pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{style}'; img-src 'self' data:; form-action 'self'; base-uri 'none'"
-    )
+    format!("default-src 'none'; style-src 'sha256-{style}'; img-src 'self' data:; form-action 'self'; base-uri 'none'")
 });
 
 /// The same as a header, which may say in addition that no other page shows this one in a frame.

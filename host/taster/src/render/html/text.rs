@@ -15,18 +15,18 @@ const LONGEST: usize = 2000;
 
 /// Text from outside: no control characters, no change of the direction of writing, and of bounded length.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text(String);
+pub(super) struct Text(String);
 
 impl Text {
     /// The whole of it, up to 2 000 characters.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         Self::cut(text, LONGEST)
     }
 
     /// At most `limit` characters of it.
     #[must_use]
-    pub fn cut(text: &str, limit: usize) -> Self {
+    pub(super) fn cut(text: &str, limit: usize) -> Self {
         // first the cheap cut: a megabyte need not be looked through for a line of it
         let end = text.char_indices().nth(limit + 1).map_or(text.len(), |(end, _)| end);
         Self(shorten(&plain(&text[..end]), limit))
@@ -34,13 +34,13 @@ impl Text {
 
     /// The text.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -53,21 +53,21 @@ impl fmt::Display for Text {
 
 /// Prose in which backticks enclose code, as reasons and remedies are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prose(Vec<Span>);
+pub(super) struct Prose(Vec<Span>);
 
 /// A part of prose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
+pub(super) struct Span {
     /// Whether it stood between backticks.
-    pub code: bool,
+    pub(super) code: bool,
     /// What stood there.
-    pub text: Text,
+    pub(super) text: Text,
 }
 
 impl Prose {
     /// Prose with the backticks taken out; where they do not come in pairs, nothing is taken for code.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let text = Text::of(text);
         if text.as_str().matches('`').count() % 2 == 1 {
             return Self(vec![Span { code: false, text }]);
@@ -78,14 +78,14 @@ impl Prose {
 
     /// Its parts.
     #[must_use]
-    pub fn spans(&self) -> &[Span] {
+    pub(super) fn spans(&self) -> &[Span] {
         &self.0
     }
 }
 
 /// An address that a link may lead to: of the web, of a file, or of this very place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Href(String);
+pub(super) struct Href(String);
 
 /// What a path may not hold as it is.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
@@ -94,12 +94,13 @@ impl Href {
     /// An address from outside, unless following it might do anything but open a page or a file. `s3://` is no address that
     /// a browser knows.
     #[must_use]
-    pub fn checked(address: &str) -> Option<Self> {
+    pub(super) fn checked(address: &str) -> Option<Self> {
         if let Some(path) = address.strip_prefix("file://") {
             return Some(Self(format!("file://{}", utf8_percent_encode(path, PATH))));
         }
         // browsers drop line feeds out of a scheme, and take a backslash for a slash
-        if address.is_empty() || plain(address) != address || address.contains(|c: char| c.is_whitespace() || c == '\\') {
+        if address.is_empty() || plain(address) != address || address.contains(|c: char| c.is_whitespace() || c == '\\')
+        {
             return None;
         }
         let scheme = address.split(['/', '?', '#']).next().and_then(|head| head.split_once(':'));
@@ -139,12 +140,12 @@ impl fmt::Display for Href {
 
 /// A moment, as `<time>` wants it and as people read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct When(pub Timestamp);
+pub(super) struct When(pub(super) Timestamp);
 
 impl When {
     /// `2026-01-01T00:00:00Z`.
     #[must_use]
-    pub fn machine(&self) -> String {
+    pub(super) fn machine(&self) -> String {
         self.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 }
@@ -175,11 +176,10 @@ mod tests {
         let told = |text: &str| {
             Prose::of(text).spans().iter().map(|span| (span.code, span.text.to_string())).collect::<Vec<_>>()
         };
-        assert_eq!(told("run `taster post` again"), [
-            (false, "run ".to_owned()),
-            (true, "taster post".to_owned()),
-            (false, " again".to_owned()),
-        ]);
+        assert_eq!(
+            told("run `taster post` again"),
+            [(false, "run ".to_owned()), (true, "taster post".to_owned()), (false, " again".to_owned()),]
+        );
         assert_eq!(told("`total`"), [(true, "total".to_owned())]);
         assert_eq!(told("a ` stray one"), [(false, "a ` stray one".to_owned())]);
         assert_eq!(told(""), []);
@@ -187,13 +187,28 @@ mod tests {
 
     #[test]
     fn no_link_leads_anywhere_but_to_pages_and_files() {
-        for good in ["https://a.example/x?y#z", "HTTP://a.example/", "report.md", "/apps/shop", "#probe-1", "a/b:c", "?page=2"] {
+        for good in
+            ["https://a.example/x?y#z", "HTTP://a.example/", "report.md", "/apps/shop", "#probe-1", "a/b:c", "?page=2"]
+        {
             assert_eq!(Href::checked(good).map(|href| href.to_string()).as_deref(), Some(good));
         }
         for bad in [
-            "", "javascript:alert(1)", "JavaScript:alert(1)", "java\nscript:alert(1)", " javascript:alert(1)",
-            "\u{1}javascript:alert(1)", "data:text/html,x", "vbscript:x", "s3://bucket/key", "//evil.example/",
-            "\\\\evil.example", "/\\evil.example", "blob:x", "view-source:x", "javascript&colon;alert(1):", "x:",
+            "",
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "java\nscript:alert(1)",
+            " javascript:alert(1)",
+            "\u{1}javascript:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "s3://bucket/key",
+            "//evil.example/",
+            "\\\\evil.example",
+            "/\\evil.example",
+            "blob:x",
+            "view-source:x",
+            "javascript&colon;alert(1):",
+            "x:",
         ] {
             assert_eq!(Href::checked(bad), None, "{bad:?}");
         }

@@ -35,8 +35,6 @@ pub(super) struct Probe {
 }
 
 pub(super) struct Meter {
-    /// What is limited.
-    pub(super) what: &'static str,
     pub(super) used: String,
     pub(super) allowed: Option<Allowed>,
 }
@@ -82,20 +80,21 @@ pub(super) fn of(document: &VerdictDocument) -> Usage {
 fn probe(summary: &ProbeSummary, counts: bool) -> (Probe, Vec<(&'static str, f64)>) {
     let limits = summary.limits.as_ref();
     let mut shares = Vec::new();
-    let mut meter = |what: &'static str, used: u64, limit: &dyn Fn(&UsageLimits) -> u64, show: &dyn Fn(u64) -> String| {
-        let allowed = limits.map(limit).map(|limit| {
-            // nothing allowed and nothing used is no use of it
-            let share = if used == 0 { 0.0 } else { 100.0 * ratio(used, limit) };
-            shares.push((what, share));
-            Allowed {
-                limit: show(limit),
-                percent: percent(share),
-                value: format!("{:.1}", share.min(100.0)),
-                close: share > CLOSE,
-            }
-        });
-        Meter { what, used: show(used), allowed }
-    };
+    let mut meter =
+        |what: &'static str, used: u64, limit: &dyn Fn(&UsageLimits) -> u64, show: &dyn Fn(u64) -> String| {
+            let allowed = limits.map(limit).map(|limit| {
+                // nothing allowed and nothing used is no use of it
+                let share = if used == 0 { 0.0 } else { 100.0 * ratio(used, limit) };
+                shares.push((what, share));
+                Allowed {
+                    limit: show(limit),
+                    percent: percent(share),
+                    value: format!("{:.1}", share.min(100.0)),
+                    close: share > CLOSE,
+                }
+            });
+            Meter { used: show(used), allowed }
+        };
     let time = |ms: u64| elapsed(Duration::from_millis(ms));
     let usage = &summary.usage;
     let wall = |limits: &UsageLimits| limits.wall_ms.saturating_add(if counts { limits.census_ms } else { 0 });

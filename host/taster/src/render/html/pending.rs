@@ -1,0 +1,65 @@
+//! A run without a verdict: what there is of it.
+
+use askama::Template;
+use taster_model::{AppName, RunId, SideSummary};
+
+use super::{
+    badge::Badge,
+    links::Links,
+    report::{Side, facts},
+    shell::Shell,
+    text::{Prose, Text},
+};
+
+/// What is known of a run that was not judged.
+#[derive(Debug)]
+pub struct Pending<'a> {
+    /// The app.
+    pub app: &'a AppName,
+    /// The run.
+    pub run: &'a RunId,
+    /// The capture before the sync.
+    pub pre: Option<&'a SideSummary>,
+    /// The latest capture after it.
+    pub post: Option<&'a SideSummary>,
+    /// What is wrong with its objects.
+    pub damaged: &'a [String],
+}
+
+#[derive(Template)]
+#[template(path = "pending.html", whitespace = "minimize")]
+pub(super) struct Page {
+    shell: Shell,
+    badge: Badge,
+    damaged: Vec<Text>,
+    tally: Prose,
+    sides: Vec<Side>,
+}
+
+impl Page {
+    pub(super) fn new(pending: &Pending<'_>) -> Self {
+        let Pending { app, run, pre, post, damaged } = *pending;
+        let links = Links::served(app, run);
+        let badge = if damaged.is_empty() { Badge::PENDING } else { Badge::DAMAGED };
+        let tally = match (pre, post) {
+            _ if !damaged.is_empty() => "What is stored of this run is not what was written.".to_owned(),
+            (_, Some(_)) => format!("Captured after the sync; `taster compare --run {run}` judges it."),
+            (Some(_), None) => format!("Captured before the sync; `taster post --run {run}` judges it after the sync."),
+            (None, None) => "No capture of this run was committed: its Job ended before that.".to_owned(),
+        };
+        let side = |name, side: Option<&SideSummary>| {
+            side.map(|side| Side { name, facts: Some(facts(side, (app, run), &links)) })
+        };
+        Self {
+            shell: Shell::new(
+                &format!("{app} {run}: {}", badge.word),
+                links.crumbs(app, run),
+                env!("CARGO_PKG_VERSION"),
+            ),
+            badge,
+            damaged: damaged.iter().map(|what| Text::of(what)).collect(),
+            tally: Prose::of(&tally),
+            sides: [side("Before", pre), side("After", post)].into_iter().flatten().collect(),
+        }
+    }
+}
