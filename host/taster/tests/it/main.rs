@@ -16,6 +16,7 @@ mod hostile;
 mod interrupted;
 mod million;
 mod moments;
+mod pages;
 mod probe;
 mod promises;
 mod replica_set;

@@ -22,13 +22,13 @@ use crate::support::{Kitchen, SHOP, Table};
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A server on a port of its own.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     address: SocketAddr,
 }
 
 impl Served {
-    fn start(table: &Table, arguments: &[&str]) -> Self {
+    pub(crate) fn start(table: &Table, arguments: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0", "-v"];
         all.extend(arguments);
         let mut command = table.command(&all);
@@ -45,7 +45,7 @@ impl Served {
         format!("http://{}{path}", self.address)
     }
 
-    fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         curl(&[&self.url(path)])
     }
 
@@ -120,14 +120,14 @@ fn until(holds: impl Fn() -> bool) {
 
 /// What came back.
 #[derive(Debug)]
-struct Reply {
-    status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     headers: BTreeMap<String, Vec<String>>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
@@ -139,7 +139,7 @@ impl Reply {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |values| values[0].as_str())
     }
 
@@ -187,7 +187,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-fn done(table: &Table, code: i32, arguments: &[&str]) {
+pub(crate) fn done(table: &Table, code: i32, arguments: &[&str]) {
     let ended = table.taster(arguments);
     assert_eq!(ended.code, code, "{arguments:?}: {}", ended.all());
 }
@@ -604,7 +604,7 @@ fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
 }
 
 /// Runs of a shop: `r1` passed, `r2` is different and accepted, `r3` waits for its `post`.
-async fn three_runs() -> Table {
+pub(crate) async fn three_runs() -> Table {
     let kitchen = Kitchen::open(false, 300).await;
     let table = kitchen.table();
     table.configure(SHOP);

@@ -1,0 +1,29 @@
+"""What schemathesis cannot know of this server from its document."""
+
+import re
+import zlib
+
+import schemathesis
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
+STORED = [{"app": app, "run": "r1"} for app in ("hostile", "large")] + [
+    {"app": "many", "run": str(1764000000 + 900 * n)} for n in range(8)
+]
+
+
+@schemathesis.hook
+def map_path_parameters(context, path_parameters):
+    """Every other well-formed path is about something that is there: a random name never is."""
+    if not path_parameters or not all(isinstance(v, str) and NAME.match(v) for v in path_parameters.values()):
+        return path_parameters
+    digest = zlib.crc32(repr(sorted(path_parameters.items())).encode())
+    if digest % 2:
+        return path_parameters
+    stored = STORED[digest // 2 % len(STORED)]
+    return {name: stored.get(name, value) for name, value in path_parameters.items()}
+
+
+@schemathesis.hook
+def filter_headers(context, headers):
+    """A message whose length is garbage is no HTTP: its end is not known, so the library below answers without a body."""
+    return not headers or not {name.lower() for name in headers} & {"content-length", "transfer-encoding"}
