@@ -1,6 +1,6 @@
 # Each target does its own set-up on a fresh Debian or Ubuntu machine with a Rust toolchain.
 .DEFAULT_GOAL := help
-.PHONY: help setup mongod build image demo test test-cluster cluster cluster-down bench lint deny ci clean
+.PHONY: help setup mongod build image demo test test-web test-cluster cluster cluster-down bench lint deny ci clean
 
 CARGO ?= cargo
 UPGRADE ?= clean
@@ -27,6 +27,10 @@ demo: mongod ## Taste the barbecue shop before and after an upgrade (UPGRADE=los
 test: mongod ## Pass the tests: all crates, the probes, real servers
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --manifest-path probes/Cargo.toml --target-dir target/probes-test
+
+test-web: mongod build ## Look at the pages with a real browser, and ask the API ten thousand questions (Node; REQUESTS=1000)
+	@.ci/web.sh
+	@.ci/api.sh
 
 test-cluster: mongod ## Pass the tests against a control plane, and play the story on a real node (KUBEBUILDER_ASSETS, KUBECONFIG)
 	@.ci/test-cluster.sh
