@@ -201,6 +201,8 @@ def applications(built):
     places = {(place["name"], place["namespace"]) for place in project["destinations"]}
     taken = {}
     for path in sorted((ROOT / "argocd").glob("*.yaml")):
+        if path.stem == "revision":
+            continue
         app = one(path)
         if app["kind"] != "Application":
             continue
@@ -232,6 +234,13 @@ def applications(built):
             equal(f"{path}: ignored", ignored, {kind: ["/spec/replicas"] for kind in ("Deployment", "StatefulSet")})
     equal("files of hooks/ in Applications", set(taken), files)
     assert all(len(apps) == 1 for apps in taken.values()), f"deployed twice: {taken}"
+    role, binding = load(ROOT / "argocd/revision.yaml")
+    stage = one(ROOT / "argocd/stage.yaml")["metadata"]
+    equal("revision: namespace", role["metadata"]["namespace"], stage["namespace"])
+    read = {"apiGroups": ["argoproj.io"], "resources": ["applications"], "resourceNames": [stage["name"]], "verbs": ["get"]}
+    equal("revision: rules", role["rules"], [read])
+    account = one(ROOT / "hooks/serviceaccount.yaml")["metadata"]["name"]
+    equal("revision: who", [(s["kind"], s["name"]) for s in binding["subjects"]], [("ServiceAccount", account)])
     return "every file of hooks/ belongs to one Application, and the project allows what they deploy"
 
 

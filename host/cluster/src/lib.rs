@@ -12,6 +12,7 @@ mod inspect;
 mod job;
 mod lock;
 mod ready;
+mod revision;
 mod say;
 mod scale;
 mod step;

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::{Acceptance, Capture, Current, Scaled, VerdictDocument};
+use crate::{Acceptance, Capture, Current, Notification, Scaled, VerdictDocument};
 
 /// One side of a run.
 pub const CAPTURE: &str = "taster.dev/capture/v1";
@@ -15,6 +15,8 @@ pub const CURRENT: &str = "taster.dev/current/v1";
 pub const ACCEPTED: &str = "taster.dev/accepted/v1";
 /// What was scaled for an app and is not back yet.
 pub const SCALED: &str = "taster.dev/scaled/v1";
+/// What others are told of a verdict. It is sent, and not stored.
+pub const NOTIFICATION: &str = "taster.dev/notification/v1";
 
 /// The kinds of stored object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +79,15 @@ pub fn json_schema(kind: DocumentKind) -> Value {
     schema
 }
 
+/// The JSON Schema of what others are told.
+#[must_use]
+pub fn notification_schema() -> Value {
+    let mut schema = generate::<Notification>();
+    schema["$id"] = format!("https://{NOTIFICATION}").into();
+    schema["properties"]["schema"]["const"] = NOTIFICATION.into();
+    schema
+}
+
 fn generate<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().to_value()
 }
@@ -104,14 +115,15 @@ mod tests {
     #[test]
     fn published_schemas_are_those_of_the_types() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-        for kind in DocumentKind::ALL {
-            let file = folder.join(kind.file());
-            let text = format!("{}\n", serde_json::to_string_pretty(&json_schema(kind)).unwrap());
+        let stored = DocumentKind::ALL.into_iter().map(|kind| (kind.file(), json_schema(kind)));
+        for (name, schema) in stored.chain([("notification.v1.json".to_owned(), notification_schema())]) {
+            let file = folder.join(name);
+            let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
             if std::env::var_os("TASTER_WRITE_SCHEMAS").is_some() {
                 fs::write(&file, &text).unwrap();
             }
             let published = fs::read_to_string(&file).unwrap_or_default();
-            assert!(published == text, "{} is not what {kind:?} is: write it anew", file.display());
+            assert!(published == text, "{} is not what its type is: write it anew", file.display());
         }
     }
 

@@ -96,7 +96,7 @@ enum Command {
     /// Taste before the upgrade
     Pre(Database),
     /// Taste after the upgrade, compare, and end with the verdict
-    Post(Database),
+    Post(command::post::PostArgs),
     /// Put back what was scaled up for tasting and was left so: after a sync that failed, or was killed
     Restore(command::restore::RestoreArgs),
     /// Judge a stored run, or two capture files, again
@@ -171,7 +171,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Problem> {
     match cli.command {
         Command::Init(args) => command::init::run(common, &args).await,
         Command::Pre(database) => command::pre::run(common, &database).await,
-        Command::Post(database) => command::post::run(common, &database).await,
+        Command::Post(args) => command::post::run(common, &args).await,
         Command::Restore(args) => command::restore::run(common, &args).await,
         Command::Compare(args) => command::compare::run(common, &args).await,
         Command::Accept(args) => command::accept::run(common, &args).await,

@@ -10,6 +10,7 @@ pub mod config;
 pub mod demo;
 pub mod exit;
 pub mod flow;
+pub mod notify;
 pub mod output;
 pub mod progress;
 pub mod render;

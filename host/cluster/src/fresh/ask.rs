@@ -1,6 +1,6 @@
 //! Asks the API server, this cluster's or another one's, for the object.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kube::{
     Api, Client, Config,
@@ -93,9 +93,10 @@ fn resource(source: &CopySource) -> (ApiResource, &'static str) {
     (ApiResource::from_gvk_with_plural(&kind, plural), api_version)
 }
 
-async fn connect(file: &PathBuf) -> Result<Client, FreshError> {
+/// A client of the cluster that a kubeconfig names.
+pub(crate) async fn connect(file: &Path) -> Result<Client, FreshError> {
     let unusable =
-        |error: &dyn std::fmt::Display| FreshError::Kubeconfig { file: file.clone(), detail: error.to_string() };
+        |error: &dyn std::fmt::Display| FreshError::Kubeconfig { file: file.to_owned(), detail: error.to_string() };
     let kubeconfig = Kubeconfig::read_from(file).map_err(|error| unusable(&error))?;
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?;

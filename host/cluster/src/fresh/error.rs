@@ -82,7 +82,7 @@ pub enum FreshError {
         detail: String,
     },
     /// The kubeconfig of the other cluster cannot be used.
-    #[error("the kubeconfig {} of the cluster that copies cannot be used: {detail}", file.display())]
+    #[error("the kubeconfig {} of the other cluster cannot be used: {detail}", file.display())]
     Kubeconfig {
         /// Where it is.
         file: PathBuf,

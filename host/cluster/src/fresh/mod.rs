@@ -12,6 +12,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 pub use age::young_enough;
+pub(crate) use ask::connect;
 pub use error::FreshError;
 
 /// Who copies the data.

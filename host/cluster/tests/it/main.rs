@@ -8,6 +8,7 @@ mod proxy;
 mod ready;
 mod ready_limits;
 mod records;
+mod revision;
 mod rights;
 mod say;
 mod scale;

@@ -1,23 +1,58 @@
 //! `taster post`.
 
+use clap::Args;
+
 use super::{Beside, kitchen, scaled, write_nothing_yet, write_verdict};
 use crate::{
     cli::{Common, Database},
     exit::{Exit, Problem},
-    flow::{self, Post, PostOutcome},
-    output, render,
+    flow::{self, Ended, Kitchen, Post, PostOutcome},
+    notify, output, render,
     termination::{self, Told},
 };
 
-/// Tastes after the sync, compares, and ends with the verdict.
-pub async fn run(common: &Common, database: &Database) -> Result<Exit, Problem> {
-    termination::tell(posted(common, database).await)
+/// Arguments of `post`.
+#[derive(Debug, Clone, Args)]
+pub struct PostArgs {
+    #[command(flatten)]
+    database: Database,
+    /// The commit that was synced, for those who are notified [default: what Argo CD's Application says]
+    #[arg(long, value_name = "COMMIT", env = "TASTER_REVISION", value_parser = commit)]
+    revision: Option<String>,
 }
 
-async fn posted(common: &Common, database: &Database) -> Result<Told, Problem> {
+/// The whole hash; an empty variable is one that is not set.
+fn commit(text: &str) -> Result<String, String> {
+    let text = text.trim().to_ascii_lowercase();
+    if text.is_empty() || notify::is_commit(&text) {
+        return Ok(text);
+    }
+    Err("a commit is named by all 40 (or 64) digits of its hash".to_owned())
+}
+
+/// Tastes after the sync, compares, tells others, and ends with the verdict.
+pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, Problem> {
+    let (kitchen, ended) = match judged(common, args).await {
+        Ok(judged) => judged,
+        Err(problem) => return termination::tell(Err(problem)),
+    };
+    let exit = termination::tell(told(common, &kitchen, &ended));
+    // last: the one thing that may take long and decides nothing
+    if let Post::Judged(outcome) = &ended.value {
+        let revision = args.revision.as_deref().filter(|revision| !revision.is_empty());
+        notify::tell(&kitchen, &outcome.verdict, &outcome.reports, revision).await;
+    }
+    exit
+}
+
+async fn judged(common: &Common, args: &PostArgs) -> Result<(Kitchen, Ended<Post>), Problem> {
     output::prove(common)?;
-    let kitchen = kitchen(common, database).await?;
+    let kitchen = kitchen(common, &args.database).await?;
     let ended = flow::post(&kitchen, common.run.as_ref()).await?;
+    Ok((kitchen, ended))
+}
+
+fn told(common: &Common, kitchen: &Kitchen, ended: &Ended<Post>) -> Result<Told, Problem> {
     let not_restored = ended.not_restored();
     match &ended.value {
         Post::NothingYet { run } => {
@@ -26,7 +61,7 @@ async fn posted(common: &Common, database: &Database) -> Result<Told, Problem> {
         }
         Post::Judged(outcome) => {
             let PostOutcome { verdict, reports } = &**outcome;
-            let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(&ended), accepted: None })?;
+            let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(ended), accepted: None })?;
             let url = kitchen.config.report.url_of(&verdict.app, &verdict.run);
             let report = url.or_else(|| reports.first().cloned());
             let what = render::line::verdict(verdict, termination::BYTES);

@@ -67,6 +67,7 @@ impl Config {
             cluster.check()?;
         }
         super::fresh::check(&self.fresh)?;
+        super::notify::check(&self.notify)?;
         self.check_store()?;
         Ok(self)
     }

@@ -99,6 +99,18 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// An error where there is nothing in it, or what should have been replaced.
+    pub(super) fn filled(&self, at: &str) -> Result<(), ConfigError> {
+        if self.0.contains("${") {
+            let help = "write it as a plain value, without quotes: ${NAME}";
+            return Err(wrong(at, "a quoted `${…}` is not expanded", help));
+        }
+        if self.0.trim().is_empty() {
+            return Err(wrong(at, "it is empty", "is the variable set?"));
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -6,6 +6,7 @@ mod cluster;
 mod documents;
 mod error;
 mod fresh;
+mod notify;
 mod read;
 mod store;
 mod units;
@@ -23,6 +24,7 @@ pub use cluster::{ClusterSection, LockRule, Scaling, WhenBusy};
 pub use documents::{Redact, RedactedField, Report, Scan, Secret};
 pub use error::{ConfigError, Place};
 pub use fresh::{Fresh, Newest, Source};
+pub use notify::{Application, GitHub, Notify};
 pub use read::{load, parse};
 pub use store::{OnConditions, RetentionSection, S3Section, ServerSideEncryption};
 pub use units::{Delay, Period, Size};
@@ -71,6 +73,9 @@ pub struct Config {
     /// A baseline that is older than this makes the verdict `unknown`; it is not replaced. Default: any age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_baseline_age: Option<Period>,
+    /// Who is told of the verdict at the end of `post`. What cannot be told is said, and changes no verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Notify>,
     /// Refuse components that carry no `sha256`. Standard probes are part of the host and need none.
     #[serde(default)]
     pub require_pins: bool,
@@ -334,6 +339,7 @@ impl Config {
             cluster: None,
             fresh: Vec::new(),
             max_baseline_age: None,
+            notify: Vec::new(),
             require_pins: false,
             require_read_only_user: false,
         };

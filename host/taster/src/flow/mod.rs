@@ -75,6 +75,15 @@ impl Kitchen {
         let engine = open_engine()?;
         Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One, stop })
     }
+
+    /// Resolves when the process is asked to stop, and says by what.
+    pub async fn asked_to_stop(&self) -> String {
+        match self.stop.asked().await {
+            stop::Reason::Signal(signal) => format!("stopped by {signal}"),
+            stop::Reason::Deadline { job } => format!("the deadline of Job {job} is near"),
+            stop::Reason::LockLost { lease, .. } => format!("the lock {lease} was lost"),
+        }
+    }
 }
 
 /// The sandbox with its code cache in the user's cache folder.

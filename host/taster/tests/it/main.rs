@@ -16,6 +16,7 @@ mod hostile;
 mod interrupted;
 mod million;
 mod moments;
+mod notify;
 mod pages;
 mod probe;
 mod promises;

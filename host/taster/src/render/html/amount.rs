@@ -11,6 +11,8 @@ pub(super) const WIDTH: f64 = 160.0;
 const THINNEST: f64 = 2.0;
 /// Longer numbers are none that anybody reads as one.
 const LONGEST: usize = 48;
+/// So many digits of a number that is too long to be read.
+const PRECISION: u64 = 6;
 /// Doubles go no further.
 const GREATEST_EXPONENT: u32 = 330;
 
@@ -126,7 +128,7 @@ fn ratio(sign: &str, percent: f64) -> String {
 fn written(amount: &BigDecimal) -> String {
     let text = amount.to_plain_string();
     if text.len() > LONGEST {
-        return format!("{:e}", amount.to_f64().unwrap_or_default());
+        return amount.with_prec(PRECISION).normalized().to_scientific_notation().to_lowercase();
     }
     match text.split_once('.') {
         Some((whole, fraction)) => format!("{}.{fraction}", group(whole)),

@@ -195,7 +195,7 @@ fn up(place: f64, lowest: f64, highest: f64) -> f64 {
     if height <= 0.0 {
         f64::midpoint(TOP, BOTTOM)
     } else {
-        BOTTOM - (BOTTOM - TOP) * (place / 2.0 - lowest / 2.0) / height
+        BOTTOM - (BOTTOM - TOP) * ((place / 2.0 - lowest / 2.0) / height)
     }
 }
 

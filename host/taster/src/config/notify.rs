@@ -1,0 +1,173 @@
+//! Who is told of a verdict, and how.
+
+use std::path::PathBuf;
+
+use reqwest::Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use taster_model::Verdict;
+
+use super::{ConfigError, Period, Secret, check::wrong, cluster::is_name};
+
+/// One who is told at the end of `post`: a webhook, or a commit on GitHub. Exactly one of `webhook` and `github`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Notify {
+    /// Where the verdict is sent to, by POST: `https://hooks.example.com/taster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Secret>,
+    /// What the message is signed with: `X-Taster-Signature-256: sha256=…`, the HMAC-SHA-256 of the body in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// Sent as `Authorization: Bearer …`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bearer: Option<Secret>,
+    /// A status of the commit, and one comment on each open pull request that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<GitHub>,
+    /// Which verdicts are told of. Default: all.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    pub on: Vec<Verdict>,
+    /// How long one request may take. Default `10s`.
+    #[serde(default = "timeout")]
+    pub timeout: Period,
+    /// Certificates of the authorities that are trusted beside the system's, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A repository on GitHub, or on a server of one's own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct GitHub {
+    /// `owner/name`.
+    pub repository: String,
+    /// A token that may write commit statuses and pull requests: `${GITHUB_TOKEN}`.
+    pub token: Secret,
+    /// Where the API is. Default `https://api.github.com`; a server of one's own has it under `https://HOST/api/v3`.
+    #[serde(default = "api")]
+    pub api: String,
+    /// Name of the status. Default: `taster/` and the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Whether pull requests are commented on. Default: they are.
+    #[serde(default = "yes")]
+    pub comment: bool,
+    /// Which Application knows the commit, where neither `--revision` nor `TASTER_REVISION` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<Application>,
+}
+
+/// An Application of Argo CD.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Application {
+    /// Its name.
+    pub name: String,
+    /// Its namespace. Default `argocd`.
+    #[serde(default = "argocd")]
+    pub namespace: String,
+    /// Which of several sources, counted from 0. Default: the only one, else the first.
+    #[serde(default)]
+    pub source: usize,
+    /// A kubeconfig of Argo CD's cluster. Default: the cluster that Taster runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+fn all() -> Vec<Verdict> {
+    vec![Verdict::Same, Verdict::Different, Verdict::Unknown]
+}
+
+fn is_all(on: &[Verdict]) -> bool {
+    *on == all()
+}
+
+fn timeout() -> Period {
+    Period::from_secs(10)
+}
+
+fn api() -> String {
+    "https://api.github.com".to_owned()
+}
+
+fn argocd() -> String {
+    "argocd".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What each entry must be.
+pub(super) fn check(notify: &[Notify]) -> Result<(), ConfigError> {
+    notify.iter().enumerate().try_for_each(|(index, entry)| entry.check(&format!("notify[{index}]")))
+}
+
+impl Notify {
+    fn check(&self, at: &str) -> Result<(), ConfigError> {
+        let Self { webhook, secret, bearer, github, on, .. } = self;
+        if webhook.is_some() == github.is_some() {
+            return Err(wrong(at, "an entry is a `webhook` or a `github`, one of the two", "make two entries of it"));
+        }
+        if on.is_empty() {
+            return Err(wrong(format!("{at}.on"), "nobody would ever be told", "leave `on` out for every verdict"));
+        }
+        for (key, value) in [("webhook", webhook), ("secret", secret), ("bearer", bearer)] {
+            if let Some(value) = value {
+                value.filled(&format!("{at}.{key}"))?;
+            }
+        }
+        if let Some(webhook) = webhook {
+            // the address itself is not said: whoever knows it may send to it
+            web(webhook.expose())
+                .map_err(|what| wrong(format!("{at}.webhook"), what, "write it as https://hooks.example.com/taster"))?;
+        }
+        let Some(github) = github else { return Ok(()) };
+        if secret.is_some() || bearer.is_some() {
+            return Err(wrong(at, "`secret` and `bearer` are for a webhook", "GitHub takes `github.token`"));
+        }
+        github.check(&format!("{at}.github"))
+    }
+}
+
+impl GitHub {
+    fn check(&self, at: &str) -> Result<(), ConfigError> {
+        let part = |part: &str| {
+            !part.is_empty()
+                && part.len() <= 100
+                && !part.chars().all(|c| c == '.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        if !self.repository.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name)) {
+            let message = format!("`{}` is no repository", self.repository);
+            return Err(wrong(format!("{at}.repository"), message, "write it as owner/name"));
+        }
+        self.token.filled(&format!("{at}.token"))?;
+        web(&self.api).map_err(|what| {
+            wrong(format!("{at}.api"), what, "a server of one's own has it under https://HOST/api/v3")
+        })?;
+        if let Some(application) = &self.application {
+            for (key, name) in [("name", &application.name), ("namespace", &application.namespace)] {
+                if !is_name(name) {
+                    let message = format!("`{name}` is no name of an object");
+                    return Err(wrong(
+                        format!("{at}.application.{key}"),
+                        message,
+                        "as `kubectl get applications -A` has it",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why an address cannot be sent to.
+fn web(address: &str) -> Result<(), &'static str> {
+    let url = Url::parse(address).map_err(|_| "it is no URL")?;
+    match url.scheme() {
+        "http" | "https" if url.host_str().is_some() => Ok(()),
+        _ => Err("it is no address of the web"),
+    }
+}
