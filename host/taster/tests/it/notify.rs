@@ -80,7 +80,7 @@ impl Receiver {
         let desk = Arc::new(Desk { manners: Mutex::new(manners.iter().copied().collect()), ..Desk::default() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(answer).with_state(desk.clone());
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&desk));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { desk, address }
     }
@@ -272,7 +272,7 @@ async fn whoever_cannot_be_told_is_named_and_changes_nothing() {
     configured(&table, &notify.join("\n"));
     let began = Instant::now();
     let ended = post(&table, "r1", &[]);
-    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     assert_eq!(ended.code, 0, "the verdict stands: {}", ended.all());
     assert_eq!(table.taster(&["show", "r1", "--format", "json"]).json()["verdict"], "same");
     is_discreet(&ended);
@@ -337,13 +337,13 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     let comments = github.comments();
     assert_eq!(comments.len(), 151, "one comment, however many verdicts");
     assert!(comments[150]["body"].as_str().is_some_and(|body| body.contains("**different**")), "{}", comments[150]);
-    let states: Vec<Value> = github
+    let set: Vec<Value> = github
         .heard()
         .iter()
         .filter(|heard| heard.path.contains("/statuses/"))
         .map(|heard| heard.json()["state"].clone())
         .collect();
-    assert_eq!(states, ["success", "failure"]);
+    assert_eq!(set, ["success", "failure"]);
     let description = github.heard().iter().rev().find(|heard| heard.path.contains("/statuses/")).map(Heard::json);
     let description = description.expect("a status")["description"].as_str().expect("text").to_owned();
     assert!(description.starts_with("different: ") && description.chars().count() <= 140, "{description}");
@@ -368,7 +368,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
     let mut child = table.command(&["post", "--run", "r1"]).stderr(file).spawn().expect("it runs");
     let began = Instant::now();
     while hangs.heard().is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(60), "nobody was told");
+        assert!(began.elapsed() < Duration::from_mins(1), "nobody was told");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let pid = child.id().to_string();

@@ -142,21 +142,18 @@ mod tests {
 
     use super::*;
 
-    fn delta(before: &Value, after: &Value) -> Option<(String, Option<String>, Option<(String, String, bool)>)> {
+    /// By how much, in percent, and the bars: where the gap begins, how long it is, whether it is a loss.
+    type Told = (String, Option<String>, Option<(String, String, bool)>);
+
+    fn delta(before: &Value, after: &Value) -> Option<Told> {
         let delta = Delta::between(&Amount::of(before)?, &Amount::of(after)?)?;
         Some((delta.by, delta.percent, delta.bars.map(|bars| (bars.from, bars.gap, bars.lost))))
     }
 
-    fn told(
-        by: &str,
-        percent: Option<&str>,
-        bars: Option<(&str, &str, bool)>,
-    ) -> Option<(String, Option<String>, Option<(String, String, bool)>)> {
-        Some((
-            by.to_owned(),
-            percent.map(str::to_owned),
-            bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost)),
-        ))
+    #[expect(clippy::unnecessary_wraps, reason = "so that it is compared with what may be nothing")]
+    fn told(by: &str, percent: Option<&str>, bars: Option<(&str, &str, bool)>) -> Option<Told> {
+        let bars = bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost));
+        Some((by.to_owned(), percent.map(str::to_owned), bars))
     }
 
     #[test]
