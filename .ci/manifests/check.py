@@ -118,7 +118,8 @@ def practice(name, job, args):
         "TASTER_POD_UID": "metadata.uid",
         "TASTER_JOB": "metadata.labels['batch.kubernetes.io/job-name']",
     })
-    equal(f"{name}: S3", container["envFrom"], [{"secretRef": {"name": "taster-s3", "optional": True}}])
+    secrets = [{"secretRef": {"name": secret, "optional": True}} for secret in ("taster-s3", "taster-notify")]
+    equal(f"{name}: S3, notify", container["envFrom"], secrets)
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     equal(f"{name}: volumes", {volume["name"] for volume in pod["volumes"]}, set(mounts))
     cache = next(env["value"] for env in container["env"] if env["name"] == "TASTER_CACHE")

@@ -8,13 +8,15 @@ use std::{
 };
 
 use taster_model::{Coded, Side, Verdict};
-use taster_store::CommitPre;
+use taster_store::{AppStore, CommitPre, Store};
 
-use crate::{larder, shop};
+use crate::{larder, place::Place, s3_server, shop};
 
 const PART: &str = "TASTER_STORE_TEST_PART";
 const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
 const NAME: &str = "TASTER_STORE_TEST_NAME";
+/// The server of a store that is none of files.
+const ENDPOINT: &str = "TASTER_STORE_TEST_ENDPOINT";
 
 /// The command that plays `part` on `folder`.
 pub(crate) fn command(part: &str, folder: &Path, name: &str) -> Command {
@@ -29,8 +31,23 @@ pub(crate) fn command(part: &str, folder: &Path, name: &str) -> Command {
     command
 }
 
-pub(crate) fn spawn(part: &str, folder: &Path, name: &str) -> Child {
-    command(part, folder, name).spawn().unwrap()
+pub(crate) fn spawn(part: &str, place: &Place, name: &str) -> Child {
+    at(part, place, name).spawn().unwrap()
+}
+
+/// The command that plays `part` in a place.
+pub(crate) fn at(part: &str, place: &Place, name: &str) -> Command {
+    let mut command = command(part, place.path(), name);
+    command.envs(place.endpoint().map(|endpoint| (ENDPOINT, endpoint)));
+    command
+}
+
+/// The store that this process plays at.
+async fn store(folder: &Path) -> AppStore {
+    match env::var(ENDPOINT) {
+        Ok(endpoint) => Store::at(s3_server::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
+        Err(_) => shop::app(&folder.join("results")).await,
+    }
 }
 
 /// Waits until `path` is there, and no longer than a test may take.
@@ -68,7 +85,7 @@ fn play() {
 
 /// Runs of `pre` and `post`, one after the other, without end.
 async fn cook(folder: &Path, name: &str) {
-    let store = shop::app(&folder.join("results")).await;
+    let store = store(folder).await;
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     for round in 0.. {
         shop::whole_run(&store, &shop::run(&format!("{name}-{round}"))).await;
@@ -78,7 +95,7 @@ async fn cook(folder: &Path, name: &str) {
 /// Commits a capture for each of many runs, at the same time as others, and notes whose stood.
 async fn race(folder: &Path, name: &str) {
     use std::fmt::Write;
-    let store = shop::app(&folder.join("results")).await;
+    let store = store(folder).await;
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     wait_for(&folder.join("go"));
     let mut noted = String::new();
@@ -105,7 +122,7 @@ pub(crate) const SHELVED: usize = 8;
 
 /// Stores censuses of one collection of one attempt, at the same time as others, and notes where.
 async fn shelve(folder: &Path, name: &str) {
-    let store = shop::app(&folder.join("results")).await.run(&shop::run("one"));
+    let store = store(folder).await.run(&shop::run("one"));
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
     // the same attempt in every process
     capture.attempt = "01ARZ3NDEKTSV4RRFFQ69G5FAV".to_owned().try_into().unwrap();
@@ -122,7 +139,7 @@ async fn shelve(folder: &Path, name: &str) {
 
 /// Removes all but the newest complete run, a week from now, until it is killed.
 async fn collect(folder: &Path) {
-    let store = shop::app(&folder.join("results")).await;
+    let store = store(folder).await;
     taster_store::fault::arm();
     let retention = taster_store::Retention { keep: Some(1), max_age: None };
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24);

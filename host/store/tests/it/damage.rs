@@ -8,26 +8,32 @@ use std::{
 use taster_model::Coded;
 use taster_store::{AppStore, StoreError};
 
-use crate::shop;
+use crate::{place::Place, shop};
 
 /// Every document of a whole run, with the error of reading it.
 struct Kitchen {
-    folder: tempfile::TempDir,
+    place: Place,
     store: AppStore,
     documents: Vec<PathBuf>,
 }
 
 impl Kitchen {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = shop::app(folder.path()).await;
+    async fn both() -> Vec<Self> {
+        let mut kitchens = Vec::new();
+        for place in Place::both().await {
+            kitchens.push(Self::at(place).await);
+        }
+        kitchens
+    }
+
+    async fn at(place: Place) -> Self {
+        let store = place.app().await;
         shop::whole_run(&store, &shop::run("one")).await;
-        let documents: Vec<PathBuf> = shop::files(folder.path())
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|e| e == "json"))
-            .collect();
+        let documents: Vec<PathBuf> =
+            place.objects().into_iter().filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
         assert_eq!(documents.len(), 6, "{documents:?}");
-        Self { folder, store, documents }
+        place.forget_checksums();
+        Self { place, store, documents }
     }
 
     /// Reads everything of the run that the store reads.
@@ -51,77 +57,81 @@ impl Kitchen {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_altered_byte_of_every_document_is_an_error() {
-    let kitchen = Kitchen::new().await;
-    kitchen.read().await.unwrap();
-    for path in kitchen.read_documents() {
-        let whole = fs::read(path).unwrap();
-        for at in 0..whole.len() {
-            let mut altered = whole.clone();
-            altered[at] ^= 1 << (at % 8);
-            fs::write(path, &altered).unwrap();
-            let error = kitchen.read().await.expect_err(&format!("byte {at} of {}", path.display()));
-            assert_eq!(error.code(), "T0406", "byte {at} of {}: {error}", path.display());
-        }
-        fs::write(path, &whole).unwrap();
-    }
-    kitchen.read().await.unwrap();
-}
-
-#[tokio::test]
-async fn every_truncation_and_every_addition_is_an_error() {
-    let kitchen = Kitchen::new().await;
-    for path in kitchen.read_documents() {
-        let whole = fs::read(path).unwrap();
-        for length in 0..whole.len() {
-            fs::write(path, &whole[..length]).unwrap();
-            assert!(kitchen.read().await.is_err(), "{length} bytes of {}", path.display());
-        }
-        for more in [&b"\n"[..], b" ", b"{}", b"\0"] {
-            fs::write(path, [&whole, more].concat()).unwrap();
-            assert!(kitchen.read().await.is_err(), "{more:?} behind {}", path.display());
-        }
-        fs::write(path, &whole).unwrap();
-    }
-}
-
-#[tokio::test]
-async fn no_document_is_taken_for_another() {
-    let kitchen = Kitchen::new().await;
-    shop::whole_run(&kitchen.store, &shop::run("two")).await;
-    let all: Vec<PathBuf> = shop::files(kitchen.folder.path())
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .collect();
-    for path in kitchen.read_documents() {
-        let whole = fs::read(path).unwrap();
-        for other in &all {
-            let foreign = fs::read(other).unwrap();
-            if foreign == whole {
-                continue;
+    for kitchen in Kitchen::both().await {
+        kitchen.read().await.unwrap();
+        for path in kitchen.read_documents() {
+            let whole = fs::read(path).unwrap();
+            for at in (0..whole.len()).step_by(kitchen.place.step()) {
+                let mut altered = whole.clone();
+                altered[at] ^= 1 << (at % 8);
+                fs::write(path, &altered).unwrap();
+                let error = kitchen.read().await.expect_err(&format!("byte {at} of {}", path.display()));
+                assert_eq!(error.code(), "T0406", "byte {at} of {}: {error}", path.display());
             }
-            fs::write(path, &foreign).unwrap();
-            let error = kitchen.read().await.expect_err(&format!("{} at {}", other.display(), path.display()));
-            assert_eq!(error.code(), "T0407", "{} at {}: {error}", other.display(), path.display());
+            fs::write(path, &whole).unwrap();
         }
-        fs::write(path, &whole).unwrap();
+        kitchen.read().await.unwrap();
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_truncation_and_every_addition_is_an_error() {
+    for kitchen in Kitchen::both().await {
+        for path in kitchen.read_documents() {
+            let whole = fs::read(path).unwrap();
+            for length in (0..whole.len()).step_by(kitchen.place.step()) {
+                fs::write(path, &whole[..length]).unwrap();
+                assert!(kitchen.read().await.is_err(), "{length} bytes of {}", path.display());
+            }
+            for more in [&b"\n"[..], b" ", b"{}", b"\0"] {
+                fs::write(path, [&whole, more].concat()).unwrap();
+                assert!(kitchen.read().await.is_err(), "{more:?} behind {}", path.display());
+            }
+            fs::write(path, &whole).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_document_is_taken_for_another() {
+    for kitchen in Kitchen::both().await {
+        shop::whole_run(&kitchen.store, &shop::run("two")).await;
+        kitchen.place.forget_checksums();
+        let all: Vec<PathBuf> =
+            kitchen.place.objects().into_iter().filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+        for path in kitchen.read_documents() {
+            let whole = fs::read(path).unwrap();
+            for other in &all {
+                let foreign = fs::read(other).unwrap();
+                if foreign == whole {
+                    continue;
+                }
+                fs::write(path, &foreign).unwrap();
+                let error = kitchen.read().await.expect_err(&format!("{} at {}", other.display(), path.display()));
+                assert_eq!(error.code(), "T0407", "{} at {}: {error}", other.display(), path.display());
+            }
+            fs::write(path, &whole).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_run_hides_no_other() {
-    let kitchen = Kitchen::new().await;
-    shop::whole_run(&kitchen.store, &shop::run("two")).await;
-    for path in kitchen.read_documents().filter(|path| !path.ends_with("current.json")) {
-        let whole = fs::read(path).unwrap();
-        fs::write(path, &whole[1..]).unwrap();
-        let runs = kitchen.store.runs().await.unwrap();
-        let [two, one] = runs.as_slice() else { panic!("{runs:?}") };
-        assert_eq!((two.run.as_str(), &two.damaged), ("two", &None));
-        assert!(two.pre.is_some() && two.post.is_some() && two.verdict.is_some() && two.accepted);
-        let damage = one.damaged.as_ref().unwrap();
-        assert!(damage.contains(path.file_name().unwrap().to_str().unwrap()), "{damage}");
-        fs::write(path, &whole).unwrap();
+    for kitchen in Kitchen::both().await {
+        shop::whole_run(&kitchen.store, &shop::run("two")).await;
+        kitchen.place.forget_checksums();
+        for path in kitchen.read_documents().filter(|path| !path.ends_with("current.json")) {
+            let whole = fs::read(path).unwrap();
+            fs::write(path, &whole[1..]).unwrap();
+            let runs = kitchen.store.runs().await.unwrap();
+            let [two, one] = runs.as_slice() else { panic!("{runs:?}") };
+            assert_eq!((two.run.as_str(), &two.damaged), ("two", &None));
+            assert!(two.pre.is_some() && two.post.is_some() && two.verdict.is_some() && two.accepted);
+            let damage = one.damaged.as_ref().unwrap();
+            assert!(damage.contains(path.file_name().unwrap().to_str().unwrap()), "{damage}");
+            fs::write(path, &whole).unwrap();
+        }
     }
 }

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use crate::{child, shop};
+use crate::{child, place::Place, shop};
 
 const KILLS: u32 = 30;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn whenever_it_is_killed_no_half_object_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = shop::app(&folder.path().join("results")).await;
+    for place in &Place::both().await {
+        kill_at(place).await;
+    }
+}
+
+async fn kill_at(place: &Place) {
+    let store = place.app().await;
     let mut unfinished = 0;
     for kill in 0..KILLS {
         let name = format!("kill{kill}");
-        let mut cook = child::spawn("cook until killed", folder.path(), &name);
-        child::wait_for(&folder.path().join(format!("{name}.ready")));
+        let mut cook = child::spawn("cook until killed", place, &name);
+        child::wait_for(&place.note(&format!("{name}.ready")));
         // other moments each time, from the very first write to some runs later
         std::thread::sleep(Duration::from_micros(u64::from(kill) * 1_700));
         cook.kill().unwrap();
@@ -26,7 +31,7 @@ async fn whenever_it_is_killed_no_half_object_is_read() {
             let pre = run.pre().await.unwrap();
             // a capture that counts has all of its censuses, whole
             for object in pre.iter().flat_map(|pre| &pre.get().objects) {
-                let path = folder.path().join(format!("results/v1/pxbbq/{}/{}", summary.run, object.key));
+                let path = place.file(&format!("v1/pxbbq/{}/{}", summary.run, object.key));
                 assert_eq!(std::fs::metadata(path).unwrap().len(), object.length);
             }
             unfinished += u32::from(pre.is_none() || summary.verdict.is_none());
@@ -36,9 +41,7 @@ async fn whenever_it_is_killed_no_half_object_is_read() {
             if let Some(verdict) = run.verdict().await.unwrap() {
                 let attempt = &verdict.get().attempt;
                 assert!(run.post(attempt).await.unwrap().is_some());
-                assert!(
-                    std::path::Path::new(run.report_url(attempt, "report.md").trim_start_matches("file://")).exists()
-                );
+                assert!(place.file(&format!("v1/pxbbq/{}/post/{attempt}/report.md", summary.run)).exists());
             }
         }
         if let Some(baseline) = store.current().await.unwrap().and_then(|current| current.baseline) {
@@ -47,15 +50,20 @@ async fn whenever_it_is_killed_no_half_object_is_read() {
         }
     }
     // a test that never hit the middle of a run would prove nothing
-    assert!(unfinished > 0, "every kill fell between two runs");
+    assert!(unfinished > 0, "{}: every kill fell between two runs", place.kind());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_attempt_left_is_in_nobodys_way() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = shop::app(&folder.path().join("results")).await;
-    let mut cook = child::spawn("cook until killed", folder.path(), "first");
-    child::wait_for(&folder.path().join("first.ready"));
+    for place in &Place::both().await {
+        go_on_at(place).await;
+    }
+}
+
+async fn go_on_at(place: &Place) {
+    let store = place.app().await;
+    let mut cook = child::spawn("cook until killed", place, "first");
+    child::wait_for(&place.note("first.ready"));
     std::thread::sleep(Duration::from_millis(10));
     cook.kill().unwrap();
     cook.wait().unwrap();

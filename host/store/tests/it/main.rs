@@ -8,6 +8,8 @@ mod damage;
 mod gc;
 mod kills;
 mod larder;
+mod place;
+mod promises;
 mod races;
 mod s3;
 mod s3_server;

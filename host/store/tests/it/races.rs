@@ -2,20 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{child, shop};
+use crate::{child, place::Place, shop};
 
 pub(crate) const ROUNDS: usize = 25;
 const PROCESSES: usize = 4;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn of_several_processes_at_once_one_commits_and_no_swap_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let names: Vec<String> = (0..PROCESSES).map(|n| format!("racer{n}")).collect();
-    let racers: Vec<_> = names.iter().map(|name| child::spawn("race", folder.path(), name)).collect();
-    for name in &names {
-        child::wait_for(&folder.path().join(format!("{name}.ready")));
+    for place in &Place::both().await {
+        race_at(place).await;
     }
-    std::fs::write(folder.path().join("go"), "").unwrap();
+}
+
+async fn race_at(place: &Place) {
+    let names: Vec<String> = (0..PROCESSES).map(|n| format!("racer{n}")).collect();
+    let racers: Vec<_> = names.iter().map(|name| child::spawn("race", place, name)).collect();
+    for name in &names {
+        child::wait_for(&place.note(&format!("{name}.ready")));
+    }
+    std::fs::write(place.note("go"), "").unwrap();
     for mut racer in racers {
         assert!(racer.wait().unwrap().success());
     }
@@ -23,14 +28,14 @@ async fn of_several_processes_at_once_one_commits_and_no_swap_is_lost() {
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     let mut standing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in &names {
-        let noted = std::fs::read_to_string(folder.path().join(format!("{name}.noted"))).unwrap();
+        let noted = std::fs::read_to_string(place.note(&format!("{name}.noted"))).unwrap();
         for line in noted.lines() {
             let [run, own, stands] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
             *owners.entry(run.to_owned()).or_default() += usize::from(own == "true");
             standing.entry(run.to_owned()).or_default().insert(stands.to_owned());
         }
     }
-    let store = shop::app(&folder.path().join("results")).await;
+    let store = place.app().await;
     assert_eq!(owners.len(), ROUNDS);
     for (run, seen) in standing {
         assert_eq!(owners[&run], 1, "{run}: one and only one process committed");

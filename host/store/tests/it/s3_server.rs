@@ -87,7 +87,9 @@ impl Server {
                 let answer = hyper_util::service::TowerToHyperService::new(tower::service_fn(
                     move |request: http::Request<_>| {
                         let (service, shared) = (service.clone(), Arc::clone(&shared));
-                        async move { shared.answer(&service, request.map(Body::from)).await }
+                        // a client that goes away ends no write half way: the object and what is known of it are two files
+                        let answer = async move { shared.answer(&service, request.map(Body::from)).await };
+                        async move { tokio::spawn(answer).await.map_err(|error| HttpError::new(Box::new(error)))? }
                     },
                 ));
                 tokio::spawn(async move {
@@ -102,6 +104,17 @@ impl Server {
     /// How it is reached.
     pub(crate) fn settings(&self) -> Settings {
         settings(&format!("http://{}", self.address))
+    }
+
+    /// From now on the server does not know what it stored: what its files become is handed out as it is, as by one that
+    /// keeps no checksums, so that the client is on its own.
+    pub(crate) fn forget_checksums(&self) {
+        for entry in std::fs::read_dir(self.folder.path()).expect("a server") {
+            let path = entry.expect("a server").path();
+            if path.to_string_lossy().ends_with(".internal.json") {
+                std::fs::remove_file(path).expect("a server");
+            }
+        }
     }
 
     /// The file of an object.

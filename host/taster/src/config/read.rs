@@ -53,17 +53,16 @@ fn place(file: &str, text: &str, location: Option<Location>) -> Place {
     Place { file: file.to_owned(), line, column, text: hidden(before, &secrets::scrub(shown.trim_end())) }
 }
 
-/// The line without the value of a key `secret`, however that is written, unless it is the name of a variable. As long as
-/// it was, for there is a caret below it.
+/// The line without the value of a key that holds a secret, however that is written, unless it is the name of a variable.
+/// As long as it was, for there is a caret below it.
 fn hidden(before: &str, line: &str) -> String {
-    const KEY: &str = "secret";
     let stars = |text: &str| "*".repeat(text.chars().count());
     // the value may stand on the line after its key
-    if before.trim_end().ends_with(':') && before.to_ascii_lowercase().contains(KEY) {
+    if before.trim_end().ends_with(':') && secret_key(before).is_some() {
         return stars(line);
     }
-    let Some(at) = line.to_ascii_lowercase().find(KEY) else { return line.to_owned() };
-    let (head, value) = line.split_at(at + KEY.len());
+    let Some(end) = secret_key(line) else { return line.to_owned() };
+    let (head, value) = line.split_at(end);
     let begin = value.find(|c: char| !matches!(c, '"' | '\'' | ':' | ' ')).unwrap_or(value.len());
     let (gap, value) = value.split_at(begin);
     if is_variable(value) {
@@ -71,6 +70,22 @@ fn hidden(before: &str, line: &str) -> String {
     }
     // to the end: in a secret that was written plainly every character may be a part of it
     format!("{head}{gap}{}", stars(value))
+}
+
+/// Where the first key ends that holds a secret. `secret` counts wherever it stands; the others are words of every day.
+fn secret_key(line: &str) -> Option<usize> {
+    const KEYS: [&str; 3] = ["webhook", "bearer", "token"];
+    let lower = line.to_ascii_lowercase();
+    let secret = lower.find("secret").map(|at| at + "secret".len());
+    let is_key = |at: usize, key: &str| {
+        let before = lower[..at].chars().next_back();
+        let after = lower[at + key.len()..].trim_start_matches(['"', '\'']).trim_start();
+        before.is_none_or(|c| !c.is_alphanumeric()) && after.starts_with(':')
+    };
+    let others = KEYS
+        .iter()
+        .flat_map(|key| lower.match_indices(key).filter(|(at, key)| is_key(*at, key)).map(|(at, key)| at + key.len()));
+    others.chain(secret).min()
 }
 
 /// `${NAME}`, and nothing else but the end of a mapping: a default value is a secret as well.

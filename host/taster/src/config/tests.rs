@@ -241,3 +241,23 @@ fn freshness_has_one_source_an_entry() {
         fresh[VolumeSnapshot a/b]: the same source is asked twice (keep one of them)
     ");
 }
+
+#[test]
+fn a_line_that_is_shown_hides_every_kind_of_secret() {
+    let cases = [
+        "notify:\n  - {webhook: \"https://hooks.slack.com/services/hunter2\", timeout: 0s}\n",
+        "notify:\n  - {timeout: 0s, webhook: https://hooks.slack.com/services/hunter2}\n",
+        "notify:\n  - {timeout: 0s, bearer: hunter2, webhook: \"https://a\"}\n",
+        "notify:\n  - {\"bearer\": hunter2, timeout: 0s}\n",
+        "notify:\n  - github: {token: hunter2, timeout: 0s}\n",
+        "notify:\n  - github:\n      token:\n        [hunter2]\n",
+    ];
+    for case in cases {
+        let error = read(case).unwrap_err();
+        let place = error.place().unwrap().excerpt();
+        assert!(!format!("{error}{place}").contains("hunter2") && place.contains("***"), "{error} {place}");
+    }
+    let plain =
+        read("probes:\n  - {name: tokens, component: document-count, colections: [tokens, bearers]}\n").unwrap_err();
+    assert!(plain.place().unwrap().text.contains("[tokens, bearers]"), "{plain:?}");
+}

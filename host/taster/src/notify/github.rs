@@ -116,9 +116,14 @@ impl<'a> Repository<'a> {
     }
 }
 
+/// Text of a database that calls nobody: GitHub takes a mention or a number for a link although its sign is escaped.
+fn quiet(report: &str) -> String {
+    report.replace("\\@", "@&#8203;").replace("\\#", "#&#8203;")
+}
+
 /// The report, as long as a comment may be.
 fn comment(verdict: &VerdictDocument, page: Option<&str>) -> String {
-    let mut text = render::markdown::verdict(verdict);
+    let mut text = quiet(&render::markdown::verdict(verdict));
     if text.len() > COMMENT {
         let end = text.floor_char_boundary(COMMENT);
         text.truncate(text[..end].rfind('\n').unwrap_or(end));
