@@ -76,6 +76,7 @@ fn play() {
             "race" => race(&folder, &name).await,
             "shelve" => shelve(&folder, &name).await,
             "collect" => collect(&folder).await,
+            "web identity" => crate::trust::as_web_identity(&folder).await,
             "fill" => fill(&folder).await,
             "fill with censuses" => fill_with_censuses(&folder).await,
             other => panic!("no part `{other}`"),

@@ -15,3 +15,4 @@ mod s3;
 mod s3_server;
 mod shop;
 mod space;
+mod trust;

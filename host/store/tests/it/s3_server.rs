@@ -56,6 +56,8 @@ pub(crate) struct Manners {
     pub(crate) one_in: u64,
     /// It creates what is there already.
     pub(crate) overwrites: bool,
+    /// Whoever asks may read and nothing else.
+    pub(crate) read_only: bool,
 }
 
 impl Server {
@@ -173,6 +175,9 @@ impl Shared {
             let _ = std::fs::remove_file(self.folder.join(request.uri().path().trim_start_matches('/')));
         }
         let writes = matches!(request.method().as_str(), "PUT" | "POST" | "DELETE");
+        if self.manners.read_only && writes {
+            return Ok(denied());
+        }
         let mut response = if conditional && writes {
             let _alone = self.gate.write().await;
             service.call(request).await?
@@ -230,6 +235,13 @@ fn mixed(number: u64) -> u64 {
 
 fn broken() -> HttpError {
     HttpError::new(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)))
+}
+
+fn denied() -> HttpResponse {
+    let body = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let mut response = HttpResponse::new(Body::from(body.to_owned()));
+    *response.status_mut() = http::StatusCode::FORBIDDEN;
+    response
 }
 
 fn error(status: u16) -> HttpResponse {

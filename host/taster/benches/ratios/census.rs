@@ -8,7 +8,7 @@ use taster_model::{AttemptId, RunId, Side};
 use taster_query::CensusSetup;
 
 use crate::{
-    Outcome, data, memory,
+    Outcome, bucket, data, memory,
     scans::Stage,
     table::{Goal, Table},
 };
@@ -37,7 +37,7 @@ pub(crate) fn setup(key: Key) -> CensusSetup {
 }
 
 /// Takes two censuses of very many documents and compares them.
-pub(crate) fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
+pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     let documents = stage.size.documents * 10;
     let many = crate::table::grouped(documents);
     let key = Key::random()?;
@@ -47,6 +47,8 @@ pub(crate) fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     table.line(&format!("peak memory, census of {many} documents"), memory::peak_mib()?, "MiB", Goal::AtMost(128.0));
     let stored = before.length;
     table.line("stored census, a document", of(stored, documents), "B", Goal::AtMost(11.0));
+
+    bucket::measure(&before, &many, table).await?;
 
     let (before, after) = (Census::open(before.file)?, Census::open(after.file)?);
     let comparing = Comparing { changes: &[], most_ids: 1000 };

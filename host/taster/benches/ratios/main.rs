@@ -6,11 +6,15 @@
 
 #![expect(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
+mod bucket;
 mod census;
 mod data;
 mod facts;
 mod guests;
 mod memory;
+#[path = "../../../store/tests/it/s3_server.rs"]
+#[expect(dead_code, reason = "the tests of the store need more of it")]
+mod s3_server;
 mod scans;
 mod table;
 
@@ -35,6 +39,9 @@ struct Size {
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
+    if bucket::is_server() {
+        return bucket::serve().await;
+    }
     let size = Size {
         documents: number("TASTER_BENCH_DOCUMENTS", 1_000_000)?.max(1000),
         rounds: usize::try_from(number("TASTER_BENCH_ROUNDS", 5)?.max(1))?,
@@ -59,7 +66,7 @@ async fn main() -> Outcome<()> {
 
     // first, while nothing else has touched the heap
     memory::measure(&stage, &mut table).await?;
-    census::measure(&stage, &mut table)?;
+    census::measure(&stage, &mut table).await?;
     scans(&stage, &mut table).await?;
     stage.guests.measure(&stage, &mut table).await?;
     stage.close().await;

@@ -1,0 +1,217 @@
+//! Whom the S3 back end trusts and as whom it asks: TLS with an authority of one's own, keys of a service account, a user
+//! who may only read; and what it says to the server beside the bytes.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use taster_model::{Coded, Side};
+use taster_store::{CommitPre, Encryption, Store};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+use crate::{
+    child,
+    place::Place,
+    s3_server::{ID, Manners, SECRET, Server, settings},
+    shop,
+};
+
+/// An authority and a certificate of this machine, made by `openssl`.
+struct Authority {
+    folder: TempDir,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let script = "\
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem \
+              -subj /CN=tests -days 2 -addext basicConstraints=critical,CA:TRUE &&\
+            openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out csr.pem \
+              -subj /CN=s3 &&\
+            printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' > ext &&\
+            openssl x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out cert.pem";
+        let output = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Self { folder }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// Takes the TLS off in front of a server, and keeps what the client said.
+struct Front {
+    endpoint: String,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Front {
+    async fn open(server: &Server, authority: &Authority) -> Self {
+        let to = server.settings().s3.endpoint.unwrap().trim_start_matches("http://").to_owned();
+        let certificates = CertificateDer::pem_file_iter(authority.file("cert.pem")).unwrap();
+        let certificates = certificates.collect::<Result<Vec<_>, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(authority.file("key.pem")).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(certificates, key).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://{}", listener.local_addr().unwrap());
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let (acceptor, to, kept) = (acceptor.clone(), to.clone(), Arc::clone(&kept));
+                tokio::spawn(async move {
+                    // a client that does not trust ends it here
+                    let Ok(tls) = acceptor.accept(socket).await else { return };
+                    let plain = TcpStream::connect(&to).await.unwrap();
+                    let ((mut from, mut back), (mut answers, mut on)) = (tokio::io::split(tls), plain.into_split());
+                    let asks = async move {
+                        let mut piece = vec![0; 64 << 10];
+                        while let Ok(length @ 1..) = from.read(&mut piece).await {
+                            kept.lock().unwrap().extend_from_slice(&piece[..length]);
+                            if on.write_all(&piece[..length]).await.is_err() {
+                                break;
+                            }
+                        }
+                    };
+                    let _ = tokio::join!(asks, copy(&mut answers, &mut back));
+                });
+            }
+        });
+        Self { endpoint, heard }
+    }
+
+    /// The heads of all requests with that method, in small letters.
+    fn heads(&self, method: &str) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.heard.lock().unwrap()).to_ascii_lowercase();
+        let begin = format!("{} /", method.to_ascii_lowercase());
+        let heads = text.split("\r\n\r\n").filter_map(|head| head.rfind(&begin).map(|at| head[at..].to_owned()));
+        heads.filter(|head| head.contains(" http/1.1\r\n")).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
+    let (server, authority) = (Server::start().await, Authority::new());
+    let front = Front::open(&server, &authority).await;
+    let mut wanted = settings(&front.endpoint);
+    wanted.s3.patience = Some(Duration::from_millis(300));
+    let error = Store::open(wanted.clone()).await.err().unwrap();
+    let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
+    assert!(chain.to_lowercase().contains("certificate"), "{chain}");
+    assert!(front.heads("put").is_empty(), "nothing is said to a stranger");
+
+    wanted.s3.ca_file = Some(authority.file("ca.pem"));
+    wanted.s3.patience = None;
+    wanted.s3.encryption = Some(Encryption::Kms { key: Some("alias/taster".to_owned()) });
+    let store = Store::open(wanted).await.unwrap().app(&shop::app_name());
+    let run = shop::run("one");
+    let capture = shop::capture(&run, Side::Pre);
+    assert!(matches!(store.run(&run).commit_pre(&capture).await.unwrap(), CommitPre::Committed(_)));
+    assert_eq!(store.run(&run).pre().await.unwrap().unwrap().into_inner(), capture);
+    // each object is encrypted as was asked for, and carries a checksum, without which a locked bucket takes none
+    let puts = front.heads("put");
+    assert!(puts.len() >= 2, "{puts:?}");
+    for head in &puts {
+        for header in [
+            "x-amz-server-side-encryption: aws:kms\r\n",
+            "x-amz-server-side-encryption-aws-kms-key-id: alias/taster\r\n",
+            "x-amz-checksum-crc32: ",
+        ] {
+            assert!(head.contains(header), "{header}: {head}");
+        }
+        assert!(head.contains("if-none-match: *") || head.contains("if-match: "), "{head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_may_only_be_read_is_found_at_the_start() {
+    let server = Server::with(Manners { read_only: true, ..Manners::default() }).await;
+    let error = Store::open(server.settings()).await.err().unwrap();
+    let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
+    assert_eq!(error.code(), "T0402", "{chain}");
+    assert!(chain.contains("AccessDenied"), "{chain}");
+    assert!(error.help().is_some());
+    // whoever only looks can
+    Store::at(server.settings()).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
+}
+
+/// What a service account's token is exchanged at.
+async fn token_service(token: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !String::from_utf8_lossy(&request).contains(token) {
+                let mut piece = [0; 4096];
+                let Ok(length @ 1..) = socket.read(&mut piece).await else { break };
+                request.extend_from_slice(&piece[..length]);
+            }
+            kept.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+            let body = format!(
+                "<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+                 <AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{ID}</AccessKeyId>\
+                 <SecretAccessKey>{SECRET}</SecretAccessKey><SessionToken>session</SessionToken>\
+                 <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>\
+                 </AssumeRoleWithWebIdentityResponse>"
+            );
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = socket.write_all((head + &body).as_bytes()).await;
+        }
+    });
+    (endpoint, asked)
+}
+
+/// In a process of its own, whose environment is that of a pod with a service account.
+pub(crate) async fn as_web_identity(folder: &Path) {
+    let mut wanted = settings(&std::env::var("TASTER_STORE_TEST_ENDPOINT").unwrap());
+    wanted.s3.keys = None;
+    let store = Store::open(wanted).await.unwrap().app(&shop::app_name());
+    let run = shop::run("one");
+    store.run(&run).commit_pre(&shop::capture(&run, Side::Pre)).await.unwrap();
+    std::fs::write(folder.join("done"), "").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_is_enough() {
+    let [_, place] = Place::both().await;
+    let (sts, asked) = token_service("token-of-the-service-account").await;
+    let token = place.note("token");
+    std::fs::write(&token, "token-of-the-service-account").unwrap();
+    let mut child = child::at("web identity", &place, "");
+    child
+        .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token)
+        .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/taster")
+        .env("AWS_ENDPOINT_URL_STS", &sts)
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"] {
+        child.env_remove(name);
+    }
+    let status = tokio::task::spawn_blocking(move || child.status()).await.unwrap().unwrap();
+    let asked = asked.lock().unwrap().clone();
+    assert!(status.success(), "{asked:?}");
+    assert!(place.note("done").exists() && place.file("v1/pxbbq/one/pre/capture.json").exists());
+    assert!(asked[0].contains("AssumeRoleWithWebIdentity") && asked[0].contains("role%2Ftaster"), "{asked:?}");
+}
