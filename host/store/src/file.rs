@@ -124,7 +124,11 @@ impl Objects for Files {
     }
 
     fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>> {
-        self.blocking(prefix, "remove", 0, move |path| sweep(path, before, dry))
+        match prefix.rsplit_once('/') {
+            Some((folder, "")) => self.blocking(folder, "remove", 0, move |path| sweep(path, true, before, dry)),
+            Some((folder, _)) => self.blocking(folder, "remove", 0, move |path| sweep(path, false, before, dry)),
+            None => Box::pin(async { Ok(0) }),
+        }
     }
 
     fn forget<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -336,12 +340,15 @@ fn forget(folder: &Path) {
 }
 
 /// Temporary files and proofs of processes that were killed, and folders that they left empty.
-fn sweep(folder: &Path, before: Timestamp, dry: bool) -> io::Result<u64> {
+fn sweep(folder: &Path, deep: bool, before: Timestamp, dry: bool) -> io::Result<u64> {
     let mut swept = 0;
     for (entry, name) in all_entries(folder)? {
         let old = || Ok::<_, io::Error>(Timestamp::try_from(entry.metadata()?.modified()?).is_ok_and(|at| at < before));
         if entry.file_type()?.is_dir() {
-            swept += sweep(&entry.path(), before, dry)?;
+            if !deep {
+                continue;
+            }
+            swept += sweep(&entry.path(), deep, before, dry)?;
             if !dry && old()? {
                 // one that is not empty stays
                 let _ = fs::remove_dir(entry.path());

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use taster_model::{Coded, RunId};
 
-use crate::{AppStore, RunEntry, StoreError, fault};
+use crate::{AppStore, PROOFS, RunEntry, StoreError, fault};
 
 /// Whatever the settings say, a run that got somewhere so lately may be somebody's who is at work.
 const YOUNG: SignedDuration = SignedDuration::from_hours(1);
@@ -108,6 +108,8 @@ impl AppStore {
         }
         let before = now - UNFINISHED;
         collection.unfinished = self.objects.sweep(&format!("{}/", self.prefix()), before, dry).await?;
+        // what a process left that was killed while it proved the store belongs to no app, so each one takes it away
+        collection.unfinished += self.objects.sweep(PROOFS, before, dry).await?;
         Ok(collection)
     }
 

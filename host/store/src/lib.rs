@@ -30,6 +30,9 @@ pub use settings::{ConditionalWrites, Encryption, Keys, S3Settings, Settings};
 
 use objects::{Created, Objects, Swapped};
 
+/// What the keys of proofs begin with: they belong to no app.
+const PROOFS: &str = "v1/.proof-";
+
 /// Results of all apps.
 #[derive(Clone)]
 pub struct Store {
@@ -60,12 +63,13 @@ impl Store {
     }
 
     async fn prove(&self, url: &str) -> Result<(), StoreError> {
-        let key = format!("v1/.proof-{}", ulid::Ulid::generate());
+        let key = format!("{PROOFS}{}", ulid::Ulid::generate());
         let broken = |what: &'static str| Err(StoreError::NotHonest { url: url.to_owned(), what });
         let first = self.objects.create(&key, b"first").await.map_err(|error| error.not_writable(url))?;
         if first != Created::New {
             return broken("a new object was refused");
         }
+        fault::point("store: proving");
         let proven = async {
             if self.objects.create(&key, b"second").await? != Created::Exists {
                 return broken("a second create of one object was not refused");

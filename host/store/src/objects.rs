@@ -112,7 +112,8 @@ pub(crate) trait Objects: Send + Sync {
     /// What stands between `prefix`, which ends in `/`, and the next `/` in keys that have one.
     fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
 
-    /// Removes writes below `prefix`, which ends in `/`, that were begun before a moment and never finished; counts them.
+    /// Removes writes below `prefix` that were begun before a moment and never finished; counts them. Where it does not end
+    /// in `/`, those that begin with it, and none below them.
     fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>>;
 
     /// Takes away what is left of a prefix that has no objects any more: folders, where the back end has them.

@@ -76,6 +76,7 @@ fn play() {
             "race" => race(&folder, &name).await,
             "shelve" => shelve(&folder, &name).await,
             "collect" => collect(&folder).await,
+            "prove" => prove(&folder).await,
             "web identity" => crate::trust::as_web_identity(&folder).await,
             "fill" => fill(&folder).await,
             "fill with censuses" => fill_with_censuses(&folder).await,
@@ -145,6 +146,15 @@ async fn collect(folder: &Path) {
     let retention = taster_store::Retention { keep: Some(1), max_age: None };
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24);
     store.collect(retention, now, false).await.unwrap();
+}
+
+/// Proves the store, until it is killed.
+async fn prove(folder: &Path) {
+    taster_store::fault::arm();
+    match env::var(ENDPOINT) {
+        Ok(endpoint) => Store::open(s3_server::settings(&endpoint)).await.unwrap(),
+        Err(_) => Store::open(folder.join("results").to_str().unwrap()).await.unwrap(),
+    };
 }
 
 /// Stores a census that the disk has no room for.

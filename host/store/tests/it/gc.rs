@@ -131,6 +131,32 @@ async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn proofs_of_killed_processes_are_swept() {
+    for place in crate::place::Place::both().await {
+        let store = place.app().await;
+        shop::whole_run(&store, &shop::run("a")).await;
+        for kill in 1..=3 {
+            let status = child::at("prove", &place, "").env("TASTER_FAULT", kill.to_string()).status().unwrap();
+            assert!(!status.success(), "{}: it was not killed", place.kind());
+        }
+        let proofs = || {
+            std::fs::read_dir(place.file("v1"))
+                .unwrap()
+                .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name() != "pxbbq"))
+        };
+        let left = proofs().count() as u64;
+        assert!(left > 0, "{}: a killed proof leaves something", place.kind());
+        let sweep = async |now, dry| store.collect(keep(9), now, dry).await.unwrap().unfinished;
+        assert_eq!(sweep(Timestamp::now(), false).await, 0, "somebody may be proving");
+        assert!(sweep(in_days(2), true).await > 0 && proofs().count() as u64 == left);
+        assert!(sweep(in_days(2), false).await > 0);
+        let remain: Vec<_> = proofs().collect();
+        assert!(remain.is_empty(), "{}: {remain:?}", place.kind());
+        assert_eq!(store.index().await.unwrap().len(), 1, "the run is whole");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unfinished_writes_of_killed_processes_are_swept() {
     let folder = tempfile::tempdir().unwrap();
     let store = shop::app(folder.path()).await;
