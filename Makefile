@@ -1,6 +1,6 @@
 # Each target does its own set-up on a fresh Debian or Ubuntu machine with a Rust toolchain.
 .DEFAULT_GOAL := help
-.PHONY: help setup mongod build image demo test test-web test-cluster cluster cluster-down bench lint deny ci clean
+.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint deny ci clean
 
 CARGO ?= cargo
 UPGRADE ?= clean
@@ -32,12 +32,15 @@ test-web: mongod build ## Look at the pages with a real browser, and ask the API
 	@.ci/web.sh
 	@.ci/api.sh
 
-test-cluster: mongod ## Pass the tests against a control plane, and play the story on a real node (KUBEBUILDER_ASSETS, KUBECONFIG)
-	@.ci/test-cluster.sh
+test-cluster: mongod ## Pass the tests against a control plane, and play the hooks on a real node (KUBEBUILDER_ASSETS, KUBECONFIG, TIMES=2)
+	@TIMES='$(or $(TIMES),1)' .ci/test-cluster.sh
 
-cluster: ## Start a real Kubernetes on this machine, print its kubeconfig and nothing else (Linux, root, Go)
+story: mongod ## Play the whole story under a real Argo CD (TIMES=2; KEEP=folder for the report)
+	@KEEP='$(KEEP)' .ci/story.sh $(or $(TIMES),1)
+
+cluster: ## Start a real Kubernetes on this machine, print its kubeconfig and nothing else (Linux, root, Go; ARGOCD=1)
 	@.ci/setup.sh >&2
-	@manifests/local/cluster.sh up
+	@ARGOCD='$(ARGOCD)' manifests/local/cluster.sh up
 
 cluster-down: ## Remove that cluster and everything of it
 	@manifests/local/cluster.sh down

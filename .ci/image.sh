@@ -21,13 +21,17 @@ else
 fi
 
 arguments=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)")
-arguments+=(--build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)")
+# a tree with changes is no revision that anybody could look up
+arguments+=(--build-arg "REVISION=$(git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || echo unknown)")
+arguments+=(--build-arg "SOURCE=$(git config --get remote.origin.url 2>/dev/null | sed 's#//[^/@]*@#//#')")
+# the date of all that is in it, so that what is built again is the same, byte for byte
+date=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 base() { # ARGUMENT VALUE BASE
   local value=$2
   [ "$value" != local ] || value=$(manifests/local/bases.sh "$3")
   [ -z "$value" ] || arguments+=(--build-arg "$1=$value")
 }
-base BUILD_IMAGE "${BUILD_IMAGE:-}" "$([ -n "${BINARY:-}" ] && echo runtime || echo rust)"
+base BUILD_IMAGE "${BUILD_IMAGE:-}" "$([ -n "${BINARY:-}" ] && echo shop || echo rust)"
 base BASE_IMAGE "${BASE_IMAGE:-}" runtime
 
 if [ -n "${BINARY:-}" ]; then
@@ -39,12 +43,12 @@ fi
 
 case $engine in
   docker)
-    docker build "${arguments[@]}" --tag "$image" .
+    SOURCE_DATE_EPOCH=$date docker build "${arguments[@]}" --tag "$image" .
     [ -z "${OUT:-}" ] || docker save --output "$OUT" "$image"
     ;;
   buildah)
     # a root that may not do everything still may chroot
-    buildah --storage-driver "${STORAGE_DRIVER:-overlay}" bud --isolation chroot --format docker "${arguments[@]}" --tag "$image" .
+    buildah --storage-driver "${STORAGE_DRIVER:-overlay}" bud --isolation chroot --format docker --timestamp "$date" "${arguments[@]}" --tag "$image" .
     if [ -n "${OUT:-}" ]; then
       rm -f "$OUT"
       buildah --storage-driver "${STORAGE_DRIVER:-overlay}" push --quiet "$image" "docker-archive:$OUT:docker.io/library/$image"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests that need Kubernetes: the room's and the flows' against a control plane, then the story on a real node, twice, for the
-# second time finds what the first has left.
+# The tests that need Kubernetes: the room's and the flows' against a control plane, then the story of the hooks on a real node.
+# TIMES=2 plays it twice: the second time finds what the first has left.
 #
 #   KUBEBUILDER_ASSETS   a folder with etcd, kube-apiserver, kube-controller-manager and kubectl, instead of building them
 #   KUBECONFIG           a cluster that has the images, instead of starting one
@@ -42,6 +42,6 @@ if [ -z "${KUBECONFIG:-}" ]; then
   BINARY=${CARGO_TARGET_DIR:-target}/debug/taster OUT=target/taster.tar BUILD_IMAGE=local BASE_IMAGE=local .ci/image.sh
   story+=(target/taster.tar)
 fi
-for _ in first second; do "${story[@]}"; done
+for _ in $(seq "${TIMES:-1}"); do "${story[@]}"; done
 # README's commands are for the cluster of this machine
 [ ${#story[@]} -eq 1 ] || manifests/local/readme.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what the cluster of the tests is made of, from Go modules, once, into a cache outside the checkout:
-#   build.sh kubernetes|dns|kustomize|all
-# The last line of its output is the folder of what was asked for (of all: the one of kubernetes). That one has a program
+#   build.sh kubernetes|dns|kustomize|argocd|all
+# The last line of its output is the folder of what was asked for (of all: the one of kubernetes; Argo CD is not in it). That one has a program
 # for each part, so it can be handed on as $KUBEBUILDER_ASSETS.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -12,8 +12,8 @@ go_wanted=1.25 # the least that all three compile with
 
 say() { echo "$*" >&2; }
 
-need_go() {
-  local have
+need_go() { # [VERSION]
+  local have go_wanted=${1:-$go_wanted}
   if ! command -v go >/dev/null 2>&1; then
     say "missing: Go $go_wanted or newer (https://go.dev/dl/, then put its bin folder on PATH)"
     exit 4
@@ -48,7 +48,7 @@ fill() { # FOLDER FUNCTION
       log=$work.log
       # shellcheck disable=SC2064 # the names as they are now
       trap "rm -rf '$work' '$log'" EXIT
-      say "building $(basename "$folder") (once; 8 minutes for kubernetes on 2 cores, 2 for the others)"
+      say "building $(basename "$folder") (once; 8 minutes for kubernetes on 2 cores, 2 or 3 for the others)"
       if ! "$2" "$work" >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         say "could not build $(basename "$folder")"
@@ -105,11 +105,30 @@ kustomize() {
   fill "$cache/kustomize-$kustomize_version" fill_kustomize
 }
 
+# Its application controller and repository server, and what they look for on PATH.
+argocd() {
+  local module=github.com/argoproj/argo-cd/v3
+  fill_argocd() {
+    local sources part
+    need_go 1.26.3 || return
+    build argocd "$1/argocd" "" || return
+    for part in argocd-application-controller argocd-repo-server argocd-git-ask-pass; do
+      ln -s argocd "$1/$part"
+    done
+    sources=$(cd argocd && GOFLAGS='' GOWORK=off go list -m -f '{{.Dir}}' "$module") || return
+    # called for every commit; that it is missing shows as `permission denied` in an Application, and nowhere else
+    install -m 755 "$sources/hack/git-verify-wrapper.sh" "$1/" || return
+    install -D -m 644 -t "$1/crds" "$sources"/manifests/crds/*-crd.yaml || return
+    "$1/argocd-repo-server" version || "$1/argocd-repo-server" --help
+  }
+  fill "$cache/argocd-$(version_of argocd "$module")-$(hash_of argocd)" fill_argocd
+}
+
 case "${1:-}" in
-  kubernetes | dns | kustomize) "$1" ;;
+  kubernetes | dns | kustomize | argocd) "$1" ;;
   all) dns && kustomize && kubernetes ;;
   *)
-    say "usage: build.sh kubernetes|dns|kustomize|all"
+    say "usage: build.sh kubernetes|dns|kustomize|argocd|all"
     exit 2
     ;;
 esac

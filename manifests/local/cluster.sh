@@ -7,7 +7,7 @@
 #   cluster.sh load FILE.tar...   imports images
 #   cluster.sh check-clean        names what `down` has left behind, if anything
 #
-# Ends with 4 when the machine lacks something, and says what. README.md beside this file tells how it is made.
+# With ARGOCD=1, `up` starts Argo CD on it, too (argocd.sh). Ends with 4 when the machine lacks something, and says what. README.md beside this file tells how it is made.
 # shellcheck source-path=SCRIPTDIR
 set -Eeuo pipefail
 # 4: what is missing has been said
@@ -72,6 +72,7 @@ up() {
     kube=$(cat "$state/kube")
     images_import
     say "already running"
+    beside
     echo "$kubeconfig"
     return
   fi
@@ -94,8 +95,8 @@ up() {
   mkdir -p "$state"/{run,log,ended,volumes}
   echo "$kube" >"$state/kube"
   # a volume belongs to whoever uses it: the kubelet makes folders for root, and fsGroup does not reach hostPath
-  install -d -o 65532 -g 65532 "$state/volumes/taster"
-  install -d -o 999 -g 999 "$state/volumes/mongo"
+  install -d -o 65532 -g 65532 "$state"/volumes/{taster,s3}
+  install -d -o 999 -g 999 "$state"/volumes/{mongo,prod,stage}
   cgroups_make
   network_make
   config_write
@@ -122,8 +123,11 @@ up() {
   say "images ($SECONDS s)"
   touch "$state/ready"
   say "ready; remove it with: $room/cluster.sh down"
+  beside
   echo "$kubeconfig"
 }
+
+beside() { [ -z "${ARGOCD:-}" ] || "$room/argocd.sh" up >&2 9<&-; }
 
 status() {
   refuse_another

@@ -2,13 +2,28 @@
 # Builds what the shop runs in tests, each once, and prints the archives, one path a line:
 #
 #   pxbbq-mongo:6.0.5
-#   pxbbq-web:v4.2  pxbbq-web:v4.3  pxbbq-web:v4.3-lossy
+#   pxbbq-web:v4.2  pxbbq-web:v4.3  pxbbq-web:v4.3-lossy  pxbbq-web:v4.4
+#   taster-s3:VERSION
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster/images
 mkdir -p "$cache"
 
 mongod=$(../../.ci/mongod.sh)
+
+# the version that the tests use, too
+s3_version=$(sed -n '/^name = "s3s-fs"$/{n;s/version = "\(.*\)"/\1/p}' ../../Cargo.lock)
+s3=${XDG_CACHE_HOME:-$HOME/.cache}/taster/s3s-fs-$s3_version
+if [ ! -x "$s3/bin/s3s-fs" ]; then
+  echo "building s3s-fs $s3_version (once; 2 minutes on 2 cores)" >&2
+  log=$(mktemp)
+  "${CARGO:-cargo}" install s3s-fs --version "$s3_version" --locked --features binary --root "$s3.part" >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    exit 1
+  }
+  rm -rf "$log" "$s3"
+  mv "$s3.part" "$s3"
+fi
 base=$(./bases.sh shop)
 
 archive() { # NAME TAG DOCKERFILE FILE...
@@ -30,6 +45,7 @@ archive() { # NAME TAG DOCKERFILE FILE...
 }
 
 archive pxbbq-mongo 6.0.5 Dockerfile.mongo "$mongod"
-for version in v4.2 v4.3 v4.3-lossy; do
+archive taster-s3 "$s3_version" Dockerfile.s3 "$s3/bin/s3s-fs"
+for version in v4.2 v4.3 v4.3-lossy v4.4; do
   archive pxbbq-web "$version" Dockerfile.web shop/shop.py
 done

@@ -1,7 +1,8 @@
-//! Compiled code by digest, in a folder that nobody else can write.
+//! Compiled code by digest, in folders that nobody else can write: one of this user's own, and one that came with the host.
 //!
-//! Compiled code is run without checks, so whoever can write here can run code as this user. The folder and each file
-//! must belong to this user and be writable by nobody else; components from users never come near it.
+//! Compiled code is run without checks, so whoever can write here can run code as this user. A folder and each file in it
+//! must belong to this user (what came with the host: to root, or to this user) and be writable by nobody else; components
+//! from users never come near them.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata},
@@ -33,7 +34,7 @@ impl Cache {
         if !metadata.is_dir() {
             return Err(refused("it is not a folder".to_owned()));
         }
-        private(&metadata).map_err(refused)?;
+        private(&metadata, Owner::User).map_err(refused)?;
         Ok(Self { dir })
     }
 
@@ -47,7 +48,7 @@ impl Cache {
     pub(crate) fn load(&self, engine: &wasmtime::Engine, sha256: &str) -> Option<Component> {
         let path = self.path(engine, sha256);
         let metadata = fs::symlink_metadata(&path).ok()?;
-        let sound = if metadata.is_file() { private(&metadata) } else { Err("it is not a file".to_owned()) };
+        let sound = if metadata.is_file() { private(&metadata, Owner::User) } else { Err("it is not a file".to_owned()) };
         let loaded = sound.and_then(|()| trusted::load(engine, &path).map_err(|error| error.to_string()));
         match loaded {
             Ok(component) => Some(component),
@@ -87,9 +88,61 @@ fn write(dir: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-fn private(metadata: &Metadata) -> Result<(), String> {
+/// What came with the host, compiled ahead for every machine of its kind. It is read and never written.
+#[derive(Debug)]
+pub(crate) struct Shipped {
+    dir: PathBuf,
+}
+
+impl Shipped {
+    /// A folder that is not there ships nothing.
+    pub(crate) fn at(dir: PathBuf) -> Result<Self, EngineError> {
+        match fs::symlink_metadata(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { dir }),
+            Err(error) => Err(EngineError::Shipped { path: dir, why: error.to_string() }),
+            Ok(metadata) if !metadata.is_dir() => {
+                Err(EngineError::Shipped { path: dir, why: "it is not a folder".to_owned() })
+            }
+            Ok(metadata) => match private(&metadata, Owner::UserOrRoot) {
+                Ok(()) => Ok(Self { dir }),
+                Err(why) => Err(EngineError::Shipped { path: dir, why }),
+            },
+        }
+    }
+
+    /// The compiled code of the component with this digest. What is there and cannot be used is said: it costs a start some
+    /// seconds.
+    pub(crate) fn load(&self, engine: &wasmtime::Engine, sha256: &str) -> Option<Component> {
+        let path = self.dir.join(file_name(sha256));
+        let metadata = fs::symlink_metadata(&path).ok()?;
+        let sound =
+            if metadata.is_file() { private(&metadata, Owner::UserOrRoot) } else { Err("it is not a file".to_owned()) };
+        match sound.and_then(|()| trusted::load(engine, &path).map_err(|error| format!("{error:#}"))) {
+            Ok(component) => Some(component),
+            Err(why) => {
+                tracing::warn!(path = %path.display(), why, "code that was compiled ahead is not used");
+                None
+            }
+        }
+    }
+}
+
+/// What code that was compiled ahead for a component is called.
+pub(crate) fn file_name(sha256: &str) -> String {
+    format!("{sha256}.cwasm")
+}
+
+/// Whom a folder of code may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    User,
+    UserOrRoot,
+}
+
+fn private(metadata: &Metadata, owner: Owner) -> Result<(), String> {
     let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() != user {
+    let trusted = metadata.uid() == user || (owner == Owner::UserOrRoot && metadata.uid() == 0);
+    if !trusted {
         return Err(format!("it belongs to user {}, not to {user}", metadata.uid()));
     }
     if metadata.mode() & OTHERS_WRITE != 0 {

@@ -9,7 +9,7 @@ use wasmtime::{
     component::{Component, Linker},
 };
 
-use crate::{EngineError, Limits, Probe, cache::Cache, host, inspect, limits::Setting, state::State, ticker, wasi};
+use crate::{EngineError, Limits, Probe, cache::{self, Cache, Shipped}, host, inspect, limits::Setting, state::State, ticker, wasi};
 
 /// Stack of a guest. Python interprets recursively; twice the default is what its deepest honest programs need.
 pub(crate) const STACK: usize = 1 << 20;
@@ -24,6 +24,9 @@ pub struct EngineOptions {
     /// A folder for compiled code, made where it is missing; it must belong to this user alone. `None`: nothing is kept,
     /// and each start compiles anew (tens of milliseconds for Rust guests, seconds for JavaScript and Python).
     pub cache: Option<PathBuf>,
+    /// A folder of code that was compiled ahead by [`Engine::precompile`] and came with the host; it must belong to root, or
+    /// to this user, and be writable by nobody else.
+    pub shipped: Option<PathBuf>,
 }
 
 /// The sandbox. Cheap to clone.
@@ -34,6 +37,7 @@ struct Shared {
     wasmtime: wasmtime::Engine,
     linker: Linker<State>,
     cache: Option<Cache>,
+    shipped: Option<Shipped>,
     /// Compiling uses all cores by itself, and memory in proportion to the component: one at a time.
     compiling: Arc<Semaphore>,
 }
@@ -52,12 +56,13 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let setup = |error: wasmtime::Error| EngineError::Setup(format!("{error:#}"));
         let cache = options.cache.map(Cache::open).transpose()?;
+        let shipped = options.shipped.map(Shipped::at).transpose()?;
         let wasmtime = wasmtime::Engine::new(&config()).map_err(setup)?;
         let mut linker = Linker::new(&wasmtime);
         wasi::add_to_linker(&mut linker).map_err(setup)?;
         host::add_to_linker(&mut linker).map_err(setup)?;
         ticker::start(&wasmtime)?;
-        Ok(Self(Arc::new(Shared { wasmtime, linker, cache, compiling: Arc::new(Semaphore::new(1)) })))
+        Ok(Self(Arc::new(Shared { wasmtime, linker, cache, shipped, compiling: Arc::new(Semaphore::new(1)) })))
     }
 
     /// Makes a probe of `bytes`: checked, compiled (or taken from the cache) and asked to describe itself.
@@ -85,6 +90,21 @@ impl Engine {
         };
         Probe::new(&self.0.wasmtime, &self.0.linker, loaded, limits, &setting).await
     }
+
+    /// Compiles a component for every Linux machine of this architecture, not only for this one, to be shipped with the host: the
+    /// name of the file and what belongs in it. The same component gives the same bytes.
+    pub fn precompile(bytes: &[u8]) -> Result<(String, Vec<u8>), EngineError> {
+        let setup = |error: wasmtime::Error| EngineError::Setup(format!("{error:#}"));
+        inspect::kind(bytes)?;
+        inspect::validate(bytes)?;
+        // for a named target, no feature of this processor is taken for granted
+        let mut config = config();
+        config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH)).map_err(setup)?;
+        let wasmtime = wasmtime::Engine::new(&config).map_err(setup)?;
+        let code =
+            wasmtime.precompile_component(bytes).map_err(|error| EngineError::Compile(format!("{error:#}")))?;
+        Ok((cache::file_name(&hex::encode(Sha256::digest(bytes))), code))
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -97,7 +117,9 @@ impl Shared {
     fn compile(&self, bytes: &[u8]) -> Result<Loaded, EngineError> {
         let sha256 = hex::encode(Sha256::digest(bytes));
         let size = bytes.len() as u64;
-        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.wasmtime, &sha256)) {
+        let shipped = self.shipped.as_ref().and_then(|shipped| shipped.load(&self.wasmtime, &sha256));
+        let kept = || self.cache.as_ref().and_then(|cache| cache.load(&self.wasmtime, &sha256));
+        if let Some(component) = shipped.or_else(kept) {
             // whose code is in the cache was valid when it was compiled
             let border = inspect::border(bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
             return Ok(Loaded { component, border, sha256, size, from_cache: true });

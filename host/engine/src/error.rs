@@ -60,6 +60,14 @@ pub enum EngineError {
         /// What is wrong with it.
         why: String,
     },
+    /// T0313: others could write to what came with the host.
+    #[error("code in {} is not run: {why}", path.display())]
+    Shipped {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// T0309: `describe` did not end well.
     #[error("the component does not describe itself: {0}")]
     Describe(Box<Failure>),
@@ -82,6 +90,7 @@ impl Coded for EngineError {
             Self::MissingExport { .. } => "T0306",
             Self::Misfit(_) => "T0307",
             Self::Cache { .. } => "T0308",
+            Self::Shipped { .. } => "T0313",
             Self::Describe(_) => "T0309",
             Self::Manifest(_) => "T0310",
             Self::Compile(_) => "T0311",
@@ -103,6 +112,9 @@ impl Coded for EngineError {
                 "build it for the world `probe` of taster:probe@1.0.0".to_owned()
             }
             Self::Cache { path, .. } => format!("remove {}, or name another folder", path.display()),
+            Self::Shipped { path, .. } => {
+                format!("give {} to root, writable by nobody else, or name another folder with TASTER_CODE", path.display())
+            }
             Self::Describe(failure) => match &failure.setting {
                 Some(setting) => format!("raise {setting}, or mend the probe's `describe`"),
                 None => "mend the probe: it fails before it has seen any data".to_owned(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, CopyWitness, RunId, Verdict};
+use crate::{AppName, AttemptId, CopyWitness, RunId, Verdict, WorkloadFacts};
 
 /// `current.json`, moved by compare-and-swap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +26,11 @@ pub struct Current {
     /// The run whose `pre` found a namespace in which nothing of the app is yet: its `post` has nothing to taste either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nothing_yet: Option<RunId>,
+    /// The versions in which an application may be started on a copy before the sync: what ran when it was first tasted, and
+    /// then in the last run that was `same` or accepted. Another one, left by a sync that failed, waits until after the sync:
+    /// it would be the first to write to the copy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<WorkloadFacts>,
 }
 
 /// The standing baseline.

@@ -140,6 +140,7 @@ fn raise_open_files() {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::flow::pace::begin();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

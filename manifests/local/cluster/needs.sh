@@ -8,11 +8,13 @@ need_root() {
   fi
 }
 
+missing=()
+need() { # COMMAND PACKAGE
+  command -v "$1" >/dev/null 2>&1 || missing+=("$2")
+}
+
 need_packages() {
-  local missing=() fresh_containerd=
-  need() { # COMMAND PACKAGE
-    command -v "$1" >/dev/null 2>&1 || missing+=("$2")
-  }
+  missing=()
   need containerd containerd
   need ctr containerd
   need runc runc
@@ -30,15 +32,26 @@ need_packages() {
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
   [ -x /usr/lib/cni/ptp ] || missing+=(containernetworking-plugins)
   [ -e /usr/lib/x86_64-linux-gnu/libc.a ] || compgen -G '/usr/lib/*/libc.a' >/dev/null || missing+=(libc6-dev)
-  [ ${#missing[@]} -gt 0 ] || return 0
+  install_missing
+}
 
+need_argocd() {
+  missing=()
+  need git git
+  need curl curl
+  need redis-server redis-server
+  need redis-cli redis-tools
+  install_missing
+}
+
+install_missing() {
+  [ ${#missing[@]} -gt 0 ] || return 0
   if ! command -v apt-get >/dev/null 2>&1; then
     say "missing, and there is no apt-get to install them: ${missing[*]}"
     exit 4
   fi
-  command -v containerd >/dev/null 2>&1 || fresh_containerd=yes
   say "installing: ${missing[*]}"
-  local log
+  local log service
   log=$(mktemp)
   if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
@@ -47,8 +60,10 @@ need_packages() {
     exit 4
   fi
   rm -f "$log"
-  # Debian starts what it installs; a containerd that came for this cluster alone is not wanted beside ours
-  if [ -n "$fresh_containerd" ] && command -v systemctl >/dev/null 2>&1; then
-    systemctl disable --now containerd >/dev/null 2>&1 || true
-  fi
+  # Debian starts what it installs; a server that came for this cluster alone is not wanted beside ours
+  for service in containerd redis-server; do
+    if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null 2>&1; then
+      systemctl disable --now "$service" >/dev/null 2>&1 || true
+    fi
+  done
 }

@@ -8,6 +8,7 @@ What the versions do to the data:
     v4.2          nothing
     v4.3          write every order again with the values that it has
     v4.3-lossy    the same, and lose the open orders of one day on the way
+    v4.4          write every order again with the field `archived` on it
 """
 
 import datetime
@@ -89,6 +90,8 @@ def migrate(shop):
     if VERSION == "v4.2":
         return
     for found in list(shop.orders.find({})):
+        if VERSION == "v4.4":
+            found.setdefault("archived", False)
         shop.orders.replace_one({"_id": found["_id"]}, found)
     if VERSION.endswith("-lossy"):
         day = OPENED + datetime.timedelta(days=7)

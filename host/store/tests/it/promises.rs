@@ -92,6 +92,7 @@ async fn no_move_of_current_is_lost() {
                                 let counted =
                                     current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse().unwrap());
                                 Some(Current {
+                                    known: Vec::new(),
                                     schema: schema::CURRENT.to_owned(),
                                     app: "pxbbq".parse().unwrap(),
                                     baseline: Some(Baseline {

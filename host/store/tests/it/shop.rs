@@ -124,6 +124,7 @@ pub(crate) fn acceptance(verdict: &VerdictDocument) -> Acceptance {
 
 pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
     Current {
+        known: Vec::new(),
         schema: schema::CURRENT.to_owned(),
         app: app_name(),
         baseline: Some(Baseline {

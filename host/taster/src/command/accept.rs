@@ -56,12 +56,14 @@ pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
     let acceptance = run.accept(&acceptance).await?.into_inner();
     fault::point("accept: stored");
     let judged = verdict.before.map(|before| before.run);
+    let passed = verdict.after.workloads;
     store
         .update_current(|current| {
             let mut current = current?;
             // only the baseline that this run was judged against: a later one is somebody else's question
             if current.baseline.as_ref().map(|baseline| &baseline.run) == judged.as_ref() {
                 current.baseline = None;
+                current.known.clone_from(&passed);
             }
             Some(current)
         })

@@ -1,6 +1,12 @@
 //! `taster probe`: for people who write or receive probes.
 
-use std::{fmt::Write, path::PathBuf, time::Duration};
+use std::{
+    fmt::Write,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -28,6 +34,12 @@ pub enum ProbeCommand {
     Inspect(Component),
     /// Run a probe against a database and print its metrics
     Run(RunArgs),
+    /// Compile the standard probes ahead, for an image: TASTER_CODE names the folder there
+    Precompile {
+        /// The folder; made where it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
 
 /// Which component.
@@ -70,7 +82,29 @@ pub async fn run(common: &Common, command: &ProbeCommand) -> Result<Exit, Proble
         ProbeCommand::Check(component) => check(common, component).await,
         ProbeCommand::Inspect(component) => inspect(common, component).await,
         ProbeCommand::Run(args) => taste(common, args).await,
+        ProbeCommand::Precompile { folder } => precompile(common, folder),
     }
+}
+
+fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
+    let cannot_write = |path: &Path, error: &std::io::Error| {
+        Problem::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
+    };
+    fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    let mut out = String::new();
+    for (name, component) in crate::standard::standard_probes() {
+        let (file, code) = taster_engine::Engine::precompile(component)?;
+        let path = folder.join(file);
+        // whole or not at all: a process that maps it is never shown half of it
+        let partial = path.with_extension("part");
+        fs::write(&partial, &code)
+            .and_then(|()| fs::set_permissions(&partial, Permissions::from_mode(0o644)))
+            .and_then(|()| fs::rename(&partial, &path))
+            .map_err(|error| cannot_write(&path, &error))?;
+        let _ = writeln!(out, "{name:<16} {}", render::bytes(code.len() as u64));
+    }
+    output::write_text(common, &out)?;
+    Ok(Exit::Done)
 }
 
 /// The component as a probe of a configuration; here a bare name may also be a file in this folder.

@@ -1,7 +1,8 @@
 //! The standing baseline: whose it is, of which copy, and what a killed process could not say about it any more.
 
 use taster_model::{
-    Baseline, Capture, CopyRelation, Current, DataKind, LastRun, Outcome, RunId, ServerFacts, Severity, Verdict, schema,
+    Baseline, Capture, CopyRelation, Current, DataKind, LastRun, Outcome, RunId, ServerFacts, Severity, Verdict,
+    WorkloadFacts, schema,
 };
 
 use super::Kitchen;
@@ -51,8 +52,9 @@ async fn mended(kitchen: &Kitchen, seen: &Current) -> Result<Current, Problem> {
     let runs = [current.last.as_ref().map(|last| last.run.clone()), current.baseline.as_ref().map(|b| b.run.clone())];
     for run in runs.into_iter().flatten() {
         let Some(baseline) = &current.baseline else { break };
-        if closes(kitchen, &run, baseline).await? {
+        if let Some(passed) = closes(kitchen, &run, baseline).await? {
             current.baseline = None;
+            current.known = passed;
         }
     }
     Ok(current)
@@ -65,17 +67,18 @@ async fn is_committed(kitchen: &Kitchen, claim: &Baseline) -> Result<bool, Probl
 }
 
 /// Whether what stands for `run` closes the baseline: a verdict `same` against it that no later attempt outdid, or an
-/// acceptance of what was found against it.
-async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<bool, Problem> {
+/// acceptance of what was found against it. Then it is known which versions passed.
+async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<Option<Vec<WorkloadFacts>>, Problem> {
     let store = kitchen.store.run(run);
-    let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(false) };
+    let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(None) };
     let against = verdict.before.as_ref().is_some_and(|before| before.run == baseline.run);
     let outdone = baseline.judged.as_ref().is_some_and(|judged| *judged > verdict.attempt);
     if !against || outdone {
-        return Ok(false);
+        return Ok(None);
     }
-    Ok(verdict.verdict == Verdict::Same
-        || store.accepted().await?.is_some_and(|accepted| accepted.get().attempt == verdict.attempt))
+    let passed = verdict.verdict == Verdict::Same
+        || store.accepted().await?.is_some_and(|accepted| accepted.get().attempt == verdict.attempt);
+    Ok(passed.then_some(verdict.after.workloads))
 }
 
 /// Whether the run has passed or was accepted: nothing is compared with its capture any more.
@@ -135,6 +138,9 @@ pub(super) async fn note(
             current.claims.retain(|claim| claim.run != *run);
             current.last = Some(LastRun { run: run.clone(), verdict });
             current.nothing_yet = None;
+            if current.known.is_empty() {
+                current.known.clone_from(&capture.workloads);
+            }
             Some(current)
         })
         .await?;
@@ -186,5 +192,6 @@ pub(super) fn nothing(kitchen: &Kitchen) -> Current {
         claims: Vec::new(),
         last: None,
         nothing_yet: None,
+        known: Vec::new(),
     }
 }

@@ -21,6 +21,7 @@ use super::{
     cluster::Surroundings,
     determinism, grants,
     moment::{self, Moment},
+    pace::For,
     stop::{Stop, Until},
 };
 use crate::{
@@ -57,7 +58,7 @@ impl Tasting<'_> {
             self.side,
             self.run
         );
-        super::server::check_user(session, &kitchen.config).await?;
+        kitchen.pace.of(For::MongoDb, super::server::check_user(session, &kitchen.config)).await?;
         let (clock, seed) = match self.before {
             Some(before) => (before.probe_clock, before.probe_seed.clone()),
             // a ULID has 80 random bits; the hash spreads them over the whole seed
@@ -153,6 +154,7 @@ impl Guests<'_> {
             }
             Err(failure) => Outcome::Failed(named(failure, &probe.name)),
         };
+        self.kitchen.pace.probe_ended();
         // what cannot be read back must not take the other probes' findings with it
         if let Err(error) = read_back(&record.outcome) {
             let message = format!("the result cannot be stored: {error}");
@@ -187,10 +189,12 @@ impl Guests<'_> {
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
         let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
-        let collections = session.readable().await.map_err(|error| coded_failure(&error))?;
+        let collections = self.kitchen.pace.of(For::MongoDb, session.readable()).await;
+        let collections = collections.map_err(|error| coded_failure(&error))?;
         let earlier = earlier.map_or(&[][..], |p| &p.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
             .map_err(|error| error.into_failure(probe))?;
+        self.kitchen.pace.probe_begins();
         let answer = self.taste_once(&loaded, probe, session, record, databases, task).await?;
         if self.kitchen.tastings == Tastings::Two {
             let usage = record.usage.clone();

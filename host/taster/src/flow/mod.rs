@@ -12,6 +12,7 @@ mod fresh;
 mod grants;
 mod judging;
 mod moment;
+pub mod pace;
 mod post;
 mod pre;
 mod restore;
@@ -38,6 +39,7 @@ pub use pre::{Pre, PreOutcome, pre};
 pub use restore::{Restoration, Restoring, restore};
 pub use server::{UNGUARDED, blind_spot, excess, needs};
 
+use pace::Pace;
 use stop::Stop;
 
 use crate::{config::Config, exit::Problem};
@@ -58,6 +60,8 @@ pub struct Kitchen {
     pub tastings: Tastings,
     /// When to stop.
     stop: Stop,
+    /// Where the time goes.
+    pace: Pace,
 }
 
 impl Kitchen {
@@ -68,12 +72,13 @@ impl Kitchen {
     /// back what stands scaled.
     pub async fn open(config: Config, base: PathBuf) -> Result<Self, Problem> {
         let stop = Stop::on_signals();
+        let pace = Pace::new(config.cluster.is_some());
         let store_url = config.store.clone();
         let settings = config.settings();
         let store = if config.cluster.is_some() { Store::at(settings).await? } else { Store::open(settings).await? };
         let store = store.app(&config.app);
         let engine = open_engine()?;
-        Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One, stop })
+        Ok(Self { config, base, store, store_url, engine, tastings: Tastings::One, stop, pace })
     }
 
     /// Resolves when the process is asked to stop, and says by what.
@@ -88,13 +93,15 @@ impl Kitchen {
 
 /// The sandbox with its code cache in the user's cache folder.
 ///
-/// `TASTER_CACHE` names another folder; without a home there is no cache, and each start compiles anew.
+/// `TASTER_CACHE` names another folder; without a home there is no cache, and each start compiles anew. `TASTER_CODE` names the
+/// folder of what was compiled ahead: the image has one.
 pub fn open_engine() -> Result<Engine, Problem> {
     let cache = std::env::var_os("TASTER_CACHE")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("taster/code")))
         .or_else(|| std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/taster/code")));
-    Ok(Engine::new(taster_engine::EngineOptions { cache })?)
+    let shipped = std::env::var_os("TASTER_CODE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    Ok(Engine::new(taster_engine::EngineOptions { cache, shipped })?)
 }
 
 /// Resolves when the process is asked to stop, with the signal's name.

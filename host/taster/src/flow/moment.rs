@@ -12,7 +12,10 @@ use taster_model::{
 };
 use taster_query::{Alteration, Inventory, Looking, QueryError, Session};
 
-use super::capture::{Guests, Tasted, coded_failure, unserved};
+use super::{
+    capture::{Guests, Tasted, coded_failure, unserved},
+    pace::For,
+};
 use crate::{
     config::{Collections, Config, OneOrMany, Probe},
     exit::Problem,
@@ -36,12 +39,13 @@ struct Stale {
 
 /// Runs every probe, and those again that did not read of one moment.
 pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Moment, Problem> {
-    let config = &guests.kitchen.config;
-    let mut reading = session.plan(&scans(config, &session.collections().await?)).await?;
+    let (config, pace) = (&guests.kitchen.config, &guests.kitchen.pace);
+    let there = pace.of(For::MongoDb, session.collections()).await?;
+    let mut reading = pace.of(For::MongoDb, session.plan(&scans(config, &there))).await?;
     let mut tasted: Vec<Option<Tasted>> = config.probes.iter().map(|_| None).collect();
     let mut rescans = 0;
     loop {
-        let look = match session.look(looking(config, reading)).await {
+        let look = match pace.of(For::MongoDb, session.look(looking(config, reading))).await {
             Ok(look) => look,
             Err(error @ QueryError::NotReached { .. }) => return not_reached(guests, session, &error).await,
             Err(error) => return Err(error.into()),
@@ -51,7 +55,7 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
                 *place = Some(guests.serve(probe, &look).await);
             }
         }
-        let now = session.inventory_now().await?;
+        let now = pace.of(For::MongoDb, session.inventory_now()).await?;
         if reading == Reading::Snapshot && tasted.iter().flatten().any(lost) {
             tracing::warn!("the server forgot the moment of this capture; reading again in ranges");
             reading = Reading::Ranges;
@@ -59,8 +63,8 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             rescans += 1;
             continue;
         }
-        let stale = stale(&tasted, &now).await?;
-        let unstable = unstable(&look, reading, &now).await?;
+        let stale = pace.of(For::MongoDb, stale(&tasted, &now)).await?;
+        let unstable = pace.of(For::MongoDb, unstable(&look, reading, &now)).await?;
         let whole = stale.iter().all(Option::is_none) && unstable.is_empty();
         if !whole && rescans < config.mongodb.rescans {
             rescans += 1;
@@ -83,7 +87,7 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             probes.push(judged(tasted.record, stale, tries));
         }
         let collections = match reading {
-            Reading::Snapshot => look.collections().await?,
+            Reading::Snapshot => pace.of(For::MongoDb, look.collections()).await?,
             Reading::Ranges | Reading::Live => now.facts(),
         };
         return Ok(Moment {

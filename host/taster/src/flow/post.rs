@@ -6,10 +6,12 @@ use taster_store::fault;
 use super::{
     Ended, Kitchen, Rules, baseline,
     capture::{Tasting, at_table},
-    cluster::{self, After, Entry, Look, Scaler, Surroundings},
+    cluster::{self, After, Entry, Look, Scaler, Surroundings, Versions},
     connect::connect_when_ready,
     differences::Kept,
-    fresh, judging, run_id,
+    fresh, judging,
+    pace::For,
+    run_id,
     stop::Until,
 };
 use crate::{
@@ -57,7 +59,7 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post
 }
 
 async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<'_>>) -> Result<Post, Problem> {
-    let stop = &kitchen.stop;
+    let (stop, pace) = (&kitchen.stop, &kitchen.pace);
     let current = baseline::current(kitchen).await?;
     if let Some(run) = had_nothing(named, current.as_ref()) {
         // a first sync has made them by now; names that nothing has would pass for ever
@@ -81,15 +83,16 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
             if stop.unless(UNTIL, scaler.look()).await? == Look::Nothing {
                 return Err(scaler.all_absent().into());
             }
-            scaler.data_up(&run, UNTIL).await?;
-            scaler.apps_up(&run, UNTIL).await?;
-            scaler.settle(UNTIL).await?;
+            pace.of(For::Cluster, scaler.data_up(&run, UNTIL)).await?;
+            pace.of(For::Cluster, scaler.apps_up(&run, UNTIL, Versions::Any)).await?;
+            pace.of(For::Cluster, scaler.settle(UNTIL)).await?;
             scaler.waiting()
         }
         None => None,
     };
     let comment = format!("taster/{run}/{}", Side::Post);
-    let session = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting)).await?;
+    let connecting = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting));
+    let session = pace.of(For::MongoDb, connecting).await?;
     let around = around(kitchen, scaler).await?;
     let attempt = AttemptId::generate();
     let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref(), around };
@@ -120,6 +123,7 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     }
     // after the reports: whoever sees a verdict must find them
     let standing = store.put_verdict(&verdict).await?;
+    pace.judged();
     fault::point("post: judged");
     if standing.attempt == verdict.attempt {
         close(kitchen, before.as_ref(), &verdict).await?;
@@ -176,7 +180,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
     kitchen
         .store
         .update_current(|current| {
-            let Current { baseline: standing, claims, .. } = current.unwrap_or_else(|| baseline::nothing(kitchen));
+            let Current { baseline: standing, claims, known, .. } = current.unwrap_or_else(|| baseline::nothing(kitchen));
             if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
                 return None;
             }
@@ -195,6 +199,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
                 last: Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) }),
                 // whoever was judged had something to taste
                 nothing_yet: None,
+                known: if verdict.verdict == Verdict::Same { verdict.after.workloads.clone() } else { known },
             })
         })
         .await?;

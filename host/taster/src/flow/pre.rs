@@ -10,9 +10,11 @@ use taster_store::{CommitPre, fault};
 use super::{
     Ended, FlowError, Kitchen, baseline,
     capture::{Tasting, at_table},
-    cluster::{self, After, Entry, Look, Scaler, Surroundings},
+    cluster::{self, After, Entry, Look, Scaler, Surroundings, Versions},
     connect::connect_when_ready,
-    fresh, run_id,
+    fresh,
+    pace::For,
+    run_id,
     stop::Until,
 };
 use crate::{exit::Problem, render};
@@ -77,7 +79,7 @@ async fn taste(
     named: Option<&RunId>,
     scaler: Option<&Scaler<'_>>,
 ) -> Result<Pre, Problem> {
-    let stop = &kitchen.stop;
+    let (stop, pace) = (&kitchen.stop, &kitchen.pace);
     let current = baseline::current(kitchen).await?;
     let mut run = run_id::resolve(named, current.as_ref());
     if given.is_none() && baseline::is_spoilt(kitchen, &run).await? {
@@ -99,24 +101,26 @@ async fn taste(
         None => Vec::new(),
     };
     if let Some(scaler) = scaler {
-        scaler.data_up(&run, UNTIL).await?;
+        pace.of(For::Cluster, scaler.data_up(&run, UNTIL)).await?;
     }
     let comment = format!("taster/{run}/{}", Side::Pre);
     let waiting = scaler.and_then(Scaler::waiting);
-    let session = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting)).await?;
+    let connecting = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting));
+    let session = pace.of(For::MongoDb, connecting).await?;
     let around = match scaler {
         Some(scaler) => scaler.surroundings(copied).await,
         None => Surroundings { copied, ..Surroundings::default() },
     };
     let work = async |session: &Session| {
-        fresh::newest(&kitchen.config, session, asked.as_ref()).await?;
+        pace.of(For::MongoDb, fresh::newest(&kitchen.config, session, asked.as_ref())).await?;
         Box::pin(before(kitchen, given, run, session, Before { around, scaler })).await
     };
     let outcome = at_table(stop, session, UNTIL, work).await?;
     if let Some(scaler) = scaler {
         let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
         if failed.is_empty() {
-            scaler.apps_up(&outcome.run, THEN).await?;
+            let known = kitchen.store.current().await?.map(|current| current.known).unwrap_or_default();
+            scaler.apps_up(&outcome.run, THEN, Versions::Known(&known)).await?;
             let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
             let text = format!("tasted before the sync: {}", render::count(documents, "document"));
             scaler.say_tasted(&outcome.run, text, Tone::Normal).await;

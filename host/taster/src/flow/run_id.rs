@@ -69,6 +69,7 @@ mod tests {
     #[test]
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
         let current = |verdict| Current {
+            known: Vec::new(),
             schema: schema::CURRENT.to_owned(),
             app: "pxbbq".parse().unwrap(),
             baseline: None,

@@ -48,7 +48,7 @@ impl Scaler<'_> {
     }
 }
 
-fn facts(found: &taster_cluster::Found) -> WorkloadFacts {
+pub(super) fn facts(found: &taster_cluster::Found) -> WorkloadFacts {
     let image = |image: &taster_cluster::Image| ContainerImage {
         container: image.container.clone(),
         image: image.image.clone(),

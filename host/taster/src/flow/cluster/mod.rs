@@ -25,10 +25,11 @@ pub(super) use facts::Surroundings;
 pub(super) use restore::{Bounds, Restorer, remembered};
 pub use restore::{Moved, NotRestored, Report};
 pub(super) use say::restored as say_restored;
-pub(super) use up::Look;
+pub(super) use up::{Look, Versions};
 
 use super::{
     FlowError, Kitchen,
+    pace::For,
     stop::{Reason, Until},
 };
 use crate::{config::ClusterSection, exit::Problem};
@@ -200,7 +201,8 @@ impl<'a> Scaler<'a> {
         let request =
             LockRequest { run: entry.run.cloned(), what: entry.what, busy: section.lock.busy(), lease: LEASE };
         let say = |text: &str| tracing::info!("{text}");
-        let lock = patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await).await?;
+        let locking = patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await);
+        let lock = kitchen.pace.of(For::Cluster, locking).await?;
         tracing::info!(namespace = cluster.namespace(), "holds the lock of {}", kitchen.config.app);
         fault::arm();
         taster_cluster::on_step(fault::point);

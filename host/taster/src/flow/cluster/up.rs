@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use taster_cluster::{Found, Record, Said, Tone, Workload, WorkloadRef};
-use taster_model::{RunId, Scaled, ScaledWorkload, schema};
+use taster_model::{RunId, Scaled, ScaledWorkload, WorkloadFacts, schema};
 use taster_store::fault;
 
 use super::{
-    Moved, Scaler, patiently,
+    Moved, Scaler, facts, patiently,
     restore::{known_of, record},
     say,
 };
@@ -23,6 +23,15 @@ pub(in crate::flow) enum Look {
     There,
     /// None of them is.
     Nothing,
+}
+
+/// In which versions applications are started.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::flow) enum Versions<'a> {
+    /// In whichever they have: after a sync, that is what is tasted.
+    Any,
+    /// In those that are known not to lose anything. What is left of a sync that failed does not get at a fresh copy.
+    Known(&'a [WorkloadFacts]),
 }
 
 /// A workload that was scaled by this process.
@@ -91,12 +100,37 @@ impl Scaler<'_> {
         Ok(())
     }
 
-    /// Scales the applications up in the same way.
-    pub(in crate::flow) async fn apps_up(&self, run: &RunId, until: Until) -> Result<(), Problem> {
+    /// Scales the applications up in the same way, but for those whose version has not passed.
+    pub(in crate::flow) async fn apps_up(
+        &self,
+        run: &RunId,
+        until: Until,
+        versions: Versions<'_>,
+    ) -> Result<(), Problem> {
         for workload in self.section.apps() {
+            if let Some(images) = self.stranger(&workload, versions) {
+                tracing::info!(
+                    "{} stays as it is until after the sync: {images} has not passed, and would be the first to write to \
+                     this copy",
+                    workload.of
+                );
+                continue;
+            }
             Box::pin(self.up(&workload, run, until)).await?;
         }
         Ok(())
+    }
+
+    /// What an application would run that is not known, where that matters.
+    fn stranger(&self, workload: &Workload, versions: Versions<'_>) -> Option<String> {
+        let Versions::Known(known) = versions else { return None };
+        let seen = self.seen();
+        let found = seen.found.iter().find(|found| found.workload.of == workload.of)?;
+        let now = facts::facts(found);
+        let known = known.iter().find(|known| (&known.kind, &known.name) == (&now.kind, &now.name))?;
+        (known.images != now.images).then(|| {
+            now.images.iter().map(|image| image.image.as_str()).collect::<Vec<_>>().join(", ")
+        })
     }
 
     /// Lets the applications settle.
