@@ -23,7 +23,7 @@ fi
 arguments=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)")
 # a tree with changes is no revision that anybody could look up
 arguments+=(--build-arg "REVISION=$(git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || echo unknown)")
-arguments+=(--build-arg "SOURCE=$(git config --get remote.origin.url 2>/dev/null | sed 's#//[^/@]*@#//#')")
+arguments+=(--build-arg "SOURCE=$({ git config --get remote.origin.url 2>/dev/null || true; } | sed 's#//[^/@]*@#//#')")
 # the date of all that is in it, so that what is built again is the same, byte for byte
 date=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 base() { # ARGUMENT VALUE BASE

@@ -34,6 +34,7 @@ make_repository() {
   # demo1 and demo2 are two addresses of this cluster, so stage has a namespace of its own
   sed -i "s#{name: demo2, namespace: pxbbq}#{name: demo2, namespace: $namespace}#" "$folder"/argocd/*.yaml
   sed -i "s#^namespace: pxbbq#namespace: $namespace#" "$folder/overlays/stage/kustomization.yaml"
+  sed -i "s#^    namespace: pxbbq#    namespace: $namespace#" "$folder/hooks-s3/role.yaml"
   # results in the bucket
   sed -i 's#path: manifests/hooks$#path: manifests/hooks-s3#' "$folder"/argocd/stage*.yaml
   # how old the copy may be is asked
@@ -302,5 +303,5 @@ tell_argocd() {
   of stage-pxbbq .status.conditions
   of stage-pxbbq .status.operationState.message
   hooks_say
-  tail -n 5 "$state"/log/argocd-*.log
+  tail -n 3 "$state"/log/argocd-application-controller.log | cut -c 1-400
 } >&2
