@@ -216,9 +216,10 @@ release v4.4
 start_sync
 finishes 300 Succeeded
 holds "Argo CD of the post hook" "$(hook_says PostSync)" "same" "as expected"
-holds "the finding" "$(verdict "$unix" | python3 -c 'import json, sys
-print([f["reason"] for f in json.load(sys.stdin)["findings"] if f["outcome"] == "expected"])')" "v4.4 adds the archive flag"
+holds "the findings" "$(verdict "$unix" | python3 -c 'import json, sys
+print([f["reason"] for f in json.load(sys.stdin)["findings"] if f["outcome"] == "expected"])')" "as declared: \`archived\`"
 webhook "$unix" 200
+page "$unix" "v4.4 adds the archive flag"
 is_back 30
 paced "$(job_of pre)" "$(job_of post)"
 configure "the change is done" '/^    changes:$/d; /addedField: archived/d'
@@ -227,7 +228,7 @@ scene "a copy that is an hour old"
 copied "$(date -u --date '61 minutes ago' +%FT%TZ)" "$(date -u --date '60 minutes ago' +%FT%TZ)"
 start_sync "$once"
 finishes 120 Failed
-holds "Argo CD of the pre hook" "$(hook_says PreSync)" "exit code 4" "30 min"
+holds "Argo CD of the pre hook" "$(hook_says PreSync)" "exit code 4" "maxAge is 30m"
 equal "exit code" "$(terminated "$(job_of pre)" exitCode)" 4
 holds "termination message" "$(said "$(job_of pre)")" "portworx/pxbbq"
 equal "nothing was scaled" "$(k get events --field-selector reason=ScaledUp -o json | python3 -c 'import json, sys
@@ -267,7 +268,7 @@ killed=$(k get job "$(job_of pre)" -o 'jsonpath={.metadata.uid}')
 kill_hook "$(job_of pre)"
 replaced() { uid=$(k get job "$(job_of pre)" -o 'jsonpath={.metadata.uid}') && [ "$uid" != "$killed" ]; }
 until_true "SyncFail restores, and Argo CD tries again" 120 replaced
-holds "what the SyncFail hook said" "$(said syncfail-restore)" "mongo 1→0"
+holds "what the SyncFail hook said" "$(said "$(job_of syncfail)")" "mongo 1→0"
 finishes 300 Succeeded
 holds "Argo CD of the post hook" "$(hook_says PostSync)" "same"
 webhook "$unix" 200

@@ -48,7 +48,8 @@ impl Cache {
     pub(crate) fn load(&self, engine: &wasmtime::Engine, sha256: &str) -> Option<Component> {
         let path = self.path(engine, sha256);
         let metadata = fs::symlink_metadata(&path).ok()?;
-        let sound = if metadata.is_file() { private(&metadata, Owner::User) } else { Err("it is not a file".to_owned()) };
+        let sound =
+            if metadata.is_file() { private(&metadata, Owner::User) } else { Err("it is not a file".to_owned()) };
         let loaded = sound.and_then(|()| trusted::load(engine, &path).map_err(|error| error.to_string()));
         match loaded {
             Ok(component) => Some(component),

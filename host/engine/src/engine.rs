@@ -9,7 +9,14 @@ use wasmtime::{
     component::{Component, Linker},
 };
 
-use crate::{EngineError, Limits, Probe, cache::{self, Cache, Shipped}, host, inspect, limits::Setting, state::State, ticker, wasi};
+use crate::{
+    EngineError, Limits, Probe,
+    cache::{self, Cache, Shipped},
+    host, inspect,
+    limits::Setting,
+    state::State,
+    ticker, wasi,
+};
 
 /// Stack of a guest. Python interprets recursively; twice the default is what its deepest honest programs need.
 pub(crate) const STACK: usize = 1 << 20;
@@ -101,8 +108,7 @@ impl Engine {
         let mut config = config();
         config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH)).map_err(setup)?;
         let wasmtime = wasmtime::Engine::new(&config).map_err(setup)?;
-        let code =
-            wasmtime.precompile_component(bytes).map_err(|error| EngineError::Compile(format!("{error:#}")))?;
+        let code = wasmtime.precompile_component(bytes).map_err(|error| EngineError::Compile(format!("{error:#}")))?;
         Ok((cache::file_name(&hex::encode(Sha256::digest(bytes))), code))
     }
 }

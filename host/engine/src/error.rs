@@ -113,7 +113,10 @@ impl Coded for EngineError {
             }
             Self::Cache { path, .. } => format!("remove {}, or name another folder", path.display()),
             Self::Shipped { path, .. } => {
-                format!("give {} to root, writable by nobody else, or name another folder with TASTER_CODE", path.display())
+                format!(
+                    "give {} to root, writable by nobody else, or name another folder with TASTER_CODE",
+                    path.display()
+                )
             }
             Self::Describe(failure) => match &failure.setting {
                 Some(setting) => format!("raise {setting}, or mend the probe's `describe`"),

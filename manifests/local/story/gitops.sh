@@ -138,10 +138,12 @@ for r in json.load(sys.stdin):
 }
 hook_says() { hooks_say | grep "^$1 "; } # PHASE OF THE SYNC
 
-job_of() { # pre|post: the hook of the sync that was begun last
-  local phase=presync
-  [ "$1" = pre ] || phase=postsync
-  echo "$1-taste--$phase-$unix"
+job_of() { # pre|post|syncfail: the hook of the sync that was begun last
+  case $1 in
+    pre) echo "pre-taste--presync-$unix" ;;
+    post) echo "post-taste--postsync-$unix" ;;
+    syncfail) echo "syncfail-restore--syncfail-$unix" ;;
+  esac
 }
 
 there() { k get job "$1" >/dev/null 2>&1; }
@@ -149,8 +151,10 @@ there() { k get job "$1" >/dev/null 2>&1; }
 hook_runs() { [ "$(k get pod "$(pod_of "$1")" -o 'jsonpath={.status.phase}' 2>/dev/null)" = Running ]; }
 
 terminate() { # as `argocd app terminate-op`
+  local message
+  message=$(of stage-pxbbq .status.operationState.message)
   a patch application stage-pxbbq --type merge --patch '{"status": {"operationState": {"phase": "Terminating"}}}' >/dev/null
-  seen "terminated while: $(of stage-pxbbq .status.operationState.message)"
+  seen "terminated while: $message"
 }
 
 logged() { # JOB: its log, also of one that goes
@@ -172,7 +176,7 @@ paced() { # JOB...
         *) [ "${rest%% s}" = 1.0 ] || fail "$job: more than a second is Taster's own: $line" ;;
       esac
       seen "$job: ${line#*the }"
-    done < <(grep -oE 'the (first probe began|verdict was written) after .*' "$work/$job.log" || true)
+    done < <(grep -oE 'the (first probe began|capture was written|verdict was written) after .*' "$work/$job.log" || true)
     seen "$job: its pod began $(pod_took "$job") s after the Job"
   done
   [ "$found" -gt 0 ] || fail "no hook says how long it took: $*"

@@ -34,7 +34,7 @@ pub enum ProbeCommand {
     Inspect(Component),
     /// Run a probe against a database and print its metrics
     Run(RunArgs),
-    /// Compile the standard probes ahead, for an image: TASTER_CODE names the folder there
+    /// Compile the standard probes ahead, for an image: `TASTER_CODE` names the folder there
     Precompile {
         /// The folder; made where it is missing
         #[arg(value_name = "FOLDER")]

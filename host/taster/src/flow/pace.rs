@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::render::elapsed;
+use crate::render::{self, elapsed};
 
 /// When the process began.
 static BEGAN: OnceLock<Instant> = OnceLock::new();
@@ -18,7 +18,7 @@ pub fn begin() -> Instant {
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
-    /// The lock, and workloads that get ready.
+    /// The lock, workloads that get ready, and the API server that puts them back.
     Cluster,
     /// The database.
     MongoDb,
@@ -54,16 +54,19 @@ impl Pace {
     }
 
     /// Waits, and counts how long.
-    pub(super) async fn of<T>(&self, what: For, work: impl Future<Output = T>) -> T {
-        let began = Instant::now();
-        let done = work.await;
-        let mut seen = self.seen();
-        let spent = match what {
-            For::Cluster => &mut seen.spent.cluster,
-            For::MongoDb => &mut seen.spent.mongodb,
-        };
-        *spent += began.elapsed();
-        done
+    pub(super) fn of<T>(&self, what: For, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let work = Box::pin(work);
+        async move {
+            let began = Instant::now();
+            let done = work.await;
+            let mut seen = self.seen();
+            let spent = match what {
+                For::Cluster => &mut seen.spent.cluster,
+                For::MongoDb => &mut seen.spent.mongodb,
+            };
+            *spent += began.elapsed();
+            done
+        }
     }
 
     /// A probe begins. Of the first one it is told how long it took to get there.
@@ -83,13 +86,14 @@ impl Pace {
         seen.since = (Instant::now(), seen.spent);
     }
 
-    /// The verdict is written.
-    pub(super) fn judged(&self) {
+    /// What the hook is for is written: the capture, or the verdict.
+    pub(super) fn written(&self, what: &str) {
         let line = {
             let seen = self.seen();
             told(seen.since, seen.spent)
         };
-        self.say(&format!("the verdict was written {line}, counted from the last probe"));
+        let memory = peak().map(|bytes| format!("; {} of memory at most", render::bytes(bytes))).unwrap_or_default();
+        self.say(&format!("the {what} was written {line}, counted from the last probe{memory}"));
     }
 
     fn say(&self, line: &str) {
@@ -103,6 +107,14 @@ impl Pace {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The most memory that this process had at a time, where the system tells.
+fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
 }
 
 fn told((since, before): (Instant, Spent), now: Spent) -> String {

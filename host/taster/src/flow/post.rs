@@ -101,12 +101,12 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     // the database is not needed any more: whoever waits for it need not wait for the store
     let capture = stop.unless(UNTIL, draft.keep(&store)).await?;
     if let Some(scaler) = scaler {
-        scaler.still_mine().await?;
+        pace.of(For::Cluster, scaler.still_mine()).await?;
     }
     let after = store.commit_post(&capture).await?.into_inner();
     fault::point("post: committed");
     if let Some(scaler) = scaler {
-        scaler.restore().await;
+        pace.of(For::Cluster, scaler.restore()).await;
     }
     let earlier = before.as_ref().map(|before| (before, kitchen.store.run(&before.run).censuses()));
     let earlier = earlier.as_ref().map(|(capture, censuses)| Kept { capture, censuses });
@@ -123,7 +123,7 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     }
     // after the reports: whoever sees a verdict must find them
     let standing = store.put_verdict(&verdict).await?;
-    pace.judged();
+    pace.written("verdict");
     fault::point("post: judged");
     if standing.attempt == verdict.attempt {
         close(kitchen, before.as_ref(), &verdict).await?;
@@ -180,7 +180,8 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
     kitchen
         .store
         .update_current(|current| {
-            let Current { baseline: standing, claims, known, .. } = current.unwrap_or_else(|| baseline::nothing(kitchen));
+            let Current { baseline: standing, claims, known, .. } =
+                current.unwrap_or_else(|| baseline::nothing(kitchen));
             if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
                 return None;
             }

@@ -115,7 +115,7 @@ async fn taste(
         pace.of(For::MongoDb, fresh::newest(&kitchen.config, session, asked.as_ref())).await?;
         Box::pin(before(kitchen, given, run, session, Before { around, scaler })).await
     };
-    let outcome = at_table(stop, session, UNTIL, work).await?;
+    let outcome = Box::pin(at_table(stop, session, UNTIL, work)).await?;
     if let Some(scaler) = scaler {
         let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
         if failed.is_empty() {
@@ -204,6 +204,9 @@ async fn before(
     fault::point("pre: committed");
     let baseline = baseline::note(kitchen, &run, &capture, server).await?;
     fault::point("pre: noted");
+    if committed_now {
+        kitchen.pace.written("capture");
+    }
     Ok(PreOutcome { run, capture, committed_now, baseline })
 }
 

@@ -7,7 +7,7 @@ use super::{change, documents, plain, reason, subject};
 /// Bytes of the verdict on a Job.
 pub const ON_THE_JOB: usize = 1024;
 /// Ids that are named of each kind of difference: as many as there is room for, and never more or fewer than these.
-const IDS: [usize; 3] = [50, 12, 3];
+const IDS: [usize; 4] = [50, 25, 12, 3];
 /// Fields that are named of each kind of difference.
 const FIELDS: usize = 3;
 
@@ -36,16 +36,19 @@ pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
         Verdict::Different => FindingOutcome::Different,
         Verdict::Unknown => FindingOutcome::Unknown,
     };
-    let mut telling: Vec<&Finding> = document.findings.iter().filter(|f| f.gates() && f.outcome == wanted).collect();
-    // which documents are lost says more than how many there are
-    telling.sort_by_key(|finding| documents::parts(finding).is_empty());
-    let with = |ids: usize| {
-        let told: Vec<String> = telling.iter().map(|finding| finding_in_words(finding, ids)).collect();
-        format!("{}: {}", document.verdict, told.join("; "))
+    let telling = document.findings.iter().filter(|f| f.gates() && f.outcome == wanted);
+    // which documents are lost says more than how many there are: what is counted gets the room that is left
+    let (counted, named): (Vec<&Finding>, Vec<&Finding>) = telling.partition(|f| documents::parts(f).is_empty());
+    let in_words = |findings: &[&Finding], ids: usize| {
+        let told: Vec<String> = findings.iter().map(|finding| finding_in_words(finding, ids)).collect();
+        told.join("; ")
     };
-    let [.., fewest] = IDS;
-    let fits = IDS.into_iter().map(with).find(|text| text.len() <= bytes);
-    fits.unwrap_or_else(|| cut(&with(fewest), bytes))
+    let [most, .., fewest] = IDS;
+    let lead = format!("{}: ", document.verdict);
+    let all = |ids: usize| [in_words(&named, ids), in_words(&counted, ids)].into_iter().filter(|part| !part.is_empty());
+    let joined = |ids: usize| format!("{lead}{}", all(ids).collect::<Vec<_>>().join("; "));
+    let ids = IDS.into_iter().find(|ids| lead.len() + in_words(&named, *ids).len() <= bytes).unwrap_or(fewest);
+    cut(&joined(if named.is_empty() { most } else { ids }), bytes)
 }
 
 fn same(document: &VerdictDocument) -> String {

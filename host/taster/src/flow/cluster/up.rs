@@ -128,9 +128,8 @@ impl Scaler<'_> {
         let found = seen.found.iter().find(|found| found.workload.of == workload.of)?;
         let now = facts::facts(found);
         let known = known.iter().find(|known| (&known.kind, &known.name) == (&now.kind, &now.name))?;
-        (known.images != now.images).then(|| {
-            now.images.iter().map(|image| image.image.as_str()).collect::<Vec<_>>().join(", ")
-        })
+        (known.images != now.images)
+            .then(|| now.images.iter().map(|image| image.image.as_str()).collect::<Vec<_>>().join(", "))
     }
 
     /// Lets the applications settle.
