@@ -19,8 +19,12 @@ await page.screenshot({ path: `${folder}/report.png` });
 const colours = { 1: "bold", 2: "dim", 31: "red", 32: "green", 33: "yellow", 36: "cyan" };
 const escape = (text) => text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
 let on = [];
-const lines = readFileSync(terminal, "utf8").replace(/\r/g, "").trimEnd();
-const html = lines.split(/(\x1b\[[0-9;]*m)/).map((part) => {
+const all = readFileSync(terminal, "utf8").replace(/\r/g, "").trimEnd().split("\n");
+// of a long list the beginning will do
+const ids = all.filter((line) => line.includes('{"$oid":'));
+const folded = new Map(ids.slice(4).map((line, at) => [line, at === 0 ? `      … ${ids.length - 4} more lines` : undefined]));
+const lines = all.map((line) => (folded.has(line) ? folded.get(line) : line)).filter((line) => line !== undefined);
+const html = lines.join("\n").split(/(\x1b\[[0-9;]*m)/).map((part) => {
   const codes = part.match(/^\x1b\[([0-9;]*)m$/);
   if (!codes) return on.length ? `<span class="${on.join(" ")}">${escape(part)}</span>` : escape(part);
   for (const code of codes[1].split(";").map(Number)) {

@@ -154,7 +154,7 @@ terminate() { # as `argocd app terminate-op`
   local message
   message=$(of stage-pxbbq .status.operationState.message)
   a patch application stage-pxbbq --type merge --patch '{"status": {"operationState": {"phase": "Terminating"}}}' >/dev/null
-  seen "terminated while: $message"
+  seen "terminated while: ${message:-the hook runs}"
 }
 
 logged() { # JOB: its log, also of one that goes
@@ -270,7 +270,7 @@ webhook() { # RUN STATUS: what the webhook answers
   answer=$(ask --header "Authorization: Bearer $token" --write-out '\n%{http_code}' "$(serving)/compare?app=pxbbq&run=$1")
   status=${answer##*$'\n'}
   [ "$status" = "$2" ] || fail "the webhook answers $status, not $2: ${answer%$'\n'*}"
-  seen "GET /compare?run=$1: $status $(head -c 160 <<<"$answer" | head -n 1)"
+  seen "GET /compare?run=$1: $status $(head -n 1 <<<"${answer%$'\n'*}" | cut -c 1-100)"
 }
 
 page() { # RUN TEXT...: what the page of a run says

@@ -119,6 +119,13 @@ impl Shop {
     }
 
     /// Counts of mongo and web, and how many of them carry a record.
+    /// The sync brings another version of the app.
+    async fn release(&self, image: &str) {
+        let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": image}]}}}});
+        let patch = Patch::Strategic(image);
+        self.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &patch).await.expect("an answer");
+    }
+
     async fn counts(&self) -> (i32, i32, usize) {
         let mongo = self.api::<StatefulSet>().get("mongo").await.expect("an answer");
         let web = self.api::<Deployment>().get("pxbbq-web").await.expect("an answer");

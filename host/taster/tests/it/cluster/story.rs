@@ -29,9 +29,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     assert_eq!(scaled["workloads"].as_array().expect("it is there").len(), 2, "{scaled}");
     // the sync sets what Git says, and a new version
     shop.scale(0).await;
-    let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "pxbbq-web:v4.3"}]}}}});
-    let patch = Patch::Strategic(image);
-    shop.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &patch).await.expect("an answer");
+    shop.release("pxbbq-web:v4.3").await;
 
     let post = shop.fine(&["post", "--run", "a"]).await;
     shop.expect_back(0, &post.all()).await;
@@ -62,6 +60,34 @@ async fn a_loss_is_named_where_the_kubelet_shows_it_and_everything_goes_back() {
     let word = shop.last_word();
     assert!(word.starts_with("different: orders: ") && word.contains(" missing ({\"$oid\":"), "{word}");
     assert!(word.ends_with(" report=https://t/pxbbq/a") && word.len() <= 4096, "{word}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane: make test-cluster"]
+async fn a_version_that_has_not_passed_is_not_started_before_the_sync() {
+    let shop = Shop::open().await;
+    shop.configure("", "probes: [{name: census, component: census}]\n");
+    shop.fine(&["pre", "--run", "a"]).await;
+    shop.release("pxbbq-web:v4.3-lossy").await;
+    shop.kitchen.lose(doc! {"status": "open"}).await;
+    assert_eq!(shop.taster(&["post", "--run", "a"]).await.code, 1);
+    shop.expect_back(0, "it was judged").await;
+
+    let pre = shop.fine(&["pre", "--run", "b"]).await;
+    assert_eq!(shop.counts().await, (1, 0, 1), "{}", pre.all());
+    let said = "Deployment pxbbq-web stays as it is until after the sync: pxbbq-web:v4.3-lossy has not passed";
+    assert!(pre.err.contains(said), "{}", pre.err);
+    // the sync repairs it, and afterwards whatever is there is tasted
+    shop.release("pxbbq-web:v4.3").await;
+    let post = shop.taster(&["post", "--run", "b"]).await;
+    assert_eq!(post.code, 1, "the orders are still missing: {}", post.all());
+    assert!(post.out.contains("Put back: Deployment pxbbq-web 1→0"), "{}", post.out);
+    shop.expect_back(0, &post.all()).await;
+
+    // whom a person takes responsibility for is known from then on
+    shop.fine(&["accept", "b", "--reason", "they were test orders"]).await;
+    let pre = shop.fine(&["pre", "--run", "c"]).await;
+    assert_eq!(shop.counts().await, (1, 1, 2), "{}", pre.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]
