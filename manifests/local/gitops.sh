@@ -173,6 +173,7 @@ finishes 240 Failed
 holds "Argo CD of the post hook" "$(hook_says PostSync)" "$lost missing"
 webhook "$unix" 404
 is_back 30
+paced "$(job_of pre)" "$(job_of post)"
 
 scene "a fresh copy and the repaired upgrade"
 copy_data
@@ -184,6 +185,7 @@ logged "$(job_of pre)"
 holds "the version that lost orders does not get at the fresh copy" "$(grep 'stays as it is' "$work/$(job_of pre).log" || true)" "pxbbq-web:v4.3-lossy has not passed"
 webhook "$unix" 200
 is_back 30
+paced "$(job_of pre)" "$(job_of post)"
 merge_to_main
 look_at prod-pxbbq
 until_true "prod-pxbbq is Synced and Healthy" 180 production_is_at v4.3
@@ -213,6 +215,7 @@ holds "whose baseline it is" "$(grep -F "$dead" "$work/$(job_of pre).log" | head
 webhook "$unix" 404
 webhook "$dead" 409
 is_back 30
+paced "$(job_of pre)" "$(job_of post)"
 
 scene "a declared change"
 copy_data
@@ -270,6 +273,7 @@ equal "the sync is still the first one" "$(date --date "$(of stage-pxbbq .status
 holds "Argo CD of the post hook" "$(hook_says PostSync)" "same"
 webhook "$running" 200
 is_back 30
+paced "$(job_of pre)" "$(job_of post)"
 
 scene "the pod of a hook is killed"
 start_sync
@@ -283,6 +287,7 @@ finishes 300 Succeeded
 holds "Argo CD of the post hook" "$(hook_says PostSync)" "same"
 webhook "$unix" 200
 is_back 30
+paced "$(job_of pre)" "$(job_of post)"
 
 scene "probes of others: the team's own, and one with an attack in it"
 probes=$manifests/../target/probes
