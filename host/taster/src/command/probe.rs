@@ -90,7 +90,10 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
     let cannot_write = |path: &Path, error: &std::io::Error| {
         Problem::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
     };
-    fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    // whatever the umask is: a folder that others may write to is refused where it is used
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
+        .map_err(|error| cannot_write(folder, &error))?;
     let mut out = String::new();
     for (name, component) in crate::standard::standard_probes() {
         let (file, code) = taster_engine::Engine::precompile(component)?;
