@@ -49,6 +49,7 @@ bench: mongod ## Print the ratios against a plain driver loop (TASTER_BENCH_DOCU
 	$(CARGO) bench --locked -p taster-taster --bench ratios
 
 lint: setup ## Format and lints, warnings are errors
+	@.ci/features.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path probes/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
