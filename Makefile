@@ -35,8 +35,8 @@ test-web: mongod build ## Look at the pages with a real browser, and ask the API
 test-cluster: mongod ## Pass the tests against a control plane, and play the hooks on a real node (KUBEBUILDER_ASSETS, KUBECONFIG, TIMES=2)
 	@TIMES='$(or $(TIMES),1)' .ci/test-cluster.sh
 
-story: mongod ## Play the whole story under a real Argo CD (TIMES=2; KEEP=folder for the report)
-	@KEEP='$(KEEP)' .ci/story.sh $(or $(TIMES),1)
+story: mongod ## Play the whole story under a real Argo CD (TIMES=2; KEEP=folder for the report; BINARY= for one that is built)
+	@KEEP='$(KEEP)' BINARY='$(BINARY)' .ci/story.sh $(or $(TIMES),1)
 
 cluster: ## Start a real Kubernetes on this machine, print its kubeconfig and nothing else (Linux, root, Go; ARGOCD=1)
 	@.ci/setup.sh >&2

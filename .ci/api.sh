@@ -20,7 +20,7 @@ fi
 pages=$PWD/target/pages
 if [ ! -d "$pages/store" ]; then
   mkdir -p "$pages"
-  TASTER_PAGES_DIR=$pages/store cargo test --locked --quiet --workspace --test it pages::what_a_database
+  TASTER_PAGES_DIR=$pages/store "${CARGO:-cargo}" test --locked --quiet --workspace --test it pages::what_a_database
 fi
 coproc served { exec target/debug/taster serve --store "file://$pages/store" --listen 127.0.0.1:0 2>"$pages/api.log"; }
 trap 'kill $served_PID 2>/dev/null || true' EXIT

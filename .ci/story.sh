@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole story under a real Argo CD, on this machine's cluster, as often as it is asked to: story.sh [TIMES]
-# A cluster that was there before stays; one that was started for this is removed.
+# BINARY=target/release/taster plays it with one that is built. A cluster that was there before stays; one that was started for this is removed.
 #
 # Ends with 4 when the machine lacks something, which is said.
 set -euo pipefail
@@ -14,6 +14,9 @@ if [ "$found" -eq 3 ]; then # none
   trap 'code=$?; $cluster down || code=1; $cluster check-clean || code=1; exit $code' EXIT
 fi
 ARGOCD=1 $cluster up >/dev/null
-"${CARGO:-cargo}" build --locked
-BINARY=${CARGO_TARGET_DIR:-target}/debug/taster OUT=target/taster.tar BUILD_IMAGE=local BASE_IMAGE=local .ci/image.sh
+if [ -z "${BINARY:-}" ]; then
+  "${CARGO:-cargo}" build --locked
+  BINARY=${CARGO_TARGET_DIR:-target}/debug/taster
+fi
+BINARY=$BINARY OUT=target/taster.tar BUILD_IMAGE=local BASE_IMAGE=local .ci/image.sh
 for _ in $(seq "$times"); do manifests/local/gitops.sh target/taster.tar; done

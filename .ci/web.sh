@@ -10,7 +10,7 @@ source .ci/web/tools.sh
 pages=$PWD/target/pages
 rm -rf "$pages"
 mkdir -p "$pages"
-TASTER_PAGES_DIR=$pages/store cargo test --locked --quiet --workspace --test it pages::what_a_database
+TASTER_PAGES_DIR=$pages/store "${CARGO:-cargo}" test --locked --quiet --workspace --test it pages::what_a_database
 coproc served { exec target/debug/taster serve --store "file://$pages/store" --listen 127.0.0.1:0 2>"$pages/serve.log"; }
 trap 'kill $served_PID 2>/dev/null || true' EXIT
 read -r line <&"${served[0]}"

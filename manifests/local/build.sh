@@ -66,9 +66,9 @@ fill() { # FOLDER FUNCTION
   echo "$folder"
 }
 
-# without cgo the programs run on any Linux, in any image
+# without cgo the programs run on any Linux, in any image; the compiler spends less time on its own garbage
 build() { # FOLDER OUT LDFLAGS
-  (cd "$1" && CGO_ENABLED=0 GOFLAGS='' GOWORK=off go build -buildvcs=false -trimpath -ldflags "-s -w $3" -o "$2" .)
+  (cd "$1" && CGO_ENABLED=0 GOFLAGS='' GOWORK=off GOGC=400 go build -buildvcs=false -trimpath -ldflags "-s -w $3" -o "$2" .)
 }
 
 kubernetes() {
