@@ -4,6 +4,8 @@
 #   pxbbq-mongo:6.0.5
 #   pxbbq-web:v4.2  pxbbq-web:v4.3  pxbbq-web:v4.3-lossy  pxbbq-web:v4.4
 #   taster-s3:VERSION
+#
+# `images.sh programs` builds what is compiled for them, and no more.
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster/images
@@ -24,6 +26,7 @@ if [ ! -x "$s3/bin/s3s-fs" ]; then
   rm -rf "$log" "$s3"
   mv "$s3.part" "$s3"
 fi
+[ "${1:-}" != programs ] || exit 0
 base=$(./bases.sh shop)
 
 archive() { # NAME TAG DOCKERFILE FILE...
