@@ -77,6 +77,8 @@ up() {
     return
   fi
   need_packages
+  # what a package leaves is not ours to remove, so it is there before it is looked how the machine is
+  [ -z "${ARGOCD:-}" ] || need_argocd
   kube=$("$room/build.sh" kubernetes | tail -n 1)
   dns=$("$room/build.sh" dns | tail -n 1)
   images_build
