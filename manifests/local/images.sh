@@ -16,7 +16,9 @@ mongod=$(../../.ci/mongod.sh)
 # the version that the tests use, too
 s3_version=$(sed -n '/^name = "s3s-fs"$/{n;s/version = "\(.*\)"/\1/p}' ../../Cargo.lock)
 s3=${XDG_CACHE_HOME:-$HOME/.cache}/taster/s3s-fs-$s3_version
-if [ ! -x "$s3/bin/s3s-fs" ]; then
+build_s3() {
+  local log
+  [ ! -x "$s3/bin/s3s-fs" ] || return 0 # by who held the lock
   echo "building s3s-fs $s3_version (once; 2 minutes on 2 cores)" >&2
   log=$(mktemp)
   "${CARGO:-cargo}" install s3s-fs --version "$s3_version" --locked --features binary --root "$s3.part" >"$log" 2>&1 || {
@@ -25,6 +27,9 @@ if [ ! -x "$s3/bin/s3s-fs" ]; then
   }
   rm -rf "$log" "$s3"
   mv "$s3.part" "$s3"
+}
+if [ ! -x "$s3/bin/s3s-fs" ]; then
+  (flock 8 && build_s3) 8>"$cache/.s3.lock"
 fi
 [ "${1:-}" != programs ] || exit 0
 base=$(./bases.sh shop)
