@@ -212,7 +212,7 @@ start_sync "$once"
 finishes 300 Failed
 holds "Argo CD of the post hook" "$(hook_says PostSync)" "different" "$lost missing"
 logged "$(job_of pre)"
-holds "whose baseline it is" "$(grep -F "$dead" "$work/$(job_of pre).log" | head -n 1)" "run $dead" "stands"
+holds "whose baseline it is" "$(grep -F "$dead" "$work/$(job_of pre).log" | head -n 1)" "run $dead" "neither passed"
 webhook "$unix" 404
 webhook "$dead" 409
 is_back 30

@@ -1,4 +1,4 @@
-//! JUnit XML for CI systems: one suite per probe, one case per finding.
+//! `JUnit` XML for CI systems: one suite per probe, one case per finding.
 
 use std::collections::BTreeMap;
 

@@ -7,11 +7,12 @@ use taster_diagnostics::{Exit, Problem};
 
 use crate::{command, logging, logging::LogFormat, output};
 
-/// Compare a MongoDB database before and after a GitOps sync
+/// The command line of `taster`.
 #[derive(Debug, Parser)]
 #[command(
     name = "taster",
     version,
+    about = "Compare a MongoDB database before and after a GitOps sync",
     max_term_width = 100,
     after_help = "Exit codes: 0 same (or done), 1 different, 2 wrong usage, 3 unknown, 4 the command failed."
 )]

@@ -124,7 +124,8 @@ fn each_command_has_only_the_flags_that_it_uses() {
     completions:
     man:
     ");
-    let global: Vec<&str> = taster::cli::command_tree().get_arguments().filter_map(clap::Arg::get_long).collect();
+    let tree = taster::cli::command_tree();
+    let global: Vec<&str> = tree.get_arguments().filter_map(clap::Arg::get_long).collect();
     assert_eq!(global, ["log-format", "verbose"]);
 }
 
