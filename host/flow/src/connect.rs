@@ -18,7 +18,7 @@ fn options(config: &Config, comment: &str) -> Result<SessionOptions, Problem> {
         uri: config.mongodb.uri.parse()?,
         database: config.database()?,
         comment: comment.to_owned(),
-        server_selection_timeout: config.mongodb.connect.get(),
+        server_selection_timeout: config.mongodb.connect_timeout.get(),
         command_events: None,
     })
 }
@@ -28,7 +28,7 @@ fn options(config: &Config, comment: &str) -> Result<SessionOptions, Problem> {
 pub(super) struct Waiting {
     /// Until when.
     pub(super) until: Instant,
-    /// The setting that says so, without `.ready`: `cluster.data[mongo]`.
+    /// The setting that says so, without `.readyTimeout`: `cluster.data[mongo]`.
     pub(super) setting: String,
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn connect_when_ready(
 ) -> Result<Session, Problem> {
     let Some(Waiting { until, setting }) = waiting else { return connect(config, comment).await };
     // the applications' start may have taken all of it
-    let until = until.max(Instant::now() + config.mongodb.connect.get());
+    let until = until.max(Instant::now() + config.mongodb.connect_timeout.get());
     let mut said = String::new();
     loop {
         let mut options = options(config, comment)?;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use taster_cluster::{Cluster, ClusterError, young_enough};
-use taster_config::{Config, Fresh, Newest, Source};
+use taster_config::{Config, FreshnessRule, FreshnessSource, Newest};
 use taster_diagnostics::Problem;
 use taster_model::{Coded, Severity};
 use taster_query::Session;
@@ -16,8 +16,8 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// taken for another copy.
 pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, Problem> {
     let mut identities = Some(Vec::new());
-    for fresh in &config.fresh {
-        let Source::Copy(source) = &fresh.source else { continue };
+    for fresh in &config.freshness {
+        let FreshnessSource::Copy(source) = &fresh.source else { continue };
         let copied = patiently(PATIENCE, async || cluster.copied(source, fresh.kubeconfig.as_ref()).await).await;
         let young = copied.and_then(|copied| {
             let age = copied.age(fresh.max_age.get(), &setting(fresh)).map_err(ClusterError::from)?;
@@ -44,8 +44,8 @@ pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<Str
 /// Which copies those who copy the data name now. Nobody is refused for their age: that was asked before the sync.
 pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String> {
     let mut identities = Vec::new();
-    for fresh in &config.fresh {
-        let Source::Copy(source) = &fresh.source else { continue };
+    for fresh in &config.freshness {
+        let FreshnessSource::Copy(source) = &fresh.source else { continue };
         match cluster.copied(source, fresh.kubeconfig.as_ref()).await {
             Ok(copied) => identities.push(copied.identity),
             Err(error) => {
@@ -59,13 +59,13 @@ pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String
 
 /// Whether anybody on a cluster is asked.
 pub(super) fn asks_a_cluster(config: &Config) -> bool {
-    config.fresh.iter().any(|fresh| matches!(fresh.source, Source::Copy(_)))
+    config.freshness.iter().any(|fresh| matches!(fresh.source, FreshnessSource::Copy(_)))
 }
 
 /// Asks for the newest documents. The clock is the API server's where there is one, else this machine's.
 pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&Cluster>) -> Result<(), Problem> {
-    for fresh in &config.fresh {
-        let Source::Newest(newest) = &fresh.source else { continue };
+    for fresh in &config.freshness {
+        let FreshnessSource::Newest(newest) = &fresh.source else { continue };
         let now = match cluster {
             Some(cluster) => patiently(PATIENCE, async || cluster.now().await).await?,
             None => Timestamp::now(),
@@ -97,12 +97,12 @@ async fn of(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> 
     }
 }
 
-fn setting(fresh: &Fresh) -> String {
-    format!("fresh[{}].maxAge", fresh.source)
+fn setting(fresh: &FreshnessRule) -> String {
+    format!("freshness[{}].maxAge", fresh.source)
 }
 
 /// Ends the command, or says so and goes on.
-fn tell<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), Problem> {
+fn tell<E: Coded + 'static>(fresh: &FreshnessRule, error: E) -> Result<(), Problem> {
     match fresh.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {

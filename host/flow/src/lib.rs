@@ -76,7 +76,7 @@ impl Kitchen {
         let stop = Stop::on_signals();
         let pace = Pace::new(config.cluster.is_some());
         let store_url = config.store.clone();
-        let settings = config.settings();
+        let settings = config.store_settings();
         let store = if config.cluster.is_some() { Store::at(settings).await? } else { Store::open(settings).await? };
         let store = store.app(&config.app);
         let engine = open_engine()?;

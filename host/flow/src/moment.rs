@@ -64,7 +64,7 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
         let stale = pace.of(For::MongoDb, stale(&tasted, &now)).await?;
         let unstable = pace.of(For::MongoDb, unstable(&look, reading, &now)).await?;
         let whole = stale.iter().all(Option::is_none) && unstable.is_empty();
-        if !whole && rescans < config.mongodb.rescans {
+        if !whole && rescans < config.mongodb.max_rescans {
             rescans += 1;
             let again: Vec<&str> = stale.iter().flatten().map(|stale| stale.collection.as_str()).collect();
             tracing::warn!(rescan = rescans, written = ?again, altered = ?unstable, "written to while it was read; reading again");
@@ -99,7 +99,12 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
 }
 
 fn looking(config: &Config, reading: Reading) -> Looking {
-    Looking { reading, quiet: config.mongodb.quiet.get(), reach: config.mongodb.reach.get(), range: None }
+    Looking {
+        reading,
+        quiet: config.mongodb.quiet_period.get(),
+        reach: config.mongodb.majority_timeout.get(),
+        range: None,
+    }
 }
 
 /// Every collection, as often as a probe may scan it.

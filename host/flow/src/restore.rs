@@ -27,7 +27,7 @@ const RELEASE: Duration = Duration::from_secs(3);
 pub enum Restoring {
     /// Everything: the sync failed.
     Everything,
-    /// What stands for longer than `cluster.maxUp`, if nobody is at work.
+    /// What stands for longer than `cluster.abandonedAfter`, if nobody is at work.
     Abandoned,
 }
 
@@ -44,7 +44,7 @@ pub enum Restoration {
 pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) -> Result<Restoration, Problem> {
     let Some(section) = &config.cluster else { return Err(FlowError::NoCluster.into()) };
     let stop = Stop::on_signals();
-    let store = Store::at(config.settings()).await?.app(&config.app);
+    let store = Store::at(config.store_settings()).await?.app(&config.app);
     let cluster = cluster::connect(config).await?;
     // it only says how much time there is
     let job = match patiently(PATIENCE, async || cluster.own_job().await).await {
@@ -66,7 +66,7 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
         run: run_id::named(given, &super::hook_names()),
         what: "restore",
         busy: match what {
-            Restoring::Everything => Busy::TakeOver(section.lock.patience()),
+            Restoring::Everything => Busy::TakeOver(section.lock.wait_timeout()),
             // a holder that is dead is seen to be so within its lease
             Restoring::Abandoned => Busy::Wait(LEASE + Duration::from_secs(5)),
         },
@@ -141,7 +141,7 @@ async fn abandoned(
         let since = recorded.map(|record| record.since).or_else(|| noted.map(|entry| entry.since));
         let Some(since) = since else { continue };
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        if age > section.max_up.get() {
+        if age > section.abandoned_after.get() {
             tracing::info!("{of} stands scaled up for {}", taster_text::elapsed(age));
             old.push(of.clone());
         }

@@ -11,7 +11,7 @@ mod webhook;
 
 use std::time::Duration;
 
-use taster_config::{Config, Notify};
+use taster_config::{Config, NotificationTarget};
 use taster_flow::Kitchen;
 use taster_model::{FindingOutcome, Notification, Tally, VerdictDocument, schema};
 
@@ -34,7 +34,13 @@ pub async fn tell(kitchen: &Kitchen, verdict: &VerdictDocument, reports: &[Strin
     }
 }
 
-async fn told(entry: &Notify, config: &Config, verdict: &VerdictDocument, reports: &[String], revision: Option<&str>) {
+async fn told(
+    entry: &NotificationTarget,
+    config: &Config,
+    verdict: &VerdictDocument,
+    reports: &[String],
+    revision: Option<&str>,
+) {
     let who = match (&entry.webhook, &entry.github) {
         (Some(webhook), _) => client::host_of(webhook.expose()),
         (None, Some(github)) => format!("GitHub repository {}", github.repository),

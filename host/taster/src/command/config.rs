@@ -109,7 +109,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
         session.close().await;
     }
     if live {
-        match Store::open(config.settings()).await {
+        match Store::open(config.store_settings()).await {
             Ok(_) => checks.good(&format!("store {}: writable, and refuses to overwrite", config.store)),
             Err(error) => checks.bad("store", &error),
         }
@@ -125,8 +125,8 @@ fn cluster(config: &Config, checks: &mut Checks) {
         let namespace = cluster.namespace.as_deref().unwrap_or("of the pod, or of the kubeconfig");
         checks.good(&format!("cluster: scales {} (namespace {namespace})", order.join(", then ")));
     }
-    for fresh in &config.fresh {
-        checks.good(&format!("fresh: {}, at most {} old", fresh.source, fresh.max_age));
+    for fresh in &config.freshness {
+        checks.good(&format!("freshness: {}, at most {} old", fresh.source, fresh.max_age));
     }
 }
 

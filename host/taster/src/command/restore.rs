@@ -12,7 +12,7 @@ use crate::{cli::Common, cli::Format, output, termination, termination::Told};
 /// What is put back.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArgs {
-    /// Only what stands scaled up for longer than `cluster.maxUp`, and only if no other process is at work
+    /// Only what stands scaled up for longer than `cluster.abandonedAfter`, and only if no other process is at work
     #[arg(long)]
     pub abandoned: bool,
 }

@@ -7,14 +7,18 @@ use serde::{Deserialize, Serialize};
 use taster_cluster::CopySource;
 use taster_model::Severity;
 
-use super::{ConfigError, Period, check::wrong, cluster::is_name};
+use super::{
+    error::{ConfigError, inconsistent},
+    names::is_object_name,
+    units::Period,
+};
 
 /// How old the data may be at most, by one who knows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "Written", into = "Written")]
-pub struct Fresh {
+pub struct FreshnessRule {
     /// Who knows.
-    pub source: Source,
+    pub source: FreshnessSource,
     /// How old they may be.
     pub max_age: Period,
     /// The kubeconfig of the cluster that the source is in, where that is another one.
@@ -25,7 +29,7 @@ pub struct Fresh {
 
 /// Who knows how old the data are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum FreshnessSource {
     /// A system that copies them.
     Copy(CopySource),
     /// The newest document of a collection.
@@ -42,7 +46,7 @@ pub struct Newest {
     pub field: String,
 }
 
-/// One line of `fresh`, as it is written: exactly one source.
+/// One entry of `freshness`, as it is written: exactly one source.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Written {
@@ -71,7 +75,7 @@ struct Written {
     severity: Severity,
 }
 
-impl JsonSchema for Fresh {
+impl JsonSchema for FreshnessRule {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Fresh".into()
     }
@@ -91,7 +95,7 @@ const SOURCES: [&str; 5] =
 /// A source from its namespace and name.
 type Named = fn(String, String) -> CopySource;
 
-impl TryFrom<Written> for Fresh {
+impl TryFrom<Written> for FreshnessRule {
     type Error = String;
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { max_age, kubeconfig, severity, .. } = written;
@@ -113,13 +117,14 @@ impl TryFrom<Written> for Fresh {
         let mut sources = Vec::new();
         for (key, given, source) in copies {
             let Some(given) = given else { continue };
-            let named = given.split_once('/').filter(|(namespace, name)| is_name(namespace) && is_name(name));
+            let named =
+                given.split_once('/').filter(|(namespace, name)| is_object_name(namespace) && is_object_name(name));
             let Some((namespace, name)) = named else {
                 return Err(format!("`{key}: {given}` is not written as `namespace/name`"));
             };
-            sources.push((key, Source::Copy(source(namespace.to_owned(), name.to_owned()))));
+            sources.push((key, FreshnessSource::Copy(source(namespace.to_owned(), name.to_owned()))));
         }
-        sources.extend(written.newest.map(|newest| (SOURCES[4], Source::Newest(newest))));
+        sources.extend(written.newest.map(|newest| (SOURCES[4], FreshnessSource::Newest(newest))));
         match sources.len() {
             1 => {}
             0 => return Err(format!("who knows how old the data are? one of {}", SOURCES.join(", "))),
@@ -129,16 +134,16 @@ impl TryFrom<Written> for Fresh {
             }
         }
         let source = sources.remove(0).1;
-        if matches!(source, Source::Newest(_)) && kubeconfig.is_some() {
+        if matches!(source, FreshnessSource::Newest(_)) && kubeconfig.is_some() {
             return Err("`newest` asks the database, which needs no kubeconfig".to_owned());
         }
         Ok(Self { source, max_age, kubeconfig, severity })
     }
 }
 
-impl From<Fresh> for Written {
-    fn from(fresh: Fresh) -> Self {
-        let Fresh { source, max_age, kubeconfig, severity } = fresh;
+impl From<FreshnessRule> for Written {
+    fn from(fresh: FreshnessRule) -> Self {
+        let FreshnessRule { source, max_age, kubeconfig, severity } = fresh;
         let mut written = Self {
             migration_schedule: None,
             replication_destination: None,
@@ -150,25 +155,25 @@ impl From<Fresh> for Written {
             severity,
         };
         match source {
-            Source::Copy(CopySource::MigrationSchedule { namespace, name }) => {
+            FreshnessSource::Copy(CopySource::MigrationSchedule { namespace, name }) => {
                 written.migration_schedule = Some(format!("{namespace}/{name}"));
             }
-            Source::Copy(CopySource::ReplicationDestination { namespace, name }) => {
+            FreshnessSource::Copy(CopySource::ReplicationDestination { namespace, name }) => {
                 written.replication_destination = Some(format!("{namespace}/{name}"));
             }
-            Source::Copy(CopySource::ReplicationSource { namespace, name }) => {
+            FreshnessSource::Copy(CopySource::ReplicationSource { namespace, name }) => {
                 written.replication_source = Some(format!("{namespace}/{name}"));
             }
-            Source::Copy(CopySource::VolumeSnapshot { namespace, name }) => {
+            FreshnessSource::Copy(CopySource::VolumeSnapshot { namespace, name }) => {
                 written.volume_snapshot = Some(format!("{namespace}/{name}"));
             }
-            Source::Newest(newest) => written.newest = Some(newest),
+            FreshnessSource::Newest(newest) => written.newest = Some(newest),
         }
         written
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for FreshnessSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Copy(CopySource::MigrationSchedule { namespace, name }) => {
@@ -189,22 +194,22 @@ impl fmt::Display for Source {
 }
 
 /// What no entry shows by itself.
-pub(super) fn check(fresh: &[Fresh]) -> Result<(), ConfigError> {
+pub(super) fn check(fresh: &[FreshnessRule]) -> Result<(), ConfigError> {
     for (index, entry) in fresh.iter().enumerate() {
-        let at = || format!("fresh[{}]", entry.source);
-        let same = |other: &Fresh| (&other.source, &other.kubeconfig) == (&entry.source, &entry.kubeconfig);
+        let at = || format!("freshness[{}]", entry.source);
+        let same = |other: &FreshnessRule| (&other.source, &other.kubeconfig) == (&entry.source, &entry.kubeconfig);
         if fresh[..index].iter().any(same) {
-            return Err(wrong(at(), "the same source is asked twice", "keep one of them"));
+            return Err(inconsistent(at(), "the same source is asked twice", "keep one of them"));
         }
-        let Source::Newest(Newest { collection, field }) = &entry.source else { continue };
+        let FreshnessSource::Newest(Newest { collection, field }) = &entry.source else { continue };
         if collection.is_empty() || collection.starts_with("system.") || collection.contains(['$', '\0']) {
             let message = format!("`{collection}` is no collection that is tasted");
-            return Err(wrong(at(), message, "name one of the database's own, not the system's"));
+            return Err(inconsistent(at(), message, "name one of the database's own, not the system's"));
         }
         let whole = |name: &str| !name.is_empty() && !name.starts_with('$') && !name.contains('\0');
         if !field.split('.').all(whole) {
             let help = "names joined by dots, such as `created` or `meta.created`";
-            return Err(wrong(at(), format!("`{field}` is no field"), help));
+            return Err(inconsistent(at(), format!("`{field}` is no field"), help));
         }
     }
     Ok(())
