@@ -154,7 +154,7 @@ fn a_cluster_has_defaults_and_keeps_its_order() {
         Deployment pxbbq-web apps/v1 1 300s false cluster.apps[pxbbq-web]
         Rollout api argoproj.io/v1alpha1 2 300s true cluster.apps[api]
     ");
-    assert_eq!(cluster.max_up.get().as_secs(), 4 * 3600);
+    assert_eq!(cluster.abandoned_after.get().as_secs(), 4 * 3600);
     assert!(cluster.settle.get().is_zero());
     assert_eq!(cluster.lock.busy(), taster_cluster::Busy::Wait(std::time::Duration::from_mins(10)));
     let url = config.report.url_of(&config.app, &"7".parse().unwrap());

@@ -78,7 +78,7 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
     if common.config.is_some() || config_path(common).exists() {
         match configuration(common, None) {
             Ok((config, _)) => {
-                let store = Store::at(config.settings()).await?.app(&config.app);
+                let store = Store::at(config.store_settings()).await?.app(&config.app);
                 let (app, url) = (config.app.clone(), config.store.clone());
                 return Ok(Stored { app, url, config: Some(config), store });
             }

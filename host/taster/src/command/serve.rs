@@ -64,7 +64,7 @@ fn refused(error: ServeError) -> Problem {
 fn settings(common: &Common) -> Result<Settings, Problem> {
     if common.config.is_some() || config_path(common).exists() {
         match configuration(common, None) {
-            Ok((config, _)) => return Ok(config.settings()),
+            Ok((config, _)) => return Ok(config.store_settings()),
             // who only looks at results need not know the connection string, if the store is named
             Err(problem) if problem.code() == "T0104" && common.store.is_some() => {}
             Err(problem) => return Err(problem),
