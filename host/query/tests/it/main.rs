@@ -3,10 +3,10 @@
 
 mod capability;
 mod census;
+mod consistency;
 mod cursors;
 mod errors;
 mod guard;
-mod moments;
 mod mongod;
 mod privileges;
 mod replica_set;

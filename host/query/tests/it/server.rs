@@ -5,7 +5,7 @@ use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use insta::{Settings, assert_snapshot};
 use mongodb::bson::{Document, doc};
 use taster_model::{Coded, Topology};
-use taster_query::{QueryError, Session, SessionOptions};
+use taster_query::{Connection, ConnectionOptions, QueryError};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -13,21 +13,21 @@ use crate::{
     replica_set::{direct, fill, three},
 };
 
-async fn connect(uri: &str) -> Result<Session, QueryError> {
-    let options = SessionOptions {
+async fn connect(uri: &str) -> Result<Connection, QueryError> {
+    let options = ConnectionOptions {
         command_events: None,
         uri: uri.parse()?,
         database: "shop".to_owned(),
         comment: "taster/server".to_owned(),
         server_selection_timeout: Duration::from_secs(2),
     };
-    Session::connect(options).await
+    Connection::connect(options).await
 }
 
 /// What is said of a server that is refused.
 async fn refused(uri: &str) -> String {
     let error = match connect(uri).await {
-        Ok(session) => panic!("{uri} was accepted: {session:?}"),
+        Ok(connection) => panic!("{uri} was accepted: {connection:?}"),
         Err(error) => error,
     };
     format!("{} {error}\n{}", error.code(), error.help().unwrap_or_default())
@@ -89,9 +89,9 @@ async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
     // the other remedy
     let local = direct(standalone.port).await.database("local");
     local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
-    let session = connect(&uri(standalone.port, "")).await.unwrap();
-    assert_eq!(session.facts().topology, Topology::Standalone);
-    session.close().await;
+    let connection = connect(&uri(standalone.port, "")).await.unwrap();
+    assert_eq!(connection.facts().topology, Topology::Standalone);
+    connection.close().await;
 
     // it has replayed the oplog, so nothing is missing
     let replayed = start(third, &["--setParameter", "recoverFromOplogAsStandalone=true"]);
@@ -106,28 +106,28 @@ async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
         said.push(refused(&uri(set.port(0), options)).await);
     }
     named(&ports).bind(|| assert_snapshot!(said.join("\n\n"), @r"
-        T0233 the server at mongodb://127.0.0.1:COPY/shop holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+        T0233 the server at mongodb://127.0.0.1:COPY/shop holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0235 the server at mongodb://127.0.0.1:STANDALONE/shop is standalone and holds the data of a member of the replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the last writes may be missing
-        start it with --replSet and make it the only member of its set; or, where every write is known to be there, empty local.system.replset: host/SERVER.md shows both
+        T0235 the standalone server at mongodb://127.0.0.1:STANDALONE/shop holds data of a member of replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the latest writes may be missing
+        start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: host/SERVER.md shows both
 
-        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
-        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority, and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C, these do not answer: 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, if the copy has only this member, make it the only one of its set: host/SERVER.md
 
-        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
-        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority, and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C, these do not answer: 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, if the copy has only this member, make it the only one of its set: host/SERVER.md
 
-        T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string asks for `other`, and the set there is `rs0`
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string names `other`, but the set is called `rs0`
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0207 the replica set at mongodb://127.0.0.1:A/shop?directConnection=true has no primary: 127.0.0.1:A of `rs0` is not it; it knows of none among 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?directConnection=true has no primary: 127.0.0.1:A of `rs0` is not the primary; it knows of no primary among 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
         "));
 }
@@ -211,14 +211,14 @@ async fn a_copy_is_known_for_one_to_whoever_may_read_its_configuration() {
     }
     std::fs::remove_dir_all(key.parent().unwrap()).unwrap();
     named(&[(port, "PRODUCTION"), (copied.port, "COPY")]).bind(|| assert_snapshot!(said.join("\n\n"), @r"
-        T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:PRODUCTION
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+        T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds data copied from replica set `rs0` (127.0.0.1:PRODUCTION), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; which of them stands in local.system.replset, and the user may not read that
+        T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; local.system.replset says which, but the user is not allowed to read it
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0205 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` there, and every refresh brings it along (host/SERVER.md)
+        T0205 authentication failed at mongodb://***@127.0.0.1:COPY/shop?authSource=admin: SCRAM failure: Authentication failed.
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
         "));
 }
 
@@ -269,11 +269,11 @@ async fn a_copy_never_leads_to_production() {
     wait_until("production to be back", async || connect(&uri(port, "")).await.is_ok()).await;
     let said = refused(&uri(elsewhere, "")).await;
     named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(said, @r"
-        T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of the replica set `rs0` (127.0.0.1:PRODUCTION), and no host of the string is a member of that
-        if the server that you name is the one to taste, add ?directConnection=true; if it is a copy, give it a configuration of its own: host/SERVER.md
+        T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of replica set `rs0` (127.0.0.1:PRODUCTION); no host of the connection string is a member of that set
+        if the named server is the right one, add ?directConnection=true; if it is a copy, give it a replica set configuration of its own: host/SERVER.md
         "));
     // and whoever says so reads the copy
-    let session = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();
-    session.close().await;
+    let connection = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();
+    connection.close().await;
     drop((production, copied));
 }

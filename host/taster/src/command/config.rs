@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Subcommand;
 use taster_model::CollectionFacts;
-use taster_query::{PrivilegeReport, Session};
+use taster_query::{Connection, PrivilegeReport};
 use taster_store::Store;
 
 use super::{config_path, configuration, only};
@@ -137,7 +137,7 @@ fn flow_is_there(collections: &[CollectionFacts], name: &str) -> bool {
     collections.iter().any(|collection| collection.name == name)
 }
 
-async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
+async fn connect(config: &Config, checks: &mut Checks) -> Option<Connection> {
     match flow::connect(config, "taster/config-check").await {
         Ok(session) => {
             let facts = session.facts();
@@ -152,12 +152,12 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 }
 
 /// The user's privileges, and then the collections, if the user may know them.
-async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
+async fn look(session: &Connection, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
     match session.check_privileges(&flow::needs(config)).await {
         Ok(report) => user(&report, config, checks),
         Err(error) => checks.bad("user", &Problem::from(error)),
     }
-    match session.collections().await {
+    match session.initial_snapshot().collections().await {
         Ok(collections) => Some(collections),
         Err(error) => {
             checks.bad("collections", &Problem::from(error));
