@@ -59,7 +59,7 @@ async fn take(
     (summary, recorded.remove(0))
 }
 
-/// Everything of a census but its header and the checksum over it: those say when it was taken.
+/// A census without its header and the checksum over it, which contain the time of the census.
 fn body(recorded: &mut Recorded) -> Vec<u8> {
     let mut bytes = Vec::new();
     recorded.file.rewind().unwrap();
@@ -69,7 +69,7 @@ fn body(recorded: &mut Recorded) -> Vec<u8> {
     bytes[12 + header..bytes.len() - 48].to_vec()
 }
 
-/// As a baseline's capture tells of it.
+/// As a baseline's capture records it.
 fn facts(recorded: &Recorded) -> CensusFacts {
     CensusFacts {
         probe: recorded.place.probe.clone(),
@@ -124,12 +124,12 @@ async fn every_document_is_recorded(server: &'static Mongod) {
         assert_eq!((census.documents(), census.place()), (recorded.documents, &recorded.place));
     }
 
-    // the probe has read nothing yet: what fits is what fitted before
+    // a census takes nothing from the probe's limits
     let mut cursor = database.find("orders", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap_err().code.as_deref(), Some("T0213"));
     assert_eq!(database.usage().documents, 20_005);
 
-    // what a filter leaves out and a field that is not looked at
+    // with a filter
     let request = CensusRequest { filter: Some(raw(&doc! {"n": 3})), ..CensusRequest::default() };
     let (some, recorded) = take(&snapshot, "orders", env(), request).await;
     assert_eq!((some.documents, recorded.options.filter), (2857, json!({"n": {"$numberInt": "3"}})));
@@ -149,7 +149,7 @@ async fn every_document_is_recorded_on_a_replica_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_threaded_runtime_is_enough() {
-    // the runtime of a guest may be one: the threads that hash are beside it
+    // a guest's runtime may be single-threaded: the hash threads are separate from it
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let counted = std::thread::scope(|scope| {
         let work = async {
@@ -200,7 +200,7 @@ async fn every_way_of_reading_records_the_same(server: &'static Mongod) {
             assert!(body(&mut cut) == expected, "{collection} in ranges");
         }
     }
-    // a range that has no end does not reach the greatest value there is
+    // a range without an upper bound does not include `MaxKey`
     shop.fill("plain", [of(Bson::MaxKey)]).await;
     let snapshot = connection.snapshot(snapshot_options(snapshot.reading())).await.unwrap();
     let (summary, _) = take(&snapshot, "plain", CensusEnv { cursors: 3, ..env() }, request()).await;
@@ -216,7 +216,7 @@ async fn every_way_of_reading_records_the_same_on_a_standalone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_of_reading_records_the_same_on_a_replica_set() {
-    // a look in ranges waits until no transaction can be under way
+    // a snapshot in ranges waits until no older transaction can be active
     crate::consistency::parameter(replica_set(), "transactionLifetimeLimitSeconds", 1).await;
     every_way_of_reading_records_the_same(replica_set()).await;
 }
@@ -225,7 +225,7 @@ async fn every_kind_of_collection(server: &'static Mongod) {
     let shop = Shop::new(server, "census_kinds").await;
     let at = |n: i64| DateTime::from_millis(1_700_000_000_000 + n * 1000);
     shop.mongo().run_command(doc! {"create": "ticks", "timeseries": {"timeField": "t", "metaField": "m"}, "expireAfterSeconds": 1_000_000_000}).await.unwrap();
-    // without ids, and twice the same
+    // without ids, and each twice
     let ticks =
         (0..500_i64).flat_map(|n| [doc! {"t": at(n), "m": n % 3, "v": n}, doc! {"t": at(n), "m": n % 3, "v": n}]);
     shop.fill("ticks", ticks).await;
@@ -250,16 +250,16 @@ async fn every_kind_of_collection(server: &'static Mongod) {
     plain.create_index(index("partial", doc! {"other": 1}, Some(doc! {"x": 1}))).await.unwrap();
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    let mut told = Vec::new();
+    let mut summaries = Vec::new();
     for collection in ["ticks", "log", "clustered", "plain"] {
         let env = CensusEnv { cursors: 3, ..env() };
         let (summary, recorded) = take(&snapshot, collection, env, CensusRequest::default()).await;
         let expiries: Vec<_> = recorded.options.expiries.iter().map(|e| format!("{} {}", e.field, e.seconds)).collect();
-        told.push(format!("{collection} {} [{}]", summary.documents, expiries.join(", ")));
+        summaries.push(format!("{collection} {} [{}]", summary.documents, expiries.join(", ")));
     }
     let expected =
         ["ticks 1000 [t 1000000000]", "log 100 []", "clustered 100 [_id 1000000000]", "plain 100 [due 1000000000]"];
-    assert_eq!(told, expected);
+    assert_eq!(summaries, expected);
     connection.close().await;
     server.expect_no_trace(&shop.comment()).await;
 }
@@ -306,11 +306,11 @@ async fn refused_censuses() {
     T0227: `system.js` is a system collection or not a valid name; it cannot be granted (asked: system.js)
     T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
     T0220: filter is not BSON: document too short
-    T0252: the census leaves out what documents are told apart by (asked: _id; allowed: other fields)
+    T0252: the census ignores `_id`, which identifies documents (asked: _id; allowed: other fields)
     T0252: the census keeps too many whole documents (asked: 251 documents; allowed: 250 documents)
     T0312: this host records no census (asked: orders)
     ");
-    // those were asked for too
+    // refused censuses are numbered too
     assert_eq!(database.census("orders", CensusRequest::default()).await.unwrap().id, "c8");
     for _ in 8..256 {
         let _ = database.census("fewer", CensusRequest::default()).await;
@@ -342,16 +342,16 @@ async fn invalid_declared_filters_name_the_setting() {
     let database = with_census(&snapshot, &["orders"], CensusEnv { changes: changes(many.into()), ..env() });
     texts.push(database.census("orders", CensusRequest::default()).await.unwrap_err().to_string());
     assert_snapshot!(texts.join("\n"), @r#"
-    T0253: the filter of `changes[1].removedDocuments` cannot be used: filter.$where: `$where` runs JavaScript on the server (setting: changes[1].removedDocuments)
-    T0253: the filter of `changes[1].addedDocuments` cannot be used: BSON error. Kind: A deserialization-related error occurred. Message: invalid value: string "yesterday", expected rfc3339 formatted utc datetime. (setting: changes[1].addedDocuments)
-    T0253: the filter of `changes[1].addedDocuments` cannot be used: `$near` cannot tell documents apart, only sort or rank them (setting: changes[1].addedDocuments)
-    T0253: the filter of `changes[1].removedDocuments` cannot be used: the server refused to take a census of `orders`: BadValue (2): divisor cannot be 0 (setting: changes[1].removedDocuments)
-    T0256: `changes` tells documents of `orders` apart by 256 filters (allowed: 255 filters; setting: changes)
+    T0253: the filter of `changes[1].removedDocuments` is invalid: filter.$where: `$where` runs JavaScript on the server (setting: changes[1].removedDocuments)
+    T0253: the filter of `changes[1].addedDocuments` is invalid: BSON error. Kind: A deserialization-related error occurred. Message: invalid value: string "yesterday", expected rfc3339 formatted utc datetime. (setting: changes[1].addedDocuments)
+    T0253: the filter of `changes[1].addedDocuments` is invalid: `$near` sorts or ranks documents and cannot be used here (setting: changes[1].addedDocuments)
+    T0253: the filter of `changes[1].removedDocuments` is invalid: the server refused to take a census of `orders`: BadValue (2): divisor cannot be 0 (setting: changes[1].removedDocuments)
+    T0256: `changes` has 256 filters for documents of `orders` (allowed: 255 filters; setting: changes)
     "#);
     connection.close().await;
 }
 
-/// Documents are told apart by the server's own filters, before the sync and after it.
+/// The server's own filters select the documents that are recorded separately, before the sync and after it.
 async fn declared_documents_are_recorded_separately(server: &'static Mongod) {
     let shop = Shop::new(server, "census_marks").await;
     let status = |n: i32| ["open", "cancelled", "old", "paid"][usize::try_from(n % 4).unwrap()];
@@ -377,7 +377,7 @@ async fn declared_documents_are_recorded_separately(server: &'static Mongod) {
     orders.delete_many(doc! {"$or": [{"status": {"$in": ["cancelled", "old"]}}, {"n": {"$gte": 396}}]}).await.unwrap();
     orders.update_many(doc! {}, doc! {"$unset": {"n": 1}}).await.unwrap();
     shop.fill("orders", (500..503).map(|n| doc! {"_id": n, "seed": true})).await;
-    // and what nobody declared
+    // and an undeclared change
     orders.delete_one(doc! {"_id": 0}).await.unwrap();
     shop.fill("orders", [doc! {"_id": 600}]).await;
 
@@ -452,7 +452,7 @@ async fn the_census_deadline_applies() {
     connection.close().await;
 }
 
-/// Invariant: on every path out the server's cursors are closed.
+/// Invariant: the server's cursors are always closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_census_leaves_no_cursor() {
     let server = replica_set();
@@ -470,7 +470,7 @@ async fn a_dropped_census_leaves_no_cursor() {
         }
     }
     server.expect_no_trace(&shop.comment()).await;
-    // and one that is under way when the session ends
+    // and one that is in progress when the connection is closed
     let slow = doc! {"$expr": {"$gt": [{"$reduce": {"input": {"$range": [0, 2000]}, "initialValue": 0, "in": {"$add": ["$$value", "$$this"]}}}, 0]}};
     let database = with_census(&snapshot, &["orders"], env());
     let census = tokio::spawn(async move {
@@ -515,7 +515,7 @@ async fn an_unusable_scratch_folder_is_a_failure_with_help() {
     assert_eq!(failure.code.as_deref(), Some("T0804"));
     assert!(failure.allowed.unwrap().contains("TMPDIR"));
     assert!(database.take_censuses().is_empty());
-    // what a census read and what it noted stay apart from what the probe may read
+    // the failure of a census does not affect the probe's other reads
     assert_eq!(crate::support::database(&snapshot, &["orders"]).count("orders", &raw(&doc! {})).await, Ok(1000));
     connection.close().await;
 }

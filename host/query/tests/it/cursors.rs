@@ -88,11 +88,11 @@ async fn only_open_cursors_count() {
     let three = open().await.unwrap();
     assert!(open().await.is_err());
     while two.next().await.unwrap().is_some() {}
-    // `two` is still held, but has come to its end
+    // `two` still exists, but it is exhausted
     let four = open().await.unwrap();
     assert!(open().await.is_err());
     drop((three, four));
-    // one batch is all, so it never stays open
+    // one batch is everything, so it never stays open
     let one_batch = FindOptions { limit: Some(5), ..FindOptions::default() };
     let mut held = Vec::new();
     for _ in 0..10 {
@@ -104,7 +104,7 @@ async fn only_open_cursors_count() {
     replica_set().expect_no_trace(&shop.comment()).await;
 }
 
-/// Invariant: on every path out the server's cursors are closed.
+/// Invariant: the server's cursors are always closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_cursor_stays_open_on_the_server() {
     let server = quiet();
@@ -134,7 +134,7 @@ async fn no_cursor_stays_open_on_the_server() {
     nothing_open("a cursor that was dropped during a getMore").await;
     server.expect_no_trace(&shop.comment()).await;
 
-    // callers that go away while the first reply is under way, early and late
+    // callers that are dropped while the first reply is pending, early and late
     for patience in [0, 1, 2, 5, 10, 20, 50] {
         let _ = tokio::time::timeout(Duration::from_millis(patience), find(&all)).await;
     }
@@ -149,12 +149,12 @@ async fn no_cursor_stays_open_on_the_server() {
     let started = Instant::now();
     connection.close().await;
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-    // it was told; it stops at the next document
+    // it received the `killCursors`; it stops at the next document
     nothing_open("a connection that was closed during a getMore").await;
     server.expect_no_trace(&shop.comment()).await;
     drop(idle);
     let mut failure = Ok(None);
-    // the batches that were there before may still come
+    // batches that were fetched before may still be returned
     for _ in 0..3 {
         failure = cursor.next().await;
     }

@@ -1,4 +1,4 @@
-//! What people and probes are told when something does not work.
+//! The errors that users and probes get.
 
 use std::time::Duration;
 

@@ -82,7 +82,7 @@ async fn every_case_on_a_replica_set() {
     every_case(replica_set(), "guard").await;
 }
 
-#[expect(clippy::print_stdout, reason = "how many cases there are is worth telling")]
+#[expect(clippy::print_stdout, reason = "reports the number of cases")]
 async fn every_case(server: &'static Mongod, name: &'static str) {
     let shop = filled(server, name).await;
     let sent = Sent::default();
@@ -101,12 +101,12 @@ async fn every_case(server: &'static Mongod, name: &'static str) {
     for command in sent.take() {
         assert!(is_host_command(&command), "{command}");
     }
-    let mut heard = Vec::new();
+    let mut sent_commands = Vec::new();
 
     let untouched = counters(&shop).await;
     let cases = cases::all();
     let names: BTreeSet<_> = cases.iter().map(|case| case.name).collect();
-    assert_eq!(names.len(), cases.len(), "names say which case it was");
+    assert_eq!(names.len(), cases.len(), "names are unique");
     assert!(cases.len() >= 200, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {
@@ -115,19 +115,19 @@ async fn every_case(server: &'static Mongod, name: &'static str) {
         if let Some(problem) = problem(case, &answer, commands.len()) {
             wrong.push(format!("{}: {problem}", case.name));
         }
-        heard.extend(commands);
+        sent_commands.extend(commands);
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert_eq!(counters(&shop).await, untouched, "somebody read what was not granted");
+    assert_eq!(counters(&shop).await, untouched, "a collection that is not granted was read");
     connection.close().await;
-    heard.extend(sent.take());
-    for command in &heard {
+    sent_commands.extend(sent.take());
+    for command in &sent_commands {
         assert_eq!(violation(command), None, "{command}");
     }
     let refused = cases.iter().filter(|case| matches!(case.expected, Expected::Refused(_))).count();
-    println!("{} cases, {refused} of them refused, {} commands sent", cases.len(), heard.len());
+    println!("{} cases, {refused} of them refused, {} commands sent", cases.len(), sent_commands.len());
 
-    // the counters do move when somebody looks
+    // the counters do move when the collections are read
     for secret in ["secret", "system.js"] {
         let before = counters(&shop).await;
         shop.mongo().collection::<Document>(secret).find_one(doc! {}).await.unwrap().unwrap();
@@ -135,7 +135,7 @@ async fn every_case(server: &'static Mongod, name: &'static str) {
     }
 }
 
-/// What a call came to: how many documents, where that is what it answers.
+/// The number of documents that a call returns; `None` where it returns none.
 async fn run(database: &Database, case: &Case) -> Result<Option<u64>, Failure> {
     let count = |documents: Vec<Document>| Some(documents.len() as u64);
     match &case.call {
@@ -217,7 +217,7 @@ async fn filled(server: &'static Mongod, name: &'static str) -> Shop {
     shop
 }
 
-/// What the server counts of each collection that was not granted: every way in which a cursor can be moved.
+/// The server's counters of cursor calls on each collection that is not granted.
 async fn counters(shop: &Shop) -> Vec<Document> {
     let mut all = Vec::new();
     for name in ["secret", "system.js"] {
@@ -235,8 +235,8 @@ async fn counters(shop: &Shop) -> Vec<Document> {
     all
 }
 
-/// Whether a command is one of those by which the host looks at the server before any probe asks: who it is, and of every
-/// collection its description and its counters, never a document.
+/// Whether a command is one that the host sends before any probe runs: to identify the server, and to read the description
+/// and the counters of every collection, never a document.
 fn is_host_command(command: &Document) -> bool {
     let Some((name, target)) = command.iter().next() else { return false };
     let in_local = command.get_str("$db").is_ok_and(|database| database == "local");
@@ -250,7 +250,7 @@ fn is_host_command(command: &Document) -> bool {
     }
 }
 
-/// What is wrong with a command, to eyes that know nothing of the guard.
+/// What is wrong with a command, decided independently of the guard.
 fn violation(command: &Document) -> Option<String> {
     let (name, target) = command.iter().next()?;
     if !COMMANDS.contains(&name.as_str()) {
@@ -264,7 +264,7 @@ fn violation(command: &Document) -> Option<String> {
     };
     match named {
         Some(Bson::String(name)) if GRANTED.contains(&name.as_str()) => {}
-        // the driver reads on in what it was told the cursor is on
+        // the driver sends `getMore` for the namespace that the server returned
         Some(Bson::String(name)) if command.contains_key("getMore") && name == "$cmd.listCollections" => {}
         Some(name) => return Some(format!("reads {name}")),
         None => {}
@@ -304,7 +304,7 @@ fn forbidden(value: &Bson) -> Option<String> {
                 return Some(format!("{name}: {value}"));
             }
             match (name.as_str(), value) {
-                // data, and the words that are looked for
+                // data, and words of a text search
                 ("$literal" | "$text", _) => None,
                 ("from" | "coll", Bson::Document(other)) => Some(format!("elsewhere: {other}")),
                 ("from" | "coll" | "$unionWith", Bson::String(name)) if !GRANTED.contains(&name.as_str()) => {
@@ -323,7 +323,7 @@ fn forbidden(value: &Bson) -> Option<String> {
     }
 }
 
-/// The second pair of eyes sees what it is there for.
+/// The independent check finds what it should find.
 #[test]
 fn violations_are_found() {
     let lookup = |from: Bson| doc! {"$lookup": {"from": from, "pipeline": [], "as": "a"}};
@@ -350,7 +350,7 @@ fn violations_are_found() {
     assert_eq!(violation(&doc! {"aggregate": "orders", "pipeline": [lookup("items".into())]}), None);
 }
 
-/// What a pipeline reads beside its collection is noted, and so is what lies beneath a view.
+/// Collections that a pipeline or a view reads are recorded as read.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_beneath_views_are_recorded() {
     let shop = filled(standalone(), "guard_noted").await;
@@ -395,7 +395,7 @@ async fn capped_collections_are_read_separately() {
         let stages = [raw(&doc! {"$unionWith": "ring"})];
         match database.aggregate("orders", &stages, taster_query::AggregateOptions::default()).await {
             Ok(mut cursor) => {
-                assert!(!server.is_replica_set(), "nobody knows what was in `orders` when `ring` was read");
+                assert!(!server.is_replica_set(), "the two were not read at the same time");
                 assert_eq!(drain(&mut cursor).await.unwrap().len(), 2);
             }
             Err(failure) => {

@@ -1,4 +1,4 @@
-//! What users may do on a server that asks for a password, and what is said of it.
+//! Checks of the privileges of users.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn report(uri: &str, collections: &[&str]) -> PrivilegeReport {
     report
 }
 
-/// A user who has these roles and privileges; nobody had the name before.
+/// Creates a user with these roles and privileges.
 async fn user(name: &str, roles: Vec<Document>, privileges: Vec<Document>) -> String {
     let admin = with_users().client().await.database("admin");
     let role = format!("role of {name}");
@@ -43,7 +43,7 @@ async fn user(name: &str, roles: Vec<Document>, privileges: Vec<Document>) -> St
     with_users().uri_as(name, "geheim", "shop")
 }
 
-fn said(outcome: Result<(), QueryError>) -> String {
+fn message(outcome: Result<(), QueryError>) -> String {
     match outcome {
         Ok(()) => "fine".to_owned(),
         Err(error) => format!("{} {error}\n  {}", error.code(), error.help().unwrap_or_default()),
@@ -69,11 +69,11 @@ async fn missing_and_excess_privileges_are_reported() {
     for (_, uri) in &users {
         for collections in [&[][..], &["orders"]] {
             let report = report(uri, collections).await;
-            let unseen: Vec<&str> = report.unreadable.iter().map(|local| local.name()).collect();
+            let unreadable: Vec<&str> = report.unreadable.iter().map(|local| local.name()).collect();
             texts.push(format!(
-                "{}\n{}\nunseen {unseen:?}",
-                said(report.require_complete()),
-                said(report.require_read_only())
+                "{}\n{}\nunreadable {unreadable:?}",
+                message(report.require_complete()),
+                message(report.require_read_only())
             ));
         }
     }
@@ -84,55 +84,55 @@ async fn missing_and_excess_privileges_are_reported() {
     assert_snapshot!(text, @r#"
         fine
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         fine
         fine
-        unseen ["startup_log", "system.replset"]
-
-        fine
-        T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
           give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
+
+        fine
+        T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+        unreadable ["startup_log", "system.replset"]
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
           give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
-        unseen []
+        unreadable []
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
           give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
-        unseen []
+        unreadable []
 
         T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         T0238 the user lacks required privileges: `listCollections` on shop, `collStats` on shop.orders
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop.orders, `listIndexes` on shop.orders, `collStats` on shop.orders
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
         "#);
 }
 
-/// The commands that are proposed do what they are proposed for, and nothing else.
+/// The proposed commands grant the missing privileges, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_proposed_role_grants_what_is_missing_and_no_more() {
     let shop = Shop::new(with_users(), "shop").await;
@@ -153,7 +153,7 @@ async fn the_proposed_role_grants_what_is_missing_and_no_more() {
             (after.require_complete(), after.require_read_only(), after.grant_command()),
             (Ok(()), Ok(()), None)
         );
-        // more to read later: the role is there and is extended
+        // more collections later: the existing role is extended
         let more = report(&uri, &["registrations"]).await;
         if let Some(grant) = more.grant_command() {
             assert_eq!(grant.keys().next().map(String::as_str), Some("grantPrivilegesToRole"));
@@ -172,7 +172,7 @@ async fn without_access_control_anyone_can_write() {
     assert_snapshot!(report.write_access().unwrap(), @"everything, because the server has no access control");
 }
 
-/// Without a name on a server that asks for one: that is no server without access control.
+/// An anonymous user on a server with access control.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_anonymous_user_is_not_a_server_without_access_control() {
     let anonymous = with_users().uri_as("", "", "shop").replace(":@", "").replace("?authSource=admin", "");
