@@ -188,8 +188,9 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
     let loaded =
         flow::load_probe(&engine, &probe, &PathBuf::from(".")).await.map_err(|failure| failed(&probe, &failure))?;
     let session = flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
+    let snapshot = session.initial_snapshot();
     let result = tokio::select! {
-        result = served_as_asked(&loaded, &session.initial_snapshot(), &probe, &config, args) => result,
+        result = served_as_asked(&loaded, &snapshot, &probe, &config, args) => result,
         signal = flow::interrupted() => Err(flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
