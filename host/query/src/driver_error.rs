@@ -37,7 +37,7 @@ pub(crate) struct ServerReply<'a> {
     pub(crate) name: String,
     /// The server's text, without secrets.
     pub(crate) detail: String,
-    /// What was tried: `count in `orders``.
+    /// What was tried, for example "count in orders".
     pub(crate) operation: String,
     /// The connection string, redacted.
     pub(crate) uri: &'a str,

@@ -1,7 +1,7 @@
 //! What a probe can send to MongoDB: an allow-list over raw BSON, and the checked types that come out of it.
 //!
 //! A probe never sends a command. It sends filters, projections, sorts and pipelines, and the guard checks each of them
-//! element by element before anything else uses it. A name that is not on a list of [`names`] is refused, so a stage that a
+//! element by element before anything else uses it. A name that is not on a list in `names.rs` is refused, so a stage that a
 //! later server version adds is refused until somebody has reviewed it. Deny-lists have failed elsewhere: one forgot
 //! `$merge`, another one `$changeStream`.
 //!
@@ -12,7 +12,7 @@
 //!   lists. `$_…` is on none of them. The content of `$literal` is data; everywhere else a name with `$` is an operator.
 //! - Pipelines within stages are checked like the request's own, and their stages count together with its stages.
 //! - Each named collection must be granted. If it is a view, everything that its definition reads must be granted too: see
-//!   [`context`]. Other databases cannot be named.
+//!   `context.rs`. Other databases cannot be named.
 //! - Operators that return different results each time are refused, because two captures could not be compared.
 //!
 //! The rest of the crate accepts only the `Checked…` types, and only this module can create them.

@@ -11,4 +11,5 @@ mod mongod;
 mod privileges;
 mod replica_set;
 mod server;
+mod spans;
 mod support;
