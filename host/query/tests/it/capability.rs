@@ -252,7 +252,7 @@ async fn defaults_equal_absent_options(server: &'static Mongod) {
     shop.mongo().create_collection("orders").validator(validator.clone()).await.unwrap();
     let run = async |command: Document| shop.mongo().run_command(command).await.map(drop).unwrap();
     run(doc! {"createIndexes": "orders", "indexes": [{"key": {"a": 1}, "name": "a"}]}).await;
-    let look = async || {
+    let specifications = async || {
         let connection = shop.connection().await;
         let snapshot = connection.initial_snapshot();
         let database = database(&snapshot, &["orders"]);
@@ -261,16 +261,16 @@ async fn defaults_equal_absent_options(server: &'static Mongod) {
         connection.close().await;
         (options, indexes)
     };
-    let before = look().await;
+    let before = specifications().await;
     assert_eq!(before.0, doc! {"kind": "collection", "validator": validator.clone()});
     run(doc! {"collMod": "orders", "validator": validator, "validationLevel": "strict", "validationAction": "error"})
         .await;
     run(doc! {"dropIndexes": "orders", "index": "a"}).await;
     let written_out = doc! {"key": {"a": 1}, "name": "a", "sparse": false, "unique": false, "hidden": false};
     run(doc! {"createIndexes": "orders", "indexes": [written_out]}).await;
-    assert_eq!(look().await, before);
+    assert_eq!(specifications().await, before);
     run(doc! {"collMod": "orders", "validationAction": "warn"}).await;
-    assert_eq!(look().await.0.get_str("validationAction").unwrap(), "warn");
+    assert_eq!(specifications().await.0.get_str("validationAction").unwrap(), "warn");
 }
 
 async fn reads_are_recorded(server: &'static Mongod) {
