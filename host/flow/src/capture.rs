@@ -15,7 +15,7 @@ use taster_model::{
     AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
     UsageLimits, schema,
 };
-use taster_query::{CensusSetup, Database, Grant, Session};
+use taster_query::{CensusEnv, Connection, Database, Grant, Snapshot};
 
 use super::{
     Kitchen, Tastings,
@@ -42,7 +42,7 @@ pub(super) struct Tasting<'a> {
 
 impl Tasting<'_> {
     /// Tastes the database over `session`, which the caller closes.
-    pub(super) async fn taste(&self, session: &Session) -> Result<Draft, Problem> {
+    pub(super) async fn taste(&self, session: &Connection) -> Result<Draft, Problem> {
         let started = Timestamp::now();
         let kitchen = self.kitchen;
         let facts = session.facts();
@@ -103,9 +103,9 @@ impl Tasting<'_> {
 /// Works with a connection until it is done or it is time to stop. Whatever happens, no cursor stays open on the server.
 pub(super) async fn at_table<T>(
     stop: &Stop,
-    session: Session,
+    session: Connection,
     until: Until,
-    work: impl AsyncFnOnce(&Session) -> Result<T, Problem>,
+    work: impl AsyncFnOnce(&Connection) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let result = stop.unless(until, work(&session)).await;
     session.close().await;
@@ -137,13 +137,13 @@ pub(super) struct Guests<'a> {
 
 impl Guests<'_> {
     /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
-    pub(super) async fn serve(&self, probe: &Probe, session: &Session) -> Tasted {
+    pub(super) async fn serve(&self, probe: &Probe, snapshot: &Snapshot) -> Tasted {
         let mut record = unserved(probe, Failure::own("not run"));
         let mut databases = Vec::new();
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
         let mut censuses = Vec::new();
-        record.outcome = match self.run(probe, session, &mut record, &mut databases, &task).await {
+        record.outcome = match self.run(probe, snapshot, &mut record, &mut databases, &task).await {
             Ok(answer) => {
                 censuses = answer.censuses;
                 Outcome::Metrics(answer.metrics)
@@ -175,7 +175,7 @@ impl Guests<'_> {
     async fn run(
         &self,
         probe: &Probe,
-        session: &Session,
+        snapshot: &Snapshot,
         record: &mut ProbeRecord,
         databases: &mut Vec<Database>,
         task: &Task,
@@ -185,16 +185,16 @@ impl Guests<'_> {
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
         let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
-        let collections = self.kitchen.pace.of(For::MongoDb, session.readable()).await;
+        let collections = self.kitchen.pace.of(For::MongoDb, snapshot.readable_collections()).await;
         let collections = collections.map_err(|error| coded_failure(&error))?;
         let earlier = earlier.map_or(&[][..], |p| &p.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
             .map_err(|error| error.into_failure(probe))?;
         self.kitchen.pace.probe_begins();
-        let answer = self.taste_once(&loaded, probe, session, record, databases, task).await?;
+        let answer = self.taste_once(&loaded, probe, snapshot, record, databases, task).await?;
         if self.kitchen.tastings == Tastings::Two {
             let usage = record.usage.clone();
-            let again = self.taste_once(&loaded, probe, session, record, databases, task).await?;
+            let again = self.taste_once(&loaded, probe, snapshot, record, databases, task).await?;
             record.usage = usage;
             determinism::agree(&answer.metrics, &again.metrics)?;
             census::censuses_agree(&answer.censuses, &again.censuses)?;
@@ -206,19 +206,19 @@ impl Guests<'_> {
         &self,
         loaded: &taster_engine::Probe,
         probe: &Probe,
-        session: &Session,
+        snapshot: &Snapshot,
         record: &mut ProbeRecord,
         databases: &mut Vec<Database>,
         task: &Task,
     ) -> Result<Answer, Failure> {
         let world = World { clock: self.clock, seed: self.seed, census: self.taking.setup(probe) };
-        let input = probe_run_input(session, probe, &record.collections, world, task);
+        let input = probe_run_input(snapshot, probe, &record.collections, world, task);
         let database = input.database.clone();
         databases.push(database.clone());
         let report = loaded.run(input).await;
         record.usage = report.usage;
         write_log(&probe.name, &report.log);
-        match database.lost() {
+        match database.lost_snapshot() {
             // whatever the probe made of it: its result is not of the moment of this capture
             Some(lost) => Err(lost),
             None => report.outcome.map(|metrics| Answer { metrics, censuses: database.take_censuses() }),
@@ -281,13 +281,13 @@ pub struct World<'a> {
     /// The only entropy.
     pub seed: &'a str,
     /// What their censuses are taken with.
-    pub census: CensusSetup,
+    pub census: CensusEnv,
 }
 
 /// What a run of `probe` is given.
 #[must_use]
 pub fn probe_run_input(
-    session: &Session,
+    snapshot: &Snapshot,
     probe: &Probe,
     collections: &[CollectionGrant],
     world: World<'_>,
@@ -302,11 +302,10 @@ pub fn probe_run_input(
         collections: collections.to_vec(),
         limits: query_limits(&probe.limits),
         setting: setting.clone(),
-        census: Some(census),
     };
     RunInput {
         probe: probe.name.clone(),
-        database: session.database(grant),
+        database: snapshot.database_with_census(grant, census),
         config,
         limits: limits_of(&probe.limits),
         setting,

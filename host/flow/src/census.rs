@@ -10,7 +10,7 @@ use taster_model::{
     AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, Outcome, Refusal, RunId, Side,
     Value, failure,
 };
-use taster_query::CensusSetup;
+use taster_query::CensusEnv;
 use taster_store::{RunStore, fault};
 
 /// Which capture censuses are taken for.
@@ -28,7 +28,7 @@ pub struct Occasion<'a> {
 }
 
 /// What all censuses of one capture are taken with.
-pub struct Taking(CensusSetup);
+pub struct Taking(CensusEnv);
 
 impl Taking {
     /// `post` takes over the baseline's key: without it nothing could be compared. Where the baseline took no census it
@@ -41,7 +41,7 @@ impl Taking {
         };
         let secret = config.redact.secret.as_ref().map(Secret::expose);
         let censuses = baseline.map(|before| before.censuses.clone()).unwrap_or_default();
-        Ok(Self(CensusSetup {
+        Ok(Self(CensusEnv {
             key,
             app: occasion.app.clone(),
             run: occasion.run.clone(),
@@ -59,9 +59,9 @@ impl Taking {
 
     /// What one probe is given.
     #[must_use]
-    pub fn setup(&self, probe: &Probe) -> CensusSetup {
+    pub fn setup(&self, probe: &Probe) -> CensusEnv {
         let deadline = probe.limits.census.map_or(self.0.deadline, Period::get);
-        CensusSetup { deadline, ..self.0.clone() }
+        CensusEnv { deadline, ..self.0.clone() }
     }
 
     pub(super) fn key(&self) -> &Key {

@@ -5,7 +5,7 @@ use taster_cluster::{Cluster, ClusterError, young_enough};
 use taster_config::{Config, FreshnessRule, FreshnessSource, Newest};
 use taster_diagnostics::Problem;
 use taster_model::{Coded, Severity};
-use taster_query::Session;
+use taster_query::{Connection, Snapshot};
 
 use super::{FlowError, cluster::patiently};
 
@@ -63,14 +63,15 @@ pub(super) fn asks_a_cluster(config: &Config) -> bool {
 }
 
 /// Asks for the newest documents. The clock is the API server's where there is one, else this machine's.
-pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&Cluster>) -> Result<(), Problem> {
+pub(super) async fn newest(config: &Config, session: &Connection, cluster: Option<&Cluster>) -> Result<(), Problem> {
+    let snapshot = session.initial_snapshot();
     for fresh in &config.freshness {
         let FreshnessSource::Newest(newest) = &fresh.source else { continue };
         let now = match cluster {
             Some(cluster) => patiently(PATIENCE, async || cluster.now().await).await?,
             None => Timestamp::now(),
         };
-        match of(newest, session).await {
+        match of(newest, &snapshot).await {
             Ok(at) => match young_enough(at, now, fresh.max_age.get(), &setting(fresh), &fresh.source.to_string()) {
                 Ok(age) => tracing::info!("data are {} old: {}", taster_text::elapsed(age), fresh.source),
                 Err(error) => tell(fresh, error)?,
@@ -81,10 +82,10 @@ pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&
     Ok(())
 }
 
-async fn of(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> {
+async fn of(newest: &Newest, snapshot: &Snapshot) -> Result<Timestamp, FlowError> {
     let Newest { collection, field } = newest;
     let (collection, field) = (collection.clone(), field.clone());
-    match session.newest(&collection, &field).await {
+    match snapshot.newest_document(&collection, &field).await {
         Ok(Some(found)) => {
             if !found.indexed {
                 tracing::warn!("no index of `{collection}` is in the order of `{field}`: every document was looked at");

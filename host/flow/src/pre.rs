@@ -5,7 +5,7 @@ use taster_diagnostics::Problem;
 use taster_model::{
     AttemptId, Baseline, Capture, CopyRelation, Current, Failure, Outcome, RunId, ServerFacts, Severity, Side,
 };
-use taster_query::Session;
+use taster_query::Connection;
 use taster_store::{CommitPre, fault};
 
 use super::{
@@ -111,7 +111,7 @@ async fn taste(
         Some(scaler) => scaler.surroundings(copied).await,
         None => Surroundings { copied, ..Surroundings::default() },
     };
-    let work = async |session: &Session| {
+    let work = async |session: &Connection| {
         pace.of(For::MongoDb, fresh::newest(&kitchen.config, session, asked.as_ref())).await?;
         Box::pin(before(kitchen, given, run, session, Before { around, scaler })).await
     };
@@ -167,7 +167,7 @@ async fn before(
     kitchen: &Kitchen,
     given: Option<&RunId>,
     mut run: RunId,
-    session: &Session,
+    session: &Connection,
     Before { around, scaler }: Before<'_>,
 ) -> Result<PreOutcome, Problem> {
     let server = &around.joined(session.facts());

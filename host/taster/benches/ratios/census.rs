@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use taster_census::{Builder, Census, Comparing, Key, Options, Place, Recorded, Recording, Scratch, diff};
 use taster_model::{AttemptId, RunId, Side};
-use taster_query::CensusSetup;
+use taster_query::CensusEnv;
 
 use crate::{
     Outcome, bucket, data, memory,
@@ -19,8 +19,8 @@ const DIFFERENCES: u64 = 1000;
 const BATCH: u64 = 4096;
 
 /// What the host needs to record censuses.
-pub(crate) fn setup(key: Key) -> CensusSetup {
-    CensusSetup {
+pub(crate) fn env(key: Key) -> CensusEnv {
+    CensusEnv {
         key,
         app: "bench".parse().expect("`bench` is a name"),
         run: RunId::generate(),

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use taster_config::Config;
 use taster_diagnostics::{Exit, Problem};
 use taster_model::CollectionFacts;
-use taster_query::{PrivilegeReport, Session};
+use taster_query::{Connection, PrivilegeReport};
 use taster_store::Store;
 
 use super::{config_path, configuration, only};
@@ -134,7 +134,7 @@ fn flow_is_there(collections: &[CollectionFacts], name: &str) -> bool {
     collections.iter().any(|collection| collection.name == name)
 }
 
-async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
+async fn connect(config: &Config, checks: &mut Checks) -> Option<Connection> {
     match taster_flow::connect(config, "taster/config-check").await {
         Ok(session) => {
             let facts = session.facts();
@@ -149,12 +149,12 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 }
 
 /// The user's privileges, and then the collections, if the user may know them.
-async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
+async fn look(session: &Connection, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
     match session.check_privileges(&taster_flow::needs(config)).await {
         Ok(report) => user(&report, config, checks),
         Err(error) => checks.bad("user", &Problem::from(error)),
     }
-    match session.collections().await {
+    match session.initial_snapshot().collections().await {
         Ok(collections) => Some(collections),
         Err(error) => {
             checks.bad("collections", &Problem::from(error));

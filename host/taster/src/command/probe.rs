@@ -183,8 +183,9 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
         .await
         .map_err(|failure| failed(&probe, &failure))?;
     let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
+    let snapshot = session.initial_snapshot();
     let result = tokio::select! {
-        result = served_as_asked(&loaded, &session, &probe, &config, args) => result,
+        result = served_as_asked(&loaded, &snapshot, &probe, &config, args) => result,
         signal = taster_flow::interrupted() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
@@ -224,7 +225,7 @@ fn census(census: &Recorded) -> serde_json::Value {
 /// Runs the probe once, or twice where that was asked; of two answers that differ the second is a failure.
 async fn served_as_asked(
     loaded: &taster_engine::Probe,
-    session: &taster_query::Session,
+    snapshot: &taster_query::Snapshot,
     probe: &Probe,
     config: &Config,
     args: &RunArgs,
@@ -233,9 +234,9 @@ async fn served_as_asked(
     let occasion = Occasion { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
     // one key for both runs: else no two censuses would be alike
     let taking = Taking::new(config, &occasion)?;
-    let first = serve(loaded, session, probe, &taking).await?;
+    let first = serve(loaded, snapshot, probe, &taking).await?;
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
-    let mut second = serve(loaded, session, probe, &taking).await?;
+    let mut second = serve(loaded, snapshot, probe, &taking).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
         taster_flow::agree(metrics, &again)?;
         taster_flow::censuses_agree(&first.censuses, &second.censuses)?;
@@ -246,16 +247,16 @@ async fn served_as_asked(
 
 async fn serve(
     loaded: &taster_engine::Probe,
-    session: &taster_query::Session,
+    snapshot: &taster_query::Snapshot,
     probe: &Probe,
     taking: &Taking,
 ) -> Result<Served, Problem> {
-    let live = session.readable().await?;
+    let live = snapshot.readable_collections().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run
     let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
-    let input = taster_flow::probe_run_input(session, probe, &grants, world, &task);
+    let input = taster_flow::probe_run_input(snapshot, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
     task.end(if report.outcome.is_ok() { "done" } else { "failed" });

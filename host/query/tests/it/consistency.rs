@@ -1,19 +1,24 @@
-//! The witness notices every kind of write, ranges bring every document once, and a moment that is lost is known to be.
+//! Consistency of reads: every kind of write is detected, ranges return every document once, and a lost snapshot is reported.
 
 use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{IndexModel, options::IndexOptions};
 use taster_model::Reading;
-use taster_query::{Alteration, FindOptions, Limits, Looking, Session, SessionOptions};
+use taster_query::{CollectionChange, Connection, ConnectionOptions, FindOptions, Limits, Snapshot, SnapshotOptions};
 
 use crate::{
     mongod::{Mongod, replica_set, standalone, wait_until},
     support::{Shop, database, drain, grant, raw},
 };
 
-pub(crate) fn looking(reading: Reading) -> Looking {
-    Looking { reading, quiet: Duration::from_millis(50), reach: Duration::from_secs(10), range: Some(200) }
+pub(crate) fn snapshot_options(reading: Reading) -> SnapshotOptions {
+    SnapshotOptions {
+        reading,
+        quiet_period: Duration::from_millis(50),
+        majority_timeout: Duration::from_secs(10),
+        documents_per_range: Some(200),
+    }
 }
 
 pub(crate) async fn parameter(server: &'static Mongod, name: &str, value: i32) {
@@ -21,7 +26,7 @@ pub(crate) async fn parameter(server: &'static Mongod, name: &str, value: i32) {
     server.client().await.database("admin").run_command(set).await.unwrap();
 }
 
-async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static str) {
+async fn every_kind_of_write_is_detected(server: &'static Mongod, name: &'static str) {
     let shop = Shop::new(server, name).await;
     shop.fill("ledger", (0..50).map(|n| doc! {"_id": n, "n": 0})).await;
     shop.fill("other", [doc! {"_id": 0, "n": 99}]).await;
@@ -30,7 +35,8 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
         .options(IndexOptions::builder().expire_after(Duration::ZERO).build())
         .build();
     shop.mongo().collection::<Document>("ledger").create_index(due).await.unwrap();
-    let session = shop.session().await;
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
     for kind in [
         "insert",
         "update",
@@ -51,32 +57,32 @@ async fn every_kind_of_write_is_noticed(server: &'static Mongod, name: &'static 
         "index",
         "validator",
     ] {
-        let before = session.inventory_now().await.unwrap();
-        write(kind, &shop, &session).await;
-        let after = session.inventory_now().await.unwrap();
+        let before = connection.read_inventory().await.unwrap();
+        write(kind, &shop, &connection).await;
+        let after = connection.read_inventory().await.unwrap();
         let expected = match kind {
-            "drop" | "rename" | "out" | "index" | "validator" => Some(Alteration::Altered),
-            _ => Some(Alteration::Written),
+            "drop" | "rename" | "out" | "index" | "validator" => Some(CollectionChange::Redefined),
+            _ => Some(CollectionChange::Written),
         };
-        assert_eq!(before.written(&after, "ledger"), expected, "{kind}");
+        assert_eq!(before.change(&after, "ledger"), expected, "{kind}");
         if !["merge", "rename", "out"].contains(&kind) {
-            assert_eq!(before.written(&after, "other"), None, "{kind}: the other collection was left alone");
+            assert_eq!(before.change(&after, "other"), None, "{kind}: the other collection was left alone");
         }
     }
     // before 7.0 a server does not read at a moment before a collection was made
-    let later = session.look(looking(session.reading())).await.unwrap();
+    let later = connection.snapshot(snapshot_options(snapshot.reading())).await.unwrap();
     let read = database(&later, &["ledger"]);
-    let before = session.inventory_now().await.unwrap();
+    let before = connection.read_inventory().await.unwrap();
     let mut cursor = read.find("ledger", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     drain(&mut cursor).await.unwrap();
     read.count("ledger", &raw(&doc! {"n": 1})).await.unwrap();
-    let after = session.inventory_now().await.unwrap();
-    assert_eq!(before.written(&after, "ledger"), None, "reading is no writing");
-    session.close().await;
+    let after = connection.read_inventory().await.unwrap();
+    assert_eq!(before.change(&after, "ledger"), None, "reading does not move the counters");
+    connection.close().await;
 }
 
 /// One write of a kind, done when this returns.
-async fn write(kind: &str, shop: &Shop, session: &Session) {
+async fn write(kind: &str, shop: &Shop, connection: &Connection) {
     let ledger = shop.mongo().collection::<Document>("ledger");
     let admin = shop.client.database("admin");
     let one = || doc! {"_id": 1};
@@ -103,11 +109,11 @@ async fn write(kind: &str, shop: &Shop, session: &Session) {
         "large" => drop(ledger.update_one(one(), doc! {"$set": {"pad": "x".repeat(100_000)}}).await.unwrap()),
         "ttl" => {
             ledger.insert_one(doc! {"_id": "due", "due": DateTime::from_millis(0)}).await.unwrap();
-            let before = session.inventory_now().await.unwrap();
+            let before = connection.read_inventory().await.unwrap();
             let gone = async || ledger.count_documents(doc! {"_id": "due"}).await.unwrap() == 0;
             wait_until("the TTL monitor", gone).await;
-            let after = session.inventory_now().await.unwrap();
-            assert_eq!(before.written(&after, "ledger"), Some(Alteration::Written), "{kind}");
+            let after = connection.read_inventory().await.unwrap();
+            assert_eq!(before.change(&after, "ledger"), Some(CollectionChange::Written), "{kind}");
         }
         "drop" => {
             ledger.drop().await.unwrap();
@@ -132,17 +138,17 @@ async fn write(kind: &str, shop: &Shop, session: &Session) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_write_is_noticed_on_a_standalone() {
-    every_kind_of_write_is_noticed(standalone(), "kinds").await;
+async fn every_kind_of_write_is_detected_on_a_standalone() {
+    every_kind_of_write_is_detected(standalone(), "kinds").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_write_is_noticed_on_a_replica_set() {
-    every_kind_of_write_is_noticed(replica_set(), "kinds").await;
+async fn every_kind_of_write_is_detected_on_a_replica_set() {
+    every_kind_of_write_is_detected(replica_set(), "kinds").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_inventory_names_everything() {
+async fn the_inventory_lists_every_collection() {
     let shop = Shop::new(standalone(), "inventory").await;
     shop.fill("orders", (0..5).map(|n| doc! {"_id": n, "at": n})).await;
     shop.mongo().create_collection("log").capped(true).size(4096).await.unwrap();
@@ -158,8 +164,9 @@ async fn the_inventory_names_everything() {
         .create_index(IndexModel::builder().keys(doc! {"at": -1, "_id": 1}).build())
         .await
         .unwrap();
-    let session = shop.session().await;
-    let told: Vec<String> = session
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let listed: Vec<String> = snapshot
         .collections()
         .await
         .unwrap()
@@ -169,13 +176,13 @@ async fn the_inventory_names_everything() {
             format!("{} {:?} {:?} {} {}", c.name, c.kind, c.documents, c.options, indexes.join(" ")).trim().to_owned()
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @r#"
+    insta::assert_snapshot!(listed.join("\n"), @r#"
     late View None {"kind":"view","pipeline":[{"$match":{"at":{"$numberInt":"4"}}}],"viewOn":"orders"}
     log Collection Some(0) {"capped":true,"kind":"collection","size":{"$numberInt":"4096"}} {"_id":{"$numberInt":"1"}}
     orders Collection Some(5) {"kind":"collection"} {"_id":{"$numberInt":"1"}} {"at":{"$numberInt":"-1"},"_id":{"$numberInt":"1"}}
     readings TimeSeries None {"kind":"time-series","timeseries":{"bucketMaxSpanSeconds":{"$numberInt":"3600"},"granularity":"seconds","timeField":"t"}}
     "#);
-    session.close().await;
+    connection.close().await;
 }
 
 /// Ids of every kind that may be one.
@@ -200,26 +207,27 @@ pub(crate) fn mixed_ids() -> Vec<Bson> {
     ids
 }
 
-/// A look whose every scan is cut, on a server where a transaction lives a second.
-async fn in_ranges(shop: &Shop) -> Session {
+/// A snapshot whose scans are all read in ranges, on a server where a transaction lives a second.
+async fn in_ranges(shop: &Shop) -> (Connection, Snapshot) {
     parameter(shop.server, "transactionLifetimeLimitSeconds", 1).await;
-    let session = shop.session().await;
-    session.look(looking(Reading::Ranges)).await.unwrap()
+    let connection = shop.connection().await;
+    let snapshot = connection.snapshot(snapshot_options(Reading::Ranges)).await.unwrap();
+    (connection, snapshot)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ranges_bring_every_document_once_whatever_its_id() {
+async fn ranges_return_every_document_once_whatever_its_id() {
     let server = crate::mongod::forgetful();
     let shop = Shop::new(server, "ranges").await;
     shop.fill("plain", mixed_ids().into_iter().map(|id| doc! {"_id": id, "pad": "x".repeat(100_000)})).await;
     let collation = doc! {"create": "german", "collation": {"locale": "de", "strength": 1}};
     shop.mongo().run_command(collation).await.unwrap();
     shop.fill("german", (0..900).map(|n| doc! {"_id": format!("ä{n}"), "pad": "x".repeat(100_000)})).await;
-    let session = in_ranges(&shop).await;
+    let (connection, snapshot) = in_ranges(&shop).await;
     for (collection, count) in [("plain", mixed_ids().len()), ("german", 900)] {
         for projection in [None, Some(doc! {"_id": 1, "n": 1}), Some(doc! {"_id": 0, "n": 1})] {
             let opened = queries(server).await;
-            let database = database(&session, &[collection]);
+            let database = database(&snapshot, &[collection]);
             let options = FindOptions { projection: projection.as_ref().map(raw), ..FindOptions::default() };
             let mut cursor = database.find(collection, &raw(&doc! {}), options).await.unwrap();
             let documents = drain(&mut cursor).await.unwrap();
@@ -237,19 +245,19 @@ async fn ranges_bring_every_document_once_whatever_its_id() {
     }
     // a position in an index that has no end behind the greatest value there is misses that value
     shop.fill("plain", [doc! {"_id": Bson::MaxKey, "pad": "x"}]).await;
-    let session = session.look(looking(Reading::Ranges)).await.unwrap();
+    let snapshot = connection.snapshot(snapshot_options(Reading::Ranges)).await.unwrap();
     let mut cursor =
-        database(&session, &["plain"]).find("plain", &raw(&doc! {}), FindOptions::default()).await.unwrap();
+        database(&snapshot, &["plain"]).find("plain", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), mixed_ids().len() + 1);
     // a filter, and what asks for an order or a part is not cut
-    let database = database(&session, &["plain"]);
+    let database = database(&snapshot, &["plain"]);
     let numbers = raw(&doc! {"_id": {"$type": "int"}});
     let mut cursor = database.find("plain", &numbers, FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), 300);
     let sorted = FindOptions { sort: Some(raw(&doc! {"_id": -1})), limit: Some(5), ..FindOptions::default() };
     let mut cursor = database.find("plain", &raw(&doc! {}), sorted).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap()[0].get("_id"), Some(&Bson::MaxKey));
-    session.close().await;
+    connection.close().await;
     server.expect_no_trace(&shop.comment()).await;
 }
 
@@ -260,19 +268,19 @@ pub(crate) async fn queries(server: &'static Mongod) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_moment_that_is_lost_is_known_to_be_and_ranges_outlive_it() {
+async fn a_lost_snapshot_is_reported_and_ranges_survive_it() {
     let server = crate::mongod::forgetful();
     let shop = Shop::new(server, "patience").await;
     shop.fill("orders", (0..1500).map(|n| doc! {"_id": n, "pad": "x".repeat(100_000)})).await;
-    let slowly = async |session: &Session| {
-        let database = session.database(grant(&["orders"], Limits { batch: 4 << 20, ..Limits::default() }));
+    let slowly = async |snapshot: &Snapshot| {
+        let database = snapshot.database(grant(&["orders"], Limits { batch: 4 << 20, ..Limits::default() }));
         let mut cursor = database.find("orders", &raw(&doc! {}), FindOptions::default()).await.unwrap();
         let (mut count, mut slept) = (0, 0);
         loop {
             match cursor.next().await {
                 Ok(Some(batch)) => count += crate::support::split(&batch).len(),
-                Ok(None) => break (Ok(count), database.lost()),
-                Err(failure) => break (Err(failure), database.lost()),
+                Ok(None) => break (Ok(count), database.lost_snapshot()),
+                Err(failure) => break (Err(failure), database.lost_snapshot()),
             }
             // a probe that takes its time, longer than the server remembers; what others write moves the history on
             if slept < 2 {
@@ -284,43 +292,45 @@ async fn a_moment_that_is_lost_is_known_to_be_and_ranges_outlive_it() {
             }
         }
     };
-    let session = shop.session().await;
-    let snapshot = session.look(looking(Reading::Snapshot)).await.unwrap();
+    let connection = shop.connection().await;
+    let snapshot = connection.snapshot(snapshot_options(Reading::Snapshot)).await.unwrap();
     let (read, lost) = slowly(&snapshot).await;
     assert_eq!(read.unwrap_err().code.as_deref(), Some("T0211"));
     assert_eq!(lost.unwrap().code.as_deref(), Some("T0211"), "whatever the probe makes of it");
-    let ranges = in_ranges(&shop).await;
+    let (other, ranges) = in_ranges(&shop).await;
     let (read, lost) = slowly(&ranges).await;
     assert_eq!((read.unwrap(), lost), (1500, None));
-    session.close().await;
-    ranges.close().await;
+    connection.close().await;
+    other.close().await;
     server.expect_no_trace(&shop.comment()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_would_outlive_the_history_is_read_in_ranges() {
+async fn scans_longer_than_the_history_are_read_in_ranges() {
     let server = crate::mongod::forgetful();
     let shop = Shop::new(server, "estimate").await;
     shop.fill("orders", (0..500).map(|n| doc! {"_id": n, "pad": "x".repeat(100_000)})).await;
-    let session = shop.session().await;
-    assert_eq!(session.plan(&["orders".to_owned()]).await.unwrap(), Reading::Snapshot);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    assert_eq!(snapshot.plan(&["orders".to_owned()]).await.unwrap(), Reading::Snapshot);
     let often = vec!["orders".to_owned(); 5000];
-    assert_eq!(session.plan(&often).await.unwrap(), Reading::Ranges);
-    session.close().await;
+    assert_eq!(snapshot.plan(&often).await.unwrap(), Reading::Ranges);
+    connection.close().await;
     let shop = Shop::new(standalone(), "estimate").await;
-    let session = shop.session().await;
-    assert_eq!(session.plan(&often).await.unwrap(), Reading::Live);
-    session.close().await;
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    assert_eq!(snapshot.plan(&often).await.unwrap(), Reading::Live);
+    connection.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
+async fn a_restarted_server_is_detected() {
     let (folder, port) = (crate::mongod::folder(), crate::mongod::free_port());
     let first = crate::mongod::Process::start(folder, port, &[]);
     let uri = format!("mongodb://127.0.0.1:{port}/shop");
     let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
     client.database("shop").collection("orders").insert_one(doc! {"a": 1}).await.unwrap();
-    let session = Session::connect(SessionOptions {
+    let connection = Connection::connect(ConnectionOptions {
         uri: uri.parse().unwrap(),
         database: "shop".to_owned(),
         comment: "taster/restarted".to_owned(),
@@ -329,21 +339,21 @@ async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
     })
     .await
     .unwrap();
-    let before = session.inventory_now().await.unwrap();
+    let before = connection.read_inventory().await.unwrap();
     // a volume that is refreshed: other files under the same address, with the same collections
     client.database("admin").run_command(doc! {"fsync": 1}).await.unwrap();
     let copy = first.copy();
     drop(first);
     let _second = crate::mongod::Process::start(copy, port, &[]);
-    let now = session.inventory_now().await.unwrap();
-    assert_eq!(before.written(&now, "orders"), Some(Alteration::Restarted));
-    let error = session.look(looking(Reading::Live)).await.err().unwrap();
+    let now = connection.read_inventory().await.unwrap();
+    assert_eq!(before.change(&now, "orders"), Some(CollectionChange::ServerRestarted));
+    let error = connection.snapshot(snapshot_options(Reading::Live)).await.err().unwrap();
     assert_eq!(taster_model::Coded::code(&error), "T0244");
-    session.close().await;
+    connection.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_counters_nobody_can_tell_whether_it_was_written_to() {
+async fn without_the_counters_writes_cannot_be_detected() {
     let server = crate::mongod::with_users();
     let admin = server.client().await.database("admin");
     let shop = |actions: &[&str]| doc! {"resource": {"db": "blind", "collection": ""}, "actions": actions.to_vec()};
@@ -352,7 +362,7 @@ async fn without_the_counters_nobody_can_tell_whether_it_was_written_to() {
     admin.run_command(role).await.unwrap();
     admin.run_command(doc! {"createUser": "blind", "pwd": "geheim", "roles": ["blind"]}).await.unwrap();
     admin.client().database("blind").collection("orders").insert_one(doc! {"a": 1}).await.unwrap();
-    let session = Session::connect(SessionOptions {
+    let connection = Connection::connect(ConnectionOptions {
         uri: server.uri_as("blind", "geheim", "blind").parse().unwrap(),
         database: "blind".to_owned(),
         comment: "taster/blind".to_owned(),
@@ -361,10 +371,10 @@ async fn without_the_counters_nobody_can_tell_whether_it_was_written_to() {
     })
     .await
     .unwrap();
-    let look = session.look(looking(Reading::Live)).await.unwrap();
-    let read = database(&look, &["orders"]);
+    let snapshot = connection.snapshot(snapshot_options(Reading::Live)).await.unwrap();
+    let read = database(&snapshot, &["orders"]);
     assert_eq!(read.count("orders", &raw(&doc! {})).await, Ok(1));
-    let now = session.inventory_now().await.unwrap();
-    assert_eq!(read.stale(&now).await.unwrap(), Some(("orders".to_owned(), Alteration::Untold)));
-    session.close().await;
+    let now = connection.read_inventory().await.unwrap();
+    assert_eq!(read.changed_collection(&now).await.unwrap(), Some(("orders".to_owned(), CollectionChange::NoCounters)));
+    connection.close().await;
 }

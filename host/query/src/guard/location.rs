@@ -1,13 +1,13 @@
-//! Where in a request something stands: `stages[2].$group.total.$sum`.
+//! The location of a value in a request: `stages[2].$group.total.$sum`.
 
 use std::fmt;
 
-use super::refused::shown;
+use crate::text::escaped;
 
-/// A place, as a list that lives on the stack of whoever reads. Printed only when something is refused.
+/// A location, as a linked list on the stack of the checking functions. It is printed only when something is refused.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
-    parent: Option<&'a At<'a>>,
+pub(super) struct Location<'a> {
+    parent: Option<&'a Location<'a>>,
     step: Step<'a>,
     depth: usize,
 }
@@ -18,8 +18,8 @@ enum Step<'a> {
     Index(usize),
 }
 
-impl<'a> At<'a> {
-    /// The request's own part: `filter`.
+impl<'a> Location<'a> {
+    /// A part of the request: `filter`.
     pub(super) fn root(name: &'a str) -> Self {
         Self { parent: None, step: Step::Name(name), depth: 0 }
     }
@@ -34,19 +34,19 @@ impl<'a> At<'a> {
         Self { parent: Some(self), step: Step::Index(index), depth: self.depth + 1 }
     }
 
-    /// How many steps below the root.
+    /// The number of steps below the root.
     pub(super) fn depth(&self) -> usize {
         self.depth
     }
 }
 
-impl fmt::Display for At<'_> {
+impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
             fmt::Display::fmt(parent, f)?;
         }
         match self.step {
-            Step::Name(name) if self.parent.is_some() => write!(f, ".{}", shown(name)),
+            Step::Name(name) if self.parent.is_some() => write!(f, ".{}", escaped(name)),
             Step::Name(name) => f.write_str(name),
             Step::Index(index) => write!(f, "[{index}]"),
         }

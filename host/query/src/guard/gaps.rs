@@ -1,17 +1,18 @@
-//! Series with gaps: `$densify` makes the documents that are missing, `$fill` the values.
+//! Checks of the stages that fill gaps: `$densify` adds missing documents, `$fill` missing values.
 
 use super::{
-    at::At,
+    error::GuardError,
     expression,
-    options::{fields, options, path, single, sort, text_path},
-    refused::Refused,
+    location::Location,
+    query_options::sort,
+    shape::{fields, options, path, single, text_path, unknown},
     tree::Node,
 };
 
-/// Documents that one `$densify` may make for each partition. Hours of eleven years fit.
-const DENSIFIED: u32 = 100_000;
+/// The most documents that one `$densify` can add for each partition: enough for every hour of eleven years.
+const MAX_ADDED: u32 = 100_000;
 
-/// Units of time and the fewest milliseconds that each has.
+/// Units of time, each with its least number of milliseconds.
 const UNITS: [(&str, f64); 9] = [
     ("millisecond", 1.0),
     ("second", 1e3),
@@ -25,7 +26,7 @@ const UNITS: [(&str, f64); 9] = [
 ];
 
 /// `{field, partitionByFields, range: {step, unit, bounds: [LOW, HIGH]}}`.
-pub(super) fn densify(stage: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
+pub(super) fn densify(stage: &[(&str, Node<'_>)], at: &Location<'_>) -> Result<(), GuardError> {
     options(stage, &["field", "partitionByFields", "range"], at, |name, value, at| match name {
         "field" => text_path(value, at),
         "partitionByFields" => paths(value, at),
@@ -33,55 +34,58 @@ pub(super) fn densify(stage: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Ref
     })
 }
 
-fn range(range: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
+fn range(range: &[(&str, Node<'_>)], at: &Location<'_>) -> Result<(), GuardError> {
     options(range, &["step", "unit", "bounds"], at, |_, _, _| Ok(()))?;
     let field = |wanted: &str| range.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
     let step = field("step").and_then(Node::number).filter(|step| *step > 0.0);
-    let step = step.ok_or_else(|| Refused::shape("a number greater than 0", &at.field("step")))?;
+    let step = step.ok_or_else(|| GuardError::invalid("a number greater than 0", &at.field("step")))?;
     let at_bounds = &at.field("bounds");
-    // "full" and "partition" leave it to the data how many documents are made
+    // with "full" and "partition" the number of added documents would depend on the data
     let Some(Node::Array(bounds)) = field("bounds") else {
-        return Err(Refused::shape("an array of two numbers or two dates", at_bounds));
+        return Err(GuardError::invalid("an array of two numbers or two dates", at_bounds));
     };
     let (low, high, step) = match (bounds.as_slice(), field("unit")) {
         ([Node::Date(low), Node::Date(high)], Some(unit)) => {
             let length = UNITS.iter().find(|(name, _)| matches!(unit, Node::Text(unit) if unit == name));
             let (_, length) = length.ok_or_else(|| {
-                Refused::shape(format!("one of {}", UNITS.map(|(name, _)| name).join(", ")), &at.field("unit"))
+                GuardError::invalid(format!("one of {}", UNITS.map(|(name, _)| name).join(", ")), &at.field("unit"))
             })?;
-            // only multiples of a unit are dates
+            // a date plus a fraction of a unit is not defined
             if step.fract() != 0.0 {
-                return Err(Refused::shape("a whole number of units", &at.field("step")));
+                return Err(GuardError::invalid("a whole number of units", &at.field("step")));
             }
-            (Node::Whole(*low).number(), Node::Whole(*high).number(), step * length)
+            (Node::Integer(*low).number(), Node::Integer(*high).number(), step * length)
         }
         ([Node::Date(_), Node::Date(_)], None) => {
-            return Err(Refused::shape("a document with a `unit`, as the bounds are dates", at));
+            return Err(GuardError::invalid("a document with a `unit`, as the bounds are dates", at));
         }
         ([low, high], None) => (low.number(), high.number(), step),
         _ => (None, None, step),
     };
     let (Some(low), Some(high)) = (low, high) else {
-        return Err(Refused::shape("an array of two numbers or two dates", at_bounds));
+        return Err(GuardError::invalid("an array of two numbers or two dates", at_bounds));
     };
     if low > high {
-        return Err(Refused::shape("an array with the lower bound first", at_bounds));
+        return Err(GuardError::invalid("an array with the lower bound first", at_bounds));
     }
-    // a step that gets lost in a large number would never arrive
-    #[expect(clippy::float_cmp, reason = "whether anything changes at all")]
+    // a step that is too small to change a large number would never reach the end
+    #[expect(clippy::float_cmp, reason = "tests whether the addition changes anything")]
     if low + step == low || high - step == high {
-        return Err(Refused::shape("a number that makes a difference to the bounds", &at.field("step")));
+        return Err(GuardError::invalid(
+            "large enough to change the bounds when it is added to them",
+            &at.field("step"),
+        ));
     }
-    let made = (high - low) / step;
-    if made > f64::from(DENSIFIED) {
+    let added = (high - low) / step;
+    if added > f64::from(MAX_ADDED) {
         #[expect(clippy::cast_sign_loss, reason = "the higher bound is not below the lower one")]
-        return Err(Refused::too_much("documents", made as usize, DENSIFIED as usize, at));
+        return Err(GuardError::too_much("documents added by $densify", added as usize, MAX_ADDED as usize, at));
     }
     Ok(())
 }
 
 /// `{partitionBy, partitionByFields, sortBy, output: {field: {value: 0}, other: {method: "locf"}}}`.
-pub(super) fn fill(stage: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
+pub(super) fn fill(stage: &[(&str, Node<'_>)], at: &Location<'_>) -> Result<(), GuardError> {
     let sorted = stage.iter().any(|(name, _)| *name == "sortBy");
     options(stage, &["partitionBy", "partitionByFields", "sortBy", "output"], at, |name, value, at| match name {
         "partitionBy" => expression::check(value, at),
@@ -94,20 +98,20 @@ pub(super) fn fill(stage: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refuse
                 ("value", value) => expression::check(value, &at.field("value")),
                 ("method", Node::Text("locf" | "linear")) if sorted => Ok(()),
                 ("method", Node::Text("locf" | "linear")) => {
-                    Err(Refused::shape("in a $fill with `sortBy`: without an order nothing is last", &at))
+                    Err(GuardError::invalid("in a $fill with `sortBy`, because the methods depend on the order", &at))
                 }
-                ("method", _) => Err(Refused::shape("\"locf\" or \"linear\"", &at.field("method"))),
-                (name, _) => Err(super::options::unknown(name, &["value", "method"], &at.field(name))),
+                ("method", _) => Err(GuardError::invalid("\"locf\" or \"linear\"", &at.field("method"))),
+                (name, _) => Err(unknown(name, &["value", "method"], &at.field(name))),
             }
         }),
     })
 }
 
-fn paths(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+fn paths(value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     match value {
         Node::Array(items) => {
             items.iter().enumerate().try_for_each(|(number, item)| text_path(item, &at.index(number)))
         }
-        _ => Err(Refused::shape("an array of paths", at)),
+        _ => Err(GuardError::invalid("an array of paths", at)),
     }
 }

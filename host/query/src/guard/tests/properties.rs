@@ -1,4 +1,4 @@
-//! The guard by chance: noise, damage, and pipelines as programs write them.
+//! Property tests of the guard: random bytes, damaged documents, and generated pipelines.
 
 use std::collections::BTreeSet;
 
