@@ -1,4 +1,4 @@
-//! Values as people read them: short, on one line, with nothing in it that a terminal would obey.
+//! Formats values for findings: short, on one line, without control characters.
 
 use serde_json::{Map, Value as Json};
 
@@ -10,7 +10,7 @@ pub(crate) fn short(text: &str) -> String {
     on_one_line(text, LONGEST)
 }
 
-/// `text` on one line, to its end: what the host says of itself, with names of others in it.
+/// `text` on one line, not cut: for texts of the host that contain names from the database.
 pub(crate) fn whole(text: &str) -> String {
     on_one_line(text, usize::MAX)
 }

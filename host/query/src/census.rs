@@ -15,8 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use taster_census::Detail;
-use taster_census::{Key, Place, Recorded, Recording, Redaction, Scratch};
+pub use taster_census::DetailLevel;
+use taster_census::{CensusFile, CensusIdentity, CensusKey, CensusSpec, Redaction, ScratchSpace};
 use taster_model::{AppName, AttemptId, CensusFacts, CollectionKind, DeclaredChange, Failure, RunId, Side};
 use tokio::time::timeout;
 
@@ -38,7 +38,7 @@ const MOST: usize = 256;
 #[derive(Clone)]
 pub struct CensusSetup {
     /// What digests are keyed with: the baseline's, after the sync.
-    pub key: Key,
+    pub key: CensusKey,
     /// The app.
     pub app: AppName,
     /// The run.
@@ -56,7 +56,7 @@ pub struct CensusSetup {
     /// Key of redacted ids.
     pub secret: Option<Vec<u8>>,
     /// Room to work in; several cursors share its memory.
-    pub scratch: Scratch,
+    pub scratch: ScratchSpace,
     /// Cursors that read an ordinary collection side by side, each with a thread of its own. 0 and 1 are one.
     ///
     /// A census with a filter, one that must tell declared documents apart and one in ranges are read by one.
@@ -103,7 +103,7 @@ pub struct CensusRequest {
     /// Fields of the document itself that are not looked at, at most 1000 of at most 1024 bytes; never `_id`.
     pub ignored: Vec<String>,
     /// How finely.
-    pub detail: Detail,
+    pub detail: DetailLevel,
     /// So many whole documents are kept, at most 1000.
     pub sample: u32,
 }
@@ -127,7 +127,7 @@ pub(crate) struct Censuses(Mutex<Account>);
 struct Account {
     asked: usize,
     took: Duration,
-    recorded: Vec<Recorded>,
+    recorded: Vec<CensusFile>,
 }
 
 impl Censuses {
@@ -154,7 +154,7 @@ struct Checked<'a> {
     filter: Option<CheckedFilter>,
     /// Documents that are told apart, in the order of their marks.
     marks: Vec<Mark>,
-    recording: Recording,
+    recording: CensusSpec,
 }
 
 impl Database {
@@ -187,7 +187,7 @@ impl Database {
 
     /// Hands over the censuses that were recorded, in the order in which they were asked for.
     #[must_use]
-    pub fn take_censuses(&self) -> Vec<Recorded> {
+    pub fn take_censuses(&self) -> Vec<CensusFile> {
         std::mem::take(&mut self.censuses().account().recorded)
     }
 
@@ -198,12 +198,12 @@ impl Database {
         collection: &str,
         id: String,
         request: CensusRequest,
-    ) -> Result<Recorded, Failure> {
+    ) -> Result<CensusFile, Failure> {
         let checked = self.check_census(setup, collection, id, request).await?;
         // before the first document is read: whatever expired until then was due by this clock
         let now = self.session().clock().await.map_err(|error| error.failure())?;
         self.read(checked.target.reads(), ());
-        let place = Place {
+        let place = CensusIdentity {
             app: setup.app.clone(),
             run: setup.run.clone(),
             side: setup.side,
@@ -244,7 +244,7 @@ impl Database {
             }
             None => options::of(asked, &changes, found, setup.redaction.clone()),
         };
-        let recording = Recording {
+        let recording = CensusSpec {
             key: setup.key.clone(),
             options,
             side: setup.side,

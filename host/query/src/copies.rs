@@ -8,7 +8,7 @@ use mongodb::{
     Client,
     options::{ReadPreference, SelectionCriteria},
 };
-use taster_model::Member;
+use taster_model::ReplicaMember;
 use tokio::time::timeout;
 
 use crate::{server::process_id, session::Caller};
@@ -18,14 +18,14 @@ const OTHERS: Duration = Duration::from_secs(5);
 
 /// The member that is read first, then the others. What cannot be learnt is left out: whoever compares two copies says
 /// what is missing.
-pub(crate) async fn read(client: &Client, caller: &Caller<'_>, comment: &str) -> Vec<Member> {
+pub(crate) async fn read(client: &Client, caller: &Caller<'_>, comment: &str) -> Vec<ReplicaMember> {
     let hello = doc! { "hello": 1, "comment": comment };
     let nearest_primary = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
     let admin = client.database("admin");
     let call = admin.run_command(hello).selection_criteria(nearest_primary.clone());
     let Ok(hello) = caller.run("say who it is", call).await else { return Vec::new() };
     let me = hello.get_str("me").ok().map(ToOwned::to_owned);
-    let first = Member {
+    let first = ReplicaMember {
         host: me.clone(),
         process_id: process_id(&hello),
         startups: startups(client, caller, comment, nearest_primary).await,
@@ -36,18 +36,18 @@ pub(crate) async fn read(client: &Client, caller: &Caller<'_>, comment: &str) ->
     std::iter::once(first).chain(join_all(others).await).collect()
 }
 
-async fn other(client: &Client, caller: &Caller<'_>, comment: &str, host: String) -> Member {
+async fn other(client: &Client, caller: &Caller<'_>, comment: &str, host: String) -> ReplicaMember {
     let wanted = host.clone();
     let this: SelectionCriteria =
         SelectionCriteria::Predicate(Arc::new(move |server| server.address().to_string() == wanted));
-    let unknown = Member { host: Some(host.clone()), ..Member::default() };
+    let unknown = ReplicaMember { host: Some(host.clone()), ..ReplicaMember::default() };
     let ask = async {
         let hello = doc! { "hello": 1, "comment": comment };
         let admin = client.database("admin");
         let call = admin.run_command(hello).selection_criteria(this.clone());
         let hello = caller.run("say who it is", call).await.ok()?;
         let startups = startups(client, caller, comment, this.clone()).await;
-        Some(Member { host: Some(host), process_id: process_id(&hello), startups })
+        Some(ReplicaMember { host: Some(host), process_id: process_id(&hello), startups })
     };
     timeout(OTHERS, ask).await.ok().flatten().unwrap_or(unknown)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bson::{Document, RawDocumentBuf, Timestamp};
-use taster_model::{CollectionKind, Failure, Reading, Refusal};
+use taster_model::{CollectionKind, Failure, ReadMode, Refusal};
 
 use crate::{
     Alteration, Cursor, Grant, Inventory, QueryError, QueryUsage,
@@ -225,7 +225,7 @@ impl Database {
         let (look, budget) = (self.look(), self.budget());
         let then = look.inventory(self.session()).await?;
         for name in budget.usage().collections {
-            let how = if look.reading == Reading::Snapshot && !budget.was_read_live(&name) {
+            let how = if look.reading == ReadMode::Snapshot && !budget.was_read_live(&name) {
                 then.altered(now, &name)
             } else {
                 look.restless.get(&name).copied().or_else(|| then.written(now, &name))
@@ -342,13 +342,14 @@ impl Database {
         let (in_snapshot, live): (Vec<&Collection>, Vec<&Collection>) = there
             .filter(|collection| collection.kind != CollectionKind::View)
             .partition(|collection| collection.has_snapshots(session.major));
-        if let (Reading::Snapshot | Reading::Ranges, [capped, ..], [other, ..]) = (look.reading, &*live, &*in_snapshot)
+        if let (ReadMode::Snapshot | ReadMode::Ranges, [capped, ..], [other, ..]) =
+            (look.reading, &*live, &*in_snapshot)
         {
             return Err(QueryError::Mixed { capped: capped.name.clone(), other: other.name.clone() }.failure());
         }
         let read_at = match look.reading {
-            Reading::Snapshot if live.is_empty() => look.read_at,
-            Reading::Ranges if live.is_empty() => {
+            ReadMode::Snapshot if live.is_empty() => look.read_at,
+            ReadMode::Ranges if live.is_empty() => {
                 Some(session.time_of_primary().await.map_err(|error| error.failure())?)
             }
             _ => None,

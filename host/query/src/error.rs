@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use mongodb::error::{Error, ErrorKind};
-use taster_model::{Coded, Failure, Refusal, failure};
+use taster_model::{Diagnostic, Failure, Refusal, failure};
 use thiserror::Error as ThisError;
 
 use crate::session::Caller;
@@ -374,7 +374,7 @@ impl QueryError {
     }
 }
 
-impl Coded for QueryError {
+impl Diagnostic for QueryError {
     fn code(&self) -> &'static str {
         match self {
             Self::BadUri { .. } => "T0201",

@@ -33,7 +33,7 @@ mod uri;
 mod writes;
 
 pub use budget::QueryUsage;
-pub use census::{CensusRequest, CensusSetup, CensusSummary, Detail};
+pub use census::{CensusRequest, CensusSetup, CensusSummary, DetailLevel};
 pub use cursor::Cursor;
 pub use database::{AggregateOptions, CollectionInfo, Database, FindOptions};
 pub use error::QueryError;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bson::{Timestamp, doc};
-use taster_model::{Reading, ServerFacts};
+use taster_model::{ReadMode, ServerFacts};
 use tokio::{sync::OnceCell, time::sleep};
 
 use crate::{
@@ -33,7 +33,7 @@ const SHARE: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looking {
     /// How the documents are read.
-    pub reading: Reading,
+    pub reading: ReadMode,
     /// How long nothing may have been written before a live read begins.
     pub quiet: Duration,
     /// How long the server may take to get as far as the moment that is read.
@@ -45,7 +45,7 @@ pub struct Looking {
 
 /// One look at the database.
 pub(crate) struct Look {
-    pub(crate) reading: Reading,
+    pub(crate) reading: ReadMode,
     /// The server, with the moment of this look.
     pub(crate) facts: ServerFacts,
     /// The moment, where everything is read at one.
@@ -88,7 +88,7 @@ impl Pace {
 
 impl Look {
     /// The first one of a session. What is there is asked when somebody wants to know.
-    pub(crate) fn new(reading: Reading, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
+    pub(crate) fn new(reading: ReadMode, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
         let (inventory, pace) = (OnceCell::new(), OnceCell::new());
         Self { reading, facts, read_at, inventory, pace, restless: BTreeMap::new(), range: None }
     }
@@ -118,7 +118,7 @@ impl Look {
         let mut facts = facts.clone();
         facts.read_at = None;
         let mut read_at = None;
-        if looking.reading == Reading::Snapshot {
+        if looking.reading == ReadMode::Snapshot {
             let time = inner.time_of_primary().await?;
             reached(inner, &inventory, time, looking.reach).await?;
             facts.read_at = Some(format!("{}.{}", time.time, time.increment));
@@ -136,7 +136,7 @@ impl Look {
 
     /// Documents of one range of a collection, where it is to be read in ranges.
     pub(crate) async fn range(&self, inner: &Inner, collection: &Collection) -> Result<Option<u64>, QueryError> {
-        if self.reading != Reading::Ranges || !collection.has_ranges() {
+        if self.reading != ReadMode::Ranges || !collection.has_ranges() {
             return Ok(None);
         }
         match self.range {
@@ -151,16 +151,16 @@ impl Look {
     }
 
     /// How everything can be read: at one moment, if the scans are expected to end before the server forgets it.
-    pub(crate) async fn plan(&self, inner: &Inner, scans: &[String]) -> Result<Reading, QueryError> {
-        if self.reading == Reading::Live {
-            return Ok(Reading::Live);
+    pub(crate) async fn plan(&self, inner: &Inner, scans: &[String]) -> Result<ReadMode, QueryError> {
+        if self.reading == ReadMode::Live {
+            return Ok(ReadMode::Live);
         }
         let inventory = self.inventory(inner).await?;
         let bytes = scans.iter().filter_map(|name| inventory.collection(name)).map(|c| c.storage.bytes).sum();
         let pace = self.pace(inner).await?;
         let estimate = pace.estimate(bytes);
         tracing::debug!(?estimate, window = ?pace.window, "estimated the scans");
-        Ok(if estimate <= pace.window { Reading::Snapshot } else { Reading::Ranges })
+        Ok(if estimate <= pace.window { ReadMode::Snapshot } else { ReadMode::Ranges })
     }
 }
 
@@ -174,12 +174,12 @@ struct Pause {
 async fn pause(inner: &Inner, inventory: &Inventory, looking: Looking) -> Option<Pause> {
     let short = Pause { length: looking.quiet, tries: PAUSES };
     match looking.reading {
-        Reading::Live => Some(short),
+        ReadMode::Live => Some(short),
         // transactions do not write to capped collections, which are all that is read live beside a snapshot
-        Reading::Snapshot => inventory.collections.iter().any(|c| !c.has_snapshots(inner.major)).then_some(short),
+        ReadMode::Snapshot => inventory.collections.iter().any(|c| !c.has_snapshots(inner.major)).then_some(short),
         // A transaction counts its writes when it makes them and shows them when it commits. One that wrote before the
         // pause began is over when the pause is longer than the server lets it live.
-        Reading::Ranges => {
+        ReadMode::Ranges => {
             let lifetime = parameter(inner, "transactionLifetimeLimitSeconds").await.unwrap_or(TRANSACTION);
             Some(Pause { length: looking.quiet.max(lifetime + Duration::from_secs(1)), tries: 1 })
         }

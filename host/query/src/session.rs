@@ -10,7 +10,7 @@ use mongodb::{
     event::{EventHandler, command::CommandEvent},
     options::ClientOptions,
 };
-use taster_model::{CollectionFacts, CollectionGrant, Reading, ServerFacts, Topology};
+use taster_model::{CollectionFacts, CollectionGrant, ReadMode, ServerFacts, Topology};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -113,7 +113,7 @@ impl Session {
             copied: Vec::new(),
         };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
-        let reading = if server.read_at.is_some() { Reading::Snapshot } else { Reading::Live };
+        let reading = if server.read_at.is_some() { ReadMode::Snapshot } else { ReadMode::Live };
         Ok(Self {
             look: Arc::new(Look::new(reading, facts.clone(), server.read_at)),
             inner: Arc::new(Inner {
@@ -139,7 +139,7 @@ impl Session {
 
     /// How documents are read.
     #[must_use]
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> ReadMode {
         self.look.reading
     }
 
@@ -186,7 +186,7 @@ impl Session {
 
     /// How everything can be read at one moment: in a snapshot, if scanning `scans` (a collection stands there as often as
     /// it will be scanned) is expected to end before the server forgets the moment; else in ranges.
-    pub async fn plan(&self, scans: &[String]) -> Result<Reading, QueryError> {
+    pub async fn plan(&self, scans: &[String]) -> Result<ReadMode, QueryError> {
         self.look.plan(&self.inner, scans).await
     }
 

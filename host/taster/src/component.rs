@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{config, standard};
 
@@ -82,7 +82,7 @@ pub enum ComponentError {
     NoSuch(String),
 }
 
-impl Coded for ComponentError {
+impl Diagnostic for ComponentError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "T0108",

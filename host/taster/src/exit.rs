@@ -2,7 +2,7 @@
 
 use std::{fmt, io::Write, process::ExitCode};
 
-use taster_model::{Coded, Verdict};
+use taster_model::{Diagnostic, Verdict};
 
 use crate::{config::ConfigError, secrets};
 
@@ -96,7 +96,7 @@ impl Problem {
     }
 }
 
-impl<E: Coded + 'static> From<E> for Problem {
+impl<E: Diagnostic + 'static> From<E> for Problem {
     fn from(error: E) -> Self {
         let message = secrets::scrub(&error.to_string());
         let mut causes = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taster_census::{Builder, Place, Recorded};
+use taster_census::{CensusBuilder, CensusFile, CensusIdentity};
 use taster_model::Failure;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -16,12 +16,12 @@ use crate::{
 pub(super) struct Hashing {
     /// One waits while one is hashed; whoever brings a third one waits.
     replies: mpsc::Sender<Reply>,
-    thread: JoinHandle<Result<Builder, Failure>>,
+    thread: JoinHandle<Result<CensusBuilder, Failure>>,
 }
 
 impl Hashing {
     /// Starts it. All documents that it is going to be brought carry `mark`.
-    pub(super) fn begin(reader: Arc<Reader>, mut builder: Builder, mark: u8, doing: String) -> Self {
+    pub(super) fn begin(reader: Arc<Reader>, mut builder: CensusBuilder, mark: u8, doing: String) -> Self {
         let (sender, mut replies) = mpsc::channel(1);
         // the end of the session waits for it
         let tasks = reader.session.tasks.clone();
@@ -40,14 +40,14 @@ impl Hashing {
     }
 
     /// Waits until it has hashed everything.
-    pub(super) async fn end(self) -> Result<Builder, Failure> {
+    pub(super) async fn end(self) -> Result<CensusBuilder, Failure> {
         drop(self.replies);
         self.thread.await.map_err(|error| broken_off(&error.to_string()))?
     }
 }
 
 /// Each document where the server put it: nothing is copied before it is hashed.
-fn record(builder: &mut Builder, reply: &Reply, mark: u8, reader: &Reader, doing: &str) -> Result<(), Failure> {
+fn record(builder: &mut CensusBuilder, reply: &Reply, mark: u8, reader: &Reader, doing: &str) -> Result<(), Failure> {
     let not_whole = || broken(doing, "a reply is not whole");
     let (mut documents, mut bytes) = (0, 0);
     for document in reply.each().map_err(|_| not_whole())? {
@@ -61,7 +61,11 @@ fn record(builder: &mut Builder, reply: &Reply, mark: u8, reader: &Reader, doing
 }
 
 /// Makes one census of what several builders were fed: sorts, compresses and writes it, on a thread of its own.
-pub(super) async fn finish(builders: Vec<Builder>, place: Place, now: i64) -> Result<Recorded, Failure> {
+pub(super) async fn finish(
+    builders: Vec<CensusBuilder>,
+    place: CensusIdentity,
+    now: i64,
+) -> Result<CensusFile, Failure> {
     let write = move || {
         let merged = builders.into_iter().reduce(|mut all, other| {
             all.absorb(other);

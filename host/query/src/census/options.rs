@@ -1,7 +1,7 @@
 //! What a census covers, from what the probe asks, the operator declares and the baseline says.
 
 use bson::{Bson, Document};
-use taster_census::{Expiry, Options, Redaction};
+use taster_census::{CensusOptions, Redaction, TtlIndex};
 use taster_model::{CensusFacts, CollectionKind, DeclaredChange};
 
 use super::{CensusRequest, Refused};
@@ -15,7 +15,7 @@ const NAME_BYTES: usize = 1024;
 const SAMPLE: u32 = 250;
 
 /// What the probe asks for.
-pub(super) fn asked(request: CensusRequest, filter: Option<&CheckedFilter>) -> Result<Options, Refused> {
+pub(super) fn asked(request: CensusRequest, filter: Option<&CheckedFilter>) -> Result<CensusOptions, Refused> {
     let CensusRequest { filter: _, mut ignored, detail, sample } = request;
     let refuse = |what, asked: String, allowed: String| Err(Refused::Options { what, asked, allowed });
     if ignored.len() > IGNORED {
@@ -47,17 +47,17 @@ pub(super) fn asked(request: CensusRequest, filter: Option<&CheckedFilter>) -> R
             Bson::Document(document).into_canonical_extjson()
         }
     };
-    Ok(Options { detail, filter, ignored, sample, ..Options::default() })
+    Ok(CensusOptions { detail, filter, ignored, sample, ..CensusOptions::default() })
 }
 
 /// Without a baseline: what is declared today, and the indexes of today.
 pub(super) fn of(
-    mut options: Options,
+    mut options: CensusOptions,
     changes: &[DeclaredChange],
     found: Option<&Collection>,
     redaction: Option<Redaction>,
-) -> Options {
-    options.of_changes(changes);
+) -> CensusOptions {
+    options.prepare_for_changes(changes);
     options.expiries = found.map(expiries).unwrap_or_default();
     options.redaction = redaction;
     options
@@ -66,20 +66,20 @@ pub(super) fn of(
 /// With one: as the census was recorded that this one is going to be compared with. Only what must not be written down is
 /// today's word: where that is another, the two are not compared, and nothing is given away.
 pub(super) fn as_in(
-    options: Options,
+    options: CensusOptions,
     baseline: &CensusFacts,
     redaction: Option<Redaction>,
-) -> Result<Options, Refused> {
-    let then: Options = serde_json::from_value(baseline.options.clone())
+) -> Result<CensusOptions, Refused> {
+    let then: CensusOptions = serde_json::from_value(baseline.options.clone())
         .map_err(|error| Refused::Baseline { id: baseline.id.clone(), why: error.to_string() })?;
-    let Options { apart, retyped, leaving, expiries, .. } = then;
+    let CensusOptions { apart, retyped, leaving, expiries, .. } = then;
     let redaction = redaction.or(then.redaction);
-    Ok(Options { apart, retyped, leaving, expiries, redaction, ..options })
+    Ok(CensusOptions { apart, retyped, leaving, expiries, redaction, ..options })
 }
 
 /// When documents expire. An index that is partial is left out: whether a document is in it is not looked at, so none of
 /// it is ever taken for expired.
-fn expiries(collection: &Collection) -> Vec<Expiry> {
+fn expiries(collection: &Collection) -> Vec<TtlIndex> {
     // a ring drops its oldest documents, expired or not
     if collection.is_capped() {
         return Vec::new();
@@ -90,30 +90,30 @@ fn expiries(collection: &Collection) -> Vec<Expiry> {
 
 /// A time series drops a bucket when all in it is due, by the time of the measurement; a clustered collection a document
 /// by its id.
-fn own_expiry(collection: &Collection) -> Option<Expiry> {
+fn own_expiry(collection: &Collection) -> Option<TtlIndex> {
     let seconds = writes::whole(collection.options.get("expireAfterSeconds"))?;
     let field = match collection.kind {
         CollectionKind::TimeSeries => collection.options.get_document("timeseries").ok()?.get_str("timeField").ok()?,
         _ => "_id",
     };
-    Some(Expiry { field: field.to_owned(), seconds })
+    Some(TtlIndex { field: field.to_owned(), seconds })
 }
 
-fn expiry(index: &Document) -> Option<Expiry> {
+fn expiry(index: &Document) -> Option<TtlIndex> {
     let seconds = writes::whole(index.get("expireAfterSeconds"))?;
     let key = index.get_document("key").ok()?;
     let (field, direction) = key.iter().next().filter(|_| key.len() == 1)?;
     // `hashed`, `2dsphere`: not an index of dates
     let is_ordered = matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
     let counts = is_ordered && !index.contains_key("partialFilterExpression");
-    counts.then(|| Expiry { field: field.clone(), seconds })
+    counts.then(|| TtlIndex { field: field.clone(), seconds })
 }
 
 #[cfg(test)]
 mod tests {
     use bson::{RawDocumentBuf, doc};
-    use taster_census::Detail;
-    use taster_model::Coded;
+    use taster_census::DetailLevel;
+    use taster_model::Diagnostic;
 
     use super::*;
 
@@ -161,7 +161,7 @@ mod tests {
         ];
         let request = CensusRequest {
             ignored: ["z", "a", "z"].map(str::to_owned).to_vec(),
-            detail: Detail::Fields,
+            detail: DetailLevel::Fields,
             sample: 3,
             filter: None,
         };
@@ -170,7 +170,7 @@ mod tests {
         let ask = || asked(request.clone(), None).unwrap();
         let before = of(ask(), &changes, Some(&collection(doc! {}, indexes)), redaction);
         assert_eq!((before.ignored.join(" "), before.sample), ("a z".to_owned(), 3));
-        assert_eq!((before.apart.len(), before.leaving.len(), before.expiries.len()), (1, 1, 1));
+        assert_eq!((before.separate.len(), before.removed_filters.len(), before.expiries.len()), (1, 1, 1));
         let facts = |options| CensusFacts {
             probe: "orders".to_owned(),
             id: "c1".to_owned(),
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(as_in(ask(), &baseline, None).unwrap(), before);
         let today = Some(Redaction { ids: true, fields: vec!["email".to_owned().try_into().unwrap()], secret: None });
         let after = as_in(ask(), &baseline, today.clone()).unwrap();
-        assert_eq!((&after.redaction, &after.apart), (&today, &before.apart));
+        assert_eq!((&after.redaction, &after.separate), (&today, &before.separate));
         let refused = as_in(ask(), &facts(serde_json::json!({"detail": "everything"})), None).unwrap_err();
         assert_eq!(refused.code(), "T0254");
     }

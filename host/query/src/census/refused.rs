@@ -1,7 +1,7 @@
 //! Why a census was refused, or could not be recorded.
 
 use taster_census::CensusError;
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Diagnostic, Failure, Refusal};
 use thiserror::Error;
 
 /// Why a census was refused.
@@ -54,7 +54,7 @@ impl Refused {
     }
 }
 
-impl Coded for Refused {
+impl Diagnostic for Refused {
     fn code(&self) -> &'static str {
         match self {
             Self::NoCensus => "T0312",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bson::{RawBson, RawDocumentBuf};
 use futures_util::future::try_join_all;
-use taster_census::{Builder, Recording, Scratch};
-use taster_model::{Failure, Reading};
+use taster_census::{CensusBuilder, CensusSpec, ScratchSpace};
+use taster_model::{Failure, ReadMode};
 
 use super::{
     Checked,
@@ -38,7 +38,7 @@ pub(super) struct Taking<'a> {
 
 impl Taking<'_> {
     /// Reads everything; what was hashed, in as many parts as there were cursors.
-    pub(super) async fn read(&self, cursors: u32) -> Result<Vec<Builder>, Failure> {
+    pub(super) async fn read(&self, cursors: u32) -> Result<Vec<CensusBuilder>, Failure> {
         let Some(found) = self.checked.found else { return Ok(vec![self.builder(1)]) };
         let bounds = self.bounds(found, cursors.min(MOST_CURSORS)).await?;
         if bounds.is_empty() {
@@ -64,7 +64,7 @@ impl Taking<'_> {
         let Checked { filter, marks, .. } = self.checked;
         let whole = filter.is_none() && marks.is_empty();
         let documents = found.storage.documents.unwrap_or(0);
-        let in_ranges = self.database.look().reading == Reading::Ranges;
+        let in_ranges = self.database.look().reading == ReadMode::Ranges;
         if cursors < 2 || !whole || documents < 2 || in_ranges || !found.has_ranges() {
             return Ok(Vec::new());
         }
@@ -76,7 +76,7 @@ impl Taking<'_> {
 
     /// One part after the other: one guest on the database. All are read at the same moment, or the witness shows that
     /// it made no difference.
-    async fn in_parts(&self, found: &Collection) -> Result<Builder, Failure> {
+    async fn in_parts(&self, found: &Collection) -> Result<CensusBuilder, Failure> {
         let step = self.database.range(self.reader, found).await?;
         let read_at = match step {
             // each range has a moment of its own
@@ -99,7 +99,7 @@ impl Taking<'_> {
     }
 
     /// One scan through one thread.
-    async fn feed(&self, builder: Builder, scan: Scan, mark: u8) -> Result<Builder, Failure> {
+    async fn feed(&self, builder: CensusBuilder, scan: Scan, mark: u8) -> Result<CensusBuilder, Failure> {
         let doing = format!("take a census of `{}`", self.checked.target.name());
         let mut replies = Replies::open(self.reader, scan, &doing).await?;
         let hashing = Hashing::begin(Arc::clone(self.reader), builder, mark, doing);
@@ -112,11 +112,14 @@ impl Taking<'_> {
     }
 
     /// A builder for one of so many parts, which share the memory.
-    fn builder(&self, parts: usize) -> Builder {
+    fn builder(&self, parts: usize) -> CensusBuilder {
         let recording = &self.checked.recording;
         let whole = recording.scratch.memory;
         let memory = (whole / parts.max(1)).max(LEAST_MEMORY.min(whole));
-        Builder::new(&Recording { scratch: Scratch { memory, ..recording.scratch.clone() }, ..recording.clone() })
+        CensusBuilder::new(&CensusSpec {
+            scratch: ScratchSpace { memory, ..recording.scratch.clone() },
+            ..recording.clone()
+        })
     }
 
     /// Without what makes it one that is run.

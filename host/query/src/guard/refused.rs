@@ -1,6 +1,6 @@
 //! Why the guard refused something.
 
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Diagnostic, Failure, Refusal};
 use thiserror::Error;
 
 use super::{at::At, names::Kind};
@@ -230,7 +230,7 @@ impl Refused {
     }
 }
 
-impl Coded for Refused {
+impl Diagnostic for Refused {
     fn code(&self) -> &'static str {
         match self {
             Self::Malformed { .. } => "T0220",

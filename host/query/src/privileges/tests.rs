@@ -72,7 +72,7 @@ fn whoever_has_the_role_read_lacks_nothing() {
 fn what_is_missing_is_named_one_by_one_with_the_command_that_grants_it() {
     let said = |report: PrivilegeReport| {
         let error = report.require_complete().unwrap_err();
-        format!("{error}\n{}", taster_model::Coded::help(&error).unwrap())
+        format!("{error}\n{}", taster_model::Diagnostic::help(&error).unwrap())
     };
     let nobody = report(user(Vec::new()), &[]);
     assert_snapshot!(said(nobody), @r#"

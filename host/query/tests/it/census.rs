@@ -9,9 +9,11 @@ use bson::{Bson, DateTime, Document, doc};
 use insta::assert_snapshot;
 use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::json;
-use taster_census::{Census, Comparing, Key, Recorded, Redaction, Scratch, diff};
-use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, Reading, Side};
-use taster_query::{CensusRequest, CensusSetup, CensusSummary, Database, Detail, FindOptions, Grant, Limits, Session};
+use taster_census::{Census, CensusFile, CensusKey, DiffOptions, Redaction, ScratchSpace, diff};
+use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, ReadMode, Side};
+use taster_query::{
+    CensusRequest, CensusSetup, CensusSummary, Database, DetailLevel, FindOptions, Grant, Limits, Session,
+};
 
 use crate::{
     moments::{looking, mixed_ids, queries},
@@ -21,7 +23,7 @@ use crate::{
 
 fn setup() -> CensusSetup {
     CensusSetup {
-        key: Key::from_hex(&"5a".repeat(192)).unwrap(),
+        key: CensusKey::from_hex(&"5a".repeat(192)).unwrap(),
         app: "shop".parse().unwrap(),
         run: "r1".parse().unwrap(),
         side: Side::Pre,
@@ -30,7 +32,7 @@ fn setup() -> CensusSetup {
         baseline: Vec::new(),
         redaction: None,
         secret: None,
-        scratch: Scratch::default(),
+        scratch: ScratchSpace::default(),
         cursors: 1,
         deadline: Duration::from_mins(5),
     }
@@ -51,7 +53,7 @@ async fn take(
     collection: &str,
     setup: CensusSetup,
     request: CensusRequest,
-) -> (CensusSummary, Recorded) {
+) -> (CensusSummary, CensusFile) {
     let database = counting(session, &[collection], setup);
     let summary = database.census(collection, request).await.unwrap();
     let mut recorded = database.take_censuses();
@@ -60,7 +62,7 @@ async fn take(
 }
 
 /// Everything of a census but its header and the checksum over it: those say when it was taken.
-fn body(recorded: &mut Recorded) -> Vec<u8> {
+fn body(recorded: &mut CensusFile) -> Vec<u8> {
     let mut bytes = Vec::new();
     recorded.file.rewind().unwrap();
     recorded.file.read_to_end(&mut bytes).unwrap();
@@ -70,11 +72,11 @@ fn body(recorded: &mut Recorded) -> Vec<u8> {
 }
 
 /// As a baseline's capture tells of it.
-fn facts(recorded: &Recorded) -> CensusFacts {
+fn facts(recorded: &CensusFile) -> CensusFacts {
     CensusFacts {
-        probe: recorded.place.probe.clone(),
-        id: recorded.place.id.clone(),
-        collection: recorded.place.collection.clone(),
+        probe: recorded.identity.probe.clone(),
+        id: recorded.identity.id.clone(),
+        collection: recorded.identity.collection.clone(),
         object: String::new(),
         documents: recorded.documents,
         bytes: recorded.bytes,
@@ -83,9 +85,9 @@ fn facts(recorded: &Recorded) -> CensusFacts {
     }
 }
 
-fn compared(before: Recorded, after: Recorded, changes: &[DeclaredChange]) -> CensusDifference {
+fn compared(before: CensusFile, after: CensusFile, changes: &[DeclaredChange]) -> CensusDifference {
     let (before, after) = (Census::open(before.file).unwrap(), Census::open(after.file).unwrap());
-    diff(&before, &after, &Comparing { changes, most_ids: 10 }).unwrap()
+    diff(&before, &after, &DiffOptions { changes, max_ids: 10 }).unwrap()
 }
 
 fn size_of(documents: &[Document]) -> u64 {
@@ -175,7 +177,7 @@ async fn whoever_reads_it_records_the_same(server: &'static Mongod) {
     shop.mongo().create_collection("german").collation(collation.build()).await.unwrap();
     shop.fill("german", (0..1000).map(|n| of(format!("{}{n}", if n % 2 == 0 { "Ö" } else { "z" }).into()))).await;
     let session = shop.session().await;
-    let request = || CensusRequest { detail: Detail::Fields, sample: 5, ..CensusRequest::default() };
+    let request = || CensusRequest { detail: DetailLevel::Fields, sample: 5, ..CensusRequest::default() };
     for collection in ["plain", "german"] {
         let (_, mut one) = take(&session, collection, setup(), request()).await;
         let expected = body(&mut one);
@@ -187,12 +189,12 @@ async fn whoever_reads_it_records_the_same(server: &'static Mongod) {
             let opened = queries(server).await - opened;
             assert!(opened >= i64::from(cursors.clamp(1, 64)), "{collection} was read in {opened} queries");
         }
-        let little = Scratch { memory: 1 << 10, ..Scratch::default() };
+        let little = ScratchSpace { memory: 1 << 10, ..ScratchSpace::default() };
         let spilt = CensusSetup { cursors: 3, scratch: little, ..setup() };
         let (_, mut spilt) = take(&session, collection, spilt, request()).await;
         assert!(body(&mut spilt) == expected, "{collection} over scratch files");
         if server.is_replica_set() {
-            let ranges = session.look(looking(Reading::Ranges)).await.unwrap();
+            let ranges = session.look(looking(ReadMode::Ranges)).await.unwrap();
             let (_, mut cut) = take(&ranges, collection, CensusSetup { cursors: 3, ..setup() }, request()).await;
             assert!(body(&mut cut) == expected, "{collection} in ranges");
         }
@@ -363,7 +365,10 @@ async fn what_is_declared_is_told_apart(server: &'static Mongod) {
     let before = CensusSetup { changes: changes.clone(), cursors: 3, ..setup() };
     let session = shop.session().await;
     let (summary, baseline) = take(&session, "orders", before, request()).await;
-    assert_eq!((summary.documents, baseline.options.leaving.len(), baseline.options.apart.len()), (400, 3, 1));
+    assert_eq!(
+        (summary.documents, baseline.options.removed_filters.len(), baseline.options.separate.len()),
+        (400, 3, 1)
+    );
     session.close().await;
 
     let orders = shop.mongo().collection::<Document>("orders");
@@ -496,7 +501,7 @@ async fn a_scratch_folder_that_is_none_is_a_failure_with_a_way_out() {
     let shop = Shop::new(standalone(), "census_scratch").await;
     shop.fill("orders", (0..1000).map(|n| doc! {"_id": n})).await;
     let session = shop.session().await;
-    let scratch = Scratch { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
+    let scratch = ScratchSpace { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
     let database = counting(&session, &["orders"], CensusSetup { scratch, ..setup() });
     let failure = database.census("orders", CensusRequest::default()).await.unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("T0804"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{IndexModel, options::IndexOptions};
-use taster_model::Reading;
+use taster_model::ReadMode;
 use taster_query::{Alteration, FindOptions, Limits, Looking, Session, SessionOptions};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     support::{Shop, database, drain, grant, raw},
 };
 
-pub(crate) fn looking(reading: Reading) -> Looking {
+pub(crate) fn looking(reading: ReadMode) -> Looking {
     Looking { reading, quiet: Duration::from_millis(50), reach: Duration::from_secs(10), range: Some(200) }
 }
 
@@ -204,7 +204,7 @@ pub(crate) fn mixed_ids() -> Vec<Bson> {
 async fn in_ranges(shop: &Shop) -> Session {
     parameter(shop.server, "transactionLifetimeLimitSeconds", 1).await;
     let session = shop.session().await;
-    session.look(looking(Reading::Ranges)).await.unwrap()
+    session.look(looking(ReadMode::Ranges)).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,7 +237,7 @@ async fn ranges_bring_every_document_once_whatever_its_id() {
     }
     // a position in an index that has no end behind the greatest value there is misses that value
     shop.fill("plain", [doc! {"_id": Bson::MaxKey, "pad": "x"}]).await;
-    let session = session.look(looking(Reading::Ranges)).await.unwrap();
+    let session = session.look(looking(ReadMode::Ranges)).await.unwrap();
     let mut cursor =
         database(&session, &["plain"]).find("plain", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), mixed_ids().len() + 1);
@@ -285,7 +285,7 @@ async fn a_moment_that_is_lost_is_known_to_be_and_ranges_outlive_it() {
         }
     };
     let session = shop.session().await;
-    let snapshot = session.look(looking(Reading::Snapshot)).await.unwrap();
+    let snapshot = session.look(looking(ReadMode::Snapshot)).await.unwrap();
     let (read, lost) = slowly(&snapshot).await;
     assert_eq!(read.unwrap_err().code.as_deref(), Some("T0211"));
     assert_eq!(lost.unwrap().code.as_deref(), Some("T0211"), "whatever the probe makes of it");
@@ -337,8 +337,8 @@ async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
     let _second = crate::mongod::Process::start(copy, port, &[]);
     let now = session.inventory_now().await.unwrap();
     assert_eq!(before.written(&now, "orders"), Some(Alteration::Restarted));
-    let error = session.look(looking(Reading::Live)).await.err().unwrap();
-    assert_eq!(taster_model::Coded::code(&error), "T0244");
+    let error = session.look(looking(ReadMode::Live)).await.err().unwrap();
+    assert_eq!(taster_model::Diagnostic::code(&error), "T0244");
     session.close().await;
 }
 
@@ -361,7 +361,7 @@ async fn without_the_counters_nobody_can_tell_whether_it_was_written_to() {
     })
     .await
     .unwrap();
-    let look = session.look(looking(Reading::Live)).await.unwrap();
+    let look = session.look(looking(ReadMode::Live)).await.unwrap();
     let read = database(&look, &["orders"]);
     assert_eq!(read.count("orders", &raw(&doc! {})).await, Ok(1));
     let now = session.inventory_now().await.unwrap();

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use taster_model::{
-    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, Current, DataKind, Labels, LastRun,
-    Metric, Outcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage, Value,
-    Verdict, VerdictDocument, schema,
+    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, CurrentState, DataKind, Labels,
+    LastRun, Metric, ProbeOutcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage,
+    Value, Verdict, VerdictDocument, schema,
 };
 use taster_store::{AppStore, Store};
 
@@ -122,8 +122,8 @@ pub(crate) fn acceptance(verdict: &VerdictDocument) -> Acceptance {
     }
 }
 
-pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
-    Current {
+pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> CurrentState {
+    CurrentState {
         known: Vec::new(),
         schema: schema::CURRENT.to_owned(),
         app: app_name(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt as _;
 use mongodb::Client;
-use taster_census::Key;
+use taster_census::CensusKey;
 use taster_engine::Probe;
 use taster_model::CollectionGrant;
 use taster_query::{CensusRequest, Database, FindOptions, Grant, Limits, Session, SessionOptions};
@@ -72,7 +72,7 @@ pub(crate) struct Stage {
     session: Session,
     pub(crate) guests: Guests,
     pub(crate) size: Size,
-    key: Key,
+    key: CensusKey,
 }
 
 impl Stage {
@@ -84,7 +84,7 @@ impl Stage {
             server_selection_timeout: Duration::from_secs(30),
             command_events: None,
         };
-        Ok(Self { client, session: Session::connect(options).await?, guests, size, key: Key::random()? })
+        Ok(Self { client, session: Session::connect(options).await?, guests, size, key: CensusKey::random()? })
     }
 
     pub(crate) async fn close(self) {

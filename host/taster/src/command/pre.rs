@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use taster_model::{Capture, Outcome};
+use taster_model::{Capture, ProbeOutcome};
 
 use super::{kitchen, only, scaled, write_nothing_yet};
 use crate::{
@@ -94,8 +94,8 @@ fn probes(capture: &Capture) -> String {
     let mut table = render::human::table();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
-            Outcome::Metrics(metrics) => ("✓", render::count(metrics.len() as u64, "metric")),
-            Outcome::Failed(failure) => ("✗", failure.to_string()),
+            ProbeOutcome::Metrics(metrics) => ("✓", render::count(metrics.len() as u64, "metric")),
+            ProbeOutcome::Failed(failure) => ("✗", failure.to_string()),
         };
         let read = format!(
             "{}, {}",

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use taster_cluster::{Cluster, ClusterError, young_enough};
-use taster_model::{Coded, Severity};
+use taster_model::{Diagnostic, Severity};
 use taster_query::Session;
 
 use super::{FlowError, cluster::patiently};
@@ -105,7 +105,7 @@ fn setting(fresh: &Fresh) -> String {
 }
 
 /// Ends the command, or says so and goes on.
-fn tell<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), Problem> {
+fn tell<E: Diagnostic + 'static>(fresh: &Fresh, error: E) -> Result<(), Problem> {
     match fresh.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {

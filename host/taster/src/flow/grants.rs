@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use taster_model::{Coded, CollectionFacts, CollectionGrant, Failure, Manifest, Refusal, Role};
+use taster_model::{CollectionFacts, CollectionGrant, Diagnostic, Failure, Manifest, Refusal, Role};
 
 use crate::config::{Collections, OneOrMany, Probe};
 
@@ -43,7 +43,7 @@ pub enum GrantError {
     },
 }
 
-impl Coded for GrantError {
+impl Diagnostic for GrantError {
     fn code(&self) -> &'static str {
         match self {
             Self::UnknownRole { .. } => "T0112",

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_model::{
-    ChangeKind, CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
+    ChangeKind, CollectionFacts, Consistency, Failure, ProbeOutcome, ProbeRecord, ReadMode, Refusal, ServerFacts,
+    failure,
 };
 use taster_query::{Alteration, Inventory, Looking, QueryError, Session};
 
@@ -27,7 +28,7 @@ pub(super) struct Moment {
     pub(super) collections: Vec<CollectionFacts>,
     pub(super) probes: Vec<ProbeRecord>,
     /// Those that metrics name.
-    pub(super) censuses: Vec<Recorded>,
+    pub(super) censuses: Vec<CensusFile>,
     pub(super) consistency: Consistency,
 }
 
@@ -56,9 +57,9 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             }
         }
         let now = pace.of(For::MongoDb, session.inventory_now()).await?;
-        if reading == Reading::Snapshot && tasted.iter().flatten().any(lost) {
+        if reading == ReadMode::Snapshot && tasted.iter().flatten().any(lost) {
             tracing::warn!("the server forgot the moment of this capture; reading again in ranges");
-            reading = Reading::Ranges;
+            reading = ReadMode::Ranges;
             tasted.fill_with(|| None);
             rescans += 1;
             continue;
@@ -72,7 +73,7 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             tracing::warn!(rescan = rescans, written = ?again, altered = ?unstable, "written to while it was read; reading again");
             for (place, stale) in tasted.iter_mut().zip(&stale) {
                 // what was found in a snapshot is of its moment, and another snapshot is of another
-                if stale.is_some() || reading == Reading::Snapshot {
+                if stale.is_some() || reading == ReadMode::Snapshot {
                     *place = None;
                 }
             }
@@ -87,8 +88,8 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             probes.push(judged(tasted.record, stale, tries));
         }
         let collections = match reading {
-            Reading::Snapshot => pace.of(For::MongoDb, look.collections()).await?,
-            Reading::Ranges | Reading::Live => now.facts(),
+            ReadMode::Snapshot => pace.of(For::MongoDb, look.collections()).await?,
+            ReadMode::Ranges | ReadMode::Live => now.facts(),
         };
         return Ok(Moment {
             server: look.facts().clone(),
@@ -100,7 +101,7 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
     }
 }
 
-fn looking(config: &Config, reading: Reading) -> Looking {
+fn looking(config: &Config, reading: ReadMode) -> Looking {
     Looking { reading, quiet: config.mongodb.quiet.get(), reach: config.mongodb.reach.get(), range: None }
 }
 
@@ -144,8 +145,8 @@ async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<
 
 /// Collections that were made, dropped or altered since the look at a snapshot: its moment lies somewhere in between.
 /// Elsewhere the moment is now.
-async fn unstable(look: &Session, reading: Reading, now: &Inventory) -> Result<Vec<String>, Problem> {
-    if reading != Reading::Snapshot {
+async fn unstable(look: &Session, reading: ReadMode, now: &Inventory) -> Result<Vec<String>, Problem> {
+    if reading != ReadMode::Snapshot {
         return Ok(Vec::new());
     }
     let then = look.inventory().await?;
@@ -174,14 +175,14 @@ fn judged(mut record: ProbeRecord, stale: Option<Stale>, tries: u32) -> ProbeRec
             "see in the server's log why it stopped",
         ),
         Alteration::Untold => (
-            failure::UNWITNESSED,
+            failure::STABILITY_UNKNOWN,
             format!("nobody can tell whether `{collection}` was written to while it was read"),
             "grant the user `collStats` on the database",
         ),
     };
     let failure = Failure::refused(Refusal::Unavailable, code, message).allowed(help);
     tracing::warn!("{}: {failure}", record.name);
-    record.outcome = Outcome::Failed(failure);
+    record.outcome = ProbeOutcome::Failed(failure);
     record
 }
 
@@ -194,6 +195,6 @@ async fn not_reached(guests: &Guests<'_>, session: &Session, error: &QueryError)
         collections: session.collections().await?,
         probes: probes.iter().map(|probe| unserved(probe, coded_failure(error))).collect(),
         censuses: Vec::new(),
-        consistency: Consistency { reading: Reading::Snapshot, rescans: 0, unstable: Vec::new() },
+        consistency: Consistency { reading: ReadMode::Snapshot, rescans: 0, unstable: Vec::new() },
     })
 }

@@ -11,7 +11,7 @@ mod webhook;
 
 use std::time::Duration;
 
-use taster_model::{FindingOutcome, Notification, Tally, VerdictDocument, schema};
+use taster_model::{FindingCounts, FindingOutcome, Notification, VerdictDocument, schema};
 
 use crate::{
     config::{Config, Notify},
@@ -63,7 +63,7 @@ async fn told(entry: &Notify, config: &Config, verdict: &VerdictDocument, report
         Ok(what) => tracing::info!("{who}: {what}"),
         Err(NotifyError::Skipped { what }) => tracing::warn!("{who} was not told: {what}"),
         Err(error) => {
-            use taster_model::Coded as _;
+            use taster_model::Diagnostic as _;
             let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
             tracing::warn!("[{}] {who} was not told of the verdict, which stands: {error}{help}", error.code());
         }
@@ -89,7 +89,7 @@ fn notification(
         attempt: verdict.attempt.clone(),
         verdict: verdict.verdict,
         summary: render::line::verdict(verdict, SUMMARY),
-        findings: Tally {
+        findings: FindingCounts {
             different: of(FindingOutcome::Different),
             unknown: of(FindingOutcome::Unknown),
             expected: of(FindingOutcome::Expected),

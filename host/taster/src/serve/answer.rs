@@ -8,7 +8,7 @@ use axum::{
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use taster_model::{Acceptance, AppName, Coded, RunId, Verdict, VerdictDocument};
+use taster_model::{Acceptance, AppName, Diagnostic, RunId, Verdict, VerdictDocument};
 
 use super::refusal::Refused;
 use crate::render::html::links;
