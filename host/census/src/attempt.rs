@@ -4,7 +4,7 @@
 use taster_model::FieldPath;
 
 use crate::{
-    proof::{ChangeStatus, DocumentPair},
+    document_pair::{ChangeStatus, DocumentPair},
     shape,
 };
 
@@ -14,7 +14,7 @@ const MAX_COMBINED: usize = 6;
 /// A document after the sync with every declared change reversed that can be reversed.
 #[derive(Default)]
 pub(crate) struct Attempt<'a> {
-    /// What each change says about the document, in the order of the changes.
+    /// The status of each change in the document, in the order of the changes.
     pub(crate) statuses: Vec<ChangeStatus>,
     /// What the reversed changes added to the digest.
     delta: u64,
@@ -58,7 +58,7 @@ impl<'a> Attempt<'a> {
         reversed
     }
 
-    /// What each change says about the document, if it changed as declared. `None`: it changed otherwise.
+    /// The status of each change in the document, if it changed as declared. `None`: it changed otherwise.
     pub(crate) fn settle(&self, separate: &[FieldPath], pair: DocumentPair<'_>) -> Option<Vec<ChangeStatus>> {
         let DocumentPair { before, after } = pair;
         let fits = (0..separate.len())

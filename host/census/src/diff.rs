@@ -232,20 +232,19 @@ impl Diff {
         let (old, new) = (samples_by_id(&before.footer.samples), samples_by_id(&after.footer.samples));
         let sample = |id: &Value| {
             let id = id_in_sample(id).to_string();
-            let document = |samples: &BTreeMap<String, &[u8]>| {
-                samples.get(&id).and_then(|bytes| listed::document_extended_json(bytes))
-            };
+            let document =
+                |kept: &BTreeMap<String, &[u8]>| kept.get(&id).and_then(|bytes| listed::document_extended_json(bytes));
             (document(&old), document(&new))
         };
-        let mut changed = self.changed.into_set(sample);
-        changed.paths.clone_from(&paths);
+        let mut altered = self.changed.into_set(sample);
+        altered.paths.clone_from(&paths);
         CensusDifference {
             before: before.footer.documents,
             after: after.footer.documents,
             documents: DifferingDocuments {
                 missing: self.missing.into_set(no_sample),
                 extra: self.extra.into_set(no_sample),
-                changed,
+                changed: altered,
             },
             paths,
             changes,

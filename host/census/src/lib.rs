@@ -12,6 +12,7 @@ mod builder;
 mod census_file;
 mod diff;
 mod document;
+mod document_pair;
 mod error;
 mod format;
 mod hash;

@@ -9,50 +9,21 @@ use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, FieldPrese
 use crate::{
     CensusOptions,
     attempt::Attempt,
-    bucket_documents::DocumentRef,
     document::reversible_changes,
+    document_pair::{ChangeStatus, DocumentPair, FieldTypes},
     format::Header,
     record::{SeparateField, Undo, UndoState},
     rewrite::MIXED,
 };
 
-/// One document before and after the sync.
-#[derive(Clone, Copy)]
-pub(crate) struct DocumentPair<'d> {
-    pub(crate) before: DocumentRef<'d>,
-    pub(crate) after: DocumentRef<'d>,
-}
-
-/// Types of the top-level field of a change, by the shapes of the document before and after the sync. Of a renaming: of
-/// the old name, and of the new name before the sync.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct FieldTypes {
-    pub(crate) before: Option<u8>,
-    pub(crate) after: Option<u8>,
-    pub(crate) new_name_before: Option<u8>,
-}
-
-/// What one document says about one declared change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ChangeStatus {
-    /// The change does not concern the document.
-    NotConcerned,
-    /// The change happened in the document.
-    Happened,
-    /// The change should have happened in the document and did not.
-    NotHappened,
-    /// The document had the change before the sync.
-    AlreadyBefore,
-}
-
 /// How a declared change is proven.
 pub(crate) trait ProofMethod {
-    /// What a document says that is the same before and after the sync.
+    /// The status of the change in a document that is the same before and after the sync.
     fn status_of_unchanged(&self, _types: FieldTypes, _pair: DocumentPair<'_>) -> ChangeStatus {
         ChangeStatus::NotConcerned
     }
 
-    /// What a document says that is not the same. Reverses the change in `attempt` if it can be reversed.
+    /// The status of the change in a document that is not the same. Reverses the change in `attempt` if possible.
     fn status_of_changed<'a>(
         &'a self,
         _types: FieldTypes,

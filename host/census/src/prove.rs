@@ -8,10 +8,11 @@ use crate::{
     DetailLevel,
     attempt::Attempt,
     bucket_documents::DocumentRef,
+    document_pair::{ChangeStatus, DocumentPair, FieldTypes},
     format::Header,
     listed::ListedDocuments,
     paths,
-    proof::{ChangeStatus, DocumentPair, FieldTypes, ProofMethod, proof_method},
+    proof::{ProofMethod, proof_method},
     shape,
 };
 
@@ -140,16 +141,16 @@ impl ChangeProver {
         if let Some(known) = self.types_by_shapes.get(&key) {
             return known.clone();
         }
-        let type_of = |shape, path: &FieldPath| shape::kind_of(shape, path.top_level_name().as_bytes());
+        let kind_at = |shape, path: &FieldPath| shape::kind_of(shape, path.top_level_name().as_bytes());
         let types_of = |change: &TrackedChange| match &change.declared.kind {
             ChangeKind::RenamedField(RenamedField { from, to }) => FieldTypes {
-                before: type_of(before, from),
-                after: type_of(after, from),
-                new_name_before: type_of(before, to),
+                before: kind_at(before, from),
+                after: kind_at(after, from),
+                new_name_before: kind_at(before, to),
             },
             kind => match kind.fields().first() {
                 Some(path) => {
-                    FieldTypes { before: type_of(before, path), after: type_of(after, path), new_name_before: None }
+                    FieldTypes { before: kind_at(before, path), after: kind_at(after, path), new_name_before: None }
                 }
                 None => FieldTypes::default(),
             },

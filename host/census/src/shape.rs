@@ -274,15 +274,15 @@ mod tests {
         let hasher = Hasher::new(&CensusKey::random().unwrap());
         let mut shapes = Shapes::new();
         let name = "n".repeat(40 << 10);
-        let of = |fields: bson::Document| bson::RawDocumentBuf::try_from(&fields).unwrap();
+        let document_with = |fields: bson::Document| bson::RawDocumentBuf::try_from(&fields).unwrap();
         for index in 0..300 {
-            let document = of(bson::doc! {format!("{name}{index}"): index});
+            let document = document_with(bson::doc! {format!("{name}{index}"): index});
             let (encoded, _) = shape(&mut shapes, &hasher, document.as_bytes());
             assert_eq!(encoded.len(), document.as_bytes().len() - 4 - 4 - 1);
         }
-        let wide = of(bson::doc! {&name: 1, format!("{name}x"): 1, "z": 1});
+        let wide = document_with(bson::doc! {&name: 1, format!("{name}x"): 1, "z": 1});
         let one = shape(&mut shapes, &hasher, wide.as_bytes()).0;
-        let two = shape(&mut shapes, &hasher, of(bson::doc! {&name: 1, format!("{name}x"): 1}).as_bytes()).0;
+        let two = shape(&mut shapes, &hasher, document_with(bson::doc! {&name: 1, format!("{name}x"): 1}).as_bytes()).0;
         assert_eq!((one.len(), two.len()), (17, 17));
         assert_ne!(one, two);
         assert!(fields(&one).is_none());

@@ -72,7 +72,7 @@ fn without_undeclared_differences(difference: &CensusDifference, origin: RuleOri
 fn inconclusive(difference: &CensusDifference) -> Option<Comparison> {
     for outcome in &difference.changes {
         if let Some(why) = &outcome.unproven_reason {
-            let reason = format!("{}: {}", show::whole(&outcome.change.to_string()), show::whole(why));
+            let reason = format!("{}: {}", show::one_line(&outcome.change.to_string()), show::one_line(why));
             return Some(Comparison::unknown(ReasonCode::ChangeUnproven, reason));
         }
     }

@@ -72,7 +72,7 @@ fn explain_by_collection<'a>(
         _ => false,
     };
     is_explained.then(|| Explained {
-        comparison: as_declared(format!("{}; {}", comparison.reason, show::whole(&change.to_string()))),
+        comparison: as_declared(format!("{}; {}", comparison.reason, show::one_line(&change.to_string()))),
         reason: change.reason.as_deref(),
     })
 }

@@ -76,7 +76,7 @@ fn compare_metric(
                 }
             }
             Err(error) => {
-                let comparison = Comparison::unknown(error.code, show::whole(&error.reason));
+                let comparison = Comparison::unknown(error.code, show::one_line(&error.reason));
                 MetricComparison { comparison, documents: None, before, after }
             }
         };

@@ -3,34 +3,34 @@
 use serde_json::{Map, Value as Json};
 
 /// Texts longer than this are cut.
-const LONGEST: usize = 48;
+const MAX_CHARACTERS: usize = 48;
 
-/// `text` on one line, cut where it is long.
+/// `text` on one line, cut if it is long.
 pub(crate) fn short(text: &str) -> String {
-    on_one_line(text, LONGEST)
+    escape_and_cut(text, MAX_CHARACTERS)
 }
 
 /// `text` on one line, not cut: for texts of the host that contain names from the database.
-pub(crate) fn whole(text: &str) -> String {
-    on_one_line(text, usize::MAX)
+pub(crate) fn one_line(text: &str) -> String {
+    escape_and_cut(text, usize::MAX)
 }
 
-fn on_one_line(text: &str, longest: usize) -> String {
+fn escape_and_cut(text: &str, max_characters: usize) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
-        if n == longest {
+        if n == max_characters {
             out.push('…');
             break;
         }
-        // what comes from a probe may hold escape sequences, line breaks, or turn the direction of writing
-        let hidden = c.is_control()
+        // texts of probes may contain escape sequences, line breaks and changes of the writing direction
+        let is_hidden = c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if hidden { out.extend(c.escape_default()) } else { out.push(c) }
+        if is_hidden { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }
 
-/// `200 000`: digits in threes.
+/// `200 000`: digits in groups of three.
 pub(crate) fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
@@ -187,17 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_obeys_nothing_of_it() {
+    fn control_characters_are_escaped() {
         assert_eq!(short("a\u{1b}[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
-        assert_eq!(short(&"x".repeat(100)).chars().count(), LONGEST + 1);
+        assert_eq!(short(&"x".repeat(100)).chars().count(), MAX_CHARACTERS + 1);
     }
 
     #[test]
-    fn many_names_are_counted() {
-        let told = |items: &[&str]| names(items.iter().copied());
-        assert_eq!(told(&["a"]), "`a`");
-        assert_eq!(told(&["a", "b"]), "`a` and `b`");
-        assert_eq!(told(&["a", "b", "c"]), "`a`, `b` and `c`");
-        assert_eq!(told(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
+    fn more_than_three_names_are_counted() {
+        let listed = |items: &[&str]| names(items.iter().copied());
+        assert_eq!(listed(&["a"]), "`a`");
+        assert_eq!(listed(&["a", "b"]), "`a` and `b`");
+        assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(listed(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
     }
 }

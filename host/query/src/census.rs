@@ -179,7 +179,7 @@ impl Database {
         self.censuses().account().took += begun.elapsed();
         let recorded = recorded.inspect_err(|failure| self.budget().note(failure))?;
         let summary =
-            CensusSummary { id: recorded.place.id.clone(), documents: recorded.documents, bytes: recorded.bytes };
+            CensusSummary { id: recorded.identity.id.clone(), documents: recorded.documents, bytes: recorded.bytes };
         tracing::debug!(?summary, collection, took = ?begun.elapsed(), stored = recorded.length, "recorded a census");
         self.censuses().account().recorded.push(recorded);
         Ok(summary)

@@ -82,7 +82,7 @@ impl Censuses {
                 return Err(StoreError::Census { key, source });
             }
         };
-        of_place(&key, census.place(), capture, facts)?;
+        of_place(&key, census.identity(), capture, facts)?;
         as_told(&key, &census, facts)?;
         Ok(census)
     }

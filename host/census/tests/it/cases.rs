@@ -1,4 +1,4 @@
-//! Documents as servers store them: every type, and what no driver writes.
+//! Censuses of documents as servers store them: every BSON type, and documents that no driver writes.
 
 use bson::{Bson, RawArrayBuf, RawBson, RawDocumentBuf, doc, oid::ObjectId, rawdoc};
 use taster_census::{Redaction, TtlIndex};
@@ -6,7 +6,7 @@ use taster_model::Side;
 
 use crate::fixture::{CensusFixture, bytes, summarize, wrapped};
 
-/// One value of every type that there is.
+/// One value of every BSON type.
 fn every_type() -> Vec<Bson> {
     let raw: Vec<RawBson> = vec![
         RawBson::Double(f64::NAN),
@@ -44,12 +44,12 @@ fn document(fields: bson::Document) -> Vec<u8> {
 }
 
 #[test]
-fn every_type_as_id_and_as_value_is_told_from_every_other() {
+fn every_type_differs_from_every_other_as_id_and_as_value() {
     let fixture = CensusFixture::new().detailed();
     let as_ids: Vec<_> = every_type().into_iter().map(|value| document(doc! {"_id": value, "x": 1})).collect();
     let difference = fixture.diff(&as_ids, &as_ids);
     assert!(difference.is_clean() && difference.before == 22, "{}", summarize(&difference));
-    // each of them alone
+    // each document missing alone
     for (place, one) in as_ids.iter().enumerate() {
         let mut less = as_ids.clone();
         less.remove(place);
@@ -68,7 +68,7 @@ fn every_type_as_id_and_as_value_is_told_from_every_other() {
 }
 
 #[test]
-fn values_that_change_places_show_where_every_sum_is_equal() {
+fn values_that_were_swapped_between_documents_are_found() {
     let fixture = CensusFixture::new().detailed();
     // the ids of the last two have the same bits
     let ids = [Bson::Int32(1), Bson::Int32(2), Bson::Int64(3), Bson::DateTime(bson::DateTime::from_millis(3))];
@@ -83,7 +83,7 @@ fn values_that_change_places_show_where_every_sum_is_equal() {
 }
 
 #[test]
-fn what_only_the_server_stores_is_accounted_for() {
+fn documents_that_only_servers_store_are_compared() {
     let fixture = CensusFixture::new().detailed();
     let cases: Vec<(&str, Vec<u8>, Vec<u8>)> = vec![
         ("nothing but an id", document(doc! {"_id": 1}), document(doc! {"_id": 2})),
@@ -198,7 +198,7 @@ fn the_largest_documents_and_very_many_fields() {
     };
     let difference = fixture.diff(&[large(b'a')], &[large(b'b')]);
     assert_eq!(difference.documents.changed.fields["text"], 1);
-    // a map by id at the top: more fields than anybody would remember
+    // a top-level map by id: more fields than are remembered
     let map = |last: i32| {
         let mut fields = doc! {"_id": 1};
         fields.extend((0..300_000).map(|n| (format!("k{n}"), Bson::Int32(n % 7))));
@@ -208,13 +208,13 @@ fn the_largest_documents_and_very_many_fields() {
     assert!(fixture.diff(&[map(1)], &[map(1)]).is_clean());
     let difference = fixture.diff(&[map(1)], &[map(2)]);
     assert_eq!(difference.documents.changed.count, 1);
-    // which paths have a sum of their own is up to the key
+    // the key decides which paths have their own sum
     let one = difference.paths == ["k299999"] || difference.paths == ["(other paths)"];
     assert!(one, "{:?}", difference.paths);
 }
 
 #[test]
-fn names_of_megabytes_are_neither_remembered_nor_written_down() {
+fn names_of_megabytes_are_neither_remembered_nor_stored() {
     let fixture = CensusFixture::new();
     let long = "n".repeat(1 << 20);
     let documents = |last: i32| -> Vec<Vec<u8>> {
@@ -235,7 +235,7 @@ fn names_of_megabytes_are_neither_remembered_nor_written_down() {
 }
 
 #[test]
-fn an_emptied_collection_is_told_document_by_document() {
+fn an_emptied_collection_is_listed_document_by_document() {
     let fixture = CensusFixture::new();
     let before = bytes((0..20_000).map(|n| rawdoc! {"_id": n, "x": n}));
     let after = before[5..6].to_vec();
@@ -248,7 +248,7 @@ fn an_emptied_collection_is_told_document_by_document() {
 }
 
 #[test]
-fn too_many_paths_end_up_the_same_in_any_order() {
+fn too_many_paths_have_the_same_sums_in_any_order() {
     let fixture = CensusFixture::new();
     let documents: Vec<_> =
         (0..300).map(|n| document(doc! {"_id": n, "m": (0..40).map(|k| (format!("k{}", n * 40 + k), Bson::Int32(k))).collect::<bson::Document>()})).collect();
@@ -267,7 +267,7 @@ fn too_many_paths_end_up_the_same_in_any_order() {
 }
 
 #[test]
-fn paths_say_where() {
+fn changed_paths_are_listed() {
     let shop = |price: i32, city: &str| {
         bytes((0..3).map(|n| {
             rawdoc! {"_id": n, "items": [{"sku": "a", "price": if n == 1 { price } else { 5 }}, {"sku": "b", "price": 2}],
@@ -276,7 +276,7 @@ fn paths_say_where() {
     };
     let fixture = CensusFixture::new();
     assert_eq!(fixture.diff(&shop(1, "x"), &shop(2, "y")).paths, ["customer.city", "items[].price"]);
-    // with a document gone nobody can tell
+    // sums of paths cannot be compared if a document is missing
     let difference = fixture.diff(&shop(1, "x"), &shop(2, "x")[..2]);
     assert_eq!((difference.documents.changed.count, difference.documents.missing.count), (1, 1));
     assert!(difference.paths.is_empty());
@@ -300,7 +300,7 @@ fn many_buckets_are_compared_with_few() {
 }
 
 #[test]
-fn ignored_fields_do_not_count() {
+fn ignored_fields_are_not_compared() {
     let mut fixture = CensusFixture::new();
     fixture.options.ignored = vec!["seen".to_owned()];
     let shop = |seen: i32, x: i32| bytes([rawdoc! {"_id": 1, "seen": seen, "x": x}]);
@@ -310,7 +310,7 @@ fn ignored_fields_do_not_count() {
 }
 
 #[test]
-fn what_was_due_to_expire_is_not_missed_and_nothing_else() {
+fn only_documents_that_were_due_to_expire_are_not_missing() {
     let mut fixture = CensusFixture::new();
     fixture.options.expiries = vec![TtlIndex { field: "until".to_owned(), seconds: 10 }];
     let at = |ms: i64| Bson::DateTime(bson::DateTime::from_millis(ms));
@@ -332,7 +332,7 @@ fn what_was_due_to_expire_is_not_missed_and_nothing_else() {
 }
 
 #[test]
-fn redacted_ids_pair_and_do_not_show() {
+fn redacted_ids_are_paired_and_not_stored() {
     let mut fixture = CensusFixture::new();
     fixture.options.sample = 2;
     fixture.options.redaction =
@@ -352,7 +352,7 @@ fn redacted_ids_pair_and_do_not_show() {
 }
 
 #[test]
-fn what_is_no_document_is_an_error() {
+fn bytes_that_are_not_a_document_are_an_error() {
     let fixture = CensusFixture::new();
     for bytes in [&b"\x04\0\0\0"[..], b"\x06\0\0\0\0", b"\xFF\xFF\xFF\xFF\0", b"\x05\0"] {
         let part = vec![(bytes.to_vec(), 0)];

@@ -1,4 +1,4 @@
-//! Takes censuses of documents in memory and compares them.
+//! Fixture: takes censuses of documents in memory and compares them.
 
 use std::io::{Read as _, Seek as _};
 
@@ -9,12 +9,12 @@ use taster_census::{
 };
 use taster_model::{AttemptId, CensusDifference, DeclaredChange, DocumentSet, RunId, Side};
 
-/// What both sides of a sync have in common.
+/// Key, options and declared changes of two censuses.
 pub(crate) struct CensusFixture {
     pub(crate) key: CensusKey,
     pub(crate) options: CensusOptions,
     pub(crate) changes: Vec<DeclaredChange>,
-    /// What was declared when the baseline was taken, where that is something else.
+    /// Changes that were declared when the baseline was taken, if they differ.
     pub(crate) changes_before: Option<Vec<DeclaredChange>>,
     pub(crate) memory: usize,
     pub(crate) now: i64,
@@ -45,7 +45,7 @@ impl CensusFixture {
         self
     }
 
-    pub(crate) fn recording(&self, side: Side) -> CensusSpec {
+    pub(crate) fn spec(&self, side: Side) -> CensusSpec {
         let known = self.changes_before.as_ref().unwrap_or(&self.changes);
         let mut options = self.options.clone();
         options.prepare_for_changes(known);
@@ -59,11 +59,11 @@ impl CensusFixture {
         }
     }
 
-    /// The bytes of a census of documents that come in several parts.
+    /// The bytes of a census of documents that were recorded in several parts.
     pub(crate) fn parts(&self, side: Side, parts: &[Marked]) -> Result<Vec<u8>, CensusError> {
-        let recording = self.recording(side);
+        let spec = self.spec(side);
         let mut builders = parts.iter().map(|part| {
-            let mut builder = CensusBuilder::new(&recording);
+            let mut builder = CensusBuilder::new(&spec);
             for (document, mark) in part {
                 builder.push(document, *mark)?;
             }
@@ -113,7 +113,7 @@ pub(crate) fn bytes(documents: impl IntoIterator<Item = RawDocumentBuf>) -> Vec<
     documents.into_iter().map(RawDocumentBuf::into_bytes).collect()
 }
 
-/// A document whose fields are given as they stand in BSON.
+/// A document with these fields in BSON.
 pub(crate) fn wrapped(fields: &[u8]) -> Vec<u8> {
     let mut document = u32::try_from(fields.len() + 5).unwrap().to_le_bytes().to_vec();
     document.extend_from_slice(fields);

@@ -1,4 +1,4 @@
-//! What holds for any documents.
+//! Properties that hold for any documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +66,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn any_partition_of_the_documents_has_the_same_bytes(
+    fn a_census_does_not_depend_on_how_documents_were_divided(
         shop in shop(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5), detailed: bool, small: bool,
         order in any::<u64>(),
     ) {

@@ -84,7 +84,7 @@ impl CensusEvidence<'_> {
 fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Finding {
     let change = &outcome.change;
     if let Some(why) = &outcome.unproven_reason {
-        return unproven(change, show::whole(why));
+        return unproven(change, show::one_line(why));
     }
     if let Some(reason) = exceeded_limit(outcome, difference) {
         return missing(change, reason);

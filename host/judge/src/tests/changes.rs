@@ -149,7 +149,7 @@ fn a_change_has_one_finding_from_the_probe_that_decides() {
         side.probes.push(second);
         side
     };
-    let of = |first: ChangeOutcome, second: ChangeOutcome, severity| {
+    let findings_of = |first: ChangeOutcome, second: ChangeOutcome, severity| {
         let with = |outcome| Ok(CensusDifference { changes: vec![outcome], ..unchanged_documents(100) });
         let key = |probe: &str| (probe.to_owned(), "documents".to_owned(), collection_label("orders"));
         let all = vec![(key("documents"), with(first)), (key("others"), with(second))];
@@ -166,9 +166,9 @@ fn a_change_has_one_finding_from_the_probe_that_decides() {
         (outcome(&archived(), 100, document_count(0), 0), outcome(&archived(), 97, document_count(3), 0));
     let unproven =
         ChangeOutcome { unproven_reason: Some("too late".to_owned()), ..outcome(&archived(), 0, document_count(0), 0) };
-    assert_snapshot!(of(unproven.clone(), all.clone(), Severity::Fail), @"expected others: in 100 documents");
-    assert_snapshot!(of(all.clone(), lacking, Severity::Fail), @"different others: missing in 3 documents; it happened in 97");
-    assert_snapshot!(of(all, unproven, Severity::Warn), @"unknown others: too late");
+    assert_snapshot!(findings_of(unproven.clone(), all.clone(), Severity::Fail), @"expected others: in 100 documents");
+    assert_snapshot!(findings_of(all.clone(), lacking, Severity::Fail), @"different others: missing in 3 documents; it happened in 97");
+    assert_snapshot!(findings_of(all, unproven, Severity::Warn), @"unknown others: too late");
 }
 
 #[test]
@@ -250,11 +250,11 @@ fn indexes_and_collections_are_read_from_the_inventory() {
 
 #[test]
 fn metrics_of_a_collection_that_was_created_or_dropped_as_declared_are_expected() {
-    let of = |name: &str, n| labelled("documents", &[("collection", name)], integer(n));
+    let count_of = |name: &str, n| labelled("documents", &[("collection", name)], integer(n));
     let mut before = with_indexes(&[("orders", &[]), ("carts", &[])]);
     let mut after = with_indexes(&[("orders", &[]), ("audit", &[])]);
-    before.probes = vec![shop_probe(vec![of("orders", 5), of("carts", 9), of("audit", 0)])];
-    after.probes = vec![shop_probe(vec![of("orders", 5), of("carts", 0), of("audit", 3)])];
+    before.probes = vec![shop_probe(vec![count_of("orders", 5), count_of("carts", 9), count_of("audit", 0)])];
+    after.probes = vec![shop_probe(vec![count_of("orders", 5), count_of("carts", 0), count_of("audit", 3)])];
     let changes =
         [declared_change(json!({"removedCollection": "carts"})), declared_change(json!({"addedCollection": "audit"}))];
     assert_snapshot!(summarize(&judge_with_censuses(&before, &after, &Vec::new(), &changes, &[])), @"
@@ -265,8 +265,8 @@ fn metrics_of_a_collection_that_was_created_or_dropped_as_declared_are_expected(
         expected declared-change [shop documents collection=carts]: 9 fewer; removed collection carts
         same unchanged [shop documents collection=orders]: unchanged
     ");
-    before.probes = vec![shop_probe(vec![of("orders", 5), of("carts", 9)])];
-    after.probes = vec![shop_probe(vec![of("orders", 5), of("audit", 3)])];
+    before.probes = vec![shop_probe(vec![count_of("orders", 5), count_of("carts", 9)])];
+    after.probes = vec![shop_probe(vec![count_of("orders", 5), count_of("audit", 3)])];
     assert_snapshot!(summarize(&judge_with_censuses(&before, &after, &Vec::new(), &changes, &[])), @"
         same
         expected declared-change [collection=audit]: collection `audit` was added
@@ -277,8 +277,8 @@ fn metrics_of_a_collection_that_was_created_or_dropped_as_declared_are_expected(
     ");
     assert_eq!(judge_with_censuses(&before, &after, &Vec::new(), &[], &[]).verdict, Verdict::Different);
     // collections that were created or dropped are no evidence that other data are unchanged
-    before.probes = vec![shop_probe(vec![of("carts", 9)])];
-    after.probes = vec![shop_probe(vec![of("audit", 3)])];
+    before.probes = vec![shop_probe(vec![count_of("carts", 9)])];
+    after.probes = vec![shop_probe(vec![count_of("audit", 3)])];
     assert_eq!(judge_with_censuses(&before, &after, &Vec::new(), &changes, &[]).verdict, Verdict::Unknown);
     // the opposite declarations excuse nothing
     let swapped =

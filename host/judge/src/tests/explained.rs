@@ -154,13 +154,13 @@ fn a_shape_whose_numbers_a_census_explains_is_expected() {
         let long = |n: i32| json!({"$numberLong": n.to_string()});
         Value::Document(json!({"_id": {"objectId": long(n - 3), "int": long(3)}, "total": {"double": long(total)}}))
     };
-    let of = |values, difference: &CensusDifference| {
+    let finding_of = |values, difference: &CensusDifference| {
         standard_probe_finding("schema-shape", "shape", values, std::slice::from_ref(&gone), Some(difference.clone()))
     };
-    assert_snapshot!(of((shape(100, 100), shape(93, 93)), &proven), @"expected declared-change: 7 removed as declared");
-    assert_snapshot!(of((shape(100, 100), shape(92, 92)), &proven), @"different changed: `_id.objectId`: 97 → 89; `total.double`: 100 → 92");
+    assert_snapshot!(finding_of((shape(100, 100), shape(93, 93)), &proven), @"expected declared-change: 7 removed as declared");
+    assert_snapshot!(finding_of((shape(100, 100), shape(92, 92)), &proven), @"different changed: `_id.objectId`: 97 → 89; `total.double`: 100 → 92");
     let lossy = CensusDifference { documents: differing(0, 0, 1).documents, ..proven };
-    assert_snapshot!(of((shape(100, 100), shape(93, 92)), &lossy), @"different changed: `_id.objectId`: 97 → 90; `total.double`: 100 → 92");
+    assert_snapshot!(finding_of((shape(100, 100), shape(93, 92)), &lossy), @"different changed: `_id.objectId`: 97 → 90; `total.double`: 100 → 92");
 }
 
 /// How both captures are altered, and the expected outcome.

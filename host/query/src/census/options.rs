@@ -72,9 +72,9 @@ pub(super) fn as_in(
 ) -> Result<CensusOptions, Refused> {
     let then: CensusOptions = serde_json::from_value(baseline.options.clone())
         .map_err(|error| Refused::Baseline { id: baseline.id.clone(), why: error.to_string() })?;
-    let CensusOptions { apart, retyped, leaving, expiries, .. } = then;
+    let CensusOptions { separate, retyped, removed_filters, expiries, .. } = then;
     let redaction = redaction.or(then.redaction);
-    Ok(CensusOptions { apart, retyped, leaving, expiries, redaction, ..options })
+    Ok(CensusOptions { separate, retyped, removed_filters, expiries, redaction, ..options })
 }
 
 /// When documents expire. An index that is partial is left out: whether a document is in it is not looked at, so none of

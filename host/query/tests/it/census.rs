@@ -115,14 +115,14 @@ async fn every_document_is_recorded(server: &'static Mongod) {
     assert!(!usage.server_time.is_zero());
 
     let recorded = database.take_censuses();
-    let ids: Vec<_> = recorded.iter().map(|recorded| recorded.place.id.as_str()).collect();
+    let ids: Vec<_> = recorded.iter().map(|recorded| recorded.identity.id.as_str()).collect();
     assert_eq!(ids, ["c1", "c2", "c3"]);
     assert_eq!((recorded[0].place.database.as_str(), recorded[0].place.probe.as_str()), ("census", "orders"));
     assert!(database.take_censuses().is_empty(), "handed over once");
     for recorded in recorded {
         let census = Census::open(recorded.file).unwrap();
         census.check().unwrap();
-        assert_eq!((census.documents(), census.place()), (recorded.documents, &recorded.place));
+        assert_eq!((census.documents(), census.identity()), (recorded.documents, &recorded.identity));
     }
 
     // the probe has read nothing yet: what fits is what fitted before

@@ -291,7 +291,7 @@ fn collections(given: &[String]) -> Option<Collections> {
 /// A value as a person reads it; a census as the number of its documents.
 fn shown(value: &Value, censuses: &[CensusFile]) -> String {
     if let Value::Census(id) = value {
-        let census = censuses.iter().find(|census| census.place.id == *id);
+        let census = censuses.iter().find(|census| census.identity.id == *id);
         return census
             .map_or_else(|| format!("no census `{id}`"), |census| render::count(census.documents, "document"));
     }

@@ -104,7 +104,7 @@ fn with_secret_of_today(mut facts: CensusFacts, secret: Option<&str>) -> CensusF
 pub(super) fn named(outcome: &ProbeOutcome, censuses: Vec<CensusFile>) -> Vec<CensusFile> {
     let ProbeOutcome::Metrics(metrics) = outcome else { return Vec::new() };
     let names: BTreeSet<&str> = metrics.iter().filter_map(id).collect();
-    censuses.into_iter().filter(|census| names.contains(census.place.id.as_str())).collect()
+    censuses.into_iter().filter(|census| names.contains(census.identity.id.as_str())).collect()
 }
 
 fn id(metric: &Metric) -> Option<&str> {
@@ -119,7 +119,7 @@ fn id(metric: &Metric) -> Option<&str> {
 /// Not whether the bytes are the same: they hold when the census was taken, for what expires.
 pub fn censuses_agree(first: &[CensusFile], second: &[CensusFile]) -> Result<(), Failure> {
     for census in first {
-        let again = second.iter().find(|again| again.place.id == census.identity.id);
+        let again = second.iter().find(|again| again.identity.id == census.identity.id);
         let what = |census: &CensusFile| (census.documents, census.bytes, census.sum.clone(), census.options.clone());
         if again.is_some_and(|again| what(again) == what(census)) {
             continue;
@@ -127,7 +127,7 @@ pub fn censuses_agree(first: &[CensusFile], second: &[CensusFile]) -> Result<(),
         let counted = again.map_or(0, |again| again.documents);
         let message = format!(
             "the probe gave two answers about the same data: a census of `{}` holds {} documents, then {counted} or others",
-            census.place.collection, census.documents
+            census.identity.collection, census.documents
         );
         let help = "a census is of the same options each time, and of a collection that nobody writes to";
         return Err(Failure::refused(Refusal::Invalid, failure::NOT_DETERMINISTIC, message).allowed(help));
@@ -209,8 +209,8 @@ mod tests {
         };
         let taken = || vec![census("a", "1"), census("b", "2")];
         let kept = named(&ProbeOutcome::Metrics(vec![metric("b"), metric("b")]), taken());
-        assert_eq!(kept.iter().map(|census| census.place.id.as_str()).collect::<Vec<_>>(), ["b"]);
-        assert!(named(&Outcome::Failed(Failure::own("no")), taken()).is_empty());
+        assert_eq!(kept.iter().map(|census| census.identity.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert!(named(&ProbeOutcome::Failed(Failure::from_probe("no")), taken()).is_empty());
     }
 
     #[test]

@@ -94,11 +94,11 @@ async fn difference(
     rules: Rules<'_>,
 ) -> Result<CensusDifference, CensusComparisonError> {
     let (before, after) = (was.open().await?, is.open().await?);
-    let collection = &before.place().collection;
-    if *collection != after.place().collection {
+    let collection = &before.identity().collection;
+    if *collection != after.identity().collection {
         return Err(CensusComparisonError {
             code: ReasonCode::NotComparable,
-            reason: format!("it is a census of `{collection}`, then of `{}`", after.place().collection),
+            reason: format!("it is a census of `{collection}`, then of `{}`", after.identity().collection),
         });
     }
     let changes: Vec<DeclaredChange> =
