@@ -5,7 +5,6 @@ use taster_model::{CensusDifference, DataKind, DifferingDocuments, FindingOutcom
 use crate::{
     compare::{self, Comparison, RuleOrigin},
     expectations::AppliedRule,
-    show,
 };
 
 /// The comparison of two censuses, with the differing documents.
@@ -38,7 +37,7 @@ fn compare_documents(difference: &CensusDifference, data: DataKind, applied: &Ap
     let counts: Vec<String> = undeclared
         .iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, label, _)| format!("{} {label}", show::number(*count)))
+        .map(|(count, label, _)| format!("{} {label}", taster_text::number(*count)))
         .collect();
     if undeclared.iter().any(|(count, _, is_allowed)| *count > 0 && !is_allowed) {
         return Comparison::new(FindingOutcome::Different, ReasonCode::Changed, counts.join(", "));
@@ -57,22 +56,22 @@ fn without_undeclared_differences(difference: &CensusDifference, origin: RuleOri
     let expired = difference.expired.count;
     let happened = difference.changes.iter().any(|outcome| outcome.happened > 0);
     if happened || expired > 0 {
-        let documents = show::count(difference.after, "document");
-        let expired = if expired > 0 { format!("; {} expired", show::number(expired)) } else { String::new() };
+        let documents = taster_text::count(difference.after, "document");
+        let expired = if expired > 0 { format!("; {} expired", taster_text::number(expired)) } else { String::new() };
         let reason = format!("{documents} unchanged except as declared{expired}");
         return Comparison::new(FindingOutcome::Expected, ReasonCode::DeclaredChange, reason);
     }
     if difference.before == 0 {
-        return compare::both_empty("no document", origin, format!("{} unchanged", show::count(0, "document")));
+        return compare::both_empty("no document", origin, format!("{} unchanged", taster_text::count(0, "document")));
     }
-    Comparison::unchanged(format!("{} unchanged", show::count(difference.after, "document")))
+    Comparison::unchanged(format!("{} unchanged", taster_text::count(difference.after, "document")))
 }
 
 /// Why the comparison is inconclusive although no document is known to differ.
 fn inconclusive(difference: &CensusDifference) -> Option<Comparison> {
     for outcome in &difference.changes {
         if let Some(why) = &outcome.unproven_reason {
-            let reason = format!("{}: {}", show::one_line(&outcome.change.to_string()), show::one_line(why));
+            let reason = format!("{}: {}", taster_text::plain(&outcome.change.to_string()), taster_text::plain(why));
             return Some(Comparison::unknown(ReasonCode::ChangeUnproven, reason));
         }
     }
@@ -80,7 +79,7 @@ fn inconclusive(difference: &CensusDifference) -> Option<Comparison> {
     let happened = difference.changes.iter().any(|outcome| outcome.happened > 0);
     let explained = happened || difference.expired.count > 0 || !difference.is_clean();
     (!explained && difference.before != difference.after).then(|| {
-        let (before, after) = (show::number(difference.before), show::number(difference.after));
+        let (before, after) = (taster_text::number(difference.before), taster_text::number(difference.after));
         let reason = format!("{before} → {after} documents, but the censuses list no missing or extra document");
         Comparison::unknown(ReasonCode::CensusUnreadable, reason)
     })

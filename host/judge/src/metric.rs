@@ -13,7 +13,7 @@ use crate::{
     expectations::{self, AppliedRule},
     explanation,
     pairing::Pair,
-    show, verdict,
+    verdict,
 };
 
 /// The unit of a number of documents.
@@ -76,7 +76,7 @@ fn compare_metric(
                 }
             }
             Err(error) => {
-                let comparison = Comparison::unknown(error.code, show::one_line(&error.reason));
+                let comparison = Comparison::unknown(error.code, taster_text::plain(&error.reason));
                 MetricComparison { comparison, documents: None, before, after }
             }
         };
@@ -123,7 +123,7 @@ fn compare_values(
 ) -> Comparison {
     let one_sided = |code, when, capture, metric: &Metric| {
         let value = match capture_pair::census_documents(capture, &record.name, metric) {
-            Some(documents) => show::count(documents, "document"),
+            Some(documents) => taster_text::count(documents, "document"),
             None => compare::format_value(&metric.value),
         };
         let reason = format!("only {when} the sync: {value}");

@@ -7,45 +7,10 @@ const MAX_CHARACTERS: usize = 48;
 
 /// `text` on one line, cut if it is long.
 pub(crate) fn short(text: &str) -> String {
-    escape_and_cut(text, MAX_CHARACTERS)
-}
-
-/// `text` on one line, not cut: for texts of the host that contain names from the database.
-pub(crate) fn one_line(text: &str) -> String {
-    escape_and_cut(text, usize::MAX)
-}
-
-fn escape_and_cut(text: &str, max_characters: usize) -> String {
-    let mut out = String::new();
-    for (n, c) in text.chars().enumerate() {
-        if n == max_characters {
-            out.push('…');
-            break;
-        }
-        // texts of probes may contain escape sequences, line breaks and changes of the writing direction
-        let is_hidden = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if is_hidden { out.extend(c.escape_default()) } else { out.push(c) }
+    match text.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}…", taster_text::plain(&text[..end])),
+        None => taster_text::plain(text),
     }
-    out
-}
-
-/// `200 000`: digits in groups of three.
-pub(crate) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `34 documents`, `1 document`.
-pub(crate) fn count(n: u64, one: &str) -> String {
-    format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
 /// `text` as a name: in backticks.

@@ -24,4 +24,9 @@ pub trait Diagnostic: std::error::Error {
     fn help(&self) -> Option<String> {
         None
     }
+
+    /// The lines of the file that the error is about. `None`: it is not about a file.
+    fn excerpt(&self) -> Option<String> {
+        None
+    }
 }

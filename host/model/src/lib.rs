@@ -57,3 +57,6 @@ pub use verdict::{
     DifferingDocuments, DocumentDetail, DocumentSet, Finding, FindingOutcome, ProbeSummary, SideSummary, Verdict,
     VerdictDocument,
 };
+
+/// Version of this host, as it is written to every stored document.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -79,7 +79,7 @@ fn the_help_names_every_command_and_the_exit_codes() {
 #[test]
 fn the_commands_of_the_readme_exist() {
     let readme = include_str!("../../../../README.md");
-    let tree = taster_taster::cli::command_tree();
+    let tree = taster::cli::command_tree();
     for line in readme.lines().filter_map(|line| line.strip_prefix("taster ")) {
         let words: Vec<&str> =
             line.split_whitespace().take_while(|word| word.bytes().all(|b| b.is_ascii_lowercase())).collect();
