@@ -305,7 +305,7 @@ fn cover(change: Option<&mut TrackedChange>, document: DocumentRef<'_>) -> bool 
 }
 
 /// Names and digests of the fields of a document. `None`: it could not be read to its end or has too many fields.
-fn field_hashes<'a>(document: DocumentRef<'a>) -> Option<Vec<(&'a [u8], u64)>> {
+fn field_hashes(document: DocumentRef<'_>) -> Option<Vec<(&[u8], u64)>> {
     let (digests, _) = document.fields().as_chunks::<8>();
     let mut id_seen = false;
     let names = shape::fields(document.shape())?.map(|(_, name)| name).filter(|name| {
