@@ -179,7 +179,7 @@ fn is_whole(capture: &Capture) -> bool {
         .probes
         .iter()
         .filter(|p| p.severity == Severity::Fail && !p.muted)
-        .all(|p| matches!(p.outcome, Outcome::Metrics(_)))
+        .all(|p| matches!(p.outcome, ProbeOutcome::Metrics(_)))
         && capture.consistency.unstable.is_empty()
 }
 

@@ -122,7 +122,7 @@ fn scans(config: &Config, there: &[CollectionFacts]) -> Vec<String> {
 }
 
 fn lost(tasted: &Tasted) -> bool {
-    matches!(&tasted.record.outcome, Outcome::Failed(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST))
+    matches!(&tasted.record.outcome, ProbeOutcome::Failed(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST))
 }
 
 /// For each probe, what it read that is not what it was.

@@ -305,11 +305,11 @@ async fn what_would_outlive_the_history_is_read_in_ranges() {
     let session = shop.session().await;
     assert_eq!(session.plan(&["orders".to_owned()]).await.unwrap(), Reading::Snapshot);
     let often = vec!["orders".to_owned(); 5000];
-    assert_eq!(session.plan(&often).await.unwrap(), Reading::Ranges);
+    assert_eq!(session.plan(&often).await.unwrap(), ReadMode::Ranges);
     session.close().await;
     let shop = Shop::new(standalone(), "estimate").await;
     let session = shop.session().await;
-    assert_eq!(session.plan(&often).await.unwrap(), Reading::Live);
+    assert_eq!(session.plan(&often).await.unwrap(), ReadMode::Live);
     session.close().await;
 }
 
