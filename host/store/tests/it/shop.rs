@@ -68,7 +68,7 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
             severity: Severity::Fail,
             muted: false,
             declarations: Vec::new(),
-            outcome: Outcome::Metrics(vec![
+            outcome: ProbeOutcome::Metrics(vec![
                 metric("orders.count", Value::Integer(200_000)),
                 metric("orders.mean", Value::Real(Real(0.1 + 0.2))),
                 metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
