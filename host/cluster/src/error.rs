@@ -1,6 +1,6 @@
 //! What can go wrong with the cluster.
 
-use taster_model::{Coded, RunId};
+use taster_model::{Diagnostic, RunId};
 
 use crate::{FreshError, ReadyError, WorkloadRef};
 
@@ -143,7 +143,7 @@ impl ClusterError {
     }
 }
 
-impl Coded for ClusterError {
+impl Diagnostic for ClusterError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "T0701",

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 use taster_query::QueryError;
 
 /// A place in a file, with the line that stands there.
@@ -125,7 +125,7 @@ impl ConfigError {
     }
 }
 
-impl Coded for ConfigError {
+impl Diagnostic for ConfigError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "T0101",

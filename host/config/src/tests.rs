@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use insta::assert_snapshot;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use super::{Config, ConfigError, parse};
 
@@ -43,11 +43,11 @@ fn a_change_that_cannot_be_read_names_the_line() {
     ];
     assert_snapshot!(cases.map(refused).join("\n"), @"
         taster.yaml:4:26: unknown key `addedFeild` (did you mean `addedField`?)
-        taster.yaml:4:5: `addedField` needs its `type`, such as `bool` (`taster config schema` prints what is allowed where)
-        taster.yaml:4:5: `integer` is no type: use an alias that `$type` takes, such as `int` or `date` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: `addedField` requires `type`, such as `bool` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: unknown BSON type `integer`: use a `$type` alias, such as `int` or `date` (`taster config schema` prints what is allowed where)
         taster.yaml:4:47: unknown variant `boolean`, expected one of double, string, object, array, binData, objectId, bool, date, null, regex, int, timestamp, long, decimal (`taster config schema` prints what is allowed where)
-        taster.yaml:4:40: `_id` cannot change: a document with another `_id` is another document (`taster config schema` prints what is allowed where)
-        taster.yaml:5:5: a change says how: one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
+        taster.yaml:4:40: `_id` cannot be declared: a document with another `_id` is another document (`taster config schema` prints what is allowed where)
+        taster.yaml:5:5: a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
     ");
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use taster_model::{Coded, Failure};
+use taster_model::{Diagnostic, Failure};
 
 use crate::limits::size;
 
@@ -79,7 +79,7 @@ pub enum EngineError {
     Compile(String),
 }
 
-impl Coded for EngineError {
+impl Diagnostic for EngineError {
     fn code(&self) -> &'static str {
         match self {
             Self::Setup(_) => "T0301",

@@ -130,7 +130,7 @@ fn offered(import: &str) -> Result<(), EngineError> {
 
 #[cfg(test)]
 mod tests {
-    use taster_model::Coded;
+    use taster_model::Diagnostic;
 
     use super::*;
 

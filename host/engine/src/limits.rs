@@ -10,7 +10,7 @@ pub struct Limits {
     /// Wall time of a run, from instantiation to the last metric, time in the database included, that of censuses not:
     /// they are the host's work and have a deadline of their own. `describe` has at most 10 seconds of it.
     ///
-    /// Bounds spinning guests (checked every 10 ms of computing) and host calls that wait. Reading, sorting and judging
+    /// Bounds spinning guests (checked every 10 ms of computing) and host calls that wait. ReadMode, sorting and judging
     /// the result come after it. Default 10 min; `limits.deadline`.
     pub deadline: Duration,
     /// Bytes of all linear memories and tables together, those that the component brings along included.

@@ -108,8 +108,8 @@ impl From<CensusOptions> for taster_query::CensusRequest {
     fn from(given: CensusOptions) -> Self {
         let CensusOptions { filter, ignored, detail, sample } = given;
         let detail = match detail {
-            CensusDetail::Documents => taster_query::Detail::Documents,
-            CensusDetail::Fields => taster_query::Detail::Fields,
+            CensusDetail::Documents => taster_query::DetailLevel::Documents,
+            CensusDetail::Fields => taster_query::DetailLevel::Fields,
         };
         Self { filter, ignored, detail, sample }
     }

@@ -196,10 +196,10 @@ mod tests {
         the component describes itself wrongly: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
         the component describes itself wrongly: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
         the component describes itself wrongly: the metric `*.count` is declared twice
-        the component describes itself wrongly: `*.*.*.*` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+        the component describes itself wrongly: invalid metric pattern `*.*.*.*`: expected segments of a-z, 0-9 and `_`, or `*`, joined by `.`, at most 128 bytes
         the component describes itself wrongly: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
         the component describes itself wrongly: the metric `*.count`: the label `Not A Name` is neither `*` nor a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
-        the component describes itself wrongly: the metric `*.count` expects `sometimes`: `sometimes` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+        the component describes itself wrongly: the metric `*.count` expects `sometimes`: unknown rule `sometimes`: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
         ");
     }
 }

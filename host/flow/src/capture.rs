@@ -7,13 +7,13 @@ use std::{
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{DEFAULT_CENSUS, Limits, Probe};
 use taster_diagnostics::Problem;
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
 use taster_model::{
-    AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
-    UsageLimits, schema,
+    AttemptId, Capture, CollectionGrant, Diagnostic, Failure, Metric, ProbeOutcome, ProbeRecord, Refusal, RunId, Side,
+    Usage, UsageLimits, schema,
 };
 use taster_query::{CensusEnv, Connection, Database, Grant, Snapshot};
 
@@ -117,13 +117,13 @@ pub(super) struct Tasted {
     pub(super) record: ProbeRecord,
     pub(super) databases: Vec<Database>,
     /// Those that its metrics name.
-    pub(super) censuses: Vec<Recorded>,
+    pub(super) censuses: Vec<CensusFile>,
 }
 
 /// What a probe that ended well came to.
 struct Answer {
     metrics: Vec<Metric>,
-    censuses: Vec<Recorded>,
+    censuses: Vec<CensusFile>,
 }
 
 /// What every probe of a capture is given.
@@ -138,7 +138,7 @@ pub(super) struct Guests<'a> {
 impl Guests<'_> {
     /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
     pub(super) async fn serve(&self, probe: &Probe, snapshot: &Snapshot) -> Tasted {
-        let mut record = unserved(probe, Failure::own("not run"));
+        let mut record = unserved(probe, Failure::from_probe("not run"));
         let mut databases = Vec::new();
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
@@ -146,24 +146,24 @@ impl Guests<'_> {
         record.outcome = match self.run(probe, snapshot, &mut record, &mut databases, &task).await {
             Ok(answer) => {
                 censuses = answer.censuses;
-                Outcome::Metrics(answer.metrics)
+                ProbeOutcome::Metrics(answer.metrics)
             }
-            Err(failure) => Outcome::Failed(named(failure, &probe.name)),
+            Err(failure) => ProbeOutcome::Failed(named(failure, &probe.name)),
         };
         self.kitchen.pace.probe_ended();
         // what cannot be read back must not take the other probes' findings with it
         if let Err(error) = read_back(&record.outcome) {
             let message = format!("the result cannot be stored: {error}");
-            record.outcome = Outcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message));
+            record.outcome = ProbeOutcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message));
         }
         match &record.outcome {
-            Outcome::Metrics(metrics) => task.end(&format!(
+            ProbeOutcome::Metrics(metrics) => task.end(&format!(
                 "{} metrics from {} documents in {}",
                 taster_text::number(metrics.len() as u64),
                 taster_text::number(record.usage.documents),
                 taster_text::elapsed(begun.elapsed())
             )),
-            Outcome::Failed(failure) => {
+            ProbeOutcome::Failed(failure) => {
                 task.end("failed");
                 tracing::warn!("{}: {failure}", probe.name);
             }
@@ -238,7 +238,7 @@ pub(super) fn unserved(probe: &Probe, why: Failure) -> ProbeRecord {
         severity: probe.severity,
         muted: probe.muted,
         declarations: Vec::new(),
-        outcome: Outcome::Failed(why),
+        outcome: ProbeOutcome::Failed(why),
         usage: Usage::default(),
         limits: Some(recorded_limits(&probe.limits)),
     }
@@ -250,8 +250,8 @@ fn named(failure: Failure, probe: &str) -> Failure {
     Failure { message: named(failure.message), setting: failure.setting.map(named), ..failure }
 }
 
-fn read_back(outcome: &Outcome) -> Result<(), serde_json::Error> {
-    let again: Outcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
+fn read_back(outcome: &ProbeOutcome) -> Result<(), serde_json::Error> {
+    let again: ProbeOutcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
     if again == *outcome { Ok(()) } else { Err(serde::de::Error::custom("it reads back as something else")) }
 }
 
@@ -266,7 +266,7 @@ pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<t
     })
 }
 
-pub(super) fn coded_failure(error: &dyn Coded) -> Failure {
+pub(super) fn coded_failure(error: &dyn Diagnostic) -> Failure {
     let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
     match error.help() {
         Some(help) => failure.allowed(help),

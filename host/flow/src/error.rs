@@ -1,6 +1,6 @@
 //! What can go wrong between the rooms.
 
-use taster_model::{Coded, RunId};
+use taster_model::{Diagnostic, RunId};
 
 /// What can go wrong between the rooms.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +148,7 @@ pub enum FlowError {
     },
 }
 
-impl Coded for FlowError {
+impl Diagnostic for FlowError {
     fn code(&self) -> &'static str {
         match self {
             Self::Interrupted { .. } | Self::InterruptedLater { .. } => "T0604",

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use taster_cluster::{Cluster, ClusterError, young_enough};
 use taster_config::{Config, FreshnessRule, FreshnessSource, Newest};
 use taster_diagnostics::Problem;
-use taster_model::{Coded, Severity};
+use taster_model::{Diagnostic, Severity};
 use taster_query::{Connection, Snapshot};
 
 use super::{FlowError, cluster::patiently};
@@ -103,7 +103,7 @@ fn setting(fresh: &FreshnessRule) -> String {
 }
 
 /// Ends the command, or says so and goes on.
-fn tell<E: Coded + 'static>(fresh: &FreshnessRule, error: E) -> Result<(), Problem> {
+fn tell<E: Diagnostic + 'static>(fresh: &FreshnessRule, error: E) -> Result<(), Problem> {
     match fresh.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {

@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{Collections, Config, OneOrMany, Probe};
 use taster_diagnostics::Problem;
 use taster_model::{
-    ChangeKind, CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
+    ChangeKind, CollectionFacts, Consistency, Failure, ProbeOutcome, ProbeRecord, ReadMode, Refusal, ServerFacts,
+    failure,
 };
 use taster_query::{CollectionChange, Connection, Inventory, QueryError, Snapshot, SnapshotOptions};
 
@@ -25,7 +26,7 @@ pub(super) struct Moment {
     pub(super) collections: Vec<CollectionFacts>,
     pub(super) probes: Vec<ProbeRecord>,
     /// Those that metrics name.
-    pub(super) censuses: Vec<Recorded>,
+    pub(super) censuses: Vec<CensusFile>,
     pub(super) consistency: Consistency,
 }
 
@@ -55,9 +56,9 @@ pub(super) async fn record(guests: &Guests<'_>, connection: &Connection) -> Resu
             }
         }
         let now = pace.of(For::MongoDb, connection.read_inventory()).await?;
-        if reading == Reading::Snapshot && tasted.iter().flatten().any(lost) {
+        if reading == ReadMode::Snapshot && tasted.iter().flatten().any(lost) {
             tracing::warn!("the server forgot the moment of this capture; reading again in ranges");
-            reading = Reading::Ranges;
+            reading = ReadMode::Ranges;
             tasted.fill_with(|| None);
             rescans += 1;
             continue;
@@ -71,7 +72,7 @@ pub(super) async fn record(guests: &Guests<'_>, connection: &Connection) -> Resu
             tracing::warn!(rescan = rescans, written = ?again, altered = ?unstable, "written to while it was read; reading again");
             for (place, stale) in tasted.iter_mut().zip(&stale) {
                 // what was found in a snapshot is of its moment, and another snapshot is of another
-                if stale.is_some() || reading == Reading::Snapshot {
+                if stale.is_some() || reading == ReadMode::Snapshot {
                     *place = None;
                 }
             }
@@ -86,8 +87,8 @@ pub(super) async fn record(guests: &Guests<'_>, connection: &Connection) -> Resu
             probes.push(judged(tasted.record, stale, tries));
         }
         let collections = match reading {
-            Reading::Snapshot => pace.of(For::MongoDb, snapshot.collections()).await?,
-            Reading::Ranges | Reading::Live => now.facts(),
+            ReadMode::Snapshot => pace.of(For::MongoDb, snapshot.collections()).await?,
+            ReadMode::Ranges | ReadMode::Live => now.facts(),
         };
         return Ok(Moment {
             server: snapshot.facts().clone(),
@@ -99,7 +100,7 @@ pub(super) async fn record(guests: &Guests<'_>, connection: &Connection) -> Resu
     }
 }
 
-fn snapshot_options(config: &Config, reading: Reading) -> SnapshotOptions {
+fn snapshot_options(config: &Config, reading: ReadMode) -> SnapshotOptions {
     SnapshotOptions {
         reading,
         quiet_period: config.mongodb.quiet_period.get(),
@@ -127,7 +128,7 @@ fn scans(config: &Config, there: &[CollectionFacts]) -> Vec<String> {
 }
 
 fn lost(tasted: &Tasted) -> bool {
-    matches!(&tasted.record.outcome, Outcome::Failed(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST))
+    matches!(&tasted.record.outcome, ProbeOutcome::Failed(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST))
 }
 
 /// For each probe, what it read that is not what it was.
@@ -148,8 +149,8 @@ async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<
 
 /// Collections that were made, dropped or altered since the look at a snapshot: its moment lies somewhere in between.
 /// Elsewhere the moment is now.
-async fn unstable(snapshot: &Snapshot, reading: Reading, now: &Inventory) -> Result<Vec<String>, Problem> {
-    if reading != Reading::Snapshot {
+async fn unstable(snapshot: &Snapshot, reading: ReadMode, now: &Inventory) -> Result<Vec<String>, Problem> {
+    if reading != ReadMode::Snapshot {
         return Ok(Vec::new());
     }
     let then = snapshot.inventory().await?;
@@ -178,14 +179,14 @@ fn judged(mut record: ProbeRecord, stale: Option<Stale>, tries: u32) -> ProbeRec
             "see in the server's log why it stopped",
         ),
         CollectionChange::NoCounters => (
-            failure::UNWITNESSED,
+            failure::STABILITY_UNKNOWN,
             format!("nobody can tell whether `{collection}` was written to while it was read"),
             "grant the user `collStats` on the database",
         ),
     };
     let failure = Failure::refused(Refusal::Unavailable, code, message).allowed(help);
     tracing::warn!("{}: {failure}", record.name);
-    record.outcome = Outcome::Failed(failure);
+    record.outcome = ProbeOutcome::Failed(failure);
     record
 }
 
@@ -198,6 +199,6 @@ async fn not_reached(guests: &Guests<'_>, initial: &Snapshot, error: &QueryError
         collections: initial.collections().await?,
         probes: probes.iter().map(|probe| unserved(probe, coded_failure(error))).collect(),
         censuses: Vec::new(),
-        consistency: Consistency { reading: Reading::Snapshot, rescans: 0, unstable: Vec::new() },
+        consistency: Consistency { reading: ReadMode::Snapshot, rescans: 0, unstable: Vec::new() },
     })
 }

@@ -3,7 +3,7 @@
 use taster_cluster::Tone;
 use taster_diagnostics::Problem;
 use taster_model::{
-    AttemptId, Baseline, Capture, CopyRelation, Current, Failure, Outcome, RunId, ServerFacts, Severity, Side,
+    AttemptId, Baseline, Capture, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId, ServerFacts, Severity, Side,
 };
 use taster_query::Connection;
 use taster_store::{CommitPre, fault};
@@ -54,8 +54,8 @@ impl PreOutcome {
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
             match &p.outcome {
-                Outcome::Failed(failure) => Some((p.name.as_str(), failure)),
-                Outcome::Metrics(_) => None,
+                ProbeOutcome::Failed(failure) => Some((p.name.as_str(), failure)),
+                ProbeOutcome::Metrics(_) => None,
             }
         })
     }
@@ -138,7 +138,7 @@ async fn taste(
 async fn nothing_yet(
     kitchen: &Kitchen,
     run: RunId,
-    current: Option<&Current>,
+    current: Option<&CurrentState>,
     scaler: &Scaler<'_>,
 ) -> Result<Pre, Problem> {
     let first = current.is_none_or(|c| c.baseline.is_none() && c.claims.is_empty() && c.last.is_none());
@@ -150,7 +150,7 @@ async fn nothing_yet(
         .store
         .update_current(|current| {
             let current = current.unwrap_or_else(|| baseline::nothing(kitchen));
-            Some(Current { nothing_yet: noted.clone(), ..current })
+            Some(CurrentState { nothing_yet: noted.clone(), ..current })
         })
         .await?;
     scaler.say_tasted(&run, "nothing to taste yet".to_owned(), Tone::Normal).await;
@@ -215,5 +215,5 @@ async fn before(
 /// Whether the run was tasted already, on a copy that was replaced since.
 async fn of_another_copy(kitchen: &Kitchen, run: &RunId, server: &ServerFacts) -> Result<bool, Problem> {
     let Some(standing) = kitchen.store.run(run).pre().await? else { return Ok(false) };
-    Ok(baseline::copy(kitchen, &baseline::of(standing.get()), server) == CopyRelation::Another)
+    Ok(baseline::copy(kitchen, &baseline::of(standing.get()), server) == CopyRelation::Different)
 }

@@ -8,7 +8,7 @@ use mongodb::{
     Client,
     options::{ReadPreference, SelectionCriteria},
 };
-use taster_model::Member;
+use taster_model::ReplicaMember;
 use tokio::time::timeout;
 
 use crate::{
@@ -21,13 +21,13 @@ const OTHER_MEMBER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The member that is read from, then the others. What cannot be learnt is left out; the comparison of two copies reports
 /// what is missing.
-pub(crate) async fn read_members(client: &Client, caller: &Caller<'_>) -> Vec<Member> {
+pub(crate) async fn read_members(client: &Client, caller: &Caller<'_>) -> Vec<ReplicaMember> {
     let primary_preferred = SelectionCriteria::ReadPreference(ReadPreference::PrimaryPreferred { options: None });
     let admin = client.database("admin");
     let call = admin.run_command(hello::command(caller)).selection_criteria(primary_preferred.clone());
     let Ok(hello) = caller.run(IDENTIFY, call).await else { return Vec::new() };
     let me = hello.get_str("me").ok().map(ToOwned::to_owned);
-    let first = Member {
+    let first = ReplicaMember {
         host: me.clone(),
         process_id: process_id(&hello),
         startups: read_startups(client, caller, primary_preferred).await,
@@ -38,17 +38,17 @@ pub(crate) async fn read_members(client: &Client, caller: &Caller<'_>) -> Vec<Me
     std::iter::once(first).chain(join_all(others).await).collect()
 }
 
-async fn read_member(client: &Client, caller: &Caller<'_>, host: String) -> Member {
+async fn read_member(client: &Client, caller: &Caller<'_>, host: String) -> ReplicaMember {
     let wanted = host.clone();
     let this_member: SelectionCriteria =
         SelectionCriteria::Predicate(Arc::new(move |server| server.address().to_string() == wanted));
-    let unknown = Member { host: Some(host.clone()), ..Member::default() };
+    let unknown = ReplicaMember { host: Some(host.clone()), ..ReplicaMember::default() };
     let ask = async {
         let admin = client.database("admin");
         let call = admin.run_command(hello::command(caller)).selection_criteria(this_member.clone());
         let hello = caller.run(IDENTIFY, call).await.ok()?;
         let startups = read_startups(client, caller, this_member.clone()).await;
-        Some(Member { host: Some(host), process_id: process_id(&hello), startups })
+        Some(ReplicaMember { host: Some(host), process_id: process_id(&hello), startups })
     };
     timeout(OTHER_MEMBER_TIMEOUT, ask).await.ok().flatten().unwrap_or(unknown)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bson::Timestamp;
-use taster_model::{CollectionKind, Failure, Reading};
+use taster_model::{CollectionKind, Failure, ReadMode};
 
 use crate::{
     bson_util::encode,
@@ -258,7 +258,7 @@ impl Database {
         let (state, budget) = (&self.snapshot().state, self.budget());
         let before = self.snapshot().inventory().await?;
         for name in budget.usage().collections {
-            let change = if state.reading == Reading::Snapshot && !budget.was_read_live(&name) {
+            let change = if state.reading == ReadMode::Snapshot && !budget.was_read_live(&name) {
                 before.redefinition(now, &name)
             } else {
                 state.written_before.get(&name).copied().or_else(|| before.change(now, &name))
@@ -381,14 +381,15 @@ impl Database {
         let (in_snapshot, live): (Vec<&Collection>, Vec<&Collection>) = existing
             .filter(|collection| collection.kind != CollectionKind::View)
             .partition(|collection| collection.supports_snapshots(inner.major));
-        if let (Reading::Snapshot | Reading::Ranges, [capped, ..], [other, ..]) = (state.reading, &*live, &*in_snapshot)
+        if let (ReadMode::Snapshot | ReadMode::Ranges, [capped, ..], [other, ..]) =
+            (state.reading, &*live, &*in_snapshot)
         {
             let (capped, other) = (capped.name.clone(), other.name.clone());
             return Err(QueryError::CappedWithSnapshot { capped, other }.into());
         }
         let read_at = match state.reading {
-            Reading::Snapshot if live.is_empty() => state.read_at,
-            Reading::Ranges if live.is_empty() => Some(inner.primary_time().await?),
+            ReadMode::Snapshot if live.is_empty() => state.read_at,
+            ReadMode::Ranges if live.is_empty() => Some(inner.primary_time().await?),
             _ => None,
         };
         if read_at.is_none() {

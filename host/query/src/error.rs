@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taster_model::{Coded, Failure, Refusal, failure};
+use taster_model::{Diagnostic, Failure, Refusal, failure};
 use thiserror::Error;
 
 use crate::server_codes;
@@ -269,7 +269,7 @@ impl From<QueryError> for Failure {
     }
 }
 
-impl Coded for QueryError {
+impl Diagnostic for QueryError {
     fn code(&self) -> &'static str {
         match self {
             Self::BadUri { .. } => "T0201",

@@ -45,7 +45,7 @@ mod uri;
 mod write_counters;
 
 pub use budget::QueryUsage;
-pub use census::{CensusEnv, CensusRequest, CensusSummary, Detail};
+pub use census::{CensusEnv, CensusRequest, CensusSummary, DetailLevel};
 pub use connect::ConnectionOptions;
 pub use connection::Connection;
 pub use cursor::Cursor;

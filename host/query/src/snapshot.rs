@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bson::Timestamp;
-use taster_model::{CollectionFacts, CollectionGrant, CollectionKind, Reading, ServerFacts};
+use taster_model::{CollectionFacts, CollectionGrant, CollectionKind, ReadMode, ServerFacts};
 use tokio::{
     sync::OnceCell,
     time::{sleep, timeout},
@@ -32,7 +32,7 @@ const QUIET_ATTEMPTS: u32 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotOptions {
     /// How the documents are read.
-    pub reading: Reading,
+    pub reading: ReadMode,
     /// How long nothing may have been written before a live read begins.
     pub quiet_period: Duration,
     /// How long to wait until the majority of the replica set has reached the snapshot's time.
@@ -54,7 +54,7 @@ pub struct Snapshot {
 
 /// What the clones of a snapshot share.
 pub(crate) struct State {
-    pub(crate) reading: Reading,
+    pub(crate) reading: ReadMode,
     /// The server, with the time of this snapshot.
     facts: ServerFacts,
     /// The time at which everything is read. `None`: everything is read as it is at the moment of the read.
@@ -74,7 +74,7 @@ impl Connection {
     #[must_use]
     pub fn initial_snapshot(&self) -> Snapshot {
         let read_at = self.inner.connected_at;
-        let reading = if read_at.is_some() { Reading::Snapshot } else { Reading::Live };
+        let reading = if read_at.is_some() { ReadMode::Snapshot } else { ReadMode::Live };
         let state = State::new(reading, self.inner.facts.clone(), read_at);
         Snapshot { connection: Arc::clone(&self.inner), state: Arc::new(state) }
     }
@@ -92,7 +92,7 @@ impl Connection {
         }
         let mut facts = ServerFacts { read_at: None, ..connection.facts.clone() };
         let mut read_at = None;
-        if options.reading == Reading::Snapshot {
+        if options.reading == ReadMode::Snapshot {
             let time = connection.primary_time().await?;
             wait_for_majority(&connection, &inventory, time, options.majority_timeout).await?;
             facts.read_at = Some(format!("{}.{}", time.time, time.increment));
@@ -109,7 +109,7 @@ impl Connection {
 }
 
 impl State {
-    fn new(reading: Reading, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
+    fn new(reading: ReadMode, facts: ServerFacts, read_at: Option<Timestamp>) -> Self {
         Self {
             reading,
             facts,
@@ -131,7 +131,7 @@ impl Snapshot {
 
     /// How documents are read.
     #[must_use]
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> ReadMode {
         self.state.reading
     }
 
@@ -168,23 +168,23 @@ impl Snapshot {
         Ok(inventory.facts().into_iter().filter(is_readable).collect())
     }
 
-    /// How all `scans` can be read at one point in time: [`Reading::Snapshot`] if they are expected to end before the server
-    /// discards its history, else [`Reading::Ranges`]. A collection that is scanned several times is listed several times.
-    pub async fn plan(&self, scans: &[String]) -> Result<Reading, QueryError> {
-        if self.state.reading == Reading::Live {
-            return Ok(Reading::Live);
+    /// How all `scans` can be read at one point in time: [`ReadMode::Snapshot`] if they are expected to end before the server
+    /// discards its history, else [`ReadMode::Ranges`]. A collection that is scanned several times is listed several times.
+    pub async fn plan(&self, scans: &[String]) -> Result<ReadMode, QueryError> {
+        if self.state.reading == ReadMode::Live {
+            return Ok(ReadMode::Live);
         }
         let inventory = self.inventory().await?;
         let bytes = scans.iter().filter_map(|name| inventory.collection(name)).map(|c| c.stats.bytes).sum();
         let rate = self.scan_rate().await?;
         let estimate = rate.scan_time(bytes);
         tracing::debug!(?estimate, history = ?rate.history, "estimated the scans");
-        Ok(if estimate <= rate.history { Reading::Snapshot } else { Reading::Ranges })
+        Ok(if estimate <= rate.history { ReadMode::Snapshot } else { ReadMode::Ranges })
     }
 
     /// Documents per range of a collection; `None`: it is not read in ranges.
     pub(crate) async fn documents_per_range(&self, collection: &Collection) -> Result<Option<u64>, QueryError> {
-        if self.state.reading != Reading::Ranges || !collection.supports_ranges() {
+        if self.state.reading != ReadMode::Ranges || !collection.supports_ranges() {
             return Ok(None);
         }
         match self.state.documents_per_range {
@@ -236,14 +236,14 @@ async fn quiet_inventory(
 async fn quiet_period(connection: &Inner, inventory: &Inventory, options: SnapshotOptions) -> Option<QuietPeriod> {
     let short = QuietPeriod { length: options.quiet_period, attempts: QUIET_ATTEMPTS };
     match options.reading {
-        Reading::Live => Some(short),
+        ReadMode::Live => Some(short),
         // beside a snapshot only capped collections are read live, and transactions do not write to them
-        Reading::Snapshot => {
+        ReadMode::Snapshot => {
             inventory.collections.iter().any(|c| !c.supports_snapshots(connection.major)).then_some(short)
         }
         // The counters move when a transaction writes, but its writes become visible when it commits. A transaction that
         // wrote before the quiet period has ended after it if the period is longer than a transaction may live.
-        Reading::Ranges => {
+        ReadMode::Ranges => {
             let lifetime = seconds_parameter(connection, "transactionLifetimeLimitSeconds").await;
             let lifetime = lifetime.unwrap_or(DEFAULT_TRANSACTION_LIFETIME);
             let length = options.quiet_period.max(lifetime + Duration::from_secs(1));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use taster_model::{AppName, AttemptId, Current, RunId, Scaled, Verdict, schema};
+use taster_model::{AppName, AttemptId, CurrentState, RunId, ScaledState, Verdict, schema};
 
 use crate::{
     Committed, RunStore, StoreError, document,
@@ -28,7 +28,7 @@ trait Moved: Serialize + DeserializeOwned + Clone + PartialEq {
     fn app(&self) -> &AppName;
 }
 
-impl Moved for Current {
+impl Moved for CurrentState {
     const NAME: &'static str = "current.json";
     const SCHEMA: &'static str = schema::CURRENT;
     fn app(&self) -> &AppName {
@@ -36,7 +36,7 @@ impl Moved for Current {
     }
 }
 
-impl Moved for Scaled {
+impl Moved for ScaledState {
     const NAME: &'static str = "scaled.json";
     const SCHEMA: &'static str = schema::SCALED;
     fn app(&self) -> &AppName {
@@ -156,7 +156,7 @@ impl AppStore {
     }
 
     /// Where the app stands.
-    pub async fn current(&self) -> Result<Option<Current>, StoreError> {
+    pub async fn current(&self) -> Result<Option<CurrentState>, StoreError> {
         self.moved().await
     }
 
@@ -164,21 +164,21 @@ impl AppStore {
     /// `None` from `change` leaves it as it is. Returns what stands afterwards.
     pub async fn update_current(
         &self,
-        change: impl FnMut(Option<Current>) -> Option<Current>,
-    ) -> Result<Option<Current>, StoreError> {
+        change: impl FnMut(Option<CurrentState>) -> Option<CurrentState>,
+    ) -> Result<Option<CurrentState>, StoreError> {
         self.update(change).await
     }
 
     /// What was scaled for the app and is not back yet.
-    pub async fn scaled(&self) -> Result<Option<Scaled>, StoreError> {
+    pub async fn scaled(&self) -> Result<Option<ScaledState>, StoreError> {
         self.moved().await
     }
 
     /// Moves `scaled.json` in the same way.
     pub async fn update_scaled(
         &self,
-        change: impl FnMut(Option<Scaled>) -> Option<Scaled>,
-    ) -> Result<Option<Scaled>, StoreError> {
+        change: impl FnMut(Option<ScaledState>) -> Option<ScaledState>,
+    ) -> Result<Option<ScaledState>, StoreError> {
         self.update(change).await
     }
 

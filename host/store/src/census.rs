@@ -8,7 +8,7 @@
 use std::{fmt::Write, io, path::Path, sync::Arc};
 
 use sha2::{Digest, Sha256};
-use taster_census::{Census, CensusError, Place, ReadAt, Recorded};
+use taster_census::{Census, CensusError, CensusFile, CensusIdentity, ReadAt};
 use taster_model::{Capture, CensusFacts, ObjectRef, Side};
 
 use crate::{
@@ -31,7 +31,7 @@ pub struct Censuses {
     run: String,
 }
 
-/// The bytes of a stored census, read in parts. Reading blocks.
+/// The bytes of a stored census, read in parts. ReadMode blocks.
 pub struct CensusBytes(Box<dyn ReadAt>);
 
 impl ReadAt for CensusBytes {
@@ -82,15 +82,15 @@ impl Censuses {
                 return Err(StoreError::Census { key, source });
             }
         };
-        of_place(&key, census.place(), capture, facts)?;
+        of_place(&key, census.identity(), capture, facts)?;
         as_told(&key, &census, facts)?;
         Ok(census)
     }
 
     /// Stores a census under the next free name of its collection. One with the same bytes is one's own, from before a
     /// lost answer: no two censuses of an attempt are of the same probe and id.
-    pub(crate) async fn put(&self, recorded: &Recorded) -> Result<ObjectRef, StoreError> {
-        let Recorded { place, file, length, sha256, .. } = recorded;
+    pub(crate) async fn put(&self, recorded: &CensusFile) -> Result<ObjectRef, StoreError> {
+        let CensusFile { identity: place, file, length, sha256, .. } = recorded;
         let large = Large { file, print: Print { length: *length, sha256 } };
         let mut number = 1;
         loop {
@@ -137,7 +137,7 @@ fn listed<'a>(capture: &'a Capture, facts: &CensusFacts) -> Result<&'a ObjectRef
     })
 }
 
-fn of_place(key: &str, place: &Place, capture: &Capture, facts: &CensusFacts) -> Result<(), StoreError> {
+fn of_place(key: &str, place: &CensusIdentity, capture: &Capture, facts: &CensusFacts) -> Result<(), StoreError> {
     check(key, "app", &place.app, &capture.app)?;
     check(key, "run", &place.run, &capture.run)?;
     check(key, "side", &place.side, &capture.side)?;

@@ -1,7 +1,7 @@
 //! Documents with a checksum: JSON that people can read and nobody can alter unnoticed.
 //!
 //! A document is stored as indented JSON whose last key is `checksum`: `sha256:` and the SHA-256, in hexadecimal, of the
-//! same indented JSON without that key. Reading accepts nothing but the very bytes that writing made.
+//! same indented JSON without that key. ReadMode accepts nothing but the very bytes that writing made.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};

@@ -3,7 +3,7 @@
 use std::io;
 
 use taster_census::CensusError;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 /// What can go wrong with stored results.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +156,7 @@ impl StoreError {
     }
 }
 
-impl Coded for StoreError {
+impl Diagnostic for StoreError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unsupported { .. } => "T0401",

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use taster_model::{Coded, RunId};
+use taster_model::{Diagnostic, RunId};
 
 use crate::{AppStore, PROOFS, RunEntry, StoreError, fault};
 

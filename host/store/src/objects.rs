@@ -74,7 +74,7 @@ pub(crate) enum Opened {
     Absent,
     /// It is another one, and how that shows.
     Other(String),
-    /// It is the one that was asked for. Reading blocks, and must not happen on the runtime's own threads: a back end may
+    /// It is the one that was asked for. ReadMode blocks, and must not happen on the runtime's own threads: a back end may
     /// have to wait for the network, a request for each part.
     Confirmed(Box<dyn ReadAt>),
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_model::{Acceptance, AttemptId, Capture, ObjectRef, RunId, Side, VerdictDocument, schema};
 
 use crate::{
@@ -144,9 +144,9 @@ impl RunStore {
         &self,
         side: Side,
         attempt: &AttemptId,
-        recorded: &Recorded,
+        recorded: &CensusFile,
     ) -> Result<ObjectRef, StoreError> {
-        let place = &recorded.place;
+        let place = &recorded.identity;
         let key = format!("the census of {}", place.collection);
         check(&key, "app", &place.app, &self.app.app)?;
         check(&key, "run", &place.run, &self.run)?;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
-use taster_model::{AttemptId, Capture, Coded, Consistency, DataKind, RunId, ServerFacts, Side, Topology, schema};
+use taster_model::{AttemptId, Capture, Consistency, DataKind, Diagnostic, RunId, ServerFacts, Side, Topology, schema};
 use tempfile::TempDir;
 
 use super::*;

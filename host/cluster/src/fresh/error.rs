@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::ClusterError;
 
@@ -99,7 +99,7 @@ pub enum FreshError {
     },
 }
 
-impl Coded for FreshError {
+impl Diagnostic for FreshError {
     fn code(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "T0730",

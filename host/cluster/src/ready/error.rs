@@ -1,6 +1,6 @@
 //! Why a workload is not ready.
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 /// Why a workload is not ready.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,7 @@ pub enum ReadyError {
     },
 }
 
-impl Coded for ReadyError {
+impl Diagnostic for ReadyError {
     fn code(&self) -> &'static str {
         match self {
             Self::Hopeless { .. } => "T0720",

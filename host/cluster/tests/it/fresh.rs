@@ -10,7 +10,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use taster_cluster::{ClusterError, CopySource, FreshError};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{
     control_plane,

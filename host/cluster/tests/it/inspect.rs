@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::json;
 use taster_cluster::Workload;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{
     scale::define,

@@ -12,7 +12,7 @@ use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use taster_cluster::{Busy, Cluster, ClusterError, Lock, LockRequest, Me};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{control_plane, proxy::Door, shop::Shop};
 

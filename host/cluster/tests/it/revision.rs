@@ -8,7 +8,7 @@ use kube::{
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{
     control_plane,

@@ -13,7 +13,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use taster_cluster::{Me, Said, Tone, images, volumes};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{
     control_plane,

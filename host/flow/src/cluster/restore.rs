@@ -6,7 +6,7 @@ use std::{
 };
 
 use taster_cluster::{Cluster, ClusterError, Lock, Record, Restored, WorkloadRef};
-use taster_model::{AppName, Scaled, ScaledWorkload, schema};
+use taster_model::{AppName, ScaledState, ScaledWorkload, schema};
 use taster_store::{AppStore, fault};
 use tokio::time::{sleep, timeout};
 
@@ -193,7 +193,7 @@ impl Restorer<'_> {
         let forgotten = self.store.update_scaled(|scaled| {
             let mut workloads = scaled?.workloads;
             workloads.retain(|entry| !is_done(entry));
-            Some(Scaled { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
+            Some(ScaledState { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
         });
         match timeout(STORE, forgotten).await {
             Ok(Ok(_)) => {}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use taster_cluster::{Found, Record, Said, Tone, Workload, WorkloadRef};
 use taster_diagnostics::Problem;
-use taster_model::{RunId, Scaled, ScaledWorkload, WorkloadFacts, schema};
+use taster_model::{RunId, ScaledState, ScaledWorkload, WorkloadFacts, schema};
 use taster_store::fault;
 
 use super::{
@@ -212,7 +212,7 @@ impl Scaler<'_> {
                     Some(other) => *other = entry.clone(),
                     None => workloads.push(entry.clone()),
                 }
-                Some(Scaled { schema: schema::SCALED.to_owned(), app: app.clone(), workloads })
+                Some(ScaledState { schema: schema::SCALED.to_owned(), app: app.clone(), workloads })
             })
             .await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! A census whose request and declared changes passed the guard.
 
-use taster_census::Recording;
+use taster_census::CensusSpec;
 use taster_model::{CollectionKind, Failure};
 
 use super::{
@@ -27,7 +27,7 @@ pub(super) struct CheckedCensus<'a> {
     pub(super) filter: Option<CheckedFilter>,
     /// Filters of declared changes whose documents are recorded separately, in the order of their marks.
     pub(super) declared: Vec<DeclaredFilter>,
-    pub(super) recording: Recording,
+    pub(super) recording: CensusSpec,
 }
 
 /// Checks what the probe requests and what the operator declares.
@@ -58,7 +58,7 @@ pub(super) async fn check<'a>(
         }
         None => options::from_changes(requested, &changes, collection, redaction),
     };
-    let recording = Recording {
+    let recording = CensusSpec {
         key: env.key.clone(),
         options,
         side: env.side,

@@ -2,14 +2,14 @@
 
 use std::{fmt, time::Duration};
 
-use taster_census::{Key, Redaction, Scratch};
+use taster_census::{CensusKey, Redaction, ScratchSpace};
 use taster_model::{AppName, AttemptId, CensusFacts, DeclaredChange, RunId, Side};
 
 /// What the host needs to record censuses for a probe.
 #[derive(Clone)]
 pub struct CensusEnv {
     /// The key of the digests. After the sync it is the baseline's.
-    pub key: Key,
+    pub key: CensusKey,
     /// The app.
     pub app: AppName,
     /// The run.
@@ -24,10 +24,10 @@ pub struct CensusEnv {
     pub baseline: Vec<CensusFacts>,
     /// What is not written down. After the sync the baseline's redaction applies if this is `None`.
     pub redaction: Option<Redaction>,
-    /// Key of redacted ids.
+    /// CensusKey of redacted ids.
     pub secret: Option<Vec<u8>>,
-    /// Scratch space and memory. Several cursors share the memory.
-    pub scratch: Scratch,
+    /// ScratchSpace space and memory. Several cursors share the memory.
+    pub scratch: ScratchSpace,
     /// Cursors that read an ordinary collection at the same time, each with its own hash thread. 0 and 1 mean one.
     ///
     /// A census with a filter, one that records declared documents separately, and one in ranges use one cursor.

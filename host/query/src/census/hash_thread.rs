@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taster_census::{Builder, Place, Recorded};
+use taster_census::{CensusBuilder, CensusFile, CensusIdentity};
 use taster_model::Failure;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -16,12 +16,17 @@ use crate::{
 pub(super) struct HashThread {
     /// Holds one reply while another one is hashed; sending a third one waits.
     replies: mpsc::Sender<Reply>,
-    thread: JoinHandle<Result<Builder, Failure>>,
+    thread: JoinHandle<Result<CensusBuilder, Failure>>,
 }
 
 impl HashThread {
     /// Starts the thread. All documents that it receives get `mark`.
-    pub(super) fn start(connection: Arc<MeteredConnection>, mut builder: Builder, mark: u8, operation: String) -> Self {
+    pub(super) fn start(
+        connection: Arc<MeteredConnection>,
+        mut builder: CensusBuilder,
+        mark: u8,
+        operation: String,
+    ) -> Self {
         let (sender, mut replies) = mpsc::channel(1);
         // closing the connection waits for it
         let tasks = connection.connection.tasks.clone();
@@ -40,7 +45,7 @@ impl HashThread {
     }
 
     /// Waits until everything is hashed.
-    pub(super) async fn join(self) -> Result<Builder, Failure> {
+    pub(super) async fn join(self) -> Result<CensusBuilder, Failure> {
         drop(self.replies);
         self.thread.await.map_err(|error| thread_ended(&error.to_string()))?
     }
@@ -51,7 +56,7 @@ pub(super) struct ThreadEnded;
 
 /// Hashes each document in the reply's buffer, without copying it first.
 fn hash(
-    builder: &mut Builder,
+    builder: &mut CensusBuilder,
     reply: &Reply,
     mark: u8,
     connection: &MeteredConnection,
@@ -70,7 +75,11 @@ fn hash(
 }
 
 /// Merges the builders into one census: sorts, compresses and writes it, on a thread of its own.
-pub(super) async fn finish(builders: Vec<Builder>, place: Place, now: i64) -> Result<Recorded, Failure> {
+pub(super) async fn finish(
+    builders: Vec<CensusBuilder>,
+    place: CensusIdentity,
+    now: i64,
+) -> Result<CensusFile, Failure> {
     let write = move || {
         let merged = builders.into_iter().reduce(|mut all, other| {
             all.absorb(other);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use taster_census::Recorded;
+use taster_census::CensusFile;
 
 /// The censuses of one run of a probe.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct CensusLog(Mutex<State>);
 struct State {
     requested: usize,
     time: Duration,
-    recorded: Vec<Recorded>,
+    recorded: Vec<CensusFile>,
 }
 
 impl CensusLog {
@@ -38,12 +38,12 @@ impl CensusLog {
     }
 
     /// Adds a recorded census.
-    pub(super) fn add(&self, recorded: Recorded) {
+    pub(super) fn add(&self, recorded: CensusFile) {
         self.state().recorded.push(recorded);
     }
 
     /// Removes and returns the recorded censuses, in the order in which they were requested.
-    pub(super) fn take(&self) -> Vec<Recorded> {
+    pub(super) fn take(&self) -> Vec<CensusFile> {
         std::mem::take(&mut self.state().recorded)
     }
 }

@@ -14,7 +14,7 @@ mod request;
 mod scan;
 mod take;
 
-pub use taster_census::Detail;
+pub use taster_census::DetailLevel;
 
 pub use self::{
     env::CensusEnv,

@@ -1,7 +1,7 @@
 //! The options of a census, from the probe's request, the declared changes and the baseline.
 
 use bson::{Bson, Document};
-use taster_census::{Expiry, Options, Redaction};
+use taster_census::{CensusOptions, Redaction, TtlIndex};
 use taster_model::{CensusFacts, CollectionKind, DeclaredChange};
 
 use super::{refusal::CensusRefusal, request::CensusRequest};
@@ -15,9 +15,13 @@ const MAX_NAME_BYTES: usize = 1024;
 const MAX_SAMPLE: u32 = 250;
 
 /// The options that the probe requests.
-pub(super) fn requested(request: CensusRequest, filter: Option<&CheckedFilter>) -> Result<Options, CensusRefusal> {
+pub(super) fn requested(
+    request: CensusRequest,
+    filter: Option<&CheckedFilter>,
+) -> Result<CensusOptions, CensusRefusal> {
     let CensusRequest { filter: _, mut ignored, detail, sample } = request;
-    let refuse = |problem, asked: String, allowed: String| Err(CensusRefusal::Options { problem, asked, allowed });
+    let refuse =
+        |problem, asked: String, allowed: String| Err(CensusRefusal::InvalidOptions { problem, asked, allowed });
     if ignored.len() > MAX_IGNORED {
         let (asked, allowed) = (format!("{} fields", ignored.len()), format!("{MAX_IGNORED} fields"));
         return refuse("ignores too many fields", asked, allowed);
@@ -39,7 +43,7 @@ pub(super) fn requested(request: CensusRequest, filter: Option<&CheckedFilter>) 
         None => serde_json::Value::Null,
         Some(filter) => {
             // the guard has checked it, including types and strings
-            let document = Document::try_from(filter.raw()).map_err(|error| CensusRefusal::Options {
+            let document = Document::try_from(filter.raw()).map_err(|error| CensusRefusal::InvalidOptions {
                 problem: "has a filter that cannot be written as Extended JSON",
                 asked: error.to_string(),
                 allowed: "BSON".to_owned(),
@@ -47,17 +51,17 @@ pub(super) fn requested(request: CensusRequest, filter: Option<&CheckedFilter>) 
             Bson::Document(document).into_canonical_extjson()
         }
     };
-    Ok(Options { detail, filter, ignored, sample, ..Options::default() })
+    Ok(CensusOptions { detail, filter, ignored, sample, ..CensusOptions::default() })
 }
 
 /// Without a baseline: from the declared changes and the present indexes.
 pub(super) fn from_changes(
-    mut options: Options,
+    mut options: CensusOptions,
     changes: &[DeclaredChange],
     collection: Option<&Collection>,
     redaction: Option<Redaction>,
-) -> Options {
-    options.of_changes(changes);
+) -> CensusOptions {
+    options.prepare_for_changes(changes);
     options.expiries = collection.map(expiries).unwrap_or_default();
     options.redaction = redaction;
     options
@@ -66,20 +70,20 @@ pub(super) fn from_changes(
 /// With a baseline: as the census was recorded that this one is going to be compared with. Only the redaction is the present
 /// one: if it differs from the baseline's, the two are not compared, and nothing that is redacted now is written.
 pub(super) fn as_in_baseline(
-    options: Options,
+    options: CensusOptions,
     baseline: &CensusFacts,
     redaction: Option<Redaction>,
-) -> Result<Options, CensusRefusal> {
-    let before: Options = serde_json::from_value(baseline.options.clone())
+) -> Result<CensusOptions, CensusRefusal> {
+    let before: CensusOptions = serde_json::from_value(baseline.options.clone())
         .map_err(|error| CensusRefusal::Baseline { id: baseline.id.clone(), reason: error.to_string() })?;
-    let Options { apart, retyped, leaving, expiries, .. } = before;
+    let CensusOptions { separate, retyped, removed_filters, expiries, .. } = before;
     let redaction = redaction.or(before.redaction);
-    Ok(Options { apart, retyped, leaving, expiries, redaction, ..options })
+    Ok(CensusOptions { separate, retyped, removed_filters, expiries, redaction, ..options })
 }
 
 /// The rules by which documents expire. Partial indexes are left out: the census does not record whether a document is in
 /// one, so its documents never count as expired.
-fn expiries(collection: &Collection) -> Vec<Expiry> {
+fn expiries(collection: &Collection) -> Vec<TtlIndex> {
     // a capped collection drops its oldest documents, expired or not
     if collection.is_capped() {
         return Vec::new();
@@ -90,31 +94,31 @@ fn expiries(collection: &Collection) -> Vec<Expiry> {
 
 /// The expiry that is an option of the collection. A time series drops a bucket when all its measurements are due; a clustered
 /// collection drops a document by its id.
-fn collection_expiry(collection: &Collection) -> Option<Expiry> {
+fn collection_expiry(collection: &Collection) -> Option<TtlIndex> {
     let seconds = integer(collection.options.get("expireAfterSeconds"))?;
     let field = match collection.kind {
         CollectionKind::TimeSeries => collection.options.get_document("timeseries").ok()?.get_str("timeField").ok()?,
         _ => "_id",
     };
-    Some(Expiry { field: field.to_owned(), seconds })
+    Some(TtlIndex { field: field.to_owned(), seconds })
 }
 
 /// The expiry of a TTL index.
-fn index_expiry(index: &Document) -> Option<Expiry> {
+fn index_expiry(index: &Document) -> Option<TtlIndex> {
     let seconds = integer(index.get("expireAfterSeconds"))?;
     let key = index.get_document("key").ok()?;
     let (field, direction) = key.iter().next().filter(|_| key.len() == 1)?;
     // `hashed` and `2dsphere` indexes do not expire documents
     let is_ordered = matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
     let applies = is_ordered && !index.contains_key("partialFilterExpression");
-    applies.then(|| Expiry { field: field.clone(), seconds })
+    applies.then(|| TtlIndex { field: field.clone(), seconds })
 }
 
 #[cfg(test)]
 mod tests {
     use bson::{RawDocumentBuf, doc};
-    use taster_census::Detail;
-    use taster_model::Coded;
+    use taster_census::DetailLevel;
+    use taster_model::Diagnostic;
 
     use super::*;
 
@@ -162,7 +166,7 @@ mod tests {
         ];
         let request = CensusRequest {
             ignored: ["z", "a", "z"].map(str::to_owned).to_vec(),
-            detail: Detail::Fields,
+            detail: DetailLevel::Fields,
             sample: 3,
             filter: None,
         };
@@ -171,7 +175,7 @@ mod tests {
         let ask = || requested(request.clone(), None).unwrap();
         let before = from_changes(ask(), &changes, Some(&collection(doc! {}, indexes)), redaction);
         assert_eq!((before.ignored.join(" "), before.sample), ("a z".to_owned(), 3));
-        assert_eq!((before.apart.len(), before.leaving.len(), before.expiries.len()), (1, 1, 1));
+        assert_eq!((before.separate.len(), before.removed_filters.len(), before.expiries.len()), (1, 1, 1));
         let facts = |options| CensusFacts {
             probe: "orders".to_owned(),
             id: "c1".to_owned(),
@@ -187,7 +191,7 @@ mod tests {
         assert_eq!(as_in_baseline(ask(), &baseline, None).unwrap(), before);
         let today = Some(Redaction { ids: true, fields: vec!["email".to_owned().try_into().unwrap()], secret: None });
         let after = as_in_baseline(ask(), &baseline, today.clone()).unwrap();
-        assert_eq!((&after.redaction, &after.apart), (&today, &before.apart));
+        assert_eq!((&after.redaction, &after.separate), (&today, &before.separate));
         let refusal = as_in_baseline(ask(), &facts(serde_json::json!({"detail": "everything"})), None).unwrap_err();
         assert_eq!(refusal.code(), "T0254");
     }

@@ -1,7 +1,7 @@
 //! Why a census was refused, or could not be recorded.
 
 use taster_census::CensusError;
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Diagnostic, Failure, Refusal};
 use thiserror::Error;
 
 /// Why a census was refused.
@@ -15,7 +15,7 @@ pub(super) enum CensusRefusal {
     View { name: String, sources: String },
     /// Invalid options, or too many.
     #[error("the census {problem}")]
-    Options { problem: &'static str, asked: String, allowed: String },
+    InvalidOptions { problem: &'static str, asked: String, allowed: String },
     /// The filter of a declared change is invalid.
     #[error("the filter of `{entry}` is invalid: {reason}")]
     DeclaredFilter { entry: String, reason: String },
@@ -43,7 +43,7 @@ impl CensusRefusal {
         };
         let failure = Failure::refused(refusal, self.code(), self.to_string());
         match self {
-            Self::Options { asked, allowed, .. } => failure.asked(asked.clone()).allowed(allowed.clone()),
+            Self::InvalidOptions { asked, allowed, .. } => failure.asked(asked.clone()).allowed(allowed.clone()),
             Self::TooMany { limit } => {
                 failure.asked(format!("{} censuses", limit + 1)).allowed(format!("{limit} censuses"))
             }
@@ -54,13 +54,13 @@ impl CensusRefusal {
     }
 }
 
-impl Coded for CensusRefusal {
+impl Diagnostic for CensusRefusal {
     fn code(&self) -> &'static str {
         match self {
             Self::NotSupported => "T0312",
             // T0250 is the deadline, which the budget reports
             Self::View { .. } => "T0251",
-            Self::Options { .. } => "T0252",
+            Self::InvalidOptions { .. } => "T0252",
             Self::DeclaredFilter { .. } => "T0253",
             Self::Baseline { .. } => "T0254",
             Self::TooMany { .. } => "T0255",

@@ -1,6 +1,6 @@
 //! What a probe asks for when it takes a census, and what it gets.
 
-use taster_census::Detail;
+use taster_census::DetailLevel;
 
 /// What a census covers, as the probe sent it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct CensusRequest {
     /// Top-level fields that are left out, at most 1000 of at most 1024 bytes each; never `_id`.
     pub ignored: Vec<String>,
     /// Whether whole documents or single fields can be compared.
-    pub detail: Detail,
+    pub detail: DetailLevel,
     /// How many whole documents are kept, at most 250.
     pub sample: u32,
 }

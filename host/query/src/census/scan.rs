@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bson::{RawBson, RawDocumentBuf, Timestamp};
 use futures_util::future::try_join_all;
-use taster_census::{Builder, Recording, Scratch};
-use taster_model::{Failure, Reading};
+use taster_census::{CensusBuilder, CensusSpec, ScratchSpace};
+use taster_model::{Failure, ReadMode};
 
 use super::{
     checked::CheckedCensus,
@@ -39,7 +39,7 @@ pub(super) struct CensusScan<'a> {
 
 impl CensusScan<'_> {
     /// Reads everything; returns one builder per cursor.
-    pub(super) async fn run(&self, cursors: u32) -> Result<Vec<Builder>, Failure> {
+    pub(super) async fn run(&self, cursors: u32) -> Result<Vec<CensusBuilder>, Failure> {
         let Some(collection) = self.census.collection else { return Ok(vec![self.builder(1)]) };
         let splits = self.split_ids(collection, cursors.min(MAX_CURSORS)).await?;
         if splits.is_empty() {
@@ -65,7 +65,7 @@ impl CensusScan<'_> {
         let CheckedCensus { filter, declared, .. } = self.census;
         let is_whole = filter.is_none() && declared.is_empty();
         let documents = collection.stats.documents.unwrap_or(0);
-        let in_ranges = self.database.snapshot().reading() == Reading::Ranges;
+        let in_ranges = self.database.snapshot().reading() == ReadMode::Ranges;
         if cursors < 2 || !is_whole || documents < 2 || in_ranges || !collection.supports_ranges() {
             return Ok(Vec::new());
         }
@@ -77,7 +77,7 @@ impl CensusScan<'_> {
 
     /// Reads one part after the other, with one cursor at a time. All parts are read at the same point in time; where they are
     /// not, the write counters show that nothing was written in between.
-    async fn scan_parts(&self, collection: &Collection) -> Result<Builder, Failure> {
+    async fn scan_parts(&self, collection: &Collection) -> Result<CensusBuilder, Failure> {
         let documents_per_range = self.database.documents_per_range(self.connection, collection).await?;
         let read_at = match documents_per_range {
             // each range has a point in time of its own
@@ -101,7 +101,7 @@ impl CensusScan<'_> {
     }
 
     /// One scan through one hash thread.
-    async fn scan(&self, builder: Builder, scan: Scan, mark: u8) -> Result<Builder, Failure> {
+    async fn scan(&self, builder: CensusBuilder, scan: Scan, mark: u8) -> Result<CensusBuilder, Failure> {
         let operation = format!("take a census of `{}`", self.census.target.name());
         let mut replies = PrefetchStream::open(self.connection, scan, &operation).await?;
         let thread = HashThread::start(Arc::clone(self.connection), builder, mark, operation);
@@ -114,11 +114,14 @@ impl CensusScan<'_> {
     }
 
     /// A builder for one of several cursors, which share the memory.
-    fn builder(&self, cursors: usize) -> Builder {
+    fn builder(&self, cursors: usize) -> CensusBuilder {
         let recording = &self.census.recording;
         let whole = recording.scratch.memory;
         let memory = (whole / cursors.max(1)).max(MIN_CURSOR_MEMORY.min(whole));
-        Builder::new(&Recording { scratch: Scratch { memory, ..recording.scratch.clone() }, ..recording.clone() })
+        CensusBuilder::new(&CensusSpec {
+            scratch: ScratchSpace { memory, ..recording.scratch.clone() },
+            ..recording.clone()
+        })
     }
 
     /// A find that lacks its [`CommandOptions`].

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use taster_census::{Place, Recorded};
+use taster_census::{CensusFile, CensusIdentity};
 use taster_model::Failure;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -48,7 +48,7 @@ impl Database {
         self.census_log().add_time(started.elapsed());
         let recorded = recorded.inspect_err(|failure| self.budget().record_failure(failure))?;
         let summary =
-            CensusSummary { id: recorded.place.id.clone(), documents: recorded.documents, bytes: recorded.bytes };
+            CensusSummary { id: recorded.identity.id.clone(), documents: recorded.documents, bytes: recorded.bytes };
         query.add(summary.documents, summary.bytes);
         tracing::debug!(
             id = summary.id,
@@ -64,7 +64,7 @@ impl Database {
 
     /// Removes and returns the recorded censuses, in the order in which they were requested.
     #[must_use]
-    pub fn take_censuses(&self) -> Vec<Recorded> {
+    pub fn take_censuses(&self) -> Vec<CensusFile> {
         self.census_log().take()
     }
 
@@ -75,12 +75,12 @@ impl Database {
         collection: &str,
         id: String,
         request: CensusRequest,
-    ) -> Result<Recorded, Failure> {
+    ) -> Result<CensusFile, Failure> {
         let checked = checked::check(self, env, collection, request).await?;
         // before the first document is read: all documents that expire until then are due by this clock
         let now = self.inner().server_clock().await?;
         self.record_reads(checked.target.reads());
-        let place = Place {
+        let place = CensusIdentity {
             app: env.app.clone(),
             run: env.run.clone(),
             side: env.side,

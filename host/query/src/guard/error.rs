@@ -1,6 +1,6 @@
 //! Why the guard refused something.
 
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Diagnostic, Failure, Refusal};
 use thiserror::Error;
 
 use super::{location::Location, names::NameKind};
@@ -239,7 +239,7 @@ impl From<GuardError> for Failure {
     }
 }
 
-impl Coded for GuardError {
+impl Diagnostic for GuardError {
     fn code(&self) -> &'static str {
         match self {
             Self::Malformed { .. } => "T0220",

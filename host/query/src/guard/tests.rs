@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use bson::{Document, RawDocumentBuf, doc, rawdoc};
 use insta::assert_snapshot;
-use taster_model::{Coded, CollectionGrant};
+use taster_model::{CollectionGrant, Diagnostic};
 
 use super::{context::Scope, *};
 use crate::{collection::Collection, grant::Grant, limits::Limits};

@@ -72,7 +72,7 @@ fn the_role_read_is_enough() {
 fn missing_privileges_are_listed_with_the_command_that_grants_them() {
     let message = |report: PrivilegeReport| {
         let error = report.require_complete().unwrap_err();
-        format!("{error}\n{}", taster_model::Coded::help(&error).unwrap())
+        format!("{error}\n{}", taster_model::Diagnostic::help(&error).unwrap())
     };
     let nobody = report(user(Vec::new()), &[]);
     assert_snapshot!(message(nobody), @r#"

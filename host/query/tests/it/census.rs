@@ -9,8 +9,8 @@ use bson::{Bson, DateTime, Document, doc};
 use insta::assert_snapshot;
 use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::json;
-use taster_census::{Census, Comparing, Key, Recorded, Redaction, Scratch, diff};
-use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, Reading, Side};
+use taster_census::{Census, CensusFile, DiffOptions, Key, Redaction, Scratch, diff};
+use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, ReadMode, Side};
 use taster_query::{CensusEnv, CensusRequest, CensusSummary, Database, Detail, FindOptions, Limits, Snapshot};
 
 use crate::{
@@ -30,7 +30,7 @@ fn env() -> CensusEnv {
         baseline: Vec::new(),
         redaction: None,
         secret: None,
-        scratch: Scratch::default(),
+        scratch: ScratchSpace::default(),
         cursors: 1,
         deadline: Duration::from_mins(5),
     }
@@ -51,7 +51,7 @@ async fn take(
     collection: &str,
     env: CensusEnv,
     request: CensusRequest,
-) -> (CensusSummary, Recorded) {
+) -> (CensusSummary, CensusFile) {
     let database = with_census(snapshot, &[collection], env);
     let summary = database.census(collection, request).await.unwrap();
     let mut recorded = database.take_censuses();
@@ -60,7 +60,7 @@ async fn take(
 }
 
 /// A census without its header and the checksum over it, which contain the time of the census.
-fn body(recorded: &mut Recorded) -> Vec<u8> {
+fn body(recorded: &mut CensusFile) -> Vec<u8> {
     let mut bytes = Vec::new();
     recorded.file.rewind().unwrap();
     recorded.file.read_to_end(&mut bytes).unwrap();
@@ -70,11 +70,11 @@ fn body(recorded: &mut Recorded) -> Vec<u8> {
 }
 
 /// As a baseline's capture records it.
-fn facts(recorded: &Recorded) -> CensusFacts {
+fn facts(recorded: &CensusFile) -> CensusFacts {
     CensusFacts {
-        probe: recorded.place.probe.clone(),
-        id: recorded.place.id.clone(),
-        collection: recorded.place.collection.clone(),
+        probe: recorded.identity.probe.clone(),
+        id: recorded.identity.id.clone(),
+        collection: recorded.identity.collection.clone(),
         object: String::new(),
         documents: recorded.documents,
         bytes: recorded.bytes,
@@ -83,9 +83,9 @@ fn facts(recorded: &Recorded) -> CensusFacts {
     }
 }
 
-fn compared(before: Recorded, after: Recorded, changes: &[DeclaredChange]) -> CensusDifference {
+fn compared(before: CensusFile, after: CensusFile, changes: &[DeclaredChange]) -> CensusDifference {
     let (before, after) = (Census::open(before.file).unwrap(), Census::open(after.file).unwrap());
-    diff(&before, &after, &Comparing { changes, most_ids: 10 }).unwrap()
+    diff(&before, &after, &DiffOptions { changes, max_ids: 10 }).unwrap()
 }
 
 fn size_of(documents: &[Document]) -> u64 {
@@ -114,14 +114,14 @@ async fn every_document_is_recorded(server: &'static Mongod) {
     assert!(!usage.server_time.is_zero());
 
     let recorded = database.take_censuses();
-    let ids: Vec<_> = recorded.iter().map(|recorded| recorded.place.id.as_str()).collect();
+    let ids: Vec<_> = recorded.iter().map(|recorded| recorded.identity.id.as_str()).collect();
     assert_eq!(ids, ["c1", "c2", "c3"]);
     assert_eq!((recorded[0].place.database.as_str(), recorded[0].place.probe.as_str()), ("census", "orders"));
     assert!(database.take_censuses().is_empty(), "handed over once");
     for recorded in recorded {
         let census = Census::open(recorded.file).unwrap();
         census.check().unwrap();
-        assert_eq!((census.documents(), census.place()), (recorded.documents, &recorded.place));
+        assert_eq!((census.documents(), census.identity()), (recorded.documents, &recorded.identity));
     }
 
     // a census takes nothing from the probe's limits
@@ -195,7 +195,7 @@ async fn every_way_of_reading_records_the_same(server: &'static Mongod) {
         let (_, mut spilt) = take(&snapshot, collection, spilt, request()).await;
         assert!(body(&mut spilt) == expected, "{collection} over scratch files");
         if server.is_replica_set() {
-            let ranges = connection.snapshot(snapshot_options(Reading::Ranges)).await.unwrap();
+            let ranges = connection.snapshot(snapshot_options(ReadMode::Ranges)).await.unwrap();
             let (_, mut cut) = take(&ranges, collection, CensusEnv { cursors: 3, ..env() }, request()).await;
             assert!(body(&mut cut) == expected, "{collection} in ranges");
         }

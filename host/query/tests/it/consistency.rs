@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{IndexModel, options::IndexOptions};
-use taster_model::Reading;
+use taster_model::ReadMode;
 use taster_query::{CollectionChange, Connection, ConnectionOptions, FindOptions, Limits, Snapshot, SnapshotOptions};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     support::{Shop, database, drain, grant, raw},
 };
 
-pub(crate) fn snapshot_options(reading: Reading) -> SnapshotOptions {
+pub(crate) fn snapshot_options(reading: ReadMode) -> SnapshotOptions {
     SnapshotOptions {
         reading,
         quiet_period: Duration::from_millis(50),
@@ -211,7 +211,7 @@ pub(crate) fn mixed_ids() -> Vec<Bson> {
 async fn in_ranges(shop: &Shop) -> (Connection, Snapshot) {
     parameter(shop.server, "transactionLifetimeLimitSeconds", 1).await;
     let connection = shop.connection().await;
-    let snapshot = connection.snapshot(snapshot_options(Reading::Ranges)).await.unwrap();
+    let snapshot = connection.snapshot(snapshot_options(ReadMode::Ranges)).await.unwrap();
     (connection, snapshot)
 }
 
@@ -245,7 +245,7 @@ async fn ranges_return_every_document_once_whatever_its_id() {
     }
     // a position in an index that has no end behind the greatest value there is misses that value
     shop.fill("plain", [doc! {"_id": Bson::MaxKey, "pad": "x"}]).await;
-    let snapshot = connection.snapshot(snapshot_options(Reading::Ranges)).await.unwrap();
+    let snapshot = connection.snapshot(snapshot_options(ReadMode::Ranges)).await.unwrap();
     let mut cursor =
         database(&snapshot, &["plain"]).find("plain", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), mixed_ids().len() + 1);
@@ -293,7 +293,7 @@ async fn a_lost_snapshot_is_reported_and_ranges_survive_it() {
         }
     };
     let connection = shop.connection().await;
-    let snapshot = connection.snapshot(snapshot_options(Reading::Snapshot)).await.unwrap();
+    let snapshot = connection.snapshot(snapshot_options(ReadMode::Snapshot)).await.unwrap();
     let (read, lost) = slowly(&snapshot).await;
     assert_eq!(read.unwrap_err().code.as_deref(), Some("T0211"));
     assert_eq!(lost.unwrap().code.as_deref(), Some("T0211"), "whatever the probe makes of it");
@@ -312,14 +312,14 @@ async fn scans_longer_than_the_history_are_read_in_ranges() {
     shop.fill("orders", (0..500).map(|n| doc! {"_id": n, "pad": "x".repeat(100_000)})).await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    assert_eq!(snapshot.plan(&["orders".to_owned()]).await.unwrap(), Reading::Snapshot);
+    assert_eq!(snapshot.plan(&["orders".to_owned()]).await.unwrap(), ReadMode::Snapshot);
     let often = vec!["orders".to_owned(); 5000];
-    assert_eq!(snapshot.plan(&often).await.unwrap(), Reading::Ranges);
+    assert_eq!(snapshot.plan(&often).await.unwrap(), ReadMode::Ranges);
     connection.close().await;
     let shop = Shop::new(standalone(), "estimate").await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    assert_eq!(snapshot.plan(&often).await.unwrap(), Reading::Live);
+    assert_eq!(snapshot.plan(&often).await.unwrap(), ReadMode::Live);
     connection.close().await;
 }
 
@@ -347,8 +347,8 @@ async fn a_restarted_server_is_detected() {
     let _second = crate::mongod::Process::start(copy, port, &[]);
     let now = connection.read_inventory().await.unwrap();
     assert_eq!(before.change(&now, "orders"), Some(CollectionChange::ServerRestarted));
-    let error = connection.snapshot(snapshot_options(Reading::Live)).await.err().unwrap();
-    assert_eq!(taster_model::Coded::code(&error), "T0244");
+    let error = connection.snapshot(snapshot_options(ReadMode::Live)).await.err().unwrap();
+    assert_eq!(taster_model::Diagnostic::code(&error), "T0244");
     connection.close().await;
 }
 
@@ -371,7 +371,7 @@ async fn without_the_counters_writes_cannot_be_detected() {
     })
     .await
     .unwrap();
-    let snapshot = connection.snapshot(snapshot_options(Reading::Live)).await.unwrap();
+    let snapshot = connection.snapshot(snapshot_options(ReadMode::Live)).await.unwrap();
     let read = database(&snapshot, &["orders"]);
     assert_eq!(read.count("orders", &raw(&doc! {})).await, Ok(1));
     let now = connection.read_inventory().await.unwrap();

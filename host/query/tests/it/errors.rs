@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bson::{Document, doc};
 use insta::{Settings, assert_snapshot};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 use taster_query::{AggregateOptions, Connection, ConnectionOptions, FindOptions, QueryError};
 
 use crate::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use mongodb::bson::{Document, doc};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 use taster_query::{Connection, ConnectionOptions, PrivilegeReport, QueryError, RequiredAccess};
 
 use crate::{

@@ -4,7 +4,7 @@ use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use insta::{Settings, assert_snapshot};
 use mongodb::bson::{Document, doc};
-use taster_model::{Coded, Topology};
+use taster_model::{Diagnostic, Topology};
 use taster_query::{Connection, ConnectionOptions, QueryError};
 use tokio::net::{TcpListener, TcpStream};
 

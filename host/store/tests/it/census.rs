@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use taster_model::{Capture, CensusFacts, Coded, Side};
+use taster_model::{Capture, CensusFacts, Diagnostic, Side};
 use taster_store::{AppStore, Censuses, StoreError};
 
 use crate::{child, larder, place::Place, shop};
@@ -155,8 +155,14 @@ async fn no_census_is_taken_for_another() {
         elsewhere.push(database);
         let mut places: Vec<_> = elsewhere.iter().map(|capture| larder::place(capture, "orders")).collect();
         places.push(larder::place(&shelf.capture, "menu"));
-        places.push(taster_census::Place { id: "orders-2".to_owned(), ..larder::place(&shelf.capture, "orders") });
-        places.push(taster_census::Place { probe: "other".to_owned(), ..larder::place(&shelf.capture, "orders") });
+        places.push(taster_census::CensusIdentity {
+            id: "orders-2".to_owned(),
+            ..larder::place(&shelf.capture, "orders")
+        });
+        places.push(taster_census::CensusIdentity {
+            probe: "other".to_owned(),
+            ..larder::place(&shelf.capture, "orders")
+        });
         for place in places {
             let other = larder::real(&place, 3);
             let mut bytes = vec![0; usize::try_from(other.length).unwrap()];

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use taster_model::{Coded, Side, Verdict};
+use taster_model::{Diagnostic, Side, Verdict};
 use taster_store::{AppStore, CommitPre, Store};
 
 use crate::{larder, place::Place, s3_server, shop};
@@ -108,7 +108,7 @@ async fn race(folder: &Path, name: &str) {
             CommitPre::Standing(capture) => (false, capture.into_inner().attempt),
         };
         writeln!(noted, "{run} {own} {stands}").unwrap();
-        let counted = |current: Option<taster_model::Current>| {
+        let counted = |current: Option<taster_model::CurrentState>| {
             let seen = current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse::<u32>().unwrap());
             let mut pre = shop::capture(&shop::run(&(seen + 1).to_string()), Side::Pre);
             pre.probes.clear();

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 use taster_store::{AppStore, StoreError};
 
 use crate::{place::Place, shop};

@@ -75,7 +75,7 @@ async fn old_runs_go_and_what_is_rested_on_stays() {
         // once the baseline is closed, its run is one of many
         store.update_current(|_| Some(shop::current(&baseline, Some(Verdict::Same)))).await.unwrap();
         store
-            .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+            .update_current(|current| Some(taster_model::CurrentState { baseline: None, last: None, ..current? }))
             .await
             .unwrap();
         of(&store, older_than(1), in_days(8), false, Fate::Removed).await;
@@ -107,7 +107,7 @@ async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     store
-        .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+        .update_current(|current| Some(taster_model::CurrentState { baseline: None, last: None, ..current? }))
         .await
         .unwrap();
     let gone = store.run(&shop::run("a"));

@@ -3,12 +3,12 @@
 use std::{fs::File, io::Write};
 
 use sha2::{Digest, Sha256};
-use taster_census::{Builder, Key, Options, Place, Recorded, Recording, Scratch};
+use taster_census::{CensusBuilder, CensusFile, CensusIdentity, CensusKey, CensusOptions, CensusSpec, ScratchSpace};
 use taster_model::{Capture, CensusFacts, ObjectRef};
 
 /// Where a census of `collection` belongs in `capture`.
-pub(crate) fn place(capture: &Capture, collection: &str) -> Place {
-    Place {
+pub(crate) fn place(capture: &Capture, collection: &str) -> CensusIdentity {
+    CensusIdentity {
         app: capture.app.clone(),
         run: capture.run.clone(),
         side: capture.side,
@@ -21,28 +21,28 @@ pub(crate) fn place(capture: &Capture, collection: &str) -> Place {
 }
 
 /// As a builder would leave them, with bytes of ours.
-pub(crate) fn of_bytes(place: Place, bytes: &[u8]) -> Recorded {
+pub(crate) fn of_bytes(place: CensusIdentity, bytes: &[u8]) -> CensusFile {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     of_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
 }
 
-pub(crate) fn of_file(place: Place, file: File, length: u64, sha256: String) -> Recorded {
-    let (options, sum) = (Options::default(), "00".repeat(16));
-    Recorded { place, options, file, length, sha256, documents: 1, bytes: length, sum }
+pub(crate) fn of_file(place: CensusIdentity, file: File, length: u64, sha256: String) -> CensusFile {
+    let (options, sum) = (CensusOptions::default(), "00".repeat(16));
+    CensusFile { identity: place, options, file, length, sha256, documents: 1, bytes: length, sum }
 }
 
 /// A real one of so many documents `{_id: n}`.
-pub(crate) fn real(place: &Place, documents: i32) -> Recorded {
-    let recording = Recording {
-        key: Key::from_hex(&"5a".repeat(192)).unwrap(),
-        options: Options::default(),
+pub(crate) fn real(place: &CensusIdentity, documents: i32) -> CensusFile {
+    let recording = CensusSpec {
+        key: CensusKey::from_hex(&"5a".repeat(192)).unwrap(),
+        options: CensusOptions::default(),
         side: place.side,
         changes: Vec::new(),
         secret: None,
-        scratch: Scratch::default(),
+        scratch: ScratchSpace::default(),
     };
-    let mut builder = Builder::new(&recording);
+    let mut builder = CensusBuilder::new(&recording);
     let mut all = Vec::new();
     for n in 0..documents {
         // int32 `_id`
@@ -55,11 +55,11 @@ pub(crate) fn real(place: &Place, documents: i32) -> Recorded {
 }
 
 /// What a capture says of a census that was stored.
-pub(crate) fn list(capture: &mut Capture, recorded: &Recorded, object: ObjectRef) -> CensusFacts {
+pub(crate) fn list(capture: &mut Capture, recorded: &CensusFile, object: ObjectRef) -> CensusFacts {
     let facts = CensusFacts {
-        probe: recorded.place.probe.clone(),
-        id: recorded.place.id.clone(),
-        collection: recorded.place.collection.clone(),
+        probe: recorded.identity.probe.clone(),
+        id: recorded.identity.id.clone(),
+        collection: recorded.identity.collection.clone(),
         object: object.key.clone(),
         documents: recorded.documents,
         bytes: recorded.bytes,

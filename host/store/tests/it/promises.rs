@@ -3,8 +3,8 @@
 use std::fs;
 
 use taster_model::{
-    AttemptId, Baseline, Capture, Coded, CopyWitness, Current, Scaled, ScaledWorkload, Side, Verdict, VerdictDocument,
-    schema,
+    AttemptId, Baseline, Capture, CopyWitness, CurrentState, Diagnostic, ScaledState, ScaledWorkload, Side, Verdict,
+    VerdictDocument, schema,
 };
 use taster_store::{AppStore, CommitPre, StoreError};
 
@@ -91,7 +91,7 @@ async fn no_move_of_current_is_lost() {
                             .update_current(|current| {
                                 let counted =
                                     current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse().unwrap());
-                                Some(Current {
+                                Some(CurrentState {
                                     known: Vec::new(),
                                     schema: schema::CURRENT.to_owned(),
                                     app: "pxbbq".parse().unwrap(),
@@ -136,10 +136,10 @@ async fn what_was_scaled_moves_as_current_does_and_is_no_run() {
             since: "2026-01-02T03:04:05Z".parse().unwrap(),
         };
         let add = |name: &'static str| {
-            move |scaled: Option<Scaled>| {
+            move |scaled: Option<ScaledState>| {
                 let mut workloads = scaled.map(|scaled| scaled.workloads).unwrap_or_default();
                 workloads.push(entry(name));
-                Some(Scaled { schema: schema::SCALED.to_owned(), app: "pxbbq".parse().unwrap(), workloads })
+                Some(ScaledState { schema: schema::SCALED.to_owned(), app: "pxbbq".parse().unwrap(), workloads })
             }
         };
         let (mongo, web) = tokio::join!(store.update_scaled(add("mongo")), store.update_scaled(add("web")));

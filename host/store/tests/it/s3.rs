@@ -8,7 +8,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use taster_model::{Coded, Side};
+use taster_model::{Diagnostic, Side};
 use taster_store::{CommitPre, ConditionalWrites, Keys, Settings, Store};
 
 use crate::{
@@ -76,7 +76,7 @@ async fn a_store_that_overwrites_is_refused_unless_the_risk_is_taken() {
 }
 
 /// A census of bytes of ours that is so large.
-fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> taster_census::Recorded {
+fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> taster_census::CensusFile {
     let mut file = tempfile::tempfile().unwrap();
     let mut digest = Sha256::new();
     let mut left = length;

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use taster_model::{
-    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, Current, DataKind, Labels, LastRun,
-    Metric, Outcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage, Value,
-    Verdict, VerdictDocument, schema,
+    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, CurrentState, DataKind, Labels,
+    LastRun, Metric, ProbeOutcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage,
+    Value, Verdict, VerdictDocument, schema,
 };
 use taster_store::{AppStore, Store};
 
@@ -68,7 +68,7 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
             severity: Severity::Fail,
             muted: false,
             declarations: Vec::new(),
-            outcome: Outcome::Metrics(vec![
+            outcome: ProbeOutcome::Metrics(vec![
                 metric("orders.count", Value::Integer(200_000)),
                 metric("orders.mean", Value::Real(Real(0.1 + 0.2))),
                 metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
@@ -122,8 +122,8 @@ pub(crate) fn acceptance(verdict: &VerdictDocument) -> Acceptance {
     }
 }
 
-pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
-    Current {
+pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> CurrentState {
+    CurrentState {
         known: Vec::new(),
         schema: schema::CURRENT.to_owned(),
         app: app_name(),

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use taster_model::{Coded, Side};
+use taster_model::{Diagnostic, Side};
 use taster_store::{CommitPre, Encryption, Store};
 use tempfile::TempDir;
 use tokio::{

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt as _;
 use mongodb::Client;
-use taster_census::Key;
+use taster_census::CensusKey;
 use taster_demo::Mongod;
 use taster_engine::Probe;
 use taster_model::CollectionGrant;
@@ -73,7 +73,7 @@ pub(crate) struct Stage {
     snapshot: Snapshot,
     pub(crate) guests: Guests,
     pub(crate) size: Size,
-    key: Key,
+    key: CensusKey,
 }
 
 impl Stage {

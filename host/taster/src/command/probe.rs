@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
 use taster_diagnostics::{Exit, Problem};
 use taster_flow::{Occasion, Taking, World, progress::Task};
@@ -213,12 +213,12 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
 /// What came of a run, and the censuses that it took: counted here, and kept nowhere.
 struct Served {
     report: taster_engine::RunReport,
-    censuses: Vec<Recorded>,
+    censuses: Vec<CensusFile>,
 }
 
 /// What JSON says of a census. Not its sum: that is keyed, and the key is thrown away.
-fn census(census: &Recorded) -> serde_json::Value {
-    serde_json::json!({"id": census.place.id, "collection": census.place.collection, "documents": census.documents,
+fn census(census: &CensusFile) -> serde_json::Value {
+    serde_json::json!({"id": census.identity.id, "collection": census.identity.collection, "documents": census.documents,
         "bytes": census.bytes, "length": census.length})
 }
 
@@ -288,9 +288,9 @@ fn collections(given: &[String]) -> Option<Collections> {
 }
 
 /// A value as a person reads it; a census as the number of its documents.
-fn shown(value: &Value, censuses: &[Recorded]) -> String {
+fn shown(value: &Value, censuses: &[CensusFile]) -> String {
     if let Value::Census(id) = value {
-        let census = censuses.iter().find(|census| census.place.id == *id);
+        let census = censuses.iter().find(|census| census.identity.id == *id);
         return census
             .map_or_else(|| format!("no census `{id}`"), |census| taster_text::count(census.documents, "document"));
     }
@@ -304,7 +304,7 @@ fn shown(value: &Value, censuses: &[Recorded]) -> String {
 
 fn table(
     metrics: &[Metric],
-    censuses: &[Recorded],
+    censuses: &[CensusFile],
     usage: &taster_model::Usage,
     limits: &taster_engine::Limits,
 ) -> String {

@@ -32,7 +32,8 @@ async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, Problem> 
         Restoration::Done(report) if report.back.is_empty() => match what {
             Restoring::Everything => "nothing was to be put back\n".to_owned(),
             Restoring::Abandoned => {
-                let limit = config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.abandoned_after.to_string());
+                let limit =
+                    config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.abandoned_after.to_string());
                 format!("nothing was to be put back: nothing stands scaled up for longer than {limit}\n")
             }
         },

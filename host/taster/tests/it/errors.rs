@@ -95,7 +95,7 @@ fn variable_in_quotes() {
 #[test]
 fn app_that_is_no_name() {
     assert_snapshot!(config("app: My Shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n"), @r#"
-    error[T0102]: taster.yaml:1:6: app `My Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
+    error[T0102]: taster.yaml:1:6: invalid app `My Shop`: expected 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
         |
       1 | app: My Shop
         |      ^
@@ -128,7 +128,7 @@ fn size_that_is_none() {
 #[test]
 fn rule_that_is_none() {
     assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: documents, rule: equals}}\n")), @r#"
-    error[T0102]: taster.yaml:4:31: `equals` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+    error[T0102]: taster.yaml:4:31: unknown rule `equals`: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
         |
       4 |   - {metric: documents, rule: equals}
         |                               ^
@@ -139,7 +139,7 @@ fn rule_that_is_none() {
 #[test]
 fn expectation_of_a_metric_that_is_no_name() {
     assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: Orders Count, rule: equal}}\n")), @r#"
-    error[T0102]: taster.yaml:4:14: `Orders Count` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+    error[T0102]: taster.yaml:4:14: invalid metric pattern `Orders Count`: expected segments of a-z, 0-9 and `_`, or `*`, joined by `.`, at most 128 bytes
         |
       4 |   - {metric: Orders Count, rule: equal}
         |              ^
@@ -356,7 +356,7 @@ fn capture_file_that_is_none() {
 fn wrong_usage() {
     let table = Table::new("");
     assert_snapshot!(fails(&table, 2, &["pre", "--run", "My Run"]), @r#"
-    error: invalid value 'My Run' for '--run <ID>': run `My Run` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
+    error: invalid value 'My Run' for '--run <ID>': invalid run `My Run`: expected 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
 
     For more information, try '--help'.
     "#);

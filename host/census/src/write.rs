@@ -1,4 +1,4 @@
-//! Writing a census: partitions of records into sorted buckets, several at a time, then the footer.
+//! Writes a census: turns partitions of records into sorted buckets, several at a time, then writes the footer.
 
 use std::{
     fs::File,
@@ -10,30 +10,30 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    CensusError, Recorded, Scratch,
-    block::Writer,
-    format::{self, Entry, Footer, Header, buckets_for},
+    CensusError, CensusFile, ScratchSpace,
+    bucket::BucketWriter,
+    format::{self, BucketEntry, Footer, Header, buckets_for},
     record::{self, Columns, Record, sort_key},
     scratch::{PARTITIONS, Partitions},
     shape::{INLINE, Shapes},
 };
 
-/// So many units a thread writes before the others are waited for: starting threads costs time, waiting memory.
-const TOGETHER: usize = 16;
-/// Bytes of records that all threads together work on, unless a unit has more.
-const TOGETHER_BYTES: u64 = 16 << 20;
+/// Units that each thread writes per round. More rounds cost time for starting threads, larger rounds cost memory.
+const UNITS_PER_THREAD: usize = 16;
+/// Bytes of records that all threads process per round, unless a single unit has more.
+const MAX_ROUND_BYTES: u64 = 16 << 20;
 
-/// What was recorded of all parts of a collection.
+/// The records of all parts of a collection.
 pub(crate) struct Records {
     pub(crate) columns: Columns,
     pub(crate) parts: Vec<(Shapes, Partitions)>,
     pub(crate) documents: u64,
-    /// The shapes of all documents, where they stand in the footer.
+    /// The shapes of all documents, if the footer holds them.
     pub(crate) shared: Option<Arc<[Box<[u8]>]>>,
 }
 
 /// A bucket that was written.
-struct Bucket {
+struct WrittenBucket {
     bytes: Vec<u8>,
     front: u32,
     documents: u32,
@@ -41,9 +41,9 @@ struct Bucket {
 }
 
 /// Buckets that are written together, from the same partitions.
-struct Unit {
+struct WorkUnit {
     partitions: std::ops::Range<usize>,
-    /// Logarithm of the buckets in it.
+    /// Logarithm of the number of its buckets.
     bits: u32,
 }
 
@@ -52,24 +52,24 @@ pub(crate) fn write(
     header: &Header,
     records: Records,
     mut footer: Footer,
-    scratch: &Scratch,
-) -> Result<Recorded, CensusError> {
+    scratch: &ScratchSpace,
+) -> Result<CensusFile, CensusError> {
     let failed = |source| scratch.failed("write", source);
     let head = header.write()?;
-    let mut out = Hashing::new(scratch.file()?);
+    let mut out = HashingWriter::new(scratch.file()?);
     out.write_all(&head).map_err(failed)?;
     let mut offset = head.len() as u64;
-    let units = units(buckets_for(records.documents));
+    let units = work_units(buckets_for(records.documents));
     let workers = thread::available_parallelism().map_or(1, usize::from).min(4);
     let mut left = &units[..];
     while !left.is_empty() {
-        let (round, later) = left.split_at(records.fits(left, workers * TOGETHER));
+        let (round, later) = left.split_at(records.units_that_fit(left, workers * UNITS_PER_THREAD));
         left = later;
-        for bucket in records.round(round, workers)? {
+        for bucket in records.write_round(round, workers)? {
             out.write_all(&bucket.bytes).map_err(failed)?;
-            let entry = Entry {
+            let entry = BucketEntry {
                 offset,
-                length: u32::try_from(bucket.bytes.len()).map_err(|_| too_large())?,
+                length: u32::try_from(bucket.bytes.len()).map_err(|_| bucket_too_large())?,
                 front: bucket.front,
                 documents: bucket.documents,
                 sum: bucket.sum,
@@ -86,8 +86,8 @@ pub(crate) fn write(
     let trailer = format::trailer(&head, &foot);
     out.write_all(&trailer).map_err(failed)?;
     let (file, sha256) = out.finish().map_err(failed)?;
-    Ok(Recorded {
-        place: header.place.clone(),
+    Ok(CensusFile {
+        identity: header.identity.clone(),
         options: header.options.clone(),
         file,
         length: offset + (foot.len() + trailer.len()) as u64,
@@ -98,40 +98,40 @@ pub(crate) fn write(
     })
 }
 
-fn too_large() -> CensusError {
-    CensusError::Damaged("a bucket of more than 4 GiB".to_owned())
+fn bucket_too_large() -> CensusError {
+    CensusError::Damaged("a bucket has more than 4 GiB".to_owned())
 }
 
-/// Few buckets take several partitions each, many share one.
-fn units(buckets: u64) -> Vec<Unit> {
+/// If there are few buckets, each takes several partitions; if there are many, several share a partition.
+fn work_units(buckets: u64) -> Vec<WorkUnit> {
     let each = (PARTITIONS as u64 / buckets).max(1) as usize;
     let bits = (buckets / PARTITIONS as u64).max(1).ilog2();
-    (0..PARTITIONS).step_by(each).map(|begin| Unit { partitions: begin..begin + each, bits }).collect()
+    (0..PARTITIONS).step_by(each).map(|begin| WorkUnit { partitions: begin..begin + each, bits }).collect()
 }
 
 impl Records {
-    /// How many units may be worked on together: one at least.
-    fn fits(&self, units: &[Unit], most: usize) -> usize {
-        let size = |unit: &Unit| -> u64 {
-            let of =
+    /// Number of units of the next round; at least one.
+    fn units_that_fit(&self, units: &[WorkUnit], max_units: usize) -> usize {
+        let size = |unit: &WorkUnit| -> u64 {
+            let size_of_part =
                 |(_, records): &(Shapes, Partitions)| unit.partitions.clone().map(|p| records.size(p)).sum::<u64>();
-            self.parts.iter().map(of).sum()
+            self.parts.iter().map(size_of_part).sum()
         };
         let mut bytes = 0;
-        let fitting = units.iter().take(most).take_while(|unit| {
+        let fitting = units.iter().take(max_units).take_while(|unit| {
             bytes += size(unit);
-            bytes <= TOGETHER_BYTES
+            bytes <= MAX_ROUND_BYTES
         });
         fitting.count().max(1)
     }
 
-    /// The buckets of some units, in their order.
-    fn round(&self, units: &[Unit], workers: usize) -> Result<Vec<Bucket>, CensusError> {
+    /// Writes the buckets of one round of units, in their order.
+    fn write_round(&self, units: &[WorkUnit], workers: usize) -> Result<Vec<WrittenBucket>, CensusError> {
         let mut chunks = units.chunks(units.len().div_ceil(workers));
         let own = chunks.next().unwrap_or_default();
-        let done: Vec<Result<Vec<Bucket>, CensusError>> = thread::scope(|scope| {
-            let others: Vec<_> = chunks.map(|chunk| scope.spawn(move || self.units(chunk))).collect();
-            let own = self.units(own);
+        let done: Vec<Result<Vec<WrittenBucket>, CensusError>> = thread::scope(|scope| {
+            let others: Vec<_> = chunks.map(|chunk| scope.spawn(move || self.write_units(chunk))).collect();
+            let own = self.write_units(own);
             let others = others.into_iter().map(|worker| worker.join().expect("writing a bucket does not panic"));
             std::iter::once(own).chain(others).collect()
         });
@@ -142,50 +142,56 @@ impl Records {
         Ok(buckets)
     }
 
-    fn units(&self, units: &[Unit]) -> Result<Vec<Bucket>, CensusError> {
-        let mut writer = Writer::new()?;
+    fn write_units(&self, units: &[WorkUnit]) -> Result<Vec<WrittenBucket>, CensusError> {
+        let mut writer = BucketWriter::new()?;
         let mut buckets = Vec::new();
         for unit in units {
-            self.unit(unit, &mut writer, &mut buckets)?;
+            self.write_unit(unit, &mut writer, &mut buckets)?;
         }
         Ok(buckets)
     }
 
-    fn unit(&self, unit: &Unit, writer: &mut Writer, out: &mut Vec<Bucket>) -> Result<(), CensusError> {
+    fn write_unit(
+        &self,
+        unit: &WorkUnit,
+        writer: &mut BucketWriter,
+        out: &mut Vec<WrittenBucket>,
+    ) -> Result<(), CensusError> {
         let mut pieces: Vec<(&Shapes, Vec<u8>)> = Vec::new();
         for partition in unit.partitions.clone() {
             for (shapes, records) in &self.parts {
                 records.read(partition, |bytes| pieces.push((shapes, bytes)))?;
             }
         }
-        let (mut apart, mut undos) = (Vec::new(), Vec::new());
+        let (mut separate, mut undos) = (Vec::new(), Vec::new());
         let mut read = Vec::new();
         for (shapes, bytes) in &pieces {
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                let mut one = record::read(rest, self.columns, &mut apart, &mut undos).ok_or_else(spoilt)?;
+                let mut one =
+                    record::read(rest, self.columns, &mut separate, &mut undos).ok_or_else(scratch_file_changed)?;
                 rest = one.rest;
                 if one.shape != INLINE {
-                    one.record.shape = shapes.of(one.shape);
+                    one.record.shape = shapes.get(one.shape);
                 }
                 read.push((one.record, one.bits));
             }
         }
         let mut buckets: Vec<Vec<Record<'_>>> = (0..1_usize << unit.bits).map(|_| Vec::new()).collect();
-        let (mut apart, mut undos) = (&apart[..], &undos[..]);
+        let (mut separate, mut undos) = (&separate[..], &undos[..]);
         for (mut record, bits) in read {
-            (record.apart, apart) = apart.split_at(self.columns.apart);
+            (record.separate, separate) = separate.split_at(self.columns.separate);
             (record.undos, undos) = undos.split_at(self.columns.undos);
             buckets[(u32::from(bits) >> (u16::BITS - unit.bits)) as usize].push(record);
         }
         for records in &buckets {
-            out.push(self.bucket(writer, records)?);
+            out.push(self.write_bucket(writer, records)?);
         }
         Ok(())
     }
 
-    fn bucket(&self, writer: &mut Writer, records: &[Record<'_>]) -> Result<Bucket, CensusError> {
-        let records = sorted(records);
+    fn write_bucket(&self, writer: &mut BucketWriter, records: &[Record<'_>]) -> Result<WrittenBucket, CensusError> {
+        let records = sort_records(records);
         let mut sum = 0_u128;
         let mut buffer = Vec::new();
         let mut last: Option<(*const u8, u128)> = None;
@@ -195,32 +201,43 @@ impl Records {
                 _ => format::shape_hash(record.shape),
             };
             last = Some((record.shape.as_ptr(), shape));
-            let apart = record.apart.iter().copied();
-            sum = sum.wrapping_add(format::share((record.kind, record.id), record.digest, shape, apart, &mut buffer));
+            let separate = record.separate.iter().copied();
+            sum = sum.wrapping_add(format::document_share(
+                (record.kind, record.id),
+                record.digest,
+                shape,
+                separate,
+                &mut buffer,
+            ));
         }
         let (bytes, front) = writer.write(&records, self.columns, self.shared.as_deref())?;
-        Ok(Bucket { documents: u32::try_from(records.len()).map_err(|_| too_large())?, bytes, front, sum })
+        Ok(WrittenBucket {
+            documents: u32::try_from(records.len()).map_err(|_| bucket_too_large())?,
+            bytes,
+            front,
+            sum,
+        })
     }
 }
 
-fn spoilt() -> CensusError {
-    CensusError::Damaged("a scratch file changed while it was used".to_owned())
+fn scratch_file_changed() -> CensusError {
+    CensusError::Damaged("its scratch file changed while it was used".to_owned())
 }
 
-/// By id, then by everything else. The first sixteen bytes decide for nearly all, and need no look at the record.
-fn sorted<'a>(records: &[Record<'a>]) -> Vec<Record<'a>> {
+/// Sorts records by id, then by everything else. The first sixteen bytes of the id decide nearly always.
+fn sort_records<'a>(records: &[Record<'a>]) -> Vec<Record<'a>> {
     let mut keys: Vec<(u128, u32)> = records.iter().map(|record| sort_key(record.kind, record.id)).zip(0..).collect();
     keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| records[*i as usize].order(&records[*j as usize])));
     keys.iter().map(|(_, index)| records[*index as usize]).collect()
 }
 
 /// A file, and the SHA-256 of what was written to it.
-struct Hashing {
+struct HashingWriter {
     out: BufWriter<File>,
     sha: Sha256,
 }
 
-impl Hashing {
+impl HashingWriter {
     fn new(file: File) -> Self {
         Self { out: BufWriter::with_capacity(256 << 10, file), sha: Sha256::new() }
     }
@@ -231,7 +248,7 @@ impl Hashing {
     }
 }
 
-impl Write for Hashing {
+impl Write for HashingWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
         self.sha.update(&bytes[..written]);

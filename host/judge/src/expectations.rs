@@ -1,51 +1,55 @@
-//! Which expectation counts for a metric, and which matched nothing.
+//! Which expectation applies to a metric, and which expectations match no metric.
 //!
-//! Of the operator's expectations that match, the most specific one counts: one that names the probe before one that
-//! does not; then one that names the metric before a pattern; then more spelled-out segments of the name; then more
-//! labels; then, of equals, the later one in the configuration. Where none matches, the probe's own declaration counts,
-//! and where that says nothing, `equal`.
+//! Of the operator's expectations that match, the most specific one applies: one with a probe before one without; then one
+//! with the metric's name before one with a pattern; then one with more literal segments; then one with more labels; then,
+//! among equals, the later one in the configuration. If none matches, the probe's own expectation applies, and `equal` if
+//! it has none.
 
 use std::cmp::Reverse;
 
 use taster_model::{
-    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, Outcome, ProbeRecord, ReasonCode, Rule,
-    Severity,
+    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeOutcome, ProbeRecord, ReasonCode,
+    Rule, Severity,
 };
 
-use crate::{compare::Declared, show, verdict};
+use crate::{compare::RuleOrigin, show, verdict};
 
-/// What counts for one metric.
+/// The rule that applies to one metric.
 #[derive(Debug, Clone)]
-pub(crate) struct Applied<'a> {
+pub(crate) struct AppliedRule<'a> {
     pub(crate) rule: &'a Rule,
-    pub(crate) declared: Declared,
+    pub(crate) origin: RuleOrigin,
     pub(crate) severity: Severity,
     pub(crate) muted: bool,
-    /// The operator's reason.
+    /// The reason that the operator's expectation gives.
     pub(crate) reason: Option<&'a str>,
 }
 
-/// What counts for `metric` of `probe`.
-pub(crate) fn choose<'a>(expectations: &'a [Expectation], probe: &'a ProbeRecord, metric: &Metric) -> Applied<'a> {
-    let best = expectations
+/// The rule that applies to `metric` of `probe`.
+pub(crate) fn applied_rule<'a>(
+    expectations: &'a [Expectation],
+    probe: &'a ProbeRecord,
+    metric: &Metric,
+) -> AppliedRule<'a> {
+    let most_specific = expectations
         .iter()
         .enumerate()
         .filter(|(_, expectation)| matches(expectation, &probe.name, metric))
-        .max_by_key(|(place, expectation)| (specificity(expectation), *place))
+        .max_by_key(|(position, expectation)| (specificity(expectation), *position))
         .map(|(_, expectation)| expectation);
-    if let Some(expectation) = best {
-        return Applied {
+    if let Some(expectation) = most_specific {
+        return AppliedRule {
             rule: &expectation.rule,
-            declared: Declared::Yes,
+            origin: RuleOrigin::Explicit,
             severity: expectation.severity.unwrap_or(probe.severity),
             muted: expectation.muted || probe.muted,
             reason: expectation.reason.as_deref(),
         };
     }
-    let own = declaration(&probe.declarations, metric).and_then(|declaration| declaration.expect.as_ref());
-    Applied {
+    let own = find_declaration(&probe.declarations, metric).and_then(|declaration| declaration.expect.as_ref());
+    AppliedRule {
         rule: own.unwrap_or(&Rule::Equal),
-        declared: if own.is_some() { Declared::Yes } else { Declared::No },
+        origin: if own.is_some() { RuleOrigin::Explicit } else { RuleOrigin::Default },
         severity: probe.severity,
         muted: probe.muted,
         reason: None,
@@ -63,18 +67,18 @@ fn matches(expectation: &Expectation, probe: &str, metric: &Metric) -> bool {
         && expectation.labels.iter().all(|(key, value)| metric.labels.get(key) == Some(value))
 }
 
-/// The declaration that speaks of `metric`: the most specific pattern of its kind, of equals the first.
-fn declaration<'a>(declarations: &'a [MetricDeclaration], metric: &Metric) -> Option<&'a MetricDeclaration> {
+/// The probe's declaration of `metric`: the most specific pattern of the metric's kind; among equals the first.
+fn find_declaration<'a>(declarations: &'a [MetricDeclaration], metric: &Metric) -> Option<&'a MetricDeclaration> {
     declarations
         .iter()
         .filter(|declaration| declaration.kind == metric.value.kind() && declaration.name.matches(&metric.name))
         .min_by_key(|declaration| Reverse((declaration.name.is_exact(), declaration.name.literal_segments())))
 }
 
-/// Expectations that matched no metric of either side: a typing error, or the thing that it speaks of is gone.
+/// Expectations that match no metric of either capture: mistyped, or the metric no longer exists.
 pub(crate) fn unmatched(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Vec<Finding> {
     let metrics: Vec<(&str, &Metric)> =
-        [before, after].into_iter().flat_map(|capture| &capture.probes).flat_map(metrics_of).collect();
+        [before, after].into_iter().flat_map(|capture| &capture.probes).flat_map(metrics_of_probe).collect();
     expectations
         .iter()
         .filter(|expectation| !metrics.iter().any(|(probe, metric)| matches(expectation, probe, metric)))
@@ -91,19 +95,19 @@ pub(crate) fn unmatched(before: &Capture, after: &Capture, expectations: &[Expec
                 ..verdict::finding(
                     FindingOutcome::Unknown,
                     ReasonCode::ExpectationUnmatched,
-                    told_unmatched(expectation, &metrics),
+                    unmatched_reason(expectation, &metrics),
                 )
             }
         })
         .collect()
 }
 
-fn told_unmatched(expectation: &Expectation, metrics: &[(&str, &Metric)]) -> String {
-    let of_probe = |probe: &str| expectation.probe.as_deref().is_none_or(|name| name == probe);
-    let named = metrics.iter().any(|(probe, metric)| of_probe(probe) && expectation.metric.matches(&metric.name));
-    if named {
-        return "the expectation matched no metric: there are metrics of this name, but none with these labels"
-            .to_owned();
+fn unmatched_reason(expectation: &Expectation, metrics: &[(&str, &Metric)]) -> String {
+    let is_of_probe = |probe: &str| expectation.probe.as_deref().is_none_or(|name| name == probe);
+    let name_exists =
+        metrics.iter().any(|(probe, metric)| is_of_probe(probe) && expectation.metric.matches(&metric.name));
+    if name_exists {
+        return "the expectation matched no metric: metrics of this name exist, but none with these labels".to_owned();
     }
     match &expectation.probe {
         Some(probe) if !metrics.iter().any(|(name, _)| name == probe) => {
@@ -113,9 +117,9 @@ fn told_unmatched(expectation: &Expectation, metrics: &[(&str, &Metric)]) -> Str
     }
 }
 
-fn metrics_of(record: &ProbeRecord) -> Vec<(&str, &Metric)> {
+fn metrics_of_probe(record: &ProbeRecord) -> Vec<(&str, &Metric)> {
     match &record.outcome {
-        Outcome::Metrics(metrics) => metrics.iter().map(|metric| (record.name.as_str(), metric)).collect(),
-        Outcome::Failed(_) => Vec::new(),
+        ProbeOutcome::Metrics(metrics) => metrics.iter().map(|metric| (record.name.as_str(), metric)).collect(),
+        ProbeOutcome::Failed(_) => Vec::new(),
     }
 }

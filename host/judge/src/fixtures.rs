@@ -1,12 +1,13 @@
-//! What the tests of this crate cook with: small captures, told from their metrics.
+//! Fixtures: small captures made from metrics, and one-line summaries of findings.
 
 use taster_model::{
-    Capture, CensusDifference, CensusFacts, CensusProblem, CollectionFacts, CollectionGrant, Consistency, DataKind,
-    DeclaredChange, Differences, DocumentSet, Documents, Expectation, Failure, Finding, Labels, Member, Merge, Metric,
-    MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage, Value, schema,
+    Capture, CensusComparisonError, CensusDifference, CensusDifferences, CensusFacts, CollectionFacts, CollectionGrant,
+    Consistency, DataKind, DeclaredChange, DifferingDocuments, DocumentSet, Expectation, Failure, Finding, Labels,
+    Merge, Metric, MetricDeclaration, ProbeOutcome, ProbeRecord, Real, ReplicaMember, Rule, ServerFacts, Severity,
+    Side, Topology, Usage, Value, schema,
 };
 
-use crate::{Input, Judgement, judge};
+use crate::{Judgement, JudgementInput, judge};
 
 pub(crate) fn metric(name: &str, value: Value) -> Metric {
     Metric { name: name.to_owned(), labels: Labels::new(), value, unit: "1".to_owned() }
@@ -33,7 +34,7 @@ pub(crate) fn set(items: &[&str]) -> Value {
     Value::Set(items.iter().map(|item| (*item).to_owned()).collect())
 }
 
-pub(crate) fn probe(name: &str, outcome: Outcome) -> ProbeRecord {
+pub(crate) fn probe(name: &str, outcome: ProbeOutcome) -> ProbeRecord {
     ProbeRecord {
         name: name.to_owned(),
         component: "group-report".to_owned(),
@@ -50,12 +51,12 @@ pub(crate) fn probe(name: &str, outcome: Outcome) -> ProbeRecord {
     }
 }
 
-pub(crate) fn shop(metrics: Vec<Metric>) -> ProbeRecord {
-    probe("shop", Outcome::Metrics(metrics))
+pub(crate) fn shop_probe(metrics: Vec<Metric>) -> ProbeRecord {
+    probe("shop", ProbeOutcome::Metrics(metrics))
 }
 
 pub(crate) fn failed(name: &str, failure: Failure) -> ProbeRecord {
-    probe(name, Outcome::Failed(failure))
+    probe(name, ProbeOutcome::Failed(failure))
 }
 
 pub(crate) fn collection(name: &str) -> CollectionFacts {
@@ -84,7 +85,7 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
             process_id: Some("p1".to_owned()),
             database: "pxbbq".to_owned(),
             read_at: None,
-            members: vec![Member {
+            members: vec![ReplicaMember {
                 host: None,
                 process_id: Some("p1".to_owned()),
                 startups: vec!["stage-1".to_owned()],
@@ -103,7 +104,7 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
 }
 
 /// An expectation about `metric`.
-pub(crate) fn expect(metric: &str, rule: &str) -> Expectation {
+pub(crate) fn expectation(metric: &str, rule: &str) -> Expectation {
     Expectation {
         probe: None,
         metric: metric.parse().unwrap(),
@@ -116,7 +117,7 @@ pub(crate) fn expect(metric: &str, rule: &str) -> Expectation {
 }
 
 /// The probe's own expectation about `metric`.
-pub(crate) fn declare(metric: &str, value: &Value, expect: Option<&str>) -> MetricDeclaration {
+pub(crate) fn declaration(metric: &str, value: &Value, expect: Option<&str>) -> MetricDeclaration {
     MetricDeclaration {
         name: metric.parse().unwrap(),
         summary: String::new(),
@@ -128,25 +129,25 @@ pub(crate) fn declare(metric: &str, value: &Value, expect: Option<&str>) -> Metr
     }
 }
 
-pub(crate) fn judged(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Judgement {
-    judge(&Input { expectations, ..Input::of(Some(before), after) })
+pub(crate) fn judge_captures(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Judgement {
+    judge(&JudgementInput { expectations, ..JudgementInput::new(Some(before), after) })
 }
 
-/// Judges two lists of metrics of one probe.
-pub(crate) fn judged_metrics(before: Vec<Metric>, after: Vec<Metric>, expectations: &[Expectation]) -> Judgement {
-    judged(&capture(vec![shop(before)]), &capture(vec![shop(after)]), expectations)
+/// Judges the metrics of one probe.
+pub(crate) fn judge_metrics(before: Vec<Metric>, after: Vec<Metric>, expectations: &[Expectation]) -> Judgement {
+    judge_captures(&capture(vec![shop_probe(before)]), &capture(vec![shop_probe(after)]), expectations)
 }
 
-/// The finding of one metric whose value changed, under `rule`.
-pub(crate) fn one(before: Value, after: Value, rule: Option<&str>) -> Finding {
-    let expectations: Vec<Expectation> = rule.map(|rule| expect("orders.revenue", rule)).into_iter().collect();
+/// The finding about one metric whose value changed, under `rule`.
+pub(crate) fn changed_metric_finding(before: Value, after: Value, rule: Option<&str>) -> Finding {
+    let expectations: Vec<Expectation> = rule.map(|rule| expectation("orders.revenue", rule)).into_iter().collect();
     let judgement =
-        judged_metrics(vec![metric("orders.revenue", before)], vec![metric("orders.revenue", after)], &expectations);
+        judge_metrics(vec![metric("orders.revenue", before)], vec![metric("orders.revenue", after)], &expectations);
     judgement.findings.into_iter().find(|finding| finding.metric.is_some()).unwrap()
 }
 
-/// `outcome code: reason`, a line for each finding, with what it is about.
-pub(crate) fn told(judgement: &Judgement) -> String {
+/// The verdict, and a line for each finding: `outcome code [subject]: reason`.
+pub(crate) fn summarize(judgement: &Judgement) -> String {
     let mut lines = vec![judgement.verdict.to_string()];
     for finding in &judgement.findings {
         let about: Vec<String> = [finding.probe.clone(), finding.metric.clone()]
@@ -167,16 +168,16 @@ pub(crate) fn told(judgement: &Judgement) -> String {
 }
 
 /// A declared change as a configuration writes it.
-pub(crate) fn change(written: serde_json::Value) -> DeclaredChange {
+pub(crate) fn declared_change(written: serde_json::Value) -> DeclaredChange {
     serde_json::from_value(written).unwrap()
 }
 
-pub(crate) fn of_label(collection: &str) -> Labels {
+pub(crate) fn collection_label(collection: &str) -> Labels {
     Labels::from([("collection".to_owned(), collection.to_owned())])
 }
 
 /// A capture with the census of `orders`, 100 documents, by the probe `documents`.
-pub(crate) fn census_side() -> Capture {
+pub(crate) fn capture_with_census() -> Capture {
     let metric = Metric {
         unit: "{document}".to_owned(),
         ..labelled("documents", &[("collection", "orders")], Value::Census("c0".to_owned()))
@@ -191,40 +192,49 @@ pub(crate) fn census_side() -> Capture {
         options: serde_json::json!({}),
         sum: "00".to_owned(),
     };
-    Capture { censuses: vec![census], ..capture(vec![probe("documents", Outcome::Metrics(vec![metric]))]) }
+    Capture { censuses: vec![census], ..capture(vec![probe("documents", ProbeOutcome::Metrics(vec![metric]))]) }
 }
 
-/// What was found of censuses, as a list.
-pub(crate) type Found = Vec<((String, String, Labels), Result<CensusDifference, CensusProblem>)>;
+/// Results of comparing censuses.
+pub(crate) type CensusResults = Vec<((String, String, Labels), Result<CensusDifference, CensusComparisonError>)>;
 
-/// What was found of the census of [`census_side`].
-pub(crate) fn orders(found: Result<CensusDifference, CensusProblem>) -> Found {
-    vec![(("documents".to_owned(), "documents".to_owned(), of_label("orders")), found)]
+/// The result of comparing the census of [`capture_with_census`].
+pub(crate) fn orders_census(found: Result<CensusDifference, CensusComparisonError>) -> CensusResults {
+    vec![(("documents".to_owned(), "documents".to_owned(), collection_label("orders")), found)]
 }
 
-pub(crate) fn set_of(count: u64) -> DocumentSet {
+pub(crate) fn document_count(count: u64) -> DocumentSet {
     DocumentSet { count, ..DocumentSet::default() }
 }
 
-/// So many documents, each as it was.
-pub(crate) fn clean(documents: u64) -> CensusDifference {
+/// This many documents, all unchanged.
+pub(crate) fn unchanged_documents(documents: u64) -> CensusDifference {
     CensusDifference { before: documents, after: documents, ..CensusDifference::default() }
 }
 
-/// A hundred documents, and what nobody declared of them.
+/// A hundred documents before the sync, with these undeclared differences.
 pub(crate) fn differing(missing: u64, extra: u64, changed: u64) -> CensusDifference {
-    let documents = Documents { missing: set_of(missing), extra: set_of(extra), changed: set_of(changed) };
-    CensusDifference { documents, after: 100 - missing.min(100) + extra, ..clean(100) }
+    let documents = DifferingDocuments {
+        missing: document_count(missing),
+        extra: document_count(extra),
+        changed: document_count(changed),
+    };
+    CensusDifference { documents, after: 100 - missing.min(100) + extra, ..unchanged_documents(100) }
 }
 
-/// Judges with censuses and declared changes.
-pub(crate) fn censused(
+/// Judges two captures with censuses and declared changes.
+pub(crate) fn judge_with_censuses(
     before: &Capture,
     after: &Capture,
-    found: &Found,
+    found: &CensusResults,
     changes: &[DeclaredChange],
     expectations: &[Expectation],
 ) -> Judgement {
-    let differences: Differences = found.iter().cloned().collect();
-    judge(&Input { expectations, changes, differences: &differences, ..Input::of(Some(before), after) })
+    let differences: CensusDifferences = found.iter().cloned().collect();
+    judge(&JudgementInput {
+        expectations,
+        changes,
+        differences: &differences,
+        ..JudgementInput::new(Some(before), after)
+    })
 }

@@ -1,30 +1,30 @@
-//! One bucket of documents, column by column.
+//! The format of one bucket of documents: one column per kind of information.
 
 use std::sync::Arc;
 
 use crate::{
     CensusError,
     ids::{self, Ids},
-    record::{Apart, Columns, NEVER, Record, Rest, Undo, UndoState, write_varint},
+    record::{ByteReader, Columns, NEVER, Record, SeparateField, Undo, UndoState, write_varint},
 };
 
-/// Fast, and nearly as small as slower ones: digests do not compress at all.
-const LEVEL: i32 = 3;
-/// No column of a bucket is longer: 16 384 documents of a bucket with 4096 digests of fields each.
-const LONGEST: usize = 1 << 30;
+/// Fast, and nearly as small as higher levels, because digests do not compress.
+const COMPRESSION_LEVEL: i32 = 3;
+/// Longest column of a bucket: 16 384 documents with 4096 field digests each.
+const MAX_COLUMN_BYTES: usize = 1 << 30;
 
 /// Writes buckets.
-pub(crate) struct Writer {
+pub(crate) struct BucketWriter {
     compressor: zstd::bulk::Compressor<'static>,
 }
 
-impl Writer {
+impl BucketWriter {
     pub(crate) fn new() -> Result<Self, CensusError> {
-        Ok(Self { compressor: zstd::bulk::Compressor::new(LEVEL)? })
+        Ok(Self { compressor: zstd::bulk::Compressor::new(COMPRESSION_LEVEL)? })
     }
 
-    /// Writes records, which are sorted, and says how long the front is: what is needed to find the few documents that
-    /// differ. Of each digest one byte stands there; the others follow, seven a document, where [`rest_of_digest`] says.
+    /// Writes sorted records. Also returns the length of the front, which is enough to find a few differing documents: it
+    /// holds one byte of each digest. The other seven follow at [`digest_rest_offset`].
     pub(crate) fn write(
         &mut self,
         records: &[Record<'_>],
@@ -33,54 +33,54 @@ impl Writer {
     ) -> Result<(Vec<u8>, u32), CensusError> {
         let mut out = Vec::with_capacity(records.len() * 12);
         match shared {
-            Some(shapes) => self.column(&mut out, &numbers(records, shapes))?,
+            Some(shapes) => self.write_column(&mut out, &write_shape_numbers(records, shapes))?,
             None => {
-                let shapes = dictionary(records);
-                self.column(&mut out, &write_dictionary(&shapes))?;
-                self.column(&mut out, &numbers(records, &shapes))?;
+                let shapes = shape_dictionary(records);
+                self.write_column(&mut out, &write_dictionary(&shapes))?;
+                self.write_column(&mut out, &write_shape_numbers(records, &shapes))?;
             }
         }
         let ids: Vec<(u8, &[u8])> = records.iter().map(|record| (record.kind, record.id)).collect();
-        self.column(&mut out, &ids::write(&ids))?;
-        raw(&mut out, &records.iter().map(|record| record.digest as u8).collect::<Vec<_>>());
+        self.write_column(&mut out, &ids::write(&ids))?;
+        write_raw_column(&mut out, &records.iter().map(|record| record.digest as u8).collect::<Vec<_>>());
         if columns.marks {
-            self.column(&mut out, &records.iter().map(|record| record.mark).collect::<Vec<_>>())?;
+            self.write_column(&mut out, &records.iter().map(|record| record.mark).collect::<Vec<_>>())?;
         }
         if columns.expiries {
             let expiries: Vec<u8> = records.iter().flat_map(|record| record.expiry.to_le_bytes()).collect();
-            self.column(&mut out, &expiries)?;
+            self.write_column(&mut out, &expiries)?;
         }
         let front = out.len() as u32;
         let digests: Vec<u8> =
             records.iter().flat_map(|record| record.digest.to_le_bytes().into_iter().skip(1)).collect();
-        raw(&mut out, &digests);
-        for index in 0..columns.apart {
-            let kinds: Vec<u8> = records.iter().map(|record| record.apart[index].kind).collect();
-            self.column(&mut out, &kinds)?;
-            let hashes: Vec<u8> = records.iter().flat_map(|record| record.apart[index].hash.to_le_bytes()).collect();
-            self.column(&mut out, &hashes)?;
+        write_raw_column(&mut out, &digests);
+        for index in 0..columns.separate {
+            let kinds: Vec<u8> = records.iter().map(|record| record.separate[index].kind).collect();
+            self.write_column(&mut out, &kinds)?;
+            let hashes: Vec<u8> = records.iter().flat_map(|record| record.separate[index].hash.to_le_bytes()).collect();
+            self.write_column(&mut out, &hashes)?;
         }
         for index in 0..columns.undos {
             let states: Vec<u8> = records.iter().map(|record| record.undos[index].state as u8).collect();
-            self.column(&mut out, &states)?;
+            self.write_column(&mut out, &states)?;
             let deltas: Vec<u8> = records.iter().flat_map(|record| record.undos[index].delta.to_le_bytes()).collect();
-            self.column(&mut out, &deltas)?;
+            self.write_column(&mut out, &deltas)?;
         }
         if columns.fields {
             let mut counts = Vec::new();
             for record in records {
                 write_varint(&mut counts, record.fields.len() as u64);
             }
-            self.column(&mut out, &counts)?;
-            raw(&mut out, &records.iter().flat_map(|record| record.fields).copied().collect::<Vec<_>>());
+            self.write_column(&mut out, &counts)?;
+            write_raw_column(&mut out, &records.iter().flat_map(|record| record.fields).copied().collect::<Vec<_>>());
         }
         Ok((out, front))
     }
 
-    fn column(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), CensusError> {
+    fn write_column(&mut self, out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), CensusError> {
         let packed = self.compressor.compress(bytes)?;
         if packed.len() >= bytes.len() {
-            raw(out, bytes);
+            write_raw_column(out, bytes);
             return Ok(());
         }
         out.push(1);
@@ -91,18 +91,18 @@ impl Writer {
     }
 }
 
-fn raw(out: &mut Vec<u8>, bytes: &[u8]) {
+fn write_raw_column(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(0);
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     out.extend_from_slice(bytes);
 }
 
-/// The shapes of a bucket, sorted: the same whatever they were numbered before.
-fn dictionary<'a>(records: &[Record<'a>]) -> Vec<&'a [u8]> {
+/// The sorted shapes of a bucket. They do not depend on the numbers that the shapes had.
+fn shape_dictionary<'a>(records: &[Record<'a>]) -> Vec<&'a [u8]> {
     let mut shapes: Vec<&[u8]> = Vec::new();
     let mut last: Option<*const u8> = None;
     for record in records {
-        // neighbours mostly have the very same one
+        // neighbours usually have the same shape
         if last != Some(record.shape.as_ptr()) {
             last = Some(record.shape.as_ptr());
             shapes.push(record.shape);
@@ -113,13 +113,13 @@ fn dictionary<'a>(records: &[Record<'a>]) -> Vec<&'a [u8]> {
     shapes
 }
 
-fn numbers<S: AsRef<[u8]>>(records: &[Record<'_>], shapes: &[S]) -> Vec<u8> {
+fn write_shape_numbers<S: AsRef<[u8]>>(records: &[Record<'_>], shapes: &[S]) -> Vec<u8> {
     if shapes.len() < 2 {
         return Vec::new();
     }
     let number = |record: &Record<'_>| {
-        let place = shapes.binary_search_by(|shape| shape.as_ref().cmp(record.shape));
-        place.expect("the dictionary holds every shape")
+        let position = shapes.binary_search_by(|shape| shape.as_ref().cmp(record.shape));
+        position.expect("the shape_dictionary holds every shape")
     };
     let bytes = if shapes.len() <= 256 { 1 } else { 4 };
     let numbers: Vec<u32> = records.iter().map(|record| number(record) as u32).collect();
@@ -135,7 +135,7 @@ pub(crate) struct Bucket {
     pub(crate) shape_of: Vec<u32>,
     marks: Vec<u8>,
     expiries: Vec<i64>,
-    apart: Vec<Vec<Apart>>,
+    separate: Vec<Vec<SeparateField>>,
     undos: Vec<Vec<Undo>>,
     field_ends: Vec<u32>,
     fields: Vec<u8>,
@@ -154,8 +154,8 @@ impl Bucket {
         self.expiries.get(index).copied().unwrap_or(NEVER)
     }
 
-    pub(crate) fn apart(&self, index: usize, column: usize) -> Apart {
-        self.apart.get(column).map(|column| column[index]).unwrap_or_default()
+    pub(crate) fn separate(&self, index: usize, column: usize) -> SeparateField {
+        self.separate.get(column).map(|column| column[index]).unwrap_or_default()
     }
 
     pub(crate) fn undo(&self, index: usize, column: usize) -> Undo {
@@ -166,7 +166,7 @@ impl Bucket {
         &self.shapes[self.shape_of[index] as usize]
     }
 
-    /// One digest a field.
+    /// One digest per field.
     pub(crate) fn fields(&self, index: usize) -> &[u8] {
         let Some(end) = self.field_ends.get(index) else { return &[] };
         let begin = if index == 0 { 0 } else { self.field_ends[index - 1] };
@@ -175,44 +175,46 @@ impl Bucket {
 
     /// The key that pairs documents of both sides.
     pub(crate) fn key(&self, index: usize) -> (u8, &[u8]) {
-        (self.ids.kinds[index], self.ids.of(index))
+        (self.ids.kinds[index], self.ids.get(index))
     }
 
-    /// Reads a bucket of so many documents; `None` where it is not what [`Writer`] writes.
+    /// Reads a bucket with this number of documents. `None`: the bytes are not what [`BucketWriter`] writes.
     pub(crate) fn read(
         bytes: &[u8],
         documents: usize,
         columns: Columns,
         shared: Option<&Arc<[Box<[u8]>]>>,
     ) -> Option<Self> {
-        let mut rest = Rest(bytes);
+        let mut rest = ByteReader(bytes);
         let mut bucket = Self::read_front(&mut rest, documents, columns, shared)?;
-        let digests = column(&mut rest)?;
-        let (sevens, left) = digests.as_chunks::<REST>();
-        if sevens.len() != documents || !left.is_empty() {
+        let digests = read_column(&mut rest)?;
+        let (rests, left) = digests.as_chunks::<DIGEST_REST_BYTES>();
+        if rests.len() != documents || !left.is_empty() {
             return None;
         }
-        bucket.digests.iter_mut().zip(sevens).for_each(|(digest, rest)| *digest |= whole(*rest));
-        for _ in 0..columns.apart {
-            let kinds = ones(column(&mut rest)?, documents)?;
-            let hashes = eights(&column(&mut rest)?, documents)?;
-            bucket.apart.push(kinds.into_iter().zip(hashes).map(|(kind, hash)| Apart { kind, hash }).collect());
+        bucket.digests.iter_mut().zip(rests).for_each(|(digest, rest)| *digest |= digest_without_first_byte(*rest));
+        for _ in 0..columns.separate {
+            let kinds = byte_column(read_column(&mut rest)?, documents)?;
+            let hashes = u64_column(&read_column(&mut rest)?, documents)?;
+            bucket
+                .separate
+                .push(kinds.into_iter().zip(hashes).map(|(kind, hash)| SeparateField { kind, hash }).collect());
         }
         for _ in 0..columns.undos {
-            let states = ones(column(&mut rest)?, documents)?;
-            let deltas = eights(&column(&mut rest)?, documents)?;
-            let undo = |(state, delta)| Some(Undo { state: UndoState::of(state)?, delta });
+            let states = byte_column(read_column(&mut rest)?, documents)?;
+            let deltas = u64_column(&read_column(&mut rest)?, documents)?;
+            let undo = |(state, delta)| Some(Undo { state: UndoState::from_byte(state)?, delta });
             bucket.undos.push(states.into_iter().zip(deltas).map(undo).collect::<Option<_>>()?);
         }
         if columns.fields {
-            let counts = column(&mut rest)?;
-            let mut counts = Rest(&counts);
+            let counts = read_column(&mut rest)?;
+            let mut counts = ByteReader(&counts);
             let mut end = 0_u32;
             for _ in 0..documents {
                 end = end.checked_add(u32::try_from(counts.varint()?).ok()?)?;
                 bucket.field_ends.push(end);
             }
-            bucket.fields = column(&mut rest)?;
+            bucket.fields = read_column(&mut rest)?;
             if !counts.0.is_empty() || bucket.fields.len() != end as usize {
                 return None;
             }
@@ -220,51 +222,51 @@ impl Bucket {
         rest.0.is_empty().then_some(bucket)
     }
 
-    /// Reads the front of a bucket: of the digests only their first bytes.
+    /// Reads the front of a bucket, with only the first byte of each digest.
     pub(crate) fn read_front(
-        rest: &mut Rest<'_>,
+        rest: &mut ByteReader<'_>,
         documents: usize,
         columns: Columns,
         shared: Option<&Arc<[Box<[u8]>]>>,
     ) -> Option<Self> {
         let shapes = match shared {
             Some(shapes) => Arc::clone(shapes),
-            None => read_dictionary(&column(rest)?)?.into(),
+            None => read_dictionary(&read_column(rest)?)?.into(),
         };
         let mut bucket = Self { shapes, ..Self::default() };
-        bucket.shape_of = read_numbers(&column(rest)?, documents, bucket.shapes.len())?;
-        bucket.ids = ids::read(&column(rest)?, documents)?;
-        bucket.digests = ones(column(rest)?, documents)?.into_iter().map(u64::from).collect();
+        bucket.shape_of = read_shape_numbers(&read_column(rest)?, documents, bucket.shapes.len())?;
+        bucket.ids = ids::read(&read_column(rest)?, documents)?;
+        bucket.digests = byte_column(read_column(rest)?, documents)?.into_iter().map(u64::from).collect();
         if columns.marks {
-            bucket.marks = ones(column(rest)?, documents)?;
+            bucket.marks = byte_column(read_column(rest)?, documents)?;
         }
         if columns.expiries {
-            bucket.expiries = eights(&column(rest)?, documents)?.into_iter().map(u64::cast_signed).collect();
+            bucket.expiries = u64_column(&read_column(rest)?, documents)?.into_iter().map(u64::cast_signed).collect();
         }
         Some(bucket)
     }
 }
 
-/// Bytes of a digest that do not stand in the front.
-pub(crate) const REST: usize = 7;
+/// Bytes of a digest that are not in the front.
+pub(crate) const DIGEST_REST_BYTES: usize = 7;
 
-/// Where the rest of the digest of a document stands, from the end of the front: behind what says how long the column is.
-pub(crate) fn rest_of_digest(index: usize) -> u64 {
-    (1 + 4 + REST * index) as u64
+/// Offset of the rest of a document's digest from the end of the front. The column begins with a byte and its length.
+pub(crate) fn digest_rest_offset(index: usize) -> u64 {
+    (1 + 4 + DIGEST_REST_BYTES * index) as u64
 }
 
 /// A digest without its first byte.
-pub(crate) fn whole(rest: [u8; REST]) -> u64 {
+pub(crate) fn digest_without_first_byte(rest: [u8; DIGEST_REST_BYTES]) -> u64 {
     rest.iter().rev().fold(0, |digest, byte| digest << 8 | u64::from(*byte)) << 8
 }
 
-fn column(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
+fn read_column(rest: &mut ByteReader<'_>) -> Option<Vec<u8>> {
     match rest.take::<1>()?[0] {
         0 => Some(rest.bytes()?.to_vec()),
         1 => {
             let length = rest.u32()? as usize;
             let packed = rest.bytes()?;
-            if length > LONGEST {
+            if length > MAX_COLUMN_BYTES {
                 return None;
             }
             let bytes = zstd::bulk::decompress(packed, length).ok()?;
@@ -274,7 +276,7 @@ fn column(rest: &mut Rest<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// Shapes as they are written.
+/// Encodes a list of shapes.
 pub(crate) fn write_dictionary<S: AsRef<[u8]>>(shapes: &[S]) -> Vec<u8> {
     let mut out = Vec::new();
     write_varint(&mut out, shapes.len() as u64);
@@ -287,13 +289,13 @@ pub(crate) fn write_dictionary<S: AsRef<[u8]>>(shapes: &[S]) -> Vec<u8> {
 
 /// Reads what [`write_dictionary`] writes.
 pub(crate) fn read_dictionary(bytes: &[u8]) -> Option<Vec<Box<[u8]>>> {
-    let mut rest = Rest(bytes);
+    let mut rest = ByteReader(bytes);
     let count = rest.varint()?;
     let mut shapes: Vec<Box<[u8]>> = Vec::new();
     for _ in 0..count {
         let length = usize::try_from(rest.varint()?).ok()?;
         let shape = rest.slice(length)?;
-        // sorted, none of them twice: so they cannot be more than there are bytes for
+        // sorted without duplicates, so that a damaged count cannot allocate more than the bytes hold
         if shapes.last().is_some_and(|last| **last >= *shape) {
             return None;
         }
@@ -302,7 +304,7 @@ pub(crate) fn read_dictionary(bytes: &[u8]) -> Option<Vec<Box<[u8]>>> {
     rest.0.is_empty().then_some(shapes)
 }
 
-fn read_numbers(bytes: &[u8], documents: usize, shapes: usize) -> Option<Vec<u32>> {
+fn read_shape_numbers(bytes: &[u8], documents: usize, shapes: usize) -> Option<Vec<u32>> {
     let planes = match shapes {
         0 | 1 => 0,
         2..=256 => 1,
@@ -317,12 +319,12 @@ fn read_numbers(bytes: &[u8], documents: usize, shapes: usize) -> Option<Vec<u32
     numbers.iter().all(|number| (*number as usize) < shapes).then_some(numbers)
 }
 
-fn ones(bytes: Vec<u8>, documents: usize) -> Option<Vec<u8>> {
+fn byte_column(bytes: Vec<u8>, documents: usize) -> Option<Vec<u8>> {
     (bytes.len() == documents).then_some(bytes)
 }
 
-fn eights(bytes: &[u8], documents: usize) -> Option<Vec<u64>> {
+fn u64_column(bytes: &[u8], documents: usize) -> Option<Vec<u64>> {
     let (chunks, rest) = bytes.as_chunks::<8>();
     (rest.is_empty() && chunks.len() == documents)
-        .then(|| chunks.iter().map(|eight| u64::from_le_bytes(*eight)).collect())
+        .then(|| chunks.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect())
 }

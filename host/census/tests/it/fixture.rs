@@ -1,17 +1,20 @@
-//! Takes censuses of documents in memory and compares them.
+//! Fixture: takes censuses of documents in memory and compares them.
 
 use std::io::{Read as _, Seek as _};
 
 use bson::RawDocumentBuf;
-use taster_census::{Builder, Census, CensusError, Comparing, Detail, Key, Options, Place, Recording, Scratch, diff};
+use taster_census::{
+    Census, CensusBuilder, CensusError, CensusIdentity, CensusKey, CensusOptions, CensusSpec, DetailLevel, DiffOptions,
+    ScratchSpace, diff,
+};
 use taster_model::{AttemptId, CensusDifference, DeclaredChange, DocumentSet, RunId, Side};
 
-/// What both sides of a sync have in common.
-pub(crate) struct Kitchen {
-    pub(crate) key: Key,
-    pub(crate) options: Options,
+/// Key, options and declared changes of two censuses.
+pub(crate) struct CensusFixture {
+    pub(crate) key: CensusKey,
+    pub(crate) options: CensusOptions,
     pub(crate) changes: Vec<DeclaredChange>,
-    /// What was declared when the baseline was taken, where that is something else.
+    /// Changes that were declared when the baseline was taken, if they differ.
     pub(crate) changes_before: Option<Vec<DeclaredChange>>,
     pub(crate) memory: usize,
     pub(crate) now: i64,
@@ -20,11 +23,11 @@ pub(crate) struct Kitchen {
 /// Documents as bytes, each with its mark.
 pub(crate) type Marked = Vec<(Vec<u8>, u8)>;
 
-impl Kitchen {
+impl CensusFixture {
     pub(crate) fn new() -> Self {
         Self {
-            key: Key::random().unwrap(),
-            options: Options::default(),
+            key: CensusKey::random().unwrap(),
+            options: CensusOptions::default(),
             changes: Vec::new(),
             changes_before: None,
             memory: 1 << 20,
@@ -33,7 +36,7 @@ impl Kitchen {
     }
 
     pub(crate) fn detailed(mut self) -> Self {
-        self.options.detail = Detail::Fields;
+        self.options.detail = DetailLevel::Fields;
         self
     }
 
@@ -42,25 +45,25 @@ impl Kitchen {
         self
     }
 
-    pub(crate) fn recording(&self, side: Side) -> Recording {
+    pub(crate) fn spec(&self, side: Side) -> CensusSpec {
         let known = self.changes_before.as_ref().unwrap_or(&self.changes);
         let mut options = self.options.clone();
-        options.of_changes(known);
-        Recording {
+        options.prepare_for_changes(known);
+        CensusSpec {
             key: self.key.clone(),
             options,
             side,
             changes: if side == Side::Pre { known.clone() } else { self.changes.clone() },
             secret: None,
-            scratch: Scratch { folder: None, memory: self.memory },
+            scratch: ScratchSpace { folder: None, memory: self.memory },
         }
     }
 
-    /// The bytes of a census of documents that come in several parts.
+    /// The bytes of a census of documents that were recorded in several parts.
     pub(crate) fn parts(&self, side: Side, parts: &[Marked]) -> Result<Vec<u8>, CensusError> {
-        let recording = self.recording(side);
+        let spec = self.spec(side);
         let mut builders = parts.iter().map(|part| {
-            let mut builder = Builder::new(&recording);
+            let mut builder = CensusBuilder::new(&spec);
             for (document, mark) in part {
                 builder.push(document, *mark)?;
             }
@@ -70,7 +73,7 @@ impl Kitchen {
         for part in builders {
             whole.absorb(part?);
         }
-        let mut recorded = whole.finish(&place(side), self.now)?;
+        let mut recorded = whole.finish(&identity(side), self.now)?;
         let mut bytes = Vec::new();
         recorded.file.rewind()?;
         recorded.file.read_to_end(&mut bytes)?;
@@ -85,7 +88,7 @@ impl Kitchen {
 
     pub(crate) fn compare(&self, before: Vec<u8>, after: Vec<u8>) -> Result<CensusDifference, CensusError> {
         let (before, after) = (Census::open(before)?, Census::open(after)?);
-        diff(&before, &after, &Comparing { changes: &self.changes, most_ids: 1000 })
+        diff(&before, &after, &DiffOptions { changes: &self.changes, max_ids: 1000 })
     }
 
     pub(crate) fn diff(&self, before: &[Vec<u8>], after: &[Vec<u8>]) -> CensusDifference {
@@ -93,8 +96,8 @@ impl Kitchen {
     }
 }
 
-pub(crate) fn place(side: Side) -> Place {
-    Place {
+pub(crate) fn identity(side: Side) -> CensusIdentity {
+    CensusIdentity {
         app: "pxbbq".parse().unwrap(),
         run: "1764000000".parse::<RunId>().unwrap(),
         side,
@@ -110,7 +113,7 @@ pub(crate) fn bytes(documents: impl IntoIterator<Item = RawDocumentBuf>) -> Vec<
     documents.into_iter().map(RawDocumentBuf::into_bytes).collect()
 }
 
-/// A document whose fields are given as they stand in BSON.
+/// A document with these fields in BSON.
 pub(crate) fn wrapped(fields: &[u8]) -> Vec<u8> {
     let mut document = u32::try_from(fields.len() + 5).unwrap().to_le_bytes().to_vec();
     document.extend_from_slice(fields);
@@ -119,7 +122,7 @@ pub(crate) fn wrapped(fields: &[u8]) -> Vec<u8> {
 }
 
 /// `missing 1: [..] extra 0: [] changed 2: [..] {field: 1}`, for snapshots.
-pub(crate) fn told(difference: &CensusDifference) -> String {
+pub(crate) fn summarize(difference: &CensusDifference) -> String {
     let set = |set: &DocumentSet| {
         let ids: Vec<String> = set.ids.iter().map(ToString::to_string).collect();
         let fields: Vec<String> = set.fields.iter().map(|(field, count)| format!("{field}: {count}")).collect();
@@ -141,13 +144,13 @@ pub(crate) fn told(difference: &CensusDifference) -> String {
         lines.push(format!("paths {}", difference.paths.join(" ")));
     }
     for outcome in &difference.changes {
-        let unproven = outcome.unproven.as_deref().map(|why| format!(", unproven: {why}")).unwrap_or_default();
+        let unproven = outcome.unproven_reason.as_deref().map(|why| format!(", unproven: {why}")).unwrap_or_default();
         lines.push(format!(
             "{}: happened {}, not {}, already {}{unproven}",
             outcome.change,
             outcome.happened,
             set(&outcome.not_happened),
-            outcome.already,
+            outcome.already_before,
         ));
     }
     lines.join("\n")
