@@ -192,8 +192,8 @@ if [ -n "$volumes" ]; then
   ends "$job" 60 Failed
   k create job abandoned-early --from cronjob/taster-abandoned >/dev/null
   ends abandoned-early 60 Complete
-  holds "before maxUp the CronJob leaves it alone" "$(records)" '"found":0' "\"run\":\"$unix\""
-  ground 's/maxUp: 4h/maxUp: 1s/'
+  holds "before abandonedAfter the CronJob leaves it alone" "$(records)" '"found":0' "\"run\":\"$unix\""
+  ground 's/abandonedAfter: 4h/abandonedAfter: 1s/'
   k create job abandoned-late --from cronjob/taster-abandoned >/dev/null
   ends abandoned-late 60 Complete
   is_back 5

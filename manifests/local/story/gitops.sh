@@ -38,7 +38,7 @@ make_repository() {
   # results in the bucket
   sed -i 's#path: manifests/hooks$#path: manifests/hooks-s3#' "$folder"/argocd/stage*.yaml
   # how old the copy may be is asked
-  sed -i -E 's/^( +)# (fresh:|  - \{migrationSchedule)/\1\2/' "$folder/hooks-s3/config.yaml"
+  sed -i -E 's/^( +)# (freshness:|  - \{migrationSchedule)/\1\2/' "$folder/hooks-s3/config.yaml"
   # who watches does not wait half a minute for the second attempt
   sed -i "s#duration: 30s, factor: 2#duration: 3s, factor: 1#" "$folder/argocd/stage.yaml"
   # the version that production has
