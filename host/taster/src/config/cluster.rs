@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use taster_cluster::{Busy, Workload, WorkloadRef};
+use taster_cluster::{WhenLocked, Workload, WorkloadRef};
 
 use super::{ConfigError, Delay, Period, check::wrong};
 
@@ -148,13 +148,13 @@ impl Scaling {
 
     fn workload(&self, list: &str) -> Workload {
         Workload {
-            of: WorkloadRef {
+            reference: WorkloadRef {
                 api_version: self.api_version.clone().unwrap_or_else(|| "apps/v1".to_owned()),
                 kind: self.kind.clone(),
                 name: self.name.clone(),
             },
             replicas: self.replicas,
-            ready: self.ready.get(),
+            ready_timeout: self.ready.get(),
             allow_hpa: self.allow_hpa,
             setting: self.setting(list),
         }
@@ -189,10 +189,10 @@ impl Scaling {
 impl LockRule {
     /// As the lock takes it.
     #[must_use]
-    pub fn busy(&self) -> Busy {
+    pub fn busy(&self) -> WhenLocked {
         match self.busy {
-            WhenBusy::Wait => Busy::Wait(self.patience()),
-            WhenBusy::Fail => Busy::Fail,
+            WhenBusy::Wait => WhenLocked::Wait(self.patience()),
+            WhenBusy::Fail => WhenLocked::Fail,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use taster_cluster::CopySource;
+use taster_cluster::{CopySource, CopySourceKind};
 use taster_model::Severity;
 
 use super::{ConfigError, Period, check::wrong, cluster::is_name};
@@ -88,36 +88,25 @@ impl JsonSchema for Fresh {
 const SOURCES: [&str; 5] =
     ["migrationSchedule", "replicationDestination", "replicationSource", "volumeSnapshot", "newest"];
 
-/// A source from its namespace and name.
-type Named = fn(String, String) -> CopySource;
-
 impl TryFrom<Written> for Fresh {
     type Error = String;
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { max_age, kubeconfig, severity, .. } = written;
-        let copies: [(&str, Option<String>, Named); 4] = [
-            (SOURCES[0], written.migration_schedule, |namespace, name| CopySource::MigrationSchedule {
-                namespace,
-                name,
-            }),
-            (SOURCES[1], written.replication_destination, |namespace, name| CopySource::ReplicationDestination {
-                namespace,
-                name,
-            }),
-            (SOURCES[2], written.replication_source, |namespace, name| CopySource::ReplicationSource {
-                namespace,
-                name,
-            }),
-            (SOURCES[3], written.volume_snapshot, |namespace, name| CopySource::VolumeSnapshot { namespace, name }),
+        let copies = [
+            (SOURCES[0], written.migration_schedule, CopySourceKind::MigrationSchedule),
+            (SOURCES[1], written.replication_destination, CopySourceKind::ReplicationDestination),
+            (SOURCES[2], written.replication_source, CopySourceKind::ReplicationSource),
+            (SOURCES[3], written.volume_snapshot, CopySourceKind::VolumeSnapshot),
         ];
         let mut sources = Vec::new();
-        for (key, given, source) in copies {
+        for (key, given, kind) in copies {
             let Some(given) = given else { continue };
             let named = given.split_once('/').filter(|(namespace, name)| is_name(namespace) && is_name(name));
             let Some((namespace, name)) = named else {
                 return Err(format!("`{key}: {given}` is not written as `namespace/name`"));
             };
-            sources.push((key, Source::Copy(source(namespace.to_owned(), name.to_owned()))));
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            sources.push((key, Source::Copy(CopySource { kind, namespace, name })));
         }
         sources.extend(written.newest.map(|newest| (SOURCES[4], Source::Newest(newest))));
         match sources.len() {
@@ -150,17 +139,14 @@ impl From<Fresh> for Written {
             severity,
         };
         match source {
-            Source::Copy(CopySource::MigrationSchedule { namespace, name }) => {
-                written.migration_schedule = Some(format!("{namespace}/{name}"));
-            }
-            Source::Copy(CopySource::ReplicationDestination { namespace, name }) => {
-                written.replication_destination = Some(format!("{namespace}/{name}"));
-            }
-            Source::Copy(CopySource::ReplicationSource { namespace, name }) => {
-                written.replication_source = Some(format!("{namespace}/{name}"));
-            }
-            Source::Copy(CopySource::VolumeSnapshot { namespace, name }) => {
-                written.volume_snapshot = Some(format!("{namespace}/{name}"));
+            Source::Copy(CopySource { kind, namespace, name }) => {
+                let key = match kind {
+                    CopySourceKind::MigrationSchedule => &mut written.migration_schedule,
+                    CopySourceKind::ReplicationDestination => &mut written.replication_destination,
+                    CopySourceKind::ReplicationSource => &mut written.replication_source,
+                    CopySourceKind::VolumeSnapshot => &mut written.volume_snapshot,
+                };
+                *key = Some(format!("{namespace}/{name}"));
             }
             Source::Newest(newest) => written.newest = Some(newest),
         }
@@ -171,18 +157,7 @@ impl From<Fresh> for Written {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Copy(CopySource::MigrationSchedule { namespace, name }) => {
-                write!(f, "MigrationSchedule {namespace}/{name}")
-            }
-            Self::Copy(CopySource::ReplicationDestination { namespace, name }) => {
-                write!(f, "ReplicationDestination {namespace}/{name}")
-            }
-            Self::Copy(CopySource::ReplicationSource { namespace, name }) => {
-                write!(f, "ReplicationSource {namespace}/{name}")
-            }
-            Self::Copy(CopySource::VolumeSnapshot { namespace, name }) => {
-                write!(f, "VolumeSnapshot {namespace}/{name}")
-            }
+            Self::Copy(source) => source.fmt(f),
             Self::Newest(Newest { collection, field }) => write!(f, "newest {collection}.{field}"),
         }
     }
