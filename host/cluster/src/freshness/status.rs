@@ -15,5 +15,5 @@ pub(super) struct CopyStatus {
 
 /// `; it is paused; one is running`: notes as the end of an error's text.
 pub(super) fn joined(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("; {note}")).collect()
+    notes.iter().fold(String::new(), |text, note| text + "; " + note)
 }

@@ -71,7 +71,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// KEDA's ScaledObjects; none where KEDA is not installed.
+    /// KEDA's `ScaledObject`s; none where KEDA is not installed.
     async fn scaled_objects(&self) -> Result<Vec<DynamicObject>, ClusterError> {
         let resource = ApiResource {
             group: "keda.sh".to_owned(),

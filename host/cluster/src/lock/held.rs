@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
+use taster_retry::RetryPolicy;
 use tokio::{
     sync::{Mutex, watch},
     task::JoinHandle,
@@ -28,32 +29,13 @@ struct HeldLease {
 /// How often a write is repeated after another client has changed the Lease.
 const MAX_WRITE_ATTEMPTS: u32 = 5;
 /// How soon a failed renewal is repeated.
-const RENEWAL_RETRY: Duration = Duration::from_secs(1);
+const RENEWAL_RETRY: RetryPolicy = RetryPolicy::new(Duration::from_millis(250), Duration::from_secs(1));
 
 impl Lock {
     pub(super) fn start_renewing(leases: LeaseClient, lease: Lease) -> Self {
         let interval = leases.lease_duration / 3;
         let shared = Arc::new(HeldLease { leases, lease: Mutex::new(lease), new_holder: watch::Sender::new(None) });
-        let renewal = tokio::spawn({
-            let shared = Arc::clone(&shared);
-            async move {
-                let mut pause = interval;
-                loop {
-                    tokio::time::sleep(pause).await;
-                    pause = interval;
-                    match shared.renew().await {
-                        Ok(()) => {}
-                        Err(ClusterError::LockLost { .. }) => return,
-                        // while the server is unreachable no process can take the lock; one that took it meanwhile is seen
-                        // by the next renewal that succeeds
-                        Err(error) => {
-                            tracing::debug!(%error, "the lock was not renewed");
-                            pause = interval.min(RENEWAL_RETRY);
-                        }
-                    }
-                }
-            }
-        });
+        let renewal = tokio::spawn(keep_renewing(Arc::clone(&shared), interval));
         Self { shared, renewal }
     }
 
@@ -87,6 +69,28 @@ impl Lock {
             }
         }
         Err(self.shared.conflict())
+    }
+}
+
+/// Renews the lock at this interval, until it is lost.
+async fn keep_renewing(shared: Arc<HeldLease>, interval: Duration) {
+    let mut backoff = RENEWAL_RETRY.start();
+    let mut pause = interval;
+    loop {
+        tokio::time::sleep(pause).await;
+        match shared.renew().await {
+            Ok(()) => {
+                backoff = RENEWAL_RETRY.start();
+                pause = interval;
+            }
+            Err(ClusterError::LockLost { .. }) => return,
+            // while the server is unreachable no process can take the lock; one that took it meanwhile is seen by the next
+            // renewal that succeeds
+            Err(error) => {
+                tracing::debug!(%error, "the lock was not renewed");
+                pause = backoff.next_pause(Duration::ZERO).unwrap_or(interval).min(interval);
+            }
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) enum CurrentRevision {
     ReplicaSet {
         /// UID of that ReplicaSet.
         current: String,
-        /// UIDs of the Deployment's older ReplicaSets. A pod that none of them controls belongs to another object with the
+        /// UIDs of the Deployment's older `ReplicaSet`s. A pod that none of them controls belongs to another object with the
         /// same labels.
         older: Vec<String>,
     },
@@ -85,7 +85,7 @@ impl WorkloadPods {
     }
 }
 
-/// The current revision of a Deployment, from the ReplicaSets that its selector matches.
+/// The current revision of a Deployment, from the `ReplicaSet`s that its selector matches.
 pub(super) fn deployment_revision(sets: &[ReplicaSet], deployment: &str, revision: Option<&String>) -> CurrentRevision {
     const ANNOTATION: &str = "deployment.kubernetes.io/revision";
     let own = sets.iter().filter(|set| controller(&set.metadata) == Some(deployment));
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(PartialEq)]
+    #[derive(Clone, Copy, PartialEq)]
     enum Lifecycle {
         Stays,
         Terminating,

@@ -90,8 +90,8 @@ impl Cluster {
                     let reason = format!("pod {}: {}", pod.name, obstacle.text);
                     return Err(unrecoverable(workload, reason));
                 }
-                stage @ (Recoverability::SettingUp | Recoverability::Probed) => {
-                    if let Some(cause) = pod_events::latest_cause(&self.events_about(&pod.uid).await?, stage) {
+                recoverability @ (Recoverability::SettingUp | Recoverability::Probed) => {
+                    if let Some(cause) = pod_events::latest_cause(&self.events_about(&pod.uid).await?, recoverability) {
                         obstacle.text = format!("{}: {cause}", obstacle.text);
                     }
                 }

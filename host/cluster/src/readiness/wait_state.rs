@@ -1,6 +1,6 @@
 //! The state of a wait: evaluates each observation as ready, unrecoverable or pending.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use k8s_openapi::api::{core::v1::Pod, events::v1::Event};
 

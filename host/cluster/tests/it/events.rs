@@ -58,13 +58,13 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_with_the_time_left() {
         let left = own.time_left.expect("a deadline").as_secs();
         assert!((3600 - 120 - 60..=3600 - 120).contains(&left), "{left}");
     }
-    for nobody in [
+    for identity in [
         ProcessIdentity::default(),
         ProcessIdentity { uid: Some("another".into()), ..me.clone() },
         ProcessIdentity { pod: Some("laptop".into()), uid: None, ..me.clone() },
     ] {
-        let own = control_plane::cluster(&shop.namespace, nobody.clone()).await.own_job().await.expect("an answer");
-        assert_eq!(own, None, "{nobody:?}");
+        let own = control_plane::cluster(&shop.namespace, identity.clone()).await.own_job().await.expect("an answer");
+        assert_eq!(own, None, "{identity:?}");
     }
 }
 
@@ -89,7 +89,7 @@ async fn the_own_job_is_annotated_and_another_job_of_the_same_name_is_not() {
     assert!(found.managed_fields.expect("managers").iter().any(|entry| entry.manager.as_deref() == Some("taster")));
 
     let before = taster_cluster::OwnJob { uid: "of-the-job-before".into(), ..own };
-    cluster.annotate_job(&before, &annotations).await.expect_err("a retry made another Job of that name");
+    cluster.annotate_job(&before, &annotations).await.expect_err("a retry created another Job of that name");
     assert_eq!(jobs.get("pre").await.expect("the Job").metadata.uid, job.metadata.uid);
 }
 
@@ -184,16 +184,16 @@ async fn a_missing_right_is_named() {
     };
     let admin = control_plane::cluster(&shop.namespace, me.clone()).await;
     let own = admin.own_job().await.expect("an answer").expect("a Job");
-    let nobody = control_plane::client_with(&shop.namespace, &json!([])).await;
-    let nobody = control_plane::cluster_of(nobody, &shop.namespace, me);
+    let unprivileged = control_plane::client_with(&shop.namespace, &json!([])).await;
+    let unprivileged = control_plane::cluster_of(unprivileged, &shop.namespace, me);
     let annotations = BTreeMap::from([("taster.dev/run".to_owned(), "1".to_owned())]);
     let pod = pod.metadata.name.expect("a name");
     for (error, text) in [
-        (nobody.own_job().await.map(drop), format!("get pods {pod}")),
-        (nobody.annotate_job(&own, &annotations).await, "patch jobs pre".to_owned()),
-        (nobody.publish_job_event(&own, event("x")).await, "create events".to_owned()),
-        (nobody.publish_workload_event(&mongo.reference, event("x")).await, "get statefulsets mongo".to_owned()),
-        (nobody.claimed_volumes(&mongo.reference).await.map(drop), "get statefulsets mongo".to_owned()),
+        (unprivileged.own_job().await.map(drop), format!("get pods {pod}")),
+        (unprivileged.annotate_job(&own, &annotations).await, "patch jobs pre".to_owned()),
+        (unprivileged.publish_job_event(&own, event("x")).await, "create events".to_owned()),
+        (unprivileged.publish_workload_event(&mongo.reference, event("x")).await, "get statefulsets mongo".to_owned()),
+        (unprivileged.claimed_volumes(&mongo.reference).await.map(drop), "get statefulsets mongo".to_owned()),
     ] {
         let error = error.expect_err("it may not");
         assert_eq!(error.code(), "T0702");

@@ -161,10 +161,10 @@ async fn editing_or_deleting_the_lease_does_not_take_the_lock_from_its_holder() 
     shop.api::<Lease>().patch("taster-shop", &PatchParams::default(), &noted).await.expect("edited");
     held.confirm().await.expect("still held");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
-    held.confirm().await.expect("held again: nobody else has it");
+    held.confirm().await.expect("held again: no other process took it");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
     let other = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
-    let faster = take(&other, None, WhenLocked::Fail).await.expect("somebody was faster");
+    let faster = take(&other, None, WhenLocked::Fail).await.expect("another process was faster");
     assert!(matches!(held.confirm().await, Err(ClusterError::LockLost { .. })));
     faster.confirm().await.expect("held");
     held.release().await.expect("nothing to give back");
@@ -178,7 +178,7 @@ async fn an_unreachable_api_server_does_not_lose_the_lock_but_a_take_over_does()
     let far = control_plane::cluster_of(proxy.client().await, &shop.namespace, ProcessIdentity::default());
     let held = take(&far, None, WhenLocked::Fail).await.expect("held");
     proxy.block();
-    let error = held.confirm().await.expect_err("nobody answers");
+    let error = held.confirm().await.expect_err("no answer");
     assert!(error.is_transient(), "{error}");
     // longer than the lease duration: no other process watches the Lease, so nothing takes it over
     tokio::time::sleep(3 * SECOND).await;

@@ -28,7 +28,7 @@ const EARLY: Duration = Duration::from_secs(10);
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn an_unrecoverable_state_is_an_error_within_ten_seconds() {
-    let shop = Shop::open("hopeless").await;
+    let shop = Shop::open("unrecoverable").await;
     let mongo = shop.mongo().await;
     let pod = shop.pod("mongo", "mongo:7").await;
     let crash = container(&json!({"restartCount": 2,
@@ -90,11 +90,9 @@ async fn a_recoverable_state_is_reported_at_once_and_an_error_at_the_deadline() 
         let limit = Duration::from_millis(2500);
         let waited = shop.wait(&mongo, limit).await.expect("no panic");
         assert!(waited.took >= limit && waited.took < limit + EARLY, "{text}: {:?}", waited.took);
-        let heard = waited
-            .said
-            .iter()
-            .any(|said| said.contains(text) && said.starts_with("StatefulSet mongo: 0 of 1 ready; "));
-        assert!(heard, "{text}: {:?}", waited.said);
+        let reported =
+            waited.said.iter().any(|said| said.contains(text) && said.starts_with("StatefulSet mongo: 0 of 1 ready; "));
+        assert!(reported, "{text}: {:?}", waited.said);
         assert!(waited.error().contains(text), "{}", waited.error());
         assert!(matches!(waited.result, Err(ClusterError::Readiness(ReadinessError::Timeout { .. }))));
     }

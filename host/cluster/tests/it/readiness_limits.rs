@@ -109,7 +109,7 @@ async fn the_readiness_of_a_custom_kind_depends_on_its_scale_and_its_pods() {
     };
     let of = WorkloadRef { api_version: "tests.taster.dev/v1".into(), kind: "Herd".into(), name: "mongo".into() };
     let herd = taster_cluster::Workload {
-        of,
+        reference: of,
         replicas: 1,
         ready_timeout: LONG,
         allow_hpa: false,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn inspect(shop: &Shop, workload: &Workload) -> InspectedWorkload {
-    shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("a look").found.remove(0)
+    shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("an inspection").found.remove(0)
 }
 
 async fn annotate(shop: &Shop, text: Option<&str>) {
@@ -69,9 +69,10 @@ async fn a_record_that_a_sync_removed_is_adopted_from_the_store_within_the_run()
     let mut found = inspect(&shop, &web).await;
     let uid = found.uid.clone();
     let stored = |uid, record| StoredRecord { uid, record };
+    let other_target = ScaleRecord { target: 2, ..record.clone() };
     found.adopt_stored_record(stored("another object", &record), &run());
     found.adopt_stored_record(stored(&uid, &record), &"another".parse().expect("a run"));
-    found.adopt_stored_record(stored(&uid, &ScaleRecord { target: 2, ..record.clone() }), &run());
+    found.adopt_stored_record(stored(&uid, &other_target), &run());
     assert_eq!((found.record.clone(), found.original_replicas()), (None, 1), "none of these applies");
     found.adopt_stored_record(stored(&uid, &record), &run());
     assert_eq!(found.original_replicas(), 0);
@@ -154,7 +155,7 @@ async fn a_stateful_set_that_is_created_anew_has_its_own_replicas() {
     let before = inspect(&shop, &mongo).await;
     let record = scale_up(&shop, &mongo, &lock).await;
     let sets = shop.api::<StatefulSet>();
-    let mut made = sets.get("mongo").await.expect("it");
+    let mut recreated = sets.get("mongo").await.expect("the StatefulSet");
     sets.delete("mongo", &DeleteParams::default()).await.expect("deleted");
     until("its end", || async { sets.get_opt("mongo").await.expect("an answer").is_none().then_some(()) }).await;
     let error = shop.cluster.scale_up(&before, &run(), &lock).await.expect_err("it is gone");
@@ -165,9 +166,9 @@ async fn a_stateful_set_that_is_created_anew_has_its_own_replicas() {
         RestoreOutcome::Gone(mongo.reference.clone())
     );
 
-    made.metadata = serde_json::from_value(json!({"name": "mongo"})).expect("metadata");
-    made.spec.as_mut().expect("a specification").replicas = Some(1);
-    sets.create(&PostParams::default(), &made).await.expect("made again");
+    recreated.metadata = serde_json::from_value(json!({"name": "mongo"})).expect("metadata");
+    recreated.spec.as_mut().expect("a specification").replicas = Some(1);
+    sets.create(&PostParams::default(), &recreated).await.expect("created again");
     assert_eq!(
         shop.cluster.restore_workload(&mongo.reference, stored).await.expect("an answer"),
         RestoreOutcome::Gone(mongo.reference.clone())

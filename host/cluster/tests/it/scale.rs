@@ -50,11 +50,11 @@ pub(crate) async fn set(shop: &Shop, of: &WorkloadRef, replicas: i32) {
 }
 
 pub(crate) async fn scale_up(shop: &Shop, workload: &Workload, lock: &Lock) -> ScaleRecord {
-    let inspection = shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("a look");
+    let inspection = shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("an inspection");
     shop.cluster.scale_up(&inspection.found[0], &run(), lock).await.expect("raised")
 }
 
-pub(crate) fn restored(of: &WorkloadRef, from: i32, to: i32) -> Restored {
+pub(crate) fn restored(of: &WorkloadRef, from: i32, to: i32) -> RestoreOutcome {
     RestoreOutcome::Restored { workload: of.clone(), from, to }
 }
 
@@ -135,7 +135,7 @@ async fn conflicts_with_a_client_that_keeps_writing_are_retried() {
         }
     });
     for _ in 0..10 {
-        assert_eq!(scale_up(&shop, &workload, &lock).await.found, 0);
+        assert_eq!(scale_up(&shop, &workload, &lock).await.original, 0);
         assert_eq!(shop.cluster.restore_workload(of, None).await.expect("restored"), restored(of, 1, 0));
         assert_eq!(replicas(&shop, of).await, 0);
     }
@@ -152,7 +152,7 @@ async fn the_stores_record_replaces_a_removed_annotation_for_the_same_object_and
     let of = &workload.reference;
     set(&shop, of, 0).await;
     let record = scale_up(&shop, &workload, &lock).await;
-    let uid = shop.cluster.inspect(std::slice::from_ref(&workload)).await.expect("a look").found[0].uid.clone();
+    let uid = shop.cluster.inspect(std::slice::from_ref(&workload)).await.expect("an inspection").found[0].uid.clone();
     let remove = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": null}}}));
     shop.api::<Deployment>().patch(&of.name, &PatchParams::default(), &remove).await.expect("taken off");
 
@@ -161,7 +161,7 @@ async fn the_stores_record_replaces_a_removed_annotation_for_the_same_object_and
         .restore_workload(of, Some(StoredRecord { uid: "another object", record: &record }))
         .await
         .expect("an answer");
-    assert_eq!(other, RestoreOutcome::Gone(of.clone()), "it was made anew since");
+    assert_eq!(other, RestoreOutcome::Gone(of.clone()), "it was created anew since");
     assert_eq!(replicas(&shop, of).await, 1);
     assert_eq!(
         shop.cluster.restore_workload(of, Some(StoredRecord { uid: &uid, record: &record })).await.expect("restored"),
@@ -231,7 +231,7 @@ async fn only_kinds_with_a_scale_subresource_can_be_scaled() {
     let record = scale_up(&shop, &wanted("Database"), &lock).await;
     assert_eq!((record.original, record.target), (0, 3));
     assert_eq!(api.get("shop").await.expect("it").data["spec"]["members"], 3);
-    let of = wanted("Database").of;
+    let of = wanted("Database").reference;
     assert_eq!(shop.cluster.restore_workload(&of, None).await.expect("restored"), restored(&of, 3, 0));
     assert_eq!(api.get("shop").await.expect("it").data["spec"]["members"], 0);
 

@@ -183,8 +183,8 @@ fn a_pod_that_failed_as_a_whole_has_a_reason() {
 
 #[test]
 fn a_container_that_could_not_be_started_is_reported_once() {
-    let words = "failed to create containerd task: exec: \"/nowhere\": no such file";
-    let unstarted = json!({"state": {"waiting": {"reason": "RunContainerError", "message": words}},
-        "lastState": {"terminated": {"exitCode": 128, "reason": "StartError", "message": words}}});
-    assert_eq!(obstacle_of(&pod(&unstarted)).1, format!("container mongo: RunContainerError: {words}"));
+    let message = "failed to create containerd task: exec: \"/nowhere\": no such file";
+    let unstarted = json!({"state": {"waiting": {"reason": "RunContainerError", "message": message}},
+        "lastState": {"terminated": {"exitCode": 128, "reason": "StartError", "message": message}}});
+    assert_eq!(obstacle_of(&pod(&unstarted)).1, format!("container mongo: RunContainerError: {message}"));
 }

@@ -172,7 +172,8 @@ async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free(
     shop.kubelet.hold("pxbbq-web");
     let post = shop.spawn(&["post", "--run", "a"]);
     until("post waits for the applications", async || shop.counts().await == (1, 1, 2)).await;
-    until("the records are older than `maxUp`", async || shop.youngest_record_age().await > Duration::from_secs(2)).await;
+    until("the records are older than `maxUp`", async || shop.youngest_record_age().await > Duration::from_secs(2))
+        .await;
     let busy = shop.fine(&["restore", "--abandoned"]).await;
     assert!(busy.out.contains("nothing was put back: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
