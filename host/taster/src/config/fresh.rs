@@ -157,7 +157,7 @@ impl From<Fresh> for Written {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Copy(source) => source.fmt(f),
+            Self::Copy(source) => write!(f, "{source}"),
             Self::Newest(Newest { collection, field }) => write!(f, "newest {collection}.{field}"),
         }
     }
