@@ -147,7 +147,12 @@ fn a_cluster_has_defaults_and_keeps_its_order() {
     let all: Vec<String> = cluster
         .workloads()
         .iter()
-        .map(|w| format!("{} {} {} {:?} {} {}", w.of, w.of.api_version, w.replicas, w.ready, w.allow_hpa, w.setting))
+        .map(|w| {
+            format!(
+                "{} {} {} {:?} {} {}",
+                w.reference, w.reference.api_version, w.replicas, w.ready_timeout, w.allow_hpa, w.setting
+            )
+        })
         .collect();
     assert_snapshot!(all.join("\n"), @"
         StatefulSet mongo apps/v1 1 900s false cluster.data[mongo]
