@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use taster_cluster::{Busy, Workload, WorkloadRef};
+use taster_cluster::{WhenLocked, Workload, WorkloadRef};
 
 use super::{
     error::{ConfigError, inconsistent},
@@ -67,7 +67,7 @@ pub struct WorkloadScale {
 pub struct LockSection {
     /// `wait` for it, or `fail` at once. Default `wait`.
     #[serde(default)]
-    pub busy: WhenLocked,
+    pub busy: OnLocked,
     /// How long to wait. Default `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Period>,
@@ -76,7 +76,7 @@ pub struct LockSection {
 /// What to do when the lock is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum WhenLocked {
+pub enum OnLocked {
     /// Wait until it is free.
     #[default]
     Wait,
@@ -137,7 +137,7 @@ impl ClusterSection {
             let help = "name them under `data` and `apps`, or leave `cluster` out: then no cluster is touched";
             return Err(inconsistent("cluster", "neither `data` nor `apps` names a workload", help));
         }
-        if self.lock.busy == WhenLocked::Fail && self.lock.wait.is_some() {
+        if self.lock.busy == OnLocked::Fail && self.lock.wait.is_some() {
             let help = "keep one of them";
             return Err(inconsistent("cluster.lock.wait", "with `busy: fail` nobody waits", help));
         }
@@ -152,13 +152,13 @@ impl WorkloadScale {
 
     fn workload(&self, list: &str) -> Workload {
         Workload {
-            of: WorkloadRef {
+            reference: WorkloadRef {
                 api_version: self.api_version.clone().unwrap_or_else(|| "apps/v1".to_owned()),
                 kind: self.kind.clone(),
                 name: self.name.clone(),
             },
             replicas: self.replicas,
-            ready: self.ready_timeout.get(),
+            ready_timeout: self.ready_timeout.get(),
             allow_hpa: self.allow_hpa,
             setting: self.setting(list),
         }
@@ -193,10 +193,10 @@ impl WorkloadScale {
 impl LockSection {
     /// As the lock takes it.
     #[must_use]
-    pub fn busy(&self) -> Busy {
+    pub fn when_locked(&self) -> WhenLocked {
         match self.busy {
-            WhenLocked::Wait => Busy::Wait(self.wait_timeout()),
-            WhenLocked::Fail => Busy::Fail,
+            OnLocked::Wait => WhenLocked::Wait(self.wait_timeout()),
+            OnLocked::Fail => WhenLocked::Fail,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use taster_cluster::CopySource;
+use taster_cluster::{CopySource, CopySourceKind};
 use taster_model::Severity;
 
 use super::{
@@ -77,7 +77,7 @@ struct Written {
 
 impl JsonSchema for FreshnessRule {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Fresh".into()
+        "FreshnessRule".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -92,37 +92,26 @@ impl JsonSchema for FreshnessRule {
 const SOURCES: [&str; 5] =
     ["migrationSchedule", "replicationDestination", "replicationSource", "volumeSnapshot", "newest"];
 
-/// A source from its namespace and name.
-type Named = fn(String, String) -> CopySource;
-
 impl TryFrom<Written> for FreshnessRule {
     type Error = String;
     fn try_from(written: Written) -> Result<Self, String> {
         let Written { max_age, kubeconfig, severity, .. } = written;
-        let copies: [(&str, Option<String>, Named); 4] = [
-            (SOURCES[0], written.migration_schedule, |namespace, name| CopySource::MigrationSchedule {
-                namespace,
-                name,
-            }),
-            (SOURCES[1], written.replication_destination, |namespace, name| CopySource::ReplicationDestination {
-                namespace,
-                name,
-            }),
-            (SOURCES[2], written.replication_source, |namespace, name| CopySource::ReplicationSource {
-                namespace,
-                name,
-            }),
-            (SOURCES[3], written.volume_snapshot, |namespace, name| CopySource::VolumeSnapshot { namespace, name }),
+        let copies = [
+            (SOURCES[0], written.migration_schedule, CopySourceKind::MigrationSchedule),
+            (SOURCES[1], written.replication_destination, CopySourceKind::ReplicationDestination),
+            (SOURCES[2], written.replication_source, CopySourceKind::ReplicationSource),
+            (SOURCES[3], written.volume_snapshot, CopySourceKind::VolumeSnapshot),
         ];
         let mut sources = Vec::new();
-        for (key, given, source) in copies {
+        for (key, given, kind) in copies {
             let Some(given) = given else { continue };
             let named =
                 given.split_once('/').filter(|(namespace, name)| is_object_name(namespace) && is_object_name(name));
             let Some((namespace, name)) = named else {
                 return Err(format!("`{key}: {given}` is not written as `namespace/name`"));
             };
-            sources.push((key, FreshnessSource::Copy(source(namespace.to_owned(), name.to_owned()))));
+            let (namespace, name) = (namespace.to_owned(), name.to_owned());
+            sources.push((key, FreshnessSource::Copy(CopySource { kind, namespace, name })));
         }
         sources.extend(written.newest.map(|newest| (SOURCES[4], FreshnessSource::Newest(newest))));
         match sources.len() {
@@ -155,17 +144,14 @@ impl From<FreshnessRule> for Written {
             severity,
         };
         match source {
-            FreshnessSource::Copy(CopySource::MigrationSchedule { namespace, name }) => {
-                written.migration_schedule = Some(format!("{namespace}/{name}"));
-            }
-            FreshnessSource::Copy(CopySource::ReplicationDestination { namespace, name }) => {
-                written.replication_destination = Some(format!("{namespace}/{name}"));
-            }
-            FreshnessSource::Copy(CopySource::ReplicationSource { namespace, name }) => {
-                written.replication_source = Some(format!("{namespace}/{name}"));
-            }
-            FreshnessSource::Copy(CopySource::VolumeSnapshot { namespace, name }) => {
-                written.volume_snapshot = Some(format!("{namespace}/{name}"));
+            FreshnessSource::Copy(CopySource { kind, namespace, name }) => {
+                let key = match kind {
+                    CopySourceKind::MigrationSchedule => &mut written.migration_schedule,
+                    CopySourceKind::ReplicationDestination => &mut written.replication_destination,
+                    CopySourceKind::ReplicationSource => &mut written.replication_source,
+                    CopySourceKind::VolumeSnapshot => &mut written.volume_snapshot,
+                };
+                *key = Some(format!("{namespace}/{name}"));
             }
             FreshnessSource::Newest(newest) => written.newest = Some(newest),
         }
@@ -176,18 +162,7 @@ impl From<FreshnessRule> for Written {
 impl fmt::Display for FreshnessSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Copy(CopySource::MigrationSchedule { namespace, name }) => {
-                write!(f, "MigrationSchedule {namespace}/{name}")
-            }
-            Self::Copy(CopySource::ReplicationDestination { namespace, name }) => {
-                write!(f, "ReplicationDestination {namespace}/{name}")
-            }
-            Self::Copy(CopySource::ReplicationSource { namespace, name }) => {
-                write!(f, "ReplicationSource {namespace}/{name}")
-            }
-            Self::Copy(CopySource::VolumeSnapshot { namespace, name }) => {
-                write!(f, "VolumeSnapshot {namespace}/{name}")
-            }
+            Self::Copy(source) => write!(f, "{source}"),
             Self::Newest(Newest { collection, field }) => write!(f, "newest {collection}.{field}"),
         }
     }

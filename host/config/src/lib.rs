@@ -23,7 +23,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{ClusterSection, LockSection, WhenLocked, WorkloadScale};
+pub use cluster::{ClusterSection, LockSection, OnLocked, WorkloadScale};
 pub use component::ComponentSource;
 pub use documents::{Redact, RedactedField, Report, Scan, Secret};
 pub use error::{ConfigError, SourceLocation};

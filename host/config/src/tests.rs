@@ -147,7 +147,12 @@ fn a_cluster_has_defaults_and_keeps_its_order() {
     let all: Vec<String> = cluster
         .workloads()
         .iter()
-        .map(|w| format!("{} {} {} {:?} {} {}", w.of, w.of.api_version, w.replicas, w.ready, w.allow_hpa, w.setting))
+        .map(|w| {
+            format!(
+                "{} {} {} {:?} {} {}",
+                w.reference, w.reference.api_version, w.replicas, w.ready_timeout, w.allow_hpa, w.setting
+            )
+        })
         .collect();
     assert_snapshot!(all.join("\n"), @"
         StatefulSet mongo apps/v1 1 900s false cluster.data[mongo]
@@ -156,7 +161,7 @@ fn a_cluster_has_defaults_and_keeps_its_order() {
     ");
     assert_eq!(cluster.abandoned_after.get().as_secs(), 4 * 3600);
     assert!(cluster.settle.get().is_zero());
-    assert_eq!(cluster.lock.busy(), taster_cluster::Busy::Wait(std::time::Duration::from_mins(10)));
+    assert_eq!(cluster.lock.busy(), taster_cluster::WhenLocked::Wait(std::time::Duration::from_mins(10)));
     let url = config.report.url_of(&config.app, &"7".parse().unwrap());
     assert_eq!(url.as_deref(), Some("https://t/shop/7"));
     assert!(read("").unwrap().cluster.is_none(), "nothing is scaled unless somebody says so");

@@ -1,7 +1,7 @@
 //! How old the data are, asked before they are tasted: a copy of yesterday proves nothing about today's upgrade.
 
 use jiff::Timestamp;
-use taster_cluster::{Cluster, ClusterError, young_enough};
+use taster_cluster::{AgeLimit, Cluster, ClusterError, check_age};
 use taster_config::{Config, FreshnessRule, FreshnessSource, Newest};
 use taster_diagnostics::Problem;
 use taster_model::{Diagnostic, Severity};
@@ -18,9 +18,10 @@ pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<Str
     let mut identities = Some(Vec::new());
     for fresh in &config.freshness {
         let FreshnessSource::Copy(source) = &fresh.source else { continue };
-        let copied = patiently(PATIENCE, async || cluster.copied(source, fresh.kubeconfig.as_ref()).await).await;
+        let copied = patiently(PATIENCE, async || cluster.last_copy(source, fresh.kubeconfig.as_ref()).await).await;
         let young = copied.and_then(|copied| {
-            let age = copied.age(fresh.max_age.get(), &setting(fresh)).map_err(ClusterError::from)?;
+            let limit = AgeLimit { max_age: fresh.max_age.get(), setting: &setting(fresh) };
+            let age = copied.age(&limit).map_err(ClusterError::from)?;
             Ok((copied, age))
         });
         match young {
@@ -46,7 +47,7 @@ pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String
     let mut identities = Vec::new();
     for fresh in &config.freshness {
         let FreshnessSource::Copy(source) = &fresh.source else { continue };
-        match cluster.copied(source, fresh.kubeconfig.as_ref()).await {
+        match cluster.last_copy(source, fresh.kubeconfig.as_ref()).await {
             Ok(copied) => identities.push(copied.identity),
             Err(error) => {
                 tracing::warn!("nobody can say which copy the data are: {error}");
@@ -68,11 +69,12 @@ pub(super) async fn newest(config: &Config, session: &Connection, cluster: Optio
     for fresh in &config.freshness {
         let FreshnessSource::Newest(newest) = &fresh.source else { continue };
         let now = match cluster {
-            Some(cluster) => patiently(PATIENCE, async || cluster.now().await).await?,
+            Some(cluster) => patiently(PATIENCE, async || cluster.server_time().await).await?,
             None => Timestamp::now(),
         };
+        let limit = AgeLimit { max_age: fresh.max_age.get(), setting: &setting(fresh) };
         match of(newest, &snapshot).await {
-            Ok(at) => match young_enough(at, now, fresh.max_age.get(), &setting(fresh), &fresh.source.to_string()) {
+            Ok(at) => match check_age(at, now, &limit, &fresh.source.to_string()) {
                 Ok(age) => tracing::info!("data are {} old: {}", taster_text::elapsed(age), fresh.source),
                 Err(error) => tell(fresh, error)?,
             },

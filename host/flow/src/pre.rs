@@ -1,6 +1,6 @@
 //! `pre`: taste before the sync, and let the capture stand as the baseline.
 
-use taster_cluster::Tone;
+use taster_cluster::EventType;
 use taster_diagnostics::Problem;
 use taster_model::{
     AttemptId, Baseline, Capture, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId, ServerFacts, Severity, Side,
@@ -123,11 +123,11 @@ async fn taste(
             scaler.apps_up(&outcome.run, THEN, Versions::Known(&known)).await?;
             let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
             let text = format!("tasted before the sync: {}", taster_text::count(documents, "document"));
-            scaler.say_tasted(&outcome.run, text, Tone::Normal).await;
+            scaler.say_tasted(&outcome.run, text, EventType::Normal).await;
         } else {
             let text = format!("unknown: {}", failed.join("; "));
             scaler
-                .say_tasted(&outcome.run, taster_text::cut(&text, taster_report::line::ON_THE_JOB), Tone::Warning)
+                .say_tasted(&outcome.run, taster_text::cut(&text, taster_report::line::ON_THE_JOB), EventType::Warning)
                 .await;
         }
     }
@@ -153,7 +153,7 @@ async fn nothing_yet(
             Some(CurrentState { nothing_yet: noted.clone(), ..current })
         })
         .await?;
-    scaler.say_tasted(&run, "nothing to taste yet".to_owned(), Tone::Normal).await;
+    scaler.say_tasted(&run, "nothing to taste yet".to_owned(), EventType::Normal).await;
     Ok(Pre::NothingYet { run })
 }
 
