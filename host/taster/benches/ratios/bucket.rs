@@ -39,7 +39,7 @@ pub(crate) async fn measure(recorded: &Recorded, many: &str, table: &mut Table) 
     let mut endpoint = String::new();
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut endpoint)?;
     let place = &recorded.place;
-    let store = Store::open(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
+    let store = Store::open_verified(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
 
     memory::forget_peak()?;
     let begun = Instant::now();

@@ -95,10 +95,18 @@ impl Config {
         });
         let conditional_writes = match conditional_writes {
             OnConditions::Required => ConditionalWrites::Required,
-            OnConditions::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::Unproven,
+            OnConditions::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::NotRequired,
         };
-        let s3 =
-            S3Settings { endpoint, region, path_style, ca_file, encryption, conditional_writes, patience, keys: None };
+        let s3 = S3Settings {
+            endpoint,
+            region,
+            path_style,
+            ca_file,
+            encryption,
+            conditional_writes,
+            retry_timeout: patience,
+            access_key: None,
+        };
         Settings { url: self.store.clone(), s3 }
     }
 
