@@ -3,13 +3,9 @@
 use std::collections::BTreeSet;
 
 use taster_model::{Manifest, Merge, MetricDeclaration, MetricPattern, Role, Rule, ValueKind};
+use taster_text::shorten;
 
-use crate::{
-    bindings::taster::probe::types,
-    error::EngineError,
-    log::{printable, shorten},
-    names,
-};
+use crate::{bindings::taster::probe::types, error::EngineError, log::printable, names};
 
 /// The methods of `database`.
 pub(crate) const METHODS: [&str; 9] = [
@@ -197,7 +193,7 @@ mod tests {
         });
         insta::assert_snapshot!(texts.join("\n"), @r"
         the component's `describe` returned an invalid manifest: `Orders!` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
-        the component's `describe` returned an invalid manifest: `x�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2J…` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component's `describe` returned an invalid manifest: `x�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2…` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
         the component's `describe` returned an invalid manifest: `1` is not a semantic version such as `1.0.0`: unexpected end of input while parsing major version number
         the component's `describe` returned an invalid manifest: the role `parent` is declared twice
         the component's `describe` returned an invalid manifest: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes

@@ -1,6 +1,8 @@
 //! The rules for names and units from guests.
 
-use crate::log::{printable, shorten};
+use taster_text::shorten;
+
+use crate::log::printable;
 
 /// The rule of [`is_dashed`], for errors.
 pub(crate) const DASHED: &str = "a letter, then letters, digits and `-`, all in lower case, at most 128 bytes";

@@ -312,7 +312,7 @@ mod tests {
         let texts = cases.map(|metrics| run(metrics).unwrap_err().to_string());
         insta::assert_snapshot!(texts.join("\n"), @r"
         T0328: `Orders Count` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
-        T0328: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        T0328: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
         T0328: the metric `a.count`: `Status` is not a label: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
         T0328: the metric `a.count`: the label `status` is given twice
         T0328: the metric `a.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Failure, Refusal};
+use taster_text::shorten;
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
@@ -10,7 +11,7 @@ use crate::{
     bindings::taster::probe::types,
     codes,
     limits::{Limits, STACK, period, size},
-    log::{printable, shorten},
+    log::printable,
     result,
     state::State,
 };

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_sum_goes_through_arrays_and_counts_what_it_skips() {
         let config = json!({"reports": [{"name": "r", "collection": "c", "sums": {"price": "items.price"}}]});
-        let found = taste(
+        let found = run(
             &config,
             &[
                 json!({"items": [{"price": 1}, {"price": 2.5}]}),
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn infinities_and_nan_are_not_added() {
         let config = json!({"reports": [{"name": "r", "collection": "c", "sums": {"price": "items.price"}}]});
-        let found = taste(
+        let found = run(
             &config,
             &[
                 json!({"items": [{"price": 1}, {"price": {"$numberDouble": "NaN"}}]}),

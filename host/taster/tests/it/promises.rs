@@ -48,7 +48,7 @@ fn every_error_code_stands_in_the_list_and_the_list_has_no_other() {
 fn every_reason_stands_in_the_list() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
     let list = fs::read_to_string(host.join("ERRORS.md")).expect("host/ERRORS.md");
-    let schema = taster_taster::config::Config::json_schema();
+    let schema = taster_config::Config::json_schema();
     assert!(schema.is_object());
     let verdict = schemars::schema_for!(taster_model::ReasonCode).to_value();
     let text = verdict.to_string();
@@ -79,7 +79,7 @@ fn the_help_names_every_command_and_the_exit_codes() {
 #[test]
 fn the_commands_of_the_readme_exist() {
     let readme = include_str!("../../../../README.md");
-    let tree = taster_taster::cli::command_tree();
+    let tree = taster::cli::command_tree();
     for line in readme.lines().filter_map(|line| line.strip_prefix("taster ")) {
         let words: Vec<&str> =
             line.split_whitespace().take_while(|word| word.bytes().all(|b| b.is_ascii_lowercase())).collect();
