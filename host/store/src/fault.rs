@@ -38,7 +38,7 @@ mod counting {
         }
         let passed = LEFT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if passed == Ok(1) {
-            assert!(std::env::var_os("TASTER_FAULT_HOW").is_none_or(|how| how != "panic"), "fault point: {name}");
+            assert!(std::env::var_os("TASTER_FAULT_HOW").is_none_or(|how| how != "panic"), "asked to panic at: {name}");
             // shown in the test's output
             let _ = std::io::stderr().write_all(format!("killed at: {name}\n").as_bytes());
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);

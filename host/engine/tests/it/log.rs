@@ -1,6 +1,9 @@
 //! Log lines and progress of guests, also more than is allowed.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex},
+};
 
 use insta::assert_snapshot;
 use taster_engine::{Limits, LogLevel, Progress};
@@ -97,8 +100,8 @@ async fn hidden_characters_of_log_lines_are_replaced() {
     for (index, character) in HIDDEN.iter().enumerate() {
         let (line, at) = (format!("a{character}b"), 512 + 16 * index);
         let bytes = line.bytes().fold(String::new(), |text, byte| format!("{text}\\{byte:02x}"));
-        items += &format!("\n(data (i32.const {at}) \"{bytes}\")");
-        steps += &format!("(call $log (i32.const 1) (i32.const {at}) (i32.const {}))\n", line.len());
+        writeln!(items, "(data (i32.const {at}) \"{bytes}\")").unwrap();
+        writeln!(steps, "(call $log (i32.const 1) (i32.const {at}) (i32.const {}))", line.len()).unwrap();
     }
     let guest = Guest { items: items.leak(), run: steps, ..Guest::default() };
     let report = run(&guest, Limits::default()).await;
