@@ -87,20 +87,28 @@ impl S3Section {
             ca_file,
             server_side_encryption,
             kms_key_id,
-            retry_timeout: patience,
+            retry_timeout,
             conditional_writes,
         } = self.clone();
-        let patience = patience.map(Period::get);
+        let retry_timeout = retry_timeout.map(Period::get);
         let encryption = server_side_encryption.map(|kind| match kind {
             ServerSideEncryption::Aes256 => Encryption::Aes256,
             ServerSideEncryption::Kms => Encryption::Kms { key: kms_key_id },
         });
         let conditional_writes = match conditional_writes {
             ConditionalWritesRule::Required => ConditionalWrites::Required,
-            ConditionalWritesRule::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::Unproven,
+            ConditionalWritesRule::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::NotRequired,
         };
-        let s3 =
-            S3Settings { endpoint, region, path_style, ca_file, encryption, conditional_writes, patience, keys: None };
+        let s3 = S3Settings {
+            endpoint,
+            region,
+            path_style,
+            ca_file,
+            encryption,
+            conditional_writes,
+            retry_timeout,
+            access_key: None,
+        };
         Settings { url: url.to_owned(), s3 }
     }
 

@@ -199,7 +199,7 @@ async fn before(
             fault::point("pre: announced");
             match store.commit_pre(&capture).await? {
                 CommitPre::Committed(capture) => (capture.into_inner(), true),
-                CommitPre::Standing(capture) => (capture.into_inner(), false),
+                CommitPre::AlreadyCommitted(capture) => (capture.into_inner(), false),
             }
         }
     };

@@ -44,7 +44,7 @@ pub enum Restoration {
 pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) -> Result<Restoration, Problem> {
     let Some(section) = &config.cluster else { return Err(FlowError::NoCluster.into()) };
     let stop = Stop::on_signals();
-    let store = Store::at(config.store_settings()).await?.app(&config.app);
+    let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
     let cluster = cluster::connect(config).await?;
     // it only says how much time there is
     let job = match patiently(PATIENCE, async || cluster.own_job().await).await {

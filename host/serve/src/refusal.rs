@@ -166,7 +166,7 @@ pub(super) fn is_damage(error: &StoreError) -> bool {
         error,
         StoreError::Damaged { .. }
             | StoreError::Misplaced { .. }
-            | StoreError::Gone { .. }
+            | StoreError::Missing { .. }
             | StoreError::Unlisted { .. }
             | StoreError::Census { .. }
     )

@@ -137,7 +137,7 @@ pub(super) async fn within<'a, T>(
     let (value, lost) = {
         let work = async {
             // the store is needed to the end; a hook whose store is gone still puts back what stands scaled
-            Store::open(kitchen.config.store_settings()).await?;
+            Store::open_verified(kitchen.config.store_settings()).await?;
             work(Some(&scaler)).await
         };
         let mut work = pin!(AssertUnwindSafe(work).catch_unwind());

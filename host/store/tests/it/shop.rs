@@ -9,7 +9,7 @@ use taster_model::{
 };
 use taster_store::{AppStore, Store};
 
-use crate::larder;
+use crate::census_fixtures;
 
 pub(crate) fn app_name() -> AppName {
     "pxbbq".parse().unwrap()
@@ -20,7 +20,7 @@ pub(crate) fn run(name: &str) -> RunId {
 }
 
 pub(crate) async fn app(folder: &Path) -> AppStore {
-    Store::at(folder.to_str().unwrap()).await.unwrap().app(&app_name())
+    Store::open_unverified(folder.to_str().unwrap()).await.unwrap().app(&app_name())
 }
 
 fn server() -> ServerFacts {
@@ -144,9 +144,9 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> CurrentState {
 pub(crate) async fn whole_run(store: &AppStore, run: &RunId) {
     let stored = store.run(run);
     let mut pre = capture(run, Side::Pre);
-    let census = larder::of_bytes(larder::place(&pre, "orders"), &[7; 5_000]);
+    let census = census_fixtures::census_of_bytes(census_fixtures::census_place(&pre, "orders"), &[7; 5_000]);
     let object = stored.put_census(Side::Pre, &pre.attempt, &census).await.unwrap();
-    larder::list(&mut pre, &census, object);
+    census_fixtures::list_in_capture(&mut pre, &census, object);
     stored.commit_pre(&pre).await.unwrap();
     store.update_current(|_| Some(current(&pre, None))).await.unwrap();
     let post = capture(run, Side::Post);

@@ -38,8 +38,8 @@ pub(crate) async fn measure(recorded: &CensusFile, many: &str, table: &mut Table
     let mut server = command.env(PART, "1").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut endpoint = String::new();
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut endpoint)?;
-    let place = &recorded.identity;
-    let store = Store::open(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
+    let place = &recorded.place;
+    let store = Store::open_verified(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
 
     memory::forget_peak()?;
     let begun = Instant::now();

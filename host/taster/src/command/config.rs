@@ -109,7 +109,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
         session.close().await;
     }
     if live {
-        match Store::open(config.store_settings()).await {
+        match Store::open_verified(config.store_settings()).await {
             Ok(_) => checks.good(&format!("store {}: writable, and refuses to overwrite", config.store)),
             Err(error) => checks.bad("store", &error),
         }

@@ -230,7 +230,7 @@ fn component_that_is_none() {
     std::fs::write(table.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
     assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
-    ✗ probe a: T0303: this is not a WebAssembly component but something else (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
+    ✗ probe a: T0303: not a WebAssembly component: the file is of an unknown format (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
     "#);
 }
 
@@ -301,7 +301,7 @@ fn store_of_an_unknown_kind() {
     let table = Table::new("mongodb://127.0.0.1:1/pxbbq");
     table.configure(&format!("{HEAD}store: ftp://results\n"));
     assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
-    error[T0401]: `ftp:` is not a kind of store
+    error[T0401]: unsupported store URL: scheme `ftp:`
       help: use s3://bucket/prefix, file:///absolute/path or file://./relative/path
     "#);
 }
@@ -312,7 +312,7 @@ fn store_that_is_a_file() {
     table.configure(&format!("{HEAD}store: file://./taster.yaml\n"));
     assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
     error[T0404]: cannot list v1/shop/: Not a directory (os error 20)
-      help: is the store still there and readable? the same command may be run again
+      help: check that the store exists and is readable, then run the command again
     "#);
 }
 
@@ -343,7 +343,7 @@ fn capture_file_that_is_none() {
     let table = Table::new("");
     std::fs::write(table.path().join("a.json"), "{}").expect("a file");
     assert_snapshot!(fails(&table, 4, &["compare", "a.json", "a.json"]), @r#"
-    error[T0608]: cannot use the capture a.json: the capture is damaged: it carries no checksum
+    error[T0608]: cannot use the capture a.json: the capture is damaged: it has no checksum
       help: give a capture.json that Taster wrote, unaltered
     "#);
     assert_snapshot!(fails(&table, 4, &["compare", "b.json", "a.json"]), @r#"

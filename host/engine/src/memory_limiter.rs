@@ -1,8 +1,8 @@
-//! Memory of one run, summed over everything that a component brings.
+//! The memory limit of a run, over all memories and tables of a component together.
 
 use wasmtime::ResourceLimiter;
 
-/// A table entry costs the host a pointer.
+/// Bytes of the host for a table entry: a pointer.
 const TABLE_ENTRY: u64 = 8;
 
 /// Core instances of one component. Python components link their libraries as instances: about a hundred.
@@ -14,19 +14,18 @@ const MEMORIES: usize = 32;
 
 /// Counts all memories and tables of a store against one limit.
 ///
-/// wasmtime asks once for each memory and each table, and by default lets every one of them reach the limit by itself:
-/// two memories would have twice as much.
+/// wasmtime's own limit is per memory and table: a component with two memories could use twice as much.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct MemoryLimiter {
     allowed: u64,
     total: u64,
     peak: u64,
-    /// What was granted last, to be given back when the growth fails after all.
+    /// The last growth, subtracted again if it fails after all.
     granted: u64,
     refused: Option<u64>,
 }
 
-impl Meter {
+impl MemoryLimiter {
     pub(crate) fn new(allowed: u64) -> Self {
         Self { allowed, total: 0, peak: 0, granted: 0, refused: None }
     }
@@ -41,8 +40,8 @@ impl Meter {
         self.allowed
     }
 
-    /// The sum that was asked for when a growth was last refused. A guest out of memory mostly ends in `unreachable`
-    /// long after; this tells the two apart.
+    /// The sum that the last refused growth needed. A guest without memory mostly traps with `unreachable` later; this shows
+    /// the real cause.
     pub(crate) fn refused(&self) -> Option<u64> {
         self.refused
     }
@@ -67,7 +66,7 @@ impl Meter {
     }
 }
 
-impl ResourceLimiter for Meter {
+impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         Ok(self.grow(current, desired, 1))
     }
@@ -105,21 +104,21 @@ mod tests {
 
     #[test]
     fn memories_and_tables_share_one_limit() {
-        let mut meter = Meter::new(1000);
-        assert!(meter.memory_growing(0, 500, None).unwrap());
-        assert!(meter.memory_growing(0, 400, None).unwrap());
-        assert!(!meter.table_growing(0, 13, None).unwrap(), "900 + 13 * 8 is past 1000");
-        assert_eq!(meter.refused(), Some(1004));
-        assert!(meter.table_growing(0, 12, None).unwrap());
-        assert_eq!(meter.peak(), 996);
+        let mut limiter = MemoryLimiter::new(1000);
+        assert!(limiter.memory_growing(0, 500, None).unwrap());
+        assert!(limiter.memory_growing(0, 400, None).unwrap());
+        assert!(!limiter.table_growing(0, 13, None).unwrap(), "900 + 13 * 8 is past 1000");
+        assert_eq!(limiter.refused(), Some(1004));
+        assert!(limiter.table_growing(0, 12, None).unwrap());
+        assert_eq!(limiter.peak(), 996);
     }
 
     #[test]
     fn a_growth_that_fails_after_all_is_given_back_once() {
-        let mut meter = Meter::new(1000);
-        assert!(meter.memory_growing(0, 900, Some(100)).unwrap());
-        meter.memory_grow_failed(wasmtime::Error::msg("maximum")).unwrap();
-        meter.memory_grow_failed(wasmtime::Error::msg("maximum")).unwrap();
-        assert!(meter.memory_growing(0, 1000, None).unwrap());
+        let mut limiter = MemoryLimiter::new(1000);
+        assert!(limiter.memory_growing(0, 900, Some(100)).unwrap());
+        limiter.memory_grow_failed(wasmtime::Error::msg("maximum")).unwrap();
+        limiter.memory_grow_failed(wasmtime::Error::msg("maximum")).unwrap();
+        assert!(limiter.memory_growing(0, 1000, None).unwrap());
     }
 }

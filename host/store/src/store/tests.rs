@@ -1,4 +1,5 @@
-//! What a store of files does beyond what every store promises (`tests/it/promises.rs`), and how documents are written.
+//! What only a store of files guarantees, and how documents are written. The guarantees of both back ends are tested in
+//! `tests/it/guarantees.rs`.
 
 use std::{fs, path::Path};
 
@@ -7,6 +8,10 @@ use taster_model::{AttemptId, Capture, Consistency, DataKind, Diagnostic, RunId,
 use tempfile::TempDir;
 
 use super::*;
+use crate::{
+    document::{self, read_capture},
+    run::CommitPre,
+};
 
 fn server() -> ServerFacts {
     ServerFacts {
@@ -57,29 +62,29 @@ fn run(name: &str) -> RunId {
 }
 
 #[tokio::test]
-async fn a_store_is_proven_and_the_proof_leaves_nothing() {
+async fn verifying_a_store_leaves_no_objects() {
     let folder = TempDir::new().unwrap();
-    Store::open(format!("file://{}", folder.path().display())).await.unwrap();
+    Store::open_verified(format!("file://{}", folder.path().display())).await.unwrap();
     let left: Vec<_> = fs::read_dir(folder.path().join("v1")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
 #[tokio::test]
-async fn what_is_no_store_is_refused_with_the_way_out() {
+async fn invalid_settings_are_errors_with_help() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     for (url, code) in
         [("gs://bucket", "T0401"), ("file://", "T0401"), (&format!("file://{}", file.display()), "T0402")]
     {
-        let error = Store::open(url).await.err().unwrap();
+        let error = Store::open_verified(url).await.err().unwrap();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.help().is_some());
     }
 }
 
 #[tokio::test]
-async fn a_write_that_was_cut_off_is_invisible() {
+async fn an_unfinished_write_is_invisible() {
     let folder = TempDir::new().unwrap();
     let store = app(folder.path());
     let pre = folder.path().join("v1/pxbbq/one/pre");
@@ -91,7 +96,7 @@ async fn a_write_that_was_cut_off_is_invisible() {
 }
 
 #[tokio::test]
-async fn results_are_the_owners_only() {
+async fn results_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = TempDir::new().unwrap();
     let store = app(&folder.path().join("results"));

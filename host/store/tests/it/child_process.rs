@@ -1,4 +1,4 @@
-//! Other processes: this test binary again, in one of a few parts.
+//! Child processes of tests: this test binary again, in one of several roles.
 
 use std::{
     env,
@@ -10,20 +10,20 @@ use std::{
 use taster_model::{Diagnostic, Side, Verdict};
 use taster_store::{AppStore, CommitPre, Store};
 
-use crate::{larder, place::Place, s3_server, shop};
+use crate::{census_fixtures, s3_server, shop, test_store::TestStore};
 
-const PART: &str = "TASTER_STORE_TEST_PART";
+const ROLE: &str = "TASTER_STORE_TEST_ROLE";
 const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
 const NAME: &str = "TASTER_STORE_TEST_NAME";
-/// The server of a store that is none of files.
+/// The endpoint of an S3 store; unset for a folder.
 const ENDPOINT: &str = "TASTER_STORE_TEST_ENDPOINT";
 
-/// The command that plays `part` on `folder`.
-pub(crate) fn command(part: &str, folder: &Path, name: &str) -> Command {
+/// The command of a child process with `role` on `folder`.
+pub(crate) fn command(role: &str, folder: &Path, name: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command
-        .args(["--exact", "child::play", "--ignored", "--quiet"])
-        .env(PART, part)
+        .args(["--exact", "child_process::child_main", "--ignored", "--quiet"])
+        .env(ROLE, role)
         .env(FOLDER, folder)
         .env(NAME, name)
         .stdout(Stdio::null())
@@ -31,26 +31,26 @@ pub(crate) fn command(part: &str, folder: &Path, name: &str) -> Command {
     command
 }
 
-pub(crate) fn spawn(part: &str, place: &Place, name: &str) -> Child {
-    at(part, place, name).spawn().unwrap()
+pub(crate) fn spawn(role: &str, backend: &TestStore, name: &str) -> Child {
+    command_for(role, backend, name).spawn().unwrap()
 }
 
-/// The command that plays `part` in a place.
-pub(crate) fn at(part: &str, place: &Place, name: &str) -> Command {
-    let mut command = command(part, place.path(), name);
-    command.envs(place.endpoint().map(|endpoint| (ENDPOINT, endpoint)));
+/// The command of a child process with `role` on a store.
+pub(crate) fn command_for(role: &str, backend: &TestStore, name: &str) -> Command {
+    let mut command = command(role, backend.path(), name);
+    command.envs(backend.endpoint().map(|endpoint| (ENDPOINT, endpoint)));
     command
 }
 
-/// The store that this process plays at.
+/// The store of this child process.
 async fn store(folder: &Path) -> AppStore {
     match env::var(ENDPOINT) {
-        Ok(endpoint) => Store::at(s3_server::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
+        Ok(endpoint) => Store::open_unverified(s3_server::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
         Err(_) => shop::app(&folder.join("results")).await,
     }
 }
 
-/// Waits until `path` is there, and no longer than a test may take.
+/// Waits until `path` exists, for 30 s at most.
 pub(crate) fn wait_for(path: &Path) {
     for _ in 0..30_000 {
         if path.exists() {
@@ -58,35 +58,35 @@ pub(crate) fn wait_for(path: &Path) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    panic!("{} did not come", path.display());
+    panic!("{} does not exist after 30 s", path.display());
 }
 
-/// Not a test: what the other processes do.
+/// Not a test: the entry point of child processes.
 #[test]
-#[ignore = "played by other tests in a process of its own"]
-fn play() {
-    let (Ok(part), Some(folder), Ok(name)) = (env::var(PART), env::var_os(FOLDER), env::var(NAME)) else {
+#[ignore = "run by other tests as a child process"]
+fn child_main() {
+    let (Ok(role), Some(folder), Ok(name)) = (env::var(ROLE), env::var_os(FOLDER), env::var(NAME)) else {
         return;
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = PathBuf::from(folder);
     runtime.block_on(async {
-        match part.as_str() {
-            "cook until killed" => cook(&folder, &name).await,
+        match role.as_str() {
+            "write runs until killed" => write_runs(&folder, &name).await,
             "race" => race(&folder, &name).await,
-            "shelve" => shelve(&folder, &name).await,
-            "collect" => collect(&folder).await,
-            "prove" => prove(&folder).await,
-            "web identity" => crate::trust::as_web_identity(&folder).await,
-            "fill" => fill(&folder).await,
-            "fill with censuses" => fill_with_censuses(&folder).await,
-            other => panic!("no part `{other}`"),
+            "store censuses" => store_censuses(&folder, &name).await,
+            "collect garbage" => collect_garbage(&folder).await,
+            "verify" => verify_store(&folder).await,
+            "web identity" => crate::credentials::as_web_identity(&folder).await,
+            "fill the disk" => fill_disk(&folder).await,
+            "fill the disk with censuses" => fill_disk_with_censuses(&folder).await,
+            other => panic!("no role `{other}`"),
         }
     });
 }
 
-/// Runs of `pre` and `post`, one after the other, without end.
-async fn cook(folder: &Path, name: &str) {
+/// Stores runs of `pre` and `post`, one after the other, without end.
+async fn write_runs(folder: &Path, name: &str) {
     let store = store(folder).await;
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     for round in 0.. {
@@ -94,7 +94,7 @@ async fn cook(folder: &Path, name: &str) {
     }
 }
 
-/// Commits a capture for each of many runs, at the same time as others, and notes whose stood.
+/// Commits a capture for each of many runs, concurrently with other processes, and notes whose was committed.
 async fn race(folder: &Path, name: &str) {
     use std::fmt::Write;
     let store = store(folder).await;
@@ -103,11 +103,11 @@ async fn race(folder: &Path, name: &str) {
     let mut noted = String::new();
     for round in 0..crate::races::ROUNDS {
         let run = shop::run(&format!("run-{round}"));
-        let (own, stands) = match store.run(&run).commit_pre(&shop::capture(&run, Side::Pre)).await.unwrap() {
+        let (own, committed) = match store.run(&run).commit_pre(&shop::capture(&run, Side::Pre)).await.unwrap() {
             CommitPre::Committed(capture) => (true, capture.into_inner().attempt),
-            CommitPre::Standing(capture) => (false, capture.into_inner().attempt),
+            CommitPre::AlreadyCommitted(capture) => (false, capture.into_inner().attempt),
         };
-        writeln!(noted, "{run} {own} {stands}").unwrap();
+        writeln!(noted, "{run} {own} {committed}").unwrap();
         let counted = |current: Option<taster_model::CurrentState>| {
             let seen = current.and_then(|c| c.baseline).map_or(0, |b| b.run.as_str().parse::<u32>().unwrap());
             let mut pre = shop::capture(&shop::run(&(seen + 1).to_string()), Side::Pre);
@@ -120,10 +120,10 @@ async fn race(folder: &Path, name: &str) {
 }
 
 /// Censuses that each process stores.
-pub(crate) const SHELVED: usize = 8;
+pub(crate) const CENSUSES_PER_PROCESS: usize = 8;
 
-/// Stores censuses of one collection of one attempt, at the same time as others, and notes where.
-async fn shelve(folder: &Path, name: &str) {
+/// Stores censuses of one collection of one attempt, concurrently with other processes, and notes their keys.
+async fn store_censuses(folder: &Path, name: &str) {
     let store = store(folder).await.run(&shop::run("one"));
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
     // the same attempt in every process
@@ -131,45 +131,47 @@ async fn shelve(folder: &Path, name: &str) {
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     wait_for(&folder.join("go"));
     let mut noted = Vec::new();
-    for round in 0..SHELVED {
+    for round in 0..CENSUSES_PER_PROCESS {
         let bytes = format!("{name} {round}");
-        let census = larder::of_bytes(larder::place(&capture, "orders"), bytes.as_bytes());
+        let census =
+            census_fixtures::census_of_bytes(census_fixtures::census_place(&capture, "orders"), bytes.as_bytes());
         noted.push(store.put_census(Side::Pre, &capture.attempt, &census).await.unwrap().key);
     }
     std::fs::write(folder.join(format!("{name}.noted")), noted.join("\n")).unwrap();
 }
 
 /// Removes all but the newest complete run, a week from now, until it is killed.
-async fn collect(folder: &Path) {
+async fn collect_garbage(folder: &Path) {
     let store = store(folder).await;
     taster_store::fault::arm();
     let retention = taster_store::Retention { keep: Some(1), max_age: None };
     let now = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(7 * 24);
-    store.collect(retention, now, false).await.unwrap();
+    store.collect(retention, now, taster_store::GcMode::Remove).await.unwrap();
 }
 
-/// Proves the store, until it is killed.
-async fn prove(folder: &Path) {
+/// Verifies the store, until it is killed.
+async fn verify_store(folder: &Path) {
     taster_store::fault::arm();
     match env::var(ENDPOINT) {
-        Ok(endpoint) => Store::open(s3_server::settings(&endpoint)).await.unwrap(),
-        Err(_) => Store::open(folder.join("results").to_str().unwrap()).await.unwrap(),
+        Ok(endpoint) => Store::open_verified(s3_server::settings(&endpoint)).await.unwrap(),
+        Err(_) => Store::open_verified(folder.join("results").to_str().unwrap()).await.unwrap(),
     };
 }
 
-/// Stores a census that the disk has no room for.
-async fn fill_with_censuses(folder: &Path) {
+/// Stores a census that does not fit on the disk.
+async fn fill_disk_with_censuses(folder: &Path) {
     let store = shop::app(folder).await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
     let put = async |size: usize| {
-        let census = larder::of_bytes(larder::place(&capture, "orders"), &vec![7; size]);
+        let census =
+            census_fixtures::census_of_bytes(census_fixtures::census_place(&capture, "orders"), &vec![7; size]);
         store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &census).await
     };
     put(300 << 10).await.unwrap();
     let error = put(300 << 10 | 1).await.unwrap_err();
     assert_eq!(error.code(), "T0405", "{error}");
     assert!(error.to_string().contains("pxbbq.orders.2.census (307201 bytes)"), "{error}");
-    // the first one is whole, nothing of the second is left, and its room is free again
+    // the first one is complete, nothing of the second is left, and its space is free again
     let files = shop::files(folder);
     let [first] = files.as_slice() else { panic!("{files:?}") };
     assert_eq!(std::fs::metadata(first).unwrap().len(), 300 << 10);
@@ -177,7 +179,7 @@ async fn fill_with_censuses(folder: &Path) {
 }
 
 /// Stores runs until the disk is full, on a disk of its own that ends with this process's mount namespace.
-async fn fill(folder: &Path) {
+async fn fill_disk(folder: &Path) {
     let store = shop::app(folder).await;
     for round in 0..10_000 {
         let run = shop::run(&format!("run-{round}"));
@@ -187,7 +189,7 @@ async fn fill(folder: &Path) {
         assert_eq!(error.code(), "T0405", "{error}");
         assert!(error.to_string().contains("capture.json"), "{error}");
         assert!(error.help().is_some());
-        // nothing of the failed write is left, and what was there before is whole
+        // nothing of the failed write is left, and the earlier runs are complete
         let leftovers = shop::files(folder).into_iter().filter(|path| path.to_string_lossy().contains(".tmp-"));
         assert_eq!(leftovers.count(), 0);
         assert!(store.run(&run).pre().await.unwrap().is_none());

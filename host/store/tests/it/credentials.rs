@@ -1,5 +1,4 @@
-//! Whom the S3 back end trusts and as whom it asks: TLS with an authority of one's own, keys of a service account, a user
-//! who may only read; and what it says to the server beside the bytes.
+//! TLS with a private certificate authority, credentials of a service account, read-only users; and the headers of requests.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,18 +24,18 @@ use tokio_rustls::{
 };
 
 use crate::{
-    child,
-    place::Place,
+    child_process,
     s3_server::{ID, Manners, SECRET, Server, settings},
     shop,
+    test_store::TestStore,
 };
 
-/// An authority and a certificate of this machine, made by `openssl`.
-struct Authority {
+/// A certificate authority and a certificate for this machine, made by `openssl`.
+struct CertificateAuthority {
     folder: TempDir,
 }
 
-impl Authority {
+impl CertificateAuthority {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let script = "\
@@ -56,14 +55,14 @@ impl Authority {
     }
 }
 
-/// Takes the TLS off in front of a server, and keeps what the client said.
-struct Front {
+/// Takes the TLS off in proxy of a server, and keeps what the client said.
+struct TlsProxy {
     endpoint: String,
-    heard: Arc<Mutex<Vec<u8>>>,
+    recorded: Arc<Mutex<Vec<u8>>>,
 }
 
-impl Front {
-    async fn open(server: &Server, authority: &Authority) -> Self {
+impl TlsProxy {
+    async fn open(server: &Server, authority: &CertificateAuthority) -> Self {
         let to = server.settings().s3.endpoint.unwrap().trim_start_matches("http://").to_owned();
         let certificates = CertificateDer::pem_file_iter(authority.file("cert.pem")).unwrap();
         let certificates = certificates.collect::<Result<Vec<_>, _>>().unwrap();
@@ -73,13 +72,13 @@ impl Front {
         let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(certificates, key).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("https://{}", listener.local_addr().unwrap());
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heard);
+        let recorded = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&recorded);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let (acceptor, to, kept) = (acceptor.clone(), to.clone(), Arc::clone(&kept));
                 tokio::spawn(async move {
-                    // a client that does not trust ends it here
+                    // a client that does not trust the certificate closes the connection
                     let Ok(tls) = acceptor.accept(socket).await else { return };
                     let plain = TcpStream::connect(&to).await.unwrap();
                     let ((mut from, mut back), (mut answers, mut on)) = (tokio::io::split(tls), plain.into_split());
@@ -96,12 +95,12 @@ impl Front {
                 });
             }
         });
-        Self { endpoint, heard }
+        Self { endpoint, recorded }
     }
 
-    /// The heads of all requests with that method, in small letters.
+    /// The heads of all requests with that method, in lower case.
     fn heads(&self, method: &str) -> Vec<String> {
-        let text = String::from_utf8_lossy(&self.heard.lock().unwrap()).to_ascii_lowercase();
+        let text = String::from_utf8_lossy(&self.recorded.lock().unwrap()).to_ascii_lowercase();
         let begin = format!("{} /", method.to_ascii_lowercase());
         let heads = text.split("\r\n\r\n").filter_map(|head| head.rfind(&begin).map(|at| head[at..].to_owned()));
         heads.filter(|head| head.contains(" http/1.1\r\n")).collect()
@@ -109,26 +108,26 @@ impl Front {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
-    let (server, authority) = (Server::start().await, Authority::new());
-    let front = Front::open(&server, &authority).await;
-    let mut wanted = settings(&front.endpoint);
-    wanted.s3.patience = Some(Duration::from_millis(300));
-    let error = Store::open(wanted.clone()).await.err().unwrap();
+async fn a_private_certificate_authority_is_trusted_when_configured() {
+    let (server, authority) = (Server::start().await, CertificateAuthority::new());
+    let proxy = TlsProxy::open(&server, &authority).await;
+    let mut wanted = settings(&proxy.endpoint);
+    wanted.s3.retry_timeout = Some(Duration::from_millis(300));
+    let error = Store::open_verified(wanted.clone()).await.err().unwrap();
     let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
     assert!(chain.to_lowercase().contains("certificate"), "{chain}");
-    assert!(front.heads("put").is_empty(), "nothing is said to a stranger");
+    assert!(proxy.heads("put").is_empty(), "no request is sent to an untrusted server");
 
     wanted.s3.ca_file = Some(authority.file("ca.pem"));
-    wanted.s3.patience = None;
+    wanted.s3.retry_timeout = None;
     wanted.s3.encryption = Some(Encryption::Kms { key: Some("alias/taster".to_owned()) });
-    let store = Store::open(wanted).await.unwrap().app(&shop::app_name());
+    let store = Store::open_verified(wanted).await.unwrap().app(&shop::app_name());
     let run = shop::run("one");
     let capture = shop::capture(&run, Side::Pre);
     assert!(matches!(store.run(&run).commit_pre(&capture).await.unwrap(), CommitPre::Committed(_)));
     assert_eq!(store.run(&run).pre().await.unwrap().unwrap().into_inner(), capture);
-    // each object is encrypted as was asked for, and carries a checksum, without which a locked bucket takes none
-    let puts = front.heads("put");
+    // each object is encrypted as configured, and has a checksum, which buckets with object lock require
+    let puts = proxy.heads("put");
     assert!(puts.len() >= 2, "{puts:?}");
     for head in &puts {
         for header in [
@@ -143,18 +142,18 @@ async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_may_only_be_read_is_found_at_the_start() {
+async fn a_read_only_bucket_is_an_error_when_it_is_opened_for_writing() {
     let server = Server::with(Manners { read_only: true, ..Manners::default() }).await;
-    let error = Store::open(server.settings()).await.err().unwrap();
+    let error = Store::open_verified(server.settings()).await.err().unwrap();
     let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
     assert_eq!(error.code(), "T0402", "{chain}");
     assert!(chain.contains("AccessDenied"), "{chain}");
     assert!(error.help().is_some());
-    // whoever only looks can
-    Store::at(server.settings()).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
+    // opening it for reading works
+    Store::open_unverified(server.settings()).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
 }
 
-/// What a service account's token is exchanged at.
+/// A security token service that exchanges a service account's token.
 async fn token_service(token: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -183,23 +182,23 @@ async fn token_service(token: &'static str) -> (String, Arc<Mutex<Vec<String>>>)
     (endpoint, asked)
 }
 
-/// In a process of its own, whose environment is that of a pod with a service account.
+/// Runs in a child process with the environment of a pod with a service account.
 pub(crate) async fn as_web_identity(folder: &Path) {
     let mut wanted = settings(&std::env::var("TASTER_STORE_TEST_ENDPOINT").unwrap());
-    wanted.s3.keys = None;
-    let store = Store::open(wanted).await.unwrap().app(&shop::app_name());
+    wanted.s3.access_key = None;
+    let store = Store::open_verified(wanted).await.unwrap().app(&shop::app_name());
     let run = shop::run("one");
     store.run(&run).commit_pre(&shop::capture(&run, Side::Pre)).await.unwrap();
     std::fs::write(folder.join("done"), "").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_account_is_enough() {
-    let [_, place] = Place::both().await;
+async fn credentials_of_a_service_account_are_used() {
+    let [_, backend] = TestStore::on_both_backends().await;
     let (sts, asked) = token_service("token-of-the-service-account").await;
-    let token = place.note("token");
+    let token = backend.note("token");
     std::fs::write(&token, "token-of-the-service-account").unwrap();
-    let mut child = child::at("web identity", &place, "");
+    let mut child = child_process::command_for("web identity", &backend, "");
     child
         .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token)
         .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/taster")
@@ -212,6 +211,6 @@ async fn a_service_account_is_enough() {
     let status = tokio::task::spawn_blocking(move || child.status()).await.unwrap().unwrap();
     let asked = asked.lock().unwrap().clone();
     assert!(status.success(), "{asked:?}");
-    assert!(place.note("done").exists() && place.file("v1/pxbbq/one/pre/capture.json").exists());
+    assert!(backend.note("done").exists() && backend.file("v1/pxbbq/one/pre/capture.json").exists());
     assert!(asked[0].contains("AssumeRoleWithWebIdentity") && asked[0].contains("role%2Ftaster"), "{asked:?}");
 }

@@ -1,4 +1,4 @@
-//! Censuses to be stored: bytes that look like none, for what the store alone promises, and real ones.
+//! Censuses for tests: arbitrary bytes, where the store does not read them, and real ones.
 
 use std::{fs::File, io::Write};
 
@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use taster_census::{CensusBuilder, CensusFile, CensusIdentity, CensusKey, CensusOptions, CensusSpec, ScratchSpace};
 use taster_model::{Capture, CensusFacts, ObjectRef};
 
-/// Where a census of `collection` belongs in `capture`.
-pub(crate) fn place(capture: &Capture, collection: &str) -> CensusIdentity {
+/// The place of a census of `collection` in `capture`.
+pub(crate) fn census_place(capture: &Capture, collection: &str) -> CensusIdentity {
     CensusIdentity {
         app: capture.app.clone(),
         run: capture.run.clone(),
@@ -20,23 +20,23 @@ pub(crate) fn place(capture: &Capture, collection: &str) -> CensusIdentity {
     }
 }
 
-/// As a builder would leave them, with bytes of ours.
-pub(crate) fn of_bytes(place: CensusIdentity, bytes: &[u8]) -> CensusFile {
+/// A recorded census with these bytes.
+pub(crate) fn census_of_bytes(place: CensusIdentity, bytes: &[u8]) -> CensusFile {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    of_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
+    census_from_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
 }
 
-pub(crate) fn of_file(place: CensusIdentity, file: File, length: u64, sha256: String) -> CensusFile {
-    let (options, sum) = (CensusOptions::default(), "00".repeat(16));
+pub(crate) fn census_from_file(place: CensusIdentity, file: File, length: u64, sha256: String) -> CensusFile {
+    let (options, sum) = (Options::default(), "00".repeat(16));
     CensusFile { identity: place, options, file, length, sha256, documents: 1, bytes: length, sum }
 }
 
-/// A real one of so many documents `{_id: n}`.
-pub(crate) fn real(place: &CensusIdentity, documents: i32) -> CensusFile {
+/// A real census of documents `{_id: n}`.
+pub(crate) fn real_census(place: &CensusIdentity, documents: i32) -> CensusFile {
     let recording = CensusSpec {
-        key: CensusKey::from_hex(&"5a".repeat(192)).unwrap(),
-        options: CensusOptions::default(),
+        key: Key::from_hex(&"5a".repeat(192)).unwrap(),
+        options: Options::default(),
         side: place.side,
         changes: Vec::new(),
         secret: None,
@@ -54,8 +54,8 @@ pub(crate) fn real(place: &CensusIdentity, documents: i32) -> CensusFile {
     builder.finish(place, 0).unwrap()
 }
 
-/// What a capture says of a census that was stored.
-pub(crate) fn list(capture: &mut Capture, recorded: &CensusFile, object: ObjectRef) -> CensusFacts {
+/// Lists a stored census in its capture.
+pub(crate) fn list_in_capture(capture: &mut Capture, recorded: &CensusFile, object: ObjectRef) -> CensusFacts {
     let facts = CensusFacts {
         probe: recorded.identity.probe.clone(),
         id: recorded.identity.id.clone(),

@@ -1,4 +1,4 @@
-//! Both back ends, each with the folder in which its objects lie as files: whatever is promised is promised by both.
+//! Stores for tests on both back ends. Each has a folder in which its objects lie as files.
 
 use std::path::{Path, PathBuf};
 
@@ -7,16 +7,16 @@ use tempfile::TempDir;
 
 use crate::{s3_server::Server, shop};
 
-/// A store, gone with this value.
-pub(crate) struct Place {
-    /// For what is left beside the store: notes of other processes.
+/// A store that is removed when this value is dropped.
+pub(crate) struct TestStore {
+    /// Holds the store, and the notes of child processes.
     pub(crate) folder: TempDir,
     server: Option<Server>,
 }
 
-impl Place {
+impl TestStore {
     /// A store of files, and a bucket of a real S3 server.
-    pub(crate) async fn both() -> [Self; 2] {
+    pub(crate) async fn on_both_backends() -> [Self; 2] {
         [Self::files(), Self::s3().await]
     }
 
@@ -40,13 +40,13 @@ impl Place {
         }
     }
 
-    /// Where the server listens, for other processes.
+    /// The server's endpoint, for child processes.
     pub(crate) fn endpoint(&self) -> Option<String> {
         self.settings().s3.endpoint
     }
 
     pub(crate) async fn app(&self) -> AppStore {
-        Store::at(self.settings()).await.unwrap().app(&shop::app_name())
+        Store::open_unverified(self.settings()).await.unwrap().app(&shop::app_name())
     }
 
     /// The file of an object.
@@ -63,14 +63,14 @@ impl Place {
         if root.exists() { shop::files(&root) } else { Vec::new() }
     }
 
-    /// What is damaged from now on is damaged where nobody but the client can tell.
+    /// Makes the server forget its checksums, so that it serves objects that are damaged from now on.
     pub(crate) fn forget_checksums(&self) {
         if let Some(server) = &self.server {
             server.forget_checksums();
         }
     }
 
-    /// A note of another process.
+    /// The path of a child process's note.
     pub(crate) fn note(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
@@ -79,8 +79,8 @@ impl Place {
         self.folder.path()
     }
 
-    /// How often something is done to an object: a server takes longer than a file.
-    pub(crate) fn step(&self) -> usize {
+    /// Every how many bytes of an object a test alters: a server takes longer than a folder.
+    pub(crate) fn sampling_step(&self) -> usize {
         if self.server.is_some() { 13 } else { 1 }
     }
 }

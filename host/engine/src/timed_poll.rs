@@ -1,4 +1,4 @@
-//! How long a future was computing rather than waiting.
+//! The time that a future computes, without the time that it waits.
 
 use std::{
     pin::Pin,
@@ -7,19 +7,19 @@ use std::{
 };
 
 /// Sums the time spent inside `poll`.
-pub(crate) struct Active<'a, F> {
+pub(crate) struct TimedPoll<'a, F> {
     future: F,
     spent: &'a mut Duration,
 }
 
-impl<'a, F> Active<'a, F> {
-    /// Adds the time of `future` to `spent`, also when it is dropped before its end.
+impl<'a, F> TimedPoll<'a, F> {
+    /// Adds the time that `future` is polled to `spent`, also if it is dropped before its end.
     pub(crate) fn new(future: F, spent: &'a mut Duration) -> Self {
         Self { future, spent }
     }
 }
 
-impl<F: Future + Unpin> Future for Active<'_, F> {
+impl<F: Future + Unpin> Future for TimedPoll<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {

@@ -1,4 +1,4 @@
-//! What every store promises: what is created stands, what moves loses nothing, what lies at another place is an error.
+//! The guarantees of both back ends: creates are final, no update is lost, an object at another key is an error.
 
 use std::fs;
 
@@ -9,8 +9,8 @@ use taster_model::{
 use taster_store::{AppStore, CommitPre, StoreError};
 
 use crate::{
-    place::Place,
     shop::{self, run},
+    test_store::TestStore,
 };
 
 fn pre(name: &str) -> Capture {
@@ -21,11 +21,11 @@ fn post(name: &str) -> Capture {
     shop::capture(&run(name), Side::Post)
 }
 
-/// So many clients that know nothing of each other.
-async fn several(place: &Place, n: usize) -> Vec<AppStore> {
+/// Opens several independent clients.
+async fn open_clients(backend: &TestStore, n: usize) -> Vec<AppStore> {
     let mut clients = Vec::new();
     for _ in 0..n {
-        clients.push(place.app().await);
+        clients.push(backend.app().await);
     }
     clients
 }
@@ -35,23 +35,25 @@ fn judged(after: &Capture, verdict: Verdict) -> VerdictDocument {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_first_capture_before_the_sync_stands() {
-    for place in Place::both().await {
-        let store = place.app().await.run(&run("one"));
+async fn the_first_capture_before_the_sync_is_never_replaced() {
+    for backend in TestStore::on_both_backends().await {
+        let store = backend.app().await.run(&run("one"));
         assert!(store.pre().await.unwrap().is_none());
         let (first, second) = (pre("one"), pre("one"));
         assert!(matches!(store.commit_pre(&first).await.unwrap(), CommitPre::Committed(c) if c.get() == &first));
-        // a lost answer: the same attempt commits again
+        // after a lost answer, the same attempt commits again
         assert!(matches!(store.commit_pre(&first).await.unwrap(), CommitPre::Committed(_)));
-        assert!(matches!(store.commit_pre(&second).await.unwrap(), CommitPre::Standing(c) if c.get() == &first));
+        assert!(
+            matches!(store.commit_pre(&second).await.unwrap(), CommitPre::AlreadyCommitted(c) if c.get() == &first)
+        );
         assert_eq!(store.pre().await.unwrap().unwrap().into_inner(), first);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_captures_at_once_one_stands() {
-    for place in Place::both().await {
-        let clients = several(&place, 6).await;
+async fn one_of_many_concurrent_captures_is_committed() {
+    for backend in TestStore::on_both_backends().await {
+        let clients = open_clients(&backend, 6).await;
         for round in 0..20 {
             let name = format!("round-{round}");
             let tasks: Vec<_> = clients
@@ -61,27 +63,27 @@ async fn of_many_captures_at_once_one_stands() {
                     tokio::spawn(async move {
                         match store.commit_pre(&capture).await.unwrap() {
                             CommitPre::Committed(c) => (true, c.into_inner().attempt),
-                            CommitPre::Standing(c) => (false, c.into_inner().attempt),
+                            CommitPre::AlreadyCommitted(c) => (false, c.into_inner().attempt),
                         }
                     })
                 })
                 .collect();
             let mut own = 0;
-            let mut standing = std::collections::BTreeSet::new();
+            let mut committed_attempts = std::collections::BTreeSet::new();
             for task in tasks {
                 let (committed, attempt) = task.await.unwrap();
                 own += u32::from(committed);
-                standing.insert(attempt);
+                committed_attempts.insert(attempt);
             }
-            assert_eq!((own, standing.len()), (1, 1));
+            assert_eq!((own, committed_attempts.len()), (1, 1));
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_move_of_current_is_lost() {
-    for place in Place::both().await {
-        let tasks: Vec<_> = several(&place, 8)
+async fn no_concurrent_update_of_current_is_lost() {
+    for backend in TestStore::on_both_backends().await {
+        let tasks: Vec<_> = open_clients(&backend, 8)
             .await
             .into_iter()
             .map(|store| {
@@ -116,14 +118,14 @@ async fn no_move_of_current_is_lost() {
         for task in tasks {
             task.await.unwrap();
         }
-        assert_eq!(place.app().await.current().await.unwrap().unwrap().baseline.unwrap().run.as_str(), "40");
+        assert_eq!(backend.app().await.current().await.unwrap().unwrap().baseline.unwrap().run.as_str(), "40");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_was_scaled_moves_as_current_does_and_is_no_run() {
-    for place in Place::both().await {
-        let store = place.app().await;
+async fn no_concurrent_update_of_scaled_is_lost_and_it_is_no_run() {
+    for backend in TestStore::on_both_backends().await {
+        let store = backend.app().await;
         assert_eq!(store.scaled().await.unwrap(), None);
         let entry = |name: &str| ScaledWorkload {
             api_version: "apps/v1".to_owned(),
@@ -148,10 +150,10 @@ async fn what_was_scaled_moves_as_current_does_and_is_no_run() {
         let mut names: Vec<String> =
             store.scaled().await.unwrap().unwrap().workloads.into_iter().map(|w| w.name).collect();
         names.sort();
-        assert_eq!(names, ["mongo", "web"], "none of two that came at once is lost");
+        assert_eq!(names, ["mongo", "web"], "neither of two concurrent updates is lost");
         assert!(store.runs().await.unwrap().is_empty());
-        // what does not carry its checksum is no record to act on
-        let path = place.file("v1/pxbbq/scaled.json");
+        // a document with a wrong checksum is an error
+        let path = backend.file("v1/pxbbq/scaled.json");
         let text = fs::read_to_string(&path).unwrap().replace("\"found\": 0", "\"found\": 7");
         fs::write(&path, text).unwrap();
         assert!(matches!(store.scaled().await, Err(StoreError::Damaged { .. })));
@@ -159,16 +161,16 @@ async fn what_was_scaled_moves_as_current_does_and_is_no_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_verdict_of_the_latest_started_attempt_stands() {
-    for place in Place::both().await {
-        let store = place.app().await.run(&run("one"));
+async fn the_run_has_the_verdict_of_the_attempt_that_started_last() {
+    for backend in TestStore::on_both_backends().await {
+        let store = backend.app().await.run(&run("one"));
         let (early, late) = (post("one"), post("one"));
         store.commit_post(&early).await.unwrap();
         store.commit_post(&late).await.unwrap();
         store.put_verdict(&judged(&late, Verdict::Same)).await.unwrap();
-        // the slower process began earlier, on data that has been replaced since
-        let standing = store.put_verdict(&judged(&early, Verdict::Different)).await.unwrap();
-        assert_eq!(standing.attempt, late.attempt, "the slower one is told whose word stands");
+        // the slower process started earlier, on older data
+        let verdict = store.put_verdict(&judged(&early, Verdict::Different)).await.unwrap();
+        assert_eq!(verdict.attempt, late.attempt, "the slower process gets the verdict of the run");
         assert_eq!(store.verdict().await.unwrap().unwrap().get().verdict, Verdict::Same);
         assert_eq!(store.latest_post().await.unwrap().unwrap().get().attempt, late.attempt);
         let error = store.put_verdict(&judged(&late, Verdict::Different)).await.unwrap_err();
@@ -177,18 +179,18 @@ async fn the_verdict_of_the_latest_started_attempt_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_object_at_another_place_is_an_error() {
-    for place in Place::both().await {
-        let store = place.app().await;
+async fn an_object_copied_to_another_key_is_an_error() {
+    for backend in TestStore::on_both_backends().await {
+        let store = backend.app().await;
         store.run(&run("one")).commit_pre(&pre("one")).await.unwrap();
-        let path = |run: &str| place.file(&format!("v1/pxbbq/{run}/pre/capture.json"));
+        let path = |run: &str| backend.file(&format!("v1/pxbbq/{run}/pre/capture.json"));
         fs::create_dir_all(path("two").parent().unwrap()).unwrap();
         fs::copy(path("one"), path("two")).unwrap();
         let error = store.run(&run("two")).pre().await.unwrap_err();
         assert_eq!(error.code(), "T0407");
         assert_eq!(
             error.to_string(),
-            "v1/pxbbq/two/pre/capture.json belongs elsewhere: its run is `one`, its place says `two`"
+            "v1/pxbbq/two/pre/capture.json holds another object: its run is `one`, expected `two`"
         );
         let runs = store.runs().await.unwrap();
         assert_eq!(runs.len(), 2);

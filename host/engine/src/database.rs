@@ -1,4 +1,4 @@
-//! The capability that reads a server, in the words of the interface.
+//! Implements the capability with a MongoDB server.
 
 use bytes::Bytes;
 use taster_model::CollectionKind as Kind;
@@ -85,7 +85,7 @@ impl Mongo for Database {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it ends calls that may be refused")]
+#[expect(clippy::unnecessary_wraps, reason = "it is the last expression of calls that return a result")]
 fn boxed(cursor: Cursor) -> Result<Box<dyn Batches>, taster_model::Failure> {
     Ok(Box::new(cursor))
 }
