@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use taster_model::{Coded, Verdict};
+use taster_model::{Diagnostic, Verdict};
 
 /// How a command ended. The numbers are part of the contract with hook Jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Problem {
     }
 }
 
-impl<E: Coded + 'static> From<E> for Problem {
+impl<E: Diagnostic + 'static> From<E> for Problem {
     fn from(error: E) -> Self {
         let message = taster_text::scrub(&error.to_string());
         let mut causes = Vec::new();

@@ -2,8 +2,8 @@
 
 use taster_diagnostics::Problem;
 use taster_model::{
-    Baseline, Capture, CopyRelation, Current, DataKind, LastRun, Outcome, RunId, ServerFacts, Severity, Verdict,
-    WorkloadFacts, schema,
+    Baseline, Capture, CopyRelation, CurrentState, DataKind, LastRun, ProbeOutcome, RunId, ServerFacts, Severity,
+    Verdict, WorkloadFacts, schema,
 };
 
 use super::Kitchen;
@@ -15,7 +15,7 @@ const TRIES: usize = 20;
 
 /// Where the app stands, with what was committed and could not be noted: a capture whose process died before it said so
 /// becomes the baseline, and a verdict or an acceptance that closes the baseline closes it.
-pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<Current>, Problem> {
+pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<CurrentState>, Problem> {
     for _ in 0..TRIES {
         let Some(seen) = kitchen.store.current().await? else { return Ok(None) };
         let mended = mended(kitchen, &seen).await?;
@@ -33,7 +33,7 @@ pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<Current>, Proble
     Ok(kitchen.store.current().await?)
 }
 
-async fn mended(kitchen: &Kitchen, seen: &Current) -> Result<Current, Problem> {
+async fn mended(kitchen: &Kitchen, seen: &CurrentState) -> Result<CurrentState, Problem> {
     let mut current = seen.clone();
     // An announced capture that is there counts as if its process had noted it. Of several, the first one stands: it was
     // announced before anything that the others might have seen.
@@ -132,7 +132,7 @@ pub(super) async fn note(
         .store
         .update_current(|current| {
             let mut current = current.unwrap_or_else(|| nothing(kitchen));
-            let of_this_copy = |standing: &Baseline| copy(kitchen, standing, server) != CopyRelation::Another;
+            let of_this_copy = |standing: &Baseline| copy(kitchen, standing, server) != CopyRelation::Different;
             let standing = current.baseline.filter(of_this_copy).filter(|standing| Some(standing) != unusable.as_ref());
             current.baseline = if closed { standing } else { standing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);
@@ -151,7 +151,7 @@ pub(super) async fn note(
 pub(super) fn copy(kitchen: &Kitchen, baseline: &Baseline, server: &ServerFacts) -> CopyRelation {
     match kitchen.config.mongodb.data {
         DataKind::Live => CopyRelation::Same,
-        DataKind::Copy => server.holds(&baseline.copy),
+        DataKind::Copy => server.copy_relation(&baseline.copy),
     }
 }
 
@@ -179,13 +179,13 @@ fn is_whole(capture: &Capture) -> bool {
         .probes
         .iter()
         .filter(|p| p.severity == Severity::Fail && !p.muted)
-        .all(|p| matches!(p.outcome, Outcome::Metrics(_)))
+        .all(|p| matches!(p.outcome, ProbeOutcome::Metrics(_)))
         && capture.consistency.unstable.is_empty()
 }
 
 /// An app of which nothing is known.
-pub(super) fn nothing(kitchen: &Kitchen) -> Current {
-    Current {
+pub(super) fn nothing(kitchen: &Kitchen) -> CurrentState {
+    CurrentState {
         schema: schema::CURRENT.to_owned(),
         app: kitchen.config.app.clone(),
         baseline: None,

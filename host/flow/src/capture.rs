@@ -7,15 +7,15 @@ use std::{
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{DEFAULT_CENSUS, Limits, Probe};
 use taster_diagnostics::Problem;
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
 use taster_model::{
-    AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
-    UsageLimits, schema,
+    AttemptId, Capture, CollectionGrant, Diagnostic, Failure, Metric, ProbeOutcome, ProbeRecord, Refusal, RunId, Side,
+    Usage, UsageLimits, schema,
 };
-use taster_query::{CensusSetup, Database, Grant, Session};
+use taster_query::{CensusEnv, Connection, Database, Grant, Snapshot};
 
 use super::{
     Kitchen, Tastings,
@@ -42,7 +42,7 @@ pub(super) struct Tasting<'a> {
 
 impl Tasting<'_> {
     /// Tastes the database over `session`, which the caller closes.
-    pub(super) async fn taste(&self, session: &Session) -> Result<Draft, Problem> {
+    pub(super) async fn taste(&self, session: &Connection) -> Result<Draft, Problem> {
         let started = Timestamp::now();
         let kitchen = self.kitchen;
         let facts = session.facts();
@@ -103,9 +103,9 @@ impl Tasting<'_> {
 /// Works with a connection until it is done or it is time to stop. Whatever happens, no cursor stays open on the server.
 pub(super) async fn at_table<T>(
     stop: &Stop,
-    session: Session,
+    session: Connection,
     until: Until,
-    work: impl AsyncFnOnce(&Session) -> Result<T, Problem>,
+    work: impl AsyncFnOnce(&Connection) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
     let result = stop.unless(until, work(&session)).await;
     session.close().await;
@@ -117,13 +117,13 @@ pub(super) struct Tasted {
     pub(super) record: ProbeRecord,
     pub(super) databases: Vec<Database>,
     /// Those that its metrics name.
-    pub(super) censuses: Vec<Recorded>,
+    pub(super) censuses: Vec<CensusFile>,
 }
 
 /// What a probe that ended well came to.
 struct Answer {
     metrics: Vec<Metric>,
-    censuses: Vec<Recorded>,
+    censuses: Vec<CensusFile>,
 }
 
 /// What every probe of a capture is given.
@@ -137,33 +137,33 @@ pub(super) struct Guests<'a> {
 
 impl Guests<'_> {
     /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
-    pub(super) async fn serve(&self, probe: &Probe, session: &Session) -> Tasted {
-        let mut record = unserved(probe, Failure::own("not run"));
+    pub(super) async fn serve(&self, probe: &Probe, snapshot: &Snapshot) -> Tasted {
+        let mut record = unserved(probe, Failure::from_probe("not run"));
         let mut databases = Vec::new();
         let begun = Instant::now();
         let task = Task::begin(probe.name.clone());
         let mut censuses = Vec::new();
-        record.outcome = match self.run(probe, session, &mut record, &mut databases, &task).await {
+        record.outcome = match self.run(probe, snapshot, &mut record, &mut databases, &task).await {
             Ok(answer) => {
                 censuses = answer.censuses;
-                Outcome::Metrics(answer.metrics)
+                ProbeOutcome::Metrics(answer.metrics)
             }
-            Err(failure) => Outcome::Failed(named(failure, &probe.name)),
+            Err(failure) => ProbeOutcome::Failed(named(failure, &probe.name)),
         };
         self.kitchen.pace.probe_ended();
         // what cannot be read back must not take the other probes' findings with it
         if let Err(error) = read_back(&record.outcome) {
             let message = format!("the result cannot be stored: {error}");
-            record.outcome = Outcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message));
+            record.outcome = ProbeOutcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message));
         }
         match &record.outcome {
-            Outcome::Metrics(metrics) => task.end(&format!(
+            ProbeOutcome::Metrics(metrics) => task.end(&format!(
                 "{} metrics from {} documents in {}",
                 taster_text::number(metrics.len() as u64),
                 taster_text::number(record.usage.documents),
                 taster_text::elapsed(begun.elapsed())
             )),
-            Outcome::Failed(failure) => {
+            ProbeOutcome::Failed(failure) => {
                 task.end("failed");
                 tracing::warn!("{}: {failure}", probe.name);
             }
@@ -175,7 +175,7 @@ impl Guests<'_> {
     async fn run(
         &self,
         probe: &Probe,
-        session: &Session,
+        snapshot: &Snapshot,
         record: &mut ProbeRecord,
         databases: &mut Vec<Database>,
         task: &Task,
@@ -185,16 +185,16 @@ impl Guests<'_> {
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
         let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
-        let collections = self.kitchen.pace.of(For::MongoDb, session.readable()).await;
+        let collections = self.kitchen.pace.of(For::MongoDb, snapshot.readable_collections()).await;
         let collections = collections.map_err(|error| coded_failure(&error))?;
         let earlier = earlier.map_or(&[][..], |p| &p.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
             .map_err(|error| error.into_failure(probe))?;
         self.kitchen.pace.probe_begins();
-        let answer = self.taste_once(&loaded, probe, session, record, databases, task).await?;
+        let answer = self.taste_once(&loaded, probe, snapshot, record, databases, task).await?;
         if self.kitchen.tastings == Tastings::Two {
             let usage = record.usage.clone();
-            let again = self.taste_once(&loaded, probe, session, record, databases, task).await?;
+            let again = self.taste_once(&loaded, probe, snapshot, record, databases, task).await?;
             record.usage = usage;
             determinism::agree(&answer.metrics, &again.metrics)?;
             census::censuses_agree(&answer.censuses, &again.censuses)?;
@@ -206,19 +206,19 @@ impl Guests<'_> {
         &self,
         loaded: &taster_engine::Probe,
         probe: &Probe,
-        session: &Session,
+        snapshot: &Snapshot,
         record: &mut ProbeRecord,
         databases: &mut Vec<Database>,
         task: &Task,
     ) -> Result<Answer, Failure> {
         let world = World { clock: self.clock, seed: self.seed, census: self.taking.setup(probe) };
-        let input = probe_run_input(session, probe, &record.collections, world, task);
+        let input = probe_run_input(snapshot, probe, &record.collections, world, task);
         let database = input.database.clone();
         databases.push(database.clone());
         let report = loaded.run(input).await;
         record.usage = report.usage;
         write_log(&probe.name, &report.log);
-        match database.lost() {
+        match database.lost_snapshot() {
             // whatever the probe made of it: its result is not of the moment of this capture
             Some(lost) => Err(lost),
             None => report.outcome.map(|metrics| Answer { metrics, censuses: database.take_censuses() }),
@@ -238,7 +238,7 @@ pub(super) fn unserved(probe: &Probe, why: Failure) -> ProbeRecord {
         severity: probe.severity,
         muted: probe.muted,
         declarations: Vec::new(),
-        outcome: Outcome::Failed(why),
+        outcome: ProbeOutcome::Failed(why),
         usage: Usage::default(),
         limits: Some(recorded_limits(&probe.limits)),
     }
@@ -250,8 +250,8 @@ fn named(failure: Failure, probe: &str) -> Failure {
     Failure { message: named(failure.message), setting: failure.setting.map(named), ..failure }
 }
 
-fn read_back(outcome: &Outcome) -> Result<(), serde_json::Error> {
-    let again: Outcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
+fn read_back(outcome: &ProbeOutcome) -> Result<(), serde_json::Error> {
+    let again: ProbeOutcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
     if again == *outcome { Ok(()) } else { Err(serde::de::Error::custom("it reads back as something else")) }
 }
 
@@ -266,7 +266,7 @@ pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<t
     })
 }
 
-pub(super) fn coded_failure(error: &dyn Coded) -> Failure {
+pub(super) fn coded_failure(error: &dyn Diagnostic) -> Failure {
     let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
     match error.help() {
         Some(help) => failure.allowed(help),
@@ -281,13 +281,13 @@ pub struct World<'a> {
     /// The only entropy.
     pub seed: &'a str,
     /// What their censuses are taken with.
-    pub census: CensusSetup,
+    pub census: CensusEnv,
 }
 
 /// What a run of `probe` is given.
 #[must_use]
 pub fn probe_run_input(
-    session: &Session,
+    snapshot: &Snapshot,
     probe: &Probe,
     collections: &[CollectionGrant],
     world: World<'_>,
@@ -302,11 +302,10 @@ pub fn probe_run_input(
         collections: collections.to_vec(),
         limits: query_limits(&probe.limits),
         setting: setting.clone(),
-        census: Some(census),
     };
     RunInput {
         probe: probe.name.clone(),
-        database: session.database(grant),
+        database: snapshot.database_with_census(grant, census),
         config,
         limits: limits_of(&probe.limits),
         setting,

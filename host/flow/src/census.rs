@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
-use taster_census::{Key, Recorded, Redaction, Scratch};
+use taster_census::{CensusFile, CensusKey, Redaction, ScratchSpace};
 use taster_config::{Config, DEFAULT_CENSUS, Period, Probe, Redact, Secret};
 use taster_diagnostics::Problem;
 use taster_model::{
-    AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, Outcome, Refusal, RunId, Side,
-    Value, failure,
+    AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, ProbeOutcome, Refusal, RunId,
+    Side, Value, failure,
 };
-use taster_query::CensusSetup;
+use taster_query::CensusEnv;
 use taster_store::{RunStore, fault};
 
 /// Which capture censuses are taken for.
@@ -28,7 +28,7 @@ pub struct Occasion<'a> {
 }
 
 /// What all censuses of one capture are taken with.
-pub struct Taking(CensusSetup);
+pub struct Taking(CensusEnv);
 
 impl Taking {
     /// `post` takes over the baseline's key: without it nothing could be compared. Where the baseline took no census it
@@ -36,12 +36,12 @@ impl Taking {
     pub fn new(config: &Config, occasion: &Occasion<'_>) -> Result<Self, Problem> {
         let baseline = occasion.before;
         let key = match baseline.and_then(|before| before.census_key.as_deref()) {
-            Some(key) => Key::from_hex(key)?,
-            None => Key::random()?,
+            Some(key) => CensusKey::from_hex(key)?,
+            None => CensusKey::random()?,
         };
         let secret = config.redact.secret.as_ref().map(Secret::expose);
         let censuses = baseline.map(|before| before.censuses.clone()).unwrap_or_default();
-        Ok(Self(CensusSetup {
+        Ok(Self(CensusEnv {
             key,
             app: occasion.app.clone(),
             run: occasion.run.clone(),
@@ -51,7 +51,7 @@ impl Taking {
             baseline: censuses.into_iter().map(|facts| with_secret_of_today(facts, secret)).collect(),
             redaction: redaction(&config.redact),
             secret: secret.map(|secret| secret.as_bytes().to_vec()),
-            scratch: Scratch::default(),
+            scratch: ScratchSpace::default(),
             cursors: config.scan.cursors,
             deadline: DEFAULT_CENSUS.get(),
         }))
@@ -59,12 +59,12 @@ impl Taking {
 
     /// What one probe is given.
     #[must_use]
-    pub fn setup(&self, probe: &Probe) -> CensusSetup {
+    pub fn setup(&self, probe: &Probe) -> CensusEnv {
         let deadline = probe.limits.census.map_or(self.0.deadline, Period::get);
-        CensusSetup { deadline, ..self.0.clone() }
+        CensusEnv { deadline, ..self.0.clone() }
     }
 
-    pub(super) fn key(&self) -> &Key {
+    pub(super) fn key(&self) -> &CensusKey {
         &self.0.key
     }
 }
@@ -98,10 +98,10 @@ fn with_secret_of_today(mut facts: CensusFacts, secret: Option<&str>) -> CensusF
 
 /// Of the censuses that a probe took, those that its metrics name. The others are nobody's, and their scratch files end
 /// with them.
-pub(super) fn named(outcome: &Outcome, censuses: Vec<Recorded>) -> Vec<Recorded> {
-    let Outcome::Metrics(metrics) = outcome else { return Vec::new() };
+pub(super) fn named(outcome: &ProbeOutcome, censuses: Vec<CensusFile>) -> Vec<CensusFile> {
+    let ProbeOutcome::Metrics(metrics) = outcome else { return Vec::new() };
     let names: BTreeSet<&str> = metrics.iter().filter_map(id).collect();
-    censuses.into_iter().filter(|census| names.contains(census.place.id.as_str())).collect()
+    censuses.into_iter().filter(|census| names.contains(census.identity.id.as_str())).collect()
 }
 
 fn id(metric: &Metric) -> Option<&str> {
@@ -114,17 +114,17 @@ fn id(metric: &Metric) -> Option<&str> {
 /// Whether two tastings of the same data found the same documents.
 ///
 /// Not whether the bytes are the same: they hold when the census was taken, for what expires.
-pub fn censuses_agree(first: &[Recorded], second: &[Recorded]) -> Result<(), Failure> {
+pub fn censuses_agree(first: &[CensusFile], second: &[CensusFile]) -> Result<(), Failure> {
     for census in first {
-        let again = second.iter().find(|again| again.place.id == census.place.id);
-        let what = |census: &Recorded| (census.documents, census.bytes, census.sum.clone(), census.options.clone());
+        let again = second.iter().find(|again| again.identity.id == census.identity.id);
+        let what = |census: &CensusFile| (census.documents, census.bytes, census.sum.clone(), census.options.clone());
         if again.is_some_and(|again| what(again) == what(census)) {
             continue;
         }
         let counted = again.map_or(0, |again| again.documents);
         let message = format!(
             "the probe gave two answers about the same data: a census of `{}` holds {} documents, then {counted} or others",
-            census.place.collection, census.documents
+            census.identity.collection, census.documents
         );
         let help = "a census is of the same options each time, and of a collection that nobody writes to";
         return Err(Failure::refused(Refusal::Invalid, failure::NOT_DETERMINISTIC, message).allowed(help));
@@ -135,8 +135,8 @@ pub fn censuses_agree(first: &[Recorded], second: &[Recorded]) -> Result<(), Fai
 /// A capture whose censuses lie in scratch files yet.
 pub(super) struct Draft {
     pub(super) capture: Capture,
-    pub(super) censuses: Vec<Recorded>,
-    pub(super) key: Key,
+    pub(super) censuses: Vec<CensusFile>,
+    pub(super) key: CensusKey,
 }
 
 impl Draft {
@@ -147,7 +147,7 @@ impl Draft {
         if !censuses.is_empty() {
             capture.census_key = Some(key.to_hex());
         }
-        censuses.sort_by(|a, b| (&a.place.probe, &a.place.id).cmp(&(&b.place.probe, &b.place.id)));
+        censuses.sort_by(|a, b| (&a.identity.probe, &a.identity.id).cmp(&(&b.identity.probe, &b.identity.id)));
         for census in censuses {
             let object = store.put_census(capture.side, &capture.attempt, &census).await?;
             fault::point("census: stored");
@@ -158,13 +158,13 @@ impl Draft {
     }
 }
 
-fn facts(census: &Recorded, object: &ObjectRef) -> Result<CensusFacts, Problem> {
+fn facts(census: &CensusFile, object: &ObjectRef) -> Result<CensusFacts, Problem> {
     let options = serde_json::to_value(&census.options)
         .map_err(|error| Problem::new("T0618", format!("the options of a census cannot be stored: {error}"), None))?;
     Ok(CensusFacts {
-        probe: census.place.probe.clone(),
-        id: census.place.id.clone(),
-        collection: census.place.collection.clone(),
+        probe: census.identity.probe.clone(),
+        id: census.identity.id.clone(),
+        collection: census.identity.collection.clone(),
         object: object.key.clone(),
         documents: census.documents,
         bytes: census.bytes,
@@ -175,13 +175,13 @@ fn facts(census: &Recorded, object: &ObjectRef) -> Result<CensusFacts, Problem> 
 
 #[cfg(test)]
 mod tests {
-    use taster_census::{Options, Place};
+    use taster_census::{CensusIdentity, CensusOptions};
     use taster_model::{Labels, ReasonCode};
 
     use super::*;
 
-    fn census(id: &str, sum: &str) -> Recorded {
-        let place = Place {
+    fn census(id: &str, sum: &str) -> CensusFile {
+        let place = CensusIdentity {
             app: "pxbbq".parse().unwrap(),
             run: "one".parse().unwrap(),
             side: Side::Pre,
@@ -191,9 +191,9 @@ mod tests {
             database: "pxbbq".to_owned(),
             collection: "orders".to_owned(),
         };
-        let (options, file) = (Options::default(), tempfile::tempfile().unwrap());
+        let (options, file) = (CensusOptions::default(), tempfile::tempfile().unwrap());
         let (sha256, sum) = (AttemptId::generate().to_string(), sum.to_owned());
-        Recorded { place, options, file, length: 0, sha256, documents: 3, bytes: 30, sum }
+        CensusFile { identity: place, options, file, length: 0, sha256, documents: 3, bytes: 30, sum }
     }
 
     #[test]
@@ -205,9 +205,9 @@ mod tests {
             unit: "1".to_owned(),
         };
         let taken = || vec![census("a", "1"), census("b", "2")];
-        let kept = named(&Outcome::Metrics(vec![metric("b"), metric("b")]), taken());
-        assert_eq!(kept.iter().map(|census| census.place.id.as_str()).collect::<Vec<_>>(), ["b"]);
-        assert!(named(&Outcome::Failed(Failure::own("no")), taken()).is_empty());
+        let kept = named(&ProbeOutcome::Metrics(vec![metric("b"), metric("b")]), taken());
+        assert_eq!(kept.iter().map(|census| census.identity.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert!(named(&ProbeOutcome::Failed(Failure::from_probe("no")), taken()).is_empty());
     }
 
     #[test]
@@ -220,7 +220,8 @@ mod tests {
         };
         let (one, two) = ("0123456789abcdef", "fedcba9876543210");
         let facts = |secret| CensusFacts {
-            options: serde_json::to_value(Options { redaction: Some(of(secret)), ..Options::default() }).unwrap(),
+            options: serde_json::to_value(CensusOptions { redaction: Some(of(secret)), ..CensusOptions::default() })
+                .unwrap(),
             ..facts(&census("a", "1"), &ObjectRef { key: String::new(), length: 0, sha256: String::new() }).unwrap()
         };
         for before in [None, Some(one), Some(two)] {

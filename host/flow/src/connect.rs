@@ -4,21 +4,21 @@ use std::time::{Duration, Instant};
 
 use taster_config::Config;
 use taster_diagnostics::Problem;
-use taster_query::{Session, SessionOptions};
+use taster_query::{Connection, ConnectionOptions};
 
 use super::FlowError;
 
 /// Connects with the configuration's words.
-pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem> {
-    Ok(Session::connect(options(config, comment)?).await?)
+pub async fn connect(config: &Config, comment: &str) -> Result<Connection, Problem> {
+    Ok(Connection::connect(options(config, comment)?).await?)
 }
 
-fn options(config: &Config, comment: &str) -> Result<SessionOptions, Problem> {
-    Ok(SessionOptions {
+fn options(config: &Config, comment: &str) -> Result<ConnectionOptions, Problem> {
+    Ok(ConnectionOptions {
         uri: config.mongodb.uri.parse()?,
         database: config.database()?,
         comment: comment.to_owned(),
-        server_selection_timeout: config.mongodb.connect.get(),
+        server_selection_timeout: config.mongodb.connect_timeout.get(),
         command_events: None,
     })
 }
@@ -28,7 +28,7 @@ fn options(config: &Config, comment: &str) -> Result<SessionOptions, Problem> {
 pub(super) struct Waiting {
     /// Until when.
     pub(super) until: Instant,
-    /// The setting that says so, without `.ready`: `cluster.data[mongo]`.
+    /// The setting that says so, without `.readyTimeout`: `cluster.data[mongo]`.
     pub(super) setting: String,
 }
 
@@ -40,17 +40,17 @@ pub(super) async fn connect_when_ready(
     config: &Config,
     comment: &str,
     waiting: Option<Waiting>,
-) -> Result<Session, Problem> {
+) -> Result<Connection, Problem> {
     let Some(Waiting { until, setting }) = waiting else { return connect(config, comment).await };
     // the applications' start may have taken all of it
-    let until = until.max(Instant::now() + config.mongodb.connect.get());
+    let until = until.max(Instant::now() + config.mongodb.connect_timeout.get());
     let mut said = String::new();
     loop {
         let mut options = options(config, comment)?;
         options.server_selection_timeout = options.server_selection_timeout.min(TRY);
-        let error = match Session::connect(options).await {
-            Ok(session) => return Ok(session),
-            Err(error) if error.is_passing() => error,
+        let error = match Connection::connect(options).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if error.is_transient() => error,
             Err(error) => return Err(error.into()),
         };
         if Instant::now() >= until {

@@ -1,9 +1,9 @@
 //! What the censuses of two captures say about each other, read from where they lie.
 
-use taster_census::{Census, CensusError, Comparing};
+use taster_census::{Census, CensusError, DiffOptions};
 use taster_model::{
-    Capture, CensusDifference, CensusFacts, CensusProblem, DeclaredChange, Differences, Metric, Outcome, ProbeRecord,
-    ReasonCode, Side, Value,
+    Capture, CensusComparisonError, CensusDifference, CensusDifferences, CensusFacts, DeclaredChange, Metric,
+    ProbeOutcome, ProbeRecord, ReasonCode, Side, Value,
 };
 use taster_store::{CensusBytes, Censuses, StoreError};
 
@@ -20,8 +20,8 @@ pub struct Kept<'a> {
 
 /// Compares every census that a metric of both captures names. One census after the other, each in parts: memory does
 /// not grow with them. What cannot be read or compared is said so, and is never a pass.
-pub(super) async fn between(before: Kept<'_>, after: Kept<'_>, rules: Rules<'_>) -> Differences {
-    let mut found = Differences::new();
+pub(super) async fn between(before: Kept<'_>, after: Kept<'_>, rules: Rules<'_>) -> CensusDifferences {
+    let mut found = CensusDifferences::new();
     for (earlier, later) in pairs(&before.capture.probes, &after.capture.probes) {
         for (metric, was, is) in named_by_both(earlier, later) {
             let was = Named { kept: before, probe: &earlier.name, id: was };
@@ -42,7 +42,7 @@ fn pairs<'a>(
 
 /// Metrics of both sides that name a census, with the ids that each side gives it.
 fn named_by_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
-    let (Outcome::Metrics(before), Outcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
+    let (ProbeOutcome::Metrics(before), ProbeOutcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
         return Vec::new();
     };
     let named = |metric: &'a Metric| {
@@ -72,37 +72,41 @@ impl Named<'_> {
             .find(|facts| (facts.probe.as_str(), facts.id.as_str()) == (self.probe, self.id))
     }
 
-    async fn open(&self) -> Result<Census<CensusBytes>, CensusProblem> {
+    async fn open(&self) -> Result<Census<CensusBytes>, CensusComparisonError> {
         let unlisted = || StoreError::Unlisted { probe: self.probe.to_owned(), id: self.id.to_owned() };
         let facts = self.facts().ok_or_else(|| self.unreadable(&unlisted()))?;
         self.kept.censuses.open(self.kept.capture, facts).await.map_err(|error| self.unreadable(&error))
     }
 
-    fn unreadable(&self, error: &StoreError) -> CensusProblem {
+    fn unreadable(&self, error: &StoreError) -> CensusComparisonError {
         let when = match self.kept.capture.side {
             Side::Pre => "before the sync",
             Side::Post => "after the sync",
         };
         let reason = format!("the census from {when} cannot be used: {error}");
-        CensusProblem { code: ReasonCode::CensusUnreadable, reason }
+        CensusComparisonError { code: ReasonCode::CensusUnreadable, reason }
     }
 }
 
-async fn difference(was: Named<'_>, is: Named<'_>, rules: Rules<'_>) -> Result<CensusDifference, CensusProblem> {
+async fn difference(
+    was: Named<'_>,
+    is: Named<'_>,
+    rules: Rules<'_>,
+) -> Result<CensusDifference, CensusComparisonError> {
     let (before, after) = (was.open().await?, is.open().await?);
-    let collection = &before.place().collection;
-    if *collection != after.place().collection {
-        return Err(CensusProblem {
+    let collection = &before.identity().collection;
+    if *collection != after.identity().collection {
+        return Err(CensusComparisonError {
             code: ReasonCode::NotComparable,
-            reason: format!("it is a census of `{collection}`, then of `{}`", after.place().collection),
+            reason: format!("it is a census of `{collection}`, then of `{}`", after.identity().collection),
         });
     }
     let changes: Vec<DeclaredChange> =
         rules.changes.iter().filter(|change| change.collection == *collection).cloned().collect();
-    let most_ids = rules.most_ids;
+    let max_ids = rules.max_ids;
     // it reads and computes for as long as there are differences; the runtime's own threads must not
     let compared = tokio::task::spawn_blocking(move || {
-        taster_census::diff(&before, &after, &Comparing { changes: &changes, most_ids })
+        taster_census::diff(&before, &after, &DiffOptions { changes: &changes, max_ids: max_ids })
     });
     compared
         .await
@@ -110,10 +114,10 @@ async fn difference(was: Named<'_>, is: Named<'_>, rules: Rules<'_>) -> Result<C
         .map_err(|error| problem(&error))
 }
 
-fn problem(error: &CensusError) -> CensusProblem {
+fn problem(error: &CensusError) -> CensusComparisonError {
     let code = match error {
         CensusError::Incomparable { .. } => ReasonCode::NotComparable,
         _ => ReasonCode::CensusUnreadable,
     };
-    CensusProblem { code, reason: error.to_string() }
+    CensusComparisonError { code, reason: error.to_string() }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between the rooms.
 
-use taster_model::{Coded, RunId};
+use taster_model::{Diagnostic, RunId};
 
 /// What can go wrong between the rooms.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub enum FlowError {
     },
     /// The database does not answer although its pods are ready.
     #[error(
-        "MongoDB does not answer in time, although its workload is ready: {last}; the limit is `ready` of {setting}"
+        "MongoDB does not answer in time, although its workload is ready: {last}; the limit is `readyTimeout` of {setting}"
     )]
     DatabaseNotReady {
         /// `cluster.data[mongo]`.
@@ -148,7 +148,7 @@ pub enum FlowError {
     },
 }
 
-impl Coded for FlowError {
+impl Diagnostic for FlowError {
     fn code(&self) -> &'static str {
         match self {
             Self::Interrupted { .. } | Self::InterruptedLater { .. } => "T0604",
@@ -190,7 +190,7 @@ impl Coded for FlowError {
             Self::NoCluster => "name the configuration that has a `cluster`".to_owned(),
             Self::Panicked { .. } => "report it, with the lines above".to_owned(),
             Self::DatabaseNotReady { setting, .. } => format!(
-                "mend what it waits for, or raise `ready` of {setting}; `mongodb.uri` must name what that workload serves"
+                "mend what it waits for, or raise `readyTimeout` of {setting}; `mongodb.uri` must name what that workload serves"
             ),
             Self::NoNewest { .. } => {
                 "name a field with dates, timestamps or ObjectIds; or `severity: warn`".to_owned()

@@ -1,11 +1,11 @@
 //! How old the data are, asked before they are tasted: a copy of yesterday proves nothing about today's upgrade.
 
 use jiff::Timestamp;
-use taster_cluster::{Cluster, ClusterError, young_enough};
-use taster_config::{Config, Fresh, Newest, Source};
+use taster_cluster::{AgeLimit, Cluster, ClusterError, check_age};
+use taster_config::{Config, FreshnessRule, FreshnessSource, Newest};
 use taster_diagnostics::Problem;
-use taster_model::{Coded, Severity};
-use taster_query::Session;
+use taster_model::{Diagnostic, Severity};
+use taster_query::{Connection, Snapshot};
 
 use super::{FlowError, cluster::patiently};
 
@@ -16,11 +16,12 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// taken for another copy.
 pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, Problem> {
     let mut identities = Some(Vec::new());
-    for fresh in &config.fresh {
-        let Source::Copy(source) = &fresh.source else { continue };
-        let copied = patiently(PATIENCE, async || cluster.copied(source, fresh.kubeconfig.as_ref()).await).await;
+    for fresh in &config.freshness {
+        let FreshnessSource::Copy(source) = &fresh.source else { continue };
+        let copied = patiently(PATIENCE, async || cluster.last_copy(source, fresh.kubeconfig.as_ref()).await).await;
         let young = copied.and_then(|copied| {
-            let age = copied.age(fresh.max_age.get(), &setting(fresh)).map_err(ClusterError::from)?;
+            let limit = AgeLimit { max_age: fresh.max_age.get(), setting: &setting(fresh) };
+            let age = copied.age(&limit).map_err(ClusterError::from)?;
             Ok((copied, age))
         });
         match young {
@@ -44,9 +45,9 @@ pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<Str
 /// Which copies those who copy the data name now. Nobody is refused for their age: that was asked before the sync.
 pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String> {
     let mut identities = Vec::new();
-    for fresh in &config.fresh {
-        let Source::Copy(source) = &fresh.source else { continue };
-        match cluster.copied(source, fresh.kubeconfig.as_ref()).await {
+    for fresh in &config.freshness {
+        let FreshnessSource::Copy(source) = &fresh.source else { continue };
+        match cluster.last_copy(source, fresh.kubeconfig.as_ref()).await {
             Ok(copied) => identities.push(copied.identity),
             Err(error) => {
                 tracing::warn!("nobody can say which copy the data are: {error}");
@@ -59,19 +60,21 @@ pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String
 
 /// Whether anybody on a cluster is asked.
 pub(super) fn asks_a_cluster(config: &Config) -> bool {
-    config.fresh.iter().any(|fresh| matches!(fresh.source, Source::Copy(_)))
+    config.freshness.iter().any(|fresh| matches!(fresh.source, FreshnessSource::Copy(_)))
 }
 
 /// Asks for the newest documents. The clock is the API server's where there is one, else this machine's.
-pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&Cluster>) -> Result<(), Problem> {
-    for fresh in &config.fresh {
-        let Source::Newest(newest) = &fresh.source else { continue };
+pub(super) async fn newest(config: &Config, session: &Connection, cluster: Option<&Cluster>) -> Result<(), Problem> {
+    let snapshot = session.initial_snapshot();
+    for fresh in &config.freshness {
+        let FreshnessSource::Newest(newest) = &fresh.source else { continue };
         let now = match cluster {
-            Some(cluster) => patiently(PATIENCE, async || cluster.now().await).await?,
+            Some(cluster) => patiently(PATIENCE, async || cluster.server_time().await).await?,
             None => Timestamp::now(),
         };
-        match of(newest, session).await {
-            Ok(at) => match young_enough(at, now, fresh.max_age.get(), &setting(fresh), &fresh.source.to_string()) {
+        let limit = AgeLimit { max_age: fresh.max_age.get(), setting: &setting(fresh) };
+        match of(newest, &snapshot).await {
+            Ok(at) => match check_age(at, now, &limit, &fresh.source.to_string()) {
                 Ok(age) => tracing::info!("data are {} old: {}", taster_text::elapsed(age), fresh.source),
                 Err(error) => tell(fresh, error)?,
             },
@@ -81,10 +84,10 @@ pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&
     Ok(())
 }
 
-async fn of(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> {
+async fn of(newest: &Newest, snapshot: &Snapshot) -> Result<Timestamp, FlowError> {
     let Newest { collection, field } = newest;
     let (collection, field) = (collection.clone(), field.clone());
-    match session.newest(&collection, &field).await {
+    match snapshot.newest_document(&collection, &field).await {
         Ok(Some(found)) => {
             if !found.indexed {
                 tracing::warn!("no index of `{collection}` is in the order of `{field}`: every document was looked at");
@@ -97,12 +100,12 @@ async fn of(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> 
     }
 }
 
-fn setting(fresh: &Fresh) -> String {
-    format!("fresh[{}].maxAge", fresh.source)
+fn setting(fresh: &FreshnessRule) -> String {
+    format!("freshness[{}].maxAge", fresh.source)
 }
 
 /// Ends the command, or says so and goes on.
-fn tell<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), Problem> {
+fn tell<E: Diagnostic + 'static>(fresh: &FreshnessRule, error: E) -> Result<(), Problem> {
     match fresh.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {

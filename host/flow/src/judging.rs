@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use taster_config::{Config, Period, Report};
 use taster_diagnostics::Problem;
-use taster_judge::Input;
+use taster_judge::JudgementInput;
 use taster_model::{
-    Capture, DeclaredChange, Differences, Expectation, Outcome, ProbeRecord, ProbeSummary, ReasonCode, RunId,
-    SideSummary, Verdict, VerdictDocument, schema,
+    Capture, CensusDifferences, DeclaredChange, Expectation, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode,
+    RunId, SideSummary, Verdict, VerdictDocument, schema,
 };
 use taster_store::AppStore;
 
@@ -27,18 +27,18 @@ pub struct Rules<'a> {
     /// What the migration was meant to do.
     pub changes: &'a [DeclaredChange],
     /// So many ids are named of each kind of difference between documents.
-    pub most_ids: usize,
+    pub max_ids: usize,
     /// The greatest age.
     pub max_baseline_age: Option<Duration>,
 }
 
-fn most_ids(report: &Report) -> usize {
+fn max_ids(report: &Report) -> usize {
     usize::try_from(report.max_ids).unwrap_or(usize::MAX)
 }
 
 impl Default for Rules<'_> {
     fn default() -> Self {
-        Self { expectations: &[], changes: &[], most_ids: most_ids(&Report::default()), max_baseline_age: None }
+        Self { expectations: &[], changes: &[], max_ids: max_ids(&Report::default()), max_baseline_age: None }
     }
 }
 
@@ -47,7 +47,7 @@ impl<'a> From<&'a Config> for Rules<'a> {
         Self {
             expectations: &config.expect,
             changes: &config.changes,
-            most_ids: most_ids(&config.report),
+            max_ids: max_ids(&config.report),
             max_baseline_age: config.max_baseline_age.map(Period::get),
         }
     }
@@ -57,11 +57,11 @@ impl<'a> From<&'a Config> for Rules<'a> {
 pub async fn verdict_document(before: Option<Kept<'_>>, after: Kept<'_>, rules: Rules<'_>) -> VerdictDocument {
     let differences = match before {
         Some(before) => differences::between(before, after, rules).await,
-        None => Differences::new(),
+        None => CensusDifferences::new(),
     };
     let (before, after) = (before.map(|before| before.capture), after.capture);
     let Rules { expectations, changes, max_baseline_age, .. } = rules;
-    let judgement = taster_judge::judge(&Input {
+    let judgement = taster_judge::judge(&JudgementInput {
         before,
         after,
         expectations,
@@ -103,8 +103,8 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
 
 fn probe_summary(probe: &ProbeRecord) -> ProbeSummary {
     let (metrics, failure) = match &probe.outcome {
-        Outcome::Metrics(metrics) => (Some(metrics.len() as u64), None),
-        Outcome::Failed(failure) => (None, Some(failure.to_string())),
+        ProbeOutcome::Metrics(metrics) => (Some(metrics.len() as u64), None),
+        ProbeOutcome::Failed(failure) => (None, Some(failure.to_string())),
     };
     ProbeSummary {
         name: probe.name.clone(),

@@ -6,13 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{Collections, Config, OneOrMany, Probe};
 use taster_diagnostics::Problem;
 use taster_model::{
-    ChangeKind, CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
+    ChangeKind, CollectionFacts, Consistency, Failure, ProbeOutcome, ProbeRecord, ReadMode, Refusal, ServerFacts,
+    failure,
 };
-use taster_query::{Alteration, Inventory, Looking, QueryError, Session};
+use taster_query::{CollectionChange, Connection, Inventory, QueryError, Snapshot, SnapshotOptions};
 
 use super::{
     capture::{Guests, Tasted, coded_failure, unserved},
@@ -25,52 +26,53 @@ pub(super) struct Moment {
     pub(super) collections: Vec<CollectionFacts>,
     pub(super) probes: Vec<ProbeRecord>,
     /// Those that metrics name.
-    pub(super) censuses: Vec<Recorded>,
+    pub(super) censuses: Vec<CensusFile>,
     pub(super) consistency: Consistency,
 }
 
 /// Why a result does not count.
 struct Stale {
     collection: String,
-    how: Alteration,
+    change: CollectionChange,
 }
 
 /// Runs every probe, and those again that did not read of one moment.
-pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Moment, Problem> {
+pub(super) async fn record(guests: &Guests<'_>, connection: &Connection) -> Result<Moment, Problem> {
     let (config, pace) = (&guests.kitchen.config, &guests.kitchen.pace);
-    let there = pace.of(For::MongoDb, session.collections()).await?;
-    let mut reading = pace.of(For::MongoDb, session.plan(&scans(config, &there))).await?;
+    let initial = connection.initial_snapshot();
+    let there = pace.of(For::MongoDb, initial.collections()).await?;
+    let mut reading = pace.of(For::MongoDb, initial.plan(&scans(config, &there))).await?;
     let mut tasted: Vec<Option<Tasted>> = config.probes.iter().map(|_| None).collect();
     let mut rescans = 0;
     loop {
-        let look = match pace.of(For::MongoDb, session.look(looking(config, reading))).await {
-            Ok(look) => look,
-            Err(error @ QueryError::NotReached { .. }) => return not_reached(guests, session, &error).await,
+        let snapshot = match pace.of(For::MongoDb, connection.snapshot(snapshot_options(config, reading))).await {
+            Ok(snapshot) => snapshot,
+            Err(error @ QueryError::MajorityTimeout { .. }) => return not_reached(guests, &initial, &error).await,
             Err(error) => return Err(error.into()),
         };
         for (probe, place) in config.probes.iter().zip(&mut tasted) {
             if place.is_none() {
-                *place = Some(guests.serve(probe, &look).await);
+                *place = Some(guests.serve(probe, &snapshot).await);
             }
         }
-        let now = pace.of(For::MongoDb, session.inventory_now()).await?;
-        if reading == Reading::Snapshot && tasted.iter().flatten().any(lost) {
+        let now = pace.of(For::MongoDb, connection.read_inventory()).await?;
+        if reading == ReadMode::Snapshot && tasted.iter().flatten().any(lost) {
             tracing::warn!("the server forgot the moment of this capture; reading again in ranges");
-            reading = Reading::Ranges;
+            reading = ReadMode::Ranges;
             tasted.fill_with(|| None);
             rescans += 1;
             continue;
         }
         let stale = pace.of(For::MongoDb, stale(&tasted, &now)).await?;
-        let unstable = pace.of(For::MongoDb, unstable(&look, reading, &now)).await?;
+        let unstable = pace.of(For::MongoDb, unstable(&snapshot, reading, &now)).await?;
         let whole = stale.iter().all(Option::is_none) && unstable.is_empty();
-        if !whole && rescans < config.mongodb.rescans {
+        if !whole && rescans < config.mongodb.max_rescans {
             rescans += 1;
             let again: Vec<&str> = stale.iter().flatten().map(|stale| stale.collection.as_str()).collect();
             tracing::warn!(rescan = rescans, written = ?again, altered = ?unstable, "written to while it was read; reading again");
             for (place, stale) in tasted.iter_mut().zip(&stale) {
                 // what was found in a snapshot is of its moment, and another snapshot is of another
-                if stale.is_some() || reading == Reading::Snapshot {
+                if stale.is_some() || reading == ReadMode::Snapshot {
                     *place = None;
                 }
             }
@@ -85,11 +87,11 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
             probes.push(judged(tasted.record, stale, tries));
         }
         let collections = match reading {
-            Reading::Snapshot => pace.of(For::MongoDb, look.collections()).await?,
-            Reading::Ranges | Reading::Live => now.facts(),
+            ReadMode::Snapshot => pace.of(For::MongoDb, snapshot.collections()).await?,
+            ReadMode::Ranges | ReadMode::Live => now.facts(),
         };
         return Ok(Moment {
-            server: look.facts().clone(),
+            server: snapshot.facts().clone(),
             collections,
             probes,
             censuses,
@@ -98,8 +100,13 @@ pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Mom
     }
 }
 
-fn looking(config: &Config, reading: Reading) -> Looking {
-    Looking { reading, quiet: config.mongodb.quiet.get(), reach: config.mongodb.reach.get(), range: None }
+fn snapshot_options(config: &Config, reading: ReadMode) -> SnapshotOptions {
+    SnapshotOptions {
+        reading,
+        quiet_period: config.mongodb.quiet_period.get(),
+        majority_timeout: config.mongodb.majority_timeout.get(),
+        documents_per_range: None,
+    }
 }
 
 /// Every collection, as often as a probe may scan it.
@@ -121,7 +128,7 @@ fn scans(config: &Config, there: &[CollectionFacts]) -> Vec<String> {
 }
 
 fn lost(tasted: &Tasted) -> bool {
-    matches!(&tasted.record.outcome, Outcome::Failed(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST))
+    matches!(&tasted.record.outcome, ProbeOutcome::Failed(failure) if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST))
 }
 
 /// For each probe, what it read that is not what it was.
@@ -130,8 +137,8 @@ async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<
     for tasted in tasted.iter().flatten() {
         let mut stale = None;
         for database in &tasted.databases {
-            if let Some((collection, how)) = database.stale(now).await? {
-                stale = Some(Stale { collection, how });
+            if let Some((collection, change)) = database.changed_collection(now).await? {
+                stale = Some(Stale { collection, change });
                 break;
             }
         }
@@ -142,56 +149,56 @@ async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<
 
 /// Collections that were made, dropped or altered since the look at a snapshot: its moment lies somewhere in between.
 /// Elsewhere the moment is now.
-async fn unstable(look: &Session, reading: Reading, now: &Inventory) -> Result<Vec<String>, Problem> {
-    if reading != Reading::Snapshot {
+async fn unstable(snapshot: &Snapshot, reading: ReadMode, now: &Inventory) -> Result<Vec<String>, Problem> {
+    if reading != ReadMode::Snapshot {
         return Ok(Vec::new());
     }
-    let then = look.inventory().await?;
-    let altered: BTreeSet<&str> = then.names(now).filter(|name| then.altered(now, name).is_some()).collect();
+    let then = snapshot.inventory().await?;
+    let altered: BTreeSet<&str> = then.names_with(now).filter(|name| then.redefinition(now, name).is_some()).collect();
     Ok(altered.into_iter().map(ToOwned::to_owned).collect())
 }
 
 /// What counts of a probe's result in the end.
 fn judged(mut record: ProbeRecord, stale: Option<Stale>, tries: u32) -> ProbeRecord {
-    let Some(Stale { collection, how }) = stale else { return record };
+    let Some(Stale { collection, change }) = stale else { return record };
     let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times in a row") };
-    let (code, message, help) = match how {
-        Alteration::Written => (
+    let (code, message, help) = match change {
+        CollectionChange::Written => (
             failure::UNSTABLE,
             format!("`{collection}` was written to while it was read, {times}"),
             "stop what writes: scale the application down, pause jobs; or use a replica set, which is read at one moment",
         ),
-        Alteration::Altered => (
+        CollectionChange::Redefined => (
             failure::UNSTABLE,
             format!("`{collection}` was made, dropped or altered while it was read, {times}"),
             "stop what alters collections and indexes while Taster reads",
         ),
-        Alteration::Restarted => (
+        CollectionChange::ServerRestarted => (
             failure::UNSTABLE,
             format!("the server was started again while `{collection}` was read, {times}"),
             "see in the server's log why it stopped",
         ),
-        Alteration::Untold => (
-            failure::UNWITNESSED,
+        CollectionChange::NoCounters => (
+            failure::STABILITY_UNKNOWN,
             format!("nobody can tell whether `{collection}` was written to while it was read"),
             "grant the user `collStats` on the database",
         ),
     };
     let failure = Failure::refused(Refusal::Unavailable, code, message).allowed(help);
     tracing::warn!("{}: {failure}", record.name);
-    record.outcome = Outcome::Failed(failure);
+    record.outcome = ProbeOutcome::Failed(failure);
     record
 }
 
 /// A capture of a moment that the server did not get to: nobody can tell what was there.
-async fn not_reached(guests: &Guests<'_>, session: &Session, error: &QueryError) -> Result<Moment, Problem> {
+async fn not_reached(guests: &Guests<'_>, initial: &Snapshot, error: &QueryError) -> Result<Moment, Problem> {
     tracing::warn!("{error}");
     let probes = &guests.kitchen.config.probes;
     Ok(Moment {
-        server: session.facts().clone(),
-        collections: session.collections().await?,
+        server: initial.facts().clone(),
+        collections: initial.collections().await?,
         probes: probes.iter().map(|probe| unserved(probe, coded_failure(error))).collect(),
         censuses: Vec::new(),
-        consistency: Consistency { reading: Reading::Snapshot, rescans: 0, unstable: Vec::new() },
+        consistency: Consistency { reading: ReadMode::Snapshot, rescans: 0, unstable: Vec::new() },
     })
 }

@@ -2,7 +2,7 @@
 
 use taster_diagnostics::Problem;
 use taster_model::{
-    AttemptId, Baseline, Capture, Current, LastRun, ReportFile, RunId, Side, Verdict, VerdictDocument, schema,
+    AttemptId, Baseline, Capture, CurrentState, LastRun, ReportFile, RunId, Side, Verdict, VerdictDocument, schema,
 };
 use taster_store::fault;
 
@@ -64,7 +64,7 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
         {
             return Err(scaler.all_absent().into());
         }
-        kitchen.store.update_current(|current| Some(Current { nothing_yet: None, ..current? })).await?;
+        kitchen.store.update_current(|current| Some(CurrentState { nothing_yet: None, ..current? })).await?;
         return Ok(Post::NothingYet { run });
     }
     let run = run_id::for_post(named, current.as_ref());
@@ -145,14 +145,18 @@ async fn around(kitchen: &Kitchen, scaler: Option<&Scaler<'_>>) -> Result<Surrou
 }
 
 /// The run, if its `pre` found nothing to taste.
-fn had_nothing(named: Option<&RunId>, current: Option<&Current>) -> Option<RunId> {
+fn had_nothing(named: Option<&RunId>, current: Option<&CurrentState>) -> Option<RunId> {
     let noted = current.filter(|current| current.baseline.is_none())?.nothing_yet.as_ref()?;
     named.is_none_or(|named| named == noted).then(|| noted.clone())
 }
 
 /// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against
 /// before, so that a repeated hook says the same thing twice; else the run's own `pre`.
-async fn judged_against(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> Result<Option<Capture>, Problem> {
+async fn judged_against(
+    kitchen: &Kitchen,
+    run: &RunId,
+    current: Option<&CurrentState>,
+) -> Result<Option<Capture>, Problem> {
     let standing = current.and_then(|c| c.baseline.as_ref()).map(|b| b.run.clone());
     let of = match standing {
         Some(standing) => standing,
@@ -170,7 +174,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
     kitchen
         .store
         .update_current(|current| {
-            let Current { baseline: standing, claims, known, .. } =
+            let CurrentState { baseline: standing, claims, known, .. } =
                 current.unwrap_or_else(|| baseline::nothing(kitchen));
             if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
                 return None;
@@ -182,7 +186,7 @@ async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDoc
                 (_, Some(other)) => Some(other),
                 (_, None) => judged.clone().filter(|_| !accepted),
             };
-            Some(Current {
+            Some(CurrentState {
                 schema: schema::CURRENT.to_owned(),
                 app: kitchen.config.app.clone(),
                 baseline,

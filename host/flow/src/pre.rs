@@ -1,11 +1,11 @@
 //! `pre`: taste before the sync, and let the capture stand as the baseline.
 
-use taster_cluster::Tone;
+use taster_cluster::EventType;
 use taster_diagnostics::Problem;
 use taster_model::{
-    AttemptId, Baseline, Capture, CopyRelation, Current, Failure, Outcome, RunId, ServerFacts, Severity, Side,
+    AttemptId, Baseline, Capture, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId, ServerFacts, Severity, Side,
 };
-use taster_query::Session;
+use taster_query::Connection;
 use taster_store::{CommitPre, fault};
 
 use super::{
@@ -54,8 +54,8 @@ impl PreOutcome {
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
             match &p.outcome {
-                Outcome::Failed(failure) => Some((p.name.as_str(), failure)),
-                Outcome::Metrics(_) => None,
+                ProbeOutcome::Failed(failure) => Some((p.name.as_str(), failure)),
+                ProbeOutcome::Metrics(_) => None,
             }
         })
     }
@@ -111,7 +111,7 @@ async fn taste(
         Some(scaler) => scaler.surroundings(copied).await,
         None => Surroundings { copied, ..Surroundings::default() },
     };
-    let work = async |session: &Session| {
+    let work = async |session: &Connection| {
         pace.of(For::MongoDb, fresh::newest(&kitchen.config, session, asked.as_ref())).await?;
         Box::pin(before(kitchen, given, run, session, Before { around, scaler })).await
     };
@@ -123,14 +123,14 @@ async fn taste(
             scaler.apps_up(&outcome.run, THEN, Versions::Known(&known)).await?;
             let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
             let text = format!("tasted before the sync: {}", taster_text::count(documents, "document"));
-            scaler.say_tasted(&outcome.run, text, Tone::Normal).await;
+            scaler.say_tasted(&outcome.run, text, EventType::Normal).await;
         } else {
             let text = format!("unknown: {}", failed.join("; "));
             scaler
                 .say_tasted(
                     &outcome.run,
                     taster_text::cut(&text, taster_report::line::JOB_ANNOTATION_BYTES),
-                    Tone::Warning,
+                    EventType::Warning,
                 )
                 .await;
         }
@@ -142,7 +142,7 @@ async fn taste(
 async fn nothing_yet(
     kitchen: &Kitchen,
     run: RunId,
-    current: Option<&Current>,
+    current: Option<&CurrentState>,
     scaler: &Scaler<'_>,
 ) -> Result<Pre, Problem> {
     let first = current.is_none_or(|c| c.baseline.is_none() && c.claims.is_empty() && c.last.is_none());
@@ -154,10 +154,10 @@ async fn nothing_yet(
         .store
         .update_current(|current| {
             let current = current.unwrap_or_else(|| baseline::nothing(kitchen));
-            Some(Current { nothing_yet: noted.clone(), ..current })
+            Some(CurrentState { nothing_yet: noted.clone(), ..current })
         })
         .await?;
-    scaler.say_tasted(&run, "nothing to taste yet".to_owned(), Tone::Normal).await;
+    scaler.say_tasted(&run, "nothing to taste yet".to_owned(), EventType::Normal).await;
     Ok(Pre::NothingYet { run })
 }
 
@@ -171,7 +171,7 @@ async fn before(
     kitchen: &Kitchen,
     given: Option<&RunId>,
     mut run: RunId,
-    session: &Session,
+    session: &Connection,
     Before { around, scaler }: Before<'_>,
 ) -> Result<PreOutcome, Problem> {
     let server = &around.joined(session.facts());
@@ -203,7 +203,7 @@ async fn before(
             fault::point("pre: announced");
             match store.commit_pre(&capture).await? {
                 CommitPre::Committed(capture) => (capture.into_inner(), true),
-                CommitPre::Standing(capture) => (capture.into_inner(), false),
+                CommitPre::AlreadyCommitted(capture) => (capture.into_inner(), false),
             }
         }
     };
@@ -219,5 +219,5 @@ async fn before(
 /// Whether the run was tasted already, on a copy that was replaced since.
 async fn of_another_copy(kitchen: &Kitchen, run: &RunId, server: &ServerFacts) -> Result<bool, Problem> {
     let Some(standing) = kitchen.store.run(run).pre().await? else { return Ok(false) };
-    Ok(baseline::copy(kitchen, &baseline::of(standing.get()), server) == CopyRelation::Another)
+    Ok(baseline::copy(kitchen, &baseline::of(standing.get()), server) == CopyRelation::Different)
 }

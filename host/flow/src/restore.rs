@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use taster_cluster::{Busy, Cluster, ClusterError, LEASE, Lock, LockRequest, OwnJob, WorkloadRef};
+use taster_cluster::{Cluster, ClusterError, LEASE_DURATION, Lock, LockRequest, OwnJob, WhenLocked, WorkloadRef};
 use taster_config::{ClusterSection, Config};
 use taster_diagnostics::Problem;
 use taster_model::RunId;
@@ -27,7 +27,7 @@ const RELEASE: Duration = Duration::from_secs(3);
 pub enum Restoring {
     /// Everything: the sync failed.
     Everything,
-    /// What stands for longer than `cluster.maxUp`, if nobody is at work.
+    /// What stands for longer than `cluster.abandonedAfter`, if nobody is at work.
     Abandoned,
 }
 
@@ -44,7 +44,7 @@ pub enum Restoration {
 pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) -> Result<Restoration, Problem> {
     let Some(section) = &config.cluster else { return Err(FlowError::NoCluster.into()) };
     let stop = Stop::on_signals();
-    let store = Store::at(config.settings()).await?.app(&config.app);
+    let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
     let cluster = cluster::connect(config).await?;
     // it only says how much time there is
     let job = match patiently(PATIENCE, async || cluster.own_job().await).await {
@@ -54,26 +54,26 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
             None
         }
     };
-    if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
+    if let Some(OwnJob { name, time_left: Some(left), .. }) = job.clone() {
         stop.at_the_end(left, name);
     }
     let until = Until::While("the lock was waited for; nothing was put back");
-    let workloads: Vec<WorkloadRef> = section.workloads().into_iter().map(|workload| workload.of).collect();
+    let workloads: Vec<WorkloadRef> = section.workloads().into_iter().map(|workload| workload.reference).collect();
     if what == Restoring::Abandoned && abandoned(&cluster, &store, section, &workloads).await?.is_empty() {
         return Ok(Restoration::Done(Report::default()));
     }
     let request = LockRequest {
         run: run_id::named(given, &super::hook_names()),
-        what: "restore",
-        busy: match what {
-            Restoring::Everything => Busy::TakeOver(section.lock.patience()),
+        command: "restore",
+        when_locked: match what {
+            Restoring::Everything => WhenLocked::TakeOver(section.lock.wait_timeout()),
             // a holder that is dead is seen to be so within its lease
-            Restoring::Abandoned => Busy::Wait(LEASE + Duration::from_secs(5)),
+            Restoring::Abandoned => WhenLocked::Wait(LEASE_DURATION + Duration::from_secs(5)),
         },
-        lease: LEASE,
+        lease_duration: LEASE_DURATION,
     };
     let say = |text: &str| tracing::info!("{text}");
-    let locking = async { Ok(patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await).await) };
+    let locking = async { Ok(patiently(PATIENCE, async || cluster.acquire_lock(request.clone(), &say).await).await) };
     let lock = match stop.unless(until, locking).await? {
         Ok(lock) => lock,
         Err(ClusterError::Locked { holder, .. }) if what == Restoring::Abandoned => {
@@ -92,7 +92,7 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
     let report = match workloads {
         Ok(workloads) => {
             let restorer = Restorer { cluster: &cluster, lock: &lock, store: &store, app: &config.app };
-            let grace = job.map_or(Duration::from_secs(30), |job| job.grace);
+            let grace = job.map_or(Duration::from_secs(30), |job| job.grace_period);
             Ok(restorer.back(&workloads, &[], Bounds { stop: &stop, grace, again: false }).await)
         }
         Err(problem) => Err(problem),
@@ -124,13 +124,13 @@ async fn abandoned(
     section: &ClusterSection,
     workloads: &[WorkloadRef],
 ) -> Result<Vec<WorkloadRef>, Problem> {
-    let now = patiently(PATIENCE, async || cluster.now().await).await?;
+    let now = patiently(PATIENCE, async || cluster.server_time().await).await?;
     let known = cluster::remembered(store).await;
     let mut old = Vec::new();
     for of in workloads {
-        let recorded = match patiently(PATIENCE, async || cluster.recorded(of).await).await {
+        let recorded = match patiently(PATIENCE, async || cluster.scale_record(of).await).await {
             Ok(recorded) => recorded,
-            Err(error) if error.is_passing() => return Err(error.into()),
+            Err(error) if error.is_transient() => return Err(error.into()),
             // one that cannot be told hides none of the others
             Err(error) => {
                 tracing::error!("{of}: {error}");
@@ -141,7 +141,7 @@ async fn abandoned(
         let since = recorded.map(|record| record.since).or_else(|| noted.map(|entry| entry.since));
         let Some(since) = since else { continue };
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        if age > section.max_up.get() {
+        if age > section.abandoned_after.get() {
             tracing::info!("{of} stands scaled up for {}", taster_text::elapsed(age));
             old.push(of.clone());
         }

@@ -1,7 +1,7 @@
 //! Which run is this? The first that answers: `--run`, the hook Job's name, its pod's name, the app's unfinished run, a new
 //! id.
 
-use taster_model::{Current, RunId};
+use taster_model::{CurrentState, RunId};
 
 /// The run that somebody names: `--run`, or the hook Job that this process runs in.
 ///
@@ -14,18 +14,18 @@ pub(super) fn named(given: Option<&RunId>, hooks: &[String]) -> Option<RunId> {
 
 /// The run that this process works for.
 #[must_use]
-pub(super) fn resolve(named: Option<&RunId>, current: Option<&Current>) -> RunId {
+pub(super) fn resolve(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
     named.cloned().or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
 }
 
 /// The run that a `post` works for. Where nobody names one, it is the app's last run even when that has a verdict: a
 /// `post` that comes twice judges the same run twice, and one of a new run would have nothing to compare with.
-pub(super) fn for_post(named: Option<&RunId>, current: Option<&Current>) -> RunId {
+pub(super) fn for_post(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
     let last = current.and_then(|current| current.last.as_ref()).map(|last| &last.run);
     resolve(named.or(last), current)
 }
 
-fn unfinished(current: Option<&Current>) -> Option<RunId> {
+fn unfinished(current: Option<&CurrentState>) -> Option<RunId> {
     let last = current?.last.as_ref()?;
     last.verdict.is_none().then(|| last.run.clone())
 }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
-        let current = |verdict| Current {
+        let current = |verdict| CurrentState {
             known: Vec::new(),
             schema: schema::CURRENT.to_owned(),
             app: "pxbbq".parse().unwrap(),

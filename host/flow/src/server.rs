@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use taster_config::Config;
 use taster_diagnostics::Problem;
 use taster_model::DataKind;
-use taster_query::{Beside, Needs, PrivilegeReport, Session};
+use taster_query::{Connection, LocalCollection, PrivilegeReport, RequiredAccess};
 
 /// Refuses a user who cannot taste, and where the configuration says so one who could do harm. Everything else that is
 /// wrong with the user is a warning.
-pub(super) async fn check_user(session: &Session, config: &Config) -> Result<(), Problem> {
+pub(super) async fn check_user(session: &Connection, config: &Config) -> Result<(), Problem> {
     let report = session.check_privileges(&needs(config)).await?;
     report.require_complete()?;
     match excess(&report) {
@@ -29,14 +29,14 @@ pub const UNGUARDED: &str = "the server has no access control: everybody may wri
 
 /// What the configuration reads: the collections that it names, or all of them as soon as one probe reads all.
 #[must_use]
-pub fn needs(config: &Config) -> Needs {
+pub fn needs(config: &Config) -> RequiredAccess {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
     let collections: BTreeSet<String> =
         all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
-    let mut needs = Needs { collections: collections.into_iter().collect(), ..Needs::default() };
+    let mut needs = RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() };
     if config.mongodb.data == DataKind::Live {
         // there is no copy that could have been replaced
-        needs.beside.retain(|beside| *beside != Beside::StartupLog);
+        needs.local.retain(|local| *local != LocalCollection::StartupLog);
     }
     needs
 }
@@ -45,7 +45,7 @@ pub fn needs(config: &Config) -> Needs {
 /// no privilege of the user.
 #[must_use]
 pub fn excess(report: &PrivilegeReport) -> Option<String> {
-    let actions = report.may_write().filter(|_| report.privileges.authenticated)?;
+    let actions = report.write_access().filter(|_| report.privileges.authenticated)?;
     Some(format!(
         "MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` \
          makes this an error"
@@ -55,15 +55,16 @@ pub fn excess(report: &PrivilegeReport) -> Option<String> {
 /// What stays unknown for want of privileges that tasting can do without.
 #[must_use]
 pub fn blind_spot(report: &PrivilegeReport) -> Option<String> {
-    if report.unseen.is_empty() {
+    if report.unreadable.is_empty() {
         return None;
     }
-    let unseen = report.unseen.iter().map(|beside| {
-        format!("may not read local.{}, so nobody can tell {}", beside.collection(), beside.unknown_without())
-    });
+    let unseen = report
+        .unreadable
+        .iter()
+        .map(|local| format!("may not read local.{}, so nobody can tell {}", local.name(), local.unknown_without()));
     let unseen = unseen.collect::<Vec<_>>().join("; ");
     // where more is missing, the command that grants all of it stands there
-    match report.remedy().filter(|_| report.missing.is_empty()) {
+    match report.grant_script().filter(|_| report.missing.is_empty()) {
         Some(remedy) => Some(format!("{unseen}. In mongosh, as an administrator: {remedy}")),
         None => Some(unseen),
     }
@@ -73,9 +74,9 @@ pub fn blind_spot(report: &PrivilegeReport) -> Option<String> {
 mod tests {
     use std::collections::HashMap;
 
-    use taster_query::{Beside, Needs};
+    use taster_query::{LocalCollection, RequiredAccess};
 
-    fn needs(mongodb: &str, probes: &str) -> Needs {
+    fn needs(mongodb: &str, probes: &str) -> RequiredAccess {
         let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"{mongodb}}}\n{probes}");
         super::needs(&taster_config::parse("taster.yaml", &yaml, HashMap::new()).unwrap())
     }
@@ -86,8 +87,8 @@ mod tests {
 
     #[test]
     fn live_data_need_no_witness_of_a_copy() {
-        assert_eq!(needs("", "").beside, [Beside::StartupLog, Beside::ReplicaSetConfig]);
-        assert_eq!(needs(", data: live", "").beside, [Beside::ReplicaSetConfig]);
+        assert_eq!(needs("", "").local, [LocalCollection::StartupLog, LocalCollection::ReplicaSetConfig]);
+        assert_eq!(needs(", data: live", "").local, [LocalCollection::ReplicaSetConfig]);
     }
 
     #[test]

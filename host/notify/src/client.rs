@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER, redirect::Policy};
 use serde_json::Value;
-use taster_config::Notify;
+use taster_config::NotificationTarget;
 use taster_text::{plain, shorten};
 
 use super::NotifyError;
@@ -39,7 +39,7 @@ pub(super) struct Failed {
 }
 
 impl Client {
-    pub(super) fn new(entry: &Notify) -> Result<Self, NotifyError> {
+    pub(super) fn new(entry: &NotificationTarget) -> Result<Self, NotifyError> {
         // the one of everything else; whoever was first has installed it
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()

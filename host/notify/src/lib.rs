@@ -11,9 +11,9 @@ mod webhook;
 
 use std::time::Duration;
 
-use taster_config::{Config, Notify};
+use taster_config::{Config, NotificationTarget};
 use taster_flow::Kitchen;
-use taster_model::{FindingOutcome, Notification, Tally, VerdictDocument, schema};
+use taster_model::{FindingCounts, FindingOutcome, Notification, VerdictDocument, schema};
 
 pub use error::NotifyError;
 pub use revision::is_commit;
@@ -34,7 +34,13 @@ pub async fn tell(kitchen: &Kitchen, verdict: &VerdictDocument, reports: &[Strin
     }
 }
 
-async fn told(entry: &Notify, config: &Config, verdict: &VerdictDocument, reports: &[String], revision: Option<&str>) {
+async fn told(
+    entry: &NotificationTarget,
+    config: &Config,
+    verdict: &VerdictDocument,
+    reports: &[String],
+    revision: Option<&str>,
+) {
     let who = match (&entry.webhook, &entry.github) {
         (Some(webhook), _) => client::host_of(webhook.expose()),
         (None, Some(github)) => format!("GitHub repository {}", github.repository),
@@ -59,7 +65,7 @@ async fn told(entry: &Notify, config: &Config, verdict: &VerdictDocument, report
         Ok(what) => tracing::info!("{who}: {what}"),
         Err(NotifyError::Skipped { what }) => tracing::warn!("{who} was not told: {what}"),
         Err(error) => {
-            use taster_model::Coded as _;
+            use taster_model::Diagnostic as _;
             let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
             tracing::warn!("[{}] {who} was not told of the verdict, which stands: {error}{help}", error.code());
         }
@@ -85,7 +91,7 @@ fn notification(
         attempt: verdict.attempt.clone(),
         verdict: verdict.verdict,
         summary: taster_report::line::verdict(verdict, SUMMARY),
-        findings: Tally {
+        findings: FindingCounts {
             different: of(FindingOutcome::Different),
             unknown: of(FindingOutcome::Unknown),
             expected: of(FindingOutcome::Expected),

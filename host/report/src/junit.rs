@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use taster_model::{Coded, Finding, FindingOutcome, Verdict, VerdictDocument};
+use taster_model::{Diagnostic, Finding, FindingOutcome, Verdict, VerdictDocument};
 
 use crate::{
     documents,
@@ -19,7 +19,7 @@ const NAMED: usize = 20;
 #[error("cannot write the result as JUnit: {0}")]
 pub struct JunitError(String);
 
-impl Coded for JunitError {
+impl Diagnostic for JunitError {
     fn code(&self) -> &'static str {
         "T0603"
     }

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use taster_flow::FlowError;
-use taster_model::{AppName, Coded, RunId};
+use taster_model::{AppName, Diagnostic, RunId};
 use taster_store::StoreError;
 use taster_text::{plain, shorten};
 
@@ -167,13 +167,13 @@ pub(super) fn is_damage(error: &StoreError) -> bool {
         error,
         StoreError::Damaged { .. }
             | StoreError::Misplaced { .. }
-            | StoreError::Gone { .. }
+            | StoreError::Missing { .. }
             | StoreError::Unlisted { .. }
             | StoreError::Census { .. }
     )
 }
 
-impl Coded for RequestError {
+impl Diagnostic for RequestError {
     fn code(&self) -> &'static str {
         match self {
             Self::Bad(_) => "T0643",

@@ -113,7 +113,7 @@ async fn parse_body<S: Send + Sync>(parts: &Parts, bytes: Bytes, state: &S) -> R
 mod tests {
     use axum::http::Method;
     use insta::assert_snapshot;
-    use taster_model::Coded;
+    use taster_model::Diagnostic;
 
     use super::*;
 

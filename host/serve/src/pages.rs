@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
-use taster_model::{AppName, Coded, ReportFile, RunId};
+use taster_model::{AppName, Diagnostic, ReportFile, RunId};
 use taster_report::html::{self, Badge, ErrorPage, Links, Numbers, Pending, ReportContext};
 use taster_store::{AppStore, RunEntry, RunSummary};
 use taster_text::plain;

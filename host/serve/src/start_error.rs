@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 /// Characters that a token has at least: shorter ones can be guessed.
 pub(super) const MIN_TOKEN_LENGTH: usize = 16;
@@ -34,7 +34,7 @@ pub enum ServeError {
     },
 }
 
-impl Coded for ServeError {
+impl Diagnostic for ServeError {
     fn code(&self) -> &'static str {
         match self {
             Self::Open { .. } => "T0640",

@@ -15,7 +15,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use taster_cluster::{Cluster, ClusterError, Found, LEASE, Lock, LockRequest, OwnJob};
+use taster_cluster::{Cluster, ClusterError, InspectedWorkload, LEASE_DURATION, Lock, LockRequest, OwnJob};
 use taster_model::RunId;
 use taster_store::{Store, fault};
 use tokio::time::timeout;
@@ -104,7 +104,7 @@ pub(super) struct Scaler<'a> {
 /// What was found and done so far.
 #[derive(Default)]
 struct Seen {
-    found: Vec<Found>,
+    found: Vec<InspectedWorkload>,
     up: Vec<up::Raised>,
     back: Option<Report>,
     /// Whether something is committed, or about to be.
@@ -137,7 +137,7 @@ pub(super) async fn within<'a, T>(
     let (value, lost) = {
         let work = async {
             // the store is needed to the end; a hook whose store is gone still puts back what stands scaled
-            Store::open(kitchen.config.settings()).await?;
+            Store::open_verified(kitchen.config.store_settings()).await?;
             work(Some(&scaler)).await
         };
         let mut work = pin!(AssertUnwindSafe(work).catch_unwind());
@@ -195,14 +195,18 @@ impl<'a> Scaler<'a> {
     async fn enter(kitchen: &'a Kitchen, section: &'a ClusterSection, entry: Entry<'_>) -> Result<Self, Problem> {
         let cluster = connect(&kitchen.config).await?;
         let job = patiently(PATIENCE, async || cluster.own_job().await).await?;
-        if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
+        if let Some(OwnJob { name, time_left: Some(left), .. }) = job.clone() {
             // from here on: the lock may take long to get
             kitchen.stop.at_the_end(left, name);
         }
-        let request =
-            LockRequest { run: entry.run.cloned(), what: entry.what, busy: section.lock.busy(), lease: LEASE };
+        let request = LockRequest {
+            run: entry.run.cloned(),
+            command: entry.what,
+            when_locked: section.lock.when_locked(),
+            lease_duration: LEASE_DURATION,
+        };
         let say = |text: &str| tracing::info!("{text}");
-        let locking = patiently(PATIENCE, async || cluster.lock(request.clone(), &say).await);
+        let locking = patiently(PATIENCE, async || cluster.acquire_lock(request.clone(), &say).await);
         let lock = kitchen.pace.of(For::Cluster, locking).await?;
         tracing::info!(namespace = cluster.namespace(), "holds the lock of {}", kitchen.config.app);
         fault::arm();
@@ -236,9 +240,9 @@ impl<'a> Scaler<'a> {
             store: &self.kitchen.store,
             app: &self.kitchen.config.app,
         };
-        let grace = self.job.as_ref().map_or(GRACE, |job| job.grace);
+        let grace = self.job.as_ref().map_or(GRACE, |job| job.grace_period);
         let bounds = Bounds { stop: &self.kitchen.stop, grace, again: earlier.is_some() };
-        let workloads: Vec<_> = self.section.workloads().into_iter().map(|workload| workload.of).collect();
+        let workloads: Vec<_> = self.section.workloads().into_iter().map(|workload| workload.reference).collect();
         let raised: Vec<_> = self.seen().up.iter().map(up::Raised::entry).collect();
         let mut report = restorer.back(&workloads, &raised, bounds).await;
         if let Some(earlier) = earlier {

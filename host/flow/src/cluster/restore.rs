@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use taster_cluster::{Cluster, ClusterError, Lock, Record, Restored, WorkloadRef};
-use taster_model::{AppName, Scaled, ScaledWorkload, schema};
+use taster_cluster::{Cluster, ClusterError, Lock, RestoreOutcome, ScaleRecord, StoredRecord, WorkloadRef};
+use taster_model::{AppName, ScaledState, ScaledWorkload, schema};
 use taster_store::{AppStore, fault};
 use tokio::time::{sleep, timeout};
 
@@ -139,7 +139,7 @@ impl Restorer<'_> {
                 match result.unwrap_or_else(|_| Err(ClusterError::Unreachable { detail: "no answer in time".into() })) {
                     Ok(restored) => {
                         done.push(of);
-                        if let Restored::Back { workload, from, to } = restored {
+                        if let RestoreOutcome::Restored { workload, from, to } = restored {
                             let moved = Moved { workload, from, to };
                             tracing::info!("scaled {moved}");
                             report.back.push(moved);
@@ -174,17 +174,18 @@ impl Restorer<'_> {
         }
     }
 
-    async fn one(&self, of: &WorkloadRef, known: &[ScaledWorkload]) -> Result<Restored, ClusterError> {
-        match self.lock.check().await {
+    async fn one(&self, of: &WorkloadRef, known: &[ScaledWorkload]) -> Result<RestoreOutcome, ClusterError> {
+        match self.lock.confirm().await {
             Ok(()) => {}
             // the lock is not what keeps from putting back: whoever may not renew it loses it to nobody at once
-            Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Refused { .. })) => {
+            Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Rejected { .. })) => {
                 tracing::warn!("the lock could not be confirmed: {error}");
             }
             Err(error) => return Err(error),
         }
         let known = known_of(of, known).map(|entry| (entry.uid.as_str(), record(self.app, entry)));
-        self.cluster.restore(of, known.as_ref().map(|(uid, record)| (*uid, record))).await
+        let stored = known.as_ref().map(|(uid, record)| StoredRecord { uid, record });
+        self.cluster.restore_workload(of, stored).await
     }
 
     /// Takes what is back out of the store.
@@ -193,7 +194,7 @@ impl Restorer<'_> {
         let forgotten = self.store.update_scaled(|scaled| {
             let mut workloads = scaled?.workloads;
             workloads.retain(|entry| !is_done(entry));
-            Some(Scaled { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
+            Some(ScaledState { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
         });
         match timeout(STORE, forgotten).await {
             Ok(Ok(_)) => {}
@@ -218,8 +219,8 @@ pub(crate) async fn remembered(store: &AppStore) -> Vec<ScaledWorkload> {
 /// Whether an error may be another answer in a moment. A server that has just started refuses for some seconds what it
 /// allows afterwards.
 fn may_pass(error: &ClusterError, begun: Instant) -> bool {
-    let starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Refused { .. });
-    error.is_passing() || matches!(error, ClusterError::Contended { .. }) || starting && begun.elapsed() < STARTING
+    let starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Rejected { .. });
+    error.is_transient() || matches!(error, ClusterError::Conflict { .. }) || starting && begun.elapsed() < STARTING
 }
 
 fn is_of(of: &WorkloadRef, entry: &ScaledWorkload) -> bool {
@@ -237,8 +238,14 @@ pub(super) fn known_of<'a>(of: &WorkloadRef, known: &'a [ScaledWorkload]) -> Opt
 }
 
 /// A note of the store as a record.
-pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> Record {
-    Record { app: app.to_string(), run: entry.run.clone(), found: entry.found, to: entry.to, since: entry.since }
+pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> ScaleRecord {
+    ScaleRecord {
+        app: app.to_string(),
+        run: entry.run.clone(),
+        original: entry.found,
+        target: entry.to,
+        since: entry.since,
+    }
 }
 
 fn not_restored(of: &WorkloadRef, error: &ClusterError, known: &[ScaledWorkload]) -> NotRestored {

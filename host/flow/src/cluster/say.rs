@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use taster_cluster::{Cluster, ClusterError, OwnJob, Said, Tone, WorkloadRef};
+use taster_cluster::{Cluster, ClusterError, EventSpec, EventType, OwnJob, WorkloadRef};
 use taster_diagnostics::Problem;
 use taster_model::{RunId, Verdict, VerdictDocument};
 use taster_report::line::JOB_ANNOTATION_BYTES;
@@ -22,21 +22,25 @@ async fn said(what: &str, saying: impl Future<Output = Result<(), ClusterError>>
 }
 
 /// An Event about a workload.
-pub(super) async fn on_workload(cluster: &Cluster, of: &WorkloadRef, event: Said) {
-    said(&format!("an Event of {of}"), cluster.event_on(of, event)).await;
+pub(super) async fn on_workload(cluster: &Cluster, of: &WorkloadRef, event: EventSpec) {
+    said(&format!("an Event of {of}"), cluster.publish_workload_event(of, event)).await;
 }
 
 /// What came of putting workloads back.
 pub(crate) async fn restored(cluster: &Cluster, report: &Report) {
     for moved in &report.back {
-        let event =
-            Said { tone: Tone::Normal, reason: "Restored", action: "Restoring", note: format!("scaled {moved}") };
+        let event = EventSpec {
+            event_type: EventType::Normal,
+            reason: "Restored",
+            action: "Restoring",
+            note: format!("scaled {moved}"),
+        };
         on_workload(cluster, &moved.workload, event).await;
     }
     for failed in &report.failed {
         let one = Report { back: Vec::new(), failed: vec![failed.clone()] };
         let note = format!("{}: {}", one.not_restored().unwrap_or_default(), failed.why);
-        let event = Said { tone: Tone::Warning, reason: "NotRestored", action: "Restoring", note };
+        let event = EventSpec { event_type: EventType::Warning, reason: "NotRestored", action: "Restoring", note };
         on_workload(cluster, &failed.workload, event).await;
     }
 }
@@ -48,8 +52,8 @@ pub(super) async fn failed(cluster: &Cluster, job: Option<&OwnJob>, problem: &Pr
     let annotations =
         BTreeMap::from([(VERDICT.to_owned(), taster_text::cut(&format!("failed: {note}"), JOB_ANNOTATION_BYTES))]);
     said("the annotations of the Job", cluster.annotate_job(job, &annotations)).await;
-    let event = Said { tone: Tone::Warning, reason: "Failed", action: "Tasting", note };
-    said("an Event of the Job", cluster.event_on_job(job, event)).await;
+    let event = EventSpec { event_type: EventType::Warning, reason: "Failed", action: "Tasting", note };
+    said("an Event of the Job", cluster.publish_job_event(job, event)).await;
 }
 
 const VERDICT: &str = "taster.dev/verdict";
@@ -61,14 +65,14 @@ impl Scaler<'_> {
     /// The verdict, on the own Job.
     pub(crate) async fn say_verdict(&self, document: &VerdictDocument) {
         let (tone, reason) = match document.verdict {
-            Verdict::Same => (Tone::Normal, "Same"),
-            Verdict::Different => (Tone::Warning, "Different"),
-            Verdict::Unknown => (Tone::Warning, "Unknown"),
+            Verdict::Same => (EventType::Normal, "Same"),
+            Verdict::Different => (EventType::Warning, "Different"),
+            Verdict::Unknown => (EventType::Warning, "Unknown"),
         };
         // what is not back is told first
         let not_restored = self.seen().back.as_ref().and_then(Report::not_restored);
         let (tone, lead) = match not_restored {
-            Some(text) => (Tone::Warning, format!("{text}; ")),
+            Some(text) => (EventType::Warning, format!("{text}; ")),
             None => (tone, String::new()),
         };
         let room = JOB_ANNOTATION_BYTES.saturating_sub(lead.len());
@@ -78,17 +82,17 @@ impl Scaler<'_> {
     }
 
     /// What came of a `pre`, on the own Job.
-    pub(crate) async fn say_tasted(&self, run: &RunId, text: String, tone: Tone) {
+    pub(crate) async fn say_tasted(&self, run: &RunId, text: String, tone: EventType) {
         self.say(run, text, tone, "Tasted").await;
     }
 
-    async fn say(&self, run: &RunId, text: String, tone: Tone, reason: &'static str) {
+    async fn say(&self, run: &RunId, text: String, tone: EventType, reason: &'static str) {
         let Some(job) = &self.job else { return };
         let mut annotations = BTreeMap::from([(VERDICT.to_owned(), text.clone()), (RUN.to_owned(), run.to_string())]);
         let config = &self.kitchen.config;
         annotations.extend(config.report.url_of(&config.app, run).map(|url| (LINK.to_owned(), url)));
         said("the annotations of the Job", self.cluster.annotate_job(job, &annotations)).await;
-        let event = Said { tone, reason, action: "Tasting", note: text };
-        said("an Event of the Job", self.cluster.event_on_job(job, event)).await;
+        let event = EventSpec { event_type: tone, reason, action: "Tasting", note: text };
+        said("an Event of the Job", self.cluster.publish_job_event(job, event)).await;
     }
 }

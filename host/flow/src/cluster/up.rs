@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use taster_cluster::{Found, Record, Said, Tone, Workload, WorkloadRef};
+use taster_cluster::{EventSpec, EventType, InspectedWorkload, ScaleRecord, StoredRecord, Workload, WorkloadRef};
 use taster_diagnostics::Problem;
-use taster_model::{RunId, Scaled, ScaledWorkload, WorkloadFacts, schema};
+use taster_model::{RunId, ScaledState, ScaledWorkload, WorkloadFacts, schema};
 use taster_store::fault;
 
 use super::{
@@ -39,19 +39,19 @@ pub(super) struct Raised {
     uid: String,
     /// What was live before.
     live: i32,
-    record: Record,
+    record: ScaleRecord,
 }
 
 impl Raised {
     pub(super) fn moved(&self) -> Moved {
-        Moved { workload: self.of.clone(), from: self.live, to: self.record.to }
+        Moved { workload: self.of.clone(), from: self.live, to: self.record.target }
     }
 
     /// As the store keeps it.
     pub(super) fn entry(&self) -> ScaledWorkload {
         let WorkloadRef { api_version, kind, name } = self.of.clone();
-        let Record { found, to, run, since, .. } = self.record.clone();
-        ScaledWorkload { api_version, kind, name, uid: self.uid.clone(), found, to, run, since }
+        let ScaleRecord { original, target, run, since, .. } = self.record.clone();
+        ScaledWorkload { api_version, kind, name, uid: self.uid.clone(), found: original, to: target, run, since }
     }
 }
 
@@ -63,8 +63,8 @@ impl Scaler<'_> {
         for warning in &inspection.warnings {
             tracing::warn!("{warning}");
         }
-        if !inspection.absent.is_empty() && !inspection.found.is_empty() {
-            let absent = inspection.absent.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !inspection.not_found.is_empty() && !inspection.found.is_empty() {
+            let absent = inspection.not_found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(FlowError::PartlyAbsent { absent, namespace: self.cluster.namespace().to_owned() }.into());
         }
         let look = if inspection.found.is_empty() { Look::Nothing } else { Look::There };
@@ -74,15 +74,16 @@ impl Scaler<'_> {
 
     /// None of the workloads is there, and some were.
     pub(crate) fn all_absent(&self) -> FlowError {
-        let absent: Vec<String> = self.section.workloads().iter().map(|workload| workload.of.to_string()).collect();
+        let absent: Vec<String> =
+            self.section.workloads().iter().map(|workload| workload.reference.to_string()).collect();
         FlowError::AllAbsent { absent: absent.join(", "), namespace: self.cluster.namespace().to_owned() }
     }
 
     /// Makes sure, before something is committed, that no other process is at work. From an API server that is away nobody
     /// takes a lock.
     pub(crate) async fn still_mine(&self) -> Result<(), Problem> {
-        match self.lock.check().await {
-            Err(error) if error.is_passing() => {}
+        match self.lock.confirm().await {
+            Err(error) if error.is_transient() => {}
             result => result?,
         }
         self.seen().committed = true;
@@ -105,7 +106,7 @@ impl Scaler<'_> {
                 tracing::info!(
                     "{} stays as it is until after the sync: {images} has not passed, and would be the first to write to \
                      this copy",
-                    workload.of
+                    workload.reference
                 );
                 continue;
             }
@@ -118,7 +119,7 @@ impl Scaler<'_> {
     fn stranger(&self, workload: &Workload, versions: Versions<'_>) -> Option<String> {
         let Versions::Known(known) = versions else { return None };
         let seen = self.seen();
-        let found = seen.found.iter().find(|found| found.workload.of == workload.of)?;
+        let found = seen.found.iter().find(|found| found.workload.reference == workload.reference)?;
         let now = facts::facts(found);
         let known = known.iter().find(|known| (&known.kind, &known.name) == (&now.kind, &now.name))?;
         (known.images != now.images)
@@ -152,35 +153,43 @@ impl Scaler<'_> {
         if let Some((reason, _)) = stop.now() {
             return Err(reason.problem(until));
         }
-        let found = self.seen().found.iter().find(|found| found.workload.of == workload.of).cloned();
+        let found = self.seen().found.iter().find(|found| found.workload.reference == workload.reference).cloned();
         let Some(mut found) = found else { return Ok(Instant::now()) };
-        let ready = Instant::now() + workload.ready;
+        let ready = Instant::now() + workload.ready_timeout;
         // a sync that replaces objects takes the annotation off; the store still knows
         let scaled = self.kitchen.store.scaled().await?;
-        if let Some(entry) = scaled.as_ref().and_then(|scaled| known_of(&workload.of, &scaled.workloads)) {
-            found.recall(&entry.uid, record(&self.kitchen.config.app, entry), run);
+        if let Some(entry) = scaled.as_ref().and_then(|scaled| known_of(&workload.reference, &scaled.workloads)) {
+            let record = record(&self.kitchen.config.app, entry);
+            found.adopt_stored_record(StoredRecord { uid: &entry.uid, record: &record }, run);
         }
         self.note(&found, run).await?;
         fault::point("cluster: noted");
-        let record = patiently(workload.ready, async || self.cluster.raise(&found, run, &self.lock).await).await?;
-        let Found { uid, live, .. } = found;
-        let raised = Raised { of: workload.of.clone(), uid, live, record };
+        let record =
+            patiently(workload.ready_timeout, async || self.cluster.scale_up(&found, run, &self.lock).await).await?;
+        let InspectedWorkload { uid, current_replicas: live, .. } = found;
+        let raised = Raised { of: workload.reference.clone(), uid, live, record };
         tracing::info!("scaled {}", raised.moved());
         self.seen().up.push(raised.clone());
         fault::point("cluster: scaled");
-        if raised.live != raised.record.to {
+        if raised.live != raised.record.target {
             let note = format!("scaled {} for tasting (run {run})", raised.moved());
-            let said = Said { tone: Tone::Normal, reason: "ScaledUp", action: "Scaling", note };
-            say::on_workload(&self.cluster, &workload.of, said).await;
+            let said = EventSpec { event_type: EventType::Normal, reason: "ScaledUp", action: "Scaling", note };
+            say::on_workload(&self.cluster, &workload.reference, said).await;
         }
         // it holds the last words of containers
         let say = |text: &str| tracing::info!("waiting for {}", taster_text::scrub(text));
-        let waited = stop.unless(until, async { Ok(self.cluster.wait_ready(workload, ready, &say).await?) }).await;
+        let waited =
+            stop.unless(until, async { Ok(self.cluster.wait_until_ready(workload, ready, &say).await?) }).await;
         if let Err(problem) = &waited
             && stop.now().is_none()
         {
-            let said = Said { tone: Tone::Warning, reason: "NotReady", action: "Scaling", note: problem.in_a_line() };
-            say::on_workload(&self.cluster, &workload.of, said).await;
+            let said = EventSpec {
+                event_type: EventType::Warning,
+                reason: "NotReady",
+                action: "Scaling",
+                note: problem.in_a_line(),
+            };
+            say::on_workload(&self.cluster, &workload.reference, said).await;
         }
         waited?;
         fault::point("cluster: ready");
@@ -190,17 +199,17 @@ impl Scaler<'_> {
 
     /// Notes in the store what is going to be scaled, before anything is changed. A count that was noted before of the
     /// same object stands only as long as the annotation says so: what is live beats it.
-    async fn note(&self, found: &Found, run: &RunId) -> Result<(), Problem> {
-        let WorkloadRef { api_version, kind, name } = found.workload.of.clone();
+    async fn note(&self, found: &InspectedWorkload, run: &RunId) -> Result<(), Problem> {
+        let WorkloadRef { api_version, kind, name } = found.workload.reference.clone();
         let entry = ScaledWorkload {
             api_version,
             kind,
             name,
             uid: found.uid.clone(),
-            found: found.count(),
-            to: found.live.max(found.workload.replicas),
+            found: found.original_replicas(),
+            to: found.current_replicas.max(found.workload.replicas),
             run: run.clone(),
-            since: patiently(super::PATIENCE, async || self.cluster.now().await).await?,
+            since: patiently(super::PATIENCE, async || self.cluster.server_time().await).await?,
         };
         let app = &self.kitchen.config.app;
         self.kitchen
@@ -212,7 +221,7 @@ impl Scaler<'_> {
                     Some(other) => *other = entry.clone(),
                     None => workloads.push(entry.clone()),
                 }
-                Some(Scaled { schema: schema::SCALED.to_owned(), app: app.clone(), workloads })
+                Some(ScaledState { schema: schema::SCALED.to_owned(), app: app.clone(), workloads })
             })
             .await?;
         Ok(())

@@ -51,8 +51,8 @@ async fn compare_files(args: &CompareArgs, before_path: &Path, after_path: &Path
     // files need no configuration; where there is one, its expectations apply
     let config = if args.config.is_given() { Some(load_config(&args.config, Some(&args.store))?.config) } else { None };
     let rules = config.as_ref().map(Rules::from).unwrap_or_default();
-    let before_censuses = Censuses::beside(before_path, before.side);
-    let after_censuses = Censuses::beside(after_path, after.side);
+    let before_censuses = Censuses::beside_capture(before_path, before.side);
+    let after_censuses = Censuses::beside_capture(after_path, after.side);
     let earlier = Kept { capture: &before, censuses: &before_censuses };
     let later = Kept { capture: &after, censuses: &after_censuses };
     let document = taster_flow::verdict_document(Some(earlier), later, rules).await;

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use taster_config::{Config, Probe};
 use taster_diagnostics::{Exit, Problem};
 use taster_model::{CollectionFacts, Manifest};
-use taster_query::{PrivilegeReport, Session};
+use taster_query::{Connection, PrivilegeReport};
 use taster_store::Store;
 
 use super::inputs::{LoadedConfig, load_config};
@@ -92,7 +92,7 @@ async fn check(args: &CheckArgs) -> Result<Exit, Problem> {
         session.close().await;
     }
     if args.live {
-        match Store::open(config.settings()).await {
+        match Store::open_verified(config.store_settings()).await {
             Ok(_) => checks.pass(&format!("store {}: writable, and refuses to overwrite", config.store)),
             Err(error) => checks.fail("store", &error),
         }
@@ -141,8 +141,8 @@ fn describe_cluster(config: &Config, checks: &mut Checks) {
         let namespace = cluster.namespace.as_deref().unwrap_or("of the pod, or of the kubeconfig");
         checks.pass(&format!("cluster: scales {} (namespace {namespace})", order.join(", then ")));
     }
-    for fresh in &config.fresh {
-        checks.pass(&format!("fresh: {}, at most {} old", fresh.source, fresh.max_age));
+    for fresh in &config.freshness {
+        checks.pass(&format!("freshness: {}, at most {} old", fresh.source, fresh.max_age));
     }
 }
 
@@ -150,7 +150,7 @@ fn exists(collections: &[CollectionFacts], name: &str) -> bool {
     collections.iter().any(|collection| collection.name == name)
 }
 
-async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
+async fn connect(config: &Config, checks: &mut Checks) -> Option<Connection> {
     match taster_flow::connect(config, "taster/config-check").await {
         Ok(session) => {
             let facts = session.facts();
@@ -165,12 +165,12 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 }
 
 /// Checks the user's privileges, then lists the collections, if the user may list them.
-async fn check_user(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
+async fn check_user(session: &Connection, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
     match session.check_privileges(&taster_flow::needs(config)).await {
         Ok(report) => check_privileges(&report, config, checks),
         Err(error) => checks.fail("user", &Problem::from(error)),
     }
-    match session.collections().await {
+    match session.initial_snapshot().collections().await {
         Ok(collections) => Some(collections),
         Err(error) => {
             checks.fail("collections", &Problem::from(error));

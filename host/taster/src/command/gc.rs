@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use taster_config::{Period, RetentionSection};
 use taster_diagnostics::{Exit, Problem};
-use taster_store::{Collection, Fate, Retention};
+use taster_store::{GcMode, GcOutcome, GcReport, Retention};
 
 use taster_report::layout::TextTable;
 
@@ -48,37 +48,30 @@ pub async fn run(args: &GcArgs) -> Result<Exit, Problem> {
             Problem::new("T0634", "no retention is configured, so no run can be removed", help).exiting(Exit::Usage)
         );
     }
-    let collection = store.collect(retention, Timestamp::now(), args.dry_run).await?;
+    let mode = if args.dry_run { GcMode::DryRun } else { GcMode::Remove };
+    let report = store.collect(retention, Timestamp::now(), mode).await?;
     let file = args.output.output.as_deref();
     match args.output.format {
-        TextFormat::Json => output::write_json(file, &collection)?,
+        TextFormat::Json => output::write_json(file, &report)?,
         TextFormat::Human => {
-            let mode = if args.dry_run { Mode::DryRun } else { Mode::Remove };
-            output::write_text(file, &summary(app.as_str(), &collection, mode))?;
+            output::write_text(file, &summary(app.as_str(), &report, mode))?;
         }
     }
-    let refused = collection.runs.iter().any(|run| run.fate == Fate::Refused);
+    let refused = report.runs.iter().any(|run| run.outcome == GcOutcome::Refused);
     Ok(if refused { Exit::Failed } else { Exit::Done })
 }
 
-/// Whether runs were removed, or only would be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Remove,
-    DryRun,
-}
-
-fn summary(app: &str, collection: &Collection, mode: Mode) -> String {
+fn summary(app: &str, report: &GcReport, mode: GcMode) -> String {
     let mut table = TextTable::with_header(["run", "last change", "objects", "bytes", "", "why"]);
     let (mut removed, mut bytes) = (0, 0);
-    for run in &collection.runs {
-        let fate = match (run.fate, mode) {
-            (Fate::Kept, _) => "kept",
-            (Fate::Removed, Mode::DryRun) => "would be removed",
-            (Fate::Removed, Mode::Remove) => "removed",
-            (Fate::Refused, _) => "refused",
+    for run in &report.runs {
+        let outcome = match (run.outcome, mode) {
+            (GcOutcome::Kept, _) => "kept",
+            (GcOutcome::Removed, GcMode::DryRun) => "would be removed",
+            (GcOutcome::Removed, GcMode::Remove) => "removed",
+            (GcOutcome::Refused, _) => "refused",
         };
-        if run.fate == Fate::Removed {
+        if run.outcome == GcOutcome::Removed {
             removed += 1;
             bytes += run.bytes;
         }
@@ -87,20 +80,20 @@ fn summary(app: &str, collection: &Collection, mode: Mode) -> String {
             run.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             taster_text::number(run.objects),
             taster_text::number(run.bytes),
-            fate.to_owned(),
+            outcome.to_owned(),
             taster_text::plain(&run.why),
         ]);
     }
     let verb = match mode {
-        Mode::DryRun => "would be removed",
-        Mode::Remove => "removed",
+        GcMode::DryRun => "would be removed",
+        GcMode::Remove => "removed",
     };
     let mut text = table.render();
     // writing to a string cannot fail
     let _ =
         write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::count(removed, "run"), taster_text::number(bytes));
-    if collection.unfinished > 0 {
-        let _ = write!(text, ", and {}", taster_text::count(collection.unfinished, "unfinished write"));
+    if report.unfinished > 0 {
+        let _ = write!(text, ", and {}", taster_text::count(report.unfinished, "unfinished write"));
     }
     text.push('\n');
     text

@@ -6,7 +6,7 @@ use clap::Args;
 use taster_config::Config;
 use taster_diagnostics::{Exit, Problem};
 use taster_model::{CollectionGrant, Failure};
-use taster_query::{FindOptions, Grant, Limits, Session};
+use taster_query::{FindOptions, Grant, Limits, Snapshot};
 
 use taster_report::layout::wrap;
 
@@ -46,8 +46,9 @@ pub struct InitArgs {
 pub async fn run(args: &InitArgs) -> Result<Exit, Problem> {
     let config = Config::for_uri(&args.mongodb)?;
     let session = taster_flow::connect(&config, "taster/init").await?;
-    let collections = session.collections().await?;
-    let empty = empty_collections(&session).await;
+    let snapshot = session.initial_snapshot();
+    let collections = snapshot.collections().await?;
+    let empty = empty_collections(&snapshot).await;
     session.close().await;
     let store = args.store.store.clone().unwrap_or_else(|| config.store.clone());
     let text = yaml(&config, &store, &empty?)?;
@@ -76,15 +77,14 @@ pub async fn run(args: &InitArgs) -> Result<Exit, Problem> {
 }
 
 /// Collections without a document: comparing zero with zero is `unknown` unless it is declared as expected.
-async fn empty_collections(session: &Session) -> Result<Vec<String>, Problem> {
-    let collections = session.readable().await?;
+async fn empty_collections(snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+    let collections = snapshot.readable_collections().await?;
     let grants = collections.iter().map(|c| CollectionGrant::any(&c.name));
-    let database = session.database(Grant {
+    let database = snapshot.database(Grant {
         probe: "init".to_owned(),
         collections: grants.collect(),
         limits: Limits::default(),
         setting: "limits".to_owned(),
-        census: None,
     });
     let mut empty = Vec::new();
     for collection in &collections {

@@ -82,12 +82,12 @@ impl StoredApp {
 /// Opens the app that the configuration names; without a configuration, the only app of the store.
 pub(super) async fn open_app(file: &ConfigArgs, store: &StoreArgs) -> Result<StoredApp, Problem> {
     if let Some(config) = optional_config(file, store)? {
-        let store = Store::at(config.settings()).await?.app(&config.app);
+        let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
         let (app, url) = (config.app.clone(), config.store.clone());
         return Ok(StoredApp { app, url, config: Some(config), store });
     }
     let url = store.store.clone().unwrap_or_else(|| DEFAULT_STORE.to_owned());
-    let store = Store::at(url.as_str()).await?;
+    let store = Store::open_unverified(url.as_str()).await?;
     let apps = store.apps().await?;
     let [app] = apps.as_slice() else {
         let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use taster_diagnostics::{Exit, Problem};
 use taster_flow::{Pre, PreOutcome};
-use taster_model::{Capture, Outcome};
+use taster_model::{Capture, ProbeOutcome};
 
 use taster_report::layout::{TextTable, wrap_labeled};
 
@@ -129,8 +129,8 @@ fn probes(capture: &Capture) -> String {
     let mut table = TextTable::default();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
-            Outcome::Metrics(metrics) => ("✓", taster_text::count(metrics.len() as u64, "metric")),
-            Outcome::Failed(failure) => ("✗", failure.to_string()),
+            ProbeOutcome::Metrics(metrics) => ("✓", taster_text::count(metrics.len() as u64, "metric")),
+            ProbeOutcome::Failed(failure) => ("✗", failure.to_string()),
         };
         let read = format!(
             "{}, {}",

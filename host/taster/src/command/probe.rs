@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
 use taster_diagnostics::{Exit, Problem};
 use taster_flow::{Occasion, Taking, World, progress::Task};
@@ -209,8 +209,9 @@ async fn run_probe(args: &RunArgs) -> Result<Exit, Problem> {
         .await
         .map_err(|failure| probe_problem(&probe, &failure))?;
     let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
+    let snapshot = session.initial_snapshot();
     let result = tokio::select! {
-        result = run_once_or_twice(&loaded, &session, &probe, &config, args) => result,
+        result = run_once_or_twice(&loaded, &snapshot, &probe, &config, args) => result,
         signal = taster_flow::interrupted() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
@@ -237,19 +238,19 @@ async fn run_probe(args: &RunArgs) -> Result<Exit, Problem> {
 /// The result of a run, and the censuses that it took; they are counted here and not stored.
 struct ProbeRun {
     report: taster_engine::RunReport,
-    censuses: Vec<Recorded>,
+    censuses: Vec<CensusFile>,
 }
 
 /// A census as JSON, without its checksum: that is keyed with a key that is thrown away.
-fn census_json(census: &Recorded) -> serde_json::Value {
-    serde_json::json!({"id": census.place.id, "collection": census.place.collection, "documents": census.documents,
+fn census_json(census: &CensusFile) -> serde_json::Value {
+    serde_json::json!({"id": census.identity.id, "collection": census.identity.collection, "documents": census.documents,
         "bytes": census.bytes, "length": census.length})
 }
 
 /// Runs the probe once, or twice with `--twice`; results that differ become a failure.
 async fn run_once_or_twice(
     loaded: &taster_engine::Probe,
-    session: &taster_query::Session,
+    snapshot: &taster_query::Snapshot,
     probe: &Probe,
     config: &Config,
     args: &RunArgs,
@@ -258,9 +259,9 @@ async fn run_once_or_twice(
     let occasion = Occasion { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
     // one key for both runs, because digests under different keys cannot be compared
     let taking = Taking::new(config, &occasion)?;
-    let first = run_loaded(loaded, session, probe, &taking).await?;
+    let first = run_loaded(loaded, snapshot, probe, &taking).await?;
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
-    let mut second = run_loaded(loaded, session, probe, &taking).await?;
+    let mut second = run_loaded(loaded, snapshot, probe, &taking).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
         taster_flow::agree(metrics, &again)?;
         taster_flow::censuses_agree(&first.censuses, &second.censuses)?;
@@ -271,16 +272,16 @@ async fn run_once_or_twice(
 
 async fn run_loaded(
     loaded: &taster_engine::Probe,
-    session: &taster_query::Session,
+    snapshot: &taster_query::Snapshot,
     probe: &Probe,
     taking: &Taking,
 ) -> Result<ProbeRun, Problem> {
-    let live = session.readable().await?;
+    let live = snapshot.readable_collections().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
     // a fixed clock and seed, so that the same data gives the same output
     let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
-    let input = taster_flow::probe_run_input(session, probe, &grants, world, &task);
+    let input = taster_flow::probe_run_input(snapshot, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
     task.end(if report.outcome.is_ok() { "done" } else { "failed" });
@@ -312,9 +313,9 @@ fn parse_collections(given: &[String]) -> Option<Collections> {
 }
 
 /// A value as text; a census as the number of its documents.
-fn value_text(value: &Value, censuses: &[Recorded]) -> String {
+fn value_text(value: &Value, censuses: &[CensusFile]) -> String {
     if let Value::Census(id) = value {
-        let census = censuses.iter().find(|census| census.place.id == *id);
+        let census = censuses.iter().find(|census| census.identity.id == *id);
         return census
             .map_or_else(|| format!("no census `{id}`"), |census| taster_text::count(census.documents, "document"));
     }
@@ -328,7 +329,7 @@ fn value_text(value: &Value, censuses: &[Recorded]) -> String {
 
 fn run_summary(
     metrics: &[Metric],
-    censuses: &[Recorded],
+    censuses: &[CensusFile],
     usage: &taster_model::Usage,
     limits: &taster_engine::Limits,
 ) -> String {

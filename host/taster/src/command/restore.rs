@@ -22,7 +22,7 @@ pub struct RestoreArgs {
     store: StoreArgs,
     #[command(flatten)]
     run: RunArg,
-    /// Only workloads that have been scaled up for longer than `cluster.maxUp`, and only if no other process is at work
+    /// Only workloads that have been scaled up for longer than `cluster.abandonedAfter`, and only if no other process is at work
     #[arg(long)]
     pub abandoned: bool,
 }
@@ -40,7 +40,8 @@ async fn restore(args: &RestoreArgs) -> Result<Termination, Problem> {
         Restoration::Done(report) if report.back.is_empty() => match scope {
             Restoring::Everything => "nothing to restore\n".to_owned(),
             Restoring::Abandoned => {
-                let limit = config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.max_up.to_string());
+                let limit =
+                    config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.abandoned_after.to_string());
                 format!("nothing to restore: no workload has been scaled up for longer than {limit}\n")
             }
         },

@@ -59,7 +59,7 @@ pub async fn run(args: &ServeArgs) -> Result<Exit, Problem> {
         output::write_json(None, &taster_serve::openapi::document())?;
         return Ok(Exit::Done);
     }
-    let store = Store::at(settings(args)?).await?;
+    let store = Store::open_unverified(settings(args)?).await?;
     let ServeArgs { listen, token_files, allow_anonymous, request_timeout, max_requests, .. } = args.clone();
     let request_timeout = request_timeout.get();
     let options = Options { listen, token_files, allow_anonymous, request_timeout, max_requests };
@@ -81,7 +81,7 @@ fn start_problem(error: ServeError) -> Problem {
 /// The settings of the configuration's store, or of `--store` where there is no configuration.
 fn settings(args: &ServeArgs) -> Result<Settings, Problem> {
     match optional_config(&args.config, &args.store)? {
-        Some(config) => Ok(config.settings()),
+        Some(config) => Ok(config.store_settings()),
         None => Ok(Settings::from(args.store.store.as_deref().unwrap_or(DEFAULT_STORE))),
     }
 }
