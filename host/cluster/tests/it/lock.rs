@@ -14,7 +14,7 @@ use serde_json::json;
 use taster_cluster::{Busy, Cluster, ClusterError, Lock, LockRequest, Me};
 use taster_model::Coded;
 
-use crate::{control_plane, proxy::Door, shop::Shop};
+use crate::{cluster_client, proxy::Door, shop::Shop};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,7 +31,7 @@ async fn in_pod(shop: &Shop, name: &str) -> Cluster {
     let pod = shop.api::<Pod>().create(&PostParams::default(), &pod).await.expect("created");
     let me =
         Me { pod: Some(name.to_owned()), uid: pod.metadata.uid, namespace: Some(shop.namespace.clone()), job: None };
-    control_plane::cluster(&shop.namespace, me).await
+    cluster_client::cluster(&shop.namespace, me).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +41,7 @@ async fn of_eight_who_want_it_one_has_it() {
     let inside = Arc::new(AtomicU32::new(0));
     let mut everybody = Vec::new();
     for _ in 0..8 {
-        let (cluster, inside) = (control_plane::cluster(&shop.namespace, Me::default()).await, Arc::clone(&inside));
+        let (cluster, inside) = (cluster_client::cluster(&shop.namespace, Me::default()).await, Arc::clone(&inside));
         everybody.push(tokio::spawn(async move {
             for _ in 0..3 {
                 let lock = take(&cluster, None, Busy::Wait(120 * SECOND)).await.expect("its turn");
@@ -86,7 +86,7 @@ async fn who_comes_second_fails_or_waits_as_it_was_told() {
 async fn a_holder_whose_pod_is_gone_is_dead_at_once_and_any_other_one_after_a_silence() {
     let shop = Shop::open("dead").await;
     let mut first = in_pod(&shop, "pre-1").await;
-    let outside = control_plane::cluster(&shop.namespace, Me::default()).await;
+    let outside = cluster_client::cluster(&shop.namespace, Me::default()).await;
     for end in ["deleted", "failed"] {
         let request = LockRequest { run: None, what: "pre", busy: Busy::Fail, lease: 600 * SECOND };
         let lock = first.lock(request, &|_| {}).await.expect("held");
@@ -112,7 +112,7 @@ async fn a_holder_whose_pod_is_gone_is_dead_at_once_and_any_other_one_after_a_si
     // nobody can ask whether a process outside a pod lives
     drop(take(&outside, None, Busy::Fail).await.expect("held"));
     let begun = Instant::now();
-    let other = control_plane::cluster(&shop.namespace, Me::default()).await;
+    let other = cluster_client::cluster(&shop.namespace, Me::default()).await;
     let lock = take(&other, None, Busy::Wait(30 * SECOND)).await.expect("after its two seconds");
     assert!((2 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     lock.release().await.expect("given back");
@@ -148,7 +148,7 @@ async fn a_person_who_edits_or_deletes_the_lease_takes_it_from_nobody() {
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
     held.check().await.expect("held again: nobody else has it");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
-    let other = control_plane::cluster(&shop.namespace, Me::default()).await;
+    let other = cluster_client::cluster(&shop.namespace, Me::default()).await;
     let faster = take(&other, None, Busy::Fail).await.expect("somebody was faster");
     assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
     faster.check().await.expect("held");
@@ -160,7 +160,7 @@ async fn a_person_who_edits_or_deletes_the_lease_takes_it_from_nobody() {
 async fn an_api_server_that_is_away_takes_no_lock_and_somebody_else_does() {
     let shop = Shop::open("away").await;
     let door = Door::open().await;
-    let far = control_plane::cluster_of(door.client().await, &shop.namespace, Me::default());
+    let far = cluster_client::cluster_of(door.client().await, &shop.namespace, Me::default());
     let held = take(&far, None, Busy::Fail).await.expect("held");
     door.shut();
     let error = held.check().await.expect_err("nobody answers");
@@ -182,7 +182,7 @@ async fn an_api_server_that_is_away_takes_no_lock_and_somebody_else_does() {
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn in_a_namespace_that_is_not_there_nobody_waits() {
-    let nowhere = control_plane::cluster("taster-nowhere", Me::default()).await;
+    let nowhere = cluster_client::cluster("taster-nowhere", Me::default()).await;
     let answer = tokio::time::timeout(10 * SECOND, take(&nowhere, None, Busy::Wait(600 * SECOND))).await;
     let Err(error) = answer.expect("an answer at once") else { panic!("there is nothing to hold") };
     assert_eq!(error.code(), "T0703");

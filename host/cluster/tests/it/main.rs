@@ -1,6 +1,6 @@
-//! The room against a real control plane: etcd, API server, controller manager, no kubelet. See `control_plane.rs`.
+//! The cluster crate against a real control plane: etcd, API server, controller manager, no kubelet.
 
-mod control_plane;
+mod cluster_client;
 mod fresh;
 mod inspect;
 mod lock;
@@ -13,3 +13,5 @@ mod rights;
 mod say;
 mod scale;
 mod shop;
+
+use taster_testkit::control_plane;

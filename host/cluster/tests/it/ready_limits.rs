@@ -13,7 +13,7 @@ use taster_cluster::{ClusterError, Me, ReadyError, WorkloadRef};
 use taster_model::Coded;
 
 use crate::{
-    control_plane,
+    cluster_client, control_plane,
     proxy::Door,
     shop::{Shop, ready, until, waits},
 };
@@ -28,7 +28,7 @@ async fn an_api_server_that_is_away_is_waited_for_as_long_as_there_is_time() {
     let pod = shop.pod("web", "pxbbq-web:v4.2").await;
     let door = Door::open().await;
     let through =
-        Shop { cluster: control_plane::cluster_of(door.client().await, &shop.namespace, Me::default()), ..shop };
+        Shop { cluster: cluster_client::cluster_of(door.client().await, &shop.namespace, Me::default()), ..shop };
 
     let waiting = through.wait(&web, LONG);
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -68,7 +68,7 @@ async fn a_right_that_is_missing_is_named_at_once() {
     let rule = |(group, resource, verb): &(&str, &str, &str)| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]});
     let wait = async |rules: Vec<Value>, expected: &dyn Fn(&ClusterError) -> bool| {
         let client = control_plane::client_with(&shop.namespace, &json!(rules)).await;
-        let cluster = control_plane::cluster_of(client, &shop.namespace, Me::default());
+        let cluster = cluster_client::cluster_of(client, &shop.namespace, Me::default());
         let limited = Shop { cluster, client: shop.client.clone(), namespace: shop.namespace.clone() };
         // a new role takes a moment to be known
         for _ in 0..50 {

@@ -16,7 +16,7 @@ use taster_cluster::{Me, Said, Tone, images, volumes};
 use taster_model::Coded;
 
 use crate::{
-    control_plane,
+    cluster_client, control_plane,
     shop::{Shop, until},
 };
 
@@ -52,7 +52,7 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_and_tells_what_is_left()
         job: None,
     };
     for me in [me.clone(), Me { job: Some("pre".into()), ..me.clone() }] {
-        let own = control_plane::cluster("default", me).await.own_job().await.expect("an answer").expect("a Job");
+        let own = cluster_client::cluster("default", me).await.own_job().await.expect("an answer").expect("a Job");
         assert_eq!((own.name.as_str(), Some(&own.uid)), ("pre", job.metadata.uid.as_ref()));
         assert_eq!(own.grace, Duration::from_mins(2));
         let left = own.left.expect("a deadline").as_secs();
@@ -63,7 +63,7 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_and_tells_what_is_left()
         Me { uid: Some("another".into()), ..me.clone() },
         Me { pod: Some("laptop".into()), uid: None, ..me.clone() },
     ] {
-        let own = control_plane::cluster(&shop.namespace, nobody.clone()).await.own_job().await.expect("an answer");
+        let own = cluster_client::cluster(&shop.namespace, nobody.clone()).await.own_job().await.expect("an answer");
         assert_eq!(own, None, "{nobody:?}");
     }
 }
@@ -79,7 +79,7 @@ async fn the_own_job_is_annotated_and_another_one_of_its_name_is_not() {
         namespace: Some(shop.namespace.clone()),
         job: Some("pre".into()),
     };
-    let cluster = control_plane::cluster("default", me).await;
+    let cluster = cluster_client::cluster("default", me).await;
     let own = cluster.own_job().await.expect("an answer").expect("a Job");
     let annotations = BTreeMap::from([("taster.dev/verdict".to_owned(), "different: orders: 34 missing".to_owned())]);
     cluster.annotate_job(&own, &annotations).await.expect("annotated");
@@ -105,7 +105,7 @@ async fn an_event_is_found_where_kubectl_describe_looks() {
         namespace: Some(shop.namespace.clone()),
         job: Some("pre".into()),
     };
-    let cluster = control_plane::cluster(&shop.namespace, me).await;
+    let cluster = cluster_client::cluster(&shop.namespace, me).await;
     let own = cluster.own_job().await.expect("an answer").expect("a Job");
     cluster.event_on(&mongo.of, said(&"ü".repeat(2000))).await.expect("an Event");
     cluster.event_on(&mongo.of, said("a second one")).await.expect("another Event");
@@ -182,10 +182,10 @@ async fn each_right_that_is_missing_is_named() {
         namespace: Some(shop.namespace.clone()),
         job: Some("pre".into()),
     };
-    let admin = control_plane::cluster(&shop.namespace, me.clone()).await;
+    let admin = cluster_client::cluster(&shop.namespace, me.clone()).await;
     let own = admin.own_job().await.expect("an answer").expect("a Job");
     let nobody = control_plane::client_with(&shop.namespace, &json!([])).await;
-    let nobody = control_plane::cluster_of(nobody, &shop.namespace, me);
+    let nobody = cluster_client::cluster_of(nobody, &shop.namespace, me);
     let annotations = BTreeMap::from([("taster.dev/run".to_owned(), "1".to_owned())]);
     let pod = pod.metadata.name.expect("a name");
     for (error, words) in [

@@ -10,7 +10,7 @@ use std::{
 use taster_model::{Coded, Side, Verdict};
 use taster_store::{AppStore, CommitPre, Store};
 
-use crate::{larder, place::Place, s3_server, shop};
+use crate::{larder, place::Place, s3_settings, shop};
 
 const PART: &str = "TASTER_STORE_TEST_PART";
 const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
@@ -45,7 +45,7 @@ pub(crate) fn at(part: &str, place: &Place, name: &str) -> Command {
 /// The store that this process plays at.
 async fn store(folder: &Path) -> AppStore {
     match env::var(ENDPOINT) {
-        Ok(endpoint) => Store::at(s3_server::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
+        Ok(endpoint) => Store::at(s3_settings::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
         Err(_) => shop::app(&folder.join("results")).await,
     }
 }
@@ -152,7 +152,7 @@ async fn collect(folder: &Path) {
 async fn prove(folder: &Path) {
     taster_store::fault::arm();
     match env::var(ENDPOINT) {
-        Ok(endpoint) => Store::open(s3_server::settings(&endpoint)).await.unwrap(),
+        Ok(endpoint) => Store::open(s3_settings::settings(&endpoint)).await.unwrap(),
         Err(_) => Store::open(folder.join("results").to_str().unwrap()).await.unwrap(),
     };
 }

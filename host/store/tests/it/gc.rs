@@ -5,14 +5,15 @@ use std::process::ExitStatus;
 use jiff::{SignedDuration, Timestamp};
 use taster_model::{Side, Verdict};
 use taster_store::{AppStore, Fate, Retention, Settings, Store};
+use taster_testkit::s3::Server;
 
-use crate::{child, s3_server::Server, shop};
+use crate::{child, s3_settings::settings, shop};
 
 /// Both kinds of store, and what they live in.
 async fn stores() -> (tempfile::TempDir, Server, Vec<(&'static str, Settings)>) {
     let (folder, server) = (tempfile::tempdir().unwrap(), Server::start().await);
     let files = Settings::from(folder.path().to_str().unwrap());
-    let settings = vec![("file", files), ("s3", server.settings())];
+    let settings = vec![("file", files), ("s3", settings(&server.endpoint()))];
     (folder, server, settings)
 }
 

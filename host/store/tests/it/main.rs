@@ -12,7 +12,7 @@ mod place;
 mod promises;
 mod races;
 mod s3;
-mod s3_server;
+mod s3_settings;
 mod shop;
 mod space;
 mod trust;

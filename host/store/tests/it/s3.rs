@@ -10,12 +10,9 @@ use std::{
 use sha2::{Digest, Sha256};
 use taster_model::{Coded, Side};
 use taster_store::{CommitPre, ConditionalWrites, Keys, Settings, Store};
+use taster_testkit::s3::{Behaviour, Server};
 
-use crate::{
-    larder,
-    s3_server::{Manners, Server},
-    shop,
-};
+use crate::{larder, s3_settings::settings, shop};
 
 async fn app(settings: Settings) -> taster_store::AppStore {
     Store::at(settings).await.unwrap().app(&shop::app_name())
@@ -24,7 +21,7 @@ async fn app(settings: Settings) -> taster_store::AppStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_is_proven_and_the_proof_leaves_nothing() {
     let server = Server::start().await;
-    Store::open(server.settings()).await.unwrap();
+    Store::open(settings(&server.endpoint())).await.unwrap();
     let left = fs::read_dir(server.file("v1")).map(Iterator::count).unwrap_or_default();
     assert_eq!(left, 0);
 }
@@ -32,14 +29,14 @@ async fn a_bucket_is_proven_and_the_proof_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_store_is_refused_with_the_way_out() {
     let server = Server::start().await;
-    let mut stranger = server.settings();
+    let mut stranger = settings(&server.endpoint());
     stranger.s3.keys = Some(Keys { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "hunter2hunter2".to_owned() });
-    let mut nobody = server.settings();
+    let mut nobody = settings(&server.endpoint());
     nobody.s3.endpoint = Some("http://127.0.0.1:1".to_owned());
     nobody.s3.patience = Some(std::time::Duration::from_millis(300));
-    let mut nameless = server.settings();
+    let mut nameless = settings(&server.endpoint());
     nameless.url = "s3://".to_owned();
-    let mut untrusting = server.settings();
+    let mut untrusting = settings(&server.endpoint());
     untrusting.s3.ca_file = Some("/dev/null".into());
     let cases = [
         (stranger, "T0402", "SignatureDoesNotMatch"),
@@ -60,11 +57,11 @@ async fn what_is_no_store_is_refused_with_the_way_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_overwrites_is_refused_unless_the_risk_is_taken() {
-    let server = Server::with(Manners { overwrites: true, ..Manners::default() }).await;
-    let error = Store::open(server.settings()).await.err().unwrap();
+    let server = Server::with(Behaviour { overwrites: true, ..Behaviour::default() }).await;
+    let error = Store::open(settings(&server.endpoint())).await.err().unwrap();
     assert_eq!(error.code(), "T0403", "{error}");
     assert!(error.help().unwrap().contains("i-accept-that-results-can-be-overwritten"));
-    let mut settings = server.settings();
+    let mut settings = settings(&server.endpoint());
     settings.s3.conditional_writes = ConditionalWrites::Unproven;
     Store::open(settings.clone()).await.unwrap();
     // one after the other it still overwrites nothing
@@ -100,7 +97,7 @@ fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> ta
 async fn large_objects_go_up_in_parts_and_are_read_in_ranges() {
     let server = Server::start().await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
-    let run = app(server.settings()).await.run(&capture.run);
+    let run = app(settings(&server.endpoint())).await.run(&capture.run);
     let length = (41 << 20) + 7;
     let recorded = of_size(&capture, "orders", length);
     let object = run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
@@ -117,7 +114,7 @@ async fn large_objects_go_up_in_parts_and_are_read_in_ranges() {
 async fn a_file_that_changed_after_it_was_recorded_creates_nothing() {
     let server = Server::start().await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
-    let run = app(server.settings()).await.run(&capture.run);
+    let run = app(settings(&server.endpoint())).await.run(&capture.run);
     for length in [100, 20 << 20] {
         let mut recorded = of_size(&capture, "orders", length);
         recorded.file.write_all(b"other").unwrap();
@@ -131,7 +128,7 @@ async fn a_file_that_changed_after_it_was_recorded_creates_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
     let server = Server::start().await;
-    let store = app(server.settings()).await;
+    let store = app(settings(&server.endpoint())).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
     let recorded = larder::real(&larder::place(&capture, "orders"), 200_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
@@ -160,7 +157,7 @@ async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_a_page_is_listed() {
     let server = Server::start().await;
-    let store = app(server.settings()).await;
+    let store = app(settings(&server.endpoint())).await;
     let folder = server.file("v1/pxbbq");
     for n in 0..1100 {
         fs::create_dir_all(folder.join(format!("run-{n:04}/pre"))).unwrap();
@@ -169,7 +166,7 @@ async fn more_than_a_page_is_listed() {
     let index = store.index().await.unwrap();
     assert_eq!(index.len(), 1100);
     assert!(index.iter().all(|run| run.pre && run.bytes == 2 && run.objects == 1));
-    assert_eq!(Store::at(server.settings()).await.unwrap().apps().await.unwrap(), [shop::app_name()]);
+    assert_eq!(Store::at(settings(&server.endpoint())).await.unwrap().apps().await.unwrap(), [shop::app_name()]);
 }
 
 /// Whole runs, one after the other.
@@ -194,9 +191,9 @@ async fn rounds(settings: Settings, name: &str, rounds: u32) -> BTreeMap<String,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_rounds_of_faults_lose_nothing_and_overwrite_nothing() {
-    let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
+    let server = Server::with(Behaviour { one_in: 9, ..Behaviour::default() }).await;
     let each = 250;
-    let (one, two) = (server.settings(), server.settings());
+    let (one, two) = (settings(&server.endpoint()), settings(&server.endpoint()));
     let (first, second) = tokio::join!(tokio::spawn(rounds(one, "a", each)), tokio::spawn(rounds(two, "b", each)));
     let kept: BTreeMap<String, Vec<u8>> = first.unwrap().into_iter().chain(second.unwrap()).collect();
     assert_eq!(kept.len(), 500);
@@ -211,8 +208,8 @@ async fn five_hundred_rounds_of_faults_lose_nothing_and_overwrite_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_damaged_reads_as_a_verdict() {
-    let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
-    let store = app(server.settings()).await;
+    let server = Server::with(Behaviour { one_in: 9, ..Behaviour::default() }).await;
+    let store = app(settings(&server.endpoint())).await;
     let run = shop::run("one");
     shop::whole_run(&store, &run).await;
     let key = "v1/pxbbq/one/verdict.json";
@@ -236,7 +233,7 @@ async fn nothing_that_is_damaged_reads_as_a_verdict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
     let server = Server::start().await;
-    let store = app(server.settings()).await;
+    let store = app(settings(&server.endpoint())).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
     let recorded = larder::real(&larder::place(&capture, "orders"), 1_000_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();

@@ -10,6 +10,7 @@ use std::{
 
 use taster_model::{Coded, Side};
 use taster_store::{CommitPre, Encryption, Store};
+use taster_testkit::s3::{Behaviour, ID, SECRET, Server};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
@@ -24,12 +25,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::{
-    child,
-    place::Place,
-    s3_server::{ID, Manners, SECRET, Server, settings},
-    shop,
-};
+use crate::{child, place::Place, s3_settings::settings, shop};
 
 /// An authority and a certificate of this machine, made by `openssl`.
 struct Authority {
@@ -64,7 +60,7 @@ struct Front {
 
 impl Front {
     async fn open(server: &Server, authority: &Authority) -> Self {
-        let to = server.settings().s3.endpoint.unwrap().trim_start_matches("http://").to_owned();
+        let to = server.endpoint().trim_start_matches("http://").to_owned();
         let certificates = CertificateDer::pem_file_iter(authority.file("cert.pem")).unwrap();
         let certificates = certificates.collect::<Result<Vec<_>, _>>().unwrap();
         let key = PrivateKeyDer::from_pem_file(authority.file("key.pem")).unwrap();
@@ -144,14 +140,14 @@ async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_may_only_be_read_is_found_at_the_start() {
-    let server = Server::with(Manners { read_only: true, ..Manners::default() }).await;
-    let error = Store::open(server.settings()).await.err().unwrap();
+    let server = Server::with(Behaviour { read_only: true, ..Behaviour::default() }).await;
+    let error = Store::open(settings(&server.endpoint())).await.err().unwrap();
     let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
     assert_eq!(error.code(), "T0402", "{chain}");
     assert!(chain.contains("AccessDenied"), "{chain}");
     assert!(error.help().is_some());
     // whoever only looks can
-    Store::at(server.settings()).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
+    Store::at(settings(&server.endpoint())).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
 }
 
 /// What a service account's token is exchanged at.

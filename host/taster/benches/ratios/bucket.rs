@@ -9,11 +9,11 @@ use std::{
 };
 
 use taster_census::Recorded;
-use taster_store::Store;
+use taster_store::{Keys, S3Settings, Settings, Store};
+use taster_testkit::s3::{self, Server};
 
 use crate::{
     Outcome, memory,
-    s3_server::{Server, settings},
     table::{Goal, Table},
 };
 
@@ -27,9 +27,15 @@ pub(crate) fn is_server() -> bool {
 /// Serves until the other process closes its end.
 pub(crate) async fn serve() -> Outcome<()> {
     let server = Server::start().await;
-    println!("{}", server.settings().s3.endpoint.ok_or("no endpoint")?);
+    println!("{}", server.endpoint());
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
     Ok(())
+}
+
+fn settings(endpoint: &str) -> Settings {
+    let keys = Keys { id: s3::ID.to_owned(), secret: s3::SECRET.to_owned() };
+    let s3 = S3Settings { endpoint: Some(endpoint.to_owned()), keys: Some(keys), ..S3Settings::default() };
+    Settings { url: format!("s3://{}/stage", s3::BUCKET), s3 }
 }
 
 /// Stores a census in a bucket.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use taster_testkit::control_plane::ApiServerPause;
 
 use super::{PROBES, Shop, ended, until};
-use crate::control_plane::Away;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
@@ -21,7 +21,7 @@ async fn of_two_at_once_one_works_and_the_other_waits_or_fails() {
     shop.configure("  lock: {busy: wait, wait: 2m}\n", PROBES);
     let second = shop.spawn(&["post", "--run", "a"]);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let (first, second) = (ended(first).await, ended(second).await);
     assert_eq!((first.code, second.code), (0, 0), "{}\n{}", first.all(), second.all());
     assert!(second.err.contains("waiting for the lock: process"), "{}", second.err);
@@ -44,7 +44,7 @@ async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(restore.code, 4, "{}", restore.all());
     assert!(restore.err.contains("SIGTERM") && restore.err.contains("nothing was put back"), "{}", restore.err);
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let first = ended(first).await;
     assert_eq!(first.code, 0, "{}", first.all());
     shop.fine(&["restore", "--run", "a"]).await;
@@ -74,12 +74,12 @@ async fn what_cannot_be_put_back_is_told_first_and_the_next_one_finds_it() {
     shop.kubelet.hold("pxbbq-web");
     let child = shop.spawn(&["pre", "--run", "a"]);
     until("the applications are scaled up", async || shop.counts().await.1 == 1).await;
-    let away = Away::begin();
+    let pause = ApiServerPause::begin();
     let asked = Instant::now();
     kill_process(Pid::from_child(&child), Signal::TERM).expect("it is there");
     let ended = ended(child).await;
     let took = asked.elapsed();
-    drop(away);
+    drop(pause);
     assert_eq!(ended.code, 4, "{}", ended.all());
     assert!(took < Duration::from_secs(30), "the grace period was over: {took:?}");
     let lead = "NOT RESTORED pxbbq-web 1→0, mongo 1→0";

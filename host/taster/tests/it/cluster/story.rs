@@ -18,7 +18,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let pre = shop.spawn(&["pre", "--run", "a"]);
     until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let pre = ended(pre).await;
     assert_eq!((pre.code, shop.counts().await), (0, (1, 1, 2)), "{}", pre.all());
     assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);

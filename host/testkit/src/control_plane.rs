@@ -1,9 +1,5 @@
-//! A real control plane: etcd, API server and controller manager, started once by each test process that asks for it, and
-//! gone with it however it ends. There is no kubelet; [`Kubelet`] writes what one would write in the status of pods.
-//!
-//! The tests of other crates take this file in by its path.
-
-#![expect(dead_code, reason = "each crate that takes this file in uses a part of it")]
+//! A real control plane: etcd, API server and controller manager. A test process starts one when it first needs it, and
+//! it ends with the process, even on SIGKILL. There is no kubelet; [`Kubelet`] plays one.
 
 use std::{
     collections::BTreeSet,
@@ -26,12 +22,13 @@ use kube::{
     config::{Config, KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
-use taster_cluster::{Cluster, Me};
 
-/// How long it may take to come up. It takes about six seconds on an idle machine.
-const START: Duration = Duration::from_mins(3);
+use crate::wait_until;
 
-/// Runs the three parts until the owner ends: then nobody holds our standard input open any more.
+/// How long it may take to start. It takes about six seconds on an idle machine.
+const START_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// Runs the three processes until the owner ends, which closes the standard input of this script.
 const KEEPER: &str = r#"
 dir=$1 assets=$2 etcd=$3 peer=$4 api=$5 manager=$6
 exec 3<&0 </dev/null
@@ -56,7 +53,7 @@ rm -rf "$dir"
 struct ControlPlane {
     dir: PathBuf,
     url: String,
-    /// Its end is the end of everything: it is never waited for.
+    /// Never waited for: it lives as long as the test process.
     _keeper: Child,
 }
 
@@ -85,7 +82,7 @@ impl ControlPlane {
         let plane = Self { dir, url, _keeper: keeper };
         let begun = Instant::now();
         while !plane.is_ready(&assets) {
-            assert!(begun.elapsed() < START, "the control plane did not come up:\n{}", plane.logs());
+            assert!(begun.elapsed() < START_TIMEOUT, "the control plane did not come up:\n{}", plane.logs());
             std::thread::sleep(Duration::from_millis(200));
         }
         plane
@@ -132,8 +129,9 @@ fn kubeconfig_text(url: &str, token: &str, namespace: &str) -> String {
     .to_string()
 }
 
-/// The kubeconfig of the administrator.
-pub(crate) fn kubeconfig() -> PathBuf {
+/// Path of the administrator's kubeconfig.
+#[must_use]
+pub fn kubeconfig() -> PathBuf {
     control_plane().dir.join("kubeconfig")
 }
 
@@ -144,37 +142,24 @@ async fn client_from(file: &Path) -> Client {
 }
 
 /// A client of the administrator.
-pub(crate) async fn client() -> Client {
+pub async fn client() -> Client {
     client_from(&kubeconfig()).await
 }
 
-/// What the room offers, with the administrator's rights.
-pub(crate) async fn cluster(namespace: &str, me: Me) -> Cluster {
-    cluster_of(client().await, namespace, me)
-}
-
-/// What the room offers, with the rights of `client`.
-pub(crate) fn cluster_of(client: Client, namespace: &str, me: Me) -> Cluster {
-    Cluster::with_client(client, namespace, "shop".parse().expect("an app"), me)
-}
-
 /// A new namespace, with the account that pods need.
-pub(crate) async fn namespace(prefix: &str) -> String {
+pub async fn namespace(prefix: &str) -> String {
     let client = client().await;
     let name = format!("{prefix}-{}", ulid::Ulid::generate().to_string().to_lowercase());
     let space: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).expect("a namespace");
     Api::all(client.clone()).create(&PostParams::default(), &space).await.expect("created");
     let accounts: Api<ServiceAccount> = Api::namespaced(client, &name);
-    let begun = Instant::now();
-    while accounts.get_opt("default").await.expect("an answer").is_none() {
-        assert!(begun.elapsed() < START, "the namespace got no account");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let what = "the service account of a new namespace";
+    wait_until(what, START_TIMEOUT, async || accounts.get_opt("default").await.expect("an answer").is_some()).await;
     name
 }
 
-/// A kubeconfig of a new ServiceAccount that may do what `rules` (of a Role) allow, and nothing else.
-pub(crate) async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
+/// Path of a kubeconfig of a new ServiceAccount that has these `rules` (of a Role) and no other rights.
+pub async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
     let client = client().await;
     let name = format!("limited-{}", ulid::Ulid::generate().to_string().to_lowercase());
     let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": name}})).expect("an account");
@@ -198,49 +183,52 @@ pub(crate) async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
     file
 }
 
-/// A client of such an account.
-pub(crate) async fn client_with(namespace: &str, rules: &Value) -> Client {
+/// A client of a new ServiceAccount with these `rules`.
+pub async fn client_with(namespace: &str, rules: &Value) -> Client {
     client_from(&kubeconfig_with(namespace, rules).await).await
 }
 
-/// Stops the API server as a whole machine would stop, until it is dropped. Every test of the process feels it: run those
-/// that use it by themselves.
-pub(crate) struct Away {
+/// Stops the API server's process (SIGSTOP) until it is dropped. That affects every test of the process: tests that use
+/// it must run alone.
+#[derive(Debug)]
+pub struct ApiServerPause {
     pid: String,
 }
 
-impl Away {
-    /// From now on.
-    pub(crate) fn begin() -> Self {
-        let pid = fs::read_to_string(control_plane().dir.join("kube-apiserver.pid")).expect("its number");
+impl ApiServerPause {
+    /// Stops it.
+    #[must_use]
+    pub fn begin() -> Self {
+        let pid = fs::read_to_string(control_plane().dir.join("kube-apiserver.pid")).expect("its process id");
         let pid = pid.trim().to_owned();
         run(Command::new("kill").args(["-STOP", &pid]));
         Self { pid }
     }
 }
 
-impl Drop for Away {
+impl Drop for ApiServerPause {
     fn drop(&mut self) {
         run(Command::new("kill").args(["-CONT", &self.pid]));
     }
 }
 
-/// Makes every pod of a namespace run and be ready, as a kubelet does, except those that are held.
-pub(crate) struct Kubelet {
+/// Makes every pod of a namespace running and ready, as a kubelet does, except those that are held back.
+#[derive(Debug)]
+pub struct Kubelet {
     held: Arc<Mutex<BTreeSet<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Kubelet {
-    /// From now on, until it is dropped.
-    pub(crate) async fn start(namespace: &str) -> Self {
+    /// Starts one; it works until it is dropped.
+    pub async fn start(namespace: &str) -> Self {
         let pods: Api<Pod> = Api::namespaced(client().await, namespace);
         let held = Arc::new(Mutex::new(BTreeSet::new()));
         let task = tokio::spawn({
             let held: Arc<Mutex<BTreeSet<String>>> = Arc::clone(&held);
             async move {
                 loop {
-                    // an API server that is away is one for a kubelet, too
+                    // the API server may be paused
                     let list = pods.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
                     for pod in list.iter().filter(|pod| !is_ready(pod)) {
                         let name = pod.metadata.name.clone().unwrap_or_default();
@@ -257,13 +245,13 @@ impl Kubelet {
         Self { held, task }
     }
 
-    /// Pods whose names begin so are left alone.
-    pub(crate) fn hold(&self, prefix: &str) {
+    /// Holds back pods whose names begin with `prefix`.
+    pub fn hold(&self, prefix: &str) {
         self.held.lock().expect("a set").insert(prefix.to_owned());
     }
 
-    /// No pod is left alone any more.
-    pub(crate) fn let_go(&self) {
+    /// Holds no pod back any more.
+    pub fn release(&self) {
         self.held.lock().expect("a set").clear();
     }
 }

@@ -1,0 +1,23 @@
+//! Waiting for a condition: polled, with a time limit.
+
+use std::time::{Duration, Instant};
+
+/// How often a condition is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Waits until `condition` holds. Panics with `what` when that takes longer than `timeout`.
+pub async fn wait_until(what: &str, timeout: Duration, mut condition: impl AsyncFnMut() -> bool) {
+    wait_for(what, timeout, async || condition().await.then_some(())).await;
+}
+
+/// Waits until `poll` returns a value, and returns it. Panics with `what` when that takes longer than `timeout`.
+pub async fn wait_for<T>(what: &str, timeout: Duration, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = poll().await {
+            return value;
+        }
+        assert!(started.elapsed() < timeout, "timed out after {timeout:?} waiting for {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
