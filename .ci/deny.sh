@@ -28,18 +28,20 @@ if timeout 60 git ls-remote --exit-code $network HEAD >/dev/null 2>&1; then
   deny deny.toml advisories
   echo "advisories: checked against $network as it is now"
 elif [ -d "$copy/crates" ]; then
-  # cargo-deny clones a database, so the copy, a plain folder, becomes a repository
+  # cargo-deny clones its database by git: the copy, a plain folder, becomes a repository that git takes for the network's
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   git init --quiet --initial-branch main "$work/database"
   git --git-dir "$work/database/.git" --work-tree "$copy" add --all
   git --git-dir "$work/database/.git" -c user.name=ci -c user.email=ci@localhost commit --quiet --message copy
-  sed "s|^\[advisories\]$|&\ndb-path = \"$work\"\ndb-urls = [\"file://$work/database\"]|" deny.toml >"$work/deny.toml"
-  grep -q '^db-urls' "$work/deny.toml" || { echo "deny.toml has no line [advisories]" >&2; exit 1; }
+  # a clone of its own: the one in Cargo's folder is the network's
+  sed "s|^\[advisories\]$|&\ndb-path = \"$work/clones\"|" deny.toml >"$work/deny.toml"
+  grep -q '^db-path' "$work/deny.toml" || { echo "deny.toml has no line [advisories]" >&2; exit 1; }
+  export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$work/database.insteadOf" GIT_CONFIG_VALUE_0=$network
   deny "$work/deny.toml" advisories
-  advisories=$(find "$copy/crates" "$copy/rust" -name 'RUSTSEC-*.md' | wc -l)
+  [ -n "$(find "$work/clones" -name 'RUSTSEC-*.md' -print -quit)" ] || { echo "cargo-deny did not clone the copy" >&2; exit 1; }
+  advisories=$(find "$copy/crates" "$copy/rust" -name '*.md' | wc -l)
   newest=$(grep -rhoE '^date = "[0-9-]+"' "$copy/crates" | sort | tail -n 1 | cut -d '"' -f 2)
-  [ "$advisories" -gt 0 ] || { echo "no advisories in $copy" >&2; exit 1; }
   echo "advisories: checked against $advisories advisories in $copy, the newest of $newest; $network cannot be reached"
 else
   echo "advisories: NOT CHECKED: $network cannot be reached, and there is no copy at $copy"

@@ -27,8 +27,8 @@ LAYERS = [
     ["flow"],
     ["report", "config", "engine", "cluster"],
     ["query", "store"],
-    ["census", "judge", "mongod"],
-    ["diagnostics", "text", "retry"],
+    ["census", "judge"],
+    ["diagnostics", "standard-probes", "text", "retry"],
     ["model"],
 ]
 TESTS_ONLY = "testkit"
