@@ -4,7 +4,7 @@ use bson::{Bson, Document, RawDocumentBuf, doc};
 use serde_json::json;
 use taster_model::Side;
 
-use crate::kitchen::{Kitchen, told};
+use crate::fixtures::{CensusFixture, describe};
 
 fn raw(documents: &[Document]) -> Vec<Vec<u8>> {
     documents.iter().map(|document| RawDocumentBuf::try_from(document).unwrap().into_bytes()).collect()
@@ -91,11 +91,11 @@ fn every_kind_is_proven_and_whatever_else_changed_is_caught() {
     let before = orders(50);
     let mut lines = Vec::new();
     for (declared, migrate) in kinds() {
-        let kitchen = Kitchen::new().detailed().declares(json!([declared]));
+        let fixture = CensusFixture::new().detailed().declares(json!([declared]));
         let clean = migrated(&before, migrate);
-        let difference = kitchen.diff(&raw(&before), &raw(&clean));
-        assert!(difference.is_clean(), "{}", told(&difference));
-        assert_eq!(difference.changes[0].happened, 50, "{}", told(&difference));
+        let difference = fixture.diff(&raw(&before), &raw(&clean));
+        assert!(difference.is_clean(), "{}", describe(&difference));
+        assert_eq!(difference.changes[0].happened, 50, "{}", describe(&difference));
 
         // one is lost, one is altered otherwise, one is new, and in three it did not happen
         let mut dirty = clean.clone();
@@ -104,26 +104,26 @@ fn every_kind_is_proven_and_whatever_else_changed_is_caught() {
         dirty[21].insert("items", "none");
         dirty.remove(30);
         dirty.push(doc! {"_id": 99});
-        let difference = kitchen.diff(&raw(&before), &raw(&dirty));
-        lines.push(told(&difference));
+        let difference = fixture.diff(&raw(&before), &raw(&dirty));
+        lines.push(describe(&difference));
         let documents = &difference.documents;
         let ids = |set: &taster_model::DocumentSet| -> Vec<String> {
             set.ids.iter().map(|id| id["$numberInt"].as_str().unwrap().to_owned()).collect()
         };
-        assert_eq!(ids(&documents.missing), ["30"], "{}", told(&difference));
+        assert_eq!(ids(&documents.missing), ["30"], "{}", describe(&difference));
         assert_eq!(ids(&documents.extra), ["99"]);
-        assert_eq!(ids(&documents.changed), ["20", "21"], "{}", told(&difference));
-        assert_eq!(ids(&difference.changes[0].not_happened), ["7", "8", "9"], "{}", told(&difference));
+        assert_eq!(ids(&documents.changed), ["20", "21"], "{}", describe(&difference));
+        assert_eq!(ids(&difference.changes[0].not_happened), ["7", "8", "9"], "{}", describe(&difference));
         assert_eq!(difference.changes[0].happened, 44);
 
         // it did not happen at all
-        let difference = kitchen.diff(&raw(&before), &raw(&before));
+        let difference = fixture.diff(&raw(&before), &raw(&before));
         assert!(difference.is_clean());
         assert_eq!((difference.changes[0].happened, difference.changes[0].not_happened.count), (0, 50));
 
         // without the declaration, every document is another one
-        let kitchen = Kitchen::new();
-        assert_eq!(kitchen.diff(&raw(&before), &raw(&clean)).documents.changed.count, 50);
+        let fixture = CensusFixture::new();
+        assert_eq!(fixture.diff(&raw(&before), &raw(&clean)).documents.changed.count, 50);
     }
     insta::assert_snapshot!(lines.join("\n\n"), @r#"
         50 → 50
@@ -206,15 +206,15 @@ fn changes_of_several_fields_at_once() {
     let chosen = [0, 1, 3, 4, 7, 8, 11];
     let kinds = kinds();
     let declared: Vec<_> = chosen.iter().map(|index| kinds[*index].0.clone()).collect();
-    let kitchen = Kitchen::new().declares(declared.into());
+    let fixture = CensusFixture::new().declares(declared.into());
     let clean = migrated(&before, |order| chosen.iter().for_each(|index| kinds[*index].1(order)));
-    let difference = kitchen.diff(&raw(&before), &raw(&clean));
-    assert!(difference.is_clean(), "{}", told(&difference));
-    assert!(difference.changes.iter().all(|change| change.happened == 20), "{}", told(&difference));
+    let difference = fixture.diff(&raw(&before), &raw(&clean));
+    assert!(difference.is_clean(), "{}", describe(&difference));
+    assert!(difference.changes.iter().all(|change| change.happened == 20), "{}", describe(&difference));
     // a value that changed beside all of it
     let mut dirty = clean;
     dirty[3].insert("total", 10_i64);
-    let difference = kitchen.diff(&raw(&before), &raw(&dirty));
+    let difference = fixture.diff(&raw(&before), &raw(&dirty));
     assert_eq!(difference.documents.changed.ids, [json!({"$numberInt": "3"})]);
 }
 
@@ -224,13 +224,18 @@ fn what_was_there_already_did_not_happen() {
         if declared.get("removedField").is_some() {
             continue;
         }
-        let kitchen = Kitchen::new().declares(json!([declared]));
+        let fixture = CensusFixture::new().declares(json!([declared]));
         let mut before = orders(10);
         before[..4].iter_mut().for_each(migrate);
         let after = migrated(&orders(10), migrate);
-        let difference = kitchen.diff(&raw(&before), &raw(&after));
-        assert!(difference.is_clean(), "{}", told(&difference));
-        assert_eq!((difference.changes[0].happened, difference.changes[0].already), (6, 4), "{}", told(&difference));
+        let difference = fixture.diff(&raw(&before), &raw(&after));
+        assert!(difference.is_clean(), "{}", describe(&difference));
+        assert_eq!(
+            (difference.changes[0].happened, difference.changes[0].already),
+            (6, 4),
+            "{}",
+            describe(&difference)
+        );
     }
 }
 
@@ -238,12 +243,12 @@ fn what_was_there_already_did_not_happen() {
 fn what_is_gone_is_not_proven_by_who_declares_it_afterwards() {
     let before = orders(5);
     for (declared, migrate) in kinds() {
-        let kitchen = Kitchen::new().declares(json!([declared]));
-        let late = kitchen.changes[0].kind.needs_before();
-        let kitchen = Kitchen { changes_before: Some(Vec::new()), ..kitchen };
-        let difference = kitchen.diff(&raw(&before), &raw(&migrated(&before, migrate)));
-        assert_eq!(difference.changes[0].unproven.is_some(), late, "{}", told(&difference));
-        assert_eq!(difference.is_clean(), !late, "{}", told(&difference));
+        let fixture = CensusFixture::new().declares(json!([declared]));
+        let late = fixture.changes[0].kind.needs_before();
+        let fixture = CensusFixture { changes_before: Some(Vec::new()), ..fixture };
+        let difference = fixture.diff(&raw(&before), &raw(&migrated(&before, migrate)));
+        assert_eq!(difference.changes[0].unproven.is_some(), late, "{}", describe(&difference));
+        assert_eq!(difference.is_clean(), !late, "{}", describe(&difference));
     }
 }
 
@@ -251,23 +256,23 @@ fn what_is_gone_is_not_proven_by_who_declares_it_afterwards() {
 fn a_declaration_that_is_withdrawn_excuses_nothing() {
     let before = orders(5);
     for (declared, migrate) in kinds() {
-        let known = Kitchen::new().declares(json!([declared])).changes;
-        let kitchen = Kitchen { changes_before: Some(known), ..Kitchen::new() };
-        let census = kitchen.census(Side::Pre, &raw(&before));
+        let known = CensusFixture::new().declares(json!([declared])).changes;
+        let fixture = CensusFixture { changes_before: Some(known), ..CensusFixture::new() };
+        let census = fixture.census(Side::Pre, &raw(&before));
         // the options of the baseline hold for both sides
-        let mut after = Kitchen { key: kitchen.key.clone(), ..Kitchen::new() };
-        after.options.of_changes(kitchen.changes_before.as_deref().unwrap());
+        let mut after = CensusFixture { key: fixture.key.clone(), ..CensusFixture::new() };
+        after.options.of_changes(fixture.changes_before.as_deref().unwrap());
         let of = |documents: &[Document]| after.census(Side::Post, &raw(documents));
-        let difference = kitchen.compare(census.clone(), of(&migrated(&before, migrate))).unwrap();
-        assert_eq!(difference.documents.changed.count, 5, "{}", told(&difference));
-        assert!(kitchen.compare(census, of(&before)).unwrap().is_clean());
+        let difference = fixture.compare(census.clone(), of(&migrated(&before, migrate))).unwrap();
+        assert_eq!(difference.documents.changed.count, 5, "{}", describe(&difference));
+        assert!(fixture.compare(census, of(&before)).unwrap().is_clean());
     }
 }
 
 #[test]
 fn documents_that_are_meant_to_go_and_to_come() {
-    let kitchen = |most: u64| {
-        Kitchen::new().declares(json!([
+    let fixture = |most: u64| {
+        CensusFixture::new().declares(json!([
             {"collection": "orders", "removedDocuments": {"status": "cancelled"}, "most": most},
             {"collection": "orders", "addedDocuments": {"seed": true}, "most": most},
         ]))
@@ -277,11 +282,11 @@ fn documents_that_are_meant_to_go_and_to_come() {
     };
     let mut lines = Vec::new();
     for most in [2, 1] {
-        let kitchen = kitchen(most);
+        let fixture = fixture(most);
         // 1 and 2 match the filter before the sync, 11 and 12 the other one after it; 3 is lost, 4 is new
-        let before = kitchen.parts(Side::Pre, &[of(&[1, 2, 5], 1), of(&[3, 6], 0)]).unwrap();
-        let after = kitchen.parts(Side::Post, &[of(&[5, 6, 4], 0), of(&[11, 12], 1)]).unwrap();
-        lines.push(told(&kitchen.compare(before, after).unwrap()));
+        let before = fixture.parts(Side::Pre, &[of(&[1, 2, 5], 1), of(&[3, 6], 0)]).unwrap();
+        let after = fixture.parts(Side::Post, &[of(&[5, 6, 4], 0), of(&[11, 12], 1)]).unwrap();
+        lines.push(describe(&fixture.compare(before, after).unwrap()));
     }
     insta::assert_snapshot!(lines.join("\n\n"), @r#"
         5 → 5
@@ -300,25 +305,25 @@ fn documents_that_are_meant_to_go_and_to_come() {
 
 #[test]
 fn a_field_that_only_some_need() {
-    let kitchen = Kitchen::new()
+    let fixture = CensusFixture::new()
         .declares(json!([{"collection": "orders", "addedField": "vip", "type": "bool", "present": "some"}]));
     let before = orders(4);
     let mut after = before.clone();
     after[2].insert("vip", true);
-    let difference = kitchen.diff(&raw(&before), &raw(&after));
+    let difference = fixture.diff(&raw(&before), &raw(&after));
     assert!(difference.is_clean());
     assert_eq!((difference.changes[0].happened, difference.changes[0].not_happened.count), (1, 0));
     // of another type it is not the one that was declared
     after[3].insert("vip", "yes");
-    assert_eq!(kitchen.diff(&raw(&before), &raw(&after)).documents.changed.count, 1);
+    assert_eq!(fixture.diff(&raw(&before), &raw(&after)).documents.changed.count, 1);
 }
 
 #[test]
 fn a_value_of_a_third_type_is_none_of_a_retyping() {
-    let kitchen = Kitchen::new()
+    let fixture = CensusFixture::new()
         .declares(json!([{"collection": "orders", "retypedField": "customer.age", "from": "int", "to": "long"}]));
     let age = |value: Bson| doc! {"_id": 1, "customer": {"age": value}};
-    let diff = |before: Bson, after: Bson| kitchen.diff(&raw(&[age(before)]), &raw(&[age(after)]));
+    let diff = |before: Bson, after: Bson| fixture.diff(&raw(&[age(before)]), &raw(&[age(after)]));
     let difference = diff(Bson::Null, Bson::Null);
     assert!(difference.is_clean() && difference.changes[0].not_happened.count == 0);
     assert!(!diff(Bson::Null, Bson::Int64(1)).is_clean());
@@ -328,8 +333,8 @@ fn a_value_of_a_third_type_is_none_of_a_retyping() {
 
 /// Declares a change and says what became of one document.
 fn of_one(declared: serde_json::Value, before: Document, after: Document) -> (bool, u64, u64) {
-    let kitchen = Kitchen::new().declares(vec![declared].into());
-    let difference = kitchen.diff(&raw(&[before]), &raw(&[after]));
+    let fixture = CensusFixture::new().declares(vec![declared].into());
+    let difference = fixture.diff(&raw(&[before]), &raw(&[after]));
     (difference.is_clean(), difference.changes[0].happened, difference.changes[0].not_happened.count)
 }
 
@@ -360,12 +365,12 @@ fn a_retyping_within_arrays_is_proven_in_every_element() {
 #[test]
 fn a_field_that_is_kept_apart_has_its_place() {
     let vat = |declared: bool, before: Document, after: Document| {
-        let mut kitchen = Kitchen::new();
-        kitchen.options.apart = vec!["items.vat".to_owned().try_into().unwrap(), "c.b".to_owned().try_into().unwrap()];
+        let mut fixture = CensusFixture::new();
+        fixture.options.apart = vec!["items.vat".to_owned().try_into().unwrap(), "c.b".to_owned().try_into().unwrap()];
         if declared {
-            kitchen = kitchen.declares(json!([{"collection": "orders", "removedField": "items.vat"}]));
+            fixture = fixture.declares(json!([{"collection": "orders", "removedField": "items.vat"}]));
         }
-        kitchen.diff(&raw(&[before]), &raw(&[after])).is_clean()
+        fixture.diff(&raw(&[before]), &raw(&[after])).is_clean()
     };
     for declared in [false, true] {
         let items = |first: Document, second: Document| doc! {"_id": 1, "items": [first, second]};
@@ -389,7 +394,7 @@ fn a_field_that_all_need_is_missed_where_it_is_in_part_or_of_another_type() {
     let text = || doc! {"_id": 1, "flag": "x"};
     assert_eq!(of_one(flag(), text(), text()), (true, 0, 1));
     // of a document that nobody can read to its end nobody knows
-    let kitchen = Kitchen::new().declares(json!([flag()]));
-    let unreadable = [crate::kitchen::wrapped(b"\x10_id\0\x01\0\0\0\x42x\0\x01")];
-    assert_eq!(kitchen.diff(&unreadable, &unreadable).changes[0].not_happened.count, 1);
+    let fixture = CensusFixture::new().declares(json!([flag()]));
+    let unreadable = [crate::fixtures::document_of(b"\x10_id\0\x01\0\0\0\x42x\0\x01")];
+    assert_eq!(fixture.diff(&unreadable, &unreadable).changes[0].not_happened.count, 1);
 }

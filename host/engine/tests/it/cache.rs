@@ -11,7 +11,7 @@ use taster_engine::{Engine, EngineOptions, Limits, Probe};
 
 use crate::{
     component::Guest,
-    kitchen::{Pantry, SETTING, input, told},
+    fixtures::{FakeDatabase, SETTING, describe_error, input},
 };
 
 fn open(dir: &Path) -> Engine {
@@ -33,7 +33,7 @@ async fn the_second_start_compiles_nothing() {
     assert!(!load(dir.path(), &guest).await.from_cache());
     let again = load(dir.path(), &guest).await;
     assert!(again.from_cache());
-    assert_eq!(again.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap().len(), 1);
+    assert_eq!(again.run(input(Limits::default(), FakeDatabase::default())).await.outcome.unwrap().len(), 1);
     assert_eq!(again.exports(), ["describe", "run"]);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir.path().join("taster/code")), 0o700);
@@ -68,7 +68,7 @@ fn a_folder_that_others_can_write() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
     let error = Engine::new(EngineOptions { cache: Some(dir.path().to_owned()), shipped: None }).unwrap_err();
-    assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
+    assert_snapshot!(describe_error(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
     T0308: compiled code is not kept in /tmp/x: others can write to it (mode 777)
     help: remove /tmp/x, or name another folder
     ");
@@ -81,7 +81,7 @@ fn a_folder_that_is_a_link() {
     fs::create_dir(&target).unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
     let error = Engine::new(EngineOptions { cache: Some(link.clone()), shipped: None }).unwrap_err();
-    assert_snapshot!(told(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
+    assert_snapshot!(describe_error(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
     T0308: compiled code is not kept in /tmp/x: it is not a folder
     help: remove /tmp/x, or name another folder
     ");
@@ -106,7 +106,7 @@ async fn what_was_compiled_ahead_is_not_compiled_again() {
     shipped_in(dir.path(), &bytes);
     let probe = with_shipped(dir.path()).unwrap().load(&bytes, &Limits::default(), SETTING).await.unwrap();
     assert!(probe.from_cache());
-    assert_eq!(probe.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap().len(), 1);
+    assert_eq!(probe.run(input(Limits::default(), FakeDatabase::default())).await.outcome.unwrap().len(), 1);
     // byte for byte, so that an image can be built again
     assert_eq!(Engine::precompile(&bytes).unwrap(), Engine::precompile(&bytes).unwrap());
 }
@@ -133,7 +133,7 @@ fn code_that_came_in_a_folder_that_others_can_write_is_not_run() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
     let error = with_shipped(dir.path()).unwrap_err();
-    assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
+    assert_snapshot!(describe_error(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
     T0313: code in /tmp/x is not run: others can write to it (mode 777)
     help: give /tmp/x to root, writable by nobody else, or name another folder with TASTER_CODE
     ");

@@ -5,7 +5,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::{Guest, with_module},
-    kitchen::{failure, load_within, run, told},
+    fixtures::{describe_error, failure, load_within, run},
 };
 
 fn small() -> Limits {
@@ -30,7 +30,7 @@ async fn a_refused_growth_that_the_guest_can_live_with() {
 #[tokio::test]
 async fn bringing_it_along() {
     let guest = Guest { pages: 2000, ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
     T0309: the component does not describe itself: T0322: the probe ran out of memory: memory minimum size of 2000 pages exceeds memory limits (asked: 125 MiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or mend the probe's `describe`
     ");
@@ -39,7 +39,7 @@ async fn bringing_it_along() {
 #[tokio::test]
 async fn two_memories_that_fit_alone() {
     let component = with_module(Guest { pages: 12, ..Guest::default() }.build(), "(module (memory 12))");
-    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&component, &small()).await.unwrap_err()), @r"
     T0309: the component does not describe itself: T0322: the probe ran out of memory: memory minimum size of 12 pages exceeds memory limits (asked: 1536 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or mend the probe's `describe`
     ");
@@ -58,7 +58,7 @@ async fn a_table() {
 #[tokio::test]
 async fn a_table_that_it_brings_along() {
     let guest = Guest { items: "(table $t 9000000 funcref)", ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
     T0309: the component does not describe itself: T0322: the probe ran out of memory: table minimum size of 9000000 elements exceeds table limits (asked: 72131072 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or mend the probe's `describe`
     ");
@@ -68,7 +68,7 @@ async fn a_table_that_it_brings_along() {
 async fn many_small_memories() {
     let component =
         (0..40).fold(Guest::default().build(), |component, _| with_module(component, "(module (memory 0))"));
-    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&component, &small()).await.unwrap_err()), @r"
     T0309: the component does not describe itself: T0323: the component has too many parts: resource limit exceeded: memory count too high at 33
     help: mend the probe: it fails before it has seen any data
     ");

@@ -1,14 +1,14 @@
-//! Components of another world.
+//! Components that import or export something else than a probe does.
 
 use insta::assert_snapshot;
 
 use crate::{
     component::{Guest, encode},
-    kitchen::{load, told},
+    fixtures::{describe_error, load},
 };
 
 async fn refused(component: &[u8]) -> String {
-    told(&load(component).await.unwrap_err())
+    describe_error(&load(component).await.unwrap_err())
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use taster_census::{Builder, Census, CensusError, Comparing, Detail, Key, Option
 use taster_model::{AttemptId, CensusDifference, DeclaredChange, DocumentSet, RunId, Side};
 
 /// What both sides of a sync have in common.
-pub(crate) struct Kitchen {
+pub(crate) struct CensusFixture {
     pub(crate) key: Key,
     pub(crate) options: Options,
     pub(crate) changes: Vec<DeclaredChange>,
@@ -20,7 +20,7 @@ pub(crate) struct Kitchen {
 /// Documents as bytes, each with its mark.
 pub(crate) type Marked = Vec<(Vec<u8>, u8)>;
 
-impl Kitchen {
+impl CensusFixture {
     pub(crate) fn new() -> Self {
         Self {
             key: Key::random().unwrap(),
@@ -111,7 +111,7 @@ pub(crate) fn bytes(documents: impl IntoIterator<Item = RawDocumentBuf>) -> Vec<
 }
 
 /// A document whose fields are given as they stand in BSON.
-pub(crate) fn wrapped(fields: &[u8]) -> Vec<u8> {
+pub(crate) fn document_of(fields: &[u8]) -> Vec<u8> {
     let mut document = u32::try_from(fields.len() + 5).unwrap().to_le_bytes().to_vec();
     document.extend_from_slice(fields);
     document.push(0);
@@ -119,7 +119,7 @@ pub(crate) fn wrapped(fields: &[u8]) -> Vec<u8> {
 }
 
 /// `missing 1: [..] extra 0: [] changed 2: [..] {field: 1}`, for snapshots.
-pub(crate) fn told(difference: &CensusDifference) -> String {
+pub(crate) fn describe(difference: &CensusDifference) -> String {
     let set = |set: &DocumentSet| {
         let ids: Vec<String> = set.ids.iter().map(ToString::to_string).collect();
         let fields: Vec<String> = set.fields.iter().map(|(field, count)| format!("{field}: {count}")).collect();
