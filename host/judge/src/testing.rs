@@ -1,10 +1,11 @@
-//! What the tests of this crate cook with: small captures, told from their metrics.
+//! Fixtures of this crate's tests: small captures, made from their metrics.
 
 use taster_model::{
-    Capture, CensusDifference, CensusFacts, CensusProblem, CollectionFacts, CollectionGrant, Consistency, DataKind,
-    DeclaredChange, Differences, DocumentSet, Documents, Expectation, Failure, Finding, Labels, Member, Merge, Metric,
-    MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Severity, Side, Topology, Usage, Value, schema,
+    Capture, CensusDifference, CensusFacts, CensusProblem, CollectionFacts, CollectionGrant, DeclaredChange,
+    Differences, DocumentSet, Documents, Expectation, Failure, Finding, Labels, Member, Merge, Metric,
+    MetricDeclaration, Outcome, ProbeRecord, Real, Rule, ServerFacts, Side, Usage, Value,
 };
+use taster_testkit::captures;
 
 use crate::{Input, Judgement, judge};
 
@@ -35,18 +36,11 @@ pub(crate) fn set(items: &[&str]) -> Value {
 
 pub(crate) fn probe(name: &str, outcome: Outcome) -> ProbeRecord {
     ProbeRecord {
-        name: name.to_owned(),
-        component: "group-report".to_owned(),
         sha256: "9f86d081884c7d65".to_owned(),
-        version: "1.0.0".to_owned(),
         options_sha256: "60303ae22b998861".to_owned(),
         collections: vec![CollectionGrant { name: "orders".to_owned(), role: "orders".to_owned() }],
-        severity: Severity::Fail,
-        muted: false,
-        declarations: Vec::new(),
-        outcome,
         usage: Usage { collections: vec!["orders".to_owned()], ..Usage::default() },
-        limits: None,
+        ..captures::probe(name, outcome)
     }
 }
 
@@ -63,42 +57,21 @@ pub(crate) fn collection(name: &str) -> CollectionFacts {
 }
 
 pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
-    let attempt = "01JZ0000000000000000000000".to_owned().try_into().unwrap();
+    let server = ServerFacts {
+        process_id: Some("p1".to_owned()),
+        members: vec![Member { host: None, process_id: Some("p1".to_owned()), startups: vec!["stage-1".to_owned()] }],
+        ..captures::server()
+    };
     Capture {
-        schema: schema::CAPTURE.to_owned(),
-        app: "pxbbq".parse().unwrap(),
-        run: "1764000000".parse().unwrap(),
-        side: Side::Pre,
-        attempt,
-        taster: "0.1.0".to_owned(),
+        attempt: "01JZ0000000000000000000000".to_owned().try_into().unwrap(),
         started: jiff::Timestamp::UNIX_EPOCH,
         finished: jiff::Timestamp::UNIX_EPOCH,
         probe_clock: jiff::Timestamp::UNIX_EPOCH,
         probe_seed: "00".to_owned(),
-        server: ServerFacts {
-            version: "6.0.5".to_owned(),
-            topology: Topology::Standalone,
-            replica_set: None,
-            volumes: Vec::new(),
-            copied: Vec::new(),
-            process_id: Some("p1".to_owned()),
-            database: "pxbbq".to_owned(),
-            read_at: None,
-            members: vec![Member {
-                host: None,
-                process_id: Some("p1".to_owned()),
-                startups: vec!["stage-1".to_owned()],
-            }],
-        },
-        data: DataKind::Copy,
-        workloads: Vec::new(),
-        consistency: Consistency::default(),
+        server,
         collections: vec![collection("orders")],
         probes,
-        censuses: Vec::new(),
-        census_key: None,
-        changes: Vec::new(),
-        objects: Vec::new(),
+        ..captures::empty("1764000000", Side::Pre)
     }
 }
 

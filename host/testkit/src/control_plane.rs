@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
@@ -23,7 +22,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::wait_until;
+use crate::{free_ports, wait_until};
 
 /// How long it may take to start. It takes about six seconds on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_mins(3);
@@ -53,8 +52,8 @@ rm -rf "$dir"
 struct ControlPlane {
     dir: PathBuf,
     url: String,
-    /// Never waited for: it lives as long as the test process.
-    _keeper: Child,
+    /// Its standard input stays open as long as the test process lives.
+    keeper: Child,
 }
 
 const ADMIN: &str = "taster-tests-admin";
@@ -64,11 +63,20 @@ fn control_plane() -> &'static ControlPlane {
     SHARED.get_or_init(ControlPlane::start)
 }
 
+const PROCESSES: [&str; 3] = ["etcd", "kube-apiserver", "kube-controller-manager"];
+
 impl ControlPlane {
     fn start() -> Self {
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).expect(
             "KUBEBUILDER_ASSETS names the folder with etcd, kube-apiserver and kube-controller-manager; `make test-cluster` sets it",
         );
+        // a port that was free may be taken before the process listens
+        let mut attempts = (0..4).map(|_| Self::attempt(&assets));
+        attempts.find_map(|plane| plane).expect("four times a port of the control plane was taken")
+    }
+
+    /// Returns `None` when a port is taken.
+    fn attempt(assets: &Path) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("taster-control-plane-").tempdir().expect("a folder").keep();
         let mut ports = free_ports::<4>();
         let url = format!("https://127.0.0.1:{}", ports[2]);
@@ -76,16 +84,21 @@ impl ControlPlane {
         fs::write(dir.join("tokens.csv"), format!("{ADMIN},admin,admin,system:masters\n")).expect("tokens");
         fs::write(dir.join("kubeconfig"), kubeconfig_text(&url, ADMIN, "default")).expect("a kubeconfig");
         let mut keeper = Command::new("sh");
-        keeper.args(["-c", KEEPER, "keeper"]).arg(&dir).arg(&assets);
+        keeper.args(["-c", KEEPER, "keeper"]).arg(&dir).arg(assets);
         keeper.args(ports.iter_mut().map(|port| port.to_string()));
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
-        let plane = Self { dir, url, _keeper: keeper };
-        let begun = Instant::now();
-        while !plane.is_ready(&assets) {
-            assert!(begun.elapsed() < START_TIMEOUT, "the control plane did not come up:\n{}", plane.logs());
+        let mut plane = Self { dir, url, keeper };
+        let started = Instant::now();
+        while !plane.is_ready(assets) {
+            if plane.log_tails(usize::MAX).contains("address already in use") {
+                drop(plane.keeper.stdin.take());
+                let _ = plane.keeper.wait();
+                return None;
+            }
+            assert!(started.elapsed() < START_TIMEOUT, "the control plane did not start:\n{}", plane.log_tails(10));
             std::thread::sleep(Duration::from_millis(200));
         }
-        plane
+        Some(plane)
     }
 
     fn is_ready(&self, assets: &Path) -> bool {
@@ -96,22 +109,17 @@ impl ControlPlane {
         ask.output().is_ok_and(|output| output.status.success())
     }
 
-    fn logs(&self) -> String {
-        let mut logs = String::new();
-        for part in ["etcd", "kube-apiserver", "kube-controller-manager"] {
-            let text = fs::read_to_string(self.dir.join(format!("{part}.log"))).unwrap_or_default();
-            let tail: Vec<&str> = text.lines().rev().take(10).collect();
+    /// The last lines of each process's log.
+    fn log_tails(&self, lines: usize) -> String {
+        let mut tails = String::new();
+        for process in PROCESSES {
+            let text = fs::read_to_string(self.dir.join(format!("{process}.log"))).unwrap_or_default();
+            let tail: Vec<&str> = text.lines().rev().take(lines).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
-            logs.extend([part, ":\n", &tail.join("\n"), "\n"]);
+            tails.extend([process, ":\n", &tail.join("\n"), "\n"]);
         }
-        logs
+        tails
     }
-}
-
-fn free_ports<const N: usize>() -> [u16; N] {
-    // all at once, so that no two are the same
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 
 fn run(command: &mut Command) {

@@ -9,6 +9,5 @@ mod guard;
 mod moments;
 mod mongod;
 mod privileges;
-mod replica_set;
 mod server;
 mod support;

@@ -6,9 +6,10 @@ use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{IndexModel, options::IndexOptions};
 use taster_model::Reading;
 use taster_query::{Alteration, FindOptions, Limits, Looking, Session, SessionOptions};
+use taster_testkit::{WAIT_TIMEOUT, mongod::Server, wait_until};
 
 use crate::{
-    mongod::{Mongod, replica_set, standalone, wait_until},
+    mongod::{Mongod, replica_set, standalone},
     support::{Shop, database, drain, grant, raw},
 };
 
@@ -105,7 +106,7 @@ async fn write(kind: &str, shop: &Shop, session: &Session) {
             ledger.insert_one(doc! {"_id": "due", "due": DateTime::from_millis(0)}).await.unwrap();
             let before = session.inventory_now().await.unwrap();
             let gone = async || ledger.count_documents(doc! {"_id": "due"}).await.unwrap() == 0;
-            wait_until("the TTL monitor", gone).await;
+            wait_until("the TTL monitor", WAIT_TIMEOUT, gone).await;
             let after = session.inventory_now().await.unwrap();
             assert_eq!(before.written(&after, "ledger"), Some(Alteration::Written), "{kind}");
         }
@@ -315,8 +316,8 @@ async fn what_would_outlive_the_history_is_read_in_ranges() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
-    let (folder, port) = (crate::mongod::folder(), crate::mongod::free_port());
-    let first = crate::mongod::Process::start(folder, port, &[]);
+    let first = Server::start(&[]).await;
+    let port = first.port();
     let uri = format!("mongodb://127.0.0.1:{port}/shop");
     let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
     client.database("shop").collection("orders").insert_one(doc! {"a": 1}).await.unwrap();
@@ -334,7 +335,7 @@ async fn a_server_that_is_another_one_meanwhile_is_not_taken_for_the_same() {
     client.database("admin").run_command(doc! {"fsync": 1}).await.unwrap();
     let copy = first.copy();
     drop(first);
-    let _second = crate::mongod::Process::start(copy, port, &[]);
+    let _second = Server::on_port(port, copy, &[]).await;
     let now = session.inventory_now().await.unwrap();
     assert_eq!(before.written(&now, "orders"), Some(Alteration::Restarted));
     let error = session.look(looking(Reading::Live)).await.err().unwrap();

@@ -1,4 +1,4 @@
-//! Other processes: this test binary again, in one of a few parts.
+//! Other processes: this test binary, started again to play one of a few parts.
 
 use std::{
     env,
@@ -9,8 +9,9 @@ use std::{
 
 use taster_model::{Coded, Side, Verdict};
 use taster_store::{AppStore, CommitPre, Store};
+use taster_testkit::block_until;
 
-use crate::{larder, place::Place, s3_settings, shop};
+use crate::{place::Place, s3_settings, shop, stored_censuses};
 
 const PART: &str = "TASTER_STORE_TEST_PART";
 const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
@@ -52,13 +53,7 @@ async fn store(folder: &Path) -> AppStore {
 
 /// Waits until `path` is there, and no longer than a test may take.
 pub(crate) fn wait_for(path: &Path) {
-    for _ in 0..30_000 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("{} did not come", path.display());
+    block_until(&path.display().to_string(), Duration::from_secs(30), || path.exists());
 }
 
 /// Not a test: what the other processes do.
@@ -72,9 +67,9 @@ fn play() {
     let folder = PathBuf::from(folder);
     runtime.block_on(async {
         match part.as_str() {
-            "cook until killed" => cook(&folder, &name).await,
+            "write runs until killed" => write_runs(&folder, &name).await,
             "race" => race(&folder, &name).await,
-            "shelve" => shelve(&folder, &name).await,
+            "store censuses" => store_censuses(&folder, &name).await,
             "collect" => collect(&folder).await,
             "prove" => prove(&folder).await,
             "web identity" => crate::trust::as_web_identity(&folder).await,
@@ -86,7 +81,7 @@ fn play() {
 }
 
 /// Runs of `pre` and `post`, one after the other, without end.
-async fn cook(folder: &Path, name: &str) {
+async fn write_runs(folder: &Path, name: &str) {
     let store = store(folder).await;
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     for round in 0.. {
@@ -120,10 +115,10 @@ async fn race(folder: &Path, name: &str) {
 }
 
 /// Censuses that each process stores.
-pub(crate) const SHELVED: usize = 8;
+pub(crate) const CENSUSES_EACH: usize = 8;
 
 /// Stores censuses of one collection of one attempt, at the same time as others, and notes where.
-async fn shelve(folder: &Path, name: &str) {
+async fn store_censuses(folder: &Path, name: &str) {
     let store = store(folder).await.run(&shop::run("one"));
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
     // the same attempt in every process
@@ -131,9 +126,9 @@ async fn shelve(folder: &Path, name: &str) {
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     wait_for(&folder.join("go"));
     let mut noted = Vec::new();
-    for round in 0..SHELVED {
+    for round in 0..CENSUSES_EACH {
         let bytes = format!("{name} {round}");
-        let census = larder::of_bytes(larder::place(&capture, "orders"), bytes.as_bytes());
+        let census = stored_censuses::from_bytes(stored_censuses::place(&capture, "orders"), bytes.as_bytes());
         noted.push(store.put_census(Side::Pre, &capture.attempt, &census).await.unwrap().key);
     }
     std::fs::write(folder.join(format!("{name}.noted")), noted.join("\n")).unwrap();
@@ -162,7 +157,7 @@ async fn fill_with_censuses(folder: &Path) {
     let store = shop::app(folder).await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
     let put = async |size: usize| {
-        let census = larder::of_bytes(larder::place(&capture, "orders"), &vec![7; size]);
+        let census = stored_censuses::from_bytes(stored_censuses::place(&capture, "orders"), &vec![7; size]);
         store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &census).await
     };
     put(300 << 10).await.unwrap();

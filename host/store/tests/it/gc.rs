@@ -1,6 +1,6 @@
 //! Old runs go, and nothing goes that anything rests on; on both back ends.
 
-use std::process::ExitStatus;
+use std::{fs::File, path::Path, process::ExitStatus, time::SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use taster_model::{Side, Verdict};
@@ -39,19 +39,27 @@ async fn of(store: &AppStore, retention: Retention, now: Timestamp, dry: bool, f
     collection.runs.into_iter().filter(|run| run.fate == fate).map(|run| run.run.to_string()).collect()
 }
 
+/// Makes all files of a folder so many seconds older: the clocks of stores have seconds, and the order of runs is theirs.
+fn backdate(folder: &Path, seconds: u64) {
+    let then = SystemTime::now() - std::time::Duration::from_secs(seconds);
+    for path in shop::files(folder) {
+        File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    }
+}
+
 async fn names(store: &AppStore) -> Vec<String> {
     store.index().await.unwrap().into_iter().map(|entry| entry.run.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_runs_go_and_what_is_rested_on_stays() {
-    let (_folder, _server, settings) = stores().await;
-    for (kind, settings) in settings {
+    let (folder, server, settings) = stores().await;
+    let roots = [folder.path().join("v1/pxbbq"), server.file("v1/pxbbq")];
+    for ((kind, settings), root) in settings.into_iter().zip(roots) {
         let store = app(settings).await;
-        for run in ["a", "b", "c", "d"] {
+        for (run, age) in [("a", 40), ("b", 30), ("c", 20), ("d", 10)] {
             shop::whole_run(&store, &shop::run(run)).await;
-            // the clocks of stores have seconds
-            tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
+            backdate(&root.join(run), age);
         }
         // `a` is the baseline; `e` never got further than its capture
         let baseline = store.run(&shop::run("a")).pre().await.unwrap().unwrap().into_inner();
@@ -103,9 +111,9 @@ async fn nothing_goes_while_nobody_can_read_what_stands() {
 async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time() {
     let folder = tempfile::tempdir().unwrap();
     let store = shop::app(&folder.path().join("results")).await;
-    for run in ["a", "b"] {
+    for (run, age) in [("a", 20), ("b", 10)] {
         shop::whole_run(&store, &shop::run(run)).await;
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        backdate(&folder.path().join("results/v1/pxbbq").join(run), age);
     }
     store
         .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))

@@ -18,12 +18,12 @@ async fn kill_at(place: &Place) {
     let mut unfinished = 0;
     for kill in 0..KILLS {
         let name = format!("kill{kill}");
-        let mut cook = child::spawn("cook until killed", place, &name);
+        let mut writer = child::spawn("write runs until killed", place, &name);
         child::wait_for(&place.note(&format!("{name}.ready")));
         // other moments each time, from the very first write to some runs later
         std::thread::sleep(Duration::from_micros(u64::from(kill) * 1_700));
-        cook.kill().unwrap();
-        cook.wait().unwrap();
+        writer.kill().unwrap();
+        writer.wait().unwrap();
 
         for summary in store.runs().await.unwrap() {
             assert_eq!(summary.damaged, None, "{summary:?}");
@@ -62,11 +62,11 @@ async fn what_a_killed_attempt_left_is_in_nobodys_way() {
 
 async fn go_on_at(place: &Place) {
     let store = place.app().await;
-    let mut cook = child::spawn("cook until killed", place, "first");
+    let mut writer = child::spawn("write runs until killed", place, "first");
     child::wait_for(&place.note("first.ready"));
     std::thread::sleep(Duration::from_millis(10));
-    cook.kill().unwrap();
-    cook.wait().unwrap();
+    writer.kill().unwrap();
+    writer.wait().unwrap();
     // the same run ids again: a capture that was committed stands, everything else begins anew
     for round in 0..3 {
         let run = shop::run(&format!("first-{round}"));

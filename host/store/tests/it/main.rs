@@ -7,7 +7,7 @@ mod child;
 mod damage;
 mod gc;
 mod kills;
-mod larder;
+mod stored_censuses;
 mod place;
 mod promises;
 mod races;

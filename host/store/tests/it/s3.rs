@@ -12,7 +12,7 @@ use taster_model::{Coded, Side};
 use taster_store::{CommitPre, ConditionalWrites, Keys, Settings, Store};
 use taster_testkit::s3::{Behaviour, Server};
 
-use crate::{larder, s3_settings::settings, shop};
+use crate::{s3_settings::settings, shop, stored_censuses};
 
 async fn app(settings: Settings) -> taster_store::AppStore {
     Store::at(settings).await.unwrap().app(&shop::app_name())
@@ -90,7 +90,12 @@ fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> ta
         left -= size as u64;
     }
     file.rewind().unwrap();
-    larder::of_file(larder::place(capture, collection), file, length, hex::encode(digest.finalize()))
+    stored_censuses::from_file(
+        stored_censuses::place(capture, collection),
+        file,
+        length,
+        hex::encode(digest.finalize()),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,9 +135,9 @@ async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
     let server = Server::start().await;
     let store = app(settings(&server.endpoint())).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-    let recorded = larder::real(&larder::place(&capture, "orders"), 200_000);
+    let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), 200_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-    let facts = larder::list(&mut capture, &recorded, object.clone());
+    let facts = stored_censuses::add_to(&mut capture, &recorded, object.clone());
     let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
     assert_eq!(census.documents(), 200_000);
     tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap();
@@ -235,9 +240,9 @@ async fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
     let server = Server::start().await;
     let store = app(settings(&server.endpoint())).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-    let recorded = larder::real(&larder::place(&capture, "orders"), 1_000_000);
+    let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), 1_000_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-    let facts = larder::list(&mut capture, &recorded, object.clone());
+    let facts = stored_censuses::add_to(&mut capture, &recorded, object.clone());
     let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
     let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
     fs::remove_file(&file).unwrap();

@@ -1,4 +1,4 @@
-//! Censuses to be stored: bytes that look like none, for what the store alone promises, and real ones.
+//! Censuses to be stored: arbitrary bytes, where the content does not matter, and real ones.
 
 use std::{fs::File, io::Write};
 
@@ -21,19 +21,19 @@ pub(crate) fn place(capture: &Capture, collection: &str) -> Place {
 }
 
 /// As a builder would leave them, with bytes of ours.
-pub(crate) fn of_bytes(place: Place, bytes: &[u8]) -> Recorded {
+pub(crate) fn from_bytes(place: Place, bytes: &[u8]) -> Recorded {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    of_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
+    from_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
 }
 
-pub(crate) fn of_file(place: Place, file: File, length: u64, sha256: String) -> Recorded {
+pub(crate) fn from_file(place: Place, file: File, length: u64, sha256: String) -> Recorded {
     let (options, sum) = (Options::default(), "00".repeat(16));
     Recorded { place, options, file, length, sha256, documents: 1, bytes: length, sum }
 }
 
 /// A real one of so many documents `{_id: n}`.
-pub(crate) fn real(place: &Place, documents: i32) -> Recorded {
+pub(crate) fn with_documents(place: &Place, documents: i32) -> Recorded {
     let recording = Recording {
         key: Key::from_hex(&"5a".repeat(192)).unwrap(),
         options: Options::default(),
@@ -55,7 +55,7 @@ pub(crate) fn real(place: &Place, documents: i32) -> Recorded {
 }
 
 /// What a capture says of a census that was stored.
-pub(crate) fn list(capture: &mut Capture, recorded: &Recorded, object: ObjectRef) -> CensusFacts {
+pub(crate) fn add_to(capture: &mut Capture, recorded: &Recorded, object: ObjectRef) -> CensusFacts {
     let facts = CensusFacts {
         probe: recorded.place.probe.clone(),
         id: recorded.place.id.clone(),
