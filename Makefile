@@ -45,7 +45,7 @@ cluster-down: ## Remove that cluster and everything of it
 	@manifests/local/cluster.sh down
 
 bench: mongod ## Print the ratios against a plain driver loop (TASTER_BENCH_DOCUMENTS=100000)
-	$(CARGO) bench --locked -p taster-taster --bench ratios
+	$(CARGO) bench --locked -p taster --bench ratios
 
 lint: setup ## Check format, lints, documentation, scripts and the layers of the crates; warnings are errors
 	@.ci/features.sh

@@ -48,7 +48,7 @@ fn every_error_code_stands_in_the_list_and_the_list_has_no_other() {
 fn every_reason_stands_in_the_list() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
     let list = fs::read_to_string(host.join("ERRORS.md")).expect("host/ERRORS.md");
-    let schema = taster_taster::config::Config::json_schema();
+    let schema = taster_config::Config::json_schema();
     assert!(schema.is_object());
     let verdict = schemars::schema_for!(taster_model::ReasonCode).to_value();
     let text = verdict.to_string();
@@ -69,7 +69,7 @@ fn paths(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, clap::Co
 #[test]
 fn the_help_of_every_command_names_its_subcommands_and_flags() {
     let table = Table::new("");
-    let commands = paths(&taster_taster::cli::command_tree(), &[]);
+    let commands = paths(&taster::cli::command_tree(), &[]);
     assert!(commands.len() > 12, "{} commands", commands.len());
     for (path, command) in commands {
         let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
@@ -99,7 +99,7 @@ fn the_help_names_the_exit_codes_and_fits_a_terminal() {
 #[test]
 fn the_commands_of_the_readme_exist() {
     let readme = include_str!("../../../../README.md");
-    let tree = taster_taster::cli::command_tree();
+    let tree = taster::cli::command_tree();
     for line in readme.lines().filter_map(|line| line.strip_prefix("taster ")) {
         let words: Vec<&str> =
             line.split_whitespace().take_while(|word| word.bytes().all(|b| b.is_ascii_lowercase())).collect();
