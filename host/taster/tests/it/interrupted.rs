@@ -46,6 +46,7 @@ impl FaultyShop {
 
     /// Changes a fail point; returns how often it was entered until now.
     async fn configure(&self, name: &str, mode: impl Into<Bson>, data: Document) -> i64 {
+        let mode: Bson = mode.into();
         let command = doc! {"configureFailPoint": name, "mode": mode, "data": data};
         let answer = self.client.database("admin").run_command(command).await.expect("a fail point");
         let entered = answer.get("count").expect("how often it was entered");
