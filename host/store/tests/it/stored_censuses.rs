@@ -7,7 +7,7 @@ use taster_census::{CensusBuilder, CensusFile, CensusIdentity, CensusKey, Census
 use taster_model::{Capture, CensusFacts, ObjectRef};
 
 /// The place of a census of `collection` in `capture`.
-pub(crate) fn census_place(capture: &Capture, collection: &str) -> CensusIdentity {
+pub(crate) fn place(capture: &Capture, collection: &str) -> CensusIdentity {
     CensusIdentity {
         app: capture.app.clone(),
         run: capture.run.clone(),
@@ -21,22 +21,22 @@ pub(crate) fn census_place(capture: &Capture, collection: &str) -> CensusIdentit
 }
 
 /// A recorded census with these bytes.
-pub(crate) fn census_of_bytes(place: CensusIdentity, bytes: &[u8]) -> CensusFile {
+pub(crate) fn from_bytes(place: CensusIdentity, bytes: &[u8]) -> CensusFile {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    census_from_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
+    from_file(place, file, bytes.len() as u64, hex::encode(Sha256::digest(bytes)))
 }
 
-pub(crate) fn census_from_file(place: CensusIdentity, file: File, length: u64, sha256: String) -> CensusFile {
-    let (options, sum) = (Options::default(), "00".repeat(16));
+pub(crate) fn from_file(place: CensusIdentity, file: File, length: u64, sha256: String) -> CensusFile {
+    let (options, sum) = (CensusOptions::default(), "00".repeat(16));
     CensusFile { identity: place, options, file, length, sha256, documents: 1, bytes: length, sum }
 }
 
 /// A real census of documents `{_id: n}`.
-pub(crate) fn real_census(place: &CensusIdentity, documents: i32) -> CensusFile {
+pub(crate) fn with_documents(place: &CensusIdentity, documents: i32) -> CensusFile {
     let recording = CensusSpec {
-        key: Key::from_hex(&"5a".repeat(192)).unwrap(),
-        options: Options::default(),
+        key: CensusKey::from_hex(&"5a".repeat(192)).unwrap(),
+        options: CensusOptions::default(),
         side: place.side,
         changes: Vec::new(),
         secret: None,
@@ -55,7 +55,7 @@ pub(crate) fn real_census(place: &CensusIdentity, documents: i32) -> CensusFile 
 }
 
 /// Lists a stored census in its capture.
-pub(crate) fn list_in_capture(capture: &mut Capture, recorded: &CensusFile, object: ObjectRef) -> CensusFacts {
+pub(crate) fn add_to(capture: &mut Capture, recorded: &CensusFile, object: ObjectRef) -> CensusFacts {
     let facts = CensusFacts {
         probe: recorded.identity.probe.clone(),
         id: recorded.identity.id.clone(),

@@ -1,14 +1,9 @@
-//! A real control plane: etcd, API server and controller manager, started once by each test process that asks for it, and
-//! gone with it however it ends. There is no kubelet; [`Kubelet`] writes what one would write in the status of pods.
-//!
-//! The tests of other crates take this file in by its path.
-
-#![expect(dead_code, reason = "each crate that takes this file in uses a part of it")]
+//! A real control plane: etcd, API server and controller manager. A test process starts one when it first needs it, and
+//! it ends with the process, even on SIGKILL. There is no kubelet; [`Kubelet`] plays one.
 
 use std::{
     collections::BTreeSet,
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
@@ -26,12 +21,13 @@ use kube::{
     config::{Config, KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
-use taster_cluster::{Cluster, ProcessIdentity};
 
-/// How long it may take to come up. It takes about six seconds on an idle machine.
-const START: Duration = Duration::from_mins(3);
+use crate::{free_ports, wait_until};
 
-/// Runs the three parts until the owner ends: then nobody holds our standard input open any more.
+/// How long it may take to start. It takes about six seconds on an idle machine.
+const START_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// Runs the three processes until the owner ends, which closes the standard input of this script.
 const KEEPER: &str = r#"
 dir=$1 assets=$2 etcd=$3 peer=$4 api=$5 manager=$6
 exec 3<&0 </dev/null
@@ -56,8 +52,8 @@ rm -rf "$dir"
 struct ControlPlane {
     dir: PathBuf,
     url: String,
-    /// Its end is the end of everything: it is never waited for.
-    _keeper: Child,
+    /// Its standard input stays open as long as the test process lives.
+    keeper: Child,
 }
 
 const ADMIN: &str = "taster-tests-admin";
@@ -67,11 +63,20 @@ fn control_plane() -> &'static ControlPlane {
     SHARED.get_or_init(ControlPlane::start)
 }
 
+const PROCESSES: [&str; 3] = ["etcd", "kube-apiserver", "kube-controller-manager"];
+
 impl ControlPlane {
     fn start() -> Self {
         let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from).expect(
             "KUBEBUILDER_ASSETS names the folder with etcd, kube-apiserver and kube-controller-manager; `make test-cluster` sets it",
         );
+        // a port that was free may be taken before the process listens
+        let mut attempts = (0..4).map(|_| Self::attempt(&assets));
+        attempts.find_map(|plane| plane).expect("four times a port of the control plane was taken")
+    }
+
+    /// Returns `None` when a port is taken.
+    fn attempt(assets: &Path) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("taster-control-plane-").tempdir().expect("a folder").keep();
         let mut ports = free_ports::<4>();
         let url = format!("https://127.0.0.1:{}", ports[2]);
@@ -79,16 +84,21 @@ impl ControlPlane {
         fs::write(dir.join("tokens.csv"), format!("{ADMIN},admin,admin,system:masters\n")).expect("tokens");
         fs::write(dir.join("kubeconfig"), kubeconfig_text(&url, ADMIN, "default")).expect("a kubeconfig");
         let mut keeper = Command::new("sh");
-        keeper.args(["-c", KEEPER, "keeper"]).arg(&dir).arg(&assets);
+        keeper.args(["-c", KEEPER, "keeper"]).arg(&dir).arg(assets);
         keeper.args(ports.iter_mut().map(|port| port.to_string()));
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
-        let plane = Self { dir, url, _keeper: keeper };
-        let begun = Instant::now();
-        while !plane.is_ready(&assets) {
-            assert!(begun.elapsed() < START, "the control plane did not come up:\n{}", plane.logs());
+        let mut plane = Self { dir, url, keeper };
+        let started = Instant::now();
+        while !plane.is_ready(assets) {
+            if plane.log_tails(usize::MAX).contains("address already in use") {
+                drop(plane.keeper.stdin.take());
+                let _ = plane.keeper.wait();
+                return None;
+            }
+            assert!(started.elapsed() < START_TIMEOUT, "the control plane did not start:\n{}", plane.log_tails(10));
             std::thread::sleep(Duration::from_millis(200));
         }
-        plane
+        Some(plane)
     }
 
     fn is_ready(&self, assets: &Path) -> bool {
@@ -99,22 +109,17 @@ impl ControlPlane {
         ask.output().is_ok_and(|output| output.status.success())
     }
 
-    fn logs(&self) -> String {
-        let mut logs = String::new();
-        for part in ["etcd", "kube-apiserver", "kube-controller-manager"] {
-            let text = fs::read_to_string(self.dir.join(format!("{part}.log"))).unwrap_or_default();
-            let tail: Vec<&str> = text.lines().rev().take(10).collect();
+    /// The last lines of each process's log.
+    fn log_tails(&self, lines: usize) -> String {
+        let mut tails = String::new();
+        for process in PROCESSES {
+            let text = fs::read_to_string(self.dir.join(format!("{process}.log"))).unwrap_or_default();
+            let tail: Vec<&str> = text.lines().rev().take(lines).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
-            logs.extend([part, ":\n", &tail.join("\n"), "\n"]);
+            tails.extend([process, ":\n", &tail.join("\n"), "\n"]);
         }
-        logs
+        tails
     }
-}
-
-fn free_ports<const N: usize>() -> [u16; N] {
-    // all at once, so that no two are the same
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("its address").port())
 }
 
 fn run(command: &mut Command) {
@@ -132,8 +137,9 @@ fn kubeconfig_text(url: &str, token: &str, namespace: &str) -> String {
     .to_string()
 }
 
-/// The kubeconfig of the administrator.
-pub(crate) fn kubeconfig() -> PathBuf {
+/// Path of the administrator's kubeconfig.
+#[must_use]
+pub fn kubeconfig() -> PathBuf {
     control_plane().dir.join("kubeconfig")
 }
 
@@ -144,37 +150,24 @@ async fn client_from(file: &Path) -> Client {
 }
 
 /// A client of the administrator.
-pub(crate) async fn client() -> Client {
+pub async fn client() -> Client {
     client_from(&kubeconfig()).await
 }
 
-/// What the room offers, with the administrator's rights.
-pub(crate) async fn cluster(namespace: &str, me: ProcessIdentity) -> Cluster {
-    cluster_of(client().await, namespace, me)
-}
-
-/// What the room offers, with the rights of `client`.
-pub(crate) fn cluster_of(client: Client, namespace: &str, me: ProcessIdentity) -> Cluster {
-    Cluster::with_client(client, namespace, "shop".parse().expect("an app"), me)
-}
-
 /// A new namespace, with the account that pods need.
-pub(crate) async fn namespace(prefix: &str) -> String {
+pub async fn namespace(prefix: &str) -> String {
     let client = client().await;
     let name = format!("{prefix}-{}", ulid::Ulid::generate().to_string().to_lowercase());
     let space: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).expect("a namespace");
     Api::all(client.clone()).create(&PostParams::default(), &space).await.expect("created");
     let accounts: Api<ServiceAccount> = Api::namespaced(client, &name);
-    let begun = Instant::now();
-    while accounts.get_opt("default").await.expect("an answer").is_none() {
-        assert!(begun.elapsed() < START, "the namespace got no account");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let what = "the service account of a new namespace";
+    wait_until(what, START_TIMEOUT, async || accounts.get_opt("default").await.expect("an answer").is_some()).await;
     name
 }
 
-/// A kubeconfig of a new ServiceAccount that may do what `rules` (of a Role) allow, and nothing else.
-pub(crate) async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
+/// Path of a kubeconfig of a new ServiceAccount that has these `rules` (of a Role) and no other rights.
+pub async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
     let client = client().await;
     let name = format!("limited-{}", ulid::Ulid::generate().to_string().to_lowercase());
     let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": name}})).expect("an account");
@@ -198,49 +191,52 @@ pub(crate) async fn kubeconfig_with(namespace: &str, rules: &Value) -> PathBuf {
     file
 }
 
-/// A client of such an account.
-pub(crate) async fn client_with(namespace: &str, rules: &Value) -> Client {
+/// A client of a new ServiceAccount with these `rules`.
+pub async fn client_with(namespace: &str, rules: &Value) -> Client {
     client_from(&kubeconfig_with(namespace, rules).await).await
 }
 
-/// Stops the API server as a whole machine would stop, until it is dropped. Every test of the process feels it: run those
-/// that use it by themselves.
-pub(crate) struct Away {
+/// Stops the API server's process (SIGSTOP) until it is dropped. That affects every test of the process: tests that use
+/// it must run alone.
+#[derive(Debug)]
+pub struct ApiServerPause {
     pid: String,
 }
 
-impl Away {
-    /// From now on.
-    pub(crate) fn begin() -> Self {
-        let pid = fs::read_to_string(control_plane().dir.join("kube-apiserver.pid")).expect("its number");
+impl ApiServerPause {
+    /// Stops it.
+    #[must_use]
+    pub fn begin() -> Self {
+        let pid = fs::read_to_string(control_plane().dir.join("kube-apiserver.pid")).expect("its process id");
         let pid = pid.trim().to_owned();
         run(Command::new("kill").args(["-STOP", &pid]));
         Self { pid }
     }
 }
 
-impl Drop for Away {
+impl Drop for ApiServerPause {
     fn drop(&mut self) {
         run(Command::new("kill").args(["-CONT", &self.pid]));
     }
 }
 
-/// Makes every pod of a namespace run and be ready, as a kubelet does, except those that are held.
-pub(crate) struct Kubelet {
+/// Makes every pod of a namespace running and ready, as a kubelet does, except those that are held back.
+#[derive(Debug)]
+pub struct Kubelet {
     held: Arc<Mutex<BTreeSet<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Kubelet {
-    /// From now on, until it is dropped.
-    pub(crate) async fn start(namespace: &str) -> Self {
+    /// Starts one; it works until it is dropped.
+    pub async fn start(namespace: &str) -> Self {
         let pods: Api<Pod> = Api::namespaced(client().await, namespace);
         let held = Arc::new(Mutex::new(BTreeSet::new()));
         let task = tokio::spawn({
             let held: Arc<Mutex<BTreeSet<String>>> = Arc::clone(&held);
             async move {
                 loop {
-                    // an API server that is away is one for a kubelet, too
+                    // the API server may be paused
                     let list = pods.list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default();
                     for pod in list.iter().filter(|pod| !is_ready(pod)) {
                         let name = pod.metadata.name.clone().unwrap_or_default();
@@ -257,13 +253,13 @@ impl Kubelet {
         Self { held, task }
     }
 
-    /// Pods whose names begin so are left alone.
-    pub(crate) fn hold(&self, prefix: &str) {
+    /// Holds back pods whose names begin with `prefix`.
+    pub fn hold(&self, prefix: &str) {
         self.held.lock().expect("a set").insert(prefix.to_owned());
     }
 
-    /// No pod is left alone any more.
-    pub(crate) fn let_go(&self) {
+    /// Holds no pod back any more.
+    pub fn release(&self) {
         self.held.lock().expect("a set").clear();
     }
 }

@@ -4,11 +4,11 @@ use insta::assert_snapshot;
 
 use crate::{
     component::{Guest, encode},
-    kitchen::{load, told},
+    fixtures::{describe_error, load},
 };
 
 async fn refused(component: &[u8]) -> String {
-    told(&load(component).await.unwrap_err())
+    describe_error(&load(component).await.unwrap_err())
 }
 
 #[tokio::test]

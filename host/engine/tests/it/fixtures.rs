@@ -1,4 +1,4 @@
-//! The sandbox that tests share, runs in it, and a database that needs no server.
+//! Loading and running guests, and a fake database that needs no server.
 
 use std::{
     sync::{
@@ -34,22 +34,22 @@ pub(crate) async fn load_within(bytes: &[u8], limits: &Limits) -> Result<Probe, 
     engine().load(bytes, limits, SETTING).await
 }
 
-/// Code, text and help of an error.
-pub(crate) fn told(error: &EngineError) -> String {
+/// Code, text and help of an error, for snapshots.
+pub(crate) fn describe_error(error: &EngineError) -> String {
     format!("{}: {error}\nhelp: {}", error.code(), error.help().unwrap_or_default())
 }
 
 /// Loads and runs a guest, with one second unless `limits` say otherwise.
 pub(crate) async fn run(guest: &Guest, limits: Limits) -> RunReport {
-    run_on(guest, limits, Pantry::default()).await
+    run_on(guest, limits, FakeDatabase::default()).await
 }
 
-pub(crate) async fn run_on(guest: &Guest, limits: Limits, pantry: Pantry) -> RunReport {
-    let probe = load(&guest.build()).await.unwrap_or_else(|error| panic!("{}", told(&error)));
-    probe.run(input(limits, pantry)).await
+pub(crate) async fn run_on(guest: &Guest, limits: Limits, database: FakeDatabase) -> RunReport {
+    let probe = load(&guest.build()).await.unwrap_or_else(|error| panic!("{}", describe_error(&error)));
+    probe.run(input(limits, database)).await
 }
 
-pub(crate) fn input(limits: Limits, database: Pantry) -> RunInput<Pantry> {
+pub(crate) fn input(limits: Limits, database: FakeDatabase) -> RunInput<FakeDatabase> {
     RunInput {
         probe: "orders".to_owned(),
         database,
@@ -72,58 +72,58 @@ pub(crate) fn brief() -> Limits {
     Limits { deadline: Duration::from_millis(300), ..Limits::default() }
 }
 
-/// A database of one collection: `batches` batches of `size` bytes. ReadMode `slow` never ends, `denied` is refused. A
+/// A database of one collection: `batches` batches of `size` bytes. Reading `slow` never ends, `denied` is refused. A
 /// census takes as long as it says.
 #[derive(Clone)]
-pub(crate) struct Pantry {
+pub(crate) struct FakeDatabase {
     pub(crate) batches: u64,
     pub(crate) size: usize,
     pub(crate) open: Arc<AtomicU64>,
     pub(crate) filters: Arc<Mutex<Vec<Vec<u8>>>>,
-    pub(crate) handed: Arc<AtomicU64>,
+    pub(crate) bytes_read: Arc<AtomicU64>,
     pub(crate) census: Duration,
     pub(crate) censuses: Arc<Mutex<Vec<CensusOptions>>>,
 }
 
-impl Default for Pantry {
+impl Default for FakeDatabase {
     fn default() -> Self {
         Self {
             batches: 3,
             size: 1000,
             open: Arc::default(),
             filters: Arc::default(),
-            handed: Arc::default(),
+            bytes_read: Arc::default(),
             census: Duration::ZERO,
             censuses: Arc::default(),
         }
     }
 }
 
-pub(crate) struct Plates {
+pub(crate) struct FakeBatches {
     left: u64,
     batch: Bytes,
     open: Arc<AtomicU64>,
-    handed: Arc<AtomicU64>,
+    bytes_read: Arc<AtomicU64>,
 }
 
-impl Drop for Plates {
+impl Drop for FakeBatches {
     fn drop(&mut self) {
         self.open.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-impl Batches for Plates {
+impl Batches for FakeBatches {
     fn next(&mut self) -> Call<'_, Option<Bytes>> {
         Box::pin(async move {
             let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
             self.left = left;
-            self.handed.fetch_add(self.batch.len() as u64, Ordering::SeqCst);
+            self.bytes_read.fetch_add(self.batch.len() as u64, Ordering::SeqCst);
             Ok(Some(self.batch.clone()))
         })
     }
 }
 
-impl Mongo for Pantry {
+impl Mongo for FakeDatabase {
     fn list_collections(&self) -> Call<'_, Vec<CollectionInfo>> {
         Box::pin(async { Ok(Vec::new()) })
     }
@@ -147,16 +147,17 @@ impl Mongo for Pantry {
                     .setting("probes[orders].collections")),
                 _ => {
                     self.open.fetch_add(1, Ordering::SeqCst);
-                    let (open, handed) = (Arc::clone(&self.open), Arc::clone(&self.handed));
-                    let plates = Plates { left: self.batches, batch: Bytes::from(vec![b'x'; self.size]), open, handed };
-                    Ok(Box::new(plates) as Box<dyn Batches>)
+                    let (open, bytes_read) = (Arc::clone(&self.open), Arc::clone(&self.bytes_read));
+                    let batches =
+                        FakeBatches { left: self.batches, batch: Bytes::from(vec![b'x'; self.size]), open, bytes_read };
+                    Ok(Box::new(batches) as Box<dyn Batches>)
                 }
             }
         })
     }
 
     fn aggregate<'a>(&'a self, _: &'a str, _: &'a [Vec<u8>], _: AggregateOptions) -> Call<'a, Box<dyn Batches>> {
-        Box::pin(async { Err(Failure::from_probe("not in this pantry")) })
+        Box::pin(async { Err(Failure::from_probe("the fake database does not offer this")) })
     }
 
     fn count<'a>(&'a self, _: &'a str, _: &'a [u8]) -> Call<'a, u64> {
@@ -164,7 +165,7 @@ impl Mongo for Pantry {
     }
 
     fn distinct<'a>(&'a self, _: &'a str, _: &'a str, _: &'a [u8]) -> Call<'a, Box<dyn Batches>> {
-        Box::pin(async { Err(Failure::from_probe("not in this pantry")) })
+        Box::pin(async { Err(Failure::from_probe("the fake database does not offer this")) })
     }
 
     fn explain<'a>(&'a self, _: &'a str, _: &'a [u8], _: FindOptions) -> Call<'a, Vec<u8>> {
@@ -184,7 +185,7 @@ impl Mongo for Pantry {
     }
 
     fn usage(&self) -> MongoUsage {
-        let bytes = self.handed.load(Ordering::SeqCst);
+        let bytes = self.bytes_read.load(Ordering::SeqCst);
         MongoUsage { documents: bytes / 100, bytes, server_time: Duration::from_millis(7), collections: Vec::new() }
     }
 }

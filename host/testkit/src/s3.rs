@@ -1,7 +1,7 @@
-//! A real S3 server on a folder, and what may go wrong between it and its clients.
+//! A real S3 server on a folder, with injected faults.
 //!
-//! `s3s-fs` looks at a condition and then writes, which two at once can slip between; S3 does both in one. So conditional
-//! writes are let through one at a time, and nothing is read meanwhile.
+//! `s3s-fs` checks the condition of a conditional write and then writes, so two concurrent requests can both pass the
+//! check; S3 does both in one step. Conditional writes are therefore served one at a time, and block reads.
 
 use std::{
     io,
@@ -23,23 +23,25 @@ use s3s::{
     Body, HttpError, HttpRequest, HttpResponse, auth::SimpleAuth, dto::StreamingBlob, service::S3ServiceBuilder,
 };
 use s3s_fs::FileSystem;
-use taster_store::{AccessKey, S3Settings, Settings};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::RwLock};
 
-/// The only bucket.
-pub(crate) const BUCKET: &str = "taster-results";
-pub(crate) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
-pub(crate) const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
+/// Name of the only bucket.
+pub const BUCKET: &str = "taster-results";
+/// The access key id that the server accepts.
+pub const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+/// The secret access key that belongs to [`ID`].
+pub const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
 
-/// A server, gone with this value. Its objects are files of a folder.
-pub(crate) struct Server {
+/// A running server. Dropping it stops the server and removes its folder; an object is a file in that folder.
+#[derive(Debug)]
+pub struct Server {
     folder: TempDir,
     address: SocketAddr,
-    /// Requests that came.
-    pub(crate) requests: Arc<AtomicU64>,
-    /// Faults that were made.
-    pub(crate) faults: Arc<AtomicU64>,
+    /// Number of requests received.
+    pub requests: Arc<AtomicU64>,
+    /// Number of faults injected.
+    pub faults: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -49,23 +51,25 @@ impl Drop for Server {
     }
 }
 
-/// What a server is like.
+/// How a server differs from a correct one.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Manners {
-    /// Of so many requests one goes wrong; 0 for none.
-    pub(crate) one_in: u64,
-    /// It creates what is there already.
-    pub(crate) overwrites: bool,
-    /// Whoever asks may read and nothing else.
-    pub(crate) read_only: bool,
+pub struct Behaviour {
+    /// One request in so many fails; 0 for none.
+    pub one_in: u64,
+    /// `If-None-Match` is ignored: an existing object is overwritten.
+    pub overwrites: bool,
+    /// Every write is denied.
+    pub read_only: bool,
 }
 
 impl Server {
-    pub(crate) async fn start() -> Self {
-        Self::with(Manners::default()).await
+    /// Starts a correct server on a free port.
+    pub async fn start() -> Self {
+        Self::with(Behaviour::default()).await
     }
 
-    pub(crate) async fn with(manners: Manners) -> Self {
+    /// Starts a server that behaves like this.
+    pub async fn with(behaviour: Behaviour) -> Self {
         let folder = TempDir::new().expect("a server");
         std::fs::create_dir(folder.path().join(BUCKET)).expect("a server");
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a server"));
@@ -77,7 +81,7 @@ impl Server {
         let shared = Arc::new(Shared {
             folder: folder.path().to_owned(),
             gate: RwLock::new(()),
-            manners,
+            behaviour,
             requests: Arc::clone(&requests),
             faults: Arc::clone(&faults),
         });
@@ -89,13 +93,13 @@ impl Server {
                 let answer = hyper_util::service::TowerToHyperService::new(tower::service_fn(
                     move |request: http::Request<_>| {
                         let (service, shared) = (service.clone(), Arc::clone(&shared));
-                        // a client that goes away ends no write half way: the object and what is known of it are two files
+                        // a client that disconnects must not abort a write: the object and its metadata are two files
                         let answer = async move { shared.answer(&service, request.map(Body::from)).await };
                         async move { tokio::spawn(answer).await.map_err(|error| HttpError::new(Box::new(error)))? }
                     },
                 ));
                 tokio::spawn(async move {
-                    // a connection that a fault ends is no error of the server's
+                    // an injected fault ends the connection: no error of the server
                     let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), answer).await;
                 });
             }
@@ -103,14 +107,15 @@ impl Server {
         Self { folder, address, requests, faults, task }
     }
 
-    /// How it is reached.
-    pub(crate) fn settings(&self) -> Settings {
-        settings(&format!("http://{}", self.address))
+    /// Its URL.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
     }
 
-    /// From now on the server does not know what it stored: what its files become is handed out as it is, as by one that
-    /// keeps no checksums, so that the client is on its own.
-    pub(crate) fn forget_checksums(&self) {
+    /// Removes the stored checksums. From now on the server returns the bytes of its files as they are, damaged or not, so
+    /// that only the client's own check can find damage.
+    pub fn forget_checksums(&self) {
         for entry in std::fs::read_dir(self.folder.path()).expect("a server") {
             let path = entry.expect("a server").path();
             if path.to_string_lossy().ends_with(".internal.json") {
@@ -119,43 +124,33 @@ impl Server {
         }
     }
 
-    /// The file of an object.
-    pub(crate) fn file(&self, key: &str) -> PathBuf {
+    /// Path of the file that holds an object of the prefix `stage`.
+    #[must_use]
+    pub fn file(&self, key: &str) -> PathBuf {
         self.folder.path().join(BUCKET).join("stage").join(key)
     }
-}
-
-/// The store of a server that listens there.
-pub(crate) fn settings(endpoint: &str) -> Settings {
-    let s3 = S3Settings {
-        endpoint: Some(endpoint.to_owned()),
-        retry_timeout: Some(Duration::from_secs(20)),
-        access_key: Some(AccessKey { id: ID.to_owned(), secret: SECRET.to_owned() }),
-        ..S3Settings::default()
-    };
-    Settings { url: format!("s3://{BUCKET}/stage"), s3 }
 }
 
 struct Shared {
     folder: PathBuf,
     gate: RwLock<()>,
-    manners: Manners,
+    behaviour: Behaviour,
     requests: Arc<AtomicU64>,
     faults: Arc<AtomicU64>,
 }
 
-/// What goes wrong with a request.
+/// A fault injected into one request.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// An error instead of an answer, and nothing is done.
+    /// An error status; the request has no effect.
     Error(u16),
-    /// The connection ends before anything is done.
+    /// The connection is reset; the request has no effect.
     Reset,
-    /// It is done, and the answer never comes.
+    /// The request takes effect, and the connection is reset before the response.
     Lost,
-    /// It is done, and half of the answer comes.
+    /// The request takes effect, and half of the response's body arrives.
     Truncated,
-    /// It is done, slowly.
+    /// The response is delayed.
     Slow,
 }
 
@@ -170,19 +165,19 @@ impl Shared {
         }
         let headers = request.headers();
         let conditional = headers.contains_key("if-none-match") || headers.contains_key("if-match");
-        if self.manners.overwrites && headers.contains_key("if-none-match") {
-            // the header cannot be taken off, for it was signed; the object can
+        if self.behaviour.overwrites && headers.contains_key("if-none-match") {
+            // the header is signed and cannot be removed; the object can
             let _ = std::fs::remove_file(self.folder.join(request.uri().path().trim_start_matches('/')));
         }
         let writes = matches!(request.method().as_str(), "PUT" | "POST" | "DELETE");
-        if self.manners.read_only && writes {
+        if self.behaviour.read_only && writes {
             return Ok(denied());
         }
         let mut response = if conditional && writes {
             let _alone = self.gate.write().await;
             service.call(request).await?
         } else if writes && request.uri().query().is_some_and(|query| query.contains("uploadId")) {
-            // parts of an upload are nobody else's
+            // parts of an upload belong to one client
             service.call(request).await?
         } else {
             let _together = self.gate.read().await;
@@ -203,9 +198,9 @@ impl Shared {
         Ok(response)
     }
 
-    /// The same faults in the same order, whatever the machine does.
+    /// The same faults in the same order in every run.
     fn fault(&self, number: u64) -> Option<Fault> {
-        let one_in = self.manners.one_in;
+        let one_in = self.behaviour.one_in;
         let dice = mixed(number);
         if one_in == 0 || !dice.is_multiple_of(one_in) {
             return None;
