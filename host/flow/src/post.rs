@@ -2,9 +2,8 @@
 
 use taster_diagnostics::Problem;
 use taster_model::{
-    AttemptId, Baseline, Capture, CurrentState, LastRun, RunId, Side, Verdict, VerdictDocument, schema,
+    AttemptId, Baseline, Capture, CurrentState, LastRun, ReportFile, RunId, Side, Verdict, VerdictDocument, schema,
 };
-use taster_report::{html::Around, html::Links};
 use taster_store::fault;
 
 use super::{
@@ -110,13 +109,8 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     let later = Kept { capture: &after, censuses: &store.censuses() };
     let judging = judging::verdict_document(earlier, later, Rules::from(&kitchen.config));
     let verdict = stop.unless(Until::Committed("comparison"), async { Ok(judging.await) }).await?;
-    let around = Around { links: Links::beside(), ..Around::default() };
-    for (name, text) in [
-        ("report.html", taster_report::html::report(&verdict, &around)),
-        ("report.md", taster_report::markdown::verdict(&verdict)),
-        ("junit.xml", taster_report::junit::verdict(&verdict)?),
-    ] {
-        store.put_report(&after.attempt, name, text.as_bytes()).await?;
+    for (file, text) in taster_report::stored_reports(&verdict)? {
+        store.put_report(&after.attempt, file.name(), text.as_bytes()).await?;
     }
     // after the reports: whoever sees a verdict must find them
     let standing = store.put_verdict(&verdict).await?;
@@ -128,8 +122,7 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
     } else {
         tracing::warn!("an attempt that began later has judged already; its verdict stands, not this one's");
     }
-    let reports =
-        ["report.html", "report.md", "junit.xml"].map(|name| store.report_url(&standing.attempt, name)).to_vec();
+    let reports = ReportFile::RENDERED.map(|file| store.report_url(&standing.attempt, file.name())).to_vec();
     if let Some(scaler) = scaler {
         scaler.say_verdict(&standing).await;
     }

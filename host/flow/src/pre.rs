@@ -127,7 +127,11 @@ async fn taste(
         } else {
             let text = format!("unknown: {}", failed.join("; "));
             scaler
-                .say_tasted(&outcome.run, taster_text::cut(&text, taster_report::line::ON_THE_JOB), EventType::Warning)
+                .say_tasted(
+                    &outcome.run,
+                    taster_text::cut(&text, taster_report::line::JOB_ANNOTATION_BYTES),
+                    EventType::Warning,
+                )
                 .await;
         }
     }

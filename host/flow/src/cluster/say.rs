@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use taster_cluster::{Cluster, ClusterError, EventSpec, EventType, OwnJob, WorkloadRef};
 use taster_diagnostics::Problem;
 use taster_model::{RunId, Verdict, VerdictDocument};
-use taster_report::line::ON_THE_JOB;
+use taster_report::line::JOB_ANNOTATION_BYTES;
 use tokio::time::timeout;
 
 use super::{Report, Scaler};
@@ -49,7 +49,8 @@ pub(crate) async fn restored(cluster: &Cluster, report: &Report) {
 pub(super) async fn failed(cluster: &Cluster, job: Option<&OwnJob>, problem: &Problem) {
     let Some(job) = job else { return };
     let note = problem.in_a_line();
-    let annotations = BTreeMap::from([(VERDICT.to_owned(), taster_text::cut(&format!("failed: {note}"), ON_THE_JOB))]);
+    let annotations =
+        BTreeMap::from([(VERDICT.to_owned(), taster_text::cut(&format!("failed: {note}"), JOB_ANNOTATION_BYTES))]);
     said("the annotations of the Job", cluster.annotate_job(job, &annotations)).await;
     let event = EventSpec { event_type: EventType::Warning, reason: "Failed", action: "Tasting", note };
     said("an Event of the Job", cluster.publish_job_event(job, event)).await;
@@ -74,8 +75,9 @@ impl Scaler<'_> {
             Some(text) => (EventType::Warning, format!("{text}; ")),
             None => (tone, String::new()),
         };
-        let room = ON_THE_JOB.saturating_sub(lead.len());
-        let line = taster_text::cut(&format!("{lead}{}", taster_report::line::verdict(document, room)), ON_THE_JOB);
+        let room = JOB_ANNOTATION_BYTES.saturating_sub(lead.len());
+        let line =
+            taster_text::cut(&format!("{lead}{}", taster_report::line::verdict(document, room)), JOB_ANNOTATION_BYTES);
         self.say(&document.run, line, tone, reason).await;
     }
 

@@ -66,6 +66,21 @@ fn paths(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, clap::Co
     [(path.to_vec(), command.clone())].into_iter().chain(below).collect()
 }
 
+/// Every command of a tree by its words (`probe run`), without the root.
+fn commands(tree: &clap::Command, words: &str, found: &mut Vec<(String, clap::Command)>) {
+    for command in tree.get_subcommands() {
+        let path = format!("{words} {}", command.get_name()).trim().to_owned();
+        found.push((path.clone(), command.clone()));
+        commands(command, &path, found);
+    }
+}
+
+fn all_commands() -> Vec<(String, clap::Command)> {
+    let mut found = Vec::new();
+    commands(&taster::cli::command_tree(), "", &mut found);
+    found
+}
+
 #[test]
 fn the_help_of_every_command_names_its_subcommands_and_flags() {
     let table = Table::new("");
@@ -94,6 +109,71 @@ fn the_help_names_the_exit_codes_and_fits_a_terminal() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(table.taster(&["completions", shell]).out.contains("taster"));
     }
+}
+
+#[test]
+fn each_command_has_only_the_flags_that_it_uses() {
+    let shared = "config store run format output";
+    let flags = |command: &clap::Command| {
+        let longs = command.get_arguments().filter_map(clap::Arg::get_long).filter(|long| shared.contains(long));
+        longs.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let table: Vec<String> =
+        all_commands().iter().map(|(name, command)| format!("{name}: {}", flags(command)).trim().to_owned()).collect();
+    insta::assert_snapshot!(table.join("\n"), @r"
+    init: config store
+    pre: config format output run store
+    post: config format output run store
+    restore: config run store
+    compare: config format output run store
+    accept: config store
+    runs: config format output store
+    gc: config format output store
+    show: config format output run store
+    serve: config store
+    demo: format output run
+    probe:
+    probe check: format output
+    probe inspect: format output
+    probe run: format output
+    probe precompile:
+    config:
+    config check: config store
+    config schema:
+    completions:
+    man:
+    ");
+    let tree = taster::cli::command_tree();
+    let global: Vec<&str> = tree.get_arguments().filter_map(clap::Arg::get_long).collect();
+    assert_eq!(global, ["log-format", "verbose"]);
+}
+
+#[test]
+fn the_long_help_of_the_main_commands_has_examples() {
+    let table = Table::new("");
+    for command in ["init", "pre", "post", "accept", "serve", "probe"] {
+        let help = table.taster(&[command, "--help"]).out;
+        assert!(help.contains("Examples:") && help.contains("\n  taster "), "{help}");
+        assert!(!table.taster(&[command, "-h"]).out.contains("Examples:"), "{command}");
+    }
+}
+
+#[test]
+fn man_writes_a_page_for_every_command() {
+    let table = Table::new("");
+    let folder = table.path().join("share/man/man1");
+    let written = table.taster(&["man", "share/man/man1"]);
+    assert_eq!(written.code, 0, "{}", written.all());
+    for (command, _) in all_commands() {
+        let page = folder.join(format!("taster-{}.1", command.replace(' ', "-")));
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(text.contains(".SH SYNOPSIS"), "{command}: {text}");
+    }
+    assert!(folder.join("taster.1").exists());
+    fs::write(table.path().join("file"), "").expect("a file");
+    let failed = table.taster(&["man", "file/man"]);
+    assert_eq!(failed.code, 4, "{}", failed.all());
+    assert!(failed.err.contains("error[T0602]: cannot write man pages to file/man: "), "{}", failed.err);
 }
 
 #[test]

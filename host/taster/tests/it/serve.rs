@@ -445,23 +445,23 @@ fn a_server_that_would_tell_everybody_does_not_start() {
         ended.err.trim().to_owned()
     };
     assert_snapshot!(says(2, &["--listen", "0.0.0.0:0"]), @r"
-    error[T0640]: --listen 0.0.0.0:0 can be reached from other machines, and nobody would be asked for a token
-      help: name a file of tokens with --token-file, or let everybody in with --allow-anonymous
+    error[T0640]: --listen 0.0.0.0:0 can be reached from other machines, and no token would be required
+      help: give a token file with --token-file, or allow everybody with --allow-anonymous
     ");
     assert_snapshot!(says(4, &["--token-file", "short"]), @r"
-    error[T0642]: cannot use the tokens of short: line 1 has 10 characters, fewer than 16
-      help: one token a line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
+    error[T0642]: cannot use the token file short: line 1 has 10 characters, fewer than 16
+      help: one token per line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
     ");
     assert_snapshot!(says(4, &["--token-file", "absent"]), @r"
-    error[T0642]: cannot use the tokens of absent: No such file or directory (os error 2)
-      help: one token a line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
+    error[T0642]: cannot use the token file absent: No such file or directory (os error 2)
+      help: one token per line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
     ");
     let taken = Served::start(&table, &["--store", "file://./results"]);
     let address = taken.address.to_string();
     let says_taken = says(4, &["--listen", &address]).replace(&address, "[address]");
     assert_snapshot!(says_taken, @r"
     error[T0641]: cannot listen on [address]: Address already in use (os error 98)
-      help: name another address with --listen; port 0 takes a free one
+      help: name another address with --listen; port 0 picks a free one
     ");
     let listen = says(2, &["--listen", "localhost"]);
     assert!(listen.contains("--listen <ADDRESS:PORT>"), "{listen}");

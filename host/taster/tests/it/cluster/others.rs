@@ -95,7 +95,7 @@ async fn a_process_that_loses_the_lock_stops_and_restores_nothing() {
     until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
     // the hook of the failed sync takes over from its own run
     let restored = shop.fine(&["restore", "--run", "a"]).await;
-    assert!(restored.out.contains("put back StatefulSet mongo 1→0"), "{}", restored.out);
+    assert!(restored.out.contains("restored StatefulSet mongo 1→0"), "{}", restored.out);
     let first = ended(first).await;
     assert_eq!(first.code, 4, "{}", first.all());
     assert!(first.err.contains("error[T0713]") || first.err.contains("error[T0724]"), "{}", first.err);
@@ -165,7 +165,7 @@ async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free(
     let shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
     let young = shop.fine(&["restore", "--abandoned"]).await;
-    assert!(young.out.contains("nothing stands scaled up for longer than 4h"), "{}", young.out);
+    assert!(young.out.contains("no workload has been scaled up for longer than 4h"), "{}", young.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
     shop.configure("  abandonedAfter: 1s\n", PROBES);
     // a living process is at work with it: no pod of the applications gets ready
@@ -178,13 +178,13 @@ async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free(
     })
     .await;
     let busy = shop.fine(&["restore", "--abandoned"]).await;
-    assert!(busy.out.contains("nothing was put back: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
+    assert!(busy.out.contains("nothing was restored: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
     kill_process(Pid::from_child(&post), Signal::KILL).expect("it is there");
     ended(post).await;
     // its lease expires, and nobody needs to name a run
     let back = shop.fine(&["restore", "--abandoned"]).await;
-    assert!(back.out.contains("put back StatefulSet mongo 1→0"), "{}", back.out);
+    assert!(back.out.contains("restored StatefulSet mongo 1→0"), "{}", back.out);
     shop.expect_back(0, &back.all()).await;
 }
 

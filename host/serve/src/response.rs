@@ -1,4 +1,4 @@
-//! The body of the webhook, and of everything that is refused.
+//! The JSON bodies of the webhook and of every error.
 
 use axum::{
     Json,
@@ -8,53 +8,51 @@ use axum::{
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use taster_model::{Acceptance, AppName, Diagnostic, RunId, Verdict, VerdictDocument};
+use taster_model::{Acceptance, AppName, RunId, Verdict, VerdictDocument};
 use taster_report::html::links;
 
-use super::refusal::Refused;
-
-/// What the webhook says. Whatever went wrong, `verdict` is there and is `unknown`.
+/// The response of the webhook. After an error, `verdict` is `unknown`.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Answer {
-    /// What came of the run. `same` with status 200, and with no other.
+pub(super) struct VerdictResponse {
+    /// The verdict of the run. `same` only with status 200.
     pub(super) verdict: Verdict,
-    /// The app, where it is known.
+    /// The app, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) app: Option<AppName>,
-    /// The run, where it is known.
+    /// The run, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<RunId>,
     /// The page that shows the run, relative to this server.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uri-reference"))]
     pub(super) url: Option<String>,
-    /// The person who took responsibility for a verdict that is not `same`. The status is the verdict's all the same.
+    /// Who accepted a verdict that is not `same`. The status does not change with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accepted: Option<Accepted>,
-    /// What gets one unstuck, where the verdict is not `same`.
+    /// What to do next, if the verdict is not `same`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remedy: Option<String>,
     /// Why there is no verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error: Option<Problem>,
+    pub(super) error: Option<ErrorDetails>,
 }
 
-/// The body of every request that is refused.
+/// The body of every error.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "it only says what an `Answer` without a verdict looks like")]
-pub(super) struct Refusal {
-    /// Always `unknown`: nobody who reads the body of a request that went astray takes it for a pass.
+#[expect(dead_code, reason = "it only describes a `VerdictResponse` without a verdict")]
+pub(super) struct ErrorResponse {
+    /// Always `unknown`, so that the body of a failed request is never taken for a pass.
     #[schemars(extend("const" = "unknown"))]
     verdict: Verdict,
-    /// The app, where it is known.
+    /// The app, if it is known.
     app: Option<AppName>,
-    /// The run, where it is known.
+    /// The run, if it is known.
     run: Option<RunId>,
-    /// Why.
-    error: Problem,
+    /// The error.
+    error: ErrorDetails,
 }
 
-/// Who took responsibility, and why.
+/// Who accepted a verdict, and why.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Accepted {
     /// Who.
@@ -72,28 +70,28 @@ impl From<Acceptance> for Accepted {
     }
 }
 
-/// What went wrong.
+/// An error.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Problem {
-    /// A stable code, `T0643`; host/ERRORS.md lists them.
+pub(super) struct ErrorDetails {
+    /// A stable code, `T0643`; the list of errors explains it.
     #[schemars(extend("pattern" = "^T[0-9]{4}$"))]
-    code: &'static str,
+    pub(super) code: &'static str,
     /// What happened, in one line.
-    message: String,
+    pub(super) message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<String>,
+    pub(super) help: Option<String>,
 }
 
-/// Which run a request turned out to be about, as far as it came.
+/// The run that a request is about, as far as it is known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct About {
+pub(super) struct RunIdentity {
     pub(super) app: Option<AppName>,
     pub(super) run: Option<RunId>,
 }
 
-impl Answer {
-    /// What a verdict says that was read with its checksum confirmed.
+impl VerdictResponse {
+    /// The response of a stored verdict whose checksum was confirmed.
     pub(super) fn judged(verdict: VerdictDocument, accepted: Option<Acceptance>) -> Self {
         Self {
             verdict: verdict.verdict,
@@ -106,8 +104,8 @@ impl Answer {
         }
     }
 
-    /// That there is none, and why.
-    pub(super) fn refused(refused: &Refused) -> Self {
+    /// The response without a verdict, with the reason.
+    pub(super) fn unknown(error: ErrorDetails) -> Self {
         Self {
             verdict: Verdict::Unknown,
             app: None,
@@ -115,28 +113,19 @@ impl Answer {
             url: None,
             accepted: None,
             remedy: None,
-            error: Some(Problem { code: refused.code(), message: refused.message(), help: refused.help() }),
+            error: Some(error),
         }
     }
 
-    /// The same, of that run.
-    pub(super) fn about(mut self, About { app, run }: About) -> Self {
+    /// Adds the run that the request is about.
+    pub(super) fn about(mut self, RunIdentity { app, run }: RunIdentity) -> Self {
         (self.app, self.run) = (app, run);
         self
     }
-
-    /// With the status of what was refused.
-    pub(super) fn into_response_of(self, refused: &Refused) -> Response {
-        let mut response = (refused.status(), Json(self)).into_response();
-        for (name, value) in refused.headers() {
-            response.headers_mut().append(name, value);
-        }
-        response
-    }
 }
 
-impl IntoResponse for Answer {
-    /// The one place where a verdict becomes a status: `curl -f` ends well on 200 and on nothing else that stands here.
+impl IntoResponse for VerdictResponse {
+    /// The one place where a verdict becomes a status: `curl -f` succeeds only on 200.
     fn into_response(self) -> Response {
         let status = match self.verdict {
             Verdict::Same => StatusCode::OK,

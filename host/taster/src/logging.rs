@@ -1,10 +1,19 @@
 //! Log lines on standard error, above the progress bars.
 
+use clap::ValueEnum;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::cli::LogFormat;
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text for a terminal.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
 
-/// Sets up log lines on standard error. `TASTER_LOG` overrides `-v` in the words of `tracing` filters.
+/// Sets up log lines on standard error. `TASTER_LOG`, a `tracing` filter, overrides `-v`.
 pub fn init(format: LogFormat, verbose: u8) {
     let level = match verbose {
         0 => "taster=info,taster_demo=info,taster_flow=info,taster_notify=info,taster_serve=info,warn",
@@ -12,8 +21,8 @@ pub fn init(format: LogFormat, verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("TASTER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines);
-    // a second call (tests in one process) finds the subscriber set, which is as good
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter);
+    // a second call (tests in one process) finds the subscriber already set
     let _ = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
         LogFormat::Text => {
@@ -22,11 +31,11 @@ pub fn init(format: LogFormat, verbose: u8) {
     };
 }
 
-/// Writes log lines without tearing a bar apart.
+/// Writes log lines to standard error; progress bars are hidden for the moment.
 #[derive(Clone, Copy)]
-struct Lines;
+struct LogWriter;
 
-impl std::io::Write for Lines {
+impl std::io::Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         taster_flow::progress::bars().suspend(|| std::io::stderr().lock().write_all(line))?;
         Ok(line.len())
@@ -37,7 +46,7 @@ impl std::io::Write for Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = Self;
     fn make_writer(&'a self) -> Self {
         *self

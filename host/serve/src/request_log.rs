@@ -1,4 +1,4 @@
-//! What was asked and how it was answered, for metrics and the log.
+//! Counts and logs requests.
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,15 +17,15 @@ use prometheus_client::{
 /// Bounds of the latency buckets, in seconds: from a cached answer to the default of --request-timeout.
 const BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 
-/// A route, by the pattern that it was written with: what was asked for would be a label without bounds.
+/// A route by its pattern: the requested path would be a label with unbounded values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Asked {
+struct RouteLabels {
     route: String,
     method: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct ResponseLabels {
     route: String,
     method: &'static str,
     status: u16,
@@ -33,8 +33,8 @@ struct Answered {
 
 /// Counts of requests.
 pub(super) struct Requests {
-    answered: Family<Answered, Counter>,
-    seconds: Family<Asked, Histogram, fn() -> Histogram>,
+    answered: Family<ResponseLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
 }
 
@@ -49,22 +49,22 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// Makes them known to a registry.
+    /// Adds the metrics to a registry.
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "Requests that were answered, by route, method and status";
+        let help = "Requests by route, method and status";
         registry.register("http_requests", help, self.answered.clone());
-        let help = "How long answers took, by route and method";
+        let help = "Duration of requests by route and method";
         registry.register_with_unit(
             "http_request_duration",
             help,
             prometheus_client::registry::Unit::Seconds,
             self.seconds.clone(),
         );
-        registry.register("http_requests_in_flight", "Requests that are being answered", self.in_flight.clone());
+        registry.register("http_requests_in_flight", "Requests in progress", self.in_flight.clone());
     }
 }
 
-/// One more request, until it is dropped: however it ends, also when its client went away.
+/// A request in progress, until it is dropped; also when its client disconnects.
 struct InFlight<'a>(&'a Gauge);
 
 impl<'a> InFlight<'a> {
@@ -80,22 +80,22 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Counts a request and its answer. Nothing of a query or a header is logged: a token may have strayed there.
-pub(super) async fn observed(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
-    let begun = Instant::now();
+/// Counts and logs a request. Queries and headers are not logged, because they may contain a token.
+pub(super) async fn record_request(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
     let _one_more = InFlight::begin(&requests.in_flight);
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let method = method(request.method());
+    let method = method_label(request.method());
     let response = next.run(request).await;
-    let (status, seconds) = (response.status().as_u16(), begun.elapsed().as_secs_f64());
+    let (status, seconds) = (response.status().as_u16(), started.elapsed().as_secs_f64());
     tracing::debug!(method, route, status, seconds, "request");
-    requests.seconds.get_or_create(&Asked { route: route.clone(), method }).observe(seconds);
-    requests.answered.get_or_create(&Answered { route, method, status }).inc();
+    requests.seconds.get_or_create(&RouteLabels { route: route.clone(), method }).observe(seconds);
+    requests.answered.get_or_create(&ResponseLabels { route, method, status }).inc();
     response
 }
 
-/// Methods that anybody uses; a client may make up any number of others.
-fn method(method: &Method) -> &'static str {
+/// The known methods; a client can invent any number of others.
+fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
