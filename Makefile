@@ -1,6 +1,6 @@
 # Each target does its own set-up on a fresh Debian or Ubuntu machine with a Rust toolchain.
 .DEFAULT_GOAL := help
-.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint deny ci clean
+.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint prose deny ci clean
 
 CARGO ?= cargo
 UPGRADE ?= clean
@@ -54,6 +54,9 @@ lint: setup ## Format and lints, warnings are errors
 	$(CARGO) fmt --all --check --manifest-path probes/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --manifest-path probes/Cargo.toml --target-dir target/probes-test -- -D warnings
+
+prose: ## Links, words, spelling, old names, the book (Go)
+	@.ci/prose.sh
 
 deny: ## Licences, sources and known vulnerabilities of every dependency
 	@.ci/deny.sh

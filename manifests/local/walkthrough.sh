@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the commands of README.md's story as they stand there, on an empty namespace, and prints them with what they say.
-# Of making cluster and image (its first lines) it takes what is there: readme.sh [IMAGE.tar]
+# Runs the commands of the book's page "The hooks, step by step" on an empty namespace, and prints them with their output.
+# Its first lines make cluster and image; those are taken as they are: walkthrough.sh [IMAGE.tar]
 set -euo pipefail
 room=$(cd "$(dirname "$0")" && pwd)
 manifests=$(dirname "$room")
@@ -10,7 +10,7 @@ bin=${KUBEBUILDER_ASSETS:-$("$room/build.sh" kubernetes | tail -n 1)}
 state=${TASTER_CLUSTER_STATE:-/var/lib/taster-cluster}
 [ -n "${KUBECONFIG:-}" ] || KUBECONFIG=$("$room/cluster.sh" up)
 export KUBECONFIG
-[ "$KUBECONFIG" = "$state/kubeconfig" ] || { echo "README.md tells of the cluster of cluster.sh" >&2; exit 4; }
+[ "$KUBECONFIG" = "$state/kubeconfig" ] || { echo "the page uses the cluster of cluster.sh" >&2; exit 4; }
 volumes=$state/volumes
 [ $# -eq 0 ] || "$room/cluster.sh" load "$1"
 
@@ -27,12 +27,12 @@ export KUBECONFIG=$work/kubeconfig PATH=$bin:$PATH
 
 cd "$manifests"
 # shellcheck disable=SC2016 # the backticks are Markdown
-sed -n '/^```sh$/,/^```$/p' ../README.md | sed '/^```/d' | sed '1,/^cd manifests$/d' >"$work/commands"
-[ "$(grep -c . "$work/commands")" -gt 10 ] || { echo "README.md has no story" >&2; exit 1; }
+sed -n '/^```sh$/,/^```$/p' ../docs/src/guides/hooks.md | sed '/^```/d' | sed '1,/^cd manifests$/d' >"$work/commands"
+[ "$(grep -c . "$work/commands")" -gt 10 ] || { echo "docs/src/guides/hooks.md has no commands" >&2; exit 1; }
 sed "s#local/volumes.yaml#$work/volumes.yaml#" "$work/commands" >"$work/run"
 sed "s#/var/lib/taster-cluster/volumes#$volumes#" "$room/volumes.yaml" >"$work/volumes.yaml"
 PS4='$ ' bash -eux "$work/run"
 
 job=$(k get jobs --selector app.kubernetes.io/component=post -o 'jsonpath={.items[0].metadata.name}')
-scene=README.md
+scene=docs/src/guides/hooks.md
 holds "the post hook" "$(said "$job")" "different" "missing"

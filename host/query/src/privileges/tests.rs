@@ -119,7 +119,7 @@ fn whoever_may_write_is_told_what_and_where() {
 fn the_documents_show_the_role_that_is_asked_for() {
     let whole = needed("shop", &[]).into_iter();
     let role = whole.chain([Beside::StartupLog.privilege(), Beside::ReplicaSetConfig.privilege()]);
-    let documents = [include_str!("../../../SERVER.md"), include_str!("../../../../README.md")];
+    let documents = [include_str!("../../../../docs/src/operations/mongodb.md"), include_str!("../../../../README.md")];
     for privilege in role {
         let shown = script(&Bson::Document(privilege.document()));
         assert!(documents.iter().all(|document| document.contains(&shown)), "{shown}");

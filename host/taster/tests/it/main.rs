@@ -9,6 +9,7 @@ mod control_plane;
 mod copies;
 mod crashes;
 mod demo;
+mod docs;
 mod errors;
 mod flow;
 mod fresh;
