@@ -69,7 +69,9 @@ def links(name):
         path, _, fragment = target.partition("#")
         path = urllib.parse.unquote(path)
         file = os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
-        if file not in FILES and file not in FOLDERS:
+        if name.startswith("docs/src/") and not file.startswith("docs/src/"):
+            problems.append(f"{name}: {target} leads out of the book: write the path in backticks")
+        elif file not in FILES and file not in FOLDERS:
             problems.append(f"{name}: no file {target}")
         elif fragment and file.endswith(".md") and fragment not in anchors(file):
             problems.append(f"{name}: no heading for {target}")
@@ -131,7 +133,6 @@ def book(folder):
                 if fragment and urllib.parse.unquote(fragment) not in parsed[file].ids:
                     problems.append(f"book: {shown}: no anchor for {target}")
             elif not os.path.exists(file):
-                # links out of the book go by the source tree: docs/src/guides/x.md and docs/book/guides/x.html are equally deep
                 problems.append(f"book: {shown}: nothing at {target}")
 
 
