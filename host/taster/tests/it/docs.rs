@@ -36,10 +36,11 @@ fn committed(name: &str) -> String {
 
 /// Every page of the documentation: README and its neighbours, and the book.
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "manifests/README.md"]
-        .iter()
-        .map(|name| repository().join(name))
-        .collect();
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "manifests/README.md"]
+            .iter()
+            .map(|name| repository().join(name))
+            .collect();
     let mut folders = vec![repository().join("docs/src")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of the book") {

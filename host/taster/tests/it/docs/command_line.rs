@@ -70,18 +70,16 @@ fn spelling(argument: &Arg) -> String {
         _ => Vec::new(),
     };
     let values = values.concat().replace('|', "\\|");
-    let names: Vec<String> = [
-        argument.get_short().map(|short| format!("-{short}")),
-        argument.get_long().map(|long| format!("--{long}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let names: Vec<String> =
+        [argument.get_short().map(|short| format!("-{short}")), argument.get_long().map(|long| format!("--{long}"))]
+            .into_iter()
+            .flatten()
+            .collect();
     match names.split_last() {
         None => format!("`{}`", values.trim()),
         Some((last, others)) => {
-            let others: String = others.iter().map(|name| format!("`{name}`, ")).collect();
-            format!("{others}`{last}{values}`")
+            let others: Vec<String> = others.iter().map(|name| format!("`{name}`, ")).collect();
+            format!("{}`{last}{values}`", others.concat())
         }
     }
 }

@@ -56,8 +56,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn render(schema: &'a Value) -> String {
         let definitions = schema["$defs"].as_object().expect("the schema has definitions");
-        let mut page =
-            Page { definitions, text: HEAD.to_owned(), sections: Vec::new(), kinds: BTreeSet::new() };
+        let mut page = Page { definitions, text: HEAD.to_owned(), sections: Vec::new(), kinds: BTreeSet::new() };
         page.text.push_str("\n## The file\n");
         page.table("", schema);
         let mut done = 0;
