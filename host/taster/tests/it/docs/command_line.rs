@@ -9,7 +9,7 @@ const HEAD: &str = "\
 
 # Command line
 
-`taster --help` and `taster COMMAND --help` print the same. Results go to standard output, log lines and errors to standard error.
+`taster --help` lists the commands, and each command has a `--help` of its own. Results go to standard output, log lines and errors to standard error.
 [Exit codes](exit-codes.md) says how a command ends.
 ";
 
@@ -36,10 +36,10 @@ fn render(page: &mut String, parent: &str, command: &Command) {
     let name = format!("{parent} {}", command.get_name());
     let _ = write!(page, "\n## {name}\n");
     if let Some(about) = command.get_long_about().or(command.get_about()) {
-        let _ = write!(page, "\n{}\n", about.to_string().trim());
+        let _ = write!(page, "\n{}\n", sentence(&about.to_string()));
     }
     let usage = command.clone().render_usage().to_string();
-    let _ = write!(page, "\n```text\n{}\n```\n", usage.trim_start_matches("Usage: ").trim());
+    let _ = write!(page, "\n```usage\n{}\n```\n", usage.trim_start_matches("Usage: ").trim());
     let own: Vec<&Arg> = command
         .get_arguments()
         .filter(|argument| !argument.is_global_set() && !argument.is_hide_set())
@@ -84,13 +84,17 @@ fn spelling(argument: &Arg) -> String {
     }
 }
 
+/// Help with a full stop, which clap leaves out.
+fn sentence(help: &str) -> String {
+    let text = help.trim();
+    let end = if text.is_empty() || text.ends_with(['.', ':']) { "" } else { "." };
+    format!("{text}{end}")
+}
+
 /// The help, then default, values and environment.
 fn meaning(argument: &Arg) -> String {
     let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut text = help.trim().to_owned();
-    if !text.is_empty() && !text.ends_with(['.', ']', ':']) {
-        text.push('.');
-    }
+    let mut text = sentence(&help);
     let flag = !argument.get_action().takes_values();
     let defaults: Vec<String> =
         argument.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
