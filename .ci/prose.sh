@@ -15,13 +15,14 @@ mdbook=$cache/mdbook-$mdbook_version/bin/mdbook
 
 install_crate() { # FOLDER CRATE VERSION [FLAG...]
   # a folder that is there is whole: cargo installs at the end
-  [ -x "$1/bin/${2%-cli}" ] || cargo install --locked --quiet --debug --root "$1" --version "$3" "${@:4}" "$2"
+  [ -x "$1/bin/${2%-cli}" ] || CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --quiet --debug --root "$1" --version "$3" "${@:4}" "$2"
 }
 if [ ! -x "$vale" ]; then
   command -v go >/dev/null || { echo "missing: go (vale is built from its Go module, github.com/errata-ai/vale until 3.19)" >&2; exit 4; }
   GOFLAGS=-mod=mod GOBIN=$(dirname "$vale") go install "github.com/vale-cli/vale/v3/cmd/vale@v$vale_version"
 fi
-install_crate "$cache/typos-$typos_version" typos-cli "$typos_version"
+# without the table of American and British spellings, which takes longer to compile than all the rest
+install_crate "$cache/typos-$typos_version" typos-cli "$typos_version" --no-default-features --features dict
 install_crate "$cache/mdbook-$mdbook_version" mdbook "$mdbook_version" --no-default-features
 [ "${1:-}" != tools ] || exit 0
 
