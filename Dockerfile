@@ -13,7 +13,7 @@ ARG BINARY=
 WORKDIR /src
 COPY . .
 RUN if [ -z "$BINARY" ]; then \
-      .ci/setup.sh && cargo build --locked --release --package taster-taster && BINARY=target/release/taster; \
+      .ci/setup.sh && cargo build --locked --release --package taster && BINARY=target/release/taster; \
     fi && \
     install -D --mode=755 "${BINARY:-target/release/taster}" /out/taster && \
     /out/taster probe precompile /out/code

@@ -46,7 +46,7 @@ cluster-down: ## Remove that cluster and everything of it
 	@manifests/local/cluster.sh down
 
 bench: mongod ## Print the ratios against a plain driver loop (TASTER_BENCH_DOCUMENTS=100000)
-	$(CARGO) bench --locked -p taster-taster --bench ratios
+	$(CARGO) bench --locked -p taster --bench ratios
 
 lint: setup ## Format and lints, warnings are errors
 	@.ci/features.sh

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 limit=60 # MB, compressed
 
 if [ $# -eq 0 ]; then
-  "${CARGO:-cargo}" build --locked --release --package taster-taster
+  "${CARGO:-cargo}" build --locked --release --package taster
   set -- "${CARGO_TARGET_DIR:-target}/release/taster"
 fi
 command -v buildah >/dev/null || { echo "missing: buildah: apt-get install buildah" >&2; exit 4; }

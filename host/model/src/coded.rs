@@ -13,4 +13,9 @@ pub trait Coded: std::error::Error {
     fn help(&self) -> Option<String> {
         None
     }
+
+    /// The lines of the file that the error is about, where it is about one.
+    fn excerpt(&self) -> Option<String> {
+        None
+    }
 }

@@ -47,3 +47,6 @@ pub use verdict::{
     DocumentDetail, DocumentSet, Documents, Finding, FindingOutcome, ProbeSummary, ReasonCode, SideSummary, Verdict,
     VerdictDocument,
 };
+
+/// Version of this host, as it is written to every stored document.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,15 +1,12 @@
 //! The command line: every command and flag, documented where it is defined.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use taster_diagnostics::{Exit, Problem};
 use taster_model::RunId;
 
-use crate::{
-    command,
-    exit::{self, Exit, Problem},
-    progress,
-};
+use crate::{command, progress};
 
 /// Tastes a database before and after an upgrade and says whether it still tastes the same.
 #[derive(Debug, Parser)]
@@ -140,7 +137,7 @@ fn raise_open_files() {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    crate::flow::pace::begin();
+    taster_flow::pace::begin();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -163,7 +160,11 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(exit) => exit.into(),
-        Err(problem) => exit::report(&problem),
+        Err(problem) => {
+            // standard error may be closed; then there is nobody to tell
+            let _ = writeln!(std::io::stderr(), "{problem}");
+            problem.exit.into()
+        }
     }
 }
 

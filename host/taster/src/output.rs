@@ -2,7 +2,8 @@
 
 use std::{fs, io::Write, path::Path};
 
-use crate::{cli::Common, exit::Problem};
+use crate::cli::Common;
+use taster_diagnostics::Problem;
 
 /// Proves that the result can be written, before the database is tasted for nothing. Leaves a file as it is.
 pub fn prove(common: &Common) -> Result<(), Problem> {

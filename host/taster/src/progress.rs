@@ -1,8 +1,5 @@
-//! What one sees while waiting: a line that moves on a terminal, plain log lines elsewhere.
+//! Log lines on standard error, above the progress bars.
 
-use std::{io::IsTerminal, sync::Arc, time::Duration};
-
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::cli::LogFormat;
@@ -10,8 +7,8 @@ use crate::cli::LogFormat;
 /// Sets up log lines on standard error. `TASTER_LOG` overrides `-v` in the words of `tracing` filters.
 pub fn init(format: LogFormat, verbose: u8) {
     let level = match verbose {
-        0 => "taster_taster=info,warn",
-        1 => "taster_taster=debug,taster_query=debug,taster_engine=debug,taster_store=debug,info",
+        0 => "taster=info,taster_demo=info,taster_flow=info,taster_notify=info,taster_serve=info,warn",
+        1 => "taster=debug,info",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("TASTER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
@@ -25,19 +22,13 @@ pub fn init(format: LogFormat, verbose: u8) {
     };
 }
 
-/// All bars of the process; log lines are written above them.
-fn bars() -> &'static MultiProgress {
-    static BARS: std::sync::OnceLock<MultiProgress> = std::sync::OnceLock::new();
-    BARS.get_or_init(MultiProgress::new)
-}
-
 /// Writes log lines without tearing a bar apart.
 #[derive(Clone, Copy)]
 struct Lines;
 
 impl std::io::Write for Lines {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        bars().suspend(|| std::io::stderr().lock().write_all(line))?;
+        taster_flow::progress::bars().suspend(|| std::io::stderr().lock().write_all(line))?;
         Ok(line.len())
     }
 
@@ -50,47 +41,5 @@ impl<'a> MakeWriter<'a> for Lines {
     type Writer = Self;
     fn make_writer(&'a self) -> Self {
         *self
-    }
-}
-
-/// One thing that takes a while.
-#[derive(Clone)]
-pub struct Task {
-    bar: Option<ProgressBar>,
-    label: Arc<str>,
-}
-
-impl Task {
-    /// Begins it and says so.
-    #[must_use]
-    pub fn begin(label: impl Into<String>) -> Self {
-        let label: Arc<str> = label.into().into();
-        if !std::io::stderr().is_terminal() {
-            return Self { bar: None, label };
-        }
-        let bar = bars().add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("  {spinner} {prefix} {wide_msg}").expect("a constant template");
-        bar.set_style(style);
-        bar.set_prefix(label.to_string());
-        bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar: Some(bar), label }
-    }
-
-    /// How far it is, in whatever it counts.
-    pub fn at(&self, done: u64, total: Option<u64>) {
-        let Some(bar) = &self.bar else { return };
-        let done = crate::render::number(done);
-        match total {
-            Some(total) => bar.set_message(format!("{done} of {}", crate::render::number(total))),
-            None => bar.set_message(done),
-        }
-    }
-
-    /// Ends it with what came of it.
-    pub fn end(self, outcome: &str) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        tracing::info!("{}: {outcome}", self.label);
     }
 }

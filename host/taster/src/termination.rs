@@ -2,10 +2,8 @@
 
 use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
 
-use crate::{
-    exit::{Exit, Problem},
-    render::line::cut,
-};
+use taster_diagnostics::{Exit, Problem};
+use taster_text::cut;
 
 /// The kubelet reads no more.
 pub const BYTES: usize = 4096;

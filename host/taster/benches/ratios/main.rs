@@ -20,7 +20,7 @@ mod table;
 
 use std::{error::Error, time::Duration};
 
-use taster_taster::demo::{Mongod, MongodOptions};
+use taster_demo::{Mongod, MongodOptions};
 
 use crate::{
     guests::Guests,

@@ -6,10 +6,10 @@ use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt as _;
 use mongodb::Client;
 use taster_census::Key;
+use taster_demo::Mongod;
 use taster_engine::Probe;
 use taster_model::CollectionGrant;
 use taster_query::{CensusRequest, Database, FindOptions, Grant, Limits, Session, SessionOptions};
-use taster_taster::demo::Mongod;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{

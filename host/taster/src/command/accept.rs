@@ -2,16 +2,13 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::FlowError;
 use taster_model::{Acceptance, RunId, Verdict, schema};
 use taster_store::fault;
 
 use super::{Stored, stored};
-use crate::{
-    cli::Common,
-    exit::{Exit, Problem},
-    flow::FlowError,
-    output,
-};
+use crate::{cli::Common, output};
 
 /// Arguments of `accept`.
 #[derive(Debug, Clone, Args)]

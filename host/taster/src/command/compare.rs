@@ -3,15 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{FlowError, Kept, Rules};
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
 
 use super::{Beside, config_path, configuration, stored, which_run, write_verdict};
-use crate::{
-    cli::Common,
-    exit::{Exit, Problem},
-    flow::{self, FlowError, Kept, Rules},
-};
+use crate::cli::Common;
 
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
@@ -43,7 +41,11 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
         let beside = (Censuses::beside(paths.0, before.side), Censuses::beside(paths.1, after.side));
         let earlier = Kept { capture: &before, censuses: &beside.0 };
         let later = Kept { capture: &after, censuses: &beside.1 };
-        return write_verdict(common, &flow::verdict_document(Some(earlier), later, rules).await, &Beside::default());
+        return write_verdict(
+            common,
+            &taster_flow::verdict_document(Some(earlier), later, rules).await,
+            &Beside::default(),
+        );
     }
     let stored = stored(common).await?;
     let run = which_run(common.run.as_ref(), &stored).await?;
@@ -54,7 +56,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
     };
     let after = after.into_inner();
     // the verdict says which baseline it was; without one, the standing one; else the run's own
-    let judged = match flow::judged_against(store, &run).await? {
+    let judged = match taster_flow::judged_against(store, &run).await? {
         Some(judged) => Some(judged),
         None => store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run),
     };
@@ -62,7 +64,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
     let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
     let earlier = before.as_ref().map(|before| Kept { capture: before.get(), censuses: &censuses });
     let later = Kept { capture: &after, censuses: &run_store.censuses() };
-    write_verdict(common, &flow::verdict_document(earlier, later, stored.rules()).await, &Beside::default())
+    write_verdict(common, &taster_flow::verdict_document(earlier, later, stored.rules()).await, &Beside::default())
 }
 
 fn read(path: &PathBuf) -> Result<Capture, Problem> {

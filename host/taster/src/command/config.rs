@@ -3,17 +3,14 @@
 use std::fmt::Write;
 
 use clap::Subcommand;
+use taster_config::Config;
+use taster_diagnostics::{Exit, Problem};
 use taster_model::CollectionFacts;
 use taster_query::{PrivilegeReport, Session};
 use taster_store::Store;
 
 use super::{config_path, configuration, only};
-use crate::{
-    cli::{Common, Format},
-    config::Config,
-    exit::{Exit, Problem},
-    flow, output, render,
-};
+use crate::{cli::Common, cli::Format, output};
 
 /// What can be done with a configuration.
 #[derive(Debug, Clone, Subcommand)]
@@ -68,7 +65,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
     let mut checks = Checks::default();
     checks.good(&format!("{} is a configuration of app {}", config_path(common).display(), config.app));
     cluster(&config, &mut checks);
-    let engine = flow::open_engine()?;
+    let engine = taster_flow::open_engine()?;
     let session = if live { connect(&config, &mut checks).await } else { None };
     let collections = match &session {
         Some(session) => look(session, &config, &mut checks).await,
@@ -76,7 +73,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
     };
     for probe in &config.probes {
         let what = format!("probe {}", probe.name);
-        let loaded = match flow::load_probe(&engine, probe, &base).await {
+        let loaded = match taster_flow::load_probe(&engine, probe, &base).await {
             Ok(loaded) => loaded,
             Err(failure) => {
                 checks.bad(&what, &failure);
@@ -90,13 +87,13 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
             checks.good(&format!("{what}: {} {}", manifest.name, manifest.version));
             continue;
         }
-        match flow::resolve_collections(probe, manifest, known, &[]) {
+        match taster_flow::resolve_collections(probe, manifest, known, &[]) {
             Ok(grants) => {
                 checks.good(&format!(
                     "{what}: {} {}, {}",
                     manifest.name,
                     manifest.version,
-                    render::count(grants.len() as u64, "collection")
+                    taster_text::count(grants.len() as u64, "collection")
                 ));
                 if collections.is_some() {
                     for missing in grants.iter().filter(|grant| !flow_is_there(known, &grant.name)) {
@@ -138,7 +135,7 @@ fn flow_is_there(collections: &[CollectionFacts], name: &str) -> bool {
 }
 
 async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
-    match flow::connect(config, "taster/config-check").await {
+    match taster_flow::connect(config, "taster/config-check").await {
         Ok(session) => {
             let facts = session.facts();
             checks.good(&format!("database {}: MongoDB {}, {:?}", facts.database, facts.version, facts.topology));
@@ -153,7 +150,7 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 
 /// The user's privileges, and then the collections, if the user may know them.
 async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
-    match session.check_privileges(&flow::needs(config)).await {
+    match session.check_privileges(&taster_flow::needs(config)).await {
         Ok(report) => user(&report, config, checks),
         Err(error) => checks.bad("user", &Problem::from(error)),
     }
@@ -171,13 +168,13 @@ fn user(report: &PrivilegeReport, config: &Config, checks: &mut Checks) {
         Ok(()) => checks.good("user: may read all that is needed"),
         Err(error) => checks.bad("user", &Problem::from(error)),
     }
-    match (report.require_read_only(), flow::excess(report)) {
+    match (report.require_read_only(), taster_flow::excess(report)) {
         (Ok(()), _) => checks.good("user: may do no more than read"),
         (Err(error), _) if config.require_read_only_user => checks.bad("user", &Problem::from(error)),
         (Err(_), Some(excess)) => checks.so_so("user", &excess),
-        (Err(_), None) => checks.so_so("user", flow::UNGUARDED),
+        (Err(_), None) => checks.so_so("user", taster_flow::UNGUARDED),
     }
-    if let Some(blind) = flow::blind_spot(report) {
+    if let Some(blind) = taster_flow::blind_spot(report) {
         checks.so_so("user", &blind);
     }
 }

@@ -3,25 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser};
+use taster_demo::{DATABASE, Mongod, MongodOptions, Shop, Upgrade};
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{Kitchen, Post, progress::Task};
 use taster_model::RunId;
 
 use super::{Beside, write_verdict};
-use crate::{
-    cli::{Common, Format},
-    config,
-    demo::{self, DATABASE, Mongod, MongodOptions, Shop, Upgrade},
-    exit::{Exit, Problem},
-    flow::{self, Kitchen, Post},
-    progress::Task,
-    render,
-};
+use crate::{cli::Common, cli::Format};
 
 /// Arguments of `demo`.
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// What the upgrade does to the data
-    #[arg(long, value_name = "NAME", default_value = demo::upgrade::ALL[0].name,
-        value_parser = PossibleValuesParser::new(demo::upgrade::ALL.iter().map(|u| u.name)))]
+    #[arg(long, value_name = "NAME", default_value = taster_demo::upgrade::ALL[0].name,
+        value_parser = PossibleValuesParser::new(taster_demo::upgrade::ALL.iter().map(|u| u.name)))]
     upgrade: String,
     /// How many orders the shop has
     #[arg(long, value_name = "N", default_value_t = Shop::default().orders)]
@@ -47,21 +42,21 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
     let loaded = Shop::of(args.orders).load(&client, |done, total| task.at(done, Some(total))).await?;
     task.end(&format!(
         "{}, {} and {} ({}) in {}",
-        render::count(loaded.orders, "order"),
-        render::count(loaded.registrations, "registration"),
-        render::count(loaded.menu, "dish").replace("dishs", "dishes"),
-        render::bytes(loaded.bytes),
-        render::elapsed(loaded.took),
+        taster_text::count(loaded.orders, "order"),
+        taster_text::count(loaded.registrations, "registration"),
+        taster_text::count(loaded.menu, "dish").replace("dishs", "dishes"),
+        taster_text::bytes(loaded.bytes),
+        taster_text::elapsed(loaded.took),
     ));
 
     let kitchen = kitchen(&mongod, &dir, upgrade).await?;
     let run: RunId = common.run.clone().unwrap_or_else(RunId::generate);
-    flow::pre(&kitchen, Some(&run)).await?;
+    taster_flow::pre(&kitchen, Some(&run)).await?;
     let task = Task::begin(format!("upgrade `{}`", upgrade.name));
     let played = upgrade.play(&client).await?;
-    task.end(&format!("{} in {}", upgrade.summary, render::elapsed(played.took)));
+    task.end(&format!("{} in {}", upgrade.summary, taster_text::elapsed(played.took)));
 
-    let Post::Judged(outcome) = flow::post(&kitchen, Some(&run)).await?.value else {
+    let Post::Judged(outcome) = taster_flow::post(&kitchen, Some(&run)).await?.value else {
         // only a cluster can be empty
         return Ok(Exit::Unknown);
     };
@@ -81,12 +76,12 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
 
 async fn kitchen(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitchen, Problem> {
     let store = format!("file://{}", dir.join("results").display());
-    let yaml = demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
+    let yaml = taster_demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
     let path = dir.join("taster.yaml");
     let cannot =
         |error: std::io::Error| Problem::new("T0616", format!("cannot write {}: {error}", path.display()), None);
     std::fs::write(&path, &yaml).map_err(cannot)?;
-    let config = config::load(&path, std::collections::HashMap::new())?;
+    let config = taster_config::load(&path, std::collections::HashMap::new())?;
     Kitchen::open(config, dir.to_owned()).await
 }
 

@@ -4,15 +4,12 @@ use std::{fmt::Write, num::NonZeroU32};
 
 use clap::Args;
 use jiff::Timestamp;
+use taster_config::{Period, RetentionSection};
+use taster_diagnostics::{Exit, Problem};
 use taster_store::{Collection, Fate, Retention};
 
 use super::{Stored, only, stored};
-use crate::{
-    cli::{Common, Format},
-    config::{Period, RetentionSection},
-    exit::{Exit, Problem},
-    output, render,
-};
+use crate::{cli::Common, cli::Format, output};
 
 /// Arguments of `gc`.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +47,7 @@ pub async fn run(common: &Common, args: &GcArgs) -> Result<Exit, Problem> {
 }
 
 fn human(app: &str, collection: &Collection, dry: bool) -> String {
-    let mut table = render::human::table();
+    let mut table = taster_report::human::table();
     table.set_header(["run", "last change", "objects", "bytes", "", "why"]);
     let (mut removed, mut bytes) = (0, 0);
     for run in &collection.runs {
@@ -67,18 +64,19 @@ fn human(app: &str, collection: &Collection, dry: bool) -> String {
         table.add_row([
             run.run.to_string(),
             run.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            render::number(run.objects),
-            render::number(run.bytes),
+            taster_text::number(run.objects),
+            taster_text::number(run.bytes),
             word.to_owned(),
-            render::plain(&run.why),
+            taster_text::plain(&run.why),
         ]);
     }
     let verb = if dry { "would be removed" } else { "removed" };
-    let mut text = render::human::lines(&table);
+    let mut text = taster_report::human::lines(&table);
     // writing to a string cannot fail
-    let _ = write!(text, "\n{app}: {} {verb}, {} bytes", render::count(removed, "run"), render::number(bytes));
+    let _ =
+        write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::count(removed, "run"), taster_text::number(bytes));
     if collection.unfinished > 0 {
-        let _ = write!(text, ", and {}", render::count(collection.unfinished, "unfinished write"));
+        let _ = write!(text, ", and {}", taster_text::count(collection.unfinished, "unfinished write"));
     }
     text.push('\n');
     text

@@ -3,16 +3,13 @@
 use std::{fmt::Write, fs::OpenOptions, io::Write as _};
 
 use clap::Args;
+use taster_config::Config;
+use taster_diagnostics::{Exit, Problem};
 use taster_model::{CollectionGrant, Failure};
 use taster_query::{FindOptions, Grant, Limits, Session};
 
 use super::config_path;
-use crate::{
-    cli::Common,
-    config::{self, Config},
-    exit::{Exit, Problem},
-    flow, output, render,
-};
+use crate::{cli::Common, output};
 
 /// Arguments of `init`.
 #[derive(Debug, Clone, Args)]
@@ -28,7 +25,7 @@ pub struct InitArgs {
 /// Looks, writes, and says what to do next.
 pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
     let config = Config::for_uri(&args.mongodb)?;
-    let session = flow::connect(&config, "taster/init").await?;
+    let session = taster_flow::connect(&config, "taster/init").await?;
     let collections = session.collections().await?;
     let empty = empty_ones(&session).await;
     session.close().await;
@@ -36,7 +33,7 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
     let text = yaml(&config, &store, &empty?)?;
     // what is written must be what is read back
     let environment = [("MONGODB_URI".to_owned(), args.mongodb.clone())].into();
-    config::parse("the new configuration", &text, environment)?;
+    taster_config::parse("the new configuration", &text, environment)?;
     let path = config_path(common);
     let mut options = OpenOptions::new();
     options.write(true).create(args.force).truncate(args.force).create_new(!args.force);
@@ -51,10 +48,10 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
         "{} covers {} of {}. Next: export MONGODB_URI, then `taster config check --live`, `taster pre`, the upgrade, \
          `taster post`.",
         path.display(),
-        render::count(collections.len() as u64, "collection"),
+        taster_text::count(collections.len() as u64, "collection"),
         config.database()?,
     );
-    output::write_text(common, &render::human::wrapped("", &next))?;
+    output::write_text(common, &taster_report::human::wrapped("", &next))?;
     Ok(Exit::Done)
 }
 

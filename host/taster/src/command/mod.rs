@@ -16,20 +16,14 @@ pub mod show;
 
 use std::path::{Path, PathBuf};
 
+use taster_config::Config;
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{Ended, FlowError, Kitchen, Moved, Rules, Tastings};
 use taster_model::{Acceptance, AppName, RunId, VerdictDocument};
+use taster_report::{html::Around, html::Links};
 use taster_store::{AppStore, Store};
 
-use crate::{
-    cli::{Common, Database, Format},
-    config::Config,
-    exit::{Exit, Problem},
-    flow::{Ended, FlowError, Kitchen, Moved, Rules, Tastings},
-    output,
-    render::{
-        self,
-        html::{Around, Links},
-    },
-};
+use crate::{cli::Common, cli::Database, cli::Format, output};
 
 /// The configuration's path: as given, else `taster.yaml`.
 fn config_path(common: &Common) -> PathBuf {
@@ -47,7 +41,7 @@ fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config
         Some(uri) => (Config::for_uri(uri)?, PathBuf::from(".")),
         None => {
             let path = config_path(common);
-            let config = crate::config::load(&path, std::env::vars().collect())?;
+            let config = taster_config::load(&path, std::env::vars().collect())?;
             (config, path.parent().unwrap_or(Path::new(".")).to_owned())
         }
     };
@@ -93,7 +87,7 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
             Err(problem) => return Err(problem),
         }
     }
-    let url = common.store.clone().unwrap_or_else(|| crate::config::DEFAULT_STORE.to_owned());
+    let url = common.store.clone().unwrap_or_else(|| taster_config::DEFAULT_STORE.to_owned());
     let store = Store::at(url.as_str()).await?;
     let apps = store.apps().await?;
     let [app] = apps.as_slice() else {
@@ -120,18 +114,18 @@ fn scaled<T>(ended: &Ended<T>) -> String {
     let up: Vec<Moved> = ended.up.iter().filter(|moved| moved.from != moved.to).cloned().collect();
     let mut text = String::new();
     if !up.is_empty() {
-        text.push_str(&render::human::wrapped("Scaled up: ", &list(&up)));
+        text.push_str(&taster_report::human::wrapped("Scaled up: ", &list(&up)));
     }
     match &ended.back {
         Some(report) => {
             if !report.back.is_empty() {
-                text.push_str(&render::human::wrapped("Put back: ", &list(&report.back)));
+                text.push_str(&taster_report::human::wrapped("Put back: ", &list(&report.back)));
             }
             if let Some(not_restored) = report.not_restored() {
                 let why: Vec<String> =
                     report.failed.iter().map(|failed| format!("{}: {}", failed.workload, failed.why)).collect();
-                text.push_str(&render::human::wrapped(&format!("{not_restored}: "), &why.join("; ")));
-                text.push_str(&render::human::wrapped("Next: ", "`taster restore` tries again"));
+                text.push_str(&taster_report::human::wrapped(&format!("{not_restored}: "), &why.join("; ")));
+                text.push_str(&taster_report::human::wrapped("Next: ", "`taster restore` tries again"));
             }
         }
         None if !up.is_empty() => {
@@ -166,7 +160,7 @@ fn write_verdict(common: &Common, document: &VerdictDocument, around: &Beside<'_
     let Beside { reports, scaled, accepted } = *around;
     match common.format {
         Format::Human => {
-            let mut text = render::human::verdict(document);
+            let mut text = taster_report::human::verdict(document);
             text.push_str(scaled);
             for report in reports.iter().filter(|report| report.ends_with(".html")) {
                 text.push_str("Report: ");
@@ -176,11 +170,11 @@ fn write_verdict(common: &Common, document: &VerdictDocument, around: &Beside<'_
             output::write_text(common, &text)?;
         }
         Format::Json => output::write_json(common, document)?,
-        Format::Markdown => output::write_text(common, &render::markdown::verdict(document))?,
-        Format::Junit => output::write_text(common, &render::junit::verdict(document)?)?,
+        Format::Markdown => output::write_text(common, &taster_report::markdown::verdict(document))?,
+        Format::Junit => output::write_text(common, &taster_report::junit::verdict(document)?)?,
         Format::Html => {
             let around = Around { accepted, links: Links::to(reports), damage: None };
-            output::write_text(common, &render::html::report(document, &around))?;
+            output::write_text(common, &taster_report::html::report(document, &around))?;
         }
     }
     Ok(document.verdict.into())

@@ -1,15 +1,11 @@
 //! `taster post`.
 
 use clap::Args;
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{Ended, Kitchen, Post, PostOutcome};
 
 use super::{Beside, kitchen, scaled, write_nothing_yet, write_verdict};
-use crate::{
-    cli::{Common, Database},
-    exit::{Exit, Problem},
-    flow::{self, Ended, Kitchen, Post, PostOutcome},
-    notify, output, render,
-    termination::{self, Told},
-};
+use crate::{cli::Common, cli::Database, output, termination, termination::Told};
 
 /// Arguments of `post`.
 #[derive(Debug, Clone, Args)]
@@ -24,7 +20,7 @@ pub struct PostArgs {
 /// The whole hash; an empty variable is one that is not set.
 fn commit(text: &str) -> Result<String, String> {
     let text = text.trim().to_ascii_lowercase();
-    if text.is_empty() || notify::is_commit(&text) {
+    if text.is_empty() || taster_notify::is_commit(&text) {
         return Ok(text);
     }
     Err("a commit is named by all 40 (or 64) digits of its hash".to_owned())
@@ -40,7 +36,7 @@ pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, Problem> {
     // last: the one thing that may take long and decides nothing
     if let Post::Judged(outcome) = &ended.value {
         let revision = args.revision.as_deref().filter(|revision| !revision.is_empty());
-        notify::tell(&kitchen, &outcome.verdict, &outcome.reports, revision).await;
+        taster_notify::tell(&kitchen, &outcome.verdict, &outcome.reports, revision).await;
     }
     exit
 }
@@ -48,7 +44,7 @@ pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, Problem> {
 async fn judged(common: &Common, args: &PostArgs) -> Result<(Kitchen, Ended<Post>), Problem> {
     output::prove(common)?;
     let kitchen = kitchen(common, &args.database).await?;
-    let ended = flow::post(&kitchen, common.run.as_ref()).await?;
+    let ended = taster_flow::post(&kitchen, common.run.as_ref()).await?;
     Ok((kitchen, ended))
 }
 
@@ -64,7 +60,7 @@ fn told(common: &Common, kitchen: &Kitchen, ended: &Ended<Post>) -> Result<Told,
             let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(ended), accepted: None })?;
             let url = kitchen.config.report.url_of(&verdict.app, &verdict.run);
             let report = url.or_else(|| reports.first().cloned());
-            let what = render::line::verdict(verdict, termination::BYTES);
+            let what = taster_report::line::verdict(verdict, termination::BYTES);
             Ok(Told {
                 exit: termination::exit(exit, not_restored.as_deref()),
                 line: termination::line(not_restored.as_deref(), &what, report.as_deref()),

@@ -2,16 +2,12 @@
 
 use std::fmt::Write;
 
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{Pre, PreOutcome};
 use taster_model::{Capture, Outcome};
 
 use super::{kitchen, only, scaled, write_nothing_yet};
-use crate::{
-    cli::{Common, Database, Format},
-    exit::{Exit, Problem},
-    flow::{self, Pre, PreOutcome},
-    output, render,
-    termination::{self, Told},
-};
+use crate::{cli::Common, cli::Database, cli::Format, output, termination, termination::Told};
 
 /// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
 pub async fn run(common: &Common, database: &Database) -> Result<Exit, Problem> {
@@ -22,7 +18,7 @@ async fn tasted(common: &Common, database: &Database) -> Result<Told, Problem> {
     only(common, &[Format::Human, Format::Json])?;
     output::prove(common)?;
     let kitchen = kitchen(common, database).await?;
-    let ended = flow::pre(&kitchen, common.run.as_ref()).await?;
+    let ended = taster_flow::pre(&kitchen, common.run.as_ref()).await?;
     let outcome = match &ended.value {
         Pre::Tasted(outcome) => outcome,
         Pre::NothingYet { run } => {
@@ -44,7 +40,7 @@ async fn tasted(common: &Common, database: &Database) -> Result<Told, Problem> {
     let (exit, what) = if failed.is_empty() {
         (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
     } else {
-        (Exit::Unknown, render::plain(&format!("unknown: {}", failed.join("; "))))
+        (Exit::Unknown, taster_text::plain(&format!("unknown: {}", failed.join("; "))))
     };
     let not_restored = ended.not_restored();
     Ok(Told {
@@ -64,8 +60,8 @@ fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
         "{} run {}: {headline} ({} read by {})\n",
         capture.app,
         outcome.run,
-        render::count(documents, "document"),
-        render::count(capture.probes.len() as u64, "probe"),
+        taster_text::count(documents, "document"),
+        taster_text::count(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
     if outcome.baseline.run != outcome.run {
@@ -74,7 +70,7 @@ fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
             outcome.baseline.run,
             outcome.baseline.started.strftime("%Y-%m-%d %H:%M UTC")
         );
-        let _ = write!(out, "\n{}", render::human::wrapped("Baseline: ", &text));
+        let _ = write!(out, "\n{}", taster_report::human::wrapped("Baseline: ", &text));
     }
     let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
     if failed.is_empty() {
@@ -85,24 +81,24 @@ fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
              --run if you name one",
             failed.join(", ")
         );
-        let _ = write!(out, "\n{}", render::human::wrapped("Unknown: ", &text));
+        let _ = write!(out, "\n{}", taster_report::human::wrapped("Unknown: ", &text));
     }
     out
 }
 
 fn probes(capture: &Capture) -> String {
-    let mut table = render::human::table();
+    let mut table = taster_report::human::table();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
-            Outcome::Metrics(metrics) => ("✓", render::count(metrics.len() as u64, "metric")),
+            Outcome::Metrics(metrics) => ("✓", taster_text::count(metrics.len() as u64, "metric")),
             Outcome::Failed(failure) => ("✗", failure.to_string()),
         };
         let read = format!(
             "{}, {}",
-            render::count(probe.usage.documents, "document"),
-            render::elapsed(std::time::Duration::from_millis(probe.usage.wall_ms))
+            taster_text::count(probe.usage.documents, "document"),
+            taster_text::elapsed(std::time::Duration::from_millis(probe.usage.wall_ms))
         );
         table.add_row(vec![mark.to_owned(), probe.name.clone(), what, read]);
     }
-    render::human::lines(&table)
+    taster_report::human::lines(&table)
 }

@@ -11,19 +11,13 @@ use std::{
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use taster_census::Recorded;
+use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{Occasion, Taking, World, progress::Task};
 use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
 
 use super::only;
-use crate::{
-    cli::{Common, Format},
-    component::Source,
-    config::{Collections, Config, Limits, Probe},
-    exit::{Exit, Problem},
-    flow::{self, Occasion, Taking, World},
-    output,
-    progress::Task,
-    render,
-};
+use crate::{cli::Common, cli::Format, output};
 
 /// What can be done with a probe.
 #[derive(Debug, Clone, Subcommand)]
@@ -66,10 +60,10 @@ pub struct RunArgs {
     options: Option<String>,
     /// Wall time that it may take
     #[arg(long, value_name = "DURATION")]
-    deadline: Option<crate::config::Period>,
+    deadline: Option<taster_config::Period>,
     /// Memory that it may use
     #[arg(long, value_name = "SIZE")]
-    memory: Option<crate::config::Size>,
+    memory: Option<taster_config::Size>,
     /// Run it twice on the same data: two answers that differ by a byte are none
     #[arg(long)]
     twice: bool,
@@ -95,7 +89,7 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
         .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
         .map_err(|error| cannot_write(folder, &error))?;
     let mut out = String::new();
-    for (name, component) in crate::standard::standard_probes() {
+    for (name, component) in taster_standard_probes::standard_probes() {
         let (file, code) = taster_engine::Engine::precompile(component)?;
         let path = folder.join(file);
         // whole or not at all: a process that maps it is never shown half of it
@@ -104,7 +98,7 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
             .and_then(|()| fs::set_permissions(&partial, Permissions::from_mode(0o644)))
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| cannot_write(&path, &error))?;
-        let _ = writeln!(out, "{name:<16} {}", render::bytes(code.len() as u64));
+        let _ = writeln!(out, "{name:<16} {}", taster_text::bytes(code.len() as u64));
     }
     output::write_text(common, &out)?;
     Ok(Exit::Done)
@@ -113,7 +107,7 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
 /// The component as a probe of a configuration; here a bare name may also be a file in this folder.
 fn as_probe(component: &Component) -> Probe {
     let given = &component.component;
-    let is_file = matches!(Source::of(given), Source::Unknown(_)) && PathBuf::from(given).exists();
+    let is_file = matches!(ComponentSource::of(given), ComponentSource::Unknown(_)) && PathBuf::from(given).exists();
     let component = if is_file { format!("./{given}") } else { given.clone() };
     let stem =
         PathBuf::from(given).file_stem().map_or_else(|| given.clone(), |stem| stem.to_string_lossy().into_owned());
@@ -122,9 +116,9 @@ fn as_probe(component: &Component) -> Probe {
 
 async fn load(component: &Component) -> Result<taster_engine::Probe, Problem> {
     let probe = as_probe(component);
-    let limits = flow::limits_of(&probe.limits);
-    let read = crate::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
-    Ok(flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
+    let limits = taster_flow::limits_of(&probe.limits);
+    let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
+    Ok(taster_flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
 }
 
 async fn check(common: &Common, component: &Component) -> Result<Exit, Problem> {
@@ -138,7 +132,7 @@ async fn check(common: &Common, component: &Component) -> Result<Exit, Problem> 
     }
     let mut out = format!("{} {} is a probe: {}\n", manifest.name, manifest.version, manifest.summary);
     let _ = writeln!(out, "  sha256   {}", probe.sha256());
-    let _ = writeln!(out, "  size     {}", render::bytes(probe.size()));
+    let _ = writeln!(out, "  size     {}", taster_text::bytes(probe.size()));
     let _ = writeln!(out, "  imports  {}", probe.imports().join(", "));
     let _ = writeln!(out, "  exports  {}", probe.exports().join(", "));
     output::write_text(common, &out)?;
@@ -160,11 +154,11 @@ async fn inspect(common: &Common, component: &Component) -> Result<Exit, Problem
     }
     let _ = writeln!(out, "  {:<12} {}", "methods", manifest.methods.join(", "));
     out.push_str("\nIt may return\n");
-    let mut table = render::human::table();
+    let mut table = taster_report::human::table();
     for metric in &manifest.metrics {
         table.add_row(declaration(metric));
     }
-    out.push_str(&render::human::lines(&table));
+    out.push_str(&taster_report::human::lines(&table));
     output::write_text(common, &out)?;
     Ok(Exit::Done)
 }
@@ -184,13 +178,14 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
             Problem::new("T0612", format!("--options is not JSON: {error}"), None).exiting(Exit::Usage)
         })?;
     let config = Config::for_uri(&args.mongodb)?;
-    let engine = flow::open_engine()?;
-    let loaded =
-        flow::load_probe(&engine, &probe, &PathBuf::from(".")).await.map_err(|failure| failed(&probe, &failure))?;
-    let session = flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
+    let engine = taster_flow::open_engine()?;
+    let loaded = taster_flow::load_probe(&engine, &probe, &PathBuf::from("."))
+        .await
+        .map_err(|failure| failed(&probe, &failure))?;
+    let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
     let result = tokio::select! {
         result = served_as_asked(&loaded, &session, &probe, &config, args) => result,
-        signal = flow::interrupted() => Err(flow::FlowError::Interrupted { signal, what: "result" }.into()),
+        signal = taster_flow::interrupted() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
     let Served { report, censuses } = result?;
@@ -205,7 +200,10 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
             Ok(Exit::Done)
         }
         Ok(metrics) => {
-            output::write_text(common, &table(&metrics, &censuses, &report.usage, &flow::limits_of(&probe.limits)))?;
+            output::write_text(
+                common,
+                &table(&metrics, &censuses, &report.usage, &taster_flow::limits_of(&probe.limits)),
+            )?;
             Ok(Exit::Done)
         }
     }
@@ -239,8 +237,8 @@ async fn served_as_asked(
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
     let mut second = serve(loaded, session, probe, &taking).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
-        flow::agree(metrics, &again)?;
-        flow::censuses_agree(&first.censuses, &second.censuses)?;
+        taster_flow::agree(metrics, &again)?;
+        taster_flow::censuses_agree(&first.censuses, &second.censuses)?;
         Ok(again)
     });
     Ok(second)
@@ -253,11 +251,11 @@ async fn serve(
     taking: &Taking,
 ) -> Result<Served, Problem> {
     let live = session.readable().await?;
-    let grants = flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
+    let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run
     let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
-    let input = flow::probe_run_input(session, probe, &grants, world, &task);
+    let input = taster_flow::probe_run_input(session, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
     task.end(if report.outcome.is_ok() { "done" } else { "failed" });
@@ -284,7 +282,7 @@ fn collections(given: &[String]) -> Option<Collections> {
         roles.entry(role.to_owned()).or_default().push(name.to_owned());
     }
     Some(Collections::Roles(
-        roles.into_iter().map(|(role, names)| (role, crate::config::OneOrMany::Many(names))).collect(),
+        roles.into_iter().map(|(role, names)| (role, taster_config::OneOrMany::Many(names))).collect(),
     ))
 }
 
@@ -293,13 +291,13 @@ fn shown(value: &Value, censuses: &[Recorded]) -> String {
     if let Value::Census(id) = value {
         let census = censuses.iter().find(|census| census.place.id == *id);
         return census
-            .map_or_else(|| format!("no census `{id}`"), |census| render::count(census.documents, "document"));
+            .map_or_else(|| format!("no census `{id}`"), |census| taster_text::count(census.documents, "document"));
     }
     match value.plain() {
         value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_)) => {
-            render::shorten(&value.to_string(), 400)
+            taster_text::shorten(&value.to_string(), 400)
         }
-        plain => render::value(Some(&plain)),
+        plain => taster_report::value(Some(&plain)),
     }
 }
 
@@ -309,24 +307,24 @@ fn table(
     usage: &taster_model::Usage,
     limits: &taster_engine::Limits,
 ) -> String {
-    let mut table = render::human::table();
+    let mut table = taster_report::human::table();
     for metric in metrics {
         let shown = shown(&metric.value, censuses);
-        table.add_row([render::metric_name(&metric.name, &metric.labels), shown, metric.unit.clone()]);
+        table.add_row([taster_report::metric_name(&metric.name, &metric.labels), shown, metric.unit.clone()]);
     }
-    let mut out = render::human::lines(&table);
+    let mut out = taster_report::human::lines(&table);
     let _ = writeln!(
         out,
         "\n  time       {} of {} (guest {}, server {})\n  documents  {} ({})\n  memory     {} of {}\n  host calls {}",
-        render::elapsed(Duration::from_millis(usage.wall_ms)),
-        render::elapsed(limits.deadline),
-        render::elapsed(Duration::from_millis(usage.guest_ms)),
-        render::elapsed(Duration::from_millis(usage.server_ms)),
-        render::number(usage.documents),
-        render::bytes(usage.bytes),
-        render::bytes(usage.memory_peak),
-        render::bytes(limits.memory),
-        render::number(usage.host_calls),
+        taster_text::elapsed(Duration::from_millis(usage.wall_ms)),
+        taster_text::elapsed(limits.deadline),
+        taster_text::elapsed(Duration::from_millis(usage.guest_ms)),
+        taster_text::elapsed(Duration::from_millis(usage.server_ms)),
+        taster_text::number(usage.documents),
+        taster_text::bytes(usage.bytes),
+        taster_text::bytes(usage.memory_peak),
+        taster_text::bytes(limits.memory),
+        taster_text::number(usage.host_calls),
     );
     out
 }

@@ -3,15 +3,11 @@
 use std::fmt::Write;
 
 use clap::Args;
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::{Restoration, Restoring};
 
 use super::{config_file, only};
-use crate::{
-    cli::{Common, Format},
-    exit::{Exit, Problem},
-    flow::{self, Restoration, Restoring},
-    output, render,
-    termination::{self, Told},
-};
+use crate::{cli::Common, cli::Format, output, termination, termination::Told};
 
 /// What is put back.
 #[derive(Debug, Clone, Args)]
@@ -31,7 +27,7 @@ async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, Problem> 
     output::prove(common)?;
     let config = config_file(common)?;
     let what = if args.abandoned { Restoring::Abandoned } else { Restoring::Everything };
-    let text = match flow::restore(&config, common.run.as_ref(), what).await? {
+    let text = match taster_flow::restore(&config, common.run.as_ref(), what).await? {
         Restoration::InUse(holder) => format!("nothing was put back: {holder} is at work\n"),
         Restoration::Done(report) if report.back.is_empty() => match what {
             Restoring::Everything => "nothing was to be put back\n".to_owned(),
@@ -46,6 +42,6 @@ async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, Problem> 
         }),
     };
     output::write_text(common, &text)?;
-    let line = render::plain(&text.lines().collect::<Vec<_>>().join(", "));
+    let line = taster_text::plain(&text.lines().collect::<Vec<_>>().join(", "));
     Ok(Told { exit: Exit::Done, line })
 }

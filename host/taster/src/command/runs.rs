@@ -1,11 +1,8 @@
 //! `taster runs`.
 
 use super::{Stored, only, stored};
-use crate::{
-    cli::{Common, Format},
-    exit::{Exit, Problem},
-    output, render,
-};
+use crate::{cli::Common, cli::Format, output};
+use taster_diagnostics::{Exit, Problem};
 
 /// Lists the runs of the app, newest first.
 pub async fn run(common: &Common) -> Result<Exit, Problem> {
@@ -21,7 +18,7 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
         return Ok(Exit::Done);
     }
     let baseline = store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run);
-    let mut table = render::human::table();
+    let mut table = taster_report::human::table();
     table.set_header(["run", "before", "after", "verdict", ""]);
     for run in &runs {
         let when = |at: Option<jiff::Timestamp>| {
@@ -36,6 +33,6 @@ pub async fn run(common: &Common) -> Result<Exit, Problem> {
         let verdict = run.verdict.map_or_else(|| "-".to_owned(), |verdict| verdict.to_string());
         table.add_row([run.run.to_string(), when(run.pre), when(run.post), verdict, note]);
     }
-    output::write_text(common, &render::human::lines(&table))?;
+    output::write_text(common, &taster_report::human::lines(&table))?;
     Ok(Exit::Done)
 }

@@ -3,16 +3,13 @@
 use std::{io::Write, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
+use taster_config::{DEFAULT_STORE, Period};
+use taster_diagnostics::{Exit, Problem};
+use taster_serve::{Options, ServeError, Server};
 use taster_store::{Settings, Store};
 
 use super::{config_path, configuration, only};
-use crate::{
-    cli::{Common, Format},
-    config::{DEFAULT_STORE, Period},
-    exit::{Exit, Problem},
-    output,
-    serve::{self, Options, ServeError, Server},
-};
+use crate::{cli::Common, cli::Format, output};
 
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Args)]
@@ -41,7 +38,7 @@ pub struct ServeArgs {
 pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Problem> {
     only(common, &[Format::Human, Format::Json])?;
     if args.openapi {
-        output::write_json(common, &serve::openapi::document())?;
+        output::write_json(common, &taster_serve::openapi::document())?;
         return Ok(Exit::Done);
     }
     let store = Store::at(settings(common)?).await?;

@@ -1,15 +1,12 @@
 //! `taster show`.
 
 use clap::Args;
+use taster_diagnostics::{Exit, Problem};
+use taster_flow::FlowError;
 use taster_model::RunId;
 
 use super::{Beside, stored, which_run, write_verdict};
-use crate::{
-    cli::{Common, Format},
-    exit::{Exit, Problem},
-    flow::FlowError,
-    output, render,
-};
+use crate::{cli::Common, cli::Format, output};
 
 /// Arguments of `show`.
 #[derive(Debug, Clone, Args)]
@@ -51,7 +48,7 @@ pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
             capture.app,
             capture.run,
             capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            render::count(capture.probes.len() as u64, "probe"),
+            taster_text::count(capture.probes.len() as u64, "probe"),
             capture.run,
         );
         output::write_text(common, &text)?;

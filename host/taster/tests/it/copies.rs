@@ -6,9 +6,9 @@ use mongodb::{
     Client, Database,
     bson::{Document, doc},
 };
+use taster_demo::{DATABASE, Mongod, MongodOptions, Shop};
 use taster_model::{Capture, RunId};
 use taster_store::Store;
-use taster_taster::demo::{DATABASE, Mongod, MongodOptions, Shop};
 use tempfile::TempDir;
 
 use crate::support::{Ended, SHOP, Table};

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use taster_model::{
     AppName, AttemptId, Capture, DocumentDetail, Documents, FindingOutcome, RunId, Verdict, VerdictDocument,
 };
+use taster_report::html::{self, Around, Links};
 use taster_store::Store;
-use taster_taster::render::html::{self, Around, Links};
 
 use crate::{
     serve::{Reply, Served, done, three_runs},

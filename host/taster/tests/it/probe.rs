@@ -7,7 +7,7 @@ use crate::support::{Kitchen, Table, component};
 #[test]
 fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
     let table = Table::new("");
-    for (name, bytes) in taster_taster::standard::standard_probes() {
+    for (name, bytes) in taster_standard_probes::standard_probes() {
         let check = table.taster(&["probe", "check", name, "--format", "json"]);
         assert_eq!(check.code, 0, "{}", check.all());
         let report = check.json();

@@ -48,7 +48,7 @@ fn every_error_code_stands_in_the_list_and_the_list_has_no_other() {
 fn every_reason_stands_in_the_list() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
     let list = fs::read_to_string(host.join("../docs/src/reference/errors.md")).expect("the page of errors");
-    let schema = taster_taster::config::Config::json_schema();
+    let schema = taster_config::Config::json_schema();
     assert!(schema.is_object());
     let verdict = schemars::schema_for!(taster_model::ReasonCode).to_value();
     let text = verdict.to_string();

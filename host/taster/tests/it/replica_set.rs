@@ -7,7 +7,7 @@ use mongodb::{
     bson::{Document, doc},
     options::{Acknowledgment, WriteConcern},
 };
-use taster_taster::demo::{DATABASE, Mongod, MongodOptions, Shop};
+use taster_demo::{DATABASE, Mongod, MongodOptions, Shop};
 
 use crate::support::{SHOP, Table};
 

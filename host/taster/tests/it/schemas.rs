@@ -78,7 +78,7 @@ async fn everything_that_runs_store_fits_the_published_schemas() {
 fn the_schema_of_the_configuration_is_published() {
     // `taster config schema > host/model/schemas/config.json` writes it anew
     assert!(
-        published("config.json") == taster_taster::config::Config::json_schema(),
+        published("config.json") == taster_config::Config::json_schema(),
         "write it anew: taster config schema > host/model/schemas/config.json"
     );
 }

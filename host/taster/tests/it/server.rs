@@ -5,7 +5,7 @@ use mongodb::{
     Client,
     bson::{Document, doc},
 };
-use taster_taster::demo::{Mongod, MongodOptions};
+use taster_demo::{Mongod, MongodOptions};
 use tempfile::TempDir;
 
 use crate::support::Table;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use mongodb::{Database, bson::Document};
-use taster_taster::demo::{DATABASE, Mongod, MongodOptions, Shop};
+use taster_demo::{DATABASE, Mongod, MongodOptions, Shop};
 use tempfile::TempDir;
 
 /// The binary that is tested.

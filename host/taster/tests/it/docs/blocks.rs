@@ -108,7 +108,7 @@ fn inline(page: &str) -> Vec<String> {
 /// Whether clap knows command and flags. Placeholders (`RUN`, `…`) need not be valid values.
 fn parse(line: &str) -> Result<(), clap::Error> {
     let words = words(line);
-    match taster_taster::cli::command_tree().try_get_matches_from(words) {
+    match taster::cli::command_tree().try_get_matches_from(words) {
         Ok(_) => Ok(()),
         Err(error)
             if matches!(

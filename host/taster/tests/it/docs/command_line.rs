@@ -15,7 +15,7 @@ const HEAD: &str = "\
 
 #[test]
 fn the_command_line_reference_is_generated_from_clap() {
-    let mut tree = taster_taster::cli::command_tree();
+    let mut tree = taster::cli::command_tree();
     tree.build();
     let mut page = HEAD.to_owned();
     let global: Vec<&Arg> = tree.get_arguments().filter(|argument| argument.is_global_set()).collect();

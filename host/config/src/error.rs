@@ -1,0 +1,153 @@
+//! What can be wrong with a configuration, and where.
+
+use std::{fmt, path::PathBuf};
+
+use taster_model::Coded;
+use taster_query::QueryError;
+
+/// A place in a file, with the line that stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// As the user named it.
+    pub file: String,
+    /// From 1.
+    pub line: u64,
+    /// From 1.
+    pub column: u64,
+    /// The line, without credentials.
+    pub text: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl Place {
+    /// The line with a caret under the column.
+    #[must_use]
+    pub fn excerpt(&self) -> String {
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        let column = usize::try_from(self.column).unwrap_or(1).saturating_sub(1).min(self.text.chars().count());
+        format!("{gutter} |\n{number} | {}\n{gutter} | {}^", self.text, " ".repeat(column))
+    }
+}
+
+/// What can be wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Unreadable {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Not YAML, or a value of another kind than expected.
+    #[error("{place}: {message}")]
+    Malformed {
+        /// Where.
+        place: Place,
+        /// What is wrong.
+        message: String,
+    },
+    /// A key that nobody knows.
+    #[error("{place}: unknown key `{key}`")]
+    UnknownKey {
+        /// Where.
+        place: Place,
+        /// The key.
+        key: String,
+        /// The keys that are known there.
+        known: Vec<&'static str>,
+        /// The nearest of them.
+        near: Option<&'static str>,
+    },
+    /// `${NAME}` of a variable that is not set.
+    #[error("{place}: {message}")]
+    Unset {
+        /// Where.
+        place: Place,
+        /// What is not set.
+        message: String,
+    },
+    /// A key that has to be there is not.
+    #[error("{place}: the key `{key}` is missing")]
+    Missing {
+        /// Where it is missing.
+        place: Place,
+        /// The key.
+        key: &'static str,
+    },
+    /// Each value is fine, together they are not.
+    #[error("{at}: {message}")]
+    Inconsistent {
+        /// Path of the setting: `probes[orders].sha256`.
+        at: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+    },
+    /// No database is named.
+    #[error("no database is named: neither `mongodb.database` nor the connection string says which one to taste")]
+    NoDatabase,
+    /// The connection string is wrong.
+    #[error(transparent)]
+    Uri(#[from] QueryError),
+}
+
+impl ConfigError {
+    /// The place in the file, where there is one.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Malformed { place, .. }
+            | Self::UnknownKey { place, .. }
+            | Self::Unset { place, .. }
+            | Self::Missing { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+}
+
+impl Coded for ConfigError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "T0101",
+            Self::Malformed { .. } => "T0102",
+            Self::UnknownKey { .. } => "T0103",
+            Self::Unset { .. } => "T0104",
+            Self::Missing { .. } => "T0105",
+            Self::Inconsistent { .. } => "T0106",
+            Self::NoDatabase => "T0107",
+            Self::Uri(error) => error.code(),
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => {
+                Some("name the file with --config FILE, or write one with `taster init --mongodb URI`".to_owned())
+            }
+            Self::Malformed { .. } => Some("`taster config schema` prints what is allowed where".to_owned()),
+            Self::UnknownKey { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::UnknownKey { known, .. } if known.is_empty() => None,
+            Self::UnknownKey { known, .. } => Some(format!("known here: {}", known.join(", "))),
+            Self::Unset { .. } => Some("set the variable, or write `$${NAME}` for the text itself".to_owned()),
+            Self::Missing { key, .. } => Some(format!("add `{key}:`; `taster config schema` describes it")),
+            Self::Inconsistent { help, .. } => Some(help.clone()),
+            Self::NoDatabase => Some(
+                "set `mongodb.database`, or end the connection string in `/NAME`: mongodb://host:27017/NAME".to_owned(),
+            ),
+            Self::Uri(error) => error.help(),
+        }
+    }
+
+    fn excerpt(&self) -> Option<String> {
+        self.place().map(Place::excerpt)
+    }
+}

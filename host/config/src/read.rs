@@ -1,0 +1,114 @@
+//! From text to [`Config`]: YAML with positions, variables expanded in values, errors that point at the line.
+
+use std::{collections::HashMap, path::Path};
+
+use serde_saphyr::{Error as Yaml, Location};
+
+use super::{Config, ConfigError, Place};
+
+/// Reads and checks a file. `environment` answers `${NAME}`.
+pub fn load(path: &Path, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    parse(&path.display().to_string(), &text, environment)
+}
+
+/// Reads and checks a text; `file` is its name in errors.
+pub fn parse(file: &str, text: &str, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
+    let options = serde_saphyr::options! { strict_booleans: true }.with_properties(environment);
+    let config: Config =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| describe(file, text, &error))?;
+    config.checked()
+}
+
+fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
+    let error = error.without_snippet();
+    let place = place(file, text, error.location());
+    match error {
+        Yaml::SerdeUnknownField { field, expected, .. } => {
+            // with variables about, the library hides what it read; keys are never expanded, and stand in the file
+            let key = key_at(&place).unwrap_or_else(|| field.clone());
+            ConfigError::UnknownKey { near: nearest(&key, expected), key, known: expected.clone(), place }
+        }
+        Yaml::SerdeMissingField { field, .. } => ConfigError::Missing { place, key: field },
+        Yaml::UnresolvedProperty { name, .. } => {
+            ConfigError::Unset { place, message: format!("the variable `{name}` is not set") }
+        }
+        other => {
+            let message = other.to_string();
+            // the library's text begins or ends with the position, which ours names already
+            let message = message.lines().next().unwrap_or_default();
+            let message = message.split(" at line ").next().unwrap_or(message);
+            ConfigError::Malformed { place, message: taster_text::scrub(message.trim()) }
+        }
+    }
+}
+
+fn place(file: &str, text: &str, location: Option<Location>) -> Place {
+    let (line, column) = location.map_or((1, 1), |l| (l.line().max(1), l.column().max(1)));
+    let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
+    let shown = text.lines().nth(index).unwrap_or_default();
+    let before = index.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+    Place { file: file.to_owned(), line, column, text: hidden(before, &taster_text::scrub(shown.trim_end())) }
+}
+
+/// The line without the value of a key that holds a secret, however that is written, unless it is the name of a variable.
+/// As long as it was, for there is a caret below it.
+fn hidden(before: &str, line: &str) -> String {
+    let stars = |text: &str| "*".repeat(text.chars().count());
+    // the value may stand on the line after its key
+    if before.trim_end().ends_with(':') && secret_key(before).is_some() {
+        return stars(line);
+    }
+    let Some(end) = secret_key(line) else { return line.to_owned() };
+    let (head, value) = line.split_at(end);
+    let begin = value.find(|c: char| !matches!(c, '"' | '\'' | ':' | ' ')).unwrap_or(value.len());
+    let (gap, value) = value.split_at(begin);
+    if is_variable(value) {
+        return line.to_owned();
+    }
+    // to the end: in a secret that was written plainly every character may be a part of it
+    format!("{head}{gap}{}", stars(value))
+}
+
+/// Where the first key ends that holds a secret. `secret` counts wherever it stands; the others are words of every day.
+fn secret_key(line: &str) -> Option<usize> {
+    const KEYS: [&str; 3] = ["webhook", "bearer", "token"];
+    let lower = line.to_ascii_lowercase();
+    let secret = lower.find("secret").map(|at| at + "secret".len());
+    let is_key = |at: usize, key: &str| {
+        let before = lower[..at].chars().next_back();
+        let after = lower[at + key.len()..].trim_start_matches(['"', '\'']).trim_start();
+        before.is_none_or(|c| !c.is_alphanumeric()) && after.starts_with(':')
+    };
+    let others = KEYS
+        .iter()
+        .flat_map(|key| lower.match_indices(key).filter(|(at, key)| is_key(*at, key)).map(|(at, key)| at + key.len()));
+    others.chain(secret).min()
+}
+
+/// `${NAME}`, and nothing else but the end of a mapping: a default value is a secret as well.
+fn is_variable(value: &str) -> bool {
+    let Some((name, rest)) = value.strip_prefix("${").and_then(|value| value.split_once('}')) else {
+        return value.is_empty();
+    };
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && matches!(rest.trim(), "" | "}" | "\"")
+}
+
+fn key_at(place: &Place) -> Option<String> {
+    let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
+    let rest: String = place.text.chars().skip(column).collect();
+    let key = rest.split(':').next()?.trim().trim_matches(['"', '\'']);
+    (!key.is_empty() && key.len() <= 64).then(|| key.to_owned())
+}
+
+/// The known word that a person most likely meant.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = given.to_lowercase();
+    known
+        .iter()
+        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), *word))
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}

@@ -1,0 +1,150 @@
+//! What a probe is given: the operator's collections, matched with the roles that the probe asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use taster_config::{Collections, OneOrMany, Probe};
+use taster_model::{Coded, CollectionFacts, CollectionGrant, Failure, Manifest, Refusal, Role};
+
+/// Why the operator's collections do not fit what the probe asks for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// A role that the probe does not have.
+    #[error("the probe has no role `{given}`")]
+    UnknownRole {
+        /// As configured.
+        given: String,
+        /// The roles it has.
+        known: Vec<String>,
+    },
+    /// A role that must be played is not.
+    #[error("no collection plays the role `{role}` ({summary})")]
+    Unplayed {
+        /// The role.
+        role: String,
+        /// What the probe says of it.
+        summary: String,
+    },
+    /// Several collections for a role of one.
+    #[error("the role `{role}` is for one collection, and {given} are given")]
+    TooMany {
+        /// The role.
+        role: String,
+        /// How many.
+        given: usize,
+    },
+    /// A plain list for a probe with several roles.
+    #[error("the probe has {count} roles: say which collection plays which")]
+    Ambiguous {
+        /// How many.
+        count: usize,
+        /// Their names.
+        roles: Vec<String>,
+    },
+}
+
+impl Coded for GrantError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownRole { .. } => "T0112",
+            Self::Unplayed { .. } => "T0113",
+            Self::TooMany { .. } => "T0114",
+            Self::Ambiguous { .. } => "T0115",
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::UnknownRole { known, .. } => format!("its roles: {}", known.join(", ")),
+            Self::Unplayed { role, .. } => format!("collections: {{{role}: NAME}}"),
+            Self::TooMany { .. } => "configure the probe once for each collection".to_owned(),
+            Self::Ambiguous { roles, .. } => {
+                let example: Vec<String> = roles.iter().map(|role| format!("{role}: NAME")).collect();
+                format!("collections: {{{}}}", example.join(", "))
+            }
+        })
+    }
+}
+
+impl GrantError {
+    /// As the outcome of a probe that could not be started.
+    #[must_use]
+    pub fn into_failure(self, probe: &Probe) -> Failure {
+        let failure = Failure::refused(Refusal::Invalid, self.code(), self.to_string())
+            .setting(format!("probes[{}].collections", probe.name));
+        match self.help() {
+            Some(help) => failure.allowed(help),
+            None => failure,
+        }
+    }
+}
+
+/// What `probe` may read, sorted by name.
+///
+/// A probe whose configuration names no collections gets every one that is there, and every one that it was given
+/// before (`earlier`): else a collection that the upgrade dropped would leave its grant together with the database.
+pub fn resolve(
+    probe: &Probe,
+    manifest: &Manifest,
+    live: &[CollectionFacts],
+    earlier: &[CollectionGrant],
+) -> Result<Vec<CollectionGrant>, GrantError> {
+    let played: BTreeMap<&str, Vec<String>> = match &probe.collections {
+        Some(Collections::Roles(roles)) => by_role(manifest, roles)?,
+        Some(Collections::List(names)) => match only_role(manifest)? {
+            Some(role) => BTreeMap::from([(role.name.as_str(), names.clone())]),
+            None => BTreeMap::new(),
+        },
+        None => match only_role(manifest)? {
+            Some(role) => {
+                let names: BTreeSet<&str> =
+                    live.iter().map(|c| c.name.as_str()).chain(earlier.iter().map(|c| c.name.as_str())).collect();
+                BTreeMap::from([(role.name.as_str(), names.into_iter().map(str::to_owned).collect())])
+            }
+            None => BTreeMap::new(),
+        },
+    };
+    for role in &manifest.roles {
+        let given = played.get(role.name.as_str()).map_or(0, Vec::len);
+        if given == 0 && role.required {
+            return Err(GrantError::Unplayed { role: role.name.clone(), summary: role.summary.clone() });
+        }
+        if given > 1 && !role.many {
+            return Err(GrantError::TooMany { role: role.name.clone(), given });
+        }
+    }
+    let mut grants: Vec<CollectionGrant> = played
+        .into_iter()
+        .flat_map(|(role, names)| names.into_iter().map(move |name| CollectionGrant { name, role: role.to_owned() }))
+        .collect();
+    grants.sort_by(|a, b| (&a.name, &a.role).cmp(&(&b.name, &b.role)));
+    grants.dedup();
+    Ok(grants)
+}
+
+fn only_role(manifest: &Manifest) -> Result<Option<&Role>, GrantError> {
+    match manifest.roles.as_slice() {
+        [] => Ok(None),
+        [role] => Ok(Some(role)),
+        roles => Err(GrantError::Ambiguous {
+            count: roles.len(),
+            roles: roles.iter().map(|role| role.name.clone()).collect(),
+        }),
+    }
+}
+
+fn by_role<'a>(
+    manifest: &'a Manifest,
+    given: &BTreeMap<String, OneOrMany>,
+) -> Result<BTreeMap<&'a str, Vec<String>>, GrantError> {
+    let mut played = BTreeMap::new();
+    for (name, collections) in given {
+        let Some(role) = manifest.roles.iter().find(|role| role.name == *name) else {
+            return Err(GrantError::UnknownRole {
+                given: name.clone(),
+                known: manifest.roles.iter().map(|role| role.name.clone()).collect(),
+            });
+        };
+        played.insert(role.name.as_str(), collections.names().to_vec());
+    }
+    Ok(played)
+}

@@ -1,0 +1,54 @@
+//! Progress of long steps: a bar on a terminal, log lines elsewhere.
+
+use std::{io::IsTerminal, sync::Arc, time::Duration};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// All bars of the process; log lines are written above them.
+#[must_use]
+pub fn bars() -> &'static MultiProgress {
+    static BARS: std::sync::OnceLock<MultiProgress> = std::sync::OnceLock::new();
+    BARS.get_or_init(MultiProgress::new)
+}
+
+/// One thing that takes a while.
+#[derive(Clone)]
+pub struct Task {
+    bar: Option<ProgressBar>,
+    label: Arc<str>,
+}
+
+impl Task {
+    /// Begins it and says so.
+    #[must_use]
+    pub fn begin(label: impl Into<String>) -> Self {
+        let label: Arc<str> = label.into().into();
+        if !std::io::stderr().is_terminal() {
+            return Self { bar: None, label };
+        }
+        let bar = bars().add(ProgressBar::new_spinner());
+        let style = ProgressStyle::with_template("  {spinner} {prefix} {wide_msg}").expect("a constant template");
+        bar.set_style(style);
+        bar.set_prefix(label.to_string());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar: Some(bar), label }
+    }
+
+    /// How far it is, in whatever it counts.
+    pub fn at(&self, done: u64, total: Option<u64>) {
+        let Some(bar) = &self.bar else { return };
+        let done = taster_text::number(done);
+        match total {
+            Some(total) => bar.set_message(format!("{done} of {}", taster_text::number(total))),
+            None => bar.set_message(done),
+        }
+    }
+
+    /// Ends it with what came of it.
+    pub fn end(self, outcome: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        tracing::info!("{}: {outcome}", self.label);
+    }
+}

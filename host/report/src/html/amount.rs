@@ -1,0 +1,206 @@
+//! Two numbers, and the difference between them drawn: by how much, in percent, and as a pair of bars.
+
+use bigdecimal::{BigDecimal, Signed, ToPrimitive, Zero};
+use serde_json::Value;
+use taster_text::{group, number};
+
+/// Width of the bars in the units of their drawing.
+pub(super) const WIDTH: f64 = 160.0;
+/// A difference is never drawn thinner: one in a million is to be seen, too.
+const THINNEST: f64 = 2.0;
+/// Longer numbers are none that anybody reads as one.
+const LONGEST: usize = 48;
+/// So many digits of a number that is too long to be read.
+const PRECISION: u64 = 6;
+/// Doubles go no further.
+const GREATEST_EXPONENT: u32 = 330;
+
+/// A number out of a metric, kept exactly: decimals are text in a verdict.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Amount(BigDecimal);
+
+impl Amount {
+    /// The number that a value is, or that its text is to the last character.
+    #[must_use]
+    pub(super) fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Number(number) => Self::parse(&number.to_string()),
+            Value::String(text) => Self::parse(text),
+            _ => None,
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let digits = digits.strip_prefix('-').unwrap_or(digits);
+        let digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+        let plain = digits.bytes().all(digit) && digits.starts_with(|c: char| c.is_ascii_digit());
+        // the check of the exponent comes first: one of nine digits would be written out in as many
+        let small = exponent.parse::<i32>().is_ok_and(|exponent| exponent.unsigned_abs() <= GREATEST_EXPONENT);
+        (text.len() <= LONGEST && plain && small).then(|| text.parse().ok().map(Self)).flatten()
+    }
+
+    /// Where it lies, for a drawing.
+    #[must_use]
+    pub(super) fn place(&self) -> f64 {
+        self.0.to_f64().unwrap_or_default()
+    }
+}
+
+/// What became of a number.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Delta {
+    /// `−34`, `+1 035.30`.
+    pub(super) by: String,
+    /// `−1.1 %`. Absent where nothing was before.
+    pub(super) percent: Option<String>,
+    /// Absent where one is negative: there is no length to draw.
+    pub(super) bars: Option<Bars>,
+}
+
+/// A pair of bars from zero, and the piece by which they differ.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Bars {
+    /// Length of the upper one.
+    pub(super) before: String,
+    /// Length of the lower one.
+    pub(super) after: String,
+    /// Where the difference begins.
+    pub(super) from: String,
+    /// How long it is.
+    pub(super) gap: String,
+    /// Whether it is what was lost.
+    pub(super) lost: bool,
+}
+
+impl Delta {
+    /// The difference between two numbers; nothing where there is none.
+    #[must_use]
+    pub(super) fn between(before: &Amount, after: &Amount) -> Option<Self> {
+        let by = &after.0 - &before.0;
+        if by.is_zero() {
+            return None;
+        }
+        let sign = if by.is_negative() { "−" } else { "+" };
+        let percent = (!before.0.is_zero()).then(|| {
+            let percent = by.to_f64().unwrap_or_default() / before.place().abs() * 100.0;
+            ratio(sign, percent.abs())
+        });
+        Some(Self { by: format!("{sign}{}", written(&by.abs())), percent, bars: Bars::of(before, after) })
+    }
+}
+
+impl Bars {
+    fn of(before: &Amount, after: &Amount) -> Option<Self> {
+        if before.0.is_negative() || after.0.is_negative() {
+            return None;
+        }
+        let (before, after) = (before.place(), after.place());
+        let longest = before.max(after);
+        if !longest.is_normal() {
+            return None;
+        }
+        let (before, after) = (before / longest * WIDTH, after / longest * WIDTH);
+        let gap = (before - after).abs().max(THINNEST);
+        let length = |length: f64| format!("{length:.1}");
+        Some(Self {
+            before: length(before),
+            after: length(after),
+            from: length(WIDTH - gap),
+            gap: length(gap),
+            lost: after < before,
+        })
+    }
+}
+
+/// `−1.1 %`, `+45 %`, `under 0.1 %`.
+fn ratio(sign: &str, percent: f64) -> String {
+    match percent {
+        p if p < 0.1 => "under 0.1 %".to_owned(),
+        p if p < 10.0 => format!("{sign}{p:.1} %"),
+        p if p < 1e9 => format!("{sign}{} %", number(p.round().to_u64().unwrap_or(u64::MAX))),
+        p => format!("{sign}{p:.1e} %"),
+    }
+}
+
+/// With the digits before the point in threes; very long ones as a power of ten.
+fn written(amount: &BigDecimal) -> String {
+    let text = amount.to_plain_string();
+    if text.len() > LONGEST {
+        return amount.with_prec(PRECISION).normalized().to_scientific_notation().to_lowercase();
+    }
+    match text.split_once('.') {
+        Some((whole, fraction)) => format!("{}.{fraction}", group(whole)),
+        None => group(&text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// By how much, in percent, and the bars: where the gap begins, how long it is, whether it is a loss.
+    type Told = (String, Option<String>, Option<(String, String, bool)>);
+
+    fn delta(before: &Value, after: &Value) -> Option<Told> {
+        let delta = Delta::between(&Amount::of(before)?, &Amount::of(after)?)?;
+        Some((delta.by, delta.percent, delta.bars.map(|bars| (bars.from, bars.gap, bars.lost))))
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "so that it is compared with what may be nothing")]
+    fn told(by: &str, percent: Option<&str>, bars: Option<(&str, &str, bool)>) -> Option<Told> {
+        let bars = bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost));
+        Some((by.to_owned(), percent.map(str::to_owned), bars))
+    }
+
+    #[test]
+    fn a_difference_has_a_sign_a_share_and_a_length() {
+        assert_eq!(delta(&json!(200), &json!(150)), told("−50", Some("−25 %"), Some(("120.0", "40.0", true))));
+        assert_eq!(delta(&json!(150), &json!(200)), told("+50", Some("+33 %"), Some(("120.0", "40.0", false))));
+        assert_eq!(
+            delta(&json!(200_000), &json!(199_999)),
+            told("−1", Some("under 0.1 %"), Some(("158.0", "2.0", true)))
+        );
+        assert_eq!(delta(&json!(0), &json!(1234)), told("+1 234", None, Some(("0.0", "160.0", false))));
+        assert_eq!(delta(&json!(-5), &json!(5)), told("+10", Some("+200 %"), None));
+        assert_eq!(delta(&json!(7), &json!(7)), None);
+    }
+
+    #[test]
+    fn decimals_are_subtracted_exactly() {
+        let by = |before: &str, after: &str| delta(&json!(before), &json!(after)).map(|(by, ..)| by);
+        assert_eq!(by("82451.85", "81416.55").as_deref(), Some("−1 035.30"));
+        assert_eq!(by("0.1", "0.3").as_deref(), Some("+0.2"));
+        assert_eq!(
+            by("1", "1.000000000000000000000000000000001").as_deref(),
+            Some("+0.000000000000000000000000000000001")
+        );
+        assert_eq!(by("1.0", "1.00"), None);
+        assert_eq!(by("1e300", "2e300").as_deref(), Some("+1e300"));
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_drawn() {
+        for text in [
+            "",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "1e999999999",
+            "0x10",
+            "1_000",
+            "12 345",
+            "v1.2",
+            "1.2.3",
+            ".5",
+            "+1",
+            "١",
+        ] {
+            assert_eq!(Amount::of(&json!(text)), None, "{text}");
+        }
+        assert_eq!(Amount::of(&json!("9".repeat(1 << 20))), None);
+        assert_eq!(Amount::of(&json!(true)), None);
+    }
+}

@@ -1,0 +1,351 @@
+//! One run, from the verdict to what each probe used.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use taster_model::{
+    Acceptance, AppName, DocumentDetail, Finding, FindingOutcome, RunId, Severity, SideSummary, VerdictDocument,
+};
+use taster_text::{bytes, count, elapsed, number};
+
+use super::{
+    amount::{Amount, Delta},
+    badge::Badge,
+    diff::Diff,
+    links::{File, Links},
+    shell::Shell,
+    text::{Href, Prose, Text, When},
+    usage::{self, Usage},
+};
+use crate::{change, documents, documents::Part, images, server, subject, tally, value};
+
+/// Findings of no probe go by this name, as in `JUnit`.
+const NO_PROBE: &str = "expectations";
+/// So many ids stand in one list; the rest is folded away.
+const FIRST: usize = 20;
+/// So many ids are folded away together.
+const FOLD: usize = 200;
+/// So many ids of a kind are named; `verdict.json` has all that are known.
+const NAMED: usize = 5000;
+/// Longer ids are cut.
+const LONGEST_ID: usize = 256;
+/// So many changed fields of one document are named.
+const FIELDS: usize = 40;
+/// A difference of so few fields is shown unfolded.
+const OPEN_ROWS: usize = 8;
+
+/// What is around a verdict.
+#[derive(Debug, Default)]
+pub struct Around<'a> {
+    /// Who took responsibility for it.
+    pub accepted: Option<&'a Acceptance>,
+    /// What is wrong with the objects of its run: whatever the verdict says, nobody can rely on it then.
+    pub damage: Option<String>,
+    /// Where the page leads to.
+    pub links: Links,
+}
+
+#[derive(Template)]
+#[template(path = "report.html", whitespace = "minimize")]
+pub(super) struct Page {
+    shell: Shell,
+    badge: Badge,
+    damage: Option<Damage>,
+    tally: String,
+    remedy: Option<Prose>,
+    accepted: Option<Accepted>,
+    sides: Vec<Side>,
+    images: Vec<Tasted>,
+    groups: Vec<Group>,
+    uncovered: Vec<Text>,
+    usage: Usage,
+    files: Vec<File>,
+}
+
+/// A verdict that cannot be relied on.
+struct Damage {
+    what: Text,
+    stored: Badge,
+}
+
+struct Accepted {
+    who: Text,
+    at: When,
+    reason: Text,
+    /// Whether it is another attempt's verdict that was accepted.
+    other: bool,
+}
+
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    /// Absent where nothing was captured.
+    pub(super) facts: Option<SideFacts>,
+}
+
+pub(super) struct SideFacts {
+    pub(super) started: When,
+    pub(super) took: String,
+    pub(super) server: Text,
+    pub(super) read_at: Option<Text>,
+    pub(super) volumes: Vec<Text>,
+    pub(super) read: String,
+    /// The run whose capture it is, where it is another.
+    pub(super) of: Option<(Text, Option<Href>)>,
+}
+
+struct Tasted {
+    name: Text,
+    before: Option<Text>,
+    after: Option<Text>,
+    changed: bool,
+}
+
+/// What came of one probe.
+struct Group {
+    anchor: String,
+    name: Text,
+    component: Option<Text>,
+    /// Of its most telling finding.
+    badge: Badge,
+    counts: Vec<(Badge, String)>,
+    telling: Vec<Row>,
+    same: Vec<Row>,
+}
+
+/// One finding.
+struct Row {
+    badge: Badge,
+    /// Why it decides nothing.
+    note: Option<&'static str>,
+    subject: Text,
+    unit: Option<Text>,
+    change: Option<Change>,
+    reason: Prose,
+    declared: Option<Text>,
+    rule: Option<Text>,
+    code: &'static str,
+    /// Of values that are documents or sets.
+    diff: Option<Diff>,
+    documents: Vec<Documents>,
+}
+
+/// Both values, and the difference where they are numbers.
+struct Change {
+    before: Text,
+    after: Text,
+    delta: Option<Delta>,
+}
+
+/// The missing ones, the extra ones, or the changed ones.
+struct Documents {
+    count: String,
+    what: &'static str,
+    fields: Vec<(Text, String)>,
+    paths: Vec<Text>,
+    /// Whether more is known of them than their ids.
+    detailed: bool,
+    first: Vec<Document>,
+    folds: Vec<Fold>,
+    rest: Option<String>,
+}
+
+struct Fold {
+    label: String,
+    documents: Vec<Document>,
+}
+
+struct Document {
+    id: Text,
+    fields: Vec<Text>,
+    more_fields: usize,
+    diff: Option<Diff>,
+}
+
+impl Diff {
+    /// Whether it is shown unfolded.
+    pub(super) fn short(&self) -> bool {
+        self.rows.len() <= OPEN_ROWS && self.more == 0
+    }
+}
+
+impl Page {
+    pub(super) fn new(document: &VerdictDocument, around: &Around<'_>) -> Self {
+        let stored = Badge::verdict(document.verdict);
+        let damage = around.damage.as_deref().map(|what| Damage { what: Text::of(what), stored });
+        let badge = if damage.is_some() { Badge::DAMAGED } else { stored };
+        let (app, run) = (&document.app, &document.run);
+        let links = &around.links;
+        Self {
+            shell: Shell::new(&format!("{app} {run}: {}", badge.word), links.crumbs(app, run), &document.taster),
+            badge,
+            damage,
+            tally: tally(document),
+            remedy: document.remedy.as_deref().map(Prose::of),
+            accepted: around.accepted.map(|accepted| Accepted {
+                who: Text::of(&accepted.who),
+                at: When(accepted.at),
+                reason: Text::of(&accepted.reason),
+                other: accepted.attempt != document.attempt,
+            }),
+            sides: vec![
+                Side { name: "Before", facts: document.before.as_ref().map(|side| facts(side, (app, run), links)) },
+                Side { name: "After", facts: Some(facts(&document.after, (app, run), links)) },
+            ],
+            images: images::of(document)
+                .into_iter()
+                .map(|image| Tasted {
+                    changed: image.before != image.after,
+                    name: Text::of(&image.name),
+                    before: image.before.as_deref().map(Text::of),
+                    after: image.after.as_deref().map(Text::of),
+                })
+                .collect(),
+            groups: groups(document),
+            uncovered: document.uncovered.iter().map(|name| Text::of(name)).collect(),
+            usage: usage::of(document),
+            files: links.files(),
+        }
+    }
+}
+
+/// What is worth knowing of a capture; of another run than the page is about, it is said whose it is.
+pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &Links) -> SideFacts {
+    let took = side.finished.duration_since(side.started).unsigned_abs();
+    SideFacts {
+        started: When(side.started),
+        took: elapsed(took),
+        server: Text::of(&server(side)),
+        read_at: side.server.read_at.as_deref().map(Text::of),
+        volumes: side.server.volumes.iter().map(|volume| Text::of(volume)).collect(),
+        read: format!("{}, {}", count(side.documents, "document"), bytes(side.bytes)),
+        of: (side.run != *run).then(|| (Text::of(side.run.as_str()), links.run(app, &side.run))),
+    }
+}
+
+/// Findings by probe, the probe with the most telling one first: findings come in that order.
+fn groups(document: &VerdictDocument) -> Vec<Group> {
+    let mut places: HashMap<Option<&str>, usize> = HashMap::new();
+    let mut grouped: Vec<(Option<&str>, Vec<&Finding>)> = Vec::new();
+    for finding in &document.findings {
+        let probe = finding.probe.as_deref();
+        let place = *places.entry(probe).or_insert_with(|| {
+            grouped.push((probe, Vec::new()));
+            grouped.len() - 1
+        });
+        grouped[place].1.push(finding);
+    }
+    let group = |(index, (probe, findings)): (usize, (Option<&str>, Vec<&Finding>))| {
+        let summary = document.after.probes.iter().find(|summary| Some(summary.name.as_str()) == probe);
+        let counts =
+            [FindingOutcome::Different, FindingOutcome::Unknown, FindingOutcome::Expected, FindingOutcome::Same]
+                .into_iter()
+                .map(|outcome| (outcome, findings.iter().filter(|finding| finding.outcome == outcome).count() as u64))
+                .filter(|(_, n)| *n > 0)
+                .map(|(outcome, n)| (Badge::outcome(outcome), number(n)))
+                .collect();
+        let badge = findings.first().map_or(Badge::outcome(FindingOutcome::Same), |first| Badge::finding(first));
+        let (same, telling): (Vec<&Finding>, Vec<&Finding>) =
+            findings.into_iter().partition(|finding| finding.outcome == FindingOutcome::Same);
+        Group {
+            anchor: format!("probe-{}", index + 1),
+            name: Text::cut(probe.unwrap_or(NO_PROBE), 80),
+            component: summary.map(|summary| Text::cut(&format!("{} {}", summary.component, summary.version), 120)),
+            badge,
+            counts,
+            telling: telling.into_iter().map(row).collect(),
+            same: same.into_iter().map(row).collect(),
+        }
+    };
+    grouped.into_iter().enumerate().map(group).collect()
+}
+
+fn row(finding: &Finding) -> Row {
+    let name = subject(finding);
+    let both = (finding.before.as_ref(), finding.after.as_ref());
+    let structured = |value: &&serde_json::Value| value.is_object() || value.is_array();
+    let telling = finding.outcome != FindingOutcome::Same;
+    let diff = (telling && (both.0.is_some_and(|v| structured(&v)) || both.1.is_some_and(|v| structured(&v))))
+        .then(|| Diff::between(both.0, both.1))
+        .filter(|diff| !diff.rows.is_empty());
+    Row {
+        badge: Badge::finding(finding),
+        note: match (finding.muted, finding.severity) {
+            (true, _) => Some("muted: it decides nothing"),
+            (false, Severity::Warn) => Some("a warning: it decides nothing"),
+            (false, Severity::Fail) => None,
+        },
+        // a finding about a whole probe has no subject of its own
+        subject: Text::cut(if name.is_empty() { "the probe" } else { &name }, 400),
+        unit: finding
+            .unit
+            .as_deref()
+            .filter(|unit| *unit != "1")
+            .map(|unit| Text::cut(unit.trim_matches(['{', '}']), 40)),
+        change: (!change(finding).is_empty()).then(|| Change {
+            before: Text::of(&value(both.0)),
+            after: Text::of(&value(both.1)),
+            delta: match (both.0.and_then(Amount::of), both.1.and_then(Amount::of)) {
+                (Some(before), Some(after)) => Delta::between(&before, &after),
+                _ => None,
+            },
+        }),
+        reason: Prose::of(&finding.reason),
+        declared: finding.declared.as_deref().map(Text::of),
+        rule: finding.rule.as_deref().map(|rule| Text::cut(rule, 400)),
+        code: finding.code.as_str(),
+        diff,
+        documents: if telling { documents::parts(finding).iter().map(set).collect() } else { Vec::new() },
+    }
+}
+
+fn set(part: &Part<'_>) -> Documents {
+    let details: HashMap<String, &DocumentDetail> =
+        part.set.details.iter().map(|detail| (detail.id.to_string(), detail)).collect();
+    let mut named: Vec<Document> = part
+        .set
+        .ids
+        .iter()
+        .take(NAMED)
+        .map(|id| {
+            let id = id.to_string();
+            let detail = details.get(&id);
+            let fields = detail.map_or(&[][..], |detail| &detail.fields);
+            Document {
+                id: Text::cut(&id, LONGEST_ID),
+                fields: fields.iter().take(FIELDS).map(|field| Text::cut(field, LONGEST_ID)).collect(),
+                more_fields: fields.len().saturating_sub(FIELDS),
+                diff: detail
+                    .filter(|detail| detail.before.is_some() || detail.after.is_some())
+                    .map(|detail| Diff::between(detail.before.as_ref(), detail.after.as_ref())),
+            }
+        })
+        .collect();
+    let detailed = named.iter().any(|document| document.diff.is_some() || !document.fields.is_empty());
+    let rest = part.rest_in(named.len(), "verdict.json");
+    let mut folds = Vec::new();
+    // a fold of a few is more bother than the few
+    while named.len() > FIRST * 2 {
+        let from = FIRST.max((named.len() - 1) / FOLD * FOLD);
+        let documents = named.split_off(from);
+        folds.push(Fold {
+            label: format!("{} to {}", number(from as u64 + 1), number((from + documents.len()) as u64)),
+            documents,
+        });
+    }
+    folds.reverse();
+    let counted = |(field, n): (&str, u64)| (Text::cut(field, LONGEST_ID), number(n));
+    Documents {
+        count: number(part.set.count),
+        what: part.what,
+        fields: documents::most_frequent(&part.set.fields).take(FIELDS).map(counted).collect(),
+        paths: if part.set.fields.is_empty() {
+            part.set.paths.iter().take(FIELDS).map(|path| Text::cut(path, LONGEST_ID)).collect()
+        } else {
+            Vec::new()
+        },
+        detailed,
+        first: named,
+        folds,
+        rest,
+    }
+}

@@ -1,0 +1,134 @@
+//! How each probe used its limits.
+
+use std::time::Duration;
+
+use taster_model::{ProbeSummary, SideSummary, UsageLimits, VerdictDocument};
+use taster_text::{bytes, elapsed, number};
+
+use super::text::Text;
+
+/// From here on a probe is close to a limit, in percent of it.
+const CLOSE: f64 = 80.0;
+
+/// What all probes used.
+pub(super) struct Usage {
+    pub(super) sides: Vec<Side>,
+    /// What came closest to its limit: `memory of shape, 12 %`.
+    pub(super) closest: Option<String>,
+    /// Whether anything is close to a limit.
+    pub(super) close: bool,
+}
+
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) probes: Vec<Probe>,
+}
+
+pub(super) struct Probe {
+    pub(super) name: Text,
+    pub(super) component: Text,
+    /// The first digits of its digest.
+    pub(super) digest: Text,
+    pub(super) metrics: Option<String>,
+    pub(super) failure: Option<Text>,
+    pub(super) meters: Vec<Meter>,
+}
+
+pub(super) struct Meter {
+    pub(super) used: String,
+    pub(super) allowed: Option<Allowed>,
+}
+
+pub(super) struct Allowed {
+    pub(super) limit: String,
+    /// `12 %`.
+    pub(super) percent: String,
+    /// From 0 to 100.
+    pub(super) value: String,
+    pub(super) close: bool,
+}
+
+/// What is limited, in the order in which it is shown.
+pub(super) const LIMITED: [&str; 6] = ["Wall time", "Server time", "Documents", "Bytes", "Memory", "Log"];
+
+pub(super) fn of(document: &VerdictDocument) -> Usage {
+    // a census has a time of its own, which is in the wall time, too
+    let counts = |name: &str| {
+        document.findings.iter().any(|finding| finding.probe.as_deref() == Some(name) && finding.documents.is_some())
+    };
+    let mut closest: Option<(f64, String)> = None;
+    let mut side = |name: &'static str, side: &SideSummary| {
+        let probes = side.probes.iter().map(|summary| {
+            let (probe, shares) = probe(summary, counts(&summary.name));
+            for (what, share) in shares {
+                if closest.as_ref().is_none_or(|(most, _)| share > *most) {
+                    closest = Some((share, format!("{} of {}, {}", what.to_lowercase(), probe.name, percent(share))));
+                }
+            }
+            probe
+        });
+        Side { name, probes: probes.collect() }
+    };
+    let mut sides = vec![side("After", &document.after)];
+    sides.extend(document.before.as_ref().map(|before| side("Before", before)));
+    sides.retain(|side| !side.probes.is_empty());
+    let close = closest.as_ref().is_some_and(|(share, _)| *share > CLOSE);
+    Usage { sides, closest: closest.map(|(_, text)| text), close }
+}
+
+/// A probe with its share of each limit, in percent.
+fn probe(summary: &ProbeSummary, counts: bool) -> (Probe, Vec<(&'static str, f64)>) {
+    let limits = summary.limits.as_ref();
+    let mut shares = Vec::new();
+    let mut meter =
+        |what: &'static str, used: u64, limit: &dyn Fn(&UsageLimits) -> u64, show: &dyn Fn(u64) -> String| {
+            let allowed = limits.map(limit).map(|limit| {
+                // nothing allowed and nothing used is no use of it
+                let share = if used == 0 { 0.0 } else { 100.0 * ratio(used, limit) };
+                shares.push((what, share));
+                Allowed {
+                    limit: show(limit),
+                    percent: percent(share),
+                    value: format!("{:.1}", share.min(100.0)),
+                    close: share > CLOSE,
+                }
+            });
+            Meter { used: show(used), allowed }
+        };
+    let time = |ms: u64| elapsed(Duration::from_millis(ms));
+    let usage = &summary.usage;
+    let wall = |limits: &UsageLimits| limits.wall_ms.saturating_add(if counts { limits.census_ms } else { 0 });
+    let [walls, servers, documents, sizes, memories, logs] = LIMITED;
+    let meters = vec![
+        meter(walls, usage.wall_ms, &wall, &time),
+        meter(servers, usage.server_ms, &|limits| limits.server_ms, &time),
+        meter(documents, usage.documents, &|limits| limits.documents, &number),
+        meter(sizes, usage.bytes, &|limits| limits.bytes, &bytes),
+        meter(memories, usage.memory_peak, &|limits| limits.memory_peak, &bytes),
+        // what was dropped was wanted, too
+        meter(logs, usage.log_bytes.saturating_add(usage.log_dropped), &|limits| limits.log_bytes, &bytes),
+    ];
+    let probe = Probe {
+        name: Text::cut(&summary.name, 80),
+        component: Text::cut(&format!("{} {}", summary.component, summary.version), 120),
+        digest: Text::cut(summary.sha256.get(..12).unwrap_or(&summary.sha256), 12),
+        metrics: summary.metrics.map(number),
+        failure: summary.failure.as_deref().map(Text::of),
+        meters,
+    };
+    (probe, shares)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share is shown to a tenth of a percent")]
+fn ratio(used: u64, limit: u64) -> f64 {
+    used as f64 / limit.max(1) as f64
+}
+
+fn percent(share: f64) -> String {
+    match share {
+        0.0 => "0 %".to_owned(),
+        share if share < 0.1 => "under 0.1 %".to_owned(),
+        share if share < 10.0 => format!("{share:.1} %"),
+        share => format!("{share:.0} %"),
+    }
+}

@@ -1,0 +1,112 @@
+//! What ran on the two sides: `tasted v4.2 → v4.3`.
+
+use taster_model::{VerdictDocument, WorkloadFacts};
+use taster_text::plain;
+
+/// One image, before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `Deployment pxbbq-web`, and the container where there are several.
+    pub name: String,
+    /// Absent where the container was not there.
+    pub before: Option<String>,
+    /// Absent where it is not there any more.
+    pub after: Option<String>,
+}
+
+/// Every image of both sides, those that are not what they were first. None without a cluster.
+#[must_use]
+pub fn of(document: &VerdictDocument) -> Vec<Image> {
+    let before = document.before.as_ref().map_or(&[][..], |side| &side.workloads);
+    let after = &document.after.workloads;
+    let mut images = Vec::new();
+    for workload in after {
+        let earlier = before.iter().find(|earlier| is_same(earlier, workload));
+        for image in &workload.images {
+            let old = earlier.and_then(|w| w.images.iter().find(|old| old.container == image.container));
+            images.push(Image {
+                name: name(workload, &image.container),
+                before: old.map(|old| old.image.clone()),
+                after: Some(image.image.clone()),
+            });
+        }
+    }
+    for gone in before.iter().filter(|earlier| !after.iter().any(|later| is_same(earlier, later))) {
+        images.extend(gone.images.iter().map(|image| Image {
+            name: name(gone, &image.container),
+            before: Some(image.image.clone()),
+            after: None,
+        }));
+    }
+    images.sort_by_key(|image| image.before == image.after);
+    images
+}
+
+/// `tasted Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5`: the tag where only the tag differs, else the whole
+/// image. Nothing without a cluster.
+#[must_use]
+pub fn tasted(document: &VerdictDocument) -> Option<String> {
+    let told: Vec<String> = of(document)
+        .iter()
+        .map(|image| match (&image.before, &image.after) {
+            (Some(before), Some(after)) if before == after => format!("{} {}", image.name, shown(after)),
+            (Some(before), Some(after)) => format!("{} {}", image.name, change(before, after)),
+            (None, after) => format!("{} {}", image.name, plain(after.as_deref().unwrap_or_default())),
+            (Some(_), None) => format!("{} before", image.name),
+        })
+        .collect();
+    (!told.is_empty()).then(|| format!("tasted {}", told.join("; ")))
+}
+
+fn name(workload: &WorkloadFacts, container: &str) -> String {
+    let container = match workload.images.len() {
+        1 => String::new(),
+        _ => format!(" {}", plain(container)),
+    };
+    format!("{} {}{container}", plain(&workload.kind), plain(&workload.name))
+}
+
+fn is_same(one: &WorkloadFacts, other: &WorkloadFacts) -> bool {
+    (&one.kind, &one.name) == (&other.kind, &other.name)
+}
+
+fn change(before: &str, after: &str) -> String {
+    match (split(before), split(after)) {
+        (Some((old, from)), Some((new, to))) if old == new => format!("{} → {}", plain(from), plain(to)),
+        _ => format!("{} → {}", plain(before), plain(after)),
+    }
+}
+
+fn shown(image: &str) -> String {
+    plain(split(image).map_or(image, |(_, tag)| tag))
+}
+
+/// Repository and tag, or digest: `quay.io:443/px-tme/pxbbq:v4.3`.
+fn split(image: &str) -> Option<(&str, &str)> {
+    if let Some((repository, digest)) = image.split_once('@') {
+        // a tag beside a digest decides nothing
+        return Some((split(repository).map_or(repository, |(repository, _)| repository), digest));
+    }
+    // a colon before the last slash is a port's
+    let (repository, tag) = image.rsplit_once(':')?;
+    (!tag.contains('/')).then_some((repository, tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tag_is_enough_where_only_the_tag_differs() {
+        for (before, after, shown) in [
+            ("quay.io/px-tme/pxbbq:v4.2", "quay.io/px-tme/pxbbq:v4.3", "v4.2 → v4.3"),
+            ("r:5000/pxbbq:v4.2", "r:5000/pxbbq:v4.3", "v4.2 → v4.3"),
+            ("a/pxbbq:v4.2", "b/pxbbq:v4.2", "a/pxbbq:v4.2 → b/pxbbq:v4.2"),
+            ("pxbbq", "pxbbq:v4.3", "pxbbq → pxbbq:v4.3"),
+            ("r:5000/pxbbq", "r:5000/pxbbq:v1", "r:5000/pxbbq → r:5000/pxbbq:v1"),
+            ("a/x:v1@sha256:aa", "a/x:v2@sha256:bb", "sha256:aa → sha256:bb"),
+        ] {
+            assert_eq!(change(before, after), shown);
+        }
+    }
+}

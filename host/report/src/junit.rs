@@ -1,0 +1,92 @@
+//! For CI systems that read test results: a suite a probe, a case a finding.
+
+use std::collections::BTreeMap;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use taster_diagnostics::Problem;
+use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
+
+use super::{change, documents, images, reason, subject};
+
+/// How many documents of a kind a failure names.
+const NAMED: usize = 20;
+
+/// The verdict of a run.
+///
+/// `different` that gates is a failure and `unknown` that gates an error; what does not gate is skipped with its text,
+/// so that a suite is never green because of it, nor red.
+pub fn verdict(document: &VerdictDocument) -> Result<String, Problem> {
+    let mut report = Report::new(format!("taster {} {}", document.app, document.run));
+    report.add_test_suite(overall(document));
+    let mut suites: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in &document.findings {
+        suites.entry(finding.probe.as_deref().unwrap_or("expectations")).or_default().push(finding);
+    }
+    for (name, findings) in suites {
+        let mut suite = TestSuite::new(name);
+        suite.add_test_cases(findings.into_iter().map(case));
+        report.add_test_suite(suite);
+    }
+    report
+        .to_string()
+        .map_err(|error| Problem::new("T0603", format!("cannot write the result as JUnit: {error}"), None))
+}
+
+/// The verdict as a case of its own: a run in which nothing was judged must not be a green report with no case.
+fn overall(document: &VerdictDocument) -> TestSuite {
+    let status = match document.verdict {
+        Verdict::Same => TestCaseStatus::success(),
+        Verdict::Different => failed(NonSuccessKind::Failure, "different", document.remedy.as_deref()),
+        Verdict::Unknown => failed(NonSuccessKind::Error, "unknown", document.remedy.as_deref()),
+    };
+    let mut suite = TestSuite::new("verdict");
+    if let Some(images) = images::tasted(document) {
+        suite.set_system_out(images);
+    }
+    suite.add_test_case(TestCase::new(format!("run {}", document.run), status));
+    suite
+}
+
+fn failed(kind: NonSuccessKind, message: &str, text: Option<&str>) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_message(message);
+    if let Some(text) = text {
+        status.set_description(text);
+    }
+    status
+}
+
+fn case(finding: &Finding) -> TestCase {
+    let text = reason(finding);
+    let status = match (finding.outcome, finding.gates()) {
+        (FindingOutcome::Same | FindingOutcome::Expected, _) => TestCaseStatus::success(),
+        (FindingOutcome::Different, true) => failed(NonSuccessKind::Failure, &text, Some(&details(finding))),
+        (FindingOutcome::Unknown, true) => failed(NonSuccessKind::Error, &text, Some(&details(finding))),
+        (FindingOutcome::Different | FindingOutcome::Unknown, false) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(text);
+            status
+        }
+    };
+    let name = subject(finding);
+    let mut case = TestCase::new(if name.is_empty() { finding.code.as_str().to_owned() } else { name }, status);
+    case.set_classname(finding.probe.as_deref().unwrap_or("expectations"));
+    case
+}
+
+/// Both values, and the first documents of each kind, a line each.
+fn details(finding: &Finding) -> String {
+    let mut lines = vec![change(finding)];
+    for part in documents::parts(finding) {
+        lines.push(part.heading(NAMED));
+        let named = part.lines(NAMED);
+        let rest = part.rest(named.len());
+        lines.extend(named.into_iter().map(|line| match line.fields.as_slice() {
+            [] => format!("  {}", line.id),
+            fields => format!("  {}: {}", line.id, documents::some(fields, NAMED)),
+        }));
+        lines.extend(rest.map(|rest| format!("  {rest}")));
+    }
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
+}

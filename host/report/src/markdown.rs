@@ -1,0 +1,157 @@
+//! For a comment on a pull request, and the report that lies beside the verdict: every finding, nothing cut.
+
+use std::fmt::Write;
+
+use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
+use taster_text::{bytes, count};
+
+use super::{change, documents, images, mark, reason, server, subject, tally};
+
+/// The verdict of a run.
+#[must_use]
+pub fn verdict(document: &VerdictDocument) -> String {
+    let badge = match document.verdict {
+        Verdict::Same => "✅",
+        Verdict::Different => "❌",
+        Verdict::Unknown => "❔",
+    };
+    let mut out = String::new();
+    let _ = writeln!(out, "## {badge} Taster: **{}** ({}, run `{}`)\n", document.verdict, document.app, document.run);
+    let _ = writeln!(out, "{}.\n", tally(document));
+    out.push_str("| side | when | server | read |\n| --- | --- | --- | --- |\n");
+    let before = document.before.iter().map(|side| ("before", side));
+    for (name, side) in before.chain([("after", &document.after)]) {
+        let _ = writeln!(
+            out,
+            "| {name} (run `{}`) | {} | {} | {}, {} |",
+            side.run,
+            side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            cell(&server(side)),
+            count(side.documents, "document"),
+            bytes(side.bytes),
+        );
+    }
+    if document.before.is_none() {
+        out.push_str("| before | - | there is no capture from before the sync | - |\n");
+    }
+    if let Some(images) = images::tasted(document) {
+        let _ = writeln!(out, "\n{}.", cell(&images));
+    }
+    let (telling, same): (Vec<&Finding>, Vec<&Finding>) =
+        document.findings.iter().partition(|f| f.outcome != FindingOutcome::Same);
+    if !telling.is_empty() {
+        out.push_str("\n### Findings\n\n");
+        table(&mut out, &telling);
+        for finding in &telling {
+            named(&mut out, finding);
+        }
+    }
+    if !document.uncovered.is_empty() {
+        let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", cell(name))).collect();
+        let _ = writeln!(out, "\nNo probe covers: {}", names.join(", "));
+    }
+    if let Some(remedy) = &document.remedy {
+        let _ = writeln!(out, "\n**Next:** {remedy}");
+    }
+    if !same.is_empty() {
+        let _ = writeln!(out, "\n<details><summary>{} the same</summary>\n", same.len());
+        table(&mut out, &same);
+        out.push_str("\n</details>\n");
+    }
+    out
+}
+
+fn table(out: &mut String, findings: &[&Finding]) {
+    out.push_str("| | probe | metric | before → after | why | rule |\n| --- | --- | --- | --- | --- | --- |\n");
+    for finding in findings {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            mark(finding),
+            cell(finding.probe.as_deref().unwrap_or_default()),
+            code(&subject(finding)),
+            cell(&change(finding)),
+            cell(&reason(finding)),
+            code(finding.rule.as_deref().unwrap_or_default()),
+        );
+    }
+}
+
+/// Every document of a finding whose id is known, folded away.
+fn named(out: &mut String, finding: &Finding) {
+    let parts = documents::parts(finding);
+    if parts.is_empty() {
+        return;
+    }
+    let counts: Vec<String> =
+        parts.iter().map(|part| format!("{} {}", taster_text::number(part.set.count), part.what)).collect();
+    let about = format!("{} {}: {}", finding.probe.as_deref().unwrap_or_default(), subject(finding), counts.join(", "));
+    let _ = writeln!(out, "\n<details><summary>{}</summary>\n", html(about.trim_start()));
+    for part in &parts {
+        let _ = writeln!(out, "**{}**\n", cell(&part.heading(usize::MAX)));
+        let lines = part.lines(usize::MAX);
+        for line in &lines {
+            let fields: Vec<String> = line.fields.iter().map(|field| span(field)).collect();
+            let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+            let _ = writeln!(out, "- {}{fields}", span(&line.id));
+            for (when, document) in [("before", &line.before), ("after", &line.after)] {
+                if let Some(document) = document {
+                    let _ = writeln!(out, "  - {when}: {}", span(document));
+                }
+            }
+        }
+        if let Some(rest) = part.rest(lines.len()) {
+            let _ = writeln!(out, "- {rest}");
+        }
+        out.push('\n');
+    }
+    out.push_str("</details>\n");
+}
+
+/// What stands between tags, where nothing is markdown.
+fn html(text: &str) -> String {
+    let escape = |c: char| match c {
+        c if c.is_control() => " ".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '&' => "&amp;".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+/// A code span that holds `text` to the letter, whatever backticks are in it. Not for tables.
+fn span(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    // a backtick at an end would join the fence; one blank on each side is taken off by whoever shows it
+    let edge = if longest > 0 { " " } else { "" };
+    format!("{fence}{edge}{text}{edge}{fence}")
+}
+
+/// What a probe or a database said, as text: it may carry markup of its own.
+fn cell(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => out.push(' '),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | '!' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    // a backtick ends a code span, and a pipe ends a cell even inside one
+    format!("`{}`", text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " "))
+}
