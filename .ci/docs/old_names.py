@@ -17,7 +17,7 @@ EVERYTHING = r""
 # was, is, in which files, where else it may be. `was` is a regular expression for whole words.
 NAMES = [
     # configuration keys
-    (r"fresh:(?!:)", "freshness:", CONFIGURATION, RENAMED_KEYS),
+    (r"fresh:(?= *(?:#|$|\\|`|\[))", "freshness:", CONFIGURATION, RENAMED_KEYS),
     (r"mongodb\.(reach|quiet|rescans|connect)(?!\w)", "mongodb.majorityTimeout, quietPeriod, maxRescans, connectTimeout", EVERYTHING, RENAMED_KEYS),
     (r"(reach|quiet|connect): \d+m?s\b", "majorityTimeout, quietPeriod, connectTimeout", CONFIGURATION, RENAMED_KEYS),
     (r"rescans: \d", "maxRescans", CONFIGURATION, RENAMED_KEYS),
@@ -32,11 +32,11 @@ NAMES = [
     (r"Guests|unserved", "ProbeRunner, not_run", RUST, ()),
     (r"Tasting|at_table", "CaptureJob, with_session", RUST, ()),
     (r"Pace|aloud", "PhaseTimer, log_at_info", RUST, ()),
-    (r"Raised|stranger", "ScaledUp, unverified_images", RUST, ()),
-    (r"Looking|Look", "Snapshot, SnapshotOptions", RUST, ()),
+    (r"Raised", "ScaledUp", RUST, ()),
+    (r"Looking|Look(?! )", "Snapshot, SnapshotOptions", RUST, ()),
     (r"Manner|Beside", "CommandOptions, LocalCollection", RUST, ()),
     (r"Told", "CopyStatus", RUST, ()),
-    (r"NotHonest|Away", "ConditionalWritesBroken, Unavailable", RUST, ()),
+    (r"NotHonest|StoreError::Away", "ConditionalWritesBroken, Unavailable", RUST, ()),
     (r"Trouble|Patience", "S3Failure, RetryPolicy", RUST, ()),
     (r"take_off|try_off", "apply, apply_tentative", RUST, ()),
     (r"CensusSetup|Taking", "CensusEnv, CensusScan", RUST, ()),
@@ -60,7 +60,9 @@ def main():
             continue
     found = 0
     for was, new, files, others in NAMES:
-        pattern = re.compile(rf"(?<![\w.-])(?:{was})" + ("" if was.endswith(("\\b", ")", "}", "]", "\\d")) else r"(?!\w)"))
+        # a type in quotes is a text, not a name
+        before = r"(?<![\w.\"`-])" if files == RUST else r"(?<![\w.-])"
+        pattern = re.compile(rf"{before}(?:{was})" + ("" if was.endswith(("\\b", ")", "}", "]", "\\d")) else r"(?!\w)"))
         for name, lines in texts.items():
             if not re.search(files, name) or name.startswith(tuple(others)):
                 continue
