@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the prose without a network: links, anchors, paths in backticks, and the tests that documents name.
+"""Checks the prose without a network: links, anchors, paths in backticks, targets of make, and the tests that documents name.
 
 check.py            the Markdown in the tree
 check.py FOLDER     the built book in FOLDER as well
@@ -95,6 +95,19 @@ def tests(name):
             problems.append(f"{name}: no test `{test}` in {path}")
 
 
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", read("Makefile"), re.M))
+
+
+def targets(name):
+    """Every `make target` in code is a target of the Makefile."""
+    text = read(name)
+    code = re.findall(r"`(make [^`\n]+)`", text) + re.findall(r"^(?:export \w+=\$\()?(make [^#\n]*)", text, re.M)
+    for command in code:
+        for word in re.split(r"[)&;|]", command)[0].split()[1:]:
+            if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-") and word not in TARGETS:
+                problems.append(f"{name}: no target {word} in `{command.strip()}`")
+
+
 class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
@@ -142,6 +155,7 @@ def main():
         links(name)
         paths(name)
         tests(name)
+        targets(name)
     if len(sys.argv) > 1:
         book(os.path.abspath(sys.argv[1]))
     summary = read("docs/src/SUMMARY.md")
