@@ -101,7 +101,8 @@ TARGETS = set(re.findall(r"^([a-z-]+):.*##", read("Makefile"), re.M))
 def targets(name):
     """Every `make target` in code is a target of the Makefile."""
     text = read(name)
-    code = re.findall(r"`(make [^`\n]+)`", text) + re.findall(r"^(?:export \w+=\$\()?(make [^#\n]*)", text, re.M)
+    blocks = "\n".join(re.findall(r"^ *```sh.*?^ *```", text, flags=re.M | re.S))
+    code = re.findall(r"`(make [^`\n]+)`", text) + re.findall(r"^(?:.*\$\()?(make [^#\n]*)", blocks, re.M)
     for command in code:
         for word in re.split(r"[)&;|]", command)[0].split()[1:]:
             if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-") and word not in TARGETS:
