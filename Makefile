@@ -1,6 +1,6 @@
 # Each target installs what it needs on a fresh Debian or Ubuntu machine with a Rust toolchain.
 .DEFAULT_GOAL := help
-.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint deny ci nightly clean
+.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint prose deny ci nightly clean
 
 CARGO ?= cargo
 UPGRADE ?= clean
@@ -58,6 +58,9 @@ lint: setup ## Check format, lints, documentation, scripts and the layers of the
 	$(CARGO) clippy --locked --all-targets --manifest-path probes/Cargo.toml --target-dir target/probes-test -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
 	$(CARGO) test --locked --quiet --workspace --doc
+
+prose: ## Links, words, spelling, old names, the book (Go)
+	@.ci/prose.sh
 
 deny: ## Check licences, sources and known vulnerabilities of every dependency
 	@.ci/deny.sh

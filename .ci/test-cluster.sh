@@ -40,5 +40,5 @@ if [ -z "${KUBECONFIG:-}" ]; then
   story+=(target/taster.tar)
 fi
 for _ in $(seq "${TIMES:-1}"); do "${story[@]}"; done
-# README's commands are for the cluster of this machine
-[ ${#story[@]} -eq 1 ] || manifests/local/readme.sh
+# the commands of the book are for the cluster of this machine
+[ ${#story[@]} -eq 1 ] || manifests/local/walkthrough.sh

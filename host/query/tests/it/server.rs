@@ -67,7 +67,7 @@ async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
     for options in ["", "?replicaSet=rs0", "?directConnection=true"] {
         errors.push(refused(&uri(copied.port(), options)).await);
     }
-    // the remedy that host/SERVER.md shows
+    // the remedy that docs/src/operations/mongodb.md shows
     let admin = direct(copied.port()).await.database("admin");
     let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
     let config = config.get_document("config").unwrap();
@@ -104,22 +104,22 @@ async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
     }
     named(&ports).bind(|| assert_snapshot!(errors.join("\n\n"), @r"
         T0233 the server at mongodb://127.0.0.1:COPY/shop holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
-        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as docs/src/operations/mongodb.md shows; Taster never reconfigures a set
 
         T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
-        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as docs/src/operations/mongodb.md shows; Taster never reconfigures a set
 
         T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
-        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as docs/src/operations/mongodb.md shows; Taster never reconfigures a set
 
         T0235 the standalone server at mongodb://127.0.0.1:STANDALONE/shop holds data of a member of replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the latest writes may be missing
-        start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: host/SERVER.md shows both
+        start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: docs/src/operations/mongodb.md shows both
 
         T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority, and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C, these do not answer: 127.0.0.1:B, 127.0.0.1:C
-        start the other members; or, if the copy has only this member, make it the only one of its set: host/SERVER.md
+        start the other members; or, if the copy has only this member, make it the only one of its set: docs/src/operations/mongodb.md
 
         T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority, and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C, these do not answer: 127.0.0.1:B, 127.0.0.1:C
-        start the other members; or, if the copy has only this member, make it the only one of its set: host/SERVER.md
+        start the other members; or, if the copy has only this member, make it the only one of its set: docs/src/operations/mongodb.md
 
         T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string names `other`, but the set is called `rs0`
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
@@ -129,7 +129,7 @@ async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
         "));
 }
 
-/// On a standalone server the writes since the last checkpoint are missing; each fix of host/SERVER.md restores them.
+/// On a standalone server the writes since the last checkpoint are missing; each fix of docs/src/operations/mongodb.md restores them.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_missing_on_a_standalone_server_are_restored_by_the_documented_fixes() {
     let production = Server::start(&["--replSet", "rs0", "--syncdelay", "600"]).await;
@@ -209,13 +209,13 @@ async fn a_copy_is_recognised_by_users_who_can_read_its_configuration() {
     }
     named(&[(port, "PRODUCTION"), (copied.port(), "COPY")]).bind(|| assert_snapshot!(errors.join("\n\n"), @r"
         T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds data copied from replica set `rs0` (127.0.0.1:PRODUCTION), but is not a member of that set
-        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as docs/src/operations/mongodb.md shows; Taster never reconfigures a set
 
         T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; local.system.replset says which, but the user is not allowed to read it
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
         T0205 authentication failed at mongodb://***@127.0.0.1:COPY/shop?authSource=admin: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (docs/src/operations/mongodb.md)
         "));
 }
 
@@ -269,7 +269,7 @@ async fn a_copy_never_leads_to_production() {
     let error = refused(&uri(elsewhere, "")).await;
     named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(error, @r"
         T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of replica set `rs0` (127.0.0.1:PRODUCTION); no host of the connection string is a member of that set
-        if the named server is the right one, add ?directConnection=true; if it is a copy, give it a replica set configuration of its own: host/SERVER.md
+        if the named server is the right one, add ?directConnection=true; if it is a copy, give it a replica set configuration of its own: docs/src/operations/mongodb.md
         "));
     // a direct connection reads the copy
     let connection = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();

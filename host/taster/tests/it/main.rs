@@ -7,6 +7,7 @@ mod collections;
 mod copies;
 mod crashes;
 mod demo;
+mod docs;
 mod errors;
 mod flow;
 mod fresh;
