@@ -1,4 +1,4 @@
-//! ReadMode the component of a probe.
+//! Reading the component of a probe.
 
 use std::path::{Path, PathBuf};
 

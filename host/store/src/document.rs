@@ -1,7 +1,7 @@
 //! Stored documents: JSON with a checksum, so that an altered one is an error.
 //!
 //! A document is stored as indented JSON whose last key is `checksum`: `sha256:` and the SHA-256, in hexadecimal, of the
-//! same indented JSON without that key. ReadMode accepts only the exact bytes that writing produced.
+//! same indented JSON without that key. Reading accepts only the exact bytes that writing produced.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};

@@ -18,7 +18,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let pre = shop.spawn(&["pre", "--run", "a"]);
     until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let pre = ended(pre).await;
     assert_eq!((pre.code, shop.counts().await), (0, (1, 1, 2)), "{}", pre.all());
     assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);
@@ -134,7 +134,7 @@ async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload()
     shop.configure("", PROBES);
     shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
     let yaml = std::fs::read_to_string(shop.table.path().join("taster.yaml")).expect("it is there");
-    shop.table.configure(&yaml.replacen("ready: 1m", "ready: 3s", 1));
+    shop.table.configure(&yaml.replacen("readyTimeout: 1m", "readyTimeout: 3s", 1));
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
     assert!(pre.err.contains("waiting for MongoDB: no MongoDB server answers"), "{}", pre.err);
