@@ -1,6 +1,6 @@
 //! The standing baseline: whose it is, of which copy, and what a killed process could not say about it any more.
 
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     Baseline, Capture, CopyRelation, Current, DataKind, LastRun, Outcome, RunId, ServerFacts, Severity, Verdict,
     WorkloadFacts, schema,
@@ -15,7 +15,7 @@ const TRIES: usize = 20;
 
 /// Where the app stands, with what was committed and could not be noted: a capture whose process died before it said so
 /// becomes the baseline, and a verdict or an acceptance that closes the baseline closes it.
-pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<Current>, Problem> {
+pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<Current>, CliError> {
     for _ in 0..TRIES {
         let Some(seen) = kitchen.store.current().await? else { return Ok(None) };
         let mended = mended(kitchen, &seen).await?;
@@ -33,7 +33,7 @@ pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<Current>, Proble
     Ok(kitchen.store.current().await?)
 }
 
-async fn mended(kitchen: &Kitchen, seen: &Current) -> Result<Current, Problem> {
+async fn mended(kitchen: &Kitchen, seen: &Current) -> Result<Current, CliError> {
     let mut current = seen.clone();
     // An announced capture that is there counts as if its process had noted it. Of several, the first one stands: it was
     // announced before anything that the others might have seen.
@@ -61,14 +61,14 @@ async fn mended(kitchen: &Kitchen, seen: &Current) -> Result<Current, Problem> {
 }
 
 /// Whether the capture that was announced is the one that stands for its run.
-async fn is_committed(kitchen: &Kitchen, claim: &Baseline) -> Result<bool, Problem> {
+async fn is_committed(kitchen: &Kitchen, claim: &Baseline) -> Result<bool, CliError> {
     let standing = kitchen.store.run(&claim.run).pre().await?;
     Ok(standing.is_some_and(|capture| capture.get().attempt == claim.attempt))
 }
 
 /// Whether what stands for `run` closes the baseline: a verdict `same` against it that no later attempt outdid, or an
 /// acceptance of what was found against it. Then it is known which versions passed.
-async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<Option<Vec<WorkloadFacts>>, Problem> {
+async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<Option<Vec<WorkloadFacts>>, CliError> {
     let store = kitchen.store.run(run);
     let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(None) };
     let against = verdict.before.as_ref().is_some_and(|before| before.run == baseline.run);
@@ -82,7 +82,7 @@ async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<O
 }
 
 /// Whether the run has passed or was accepted: nothing is compared with its capture any more.
-pub(super) async fn is_closed(kitchen: &Kitchen, run: &RunId) -> Result<bool, Problem> {
+pub(super) async fn is_closed(kitchen: &Kitchen, run: &RunId) -> Result<bool, CliError> {
     let store = kitchen.store.run(run);
     let passed = store.verdict().await?.is_some_and(|verdict| verdict.get().verdict == Verdict::Same);
     Ok(passed || store.accepted().await?.is_some())
@@ -101,7 +101,7 @@ pub(super) fn of(capture: &Capture) -> Baseline {
 
 /// Announces a capture that is about to be committed: a process that is killed right after that leaves a capture that
 /// nobody else would know of, and the next one would take its baseline from what the upgrade has left.
-pub(super) async fn announce(kitchen: &Kitchen, claim: &Baseline) -> Result<(), Problem> {
+pub(super) async fn announce(kitchen: &Kitchen, claim: &Baseline) -> Result<(), CliError> {
     kitchen
         .store
         .update_current(|current| {
@@ -123,7 +123,7 @@ pub(super) async fn note(
     run: &RunId,
     capture: &Capture,
     server: &ServerFacts,
-) -> Result<Baseline, Problem> {
+) -> Result<Baseline, CliError> {
     let own = of(capture);
     let verdict = kitchen.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
     let closed = is_closed(kitchen, run).await?;
@@ -157,7 +157,7 @@ pub(super) fn copy(kitchen: &Kitchen, baseline: &Baseline, server: &ServerFacts)
 
 /// The standing baseline, if a whole capture may take its place: it is not whole itself, and no `post` has judged
 /// against it. Before the sync nothing can have been lost between the two; after a `post` it may.
-async fn unusable(kitchen: &Kitchen, replacement_is_whole: bool) -> Result<Option<Baseline>, Problem> {
+async fn unusable(kitchen: &Kitchen, replacement_is_whole: bool) -> Result<Option<Baseline>, CliError> {
     let Some(standing) = kitchen.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
     if !replacement_is_whole || standing.judged.is_some() {
         return Ok(None);
@@ -167,7 +167,7 @@ async fn unusable(kitchen: &Kitchen, replacement_is_whole: bool) -> Result<Optio
 }
 
 /// Whether the run has a capture in which a gating probe failed, and nothing was judged against it yet.
-pub(super) async fn is_spoilt(kitchen: &Kitchen, run: &RunId) -> Result<bool, Problem> {
+pub(super) async fn is_spoilt(kitchen: &Kitchen, run: &RunId) -> Result<bool, CliError> {
     let store = kitchen.store.run(run);
     let broken = store.pre().await?.is_some_and(|capture| !is_whole(capture.get()));
     Ok(broken && store.latest_post().await?.is_none())

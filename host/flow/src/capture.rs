@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use taster_census::Recorded;
 use taster_config::{DEFAULT_CENSUS, Limits, Probe};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
 use taster_model::{
     AttemptId, Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, RunId, Side, Usage,
@@ -42,7 +42,7 @@ pub(super) struct Tasting<'a> {
 
 impl Tasting<'_> {
     /// Tastes the database over `session`, which the caller closes.
-    pub(super) async fn taste(&self, session: &Session) -> Result<Draft, Problem> {
+    pub(super) async fn taste(&self, session: &Session) -> Result<Draft, CliError> {
         let started = Timestamp::now();
         let kitchen = self.kitchen;
         let facts = session.facts();
@@ -105,8 +105,8 @@ pub(super) async fn at_table<T>(
     stop: &Stop,
     session: Session,
     until: Until,
-    work: impl AsyncFnOnce(&Session) -> Result<T, Problem>,
-) -> Result<T, Problem> {
+    work: impl AsyncFnOnce(&Session) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let result = stop.unless(until, work(&session)).await;
     session.close().await;
     result
@@ -159,9 +159,9 @@ impl Guests<'_> {
         match &record.outcome {
             Outcome::Metrics(metrics) => task.end(&format!(
                 "{} metrics from {} documents in {}",
-                taster_text::number(metrics.len() as u64),
-                taster_text::number(record.usage.documents),
-                taster_text::elapsed(begun.elapsed())
+                taster_text::grouped(metrics.len() as u64),
+                taster_text::grouped(record.usage.documents),
+                taster_text::duration(begun.elapsed())
             )),
             Outcome::Failed(failure) => {
                 task.end("failed");

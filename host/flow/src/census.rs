@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 use taster_census::{Key, Recorded, Redaction, Scratch};
 use taster_config::{Config, DEFAULT_CENSUS, Period, Probe, Redact, Secret};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, Outcome, Refusal, RunId, Side,
     Value, failure,
@@ -33,7 +33,7 @@ pub struct Taking(CensusSetup);
 impl Taking {
     /// `post` takes over the baseline's key: without it nothing could be compared. Where the baseline took no census it
     /// has none, and a new one does no harm.
-    pub fn new(config: &Config, occasion: &Occasion<'_>) -> Result<Self, Problem> {
+    pub fn new(config: &Config, occasion: &Occasion<'_>) -> Result<Self, CliError> {
         let baseline = occasion.before;
         let key = match baseline.and_then(|before| before.census_key.as_deref()) {
             Some(key) => Key::from_hex(key)?,
@@ -142,7 +142,7 @@ pub(super) struct Draft {
 impl Draft {
     /// Stores the censuses under the attempt and lists them. Nothing of it counts before the capture is committed; a
     /// store that cannot keep one of them cannot keep what the verdict would rest on.
-    pub(super) async fn keep(self, store: &RunStore) -> Result<Capture, Problem> {
+    pub(super) async fn keep(self, store: &RunStore) -> Result<Capture, CliError> {
         let Self { mut capture, mut censuses, key } = self;
         if !censuses.is_empty() {
             capture.census_key = Some(key.to_hex());
@@ -158,9 +158,9 @@ impl Draft {
     }
 }
 
-fn facts(census: &Recorded, object: &ObjectRef) -> Result<CensusFacts, Problem> {
+fn facts(census: &Recorded, object: &ObjectRef) -> Result<CensusFacts, CliError> {
     let options = serde_json::to_value(&census.options)
-        .map_err(|error| Problem::new("T0618", format!("the options of a census cannot be stored: {error}"), None))?;
+        .map_err(|error| CliError::new("T0618", format!("the options of a census cannot be stored: {error}"), None))?;
     Ok(CensusFacts {
         probe: census.place.probe.clone(),
         id: census.place.id.clone(),

@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use taster_config::Config;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_query::{Session, SessionOptions};
 
 use super::FlowError;
 
 /// Connects with the configuration's words.
-pub async fn connect(config: &Config, comment: &str) -> Result<Session, Problem> {
+pub async fn connect(config: &Config, comment: &str) -> Result<Session, CliError> {
     Ok(Session::connect(options(config, comment)?).await?)
 }
 
-fn options(config: &Config, comment: &str) -> Result<SessionOptions, Problem> {
+fn options(config: &Config, comment: &str) -> Result<SessionOptions, CliError> {
     Ok(SessionOptions {
         uri: config.mongodb.uri.parse()?,
         database: config.database()?,
@@ -40,7 +40,7 @@ pub(super) async fn connect_when_ready(
     config: &Config,
     comment: &str,
     waiting: Option<Waiting>,
-) -> Result<Session, Problem> {
+) -> Result<Session, CliError> {
     let Some(Waiting { until, setting }) = waiting else { return connect(config, comment).await };
     // the applications' start may have taken all of it
     let until = until.max(Instant::now() + config.mongodb.connect.get());

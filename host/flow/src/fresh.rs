@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use taster_cluster::{Cluster, ClusterError, young_enough};
 use taster_config::{Config, Fresh, Newest, Source};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{Coded, Severity};
 use taster_query::Session;
 
@@ -14,7 +14,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Asks everybody who copies the data. Which copies they name; nothing where one of them cannot say, for a part would be
 /// taken for another copy.
-pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, Problem> {
+pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, CliError> {
     let mut identities = Some(Vec::new());
     for fresh in &config.fresh {
         let Source::Copy(source) = &fresh.source else { continue };
@@ -26,7 +26,7 @@ pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<Str
         match young {
             Ok((copied, age)) => {
                 let notes = copied.notes.iter().fold(String::new(), |all, note| all + "; " + note);
-                tracing::info!("data are {} old: {}{notes}", taster_text::elapsed(age), copied.identity);
+                tracing::info!("data are {} old: {}{notes}", taster_text::duration(age), copied.identity);
                 identities = identities.map(|mut all| {
                     all.push(copied.identity);
                     all
@@ -63,7 +63,7 @@ pub(super) fn asks_a_cluster(config: &Config) -> bool {
 }
 
 /// Asks for the newest documents. The clock is the API server's where there is one, else this machine's.
-pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&Cluster>) -> Result<(), Problem> {
+pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&Cluster>) -> Result<(), CliError> {
     for fresh in &config.fresh {
         let Source::Newest(newest) = &fresh.source else { continue };
         let now = match cluster {
@@ -72,7 +72,7 @@ pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&
         };
         match of(newest, session).await {
             Ok(at) => match young_enough(at, now, fresh.max_age.get(), &setting(fresh), &fresh.source.to_string()) {
-                Ok(age) => tracing::info!("data are {} old: {}", taster_text::elapsed(age), fresh.source),
+                Ok(age) => tracing::info!("data are {} old: {}", taster_text::duration(age), fresh.source),
                 Err(error) => tell(fresh, error)?,
             },
             Err(error) => tell(fresh, error)?,
@@ -102,7 +102,7 @@ fn setting(fresh: &Fresh) -> String {
 }
 
 /// Ends the command, or says so and goes on.
-fn tell<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), Problem> {
+fn tell<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), CliError> {
     match fresh.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use taster_config::{Config, Period, Report};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_judge::Input;
 use taster_model::{
     Capture, DeclaredChange, Differences, Expectation, Outcome, ProbeRecord, ProbeSummary, ReasonCode, RunId,
@@ -14,7 +14,7 @@ use taster_store::AppStore;
 use super::differences::{self, Kept};
 
 /// The run whose capture `run` was judged against, where it was.
-pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, Problem> {
+pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, CliError> {
     let verdict = store.run(run).verdict().await?;
     Ok(verdict.and_then(|verdict| verdict.into_inner().before).map(|before| before.run))
 }

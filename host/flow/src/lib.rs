@@ -44,7 +44,7 @@ pub use server::{UNGUARDED, blind_spot, excess, needs};
 use pace::Pace;
 use stop::Stop;
 use taster_config::Config;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 
 /// What every flow works with.
 pub struct Kitchen {
@@ -72,7 +72,7 @@ impl Kitchen {
     ///
     /// Where workloads are scaled, the store is proven once the lock is held: a hook whose store is gone still has to put
     /// back what stands scaled.
-    pub async fn open(config: Config, base: PathBuf) -> Result<Self, Problem> {
+    pub async fn open(config: Config, base: PathBuf) -> Result<Self, CliError> {
         let stop = Stop::on_signals();
         let pace = Pace::new(config.cluster.is_some());
         let store_url = config.store.clone();
@@ -97,7 +97,7 @@ impl Kitchen {
 ///
 /// `TASTER_CACHE` names another folder; without a home there is no cache, and each start compiles anew. `TASTER_CODE` names the
 /// folder of what was compiled ahead: the image has one.
-pub fn open_engine() -> Result<Engine, Problem> {
+pub fn open_engine() -> Result<Engine, CliError> {
     let cache = std::env::var_os("TASTER_CACHE")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("taster/code")))

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use taster_census::Recorded;
 use taster_config::{Collections, Config, OneOrMany, Probe};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     ChangeKind, CollectionFacts, Consistency, Failure, Outcome, ProbeRecord, Reading, Refusal, ServerFacts, failure,
 };
@@ -36,7 +36,7 @@ struct Stale {
 }
 
 /// Runs every probe, and those again that did not read of one moment.
-pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Moment, Problem> {
+pub(super) async fn record(guests: &Guests<'_>, session: &Session) -> Result<Moment, CliError> {
     let (config, pace) = (&guests.kitchen.config, &guests.kitchen.pace);
     let there = pace.of(For::MongoDb, session.collections()).await?;
     let mut reading = pace.of(For::MongoDb, session.plan(&scans(config, &there))).await?;
@@ -125,7 +125,7 @@ fn lost(tasted: &Tasted) -> bool {
 }
 
 /// For each probe, what it read that is not what it was.
-async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<Stale>>, Problem> {
+async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<Stale>>, CliError> {
     let mut found = Vec::with_capacity(tasted.len());
     for tasted in tasted.iter().flatten() {
         let mut stale = None;
@@ -142,7 +142,7 @@ async fn stale(tasted: &[Option<Tasted>], now: &Inventory) -> Result<Vec<Option<
 
 /// Collections that were made, dropped or altered since the look at a snapshot: its moment lies somewhere in between.
 /// Elsewhere the moment is now.
-async fn unstable(look: &Session, reading: Reading, now: &Inventory) -> Result<Vec<String>, Problem> {
+async fn unstable(look: &Session, reading: Reading, now: &Inventory) -> Result<Vec<String>, CliError> {
     if reading != Reading::Snapshot {
         return Ok(Vec::new());
     }
@@ -184,7 +184,7 @@ fn judged(mut record: ProbeRecord, stale: Option<Stale>, tries: u32) -> ProbeRec
 }
 
 /// A capture of a moment that the server did not get to: nobody can tell what was there.
-async fn not_reached(guests: &Guests<'_>, session: &Session, error: &QueryError) -> Result<Moment, Problem> {
+async fn not_reached(guests: &Guests<'_>, session: &Session, error: &QueryError) -> Result<Moment, CliError> {
     tracing::warn!("{error}");
     let probes = &guests.kitchen.config.probes;
     Ok(Moment {

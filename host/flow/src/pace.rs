@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use taster_text::elapsed;
+use taster_text::duration;
 
 /// When the process began.
 static BEGAN: OnceLock<Instant> = OnceLock::new();
@@ -93,7 +93,7 @@ impl Pace {
             told(seen.since, seen.spent)
         };
         let memory =
-            peak().map(|bytes| format!("; {} of memory at most", taster_text::bytes(bytes))).unwrap_or_default();
+            peak().map(|bytes| format!("; {} of memory at most", taster_text::size(bytes))).unwrap_or_default();
         self.say(&format!("the {what} was written {line}, counted from the last probe{memory}"));
     }
 
@@ -125,10 +125,10 @@ fn told((since, before): (Instant, Spent), now: Spent) -> String {
     let rest = whole.saturating_sub(cluster).saturating_sub(mongodb);
     format!(
         "after {}: {} waiting for the cluster, {} for MongoDB, {} the rest",
-        elapsed(whole),
-        elapsed(cluster),
-        elapsed(mongodb),
-        elapsed(rest)
+        duration(whole),
+        duration(cluster),
+        duration(mongodb),
+        duration(rest)
     )
 }
 

@@ -1,6 +1,6 @@
 //! `post`: taste after the sync, judge against the standing baseline, write the verdict and its reports.
 
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{AttemptId, Baseline, Capture, Current, LastRun, RunId, Side, Verdict, VerdictDocument, schema};
 use taster_report::{html::Around, html::Links};
 use taster_store::fault;
@@ -42,7 +42,7 @@ pub struct PostOutcome {
 }
 
 /// Tastes after the sync and judges. What was scaled up goes back once the database is read.
-pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post>, Problem> {
+pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post>, CliError> {
     let named = run_id::named(given, &super::hook_names());
     let entry = Entry { what: "post", run: named.as_ref(), until: UNTIL };
     let work = async |scaler: Option<&Scaler<'_>>| Box::pin(taste(kitchen, named.as_ref(), scaler)).await;
@@ -53,7 +53,7 @@ pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post
     .await
 }
 
-async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<'_>>) -> Result<Post, Problem> {
+async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<'_>>) -> Result<Post, CliError> {
     let (stop, pace) = (&kitchen.stop, &kitchen.pace);
     let current = baseline::current(kitchen).await?;
     if let Some(run) = had_nothing(named, current.as_ref()) {
@@ -135,7 +135,7 @@ async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<
 }
 
 /// What is around the database after the sync.
-async fn around(kitchen: &Kitchen, scaler: Option<&Scaler<'_>>) -> Result<Surroundings, Problem> {
+async fn around(kitchen: &Kitchen, scaler: Option<&Scaler<'_>>) -> Result<Surroundings, CliError> {
     let copied = match scaler {
         Some(scaler) => fresh::identities(&kitchen.config, &scaler.cluster).await,
         None if fresh::asks_a_cluster(&kitchen.config) => {
@@ -157,7 +157,11 @@ fn had_nothing(named: Option<&RunId>, current: Option<&Current>) -> Option<RunId
 
 /// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against
 /// before, so that a repeated hook says the same thing twice; else the run's own `pre`.
-async fn judged_against(kitchen: &Kitchen, run: &RunId, current: Option<&Current>) -> Result<Option<Capture>, Problem> {
+async fn judged_against(
+    kitchen: &Kitchen,
+    run: &RunId,
+    current: Option<&Current>,
+) -> Result<Option<Capture>, CliError> {
     let standing = current.and_then(|c| c.baseline.as_ref()).map(|b| b.run.clone());
     let of = match standing {
         Some(standing) => standing,
@@ -168,7 +172,7 @@ async fn judged_against(kitchen: &Kitchen, run: &RunId, current: Option<&Current
 
 /// Notes the verdict in `current.json`. `same` closes the baseline; anything else leaves it standing, and puts it there
 /// where `pre` was killed between its capture and its note. The word of an attempt that began later is not undone.
-async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDocument) -> Result<(), Problem> {
+async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDocument) -> Result<(), CliError> {
     let mine = &verdict.attempt;
     let judged = before.map(|before| Baseline { judged: Some(mine.clone()), ..baseline::of(before) });
     let accepted = kitchen.store.run(&verdict.run).accepted().await?.is_some();

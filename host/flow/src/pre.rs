@@ -1,7 +1,7 @@
 //! `pre`: taste before the sync, and let the capture stand as the baseline.
 
 use taster_cluster::Tone;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     AttemptId, Baseline, Capture, CopyRelation, Current, Failure, Outcome, RunId, ServerFacts, Severity, Side,
 };
@@ -62,7 +62,7 @@ impl PreOutcome {
 }
 
 /// Tastes before the sync. What was scaled up for it stays up, for the sync needs it, unless it came to nothing.
-pub async fn pre(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Pre>, Problem> {
+pub async fn pre(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Pre>, CliError> {
     let named = run_id::named(given, &super::hook_names());
     let entry = Entry { what: "pre", run: named.as_ref(), until: UNTIL };
     let work = async |scaler: Option<&Scaler<'_>>| Box::pin(taste(kitchen, given, named.as_ref(), scaler)).await;
@@ -78,7 +78,7 @@ async fn taste(
     given: Option<&RunId>,
     named: Option<&RunId>,
     scaler: Option<&Scaler<'_>>,
-) -> Result<Pre, Problem> {
+) -> Result<Pre, CliError> {
     let (stop, pace) = (&kitchen.stop, &kitchen.pace);
     let current = baseline::current(kitchen).await?;
     let mut run = run_id::resolve(named, current.as_ref());
@@ -122,12 +122,16 @@ async fn taste(
             let known = kitchen.store.current().await?.map(|current| current.known).unwrap_or_default();
             scaler.apps_up(&outcome.run, THEN, Versions::Known(&known)).await?;
             let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
-            let text = format!("tasted before the sync: {}", taster_text::count(documents, "document"));
+            let text = format!("tasted before the sync: {}", taster_text::counted(documents, "document"));
             scaler.say_tasted(&outcome.run, text, Tone::Normal).await;
         } else {
             let text = format!("unknown: {}", failed.join("; "));
             scaler
-                .say_tasted(&outcome.run, taster_text::cut(&text, taster_report::line::ON_THE_JOB), Tone::Warning)
+                .say_tasted(
+                    &outcome.run,
+                    taster_text::truncate_bytes(&text, taster_report::line::ON_THE_JOB),
+                    Tone::Warning,
+                )
                 .await;
         }
     }
@@ -140,7 +144,7 @@ async fn nothing_yet(
     run: RunId,
     current: Option<&Current>,
     scaler: &Scaler<'_>,
-) -> Result<Pre, Problem> {
+) -> Result<Pre, CliError> {
     let first = current.is_none_or(|c| c.baseline.is_none() && c.claims.is_empty() && c.last.is_none());
     if !first {
         return Err(scaler.all_absent().into());
@@ -169,7 +173,7 @@ async fn before(
     mut run: RunId,
     session: &Session,
     Before { around, scaler }: Before<'_>,
-) -> Result<PreOutcome, Problem> {
+) -> Result<PreOutcome, CliError> {
     let server = &around.joined(session.facts());
     if given.is_none() && of_another_copy(kitchen, &run, server).await? {
         // the same holds of a copy that is gone
@@ -213,7 +217,7 @@ async fn before(
 }
 
 /// Whether the run was tasted already, on a copy that was replaced since.
-async fn of_another_copy(kitchen: &Kitchen, run: &RunId, server: &ServerFacts) -> Result<bool, Problem> {
+async fn of_another_copy(kitchen: &Kitchen, run: &RunId, server: &ServerFacts) -> Result<bool, CliError> {
     let Some(standing) = kitchen.store.run(run).pre().await? else { return Ok(false) };
     Ok(baseline::copy(kitchen, &baseline::of(standing.get()), server) == CopyRelation::Another)
 }

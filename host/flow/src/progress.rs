@@ -37,9 +37,9 @@ impl Task {
     /// How far it is, in whatever it counts.
     pub fn at(&self, done: u64, total: Option<u64>) {
         let Some(bar) = &self.bar else { return };
-        let done = taster_text::number(done);
+        let done = taster_text::grouped(done);
         match total {
-            Some(total) => bar.set_message(format!("{done} of {}", taster_text::number(total))),
+            Some(total) => bar.set_message(format!("{done} of {}", taster_text::grouped(total))),
             None => bar.set_message(done),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use taster_cluster::{Busy, Cluster, ClusterError, LEASE, Lock, LockRequest, OwnJob, WorkloadRef};
 use taster_config::{ClusterSection, Config};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::RunId;
 use taster_store::{Store, fault};
 use tokio::time::timeout;
@@ -41,7 +41,7 @@ pub enum Restoration {
 }
 
 /// Puts back.
-pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) -> Result<Restoration, Problem> {
+pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) -> Result<Restoration, CliError> {
     let Some(section) = &config.cluster else { return Err(FlowError::NoCluster.into()) };
     let stop = Stop::on_signals();
     let store = Store::at(config.settings()).await?.app(&config.app);
@@ -104,9 +104,9 @@ pub async fn restore(config: &Config, given: Option<&RunId>, what: Restoring) ->
         return Ok(Restoration::Done(report));
     }
     let why: Vec<String> = report.failed.iter().map(|failed| format!("{}: {}", failed.workload, failed.why)).collect();
-    let count = taster_text::count(report.failed.len() as u64, "workload");
-    let problem: Problem = FlowError::NotRestored { count, why: why.join("; ") }.into();
-    Err(problem.led_by(report.not_restored()))
+    let count = taster_text::counted(report.failed.len() as u64, "workload");
+    let problem: CliError = FlowError::NotRestored { count, why: why.join("; ") }.into();
+    Err(problem.with_lead(report.not_restored()))
 }
 
 async fn release(lock: Lock) {
@@ -123,7 +123,7 @@ async fn abandoned(
     store: &taster_store::AppStore,
     section: &ClusterSection,
     workloads: &[WorkloadRef],
-) -> Result<Vec<WorkloadRef>, Problem> {
+) -> Result<Vec<WorkloadRef>, CliError> {
     let now = patiently(PATIENCE, async || cluster.now().await).await?;
     let known = cluster::remembered(store).await;
     let mut old = Vec::new();
@@ -142,7 +142,7 @@ async fn abandoned(
         let Some(since) = since else { continue };
         let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         if age > section.max_up.get() {
-            tracing::info!("{of} stands scaled up for {}", taster_text::elapsed(age));
+            tracing::info!("{of} stands scaled up for {}", taster_text::duration(age));
             old.push(of.clone());
         }
     }

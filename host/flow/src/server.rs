@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use taster_config::Config;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::DataKind;
 use taster_query::{Beside, Needs, PrivilegeReport, Session};
 
 /// Refuses a user who cannot taste, and where the configuration says so one who could do harm. Everything else that is
 /// wrong with the user is a warning.
-pub(super) async fn check_user(session: &Session, config: &Config) -> Result<(), Problem> {
+pub(super) async fn check_user(session: &Session, config: &Config) -> Result<(), CliError> {
     let report = session.check_privileges(&needs(config)).await?;
     report.require_complete()?;
     match excess(&report) {

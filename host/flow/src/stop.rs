@@ -7,7 +7,7 @@ use std::{
 };
 
 use taster_cluster::ClusterError;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use tokio::{signal::unix, sync::watch};
 
 use super::FlowError;
@@ -42,7 +42,7 @@ pub(super) enum Until {
 
 impl Reason {
     /// As a person reads it.
-    pub(super) fn problem(&self, until: Until) -> Problem {
+    pub(super) fn problem(&self, until: Until) -> CliError {
         match (self.clone(), until) {
             (Self::Signal(signal), Until::Committed(what)) => FlowError::Interrupted { signal, what }.into(),
             (Self::Signal(signal), Until::While(doing)) => FlowError::InterruptedLater { signal, doing }.into(),
@@ -116,8 +116,8 @@ impl Stop {
     pub(super) async fn unless<T>(
         &self,
         until: Until,
-        work: impl Future<Output = Result<T, Problem>>,
-    ) -> Result<T, Problem> {
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
         tokio::select! {
             result = work => result,
             reason = self.asked() => Err(reason.problem(until)),
@@ -140,7 +140,7 @@ mod tests {
         other.ask(Reason::Deadline { job: "pre".to_owned() });
         assert_eq!(stop.asked().await, Reason::Signal("SIGTERM"));
         let until = Until::Committed("capture before the sync");
-        let stopped = stop.unless(until, std::future::pending::<Result<(), Problem>>()).await.unwrap_err();
+        let stopped = stop.unless(until, std::future::pending::<Result<(), CliError>>()).await.unwrap_err();
         assert!(stopped.to_string().contains("stopped by SIGTERM before the capture before the sync"), "{stopped}");
         let late = Reason::Deadline { job: "pre-x".to_owned() }.problem(until);
         assert_eq!(late.code(), "T0625");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER, redirect::Policy};
 use serde_json::Value;
 use taster_config::Notify;
-use taster_text::{plain, shorten};
+use taster_text::{escape_hidden, truncate_chars};
 
 use super::NotifyError;
 
@@ -85,7 +85,9 @@ impl Client {
         Err(Failed {
             why: status.to_string(),
             status: Some(status),
-            said: said.map(|said| format!(": {}", shorten(&plain(&self.discreet(said)), SAID))).unwrap_or_default(),
+            said: said
+                .map(|said| format!(": {}", truncate_chars(&escape_hidden(&self.discreet(said)), SAID)))
+                .unwrap_or_default(),
             again: busy.then(|| asked.unwrap_or_default()),
         })
     }
@@ -130,7 +132,7 @@ fn innermost(error: &reqwest::Error) -> String {
     if cause.downcast_ref::<reqwest::Error>().is_some() {
         return "the request cannot be made".to_owned();
     }
-    shorten(&plain(&cause.to_string()), SAID)
+    truncate_chars(&escape_hidden(&cause.to_string()), SAID)
 }
 
 /// Tries until it is done, makes no sense, or was tried often enough.

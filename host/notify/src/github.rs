@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder, header::ACCEPT};
 use serde_json::{Value, json};
 use taster_config::GitHub;
 use taster_model::{Verdict, VerdictDocument};
-use taster_text::count;
+use taster_text::counted;
 
 use super::{
     NotifyError,
@@ -46,7 +46,7 @@ impl<'a> Repository<'a> {
             client::patiently("commenting on the pull request", async || self.comment(*pull, &marker, &body).await)
                 .await?;
         }
-        Ok(format!("status of commit {commit} set, {} commented on", count(pulls.len() as u64, "pull request")))
+        Ok(format!("status of commit {commit} set, {} commented on", counted(pulls.len() as u64, "pull request")))
     }
 
     async fn status(&self, verdict: &VerdictDocument, page: Option<&str>) -> Result<(), Failed> {

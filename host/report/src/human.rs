@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{bytes, count, number, plain, shorten};
+use taster_text::{counted, escape_hidden, grouped, size, truncate_chars};
 
 use super::{change, documents, images, mark, reason, server, subject, tally};
 
@@ -72,14 +72,14 @@ pub fn verdict(document: &VerdictDocument) -> String {
         out.push('\n');
         out.push_str(&findings(&telling[..telling.len().min(SHOWN)]));
         if telling.len() > SHOWN {
-            let _ = writeln!(out, "  … and {} more in the report", number((telling.len() - SHOWN) as u64));
+            let _ = writeln!(out, "  … and {} more in the report", grouped((telling.len() - SHOWN) as u64));
         }
         for finding in telling.iter().take(SHOWN) {
             named(&mut out, finding);
         }
     }
     if !document.uncovered.is_empty() {
-        let names: Vec<String> = document.uncovered.iter().map(|name| plain(name)).collect();
+        let names: Vec<String> = document.uncovered.iter().map(|name| escape_hidden(name)).collect();
         let _ = write!(out, "\n{}", wrapped("No probe covers: ", &names.join(", ")));
     }
     if let Some(remedy) = &document.remedy {
@@ -102,8 +102,8 @@ fn sides(out: &mut String, document: &VerdictDocument) {
             "  {name:<6}  {}  {}\n          {} read ({}){other}",
             side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
             server(side),
-            count(side.documents, "document"),
-            bytes(side.bytes),
+            counted(side.documents, "document"),
+            size(side.bytes),
         );
     }
 }
@@ -129,7 +129,7 @@ fn named(out: &mut String, finding: &Finding) {
     if parts.is_empty() {
         return;
     }
-    let probe = finding.probe.as_deref().map(|probe| format!("{} ", plain(probe))).unwrap_or_default();
+    let probe = finding.probe.as_deref().map(|probe| format!("{} ", escape_hidden(probe))).unwrap_or_default();
     out.push('\n');
     line(out, 2, &format!("{probe}{}", subject(finding)));
     for part in parts {
@@ -138,7 +138,7 @@ fn named(out: &mut String, finding: &Finding) {
         for document in &lines {
             let fields = documents::some(&document.fields, FIELDS);
             let fields = if fields.is_empty() { fields } else { format!(": {fields}") };
-            line(out, 6, &format!("{}{fields}", shorten(&document.id, 60)));
+            line(out, 6, &format!("{}{fields}", truncate_chars(&document.id, 60)));
         }
         if let Some(rest) = part.rest(lines.len()) {
             line(out, 6, &rest);
@@ -148,7 +148,7 @@ fn named(out: &mut String, finding: &Finding) {
 
 /// A line of its own, no wider than the rest.
 fn line(out: &mut String, indent: usize, text: &str) {
-    let _ = writeln!(out, "{}{}", " ".repeat(indent), shorten(text, usize::from(width()) - indent));
+    let _ = writeln!(out, "{}{}", " ".repeat(indent), truncate_chars(text, usize::from(width()) - indent));
 }
 
 /// `text` behind `label`, wrapped to the width, later lines indented.

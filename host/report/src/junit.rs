@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 
 use super::{change, documents, images, reason, subject};
@@ -15,7 +15,7 @@ const NAMED: usize = 20;
 ///
 /// `different` that gates is a failure and `unknown` that gates an error; what does not gate is skipped with its text,
 /// so that a suite is never green because of it, nor red.
-pub fn verdict(document: &VerdictDocument) -> Result<String, Problem> {
+pub fn verdict(document: &VerdictDocument) -> Result<String, CliError> {
     let mut report = Report::new(format!("taster {} {}", document.app, document.run));
     report.add_test_suite(overall(document));
     let mut suites: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
@@ -29,7 +29,7 @@ pub fn verdict(document: &VerdictDocument) -> Result<String, Problem> {
     }
     report
         .to_string()
-        .map_err(|error| Problem::new("T0603", format!("cannot write the result as JUnit: {error}"), None))
+        .map_err(|error| CliError::new("T0603", format!("cannot write the result as JUnit: {error}"), None))
 }
 
 /// The verdict as a case of its own: a run in which nothing was judged must not be a green report with no case.

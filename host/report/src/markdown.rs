@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{bytes, count};
+use taster_text::{counted, size};
 
 use super::{change, documents, images, mark, reason, server, subject, tally};
 
@@ -27,8 +27,8 @@ pub fn verdict(document: &VerdictDocument) -> String {
             side.run,
             side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
             cell(&server(side)),
-            count(side.documents, "document"),
-            bytes(side.bytes),
+            counted(side.documents, "document"),
+            size(side.bytes),
         );
     }
     if document.before.is_none() {
@@ -84,7 +84,7 @@ fn named(out: &mut String, finding: &Finding) {
         return;
     }
     let counts: Vec<String> =
-        parts.iter().map(|part| format!("{} {}", taster_text::number(part.set.count), part.what)).collect();
+        parts.iter().map(|part| format!("{} {}", taster_text::grouped(part.set.count), part.what)).collect();
     let about = format!("{} {}: {}", finding.probe.as_deref().unwrap_or_default(), subject(finding), counts.join(", "));
     let _ = writeln!(out, "\n<details><summary>{}</summary>\n", html(about.trim_start()));
     for part in &parts {

@@ -80,7 +80,7 @@ pub(super) async fn ready(State(site): State<Site>) -> Result<Json<Health>, Refu
         Ok(()) => Ok(Json(WELL)),
         // why stands in the log: who asks here has shown no token
         Err(why) => {
-            tracing::warn!("not ready: {}", taster_text::plain(&taster_text::scrub(&why)));
+            tracing::warn!("not ready: {}", taster_text::escape_hidden(&taster_text::redact_credentials(&why)));
             Err(Refused::NotReady)
         }
     }

@@ -25,7 +25,7 @@ use prometheus_client::{
 use taster_model::VERSION;
 use taster_model::{AppName, FindingOutcome, RunId, Severity, Side, SideSummary, Verdict, VerdictDocument};
 use taster_store::{AppStore, Committed, RunEntry, Store, StoreError};
-use taster_text::plain;
+use taster_text::escape_hidden;
 use tokio::sync::Mutex;
 
 use super::{Site, refusal::is_damage};
@@ -171,7 +171,10 @@ impl Read {
         match self.again(store).await {
             Ok(()) => self.up = true,
             Err(error) => {
-                tracing::warn!("no metrics of the store: {}", plain(&taster_text::scrub(&error.to_string())));
+                tracing::warn!(
+                    "no metrics of the store: {}",
+                    escape_hidden(&taster_text::redact_credentials(&error.to_string()))
+                );
                 self.up = false;
             }
         }

@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use taster_model::{AppName, Coded, RunId};
 use taster_report::{html, html::Around, html::Badge, html::Links, html::Numbers, html::Pending, html::Refusal};
 use taster_store::{AppStore, RunEntry, RunSummary};
-use taster_text::plain;
+use taster_text::escape_hidden;
 
 use super::{
     Site,
@@ -136,7 +136,7 @@ async fn line(store: &AppStore, entry: RunEntry) -> Result<html::Run, Refused> {
         at: entry.at,
         badge,
         accepted: summary.accepted,
-        damaged: summary.damaged.map(|what| plain(&what)).or_else(|| damaged.pop()),
+        damaged: summary.damaged.map(|what| escape_hidden(&what)).or_else(|| damaged.pop()),
         // a damaged run says nothing that belongs into a trend
         numbers: verdict.filter(|_| badge != Badge::DAMAGED).as_ref().map(Numbers::of),
         run: entry.run,

@@ -12,7 +12,7 @@ use axum::{
 use taster_flow::FlowError;
 use taster_model::{AppName, Coded, RunId};
 use taster_store::StoreError;
-use taster_text::{plain, shorten};
+use taster_text::{escape_hidden, truncate_chars};
 
 use super::answer::Answer;
 
@@ -156,7 +156,7 @@ impl Refused {
 
     /// What happened, in one line that shows nothing secret and obeys nobody.
     pub(super) fn message(&self) -> String {
-        shorten(&plain(&taster_text::scrub(&self.to_string())), LONGEST)
+        truncate_chars(&escape_hidden(&taster_text::redact_credentials(&self.to_string())), LONGEST)
     }
 }
 
@@ -239,6 +239,6 @@ pub(super) async fn wrong_method() -> Refused {
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    tracing::error!("{}", FlowError::Panicked { message: plain(message) });
+    tracing::error!("{}", FlowError::Panicked { message: escape_hidden(message) });
     Refused::Panicked.into_response()
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use taster_model::{AppName, AttemptId, RunId, SideSummary, Verdict, VerdictDocument};
 use taster_report::html::links;
 use taster_store::{AppStore, Committed, RunEntry, RunStore, RunSummary, StoreError};
-use taster_text::plain;
+use taster_text::escape_hidden;
 
 use super::{
     Site,
@@ -247,7 +247,7 @@ fn line(app: &AppName, entry: &RunEntry, summary: RunSummary, standing: &Standin
         verdict: shown(entry, verdict, damaged.is_some()),
         accepted,
         baseline: is_baseline(standing, &run),
-        damaged: damaged.map(|what| plain(&what)),
+        damaged: damaged.map(|what| escape_hidden(&what)),
         objects: entry.objects,
         bytes: entry.bytes,
         links: Links::of(app, entry),
@@ -261,7 +261,7 @@ pub(super) type Standing = Result<Option<RunId>, String>;
 pub(super) async fn standing(store: &AppStore) -> Result<Standing, StoreError> {
     match store.current().await {
         Ok(current) => Ok(Ok(current.and_then(|current| current.baseline).map(|baseline| baseline.run))),
-        Err(error) if is_damage(&error) => Ok(Err(plain(&error.to_string()))),
+        Err(error) if is_damage(&error) => Ok(Err(escape_hidden(&error.to_string()))),
         Err(error) => Err(error),
     }
 }
@@ -339,7 +339,7 @@ pub(super) fn noted<T>(
 ) -> Result<Option<T>, StoreError> {
     match result {
         Err(error) if is_damage(&error) => {
-            damaged.push(plain(&error.to_string()));
+            damaged.push(escape_hidden(&error.to_string()));
             Ok(None)
         }
         other => Ok(other?.map(Committed::into_inner)),

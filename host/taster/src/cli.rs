@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_model::RunId;
 
 use crate::{command, progress};
@@ -156,7 +156,7 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(STRAGGLERS);
             result
         }
-        Err(error) => Err(Problem::new("T0601", format!("cannot start the runtime: {error}"), None)),
+        Err(error) => Err(CliError::new("T0601", format!("cannot start the runtime: {error}"), None)),
     };
     match result {
         Ok(exit) => exit.into(),
@@ -168,7 +168,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(cli: Cli) -> Result<Exit, Problem> {
+async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let common = &cli.common;
     match cli.command {
         Command::Init(args) => command::init::run(common, &args).await,

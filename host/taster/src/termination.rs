@@ -2,8 +2,8 @@
 
 use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
 
-use taster_diagnostics::{Exit, Problem};
-use taster_text::cut;
+use taster_diagnostics::{CliError, Exit};
+use taster_text::truncate_bytes;
 
 /// The kubelet reads no more.
 pub const BYTES: usize = 4096;
@@ -18,15 +18,15 @@ pub struct Told {
 }
 
 /// Writes the last word of a command where the kubelet reads it, and hands on how it ended.
-pub fn tell(told: Result<Told, Problem>) -> Result<Exit, Problem> {
+pub fn tell(told: Result<Told, CliError>) -> Result<Exit, CliError> {
     let line = match &told {
         Ok(told) => told.line.clone(),
-        Err(problem) => problem.in_a_line(),
+        Err(problem) => problem.one_line(),
     };
     if let Some(path) = place(std::env::var_os("TASTER_TERMINATION_LOG"), std::env::var_os("KUBERNETES_SERVICE_HOST")) {
         // the kubelet has made the file; outside a pod nobody reads it
         let written = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
-        if let Err(error) = written.and_then(|mut file| file.write_all(cut(&line, BYTES).as_bytes())) {
+        if let Err(error) = written.and_then(|mut file| file.write_all(truncate_bytes(&line, BYTES).as_bytes())) {
             tracing::warn!("the termination message could not be written to {}: {error}", path.display());
         }
     }
@@ -56,7 +56,7 @@ pub fn line(not_restored: Option<&str>, what: &str, report: Option<&str>) -> Str
     let lead = not_restored.map(|text| format!("{text}; ")).unwrap_or_default();
     let tail = report.map(|url| format!(" report={url}")).unwrap_or_default();
     let room = BYTES.saturating_sub(lead.len() + tail.len());
-    cut(&format!("{lead}{}{tail}", cut(what, room)), BYTES)
+    truncate_bytes(&format!("{lead}{}{tail}", truncate_bytes(what, room)), BYTES)
 }
 
 #[cfg(test)]

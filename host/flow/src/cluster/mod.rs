@@ -33,7 +33,7 @@ use super::{
     stop::{Reason, Until},
 };
 use taster_config::ClusterSection;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 
 /// The code of a lock that was lost, whoever noticed.
 const LOST: &str = "T0713";
@@ -118,9 +118,9 @@ struct Seen {
 pub(super) async fn within<'a, T>(
     kitchen: &'a Kitchen,
     entry: Entry<'_>,
-    work: impl AsyncFnOnce(Option<&Scaler<'a>>) -> Result<T, Problem>,
+    work: impl AsyncFnOnce(Option<&Scaler<'a>>) -> Result<T, CliError>,
     after: impl Fn(&T) -> After,
-) -> Result<Ended<T>, Problem> {
+) -> Result<Ended<T>, CliError> {
     let stop = &kitchen.stop;
     let Some(section) = &kitchen.config.cluster else {
         let mut work = pin!(work(None));
@@ -192,7 +192,7 @@ fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 impl<'a> Scaler<'a> {
     /// Connects and takes the lock.
-    async fn enter(kitchen: &'a Kitchen, section: &'a ClusterSection, entry: Entry<'_>) -> Result<Self, Problem> {
+    async fn enter(kitchen: &'a Kitchen, section: &'a ClusterSection, entry: Entry<'_>) -> Result<Self, CliError> {
         let cluster = connect(&kitchen.config).await?;
         let job = patiently(PATIENCE, async || cluster.own_job().await).await?;
         if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
@@ -249,7 +249,7 @@ impl<'a> Scaler<'a> {
     }
 
     /// Gives the lock back, says what came of it, and hands it on.
-    async fn leave<T>(self, value: Result<T, Problem>, report: Option<Report>) -> Result<Ended<T>, Problem> {
+    async fn leave<T>(self, value: Result<T, CliError>, report: Option<Report>) -> Result<Ended<T>, CliError> {
         let up = self.seen().up.iter().map(up::Raised::moved).collect();
         let Self { cluster, lock, job, kitchen, .. } = self;
         // the last seconds of a grace period are for the exit code
@@ -268,7 +268,7 @@ impl<'a> Scaler<'a> {
         let failed = report.clone().filter(|_| value.is_err());
         let result = match value {
             Ok(value) => Ok(Ended { value, up, back: report }),
-            Err(problem) => Err(problem.led_by(not_restored)),
+            Err(problem) => Err(problem.with_lead(not_restored)),
         };
         let saying = async {
             if let Err(problem) = &result {

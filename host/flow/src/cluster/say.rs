@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use taster_cluster::{Cluster, ClusterError, OwnJob, Said, Tone, WorkloadRef};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{RunId, Verdict, VerdictDocument};
 use taster_report::line::ON_THE_JOB;
 use tokio::time::timeout;
@@ -42,10 +42,11 @@ pub(crate) async fn restored(cluster: &Cluster, report: &Report) {
 }
 
 /// That it could not be done.
-pub(super) async fn failed(cluster: &Cluster, job: Option<&OwnJob>, problem: &Problem) {
+pub(super) async fn failed(cluster: &Cluster, job: Option<&OwnJob>, problem: &CliError) {
     let Some(job) = job else { return };
-    let note = problem.in_a_line();
-    let annotations = BTreeMap::from([(VERDICT.to_owned(), taster_text::cut(&format!("failed: {note}"), ON_THE_JOB))]);
+    let note = problem.one_line();
+    let annotations =
+        BTreeMap::from([(VERDICT.to_owned(), taster_text::truncate_bytes(&format!("failed: {note}"), ON_THE_JOB))]);
     said("the annotations of the Job", cluster.annotate_job(job, &annotations)).await;
     let event = Said { tone: Tone::Warning, reason: "Failed", action: "Tasting", note };
     said("an Event of the Job", cluster.event_on_job(job, event)).await;
@@ -71,7 +72,8 @@ impl Scaler<'_> {
             None => (tone, String::new()),
         };
         let room = ON_THE_JOB.saturating_sub(lead.len());
-        let line = taster_text::cut(&format!("{lead}{}", taster_report::line::verdict(document, room)), ON_THE_JOB);
+        let line =
+            taster_text::truncate_bytes(&format!("{lead}{}", taster_report::line::verdict(document, room)), ON_THE_JOB);
         self.say(&document.run, line, tone, reason).await;
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use taster_cluster::{Found, Record, Said, Tone, Workload, WorkloadRef};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{RunId, Scaled, ScaledWorkload, WorkloadFacts, schema};
 use taster_store::fault;
 
@@ -57,7 +57,7 @@ impl Raised {
 
 impl Scaler<'_> {
     /// Looks at all workloads. Changes nothing.
-    pub(crate) async fn look(&self) -> Result<Look, Problem> {
+    pub(crate) async fn look(&self) -> Result<Look, CliError> {
         let workloads = self.section.workloads();
         let inspection = patiently(super::PATIENCE, async || self.cluster.inspect(&workloads).await).await?;
         for warning in &inspection.warnings {
@@ -80,7 +80,7 @@ impl Scaler<'_> {
 
     /// Makes sure, before something is committed, that no other process is at work. From an API server that is away nobody
     /// takes a lock.
-    pub(crate) async fn still_mine(&self) -> Result<(), Problem> {
+    pub(crate) async fn still_mine(&self) -> Result<(), CliError> {
         match self.lock.check().await {
             Err(error) if error.is_passing() => {}
             result => result?,
@@ -90,7 +90,7 @@ impl Scaler<'_> {
     }
 
     /// Scales the database up, one after the other, each ready before the next.
-    pub(crate) async fn data_up(&self, run: &RunId, until: Until) -> Result<(), Problem> {
+    pub(crate) async fn data_up(&self, run: &RunId, until: Until) -> Result<(), CliError> {
         for workload in self.section.data() {
             let ready = Box::pin(self.up(&workload, run, until)).await?;
             self.seen().ready_until = Some((ready, workload.setting));
@@ -99,7 +99,7 @@ impl Scaler<'_> {
     }
 
     /// Scales the applications up in the same way, but for those whose version has not passed.
-    pub(crate) async fn apps_up(&self, run: &RunId, until: Until, versions: Versions<'_>) -> Result<(), Problem> {
+    pub(crate) async fn apps_up(&self, run: &RunId, until: Until, versions: Versions<'_>) -> Result<(), CliError> {
         for workload in self.section.apps() {
             if let Some(images) = self.stranger(&workload, versions) {
                 tracing::info!(
@@ -126,12 +126,12 @@ impl Scaler<'_> {
     }
 
     /// Lets the applications settle.
-    pub(crate) async fn settle(&self, until: Until) -> Result<(), Problem> {
+    pub(crate) async fn settle(&self, until: Until) -> Result<(), CliError> {
         let settle = self.section.settle.get();
         if settle.is_zero() {
             return Ok(());
         }
-        tracing::info!("letting the applications settle for {}", taster_text::elapsed(settle));
+        tracing::info!("letting the applications settle for {}", taster_text::duration(settle));
         let pause = async {
             tokio::time::sleep(settle).await;
             Ok(())
@@ -146,7 +146,7 @@ impl Scaler<'_> {
     }
 
     /// Scales one workload up and waits until it is ready. Returns until when it may have taken.
-    async fn up(&self, workload: &Workload, run: &RunId, until: Until) -> Result<Instant, Problem> {
+    async fn up(&self, workload: &Workload, run: &RunId, until: Until) -> Result<Instant, CliError> {
         let stop = &self.kitchen.stop;
         // what was begun is not left half done, but nothing new is begun
         if let Some((reason, _)) = stop.now() {
@@ -174,12 +174,12 @@ impl Scaler<'_> {
             say::on_workload(&self.cluster, &workload.of, said).await;
         }
         // it holds the last words of containers
-        let say = |text: &str| tracing::info!("waiting for {}", taster_text::scrub(text));
+        let say = |text: &str| tracing::info!("waiting for {}", taster_text::redact_credentials(text));
         let waited = stop.unless(until, async { Ok(self.cluster.wait_ready(workload, ready, &say).await?) }).await;
         if let Err(problem) = &waited
             && stop.now().is_none()
         {
-            let said = Said { tone: Tone::Warning, reason: "NotReady", action: "Scaling", note: problem.in_a_line() };
+            let said = Said { tone: Tone::Warning, reason: "NotReady", action: "Scaling", note: problem.one_line() };
             say::on_workload(&self.cluster, &workload.of, said).await;
         }
         waited?;
@@ -190,7 +190,7 @@ impl Scaler<'_> {
 
     /// Notes in the store what is going to be scaled, before anything is changed. A count that was noted before of the
     /// same object stands only as long as the annotation says so: what is live beats it.
-    async fn note(&self, found: &Found, run: &RunId) -> Result<(), Problem> {
+    async fn note(&self, found: &Found, run: &RunId) -> Result<(), CliError> {
         let WorkloadRef { api_version, kind, name } = found.workload.of.clone();
         let entry = ScaledWorkload {
             api_version,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
 use taster_model::{Acceptance, RunId, Verdict, schema};
 use taster_store::fault;
@@ -25,10 +25,10 @@ pub struct AcceptArgs {
 }
 
 /// Stores the acceptance and closes the baseline that the run was judged against.
-pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, CliError> {
     if args.reason.trim().is_empty() {
         let help = "whoever reads the report later wants to know".to_owned();
-        return Err(Problem::new("T0619", "--reason is empty", help).exiting(Exit::Usage));
+        return Err(CliError::new("T0619", "--reason is empty", help).with_exit(Exit::Usage));
     }
     let Stored { app, store, .. } = stored(common).await?;
     let run = store.run(&args.which);

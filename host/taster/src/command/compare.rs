@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{FlowError, Kept, Rules};
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
@@ -20,7 +20,7 @@ pub struct CompareArgs {
 }
 
 /// Judges, prints, stores nothing.
-pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, CliError> {
     if let [before, after] = args.files.as_slice() {
         let (paths, path) = ((before, after), after);
         let (before, after) = (read(before)?, read(after)?);
@@ -67,7 +67,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, Problem> {
     write_verdict(common, &taster_flow::verdict_document(earlier, later, stored.rules()).await, &Beside::default())
 }
 
-fn read(path: &PathBuf) -> Result<Capture, Problem> {
+fn read(path: &PathBuf) -> Result<Capture, CliError> {
     let bad = |message: String| FlowError::BadCapture { path: path.display().to_string(), message };
     let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
     Ok(taster_store::read_capture(&bytes).map_err(|error| bad(error.to_string()))?)

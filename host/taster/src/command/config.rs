@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Subcommand;
 use taster_config::Config;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_model::CollectionFacts;
 use taster_query::{PrivilegeReport, Session};
 use taster_store::Store;
@@ -26,7 +26,7 @@ pub enum ConfigCommand {
 }
 
 /// Runs one of them.
-pub async fn run(common: &Common, command: &ConfigCommand) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, command: &ConfigCommand) -> Result<Exit, CliError> {
     match command {
         ConfigCommand::Schema => output::write_json(common, &Config::json_schema())?,
         ConfigCommand::Check { live } => {
@@ -60,7 +60,7 @@ impl Checks {
     }
 }
 
-async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
+async fn check(common: &Common, live: bool) -> Result<Exit, CliError> {
     let (config, base) = configuration(common, None)?;
     let mut checks = Checks::default();
     checks.good(&format!("{} is a configuration of app {}", config_path(common).display(), config.app));
@@ -93,7 +93,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, Problem> {
                     "{what}: {} {}, {}",
                     manifest.name,
                     manifest.version,
-                    taster_text::count(grants.len() as u64, "collection")
+                    taster_text::counted(grants.len() as u64, "collection")
                 ));
                 if collections.is_some() {
                     for missing in grants.iter().filter(|grant| !flow_is_there(known, &grant.name)) {
@@ -152,12 +152,12 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
     match session.check_privileges(&taster_flow::needs(config)).await {
         Ok(report) => user(&report, config, checks),
-        Err(error) => checks.bad("user", &Problem::from(error)),
+        Err(error) => checks.bad("user", &CliError::from(error)),
     }
     match session.collections().await {
         Ok(collections) => Some(collections),
         Err(error) => {
-            checks.bad("collections", &Problem::from(error));
+            checks.bad("collections", &CliError::from(error));
             None
         }
     }
@@ -166,11 +166,11 @@ async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option
 fn user(report: &PrivilegeReport, config: &Config, checks: &mut Checks) {
     match report.require_complete() {
         Ok(()) => checks.good("user: may read all that is needed"),
-        Err(error) => checks.bad("user", &Problem::from(error)),
+        Err(error) => checks.bad("user", &CliError::from(error)),
     }
     match (report.require_read_only(), taster_flow::excess(report)) {
         (Ok(()), _) => checks.good("user: may do no more than read"),
-        (Err(error), _) if config.require_read_only_user => checks.bad("user", &Problem::from(error)),
+        (Err(error), _) if config.require_read_only_user => checks.bad("user", &CliError::from(error)),
         (Err(_), Some(excess)) => checks.so_so("user", &excess),
         (Err(_), None) => checks.so_so("user", taster_flow::UNGUARDED),
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser};
 use taster_demo::{DATABASE, Mongod, MongodOptions, Shop, Upgrade};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Kitchen, Post, progress::Task};
 use taster_model::RunId;
 
@@ -30,7 +30,7 @@ pub struct DemoArgs {
 }
 
 /// Starts a mongod, loads the shop, tastes, upgrades, tastes again. Ends with the verdict.
-pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
     let upgrade = Upgrade::named(&args.upgrade)?;
     let dir = folder(args.dir.as_deref())?;
     let task = Task::begin("mongod");
@@ -42,11 +42,11 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
     let loaded = Shop::of(args.orders).load(&client, |done, total| task.at(done, Some(total))).await?;
     task.end(&format!(
         "{}, {} and {} ({}) in {}",
-        taster_text::count(loaded.orders, "order"),
-        taster_text::count(loaded.registrations, "registration"),
-        taster_text::count(loaded.menu, "dish").replace("dishs", "dishes"),
-        taster_text::bytes(loaded.bytes),
-        taster_text::elapsed(loaded.took),
+        taster_text::counted(loaded.orders, "order"),
+        taster_text::counted(loaded.registrations, "registration"),
+        taster_text::counted(loaded.menu, "dish").replace("dishs", "dishes"),
+        taster_text::size(loaded.bytes),
+        taster_text::duration(loaded.took),
     ));
 
     let kitchen = kitchen(&mongod, &dir, upgrade).await?;
@@ -54,7 +54,7 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
     taster_flow::pre(&kitchen, Some(&run)).await?;
     let task = Task::begin(format!("upgrade `{}`", upgrade.name));
     let played = upgrade.play(&client).await?;
-    task.end(&format!("{} in {}", upgrade.summary, taster_text::elapsed(played.took)));
+    task.end(&format!("{} in {}", upgrade.summary, taster_text::duration(played.took)));
 
     let Post::Judged(outcome) = taster_flow::post(&kitchen, Some(&run)).await?.value else {
         // only a cluster can be empty
@@ -74,23 +74,23 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-async fn kitchen(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitchen, Problem> {
+async fn kitchen(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitchen, CliError> {
     let store = format!("file://{}", dir.join("results").display());
     let yaml = taster_demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
     let path = dir.join("taster.yaml");
     let cannot =
-        |error: std::io::Error| Problem::new("T0616", format!("cannot write {}: {error}", path.display()), None);
+        |error: std::io::Error| CliError::new("T0616", format!("cannot write {}: {error}", path.display()), None);
     std::fs::write(&path, &yaml).map_err(cannot)?;
     let config = taster_config::load(&path, std::collections::HashMap::new())?;
     Kitchen::open(config, dir.to_owned()).await
 }
 
-fn folder(given: Option<&Path>) -> Result<PathBuf, Problem> {
+fn folder(given: Option<&Path>) -> Result<PathBuf, CliError> {
     let dir = match given {
         Some(dir) => dir.to_owned(),
         None => std::env::temp_dir().join(format!("taster-demo-{}", RunId::generate())),
     };
     std::fs::create_dir_all(&dir).and_then(|()| dir.canonicalize()).map_err(|error| {
-        Problem::new("T0616", format!("cannot make {}: {error}", dir.display()), "name a folder with --dir".to_owned())
+        CliError::new("T0616", format!("cannot make {}: {error}", dir.display()), "name a folder with --dir".to_owned())
     })
 }

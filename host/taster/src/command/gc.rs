@@ -5,7 +5,7 @@ use std::{fmt::Write, num::NonZeroU32};
 use clap::Args;
 use jiff::Timestamp;
 use taster_config::{Period, RetentionSection};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_store::{Collection, Fate, Retention};
 
 use super::{Stored, only, stored};
@@ -26,7 +26,7 @@ pub struct GcArgs {
 }
 
 /// Removes what need not be kept any more.
-pub async fn run(common: &Common, args: &GcArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &GcArgs) -> Result<Exit, CliError> {
     only(common, &[Format::Human, Format::Json])?;
     let Stored { app, store, config, .. } = stored(common).await?;
     let RetentionSection { keep, max_age } = config.map(|config| config.retention).unwrap_or_default();
@@ -34,7 +34,7 @@ pub async fn run(common: &Common, args: &GcArgs) -> Result<Exit, Problem> {
         Retention { keep: args.keep.or(keep).map(NonZeroU32::get), max_age: args.max_age.or(max_age).map(Period::get) };
     if retention == Retention::default() {
         let help = "set `retention: {keep: 50, maxAge: 90d}` in the configuration, or --keep, --max-age".to_owned();
-        return Err(Problem::new("T0634", "nobody says which runs may go", help).exiting(Exit::Usage));
+        return Err(CliError::new("T0634", "nobody says which runs may go", help).with_exit(Exit::Usage));
     }
     let collection = store.collect(retention, Timestamp::now(), args.dry_run).await?;
     if common.format == Format::Json {
@@ -64,19 +64,19 @@ fn human(app: &str, collection: &Collection, dry: bool) -> String {
         table.add_row([
             run.run.to_string(),
             run.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            taster_text::number(run.objects),
-            taster_text::number(run.bytes),
+            taster_text::grouped(run.objects),
+            taster_text::grouped(run.bytes),
             word.to_owned(),
-            taster_text::plain(&run.why),
+            taster_text::escape_hidden(&run.why),
         ]);
     }
     let verb = if dry { "would be removed" } else { "removed" };
     let mut text = taster_report::human::lines(&table);
     // writing to a string cannot fail
     let _ =
-        write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::count(removed, "run"), taster_text::number(bytes));
+        write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::counted(removed, "run"), taster_text::grouped(bytes));
     if collection.unfinished > 0 {
-        let _ = write!(text, ", and {}", taster_text::count(collection.unfinished, "unfinished write"));
+        let _ = write!(text, ", and {}", taster_text::counted(collection.unfinished, "unfinished write"));
     }
     text.push('\n');
     text

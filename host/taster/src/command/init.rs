@@ -4,7 +4,7 @@ use std::{fmt::Write, fs::OpenOptions, io::Write as _};
 
 use clap::Args;
 use taster_config::Config;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_model::{CollectionGrant, Failure};
 use taster_query::{FindOptions, Grant, Limits, Session};
 
@@ -23,7 +23,7 @@ pub struct InitArgs {
 }
 
 /// Looks, writes, and says what to do next.
-pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, CliError> {
     let config = Config::for_uri(&args.mongodb)?;
     let session = taster_flow::connect(&config, "taster/init").await?;
     let collections = session.collections().await?;
@@ -42,13 +42,13 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
             std::io::ErrorKind::AlreadyExists => "--force replaces it, -c names another file",
             _ => "-c names another file",
         };
-        Problem::new("T0614", format!("cannot write {}: {error}", path.display()), help.to_owned())
+        CliError::new("T0614", format!("cannot write {}: {error}", path.display()), help.to_owned())
     })?;
     let next = format!(
         "{} covers {} of {}. Next: export MONGODB_URI, then `taster config check --live`, `taster pre`, the upgrade, \
          `taster post`.",
         path.display(),
-        taster_text::count(collections.len() as u64, "collection"),
+        taster_text::counted(collections.len() as u64, "collection"),
         config.database()?,
     );
     output::write_text(common, &taster_report::human::wrapped("", &next))?;
@@ -56,7 +56,7 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, Problem> {
 }
 
 /// Collections without a document: zero against zero is `unknown` until somebody declares that it is right.
-async fn empty_ones(session: &Session) -> Result<Vec<String>, Problem> {
+async fn empty_ones(session: &Session) -> Result<Vec<String>, CliError> {
     let collections = session.readable().await?;
     let grants = collections.iter().map(|c| CollectionGrant::any(&c.name));
     let database = session.database(Grant {
@@ -69,7 +69,7 @@ async fn empty_ones(session: &Session) -> Result<Vec<String>, Problem> {
     let mut empty = Vec::new();
     for collection in &collections {
         let failed = |failure: Failure| {
-            Problem::new("T0615", format!("cannot look into `{}`: {failure}", collection.name), None)
+            CliError::new("T0615", format!("cannot look into `{}`: {failure}", collection.name), None)
         };
         let options = FindOptions { limit: Some(1), ..FindOptions::default() };
         // five bytes: the empty document
@@ -81,7 +81,7 @@ async fn empty_ones(session: &Session) -> Result<Vec<String>, Problem> {
     Ok(empty)
 }
 
-fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, Problem> {
+fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, CliError> {
     let mut out = String::new();
     let _ =
         writeln!(out, "# `taster config schema` describes every key; `taster config check --live` tries this file.");

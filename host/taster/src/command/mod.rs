@@ -17,7 +17,7 @@ pub mod show;
 use std::path::{Path, PathBuf};
 
 use taster_config::Config;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Ended, FlowError, Kitchen, Moved, Rules, Tastings};
 use taster_model::{Acceptance, AppName, RunId, VerdictDocument};
 use taster_report::{html::Around, html::Links};
@@ -31,12 +31,12 @@ fn config_path(common: &Common) -> PathBuf {
 }
 
 /// The configuration of the file, for commands that touch no database.
-fn config_file(common: &Common) -> Result<Config, Problem> {
+fn config_file(common: &Common) -> Result<Config, CliError> {
     Ok(configuration(common, None)?.0)
 }
 
 /// The configuration, and the folder that its paths start at.
-fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config, PathBuf), Problem> {
+fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config, PathBuf), CliError> {
     let (mut config, base) = match database.and_then(|d| d.mongodb.as_deref()) {
         Some(uri) => (Config::for_uri(uri)?, PathBuf::from(".")),
         None => {
@@ -51,7 +51,7 @@ fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config
     Ok((config, base))
 }
 
-async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, Problem> {
+async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, CliError> {
     let (config, base) = configuration(common, Some(database))?;
     let mut kitchen = Kitchen::open(config, base).await?;
     kitchen.tastings = if database.twice { Tastings::Two } else { Tastings::One };
@@ -74,7 +74,7 @@ impl Stored {
 }
 
 /// What the configuration names; without one, the only app of the store.
-async fn stored(common: &Common) -> Result<Stored, Problem> {
+async fn stored(common: &Common) -> Result<Stored, CliError> {
     if common.config.is_some() || config_path(common).exists() {
         match configuration(common, None) {
             Ok((config, _)) => {
@@ -94,13 +94,13 @@ async fn stored(common: &Common) -> Result<Stored, Problem> {
         let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
         let found = if names.is_empty() { "no app".to_owned() } else { format!("several apps: {}", names.join(", ")) };
         let help = "name the configuration with --config, or another store with --store".to_owned();
-        return Err(Problem::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
+        return Err(CliError::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
     };
     Ok(Stored { app: app.clone(), config: None, store: store.app(app), url })
 }
 
 /// The run that a command is about: as given, else the app's last.
-async fn which_run(given: Option<&RunId>, stored: &Stored) -> Result<RunId, Problem> {
+async fn which_run(given: Option<&RunId>, stored: &Stored) -> Result<RunId, CliError> {
     if let Some(run) = given {
         return Ok(run.clone());
     }
@@ -137,7 +137,7 @@ fn scaled<T>(ended: &Ended<T>) -> String {
 }
 
 /// That there is nothing to taste yet, in the format that was asked for.
-fn write_nothing_yet(common: &Common, app: &AppName, run: &RunId) -> Result<(), Problem> {
+fn write_nothing_yet(common: &Common, app: &AppName, run: &RunId) -> Result<(), CliError> {
     match common.format {
         Format::Json => output::write_json(common, &serde_json::json!({"app": app, "run": run, "nothing_yet": true})),
         _ => output::write_text(common, &format!("{app} run {run}: nothing to taste yet\n")),
@@ -156,7 +156,7 @@ struct Beside<'a> {
 }
 
 /// Writes a verdict in the format that was asked for, and says how the process ends.
-fn write_verdict(common: &Common, document: &VerdictDocument, around: &Beside<'_>) -> Result<Exit, Problem> {
+fn write_verdict(common: &Common, document: &VerdictDocument, around: &Beside<'_>) -> Result<Exit, CliError> {
     let Beside { reports, scaled, accepted } = *around;
     match common.format {
         Format::Human => {
@@ -181,16 +181,16 @@ fn write_verdict(common: &Common, document: &VerdictDocument, around: &Beside<'_
 }
 
 /// A format that a command has no use for.
-fn only(common: &Common, formats: &[Format]) -> Result<(), Problem> {
+fn only(common: &Common, formats: &[Format]) -> Result<(), CliError> {
     if formats.contains(&common.format) {
         return Ok(());
     }
     let names: Vec<String> = formats.iter().map(|format| format!("{format:?}").to_lowercase()).collect();
     let asked = format!("{:?}", common.format).to_lowercase();
-    Err(Problem::new(
+    Err(CliError::new(
         "T0611",
         format!("this command does not write `{asked}`"),
         format!("it writes {}", names.join(" and ")),
     )
-    .exiting(Exit::Usage))
+    .with_exit(Exit::Usage))
 }

@@ -1,7 +1,7 @@
 //! `taster post`.
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Ended, Kitchen, Post, PostOutcome};
 
 use super::{Beside, kitchen, scaled, write_nothing_yet, write_verdict};
@@ -27,7 +27,7 @@ fn commit(text: &str) -> Result<String, String> {
 }
 
 /// Tastes after the sync, compares, tells others, and ends with the verdict.
-pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, CliError> {
     let (kitchen, ended) = match judged(common, args).await {
         Ok(judged) => judged,
         Err(problem) => return termination::tell(Err(problem)),
@@ -41,14 +41,14 @@ pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, Problem> {
     exit
 }
 
-async fn judged(common: &Common, args: &PostArgs) -> Result<(Kitchen, Ended<Post>), Problem> {
+async fn judged(common: &Common, args: &PostArgs) -> Result<(Kitchen, Ended<Post>), CliError> {
     output::prove(common)?;
     let kitchen = kitchen(common, &args.database).await?;
     let ended = taster_flow::post(&kitchen, common.run.as_ref()).await?;
     Ok((kitchen, ended))
 }
 
-fn told(common: &Common, kitchen: &Kitchen, ended: &Ended<Post>) -> Result<Told, Problem> {
+fn told(common: &Common, kitchen: &Kitchen, ended: &Ended<Post>) -> Result<Told, CliError> {
     let not_restored = ended.not_restored();
     match &ended.value {
         Post::NothingYet { run } => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Pre, PreOutcome};
 use taster_model::{Capture, Outcome};
 
@@ -10,11 +10,11 @@ use super::{kitchen, only, scaled, write_nothing_yet};
 use crate::{cli::Common, cli::Database, cli::Format, output, termination, termination::Told};
 
 /// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
-pub async fn run(common: &Common, database: &Database) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, database: &Database) -> Result<Exit, CliError> {
     termination::tell(tasted(common, database).await)
 }
 
-async fn tasted(common: &Common, database: &Database) -> Result<Told, Problem> {
+async fn tasted(common: &Common, database: &Database) -> Result<Told, CliError> {
     only(common, &[Format::Human, Format::Json])?;
     output::prove(common)?;
     let kitchen = kitchen(common, database).await?;
@@ -40,7 +40,7 @@ async fn tasted(common: &Common, database: &Database) -> Result<Told, Problem> {
     let (exit, what) = if failed.is_empty() {
         (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
     } else {
-        (Exit::Unknown, taster_text::plain(&format!("unknown: {}", failed.join("; "))))
+        (Exit::Unknown, taster_text::escape_hidden(&format!("unknown: {}", failed.join("; "))))
     };
     let not_restored = ended.not_restored();
     Ok(Told {
@@ -60,8 +60,8 @@ fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
         "{} run {}: {headline} ({} read by {})\n",
         capture.app,
         outcome.run,
-        taster_text::count(documents, "document"),
-        taster_text::count(capture.probes.len() as u64, "probe"),
+        taster_text::counted(documents, "document"),
+        taster_text::counted(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
     if outcome.baseline.run != outcome.run {
@@ -90,13 +90,13 @@ fn probes(capture: &Capture) -> String {
     let mut table = taster_report::human::table();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
-            Outcome::Metrics(metrics) => ("✓", taster_text::count(metrics.len() as u64, "metric")),
+            Outcome::Metrics(metrics) => ("✓", taster_text::counted(metrics.len() as u64, "metric")),
             Outcome::Failed(failure) => ("✗", failure.to_string()),
         };
         let read = format!(
             "{}, {}",
-            taster_text::count(probe.usage.documents, "document"),
-            taster_text::elapsed(std::time::Duration::from_millis(probe.usage.wall_ms))
+            taster_text::counted(probe.usage.documents, "document"),
+            taster_text::duration(std::time::Duration::from_millis(probe.usage.wall_ms))
         );
         table.add_row(vec![mark.to_owned(), probe.name.clone(), what, read]);
     }

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use taster_census::Recorded;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Occasion, Taking, World, progress::Task};
 use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
 
@@ -70,7 +70,7 @@ pub struct RunArgs {
 }
 
 /// Runs one of them.
-pub async fn run(common: &Common, command: &ProbeCommand) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, command: &ProbeCommand) -> Result<Exit, CliError> {
     only(common, &[Format::Human, Format::Json])?;
     match command {
         ProbeCommand::Check(component) => check(common, component).await,
@@ -80,9 +80,9 @@ pub async fn run(common: &Common, command: &ProbeCommand) -> Result<Exit, Proble
     }
 }
 
-fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
+fn precompile(common: &Common, folder: &Path) -> Result<Exit, CliError> {
     let cannot_write = |path: &Path, error: &std::io::Error| {
-        Problem::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
+        CliError::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
     };
     // whatever the umask is: a folder that others may write to is refused where it is used
     fs::create_dir_all(folder)
@@ -98,7 +98,7 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, Problem> {
             .and_then(|()| fs::set_permissions(&partial, Permissions::from_mode(0o644)))
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| cannot_write(&path, &error))?;
-        let _ = writeln!(out, "{name:<16} {}", taster_text::bytes(code.len() as u64));
+        let _ = writeln!(out, "{name:<16} {}", taster_text::size(code.len() as u64));
     }
     output::write_text(common, &out)?;
     Ok(Exit::Done)
@@ -114,14 +114,14 @@ fn as_probe(component: &Component) -> Probe {
     Probe { name: stem, component, ..Probe::standard(given) }
 }
 
-async fn load(component: &Component) -> Result<taster_engine::Probe, Problem> {
+async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
     let probe = as_probe(component);
     let limits = taster_flow::limits_of(&probe.limits);
     let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
     Ok(taster_flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
 }
 
-async fn check(common: &Common, component: &Component) -> Result<Exit, Problem> {
+async fn check(common: &Common, component: &Component) -> Result<Exit, CliError> {
     let probe = load(component).await?;
     let manifest = probe.manifest();
     if common.format == Format::Json {
@@ -132,14 +132,14 @@ async fn check(common: &Common, component: &Component) -> Result<Exit, Problem> 
     }
     let mut out = format!("{} {} is a probe: {}\n", manifest.name, manifest.version, manifest.summary);
     let _ = writeln!(out, "  sha256   {}", probe.sha256());
-    let _ = writeln!(out, "  size     {}", taster_text::bytes(probe.size()));
+    let _ = writeln!(out, "  size     {}", taster_text::size(probe.size()));
     let _ = writeln!(out, "  imports  {}", probe.imports().join(", "));
     let _ = writeln!(out, "  exports  {}", probe.exports().join(", "));
     output::write_text(common, &out)?;
     Ok(Exit::Done)
 }
 
-async fn inspect(common: &Common, component: &Component) -> Result<Exit, Problem> {
+async fn inspect(common: &Common, component: &Component) -> Result<Exit, CliError> {
     let probe = load(component).await?;
     let manifest = probe.manifest();
     if common.format == Format::Json {
@@ -169,14 +169,13 @@ fn declaration(metric: &MetricDeclaration) -> [String; 5] {
     [format!("{}{labels}", metric.name), metric.kind.to_string(), metric.unit.clone(), expect, metric.summary.clone()]
 }
 
-async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, Problem> {
+async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
     let mut probe = as_probe(&args.component);
     probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..Limits::default() };
     probe.collections = collections(&args.collections);
-    probe.config =
-        args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
-            Problem::new("T0612", format!("--options is not JSON: {error}"), None).exiting(Exit::Usage)
-        })?;
+    probe.config = args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
+        CliError::new("T0612", format!("--options is not JSON: {error}"), None).with_exit(Exit::Usage)
+    })?;
     let config = Config::for_uri(&args.mongodb)?;
     let engine = taster_flow::open_engine()?;
     let loaded = taster_flow::load_probe(&engine, &probe, &PathBuf::from("."))
@@ -228,7 +227,7 @@ async fn served_as_asked(
     probe: &Probe,
     config: &Config,
     args: &RunArgs,
-) -> Result<Served, Problem> {
+) -> Result<Served, CliError> {
     let (run, attempt) = (RunId::generate(), AttemptId::generate());
     let occasion = Occasion { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
     // one key for both runs: else no two censuses would be alike
@@ -249,7 +248,7 @@ async fn serve(
     session: &taster_query::Session,
     probe: &Probe,
     taking: &Taking,
-) -> Result<Served, Problem> {
+) -> Result<Served, CliError> {
     let live = session.readable().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::begin(probe.name.clone());
@@ -265,8 +264,8 @@ async fn serve(
     Ok(Served { report, censuses: database.take_censuses() })
 }
 
-fn failed(probe: &Probe, failure: &taster_model::Failure) -> Problem {
-    Problem::new("T0613", format!("probe {} did not end well: {failure}", probe.name), None).exiting(Exit::Unknown)
+fn failed(probe: &Probe, failure: &taster_model::Failure) -> CliError {
+    CliError::new("T0613", format!("probe {} did not end well: {failure}", probe.name), None).with_exit(Exit::Unknown)
 }
 
 fn collections(given: &[String]) -> Option<Collections> {
@@ -291,11 +290,11 @@ fn shown(value: &Value, censuses: &[Recorded]) -> String {
     if let Value::Census(id) = value {
         let census = censuses.iter().find(|census| census.place.id == *id);
         return census
-            .map_or_else(|| format!("no census `{id}`"), |census| taster_text::count(census.documents, "document"));
+            .map_or_else(|| format!("no census `{id}`"), |census| taster_text::counted(census.documents, "document"));
     }
     match value.plain() {
         value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_)) => {
-            taster_text::shorten(&value.to_string(), 400)
+            taster_text::truncate_chars(&value.to_string(), 400)
         }
         plain => taster_report::value(Some(&plain)),
     }
@@ -316,15 +315,15 @@ fn table(
     let _ = writeln!(
         out,
         "\n  time       {} of {} (guest {}, server {})\n  documents  {} ({})\n  memory     {} of {}\n  host calls {}",
-        taster_text::elapsed(Duration::from_millis(usage.wall_ms)),
-        taster_text::elapsed(limits.deadline),
-        taster_text::elapsed(Duration::from_millis(usage.guest_ms)),
-        taster_text::elapsed(Duration::from_millis(usage.server_ms)),
-        taster_text::number(usage.documents),
-        taster_text::bytes(usage.bytes),
-        taster_text::bytes(usage.memory_peak),
-        taster_text::bytes(limits.memory),
-        taster_text::number(usage.host_calls),
+        taster_text::duration(Duration::from_millis(usage.wall_ms)),
+        taster_text::duration(limits.deadline),
+        taster_text::duration(Duration::from_millis(usage.guest_ms)),
+        taster_text::duration(Duration::from_millis(usage.server_ms)),
+        taster_text::grouped(usage.documents),
+        taster_text::size(usage.bytes),
+        taster_text::size(usage.memory_peak),
+        taster_text::size(limits.memory),
+        taster_text::grouped(usage.host_calls),
     );
     out
 }

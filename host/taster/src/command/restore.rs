@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Restoration, Restoring};
 
 use super::{config_file, only};
@@ -18,11 +18,11 @@ pub struct RestoreArgs {
 }
 
 /// Puts back. Ends with 0, also when there was nothing to put back, and with 4 when something could not be.
-pub async fn run(common: &Common, args: &RestoreArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &RestoreArgs) -> Result<Exit, CliError> {
     termination::tell(restored(common, args).await)
 }
 
-async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, Problem> {
+async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, CliError> {
     only(common, &[Format::Human])?;
     output::prove(common)?;
     let config = config_file(common)?;
@@ -42,6 +42,6 @@ async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, Problem> 
         }),
     };
     output::write_text(common, &text)?;
-    let line = taster_text::plain(&text.lines().collect::<Vec<_>>().join(", "));
+    let line = taster_text::escape_hidden(&text.lines().collect::<Vec<_>>().join(", "));
     Ok(Told { exit: Exit::Done, line })
 }

@@ -2,10 +2,10 @@
 
 use super::{Stored, only, stored};
 use crate::{cli::Common, cli::Format, output};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 
 /// Lists the runs of the app, newest first.
-pub async fn run(common: &Common) -> Result<Exit, Problem> {
+pub async fn run(common: &Common) -> Result<Exit, CliError> {
     only(common, &[Format::Human, Format::Json])?;
     let Stored { app, url, store, .. } = stored(common).await?;
     let runs = store.runs().await?;

@@ -4,7 +4,7 @@ use std::{io::Write, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 use taster_config::{DEFAULT_STORE, Period};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_serve::{Options, ServeError, Server};
 use taster_store::{Settings, Store};
 
@@ -35,7 +35,7 @@ pub struct ServeArgs {
 }
 
 /// Serves until the process is asked to stop.
-pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, CliError> {
     only(common, &[Format::Human, Format::Json])?;
     if args.openapi {
         output::write_json(common, &taster_serve::openapi::document())?;
@@ -54,14 +54,14 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn refused(error: ServeError) -> Problem {
+fn refused(error: ServeError) -> CliError {
     let usage = matches!(error, ServeError::Open { .. });
-    let problem = Problem::from(error);
-    if usage { problem.exiting(Exit::Usage) } else { problem }
+    let problem = CliError::from(error);
+    if usage { problem.with_exit(Exit::Usage) } else { problem }
 }
 
 /// Which store: the configuration's, where there is one; it needs none.
-fn settings(common: &Common) -> Result<Settings, Problem> {
+fn settings(common: &Common) -> Result<Settings, CliError> {
     if common.config.is_some() || config_path(common).exists() {
         match configuration(common, None) {
             Ok((config, _)) => return Ok(config.settings()),

@@ -1,7 +1,7 @@
 //! `taster show`.
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
 use taster_model::RunId;
 
@@ -17,7 +17,7 @@ pub struct ShowArgs {
 }
 
 /// Prints a stored run: its verdict, or its capture where it has none yet. Ends with 0 whatever the verdict.
-pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
+pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, CliError> {
     let place = stored(common).await?;
     let run = which_run(args.which.as_ref().or(common.run.as_ref()), &place).await?;
     let stored = place.store.run(&run);
@@ -48,7 +48,7 @@ pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Problem> {
             capture.app,
             capture.run,
             capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            taster_text::count(capture.probes.len() as u64, "probe"),
+            taster_text::counted(capture.probes.len() as u64, "probe"),
             capture.run,
         );
         output::write_text(common, &text)?;
