@@ -1,4 +1,4 @@
-//! What the censuses of two captures say about each other, read from where they lie.
+//! Compares the censuses of two captures, which it reads from the store or from files.
 
 use taster_census::{Census, CensusError, Comparing};
 use taster_model::{
@@ -7,25 +7,25 @@ use taster_model::{
 };
 use taster_store::{CensusBytes, Censuses, StoreError};
 
-use super::Rules;
+use crate::rules::Rules;
 
-/// A capture, and where its censuses lie.
+/// A capture and the place of its censuses.
 #[derive(Clone, Copy)]
-pub struct Kept<'a> {
+pub struct StoredCapture<'a> {
     /// The capture.
     pub capture: &'a Capture,
-    /// Where its censuses lie.
+    /// The place of its censuses.
     pub censuses: &'a Censuses,
 }
 
-/// Compares every census that a metric of both captures names. One census after the other, each in parts: memory does
-/// not grow with them. What cannot be read or compared is said so, and is never a pass.
-pub(super) async fn between(before: Kept<'_>, after: Kept<'_>, rules: Rules<'_>) -> Differences {
+/// Compares every census that a metric of both captures names. They are compared one after the other and in parts, so that
+/// memory does not grow with them. A census that cannot be read or compared is an error, never a pass.
+pub(crate) async fn between(before: StoredCapture<'_>, after: StoredCapture<'_>, rules: Rules<'_>) -> Differences {
     let mut found = Differences::new();
     for (earlier, later) in pairs(&before.capture.probes, &after.capture.probes) {
-        for (metric, was, is) in named_by_both(earlier, later) {
-            let was = Named { kept: before, probe: &earlier.name, id: was };
-            let is = Named { kept: after, probe: &later.name, id: is };
+        for (metric, was, is) in metrics_of_both(earlier, later) {
+            let was = CensusRef { stored: before, probe: &earlier.name, id: was };
+            let is = CensusRef { stored: after, probe: &later.name, id: is };
             let key = (earlier.name.clone(), metric.name.clone(), metric.labels.clone());
             found.insert(key, difference(was, is, rules).await);
         }
@@ -41,7 +41,7 @@ fn pairs<'a>(
 }
 
 /// Metrics of both sides that name a census, with the ids that each side gives it.
-fn named_by_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
+fn metrics_of_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
     let (Outcome::Metrics(before), Outcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
         return Vec::new();
     };
@@ -55,17 +55,17 @@ fn named_by_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'
     before.iter().filter_map(named).collect()
 }
 
-/// A census by the name that a metric gives it.
+/// A census as a metric names it.
 #[derive(Clone, Copy)]
-struct Named<'a> {
-    kept: Kept<'a>,
+struct CensusRef<'a> {
+    stored: StoredCapture<'a>,
     probe: &'a str,
     id: &'a str,
 }
 
-impl Named<'_> {
+impl CensusRef<'_> {
     fn facts(&self) -> Option<&CensusFacts> {
-        self.kept
+        self.stored
             .capture
             .censuses
             .iter()
@@ -75,11 +75,11 @@ impl Named<'_> {
     async fn open(&self) -> Result<Census<CensusBytes>, CensusProblem> {
         let unlisted = || StoreError::Unlisted { probe: self.probe.to_owned(), id: self.id.to_owned() };
         let facts = self.facts().ok_or_else(|| self.unreadable(&unlisted()))?;
-        self.kept.censuses.open(self.kept.capture, facts).await.map_err(|error| self.unreadable(&error))
+        self.stored.censuses.open(self.stored.capture, facts).await.map_err(|error| self.unreadable(&error))
     }
 
     fn unreadable(&self, error: &StoreError) -> CensusProblem {
-        let when = match self.kept.capture.side {
+        let when = match self.stored.capture.side {
             Side::Pre => "before the sync",
             Side::Post => "after the sync",
         };
@@ -88,7 +88,11 @@ impl Named<'_> {
     }
 }
 
-async fn difference(was: Named<'_>, is: Named<'_>, rules: Rules<'_>) -> Result<CensusDifference, CensusProblem> {
+async fn difference(
+    was: CensusRef<'_>,
+    is: CensusRef<'_>,
+    rules: Rules<'_>,
+) -> Result<CensusDifference, CensusProblem> {
     let (before, after) = (was.open().await?, is.open().await?);
     let collection = &before.place().collection;
     if *collection != after.place().collection {
@@ -100,17 +104,17 @@ async fn difference(was: Named<'_>, is: Named<'_>, rules: Rules<'_>) -> Result<C
     let changes: Vec<DeclaredChange> =
         rules.changes.iter().filter(|change| change.collection == *collection).cloned().collect();
     let most_ids = rules.most_ids;
-    // it reads and computes for as long as there are differences; the runtime's own threads must not
+    // it reads and computes for long, which must not block the threads of the runtime
     let compared = tokio::task::spawn_blocking(move || {
         taster_census::diff(&before, &after, &Comparing { changes: &changes, most_ids })
     });
     compared
         .await
         .unwrap_or_else(|error| Err(CensusError::Io(std::io::Error::other(error))))
-        .map_err(|error| problem(&error))
+        .map_err(|error| census_problem(&error))
 }
 
-fn problem(error: &CensusError) -> CensusProblem {
+fn census_problem(error: &CensusError) -> CensusProblem {
     let code = match error {
         CensusError::Incomparable { .. } => ReasonCode::NotComparable,
         _ => ReasonCode::CensusUnreadable,

@@ -137,7 +137,7 @@ fn raise_open_files() {
 /// Parses the command line, runs the command, and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    taster_flow::pace::begin();
+    taster_flow::timing::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

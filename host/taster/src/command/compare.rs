@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{FlowError, Kept, Rules};
+use taster_flow::{FlowError, Rules, StoredCapture};
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
 
@@ -39,8 +39,8 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, CliError> 
         let config = if wants_config { Some(configuration(common, None)?.0) } else { None };
         let rules = config.as_ref().map(Rules::from).unwrap_or_default();
         let beside = (Censuses::beside(paths.0, before.side), Censuses::beside(paths.1, after.side));
-        let earlier = Kept { capture: &before, censuses: &beside.0 };
-        let later = Kept { capture: &after, censuses: &beside.1 };
+        let earlier = StoredCapture { capture: &before, censuses: &beside.0 };
+        let later = StoredCapture { capture: &after, censuses: &beside.1 };
         return write_verdict(
             common,
             &taster_flow::verdict_document(Some(earlier), later, rules).await,
@@ -62,8 +62,8 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, CliError> 
     };
     let earlier_run = store.run(judged.as_ref().unwrap_or(&run));
     let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
-    let earlier = before.as_ref().map(|before| Kept { capture: before.get(), censuses: &censuses });
-    let later = Kept { capture: &after, censuses: &run_store.censuses() };
+    let earlier = before.as_ref().map(|before| StoredCapture { capture: before.get(), censuses: &censuses });
+    let later = StoredCapture { capture: &after, censuses: &run_store.censuses() };
     write_verdict(common, &taster_flow::verdict_document(earlier, later, stored.rules()).await, &Beside::default())
 }
 

@@ -150,7 +150,7 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 
 /// The user's privileges, and then the collections, if the user may know them.
 async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
-    match session.check_privileges(&taster_flow::needs(config)).await {
+    match session.check_privileges(&taster_flow::required_privileges(config)).await {
         Ok(report) => user(&report, config, checks),
         Err(error) => checks.bad("user", &CliError::from(error)),
     }
@@ -168,13 +168,13 @@ fn user(report: &PrivilegeReport, config: &Config, checks: &mut Checks) {
         Ok(()) => checks.good("user: may read all that is needed"),
         Err(error) => checks.bad("user", &CliError::from(error)),
     }
-    match (report.require_read_only(), taster_flow::excess(report)) {
+    match (report.require_read_only(), taster_flow::write_privileges(report)) {
         (Ok(()), _) => checks.good("user: may do no more than read"),
         (Err(error), _) if config.require_read_only_user => checks.bad("user", &CliError::from(error)),
         (Err(_), Some(excess)) => checks.so_so("user", &excess),
-        (Err(_), None) => checks.so_so("user", taster_flow::UNGUARDED),
+        (Err(_), None) => checks.so_so("user", taster_flow::NO_ACCESS_CONTROL),
     }
-    if let Some(blind) = taster_flow::blind_spot(report) {
+    if let Some(blind) = taster_flow::missing_optional_privileges(report) {
         checks.so_so("user", &blind);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, builder::PossibleValuesParser};
 use taster_demo::{DATABASE, Mongod, MongodOptions, Shop, Upgrade};
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Kitchen, Post, progress::Task};
+use taster_flow::{FlowContext, Post, progress::Task};
 use taster_model::RunId;
 
 use super::{Beside, write_verdict};
@@ -33,14 +33,14 @@ pub struct DemoArgs {
 pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
     let upgrade = Upgrade::named(&args.upgrade)?;
     let dir = folder(args.dir.as_deref())?;
-    let task = Task::begin("mongod");
+    let task = Task::start("mongod");
     let mongod = Mongod::start(MongodOptions { replica_set: args.replica_set, ..MongodOptions::default() }).await?;
-    task.end(&format!("MongoDB {} on port {}", mongod.version().await?, mongod.port()));
+    task.finish(&format!("MongoDB {} on port {}", mongod.version().await?, mongod.port()));
     let client = mongod.client().await?;
 
-    let task = Task::begin("barbecue shop");
-    let loaded = Shop::of(args.orders).load(&client, |done, total| task.at(done, Some(total))).await?;
-    task.end(&format!(
+    let task = Task::start("barbecue shop");
+    let loaded = Shop::of(args.orders).load(&client, |done, total| task.set_progress(done, Some(total))).await?;
+    task.finish(&format!(
         "{}, {} and {} ({}) in {}",
         taster_text::counted(loaded.orders, "order"),
         taster_text::counted(loaded.registrations, "registration"),
@@ -49,14 +49,14 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
         taster_text::duration(loaded.took),
     ));
 
-    let kitchen = kitchen(&mongod, &dir, upgrade).await?;
+    let context = open_context(&mongod, &dir, upgrade).await?;
     let run: RunId = common.run.clone().unwrap_or_else(RunId::generate);
-    taster_flow::pre(&kitchen, Some(&run)).await?;
-    let task = Task::begin(format!("upgrade `{}`", upgrade.name));
+    taster_flow::pre(&context, Some(&run)).await?;
+    let task = Task::start(format!("upgrade `{}`", upgrade.name));
     let played = upgrade.play(&client).await?;
-    task.end(&format!("{} in {}", upgrade.summary, taster_text::duration(played.took)));
+    task.finish(&format!("{} in {}", upgrade.summary, taster_text::duration(played.took)));
 
-    let Post::Judged(outcome) = taster_flow::post(&kitchen, Some(&run)).await?.value else {
+    let Post::Judged(outcome) = taster_flow::post(&context, Some(&run)).await?.value else {
         // only a cluster can be empty
         return Ok(Exit::Unknown);
     };
@@ -74,7 +74,7 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
     Ok(exit)
 }
 
-async fn kitchen(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitchen, CliError> {
+async fn open_context(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<FlowContext, CliError> {
     let store = format!("file://{}", dir.join("results").display());
     let yaml = taster_demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
     let path = dir.join("taster.yaml");
@@ -82,7 +82,7 @@ async fn kitchen(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitch
         |error: std::io::Error| CliError::new("T0616", format!("cannot write {}: {error}", path.display()), None);
     std::fs::write(&path, &yaml).map_err(cannot)?;
     let config = taster_config::load(&path, std::collections::HashMap::new())?;
-    Kitchen::open(config, dir.to_owned()).await
+    FlowContext::open(config, dir.to_owned()).await
 }
 
 fn folder(given: Option<&Path>) -> Result<PathBuf, CliError> {

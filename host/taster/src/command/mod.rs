@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use taster_config::Config;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Ended, FlowError, Kitchen, Moved, Rules, Tastings};
+use taster_flow::{FlowContext, FlowError, FlowOutcome, ProbeRuns, ReplicaChange, Rules};
 use taster_model::{Acceptance, AppName, RunId, VerdictDocument};
 use taster_report::{html::Around, html::Links};
 use taster_store::{AppStore, Store};
@@ -51,11 +51,11 @@ fn configuration(common: &Common, database: Option<&Database>) -> Result<(Config
     Ok((config, base))
 }
 
-async fn kitchen(common: &Common, database: &Database) -> Result<Kitchen, CliError> {
+async fn open_context(common: &Common, database: &Database) -> Result<FlowContext, CliError> {
     let (config, base) = configuration(common, Some(database))?;
-    let mut kitchen = Kitchen::open(config, base).await?;
-    kitchen.tastings = if database.twice { Tastings::Two } else { Tastings::One };
-    Ok(kitchen)
+    let mut context = FlowContext::open(config, base).await?;
+    context.probe_runs = if database.twice { ProbeRuns::Twice } else { ProbeRuns::Once };
+    Ok(context)
 }
 
 /// Stored results, for commands that only read them: no database, no probe.
@@ -108,18 +108,18 @@ async fn which_run(given: Option<&RunId>, stored: &Stored) -> Result<RunId, CliE
     Ok(last.ok_or_else(|| FlowError::NoRuns { app: stored.app.to_string(), store: stored.url.clone() })?)
 }
 
-/// What was scaled for tasting, and what came of putting it back.
-fn scaled<T>(ended: &Ended<T>) -> String {
-    let list = |moved: &[Moved]| moved.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let up: Vec<Moved> = ended.up.iter().filter(|moved| moved.from != moved.to).cloned().collect();
+/// The workloads that were scaled up, and the result of restoring them.
+fn scaled<T>(outcome: &FlowOutcome<T>) -> String {
+    let list = |changes: &[ReplicaChange]| changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let up: Vec<ReplicaChange> = outcome.scaled_up.iter().filter(|change| change.from != change.to).cloned().collect();
     let mut text = String::new();
     if !up.is_empty() {
         text.push_str(&taster_report::human::wrapped("Scaled up: ", &list(&up)));
     }
-    match &ended.back {
+    match &outcome.restored {
         Some(report) => {
-            if !report.back.is_empty() {
-                text.push_str(&taster_report::human::wrapped("Put back: ", &list(&report.back)));
+            if !report.restored.is_empty() {
+                text.push_str(&taster_report::human::wrapped("Put back: ", &list(&report.restored)));
             }
             if let Some(not_restored) = report.not_restored() {
                 let why: Vec<String> =

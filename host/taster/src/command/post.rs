@@ -2,9 +2,9 @@
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Ended, Kitchen, Post, PostOutcome};
+use taster_flow::{FlowContext, FlowOutcome, Post, PostOutcome};
 
-use super::{Beside, kitchen, scaled, write_nothing_yet, write_verdict};
+use super::{Beside, open_context, scaled, write_nothing_yet, write_verdict};
 use crate::{cli::Common, cli::Database, output, termination, termination::Told};
 
 /// Arguments of `post`.
@@ -28,37 +28,37 @@ fn commit(text: &str) -> Result<String, String> {
 
 /// Tastes after the sync, compares, tells others, and ends with the verdict.
 pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, CliError> {
-    let (kitchen, ended) = match judged(common, args).await {
+    let (context, flow) = match judged(common, args).await {
         Ok(judged) => judged,
         Err(problem) => return termination::tell(Err(problem)),
     };
-    let exit = termination::tell(told(common, &kitchen, &ended));
+    let exit = termination::tell(told(common, &context, &flow));
     // last: the one thing that may take long and decides nothing
-    if let Post::Judged(outcome) = &ended.value {
+    if let Post::Judged(outcome) = &flow.value {
         let revision = args.revision.as_deref().filter(|revision| !revision.is_empty());
-        taster_notify::tell(&kitchen, &outcome.verdict, &outcome.reports, revision).await;
+        taster_notify::send_all(&context, &outcome.verdict, &outcome.reports, revision).await;
     }
     exit
 }
 
-async fn judged(common: &Common, args: &PostArgs) -> Result<(Kitchen, Ended<Post>), CliError> {
+async fn judged(common: &Common, args: &PostArgs) -> Result<(FlowContext, FlowOutcome<Post>), CliError> {
     output::prove(common)?;
-    let kitchen = kitchen(common, &args.database).await?;
-    let ended = taster_flow::post(&kitchen, common.run.as_ref()).await?;
-    Ok((kitchen, ended))
+    let context = open_context(common, &args.database).await?;
+    let flow = taster_flow::post(&context, common.run.as_ref()).await?;
+    Ok((context, flow))
 }
 
-fn told(common: &Common, kitchen: &Kitchen, ended: &Ended<Post>) -> Result<Told, CliError> {
-    let not_restored = ended.not_restored();
-    match &ended.value {
+fn told(common: &Common, context: &FlowContext, flow: &FlowOutcome<Post>) -> Result<Told, CliError> {
+    let not_restored = flow.not_restored();
+    match &flow.value {
         Post::NothingYet { run } => {
-            write_nothing_yet(common, &kitchen.config.app, run)?;
+            write_nothing_yet(common, &context.config.app, run)?;
             Ok(Told { exit: Exit::Done, line: "nothing to taste yet".to_owned() })
         }
         Post::Judged(outcome) => {
             let PostOutcome { verdict, reports } = &**outcome;
-            let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(ended), accepted: None })?;
-            let url = kitchen.config.report.url_of(&verdict.app, &verdict.run);
+            let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(flow), accepted: None })?;
+            let url = context.config.report.url_of(&verdict.app, &verdict.run);
             let report = url.or_else(|| reports.first().cloned());
             let what = taster_report::line::verdict(verdict, termination::BYTES);
             Ok(Told {

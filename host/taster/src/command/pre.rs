@@ -6,7 +6,7 @@ use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Pre, PreOutcome};
 use taster_model::{Capture, Outcome};
 
-use super::{kitchen, only, scaled, write_nothing_yet};
+use super::{only, open_context, scaled, write_nothing_yet};
 use crate::{cli::Common, cli::Database, cli::Format, output, termination, termination::Told};
 
 /// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
@@ -17,12 +17,12 @@ pub async fn run(common: &Common, database: &Database) -> Result<Exit, CliError>
 async fn tasted(common: &Common, database: &Database) -> Result<Told, CliError> {
     only(common, &[Format::Human, Format::Json])?;
     output::prove(common)?;
-    let kitchen = kitchen(common, database).await?;
-    let ended = taster_flow::pre(&kitchen, common.run.as_ref()).await?;
-    let outcome = match &ended.value {
-        Pre::Tasted(outcome) => outcome,
+    let context = open_context(common, database).await?;
+    let flow = taster_flow::pre(&context, common.run.as_ref()).await?;
+    let outcome = match &flow.value {
+        Pre::Captured(outcome) => outcome,
         Pre::NothingYet { run } => {
-            write_nothing_yet(common, &kitchen.config.app, run)?;
+            write_nothing_yet(common, &context.config.app, run)?;
             return Ok(Told { exit: Exit::Done, line: "nothing to taste yet".to_owned() });
         }
     };
@@ -31,8 +31,8 @@ async fn tasted(common: &Common, database: &Database) -> Result<Told, CliError> 
         _ => {
             // without a configuration the next command needs the connection string again, and it may hold a password
             let how = if database.mongodb.is_some() { "taster post --mongodb URI" } else { "taster post" };
-            let mut text = human(outcome, &kitchen.store_url, how);
-            text.push_str(&scaled(&ended));
+            let mut text = human(outcome, &context.store_url, how);
+            text.push_str(&scaled(&flow));
             output::write_text(common, &text)?;
         }
     }
@@ -42,7 +42,7 @@ async fn tasted(common: &Common, database: &Database) -> Result<Told, CliError> 
     } else {
         (Exit::Unknown, taster_text::escape_hidden(&format!("unknown: {}", failed.join("; "))))
     };
-    let not_restored = ended.not_restored();
+    let not_restored = flow.not_restored();
     Ok(Told {
         exit: termination::exit(exit, not_restored.as_deref()),
         line: termination::line(not_restored.as_deref(), &what, None),

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use taster_census::Recorded;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Occasion, Taking, World, progress::Task};
+use taster_flow::{CaptureIdentity, CensusSettings, ProbeEnv, progress::Task};
 use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
 
 use super::only;
@@ -116,7 +116,7 @@ fn as_probe(component: &Component) -> Probe {
 
 async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
     let probe = as_probe(component);
-    let limits = taster_flow::limits_of(&probe.limits);
+    let limits = taster_flow::engine_limits(&probe.limits);
     let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
     Ok(taster_flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
 }
@@ -184,7 +184,7 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
     let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
     let result = tokio::select! {
         result = served_as_asked(&loaded, &session, &probe, &config, args) => result,
-        signal = taster_flow::interrupted() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
+        signal = taster_flow::wait_for_signal() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
     let Served { report, censuses } = result?;
@@ -201,7 +201,7 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
         Ok(metrics) => {
             output::write_text(
                 common,
-                &table(&metrics, &censuses, &report.usage, &taster_flow::limits_of(&probe.limits)),
+                &table(&metrics, &censuses, &report.usage, &taster_flow::engine_limits(&probe.limits)),
             )?;
             Ok(Exit::Done)
         }
@@ -229,15 +229,15 @@ async fn served_as_asked(
     args: &RunArgs,
 ) -> Result<Served, CliError> {
     let (run, attempt) = (RunId::generate(), AttemptId::generate());
-    let occasion = Occasion { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
+    let occasion = CaptureIdentity { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
     // one key for both runs: else no two censuses would be alike
-    let taking = Taking::new(config, &occasion)?;
-    let first = serve(loaded, session, probe, &taking).await?;
+    let census_settings = CensusSettings::new(config, &occasion)?;
+    let first = serve(loaded, session, probe, &census_settings).await?;
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
-    let mut second = serve(loaded, session, probe, &taking).await?;
+    let mut second = serve(loaded, session, probe, &census_settings).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
-        taster_flow::agree(metrics, &again)?;
-        taster_flow::censuses_agree(&first.censuses, &second.censuses)?;
+        taster_flow::check_deterministic(metrics, &again)?;
+        taster_flow::check_censuses_deterministic(&first.censuses, &second.censuses)?;
         Ok(again)
     });
     Ok(second)
@@ -247,17 +247,17 @@ async fn serve(
     loaded: &taster_engine::Probe,
     session: &taster_query::Session,
     probe: &Probe,
-    taking: &Taking,
+    census_settings: &CensusSettings,
 ) -> Result<Served, CliError> {
     let live = session.readable().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
-    let task = Task::begin(probe.name.clone());
+    let task = Task::start(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run
-    let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
+    let world = ProbeEnv { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: census_settings.env(probe) };
     let input = taster_flow::probe_run_input(session, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
-    task.end(if report.outcome.is_ok() { "done" } else { "failed" });
+    task.finish(if report.outcome.is_ok() { "done" } else { "failed" });
     for line in &report.log {
         tracing::info!(probe = probe.name, "{}", line.message);
     }

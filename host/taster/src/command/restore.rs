@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Restoration, Restoring};
+use taster_flow::{RestoreOutcome, RestoreScope};
 
 use super::{config_file, only};
 use crate::{cli::Common, cli::Format, output, termination, termination::Told};
@@ -26,17 +26,17 @@ async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, CliError>
     only(common, &[Format::Human])?;
     output::prove(common)?;
     let config = config_file(common)?;
-    let what = if args.abandoned { Restoring::Abandoned } else { Restoring::Everything };
+    let what = if args.abandoned { RestoreScope::Abandoned } else { RestoreScope::Everything };
     let text = match taster_flow::restore(&config, common.run.as_ref(), what).await? {
-        Restoration::InUse(holder) => format!("nothing was put back: {holder} is at work\n"),
-        Restoration::Done(report) if report.back.is_empty() => match what {
-            Restoring::Everything => "nothing was to be put back\n".to_owned(),
-            Restoring::Abandoned => {
+        RestoreOutcome::InUse(holder) => format!("nothing was put back: {holder} is at work\n"),
+        RestoreOutcome::Done(report) if report.restored.is_empty() => match what {
+            RestoreScope::Everything => "nothing was to be put back\n".to_owned(),
+            RestoreScope::Abandoned => {
                 let limit = config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.max_up.to_string());
                 format!("nothing was to be put back: nothing stands scaled up for longer than {limit}\n")
             }
         },
-        Restoration::Done(report) => report.back.iter().fold(String::new(), |mut text, moved| {
+        RestoreOutcome::Done(report) => report.restored.iter().fold(String::new(), |mut text, moved| {
             let _ = writeln!(text, "put back {moved}");
             text
         }),

@@ -1,4 +1,4 @@
-//! How old the data are, asked before they are tasted: a copy of yesterday proves nothing about today's upgrade.
+//! Checks the age of the data before they are captured: yesterday's copy proves nothing about today's upgrade.
 
 use jiff::Timestamp;
 use taster_cluster::{Cluster, ClusterError, young_enough};
@@ -7,18 +7,20 @@ use taster_diagnostics::CliError;
 use taster_model::{Coded, Severity};
 use taster_query::Session;
 
-use super::{FlowError, cluster::patiently};
+use crate::{cluster::retry_while_unreachable, error::FlowError};
 
-/// How long an API server may be away before anything is changed.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long to retry while the API server is unreachable.
+const API_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Asks everybody who copies the data. Which copies they name; nothing where one of them cannot say, for a part would be
-/// taken for another copy.
-pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, CliError> {
+/// Checks the age of every copy that `freshness` names. Returns their identities; none if one of them is unknown, because a
+/// part of them would look like another copy.
+pub(crate) async fn check_copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, CliError> {
     let mut identities = Some(Vec::new());
     for fresh in &config.fresh {
         let Source::Copy(source) = &fresh.source else { continue };
-        let copied = patiently(PATIENCE, async || cluster.copied(source, fresh.kubeconfig.as_ref()).await).await;
+        let copied =
+            retry_while_unreachable(API_TIMEOUT, async || cluster.copied(source, fresh.kubeconfig.as_ref()).await)
+                .await;
         let young = copied.and_then(|copied| {
             let age = copied.age(fresh.max_age.get(), &setting(fresh)).map_err(ClusterError::from)?;
             Ok((copied, age))
@@ -33,7 +35,7 @@ pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<Str
                 });
             }
             Err(error) => {
-                tell(fresh, error)?;
+                fail_or_warn(fresh, error)?;
                 identities = None;
             }
         }
@@ -41,15 +43,15 @@ pub(super) async fn copies(config: &Config, cluster: &Cluster) -> Result<Vec<Str
     Ok(identities.unwrap_or_default())
 }
 
-/// Which copies those who copy the data name now. Nobody is refused for their age: that was asked before the sync.
-pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String> {
+/// The identities of the copies as they are now. Their age was checked before the sync.
+pub(crate) async fn copy_identities(config: &Config, cluster: &Cluster) -> Vec<String> {
     let mut identities = Vec::new();
     for fresh in &config.fresh {
         let Source::Copy(source) = &fresh.source else { continue };
         match cluster.copied(source, fresh.kubeconfig.as_ref()).await {
             Ok(copied) => identities.push(copied.identity),
             Err(error) => {
-                tracing::warn!("nobody can say which copy the data are: {error}");
+                tracing::warn!("it is unknown which copy the data are: {error}");
                 return Vec::new();
             }
         }
@@ -57,37 +59,41 @@ pub(super) async fn identities(config: &Config, cluster: &Cluster) -> Vec<String
     identities
 }
 
-/// Whether anybody on a cluster is asked.
-pub(super) fn asks_a_cluster(config: &Config) -> bool {
+/// Whether a `freshness` entry needs access to a cluster.
+pub(crate) fn needs_cluster(config: &Config) -> bool {
     config.fresh.iter().any(|fresh| matches!(fresh.source, Source::Copy(_)))
 }
 
-/// Asks for the newest documents. The clock is the API server's where there is one, else this machine's.
-pub(super) async fn newest(config: &Config, session: &Session, cluster: Option<&Cluster>) -> Result<(), CliError> {
+/// Checks the age of the newest documents, by the API server's clock if there is a cluster, else by this machine's.
+pub(crate) async fn check_newest_documents(
+    config: &Config,
+    session: &Session,
+    cluster: Option<&Cluster>,
+) -> Result<(), CliError> {
     for fresh in &config.fresh {
         let Source::Newest(newest) = &fresh.source else { continue };
         let now = match cluster {
-            Some(cluster) => patiently(PATIENCE, async || cluster.now().await).await?,
+            Some(cluster) => retry_while_unreachable(API_TIMEOUT, async || cluster.now().await).await?,
             None => Timestamp::now(),
         };
-        match of(newest, session).await {
+        match newest_time(newest, session).await {
             Ok(at) => match young_enough(at, now, fresh.max_age.get(), &setting(fresh), &fresh.source.to_string()) {
                 Ok(age) => tracing::info!("data are {} old: {}", taster_text::duration(age), fresh.source),
-                Err(error) => tell(fresh, error)?,
+                Err(error) => fail_or_warn(fresh, error)?,
             },
-            Err(error) => tell(fresh, error)?,
+            Err(error) => fail_or_warn(fresh, error)?,
         }
     }
     Ok(())
 }
 
-async fn of(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> {
+async fn newest_time(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> {
     let Newest { collection, field } = newest;
     let (collection, field) = (collection.clone(), field.clone());
     match session.newest(&collection, &field).await {
         Ok(Some(found)) => {
             if !found.indexed {
-                tracing::warn!("no index of `{collection}` is in the order of `{field}`: every document was looked at");
+                tracing::warn!("no index of `{collection}` is in the order of `{field}`: every document was read");
             }
             let none = |_| FlowError::NoNewest { collection, field };
             Timestamp::from_millisecond(found.millis).map_err(none)
@@ -101,8 +107,8 @@ fn setting(fresh: &Fresh) -> String {
     format!("fresh[{}].maxAge", fresh.source)
 }
 
-/// Ends the command, or says so and goes on.
-fn tell<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), CliError> {
+/// Fails or logs a warning, as `severity` says.
+fn fail_or_warn<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), CliError> {
     match fresh.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {
