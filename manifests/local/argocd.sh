@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
-# Argo CD on the cluster of cluster.sh: application controller, repository server, redis and a git server, as processes in
-# the cluster's own namespaces, so they end with it. `ARGOCD=1 cluster.sh up` calls this.
+# Argo CD on the cluster of cluster.sh: application controller, repository server, Redis and a git server, as processes in the
+# cluster's namespaces, so that they end with it. `ARGOCD=1 cluster.sh up` calls this.
 #
-#   argocd.sh up       starts it, or finds it started
-#   argocd.sh status   what runs
+#   argocd.sh up       starts it, if it does not run
+#   argocd.sh status   prints which parts run
 #
-# Repositories are bare folders in STATE/git, and Argo CD knows them as git://127.0.0.1:29418/NAME.git; pushes go into the folder.
+# Repositories are bare folders in STATE/git. Argo CD reads them as git://127.0.0.1:29418/NAME.git; push to the folder.
 # shellcheck source-path=SCRIPTDIR
 set -Eeuo pipefail
 trap '[ $? -eq 4 ] || echo "failed at line $LINENO of ${BASH_SOURCE[0]}: $BASH_COMMAND" >&2' ERR
-room=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=cluster/names.sh
-source "$room/cluster/names.sh"
+source "$here/cluster/names.sh"
 # shellcheck source=cluster/needs.sh
-source "$room/cluster/needs.sh"
+source "$here/cluster/needs.sh"
 
 mine=$state/argocd
 redis=127.0.0.1:26379
 repository=127.0.0.1:28081
 
-# The first process inside; the namespaces are entered by it.
-first() {
+# The first process of the cluster, whose namespaces are entered.
+first_process() {
   local init
   init=$(cat "$state/init.pid" 2>/dev/null) && pgrep --parent "$init" | head -n 1
 }
-inside() { nsenter --target "$(first)" --net --mount --pid "$@"; }
+inside() { nsenter --target "$(first_process)" --net --mount --pid "$@"; }
 k() { "$kube/kubectl" --kubeconfig "$kubeconfig" --request-timeout 10s "$@"; }
 
 part() { # NAME COMMAND...
@@ -34,7 +34,7 @@ part() { # NAME COMMAND...
   echo $! >"$mine/$1.pid"
 }
 
-await() { # WHAT PART SECONDS COMMAND...
+await() { # NAME PART SECONDS COMMAND...
   local deadline=$((SECONDS + $3))
   until "${@:4}" >/dev/null 2>&1; do
     if ! kill -0 "$(cat "$mine/$2.pid")" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
@@ -53,7 +53,7 @@ redis_answers() { [ "$(inside redis-cli -p "${redis#*:}" ping)" = PONG ]; }
 objects() {
   k apply --server-side --field-manager taster-local -f "$argocd/crds" >/dev/null
   k create namespace argocd --dry-run=client -o yaml | k apply --server-side --field-manager taster-local -f - >/dev/null
-  # the ConfigMap first as an installation brings it, then with what the team adds to it
+  # the ConfigMap first as an installation creates it, then with the additions of manifests/argocd
   k apply --server-side --field-manager taster-local -f - >/dev/null <<YAML
 apiVersion: v1
 kind: ConfigMap
@@ -72,23 +72,23 @@ spec:
   destinations: [{server: "*", namespace: "*"}]
   clusterResourceWhitelist: [{group: "*", kind: "*"}]
 YAML
-  k apply --server-side --field-manager taster -f "$room/../argocd/argocd-cm.yaml" >/dev/null
+  k apply --server-side --field-manager taster -f "$here/../argocd/argocd-cm.yaml" >/dev/null
 }
 
 up() {
   need_root
-  [ -e "$state/ready" ] && [ -n "$(first)" ] || { say "no cluster runs: cluster.sh up"; exit 3; }
+  [ -e "$state/ready" ] && [ -n "$(first_process)" ] || { say "no cluster runs: cluster.sh up"; exit 3; }
   kube=$(cat "$state/kube")
   if [ -e "$mine/ready" ]; then
     say "Argo CD: already running"
     return
   fi
   need_argocd
-  argocd=$("$room/build.sh" argocd | tail -n 1)
-  kustomize=$("$room/build.sh" kustomize | tail -n 1)
+  argocd=$("$here/build.sh" argocd | tail -n 1)
+  kustomize=$("$here/build.sh" kustomize | tail -n 1)
   SECONDS=0
   mkdir -p "$mine"/{home,tmp} "$state/git"
-  # the daemon is another user's process to git where the checkout's owner is not root
+  # git checks the owner of a repository, and the daemon may run as another user
   printf '[safe]\n\tdirectory = *\n' >"$mine/home/.gitconfig"
   objects
   part redis redis-server --bind "${redis%:*}" --port "${redis#*:}" --save "" --appendonly no --dir "$mine/tmp"
@@ -98,7 +98,7 @@ up() {
   await "redis" redis 20 redis_answers
   await "git" git-daemon 20 git_answers
   await "repository server" argocd-repo-server 60 answers 28082 'healthz?full=true'
-  # no jitter, and a look at each Application every 10 s: a test does not wait for what is due in minutes
+  # no jitter, and a refresh of each Application every 10 s instead of minutes, to keep the tests short
   part argocd-application-controller argocd-application-controller --kubeconfig "$kubeconfig" --namespace argocd \
     --repo-server "$repository" --repo-server-plaintext --redis "$redis" --metrics-port 28083 \
     --app-resync 10 --app-resync-jitter 0

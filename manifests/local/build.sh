@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds what the cluster of the tests is made of, from Go modules, once, into a cache outside the checkout:
+# Builds the parts of the test cluster from Go modules, once, into a cache outside the checkout:
 #   build.sh kubernetes|dns|kustomize|argocd|all
-# The last line of its output is the folder of what was asked for (of all: the one of kubernetes; Argo CD is not in it). That one has a program
-# for each part, so it can be handed on as $KUBEBUILDER_ASSETS.
+# Its last line of output is the folder of the built part (`all`: the one of kubernetes; without Argo CD). The folder of
+# kubernetes has a program for each part, so it can be used as $KUBEBUILDER_ASSETS.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster
 kustomize_version=v5.8.1
-go_wanted=1.25 # the least that all three compile with
+go_wanted=1.25 # the lowest version that compiles all of them
 
 say() { echo "$*" >&2; }
 
@@ -32,7 +32,7 @@ hash_of() { # FOLDER
   (cd "$1" && cat main.go go.mod go.sum) | sha256sum | cut -c 1-10
 }
 
-# Fills a folder of the cache by a function that gets a fresh one: whole or not at all, and by one process at a time.
+# Fills a folder of the cache with a function that gets an empty folder: completely or not at all, one process at a time.
 fill() { # FOLDER FUNCTION
   local folder=$1 work log
   if [ ! -e "$folder/.complete" ]; then
@@ -66,7 +66,7 @@ fill() { # FOLDER FUNCTION
   echo "$folder"
 }
 
-# without cgo the programs run on any Linux, in any image; the compiler spends less time on its own garbage
+# without cgo the programs run on any Linux, in any image; GOGC makes the compiler spend less time on garbage collection
 build() { # FOLDER OUT LDFLAGS
   (cd "$1" && CGO_ENABLED=0 GOFLAGS='' GOWORK=off GOGC=400 go build -buildvcs=false -trimpath -ldflags "-s -w $3" -o "$2" .)
 }
@@ -75,7 +75,7 @@ kubernetes() {
   local version
   version=$(version_of kube k8s.io/kubernetes)
   fill_kubernetes() {
-    # without a version the API server calls itself v0.0.0, and clients misjudge what it can do
+    # without a version the API server reports v0.0.0, and clients misjudge its features
     local v=k8s.io/component-base/version major minor
     IFS=. read -r major minor _ <<<"${version#v}"
     build kube "$1/kubernetes" \
@@ -105,7 +105,7 @@ kustomize() {
   fill "$cache/kustomize-$kustomize_version" fill_kustomize
 }
 
-# Its application controller and repository server, and what they look for on PATH.
+# Argo CD's application controller and repository server, and the programs that they need on PATH.
 argocd() {
   local module=github.com/argoproj/argo-cd/v3
   fill_argocd() {
@@ -116,7 +116,7 @@ argocd() {
       ln -s argocd "$1/$part"
     done
     sources=$(cd argocd && GOFLAGS='' GOWORK=off go list -m -f '{{.Dir}}' "$module") || return
-    # called for every commit; that it is missing shows as `permission denied` in an Application, and nowhere else
+    # called for every commit; if it is missing, the only sign is `permission denied` in an Application
     install -m 755 "$sources/hack/git-verify-wrapper.sh" "$1/" || return
     install -D -m 644 -t "$1/crds" "$sources"/manifests/crds/*-crd.yaml || return
     "$1/argocd-repo-server" version || "$1/argocd-repo-server" --help

@@ -1,38 +1,38 @@
 #!/usr/bin/env bash
 # A real Kubernetes on this machine, for tests, from package registries only:
 #
-#   cluster.sh up                 starts it, or finds it started; the only line on stdout is the path of the kubeconfig
-#   cluster.sh down               leaves nothing behind, wherever `up` had got to
-#   cluster.sh status             what runs
+#   cluster.sh up                 starts it, if it does not run; prints the path of the kubeconfig, and nothing else, on stdout
+#   cluster.sh down               removes everything, even after an `up` that was interrupted
+#   cluster.sh status             prints which parts run
 #   cluster.sh load FILE.tar...   imports images
-#   cluster.sh check-clean        names what `down` has left behind, if anything
+#   cluster.sh check-clean        prints what `down` has not removed, if anything
 #
-# With ARGOCD=1, `up` starts Argo CD on it, too (argocd.sh). Ends with 4 when the machine lacks something, and says what. README.md beside this file tells how it is made.
+# With ARGOCD=1, `up` also starts Argo CD (argocd.sh). Exits with 4 after naming what the machine lacks. See README.md.
 # shellcheck source-path=SCRIPTDIR
 set -Eeuo pipefail
-# 4: what is missing has been said
+# 4: what is missing has been printed already
 trap '[ $? -eq 4 ] || echo "failed at line $LINENO of ${BASH_SOURCE[0]}: $BASH_COMMAND" >&2' ERR
-room=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=cluster/names.sh
-source "$room/cluster/names.sh"
+source "$here/cluster/names.sh"
 # shellcheck source=cluster/needs.sh
-source "$room/cluster/needs.sh"
+source "$here/cluster/needs.sh"
 # shellcheck source=cluster/config.sh
-source "$room/cluster/config.sh"
+source "$here/cluster/config.sh"
 # shellcheck source=cluster/network.sh
-source "$room/cluster/network.sh"
+source "$here/cluster/network.sh"
 # shellcheck source=cluster/images.sh
-source "$room/cluster/images.sh"
+source "$here/cluster/images.sh"
 # shellcheck source=cluster/clean.sh
-source "$room/cluster/clean.sh"
+source "$here/cluster/clean.sh"
 
 running() {
   local init
   init=$(cat "$state/init.pid" 2>/dev/null) && [ -n "$init" ] && [ "$(readlink "/proc/$init/ns/net")" = "$(netns_inode)" ]
 }
 
-# Asks until the answer is yes; a part that has ended, or too long a time, is the end of `up`.
-await() { # WHAT PART SECONDS COMMAND...
+# Runs a command until it succeeds. Exits when a part has ended, or at the time limit.
+await() { # NAME PART SECONDS COMMAND...
   local what=$1 part=$2 deadline=$((SECONDS + $3)) ended
   until "${@:4}" >/dev/null 2>&1; do
     for ended in "$state"/ended/*; do
@@ -77,40 +77,40 @@ up() {
     return
   fi
   need_packages
-  # what a package leaves is not ours to remove, so it is there before it is looked how the machine is
+  # packages are installed before the snapshot of the machine, because `down` does not remove them
   [ -z "${ARGOCD:-}" ] || need_argocd
-  kube=$("$room/build.sh" kubernetes | tail -n 1)
-  dns=$("$room/build.sh" dns | tail -n 1)
+  kube=$("$here/build.sh" kubernetes | tail -n 1)
+  dns=$("$here/build.sh" dns | tail -n 1)
   images_build
 
-  # What an `up` left that was killed half-way, and nothing that was made by somebody else.
+  # removes what an interrupted `up` has left, but nothing that others have created
   if [ -e "$owner" ]; then
     down
   elif [ -e "$netns" ] || [ -n "$(ls -A "$state" 2>/dev/null)" ]; then
-    say "not made by this script, so not removed by it: $state or the network namespace $(basename "$netns")"
-    say "remove them, or choose another folder by TASTER_CLUSTER_STATE"
+    say "not created by this script, so not removed by it: $state or the network namespace $(basename "$netns")"
+    say "remove them, or set TASTER_CLUSTER_STATE to another folder"
     exit 1
   fi
   SECONDS=0
   snapshot >"$before"
-  printf '%s\n' "$state" "$room" >"$owner"
+  printf '%s\n' "$state" "$here" >"$owner"
   mkdir -p "$state"/{run,log,ended,volumes}
   echo "$kube" >"$state/kube"
-  # a volume belongs to whoever uses it: the kubelet makes folders for root, and fsGroup does not reach hostPath
+  # volumes get the right owner here: the kubelet creates folders for root, and fsGroup does not apply to hostPath
   install -d -o 65532 -g 65532 "$state"/volumes/{taster,s3}
   install -d -o 999 -g 999 "$state"/volumes/{mongo,prod,stage}
   cgroups_make
   network_make
   config_write
 
-  # In a pid and a mount namespace of its own: with its first process everything ends, pods included, and no mount, socket
-  # or log of it is ever seen outside.
+  # In its own pid and mount namespaces: when the first process ends, everything ends, pods included, and no mount, socket
+  # or log is visible outside.
   nsenter --net="$netns" setsid unshare --mount --pid --fork --kill-child --mount-proc \
-    "$room/cluster/inside.sh" "$state" "$kube" "$dns" >"$state/log/inside.log" 2>&1 </dev/null 9<&- &
+    "$here/cluster/inside.sh" "$state" "$kube" "$dns" >"$state/log/inside.log" 2>&1 </dev/null 9<&- &
   echo $! >"$state/init.pid"
 
   await "API server" kube-apiserver 120 kubectl get --raw /readyz
-  kubectl apply --server-side -f "$room/cluster/objects.yaml" >"$state/log/objects.log" 2>&1 || {
+  kubectl apply --server-side -f "$here/cluster/objects.yaml" >"$state/log/objects.log" 2>&1 || {
     cat "$state/log/objects.log" >&2
     exit 1
   }
@@ -124,12 +124,12 @@ up() {
   wait "$import"
   say "images ($SECONDS s)"
   touch "$state/ready"
-  say "ready; remove it with: $room/cluster.sh down"
-  beside
+  say "ready; remove it with: $here/cluster.sh down"
+  start_argocd
   echo "$kubeconfig"
 }
 
-beside() { [ -z "${ARGOCD:-}" ] || "$room/argocd.sh" up >&2 9<&-; }
+start_argocd() { [ -z "${ARGOCD:-}" ] || "$here/argocd.sh" up >&2 9<&-; }
 
 status() {
   refuse_another
@@ -158,8 +158,8 @@ usage() {
   exit 2
 }
 
-# one at a time in this checkout; what is started gets no hand on the lock
-exec 9<"$room/cluster.sh"
+# one `up` or `down` at a time in this checkout; the started processes do not inherit the lock
+exec 9<"$here/cluster.sh"
 command=${1:-}
 case "$command" in
   up | down) flock 9 ;;

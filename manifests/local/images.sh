@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Builds what the shop runs in tests, each once, and prints the archives, one path a line:
+# Builds the images of the test shop, each once, and prints the archives, one path per line:
 #
 #   pxbbq-mongo:6.0.5
 #   pxbbq-web:v4.2  pxbbq-web:v4.3  pxbbq-web:v4.3-lossy  pxbbq-web:v4.4
 #   taster-s3:VERSION
 #
-# `images.sh programs` builds what is compiled for them, and no more.
+# `images.sh programs` only builds the programs that need a compiler.
 set -euo pipefail
 cd "$(dirname "$0")"
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster/images
@@ -13,12 +13,12 @@ mkdir -p "$cache"
 
 mongod=$(../../.ci/mongod.sh)
 
-# the version that the tests use, too
+# the same version as in the tests
 s3_version=$(sed -n '/^name = "s3s-fs"$/{n;s/version = "\(.*\)"/\1/p}' ../../Cargo.lock)
 s3=${XDG_CACHE_HOME:-$HOME/.cache}/taster/s3s-fs-$s3_version
 build_s3() {
   local log
-  [ ! -x "$s3/bin/s3s-fs" ] || return 0 # by who held the lock
+  [ ! -x "$s3/bin/s3s-fs" ] || return 0 # built by the process that held the lock
   echo "building s3s-fs $s3_version (once; 2 minutes on 2 cores)" >&2
   log=$(mktemp)
   "${CARGO:-cargo}" install s3s-fs --version "$s3_version" --locked --features binary --root "$s3.part" >"$log" 2>&1 || {
@@ -44,7 +44,7 @@ archive() { # NAME TAG DOCKERFILE FILE...
     buildah --storage-driver overlay bud --quiet --isolation chroot --format docker --build-arg BASE_IMAGE="$base" \
       --build-arg VERSION="$2" --file "shop/$dockerfile" --tag "$image" "$work" >&2
     rm -f "$cache/$1-$2-"????????????.tar
-    # under another name until it is whole
+    # under a temporary name until it is complete
     buildah --storage-driver overlay push --quiet "$image" "docker-archive:$out.part:docker.io/library/$image" >&2
     mv "$out.part" "$out"
     rm -rf "$work"

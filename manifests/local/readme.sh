@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Runs the commands of README.md's story as they stand there, on an empty namespace, and prints them with what they say.
-# Of making cluster and image (its first lines) it takes what is there: readme.sh [IMAGE.tar]
+# Runs the commands of README.md in an empty namespace, and prints them with their output. It skips the first ones, which build
+# cluster and image, and uses existing ones: readme.sh [IMAGE.tar]
 set -euo pipefail
-room=$(cd "$(dirname "$0")" && pwd)
-manifests=$(dirname "$room")
+here=$(cd "$(dirname "$0")" && pwd)
+manifests=$(dirname "$here")
 # shellcheck source=story/stage.sh
-source "$room/story/stage.sh"
-bin=${KUBEBUILDER_ASSETS:-$("$room/build.sh" kubernetes | tail -n 1)}
+source "$here/story/stage.sh"
+bin=${KUBEBUILDER_ASSETS:-$("$here/build.sh" kubernetes | tail -n 1)}
 state=${TASTER_CLUSTER_STATE:-/var/lib/taster-cluster}
-[ -n "${KUBECONFIG:-}" ] || KUBECONFIG=$("$room/cluster.sh" up)
+[ -n "${KUBECONFIG:-}" ] || KUBECONFIG=$("$here/cluster.sh" up)
 export KUBECONFIG
-[ "$KUBECONFIG" = "$state/kubeconfig" ] || { echo "README.md tells of the cluster of cluster.sh" >&2; exit 4; }
+[ "$KUBECONFIG" = "$state/kubeconfig" ] || { echo "README.md is about the cluster of cluster.sh: unset KUBECONFIG" >&2; exit 4; }
 volumes=$state/volumes
-[ $# -eq 0 ] || "$room/cluster.sh" load "$1"
+[ $# -eq 0 ] || "$here/cluster.sh" load "$1"
 
-# an empty cluster, as at its beginning
-wipe
-whole delete namespace "$namespace" --wait --timeout 60s >/dev/null
-whole delete -f "$room/volumes.yaml" >/dev/null
+# an empty cluster, as at the beginning of README.md
+reset_namespace
+k_cluster delete namespace "$namespace" --wait --timeout 60s >/dev/null
+k_cluster delete -f "$here/volumes.yaml" >/dev/null
 
 # `config set-context` writes into the kubeconfig
 work=$(mktemp -d)
@@ -26,13 +26,13 @@ cp "$KUBECONFIG" "$work/kubeconfig"
 export KUBECONFIG=$work/kubeconfig PATH=$bin:$PATH
 
 cd "$manifests"
-# shellcheck disable=SC2016 # the backticks are Markdown
+# shellcheck disable=SC2016 # the backticks belong to Markdown
 sed -n '/^```sh$/,/^```$/p' ../README.md | sed '/^```/d' | sed '1,/^cd manifests$/d' >"$work/commands"
-[ "$(grep -c . "$work/commands")" -gt 10 ] || { echo "README.md has no story" >&2; exit 1; }
+[ "$(grep -c . "$work/commands")" -gt 10 ] || { echo "README.md has no commands after: cd manifests" >&2; exit 1; }
 sed "s#local/volumes.yaml#$work/volumes.yaml#" "$work/commands" >"$work/run"
-sed "s#/var/lib/taster-cluster/volumes#$volumes#" "$room/volumes.yaml" >"$work/volumes.yaml"
+sed "s#/var/lib/taster-cluster/volumes#$volumes#" "$here/volumes.yaml" >"$work/volumes.yaml"
 PS4='$ ' bash -eux "$work/run"
 
 job=$(k get jobs --selector app.kubernetes.io/component=post -o 'jsonpath={.items[0].metadata.name}')
 scene=README.md
-holds "the post hook" "$(said "$job")" "different" "missing"
+contains "the post hook" "$(termination_message "$job")" "different" "missing"

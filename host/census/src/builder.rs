@@ -1,68 +1,63 @@
-//! From documents to a census.
-
-use std::fs::File;
+//! Takes documents and writes their census.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use taster_model::{DeclaredChange, Side};
 
 use crate::{
-    CensusError, Key, Options, Place, Scratch,
-    document::{self, Found, Look, Plan},
+    CensusError, CensusFile, CensusIdentity, CensusKey, CensusOptions, ScratchSpace,
+    document::{self, DocumentDigest, DocumentDigester, RecordPlan},
     format::{FORMAT, Header, SCHEMA},
     hash::Hasher,
     paths::PathSums,
     raw,
-    record::{self, Record},
+    record::{self, REDACTED, Record},
     sample::{self, Sample},
     scratch::Partitions,
-    seal,
     shape::{self, INLINE, Shapes},
+    write,
 };
 
-/// Type of an id that is written down as its keyed hash. No type of BSON.
-pub(crate) const REDACTED: u8 = 0xEF;
-/// Bytes of such a hash.
+/// Bytes of the hash of a redacted id.
 const REDACTED_BYTES: usize = 16;
 
-/// Takes documents in any order and writes their census. Builders of parts of one collection become one by
-/// [`Builder::absorb`]; the bytes do not depend on the parts.
-pub struct Builder {
-    recording: Recording,
-    look: Look,
+/// Takes documents in any order and writes their census. Builders of parts of a collection are combined by
+/// [`CensusBuilder::absorb`]; the census does not depend on the parts.
+pub struct CensusBuilder {
+    spec: CensusSpec,
+    digester: DocumentDigester,
     records: Partitions,
-    /// Parts that were taken over, each with shapes of its own.
+    /// Parts of absorbed builders, each with its own shapes.
     parts: Vec<(Shapes, Partitions)>,
     sample: Sample,
     hmac: Option<Hmac<Sha256>>,
     documents: u64,
     bytes: u64,
-    found: Found,
+    digest: DocumentDigest,
     buffer: Vec<u8>,
 }
 
 /// How documents are recorded.
 #[derive(Clone)]
-pub struct Recording {
-    /// What digests are keyed with.
-    pub key: Key,
-    /// What the census covers; see [`Options::of_changes`].
-    pub options: Options,
-    /// Which side of the sync it is.
+pub struct CensusSpec {
+    /// Key of the digests.
+    pub key: CensusKey,
+    /// What the census covers; see [`CensusOptions::prepare_for_changes`].
+    pub options: CensusOptions,
+    /// Whether `pre` or `post` takes the census.
     pub side: Side,
-    /// What the migration is meant to do to this collection, as far as fields and documents go. On `post`, what is needed
-    /// to take these changes off again is recorded too.
+    /// Declared changes of fields and documents of this collection. `post` also records what is needed to reverse them.
     pub changes: Vec<DeclaredChange>,
-    /// Key of redacted ids; the census key where there is none.
+    /// Key of the hashes of redacted ids. `None`: the census key.
     pub secret: Option<Vec<u8>>,
-    /// Room to work in.
-    pub scratch: Scratch,
+    /// Memory and folder for temporary records.
+    pub scratch: ScratchSpace,
 }
 
-impl std::fmt::Debug for Recording {
+impl std::fmt::Debug for CensusSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { key, options, side, changes, secret: _, scratch } = self;
-        f.debug_struct("Recording")
+        f.debug_struct("CensusSpec")
             .field("key", key)
             .field("options", options)
             .field("side", side)
@@ -72,60 +67,40 @@ impl std::fmt::Debug for Recording {
     }
 }
 
-/// A census that was written, in an unlinked temporary file.
-#[derive(Debug)]
-pub struct Recorded {
-    /// Where it belongs.
-    pub place: Place,
-    /// Its options.
-    pub options: Options,
-    /// The bytes, from the beginning of the file.
-    pub file: File,
-    /// How many.
-    pub length: u64,
-    /// SHA-256 of them in hexadecimal.
-    pub sha256: String,
-    /// Documents.
-    pub documents: u64,
-    /// Bytes of the documents.
-    pub bytes: u64,
-    /// Sum over all documents, in hexadecimal.
-    pub sum: String,
-}
-
-impl Builder {
-    /// An empty one.
+impl CensusBuilder {
+    /// An empty census.
     #[must_use]
-    pub fn new(recording: &Recording) -> Self {
-        let redacts = recording.options.redaction.as_ref().is_some_and(|redaction| redaction.ids);
-        let secret = recording.secret.as_deref().unwrap_or(recording.key.secret());
+    pub fn new(spec: &CensusSpec) -> Self {
+        let redacts = spec.options.redaction.as_ref().is_some_and(|redaction| redaction.ids);
+        let secret = spec.secret.as_deref().unwrap_or(spec.key.secret());
         let hmac = redacts.then(|| Hmac::new_from_slice(secret).expect("an HMAC takes a key of any length"));
         Self {
-            look: Look {
-                hasher: Hasher::new(&recording.key),
-                plan: Plan::new(&recording.options, recording.side, &recording.changes),
+            digester: DocumentDigester {
+                hasher: Hasher::new(&spec.key),
+                plan: RecordPlan::new(&spec.options, spec.side, &spec.changes),
                 shapes: Shapes::new(),
                 paths: PathSums::default(),
             },
-            records: Partitions::new(recording.scratch.clone()),
+            records: Partitions::new(spec.scratch.clone()),
             parts: Vec::new(),
-            sample: Sample::new(recording.options.sample),
+            sample: Sample::new(spec.options.sample),
             hmac,
             documents: 0,
             bytes: 0,
-            found: Found::default(),
+            digest: DocumentDigest::default(),
             buffer: Vec::new(),
-            recording: recording.clone(),
+            spec: spec.clone(),
         }
     }
 
-    /// Takes documents back to back; returns how many. `mark` is the number, from 1, of the filter that all of them
-    /// match: before the sync of [`Options::leaving`], after it of [`Options::arriving`]; 0 where they match none.
+    /// Takes documents that are stored back to back; returns how many. `mark` is the number, from 1, of the filter that all
+    /// of them match: one of [`CensusOptions::removed_filters`] before the sync, of
+    /// [`CensusOptions::added_document_filters`] after it; 0 if they match none.
     pub fn push(&mut self, documents: &[u8], mark: u8) -> Result<u64, CensusError> {
         let mut rest = documents;
         let mut count = 0;
         while !rest.is_empty() {
-            let (document, after) = raw::first(rest)?;
+            let (document, after) = raw::split_first_document(rest)?;
             self.document(document, mark)?;
             rest = after;
             count += 1;
@@ -135,71 +110,71 @@ impl Builder {
 
     fn document(&mut self, document: &[u8], mark: u8) -> Result<(), CensusError> {
         let (kind, id) = document::id_of(document);
-        let place = self.look.hasher.id(kind, id);
-        self.look.at(document, place, &mut self.found);
+        let id_hash = self.digester.hasher.id_hash(kind, id);
+        self.digester.digest(document, id_hash, &mut self.digest);
         let redacted = self.hmac.as_ref().map(|hmac| redact(hmac, kind, id));
-        self.keep(document, place, redacted.as_ref());
-        let found = &self.found;
+        self.keep_sample(document, id_hash, redacted.as_ref());
+        let digest = &self.digest;
         let (kind, id) = redacted.as_ref().map_or((kind, id), |id| (REDACTED, id));
         let record = Record {
             kind,
             id,
-            digest: found.digest,
-            shape: found.inline.as_deref().unwrap_or_default(),
+            digest: digest.digest,
+            shape: digest.inline.as_deref().unwrap_or_default(),
             mark,
-            expiry: found.expiry,
-            apart: &found.apart,
-            undos: &found.undos,
-            fields: &found.fields,
+            expiry: digest.expiry,
+            separate: &digest.separate,
+            undos: &digest.undos,
+            fields: &digest.fields,
         };
         self.buffer.clear();
-        let number = if found.inline.is_some() { INLINE } else { found.shape };
-        record::write(&mut self.buffer, self.look.plan.columns, &record, number, Partitions::bits_of(place));
-        self.records.push(Partitions::of(place), &self.buffer)?;
+        let number = if digest.inline.is_some() { INLINE } else { digest.shape };
+        record::write(&mut self.buffer, self.digester.plan.columns, &record, number, Partitions::bucket_bits(id_hash));
+        self.records.push(Partitions::index_of(id_hash), &self.buffer)?;
         self.documents += 1;
         self.bytes += document.len() as u64;
         Ok(())
     }
 
-    /// Keeps a document whole, where it is one of the sample.
-    fn keep(&mut self, document: &[u8], place: u64, id: Option<&[u8; REDACTED_BYTES]>) {
-        let hash = self.look.hasher.within(place, place, 1);
+    /// Keeps the whole document if it belongs to the sample.
+    fn keep_sample(&mut self, document: &[u8], id_hash: u64, id: Option<&[u8; REDACTED_BYTES]>) {
+        let hash = self.digester.hasher.mix(id_hash, id_hash, 1);
         if self.sample.wants(hash, document)
             && let Some(kept) =
-                sample::redacted(document, self.recording.options.redaction.as_ref(), id.map(<[u8; 16]>::as_slice))
+                sample::redact_document(document, self.spec.options.redaction.as_ref(), id.map(<[u8; 16]>::as_slice))
         {
             self.sample.push(hash, kept);
         }
     }
 
-    /// Takes over what another one, of the same recording, was fed.
+    /// Takes over the documents of another builder of the same spec.
     pub fn absorb(&mut self, other: Self) {
-        self.look.paths.absorb(other.look.paths);
+        self.digester.paths.absorb(other.digester.paths);
         self.sample.absorb(other.sample);
-        self.parts.push((other.look.shapes, other.records));
+        self.parts.push((other.digester.shapes, other.records));
         self.parts.extend(other.parts);
         self.documents += other.documents;
         self.bytes += other.bytes;
     }
 
-    /// Writes the census. `now` is the server's time in milliseconds since 1970: what was due to expire before it is
-    /// not missed.
-    pub fn finish(self, place: &Place, now: i64) -> Result<Recorded, CensusError> {
-        let Recording { key, options, changes, scratch, .. } = self.recording;
+    /// Writes the census. `now` is the server's time in milliseconds since 1970: documents that were due to expire before
+    /// it are not reported as missing.
+    pub fn finish(self, identity: &CensusIdentity, now: i64) -> Result<CensusFile, CensusError> {
+        let CensusSpec { key, options, changes, scratch, .. } = self.spec;
         let header = Header {
             schema: SCHEMA.to_owned(),
             format: FORMAT,
             key: key.id(),
-            place: place.clone(),
+            identity: identity.clone(),
             options,
             changes,
             now,
         };
-        let Look { plan, shapes, paths, .. } = self.look;
+        let DocumentDigester { plan, shapes, paths, .. } = self.digester;
         let mut parts = self.parts;
         parts.push((shapes, self.records));
         let shared = shape::shared(parts.iter().map(|(shapes, _)| shapes)).map(Into::into);
-        let records = seal::Records { columns: plan.columns, parts, documents: self.documents, shared };
+        let records = write::Records { columns: plan.columns, parts, documents: self.documents, shared };
         let (paths, rest) = paths.finish();
         let footer = crate::format::Footer {
             documents: self.documents,
@@ -209,7 +184,7 @@ impl Builder {
             samples: self.sample.finish(),
             ..crate::format::Footer::default()
         };
-        seal::write(&header, records, footer, &scratch)
+        write::write(&header, records, footer, &scratch)
     }
 }
 

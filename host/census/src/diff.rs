@@ -1,129 +1,136 @@
-//! Two censuses, document by document.
+//! Compares two censuses document by document.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde_json::Value;
-use taster_model::{CensusDifference, DeclaredChange, Documents as Sets};
+use taster_model::{CensusDifference, DeclaredChange, DifferingDocuments};
 
 use crate::{
-    Census, CensusError, Options, ReadAt,
-    format::Entry,
-    named::{self, Named},
-    pair::{Outcome, Pairs},
+    Census, CensusError, CensusOptions, ReadAt,
+    bucket_documents::{BucketDocuments, DocumentRef},
+    format::{BucketEntry, Header},
+    listed::{self, ListedDocuments},
     paths::{self, PathSum},
-    quick::{self, Few},
-    side::{Document, Documents},
+    prove::{ChangeProver, PairOutcome},
+    quick_diff::{self, FewDifferences},
 };
 
 /// How two censuses are compared.
 #[derive(Debug, Clone)]
-pub struct Comparing<'a> {
-    /// What the migration was meant to do to this collection, in the order of the configuration.
+pub struct DiffOptions<'a> {
+    /// Declared changes of this collection, in the order of the configuration.
     pub changes: &'a [DeclaredChange],
-    /// So many ids are named of each kind of difference.
-    pub most_ids: usize,
+    /// Number of ids that are listed of each kind of difference.
+    pub max_ids: usize,
 }
 
-/// So many paths are named.
-const MOST_PATHS: usize = 1000;
+/// Number of paths that are listed.
+const MAX_PATHS: usize = 1000;
 
-/// Says which documents are missing, extra or changed, and what became of the declared changes. Reads only the parts
-/// that differ, unless something was declared: then each document has a say.
+/// Lists missing, extra and changed documents, and proves the declared changes. Without declared changes, only the buckets
+/// that differ are read; with them, all buckets are.
 pub fn diff<A: ReadAt, B: ReadAt>(
     before: &Census<A>,
     after: &Census<B>,
-    comparing: &Comparing<'_>,
+    options: &DiffOptions<'_>,
 ) -> Result<CensusDifference, CensusError> {
-    comparable(before, after)?;
-    let most = comparing.most_ids;
-    let mut found = Found {
-        pairs: Pairs::new(&before.header, &after.header, comparing.changes, most),
-        now: after.header.now,
-        missing: Named::new(most),
-        extra: Named::new(most),
-        changed: Named::new(most),
-        expired: Named::new(most),
-    };
+    check_comparable(&before.header, &after.header)?;
+    let mut diff = Diff::new(&before.header, &after.header, options);
     let (old, new) = (&before.footer.buckets, &after.footer.buckets);
     let buckets = old.len().min(new.len());
     for bucket in 0..buckets {
         let range = |all: usize| bucket * (all / buckets)..(bucket + 1) * (all / buckets);
         let (old_range, new_range) = (range(old.len()), range(new.len()));
-        if found.pairs.is_plain() && sum(&old[old_range.clone()]) == sum(&new[new_range.clone()]) {
+        if diff.prover.is_plain() && total(&old[old_range.clone()]) == total(&new[new_range.clone()]) {
             continue;
         }
-        if found.pairs.is_simple()
+        if diff.prover.is_simple()
             && old.len() == new.len()
-            && let Some(few) = quick::compare(before, after, bucket)?
+            && let Some(few) = quick_diff::compare(before, after, bucket)?
         {
-            found.few(&few);
+            diff.add_few(&few);
             continue;
         }
-        // One of the ranges is a single bucket. It waits while those of the other side come one after the other: a
-        // collection that was emptied must not be read into memory whole.
+        // One of the ranges is a single bucket. It is held while the buckets of the other side are read one after the
+        // other, so that a collection that was emptied is not read into memory as a whole.
         if old_range.len() == 1 {
-            let mut before = Documents::read(before, old_range.start)?;
-            for place in new_range {
-                found.bucket(&mut before, &mut Documents::read(after, place)?, Waiting::Before);
+            let mut before = BucketDocuments::read(before, old_range.start)?;
+            for index in new_range {
+                diff.compare_buckets(&mut before, &mut BucketDocuments::read(after, index)?, HeldBucket::Before);
             }
-            before.unseen().for_each(|document| found.missing(&document));
+            before.unpaired().for_each(|document| diff.add_missing(document));
         } else {
-            let mut after = Documents::read(after, new_range.start)?;
-            for place in old_range {
-                found.bucket(&mut Documents::read(before, place)?, &mut after, Waiting::After);
+            let mut after = BucketDocuments::read(after, new_range.start)?;
+            for index in old_range {
+                diff.compare_buckets(&mut BucketDocuments::read(before, index)?, &mut after, HeldBucket::After);
             }
-            after.unseen().for_each(|document| found.extra(&document));
+            after.unpaired().for_each(|document| diff.add_extra(document));
         }
     }
-    Ok(found.finish(before, after))
+    Ok(diff.finish(before, after))
 }
 
-fn sum(buckets: &[Entry]) -> (u64, u128) {
+/// Number of documents and sum of some buckets.
+fn total(buckets: &[BucketEntry]) -> (u64, u128) {
     buckets
         .iter()
         .fold((0, 0), |(documents, sum), entry| (documents + u64::from(entry.documents), sum.wrapping_add(entry.sum)))
 }
 
-fn comparable<A, B>(before: &Census<A>, after: &Census<B>) -> Result<(), CensusError> {
-    // how many are kept whole changes nothing about the others
-    let options = |options: &Options| Options { sample: 0, ..options.clone() };
-    let (old, new) = (&before.header, &after.header);
-    let places = |header: &crate::format::Header| (header.place.database.clone(), header.place.collection.clone());
-    let what = [
-        ("their keys", old.key != new.key),
-        ("their collections", places(old) != places(new)),
-        ("their options", options(&old.options) != options(&new.options)),
-        ("their sides: one is of before the sync, the other of after it; these", {
-            old.place.side == taster_model::Side::Post || new.place.side == taster_model::Side::Pre
-        }),
+fn check_comparable(before: &Header, after: &Header) -> Result<(), CensusError> {
+    // the size of the sample does not affect digests
+    let options = |options: &CensusOptions| CensusOptions { sample: 0, ..options.clone() };
+    let collection = |header: &Header| (header.identity.database.clone(), header.identity.collection.clone());
+    let (old_side, new_side) = (before.identity.side, after.identity.side);
+    let reasons = [
+        ("their keys differ", before.key != after.key),
+        ("they are of different collections", collection(before) != collection(after)),
+        ("their options differ", options(&before.options) != options(&after.options)),
+        (
+            "one must be taken by `pre` and the other by `post`",
+            old_side == taster_model::Side::Post || new_side == taster_model::Side::Pre,
+        ),
     ];
-    match what.into_iter().find(|(_, differ)| *differ) {
-        Some((what, _)) => Err(CensusError::Incomparable { what: what.to_owned() }),
+    match reasons.into_iter().find(|(_, applies)| *applies) {
+        Some((reason, _)) => Err(CensusError::Incomparable { reason }),
         None => Ok(()),
     }
 }
 
-/// Which side's bucket stays while buckets of the other are read.
+/// Which side's bucket is held while buckets of the other side are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
+enum HeldBucket {
     Before,
     After,
 }
 
-/// What was found so far.
-struct Found {
-    pairs: Pairs,
+/// The difference so far.
+struct Diff {
+    prover: ChangeProver,
     now: i64,
-    missing: Named,
-    extra: Named,
-    changed: Named,
-    expired: Named,
+    missing: ListedDocuments,
+    extra: ListedDocuments,
+    changed: ListedDocuments,
+    expired: ListedDocuments,
 }
 
-impl Found {
-    /// Pairs the documents of both sides by id. What only the side that does not wait has is told at once.
-    fn bucket(&mut self, before: &mut Documents, after: &mut Documents, waiting: Waiting) {
-        self.pairs.next_bucket();
+impl Diff {
+    fn new(before: &Header, after: &Header, options: &DiffOptions<'_>) -> Self {
+        let listed = || ListedDocuments::new(options.max_ids);
+        Self {
+            prover: ChangeProver::new(before, after, options.changes, options.max_ids),
+            now: after.now,
+            missing: listed(),
+            extra: listed(),
+            changed: listed(),
+            expired: listed(),
+        }
+    }
+
+    /// Pairs the documents of two buckets by id. Unpaired documents of the held bucket may be in the next bucket of the
+    /// other side; all other unpaired documents are missing or extra.
+    fn compare_buckets(&mut self, before: &mut BucketDocuments, after: &mut BucketDocuments, held: HeldBucket) {
+        self.prover.next_bucket();
         let (mut i, mut j) = (0, 0);
         while i < before.len() || j < after.len() {
             let order = match (i < before.len(), j < after.len()) {
@@ -133,26 +140,26 @@ impl Found {
             };
             match order {
                 Ordering::Less => {
-                    if waiting == Waiting::After {
-                        self.missing(&before.get(i));
+                    if held == HeldBucket::After {
+                        self.add_missing(before.get(i));
                     }
                     i += 1;
                 }
                 Ordering::Greater => {
-                    if waiting == Waiting::Before {
-                        self.extra(&after.get(j));
+                    if held == HeldBucket::Before {
+                        self.add_extra(after.get(j));
                     }
                     j += 1;
                 }
                 Ordering::Equal => {
-                    let (old, new) = (run(before, i), run(after, j));
+                    let (old, new) = (same_id_run(before, i), same_id_run(after, j));
                     if old == 1 && new == 1 {
-                        self.pair(&before.get(i), &after.get(j));
+                        self.compare_document(before.get(i), after.get(j));
                     } else {
-                        self.group(&before.group(i, old), &after.group(j, new));
+                        self.compare_same_id(&before.group(i, old), &after.group(j, new));
                     }
-                    before.see(i, old);
-                    after.see(j, new);
+                    before.mark_paired(i, old);
+                    after.mark_paired(j, new);
                     i += old;
                     j += new;
                 }
@@ -160,136 +167,135 @@ impl Found {
         }
     }
 
-    /// The few documents of a bucket that differ.
-    fn few(&mut self, few: &Few) {
-        few.missing.iter().for_each(|place| self.missing(&few.before.get(*place)));
-        few.extra.iter().for_each(|place| self.extra(&few.after.get(*place)));
-        few.changed.iter().for_each(|(_, place)| self.changed.push(few.after.get(*place).id(), Vec::new()));
+    /// The few differing documents of a bucket.
+    fn add_few(&mut self, few: &FewDifferences) {
+        few.missing.iter().for_each(|index| self.add_missing(few.before.get(*index)));
+        few.extra.iter().for_each(|index| self.add_extra(few.after.get(*index)));
+        few.changed.iter().for_each(|(_, index)| self.changed.push(few.after.get(*index).id(), Vec::new()));
     }
 
-    fn pair(&mut self, before: &Document<'_>, after: &Document<'_>) {
-        if let Outcome::Changed(fields) = self.pairs.pair(before, after) {
+    fn compare_document(&mut self, before: DocumentRef<'_>, after: DocumentRef<'_>) {
+        if let PairOutcome::Changed(fields) = self.prover.compare(before, after) {
             self.changed.push(after.id(), fields);
         }
     }
 
-    /// Several documents of one id, sorted: those that are the same are paired first, the others in their order.
-    fn group(&mut self, before: &[Document<'_>], after: &[Document<'_>]) {
-        let apart = self.pairs.apart();
+    /// Several sorted documents with the same id: equal ones are paired first, the others in their order.
+    fn compare_same_id(&mut self, before: &[DocumentRef<'_>], after: &[DocumentRef<'_>]) {
+        let separate = self.prover.separate_fields();
         let (mut i, mut j) = (0, 0);
         let (mut old, mut new) = (Vec::new(), Vec::new());
         while i < before.len() || j < after.len() {
             let order = match (before.get(i), after.get(j)) {
-                (Some(before), Some(after)) => before.order_of_contents(after, apart),
+                (Some(before), Some(after)) => before.order_of_contents(after, separate),
                 (Some(_), None) => Ordering::Less,
                 _ => Ordering::Greater,
             };
             match order {
                 Ordering::Less => old.push(before[i]),
                 Ordering::Greater => new.push(after[j]),
-                Ordering::Equal => self.pair(&before[i], &after[j]),
+                Ordering::Equal => self.compare_document(before[i], after[j]),
             }
             i += usize::from(order.is_le());
             j += usize::from(order.is_ge());
         }
         let paired = old.len().min(new.len());
         for (old, new) in old.iter().zip(&new) {
-            self.pair(old, new);
+            self.compare_document(*old, *new);
         }
-        old[paired..].iter().for_each(|old| self.missing(old));
-        new[paired..].iter().for_each(|new| self.extra(new));
+        old[paired..].iter().for_each(|old| self.add_missing(*old));
+        new[paired..].iter().for_each(|new| self.add_extra(*new));
     }
 
-    fn missing(&mut self, document: &Document<'_>) {
-        if self.pairs.excuse_missing(document) {
+    fn add_missing(&mut self, document: DocumentRef<'_>) {
+        if self.prover.cover_missing(document) {
             return;
         }
-        let named = if document.expiry() <= self.now { &mut self.expired } else { &mut self.missing };
-        named.push(document.id(), Vec::new());
+        let list = if document.expiry() <= self.now { &mut self.expired } else { &mut self.missing };
+        list.push(document.id(), Vec::new());
     }
 
-    fn extra(&mut self, document: &Document<'_>) {
-        if !self.pairs.excuse_extra(document) {
+    fn add_extra(&mut self, document: DocumentRef<'_>) {
+        if !self.prover.cover_extra(document) {
             self.extra.push(document.id(), Vec::new());
         }
     }
 
     fn finish<A, B>(mut self, before: &Census<A>, after: &Census<B>) -> CensusDifference {
-        let complete = !self.pairs.has_excused() && self.expired.count == 0;
-        let complete = complete && self.missing.count == 0 && self.extra.count == 0;
-        let paths = if complete && self.changed.count > 0 {
-            self.paths(&before.footer.paths, &after.footer.paths, before.footer.rest != after.footer.rest)
-        } else {
-            Vec::new()
-        };
-        let changes = self.pairs.finish(&mut self.missing, &mut self.extra);
-        let nothing = |_: &Value| (None, None);
-        let (old, new) = (samples(&before.footer.samples), samples(&after.footer.samples));
+        // the sums of paths cover the same documents only if no document was added or removed
+        let same_documents =
+            !self.prover.has_covered() && self.expired.count == 0 && self.missing.count == 0 && self.extra.count == 0;
+        let paths =
+            if same_documents && self.changed.count > 0 { self.differing_paths(before, after) } else { Vec::new() };
+        let changes = self.prover.finish(&mut self.missing, &mut self.extra);
+        let no_sample = |_: &Value| (None, None);
+        let (old, new) = (samples_by_id(&before.footer.samples), samples_by_id(&after.footer.samples));
         let sample = |id: &Value| {
-            let id = sample_id(id).to_string();
-            let whole =
-                |documents: &BTreeMap<String, &[u8]>| documents.get(&id).and_then(|bytes| named::document_of(bytes));
-            (whole(&old), whole(&new))
+            let id = id_in_sample(id).to_string();
+            let document =
+                |kept: &BTreeMap<String, &[u8]>| kept.get(&id).and_then(|bytes| listed::document_extended_json(bytes));
+            (document(&old), document(&new))
         };
         let mut altered = self.changed.into_set(sample);
         altered.paths.clone_from(&paths);
         CensusDifference {
             before: before.footer.documents,
             after: after.footer.documents,
-            documents: Sets {
-                missing: self.missing.into_set(nothing),
-                extra: self.extra.into_set(nothing),
+            documents: DifferingDocuments {
+                missing: self.missing.into_set(no_sample),
+                extra: self.extra.into_set(no_sample),
                 changed: altered,
             },
             paths,
             changes,
-            expired: self.expired.into_set(nothing),
+            expired: self.expired.into_set(no_sample),
         }
     }
 
-    /// The deepest paths whose sums differ.
-    fn paths(&self, before: &[PathSum], after: &[PathSum], others: bool) -> Vec<String> {
-        let (old, new) = (by_path(before), by_path(after));
+    /// The innermost paths whose sums differ.
+    fn differing_paths<A, B>(&self, before: &Census<A>, after: &Census<B>) -> Vec<String> {
+        let (old, new) = (sums_by_path(&before.footer.paths), sums_by_path(&after.footer.paths));
         let mut differing: Vec<&[u8]> = old
             .keys()
             .chain(new.keys())
             .copied()
-            .filter(|path| old.get(path) != new.get(path) && !self.pairs.is_declared(path))
+            .filter(|path| old.get(path) != new.get(path) && !self.prover.is_declared(path))
             .collect();
         differing.sort_unstable();
         differing.dedup();
-        let mut told: Vec<String> = differing
+        let mut shown: Vec<String> = differing
             .iter()
             .enumerate()
-            // a path that lies within another comes right behind it
-            .filter(|(place, path)| !differing.get(place + 1).is_some_and(|next| next.starts_with(path)))
-            .map(|(_, path)| paths::shown(path))
+            // a path is followed by the paths within it
+            .filter(|(index, path)| !differing.get(index + 1).is_some_and(|next| next.starts_with(path)))
+            .map(|(_, path)| paths::format_path(path))
             .collect();
-        told.truncate(MOST_PATHS);
-        if others {
-            told.push("(other paths)".to_owned());
+        shown.truncate(MAX_PATHS);
+        if before.footer.rest != after.footer.rest {
+            shown.push("(other paths)".to_owned());
         }
-        told
+        shown
     }
 }
 
-/// How many documents from here on have one id.
-fn run(side: &Documents, begin: usize) -> usize {
+/// Number of documents from `begin` on that have the same id.
+fn same_id_run(side: &BucketDocuments, begin: usize) -> usize {
     let first = side.get(begin);
-    (begin + 1..side.len()).take_while(|at| side.get(*at).order(&first) == Ordering::Equal).count() + 1
+    (begin + 1..side.len()).take_while(|index| side.get(*index).order(&first) == Ordering::Equal).count() + 1
 }
 
-fn by_path(sums: &[PathSum]) -> BTreeMap<&[u8], u128> {
+fn sums_by_path(sums: &[PathSum]) -> BTreeMap<&[u8], u128> {
     sums.iter().map(|PathSum { path, sum }| (&**path, *sum)).collect()
 }
 
 /// Documents that were kept whole, by their ids.
-fn samples(samples: &[Box<[u8]>]) -> BTreeMap<String, &[u8]> {
-    samples.iter().filter_map(|document| Some((named::id_of(document)?.to_string(), &**document))).collect()
+fn samples_by_id(samples: &[Box<[u8]>]) -> BTreeMap<String, &[u8]> {
+    let id = |document: &[u8]| listed::id_extended_json(document).map(|id| id.to_string());
+    samples.iter().filter_map(|document| Some((id(document)?, &**document))).collect()
 }
 
-/// A redacted id as it stands in a document that was kept whole: binary.
-fn sample_id(id: &Value) -> Value {
+/// An id as documents that were kept whole have it: a redacted id is binary there.
+fn id_in_sample(id: &Value) -> Value {
     match id.get("$redacted").and_then(Value::as_str).and_then(|text| hex::decode(text).ok()) {
         Some(bytes) => bson::Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes })
             .into_canonical_extjson(),

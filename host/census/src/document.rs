@@ -1,313 +1,377 @@
-//! One document into one record.
+//! Turns one document into the record that a census keeps of it.
 
-use taster_model::{ChangeKind, DeclaredChange, FieldPath, Side};
+use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, RenamedField, RetypedField, Side};
 
 use crate::{
-    Options,
+    CensusOptions,
     hash::Hasher,
     paths::PathSums,
     raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
-    record::{Apart, Columns, NEVER, Undo, UndoState},
-    rewrite::{MIXED, Rewrite, rewrite},
-    shape::{self, At, Shapes},
+    record::{Columns, NEVER, SeparateField, Undo, UndoState},
+    rewrite::{MIXED, Rewrite, Rewritten, rewrite},
+    shape::{self, ShapeCursor, Shapes},
 };
 
 /// What is recorded of each document beside its id, digest and shape.
-pub(crate) struct Plan {
+pub(crate) struct RecordPlan {
     pub(crate) columns: Columns,
     ignored: Vec<Box<[u8]>>,
-    apart: Vec<(FieldPath, Rewrite)>,
-    /// What can be taken off after the sync, in the order of the declared changes.
-    undos: Vec<ChangeKind>,
-    /// Top-level fields that need more than a hash.
-    special: Vec<Box<[u8]>>,
+    separate: Vec<(FieldPath, Rewrite)>,
+    /// Changes that are reversed after the sync, in the order of the declared changes.
+    reversible: Vec<ChangeKind>,
+    /// Top-level fields that declared changes are about: they need more than a hash.
+    declared_names: Vec<Box<[u8]>>,
     expiries: Vec<(Vec<String>, i64)>,
 }
 
-impl Plan {
-    pub(crate) fn new(options: &Options, side: Side, changes: &[DeclaredChange]) -> Self {
-        let undos: Vec<ChangeKind> = undoable(side, changes).map(|change| change.kind.clone()).collect();
-        let mut special: Vec<Box<[u8]>> = options.apart.iter().map(|path| path.top().as_bytes().into()).collect();
-        special.extend(undos.iter().flat_map(ChangeKind::fields).map(|path| Box::from(path.top().as_bytes())));
-        special.sort_unstable();
-        special.dedup();
+impl RecordPlan {
+    pub(crate) fn new(options: &CensusOptions, side: Side, changes: &[DeclaredChange]) -> Self {
+        let reversible: Vec<ChangeKind> = reversible_changes(side, changes).map(|change| change.kind.clone()).collect();
+        let mut declared_names: Vec<Box<[u8]>> = options
+            .separate
+            .iter()
+            .chain(reversible.iter().flat_map(ChangeKind::fields))
+            .map(top_level_bytes)
+            .collect();
+        declared_names.sort_unstable();
+        declared_names.dedup();
         let marks = match side {
-            Side::Pre => !options.leaving.is_empty(),
-            Side::Post => Options::arriving(changes).next().is_some(),
+            Side::Pre => !options.removed_filters.is_empty(),
+            Side::Post => CensusOptions::added_document_filters(changes).next().is_some(),
         };
         let names = |field: &str| field.split('.').map(ToOwned::to_owned).collect();
         Self {
             columns: Columns {
                 marks,
                 expiries: side == Side::Pre && !options.expiries.is_empty(),
-                apart: options.apart.len(),
-                undos: undos.len(),
-                fields: options.detail == crate::Detail::Fields,
+                separate: options.separate.len(),
+                undos: reversible.len(),
+                fields: options.detail == crate::DetailLevel::Fields,
             },
             ignored: options.ignored.iter().map(|name| name.as_bytes().into()).collect(),
-            apart: options.apart.iter().map(|path| (path.clone(), apart(options, path))).collect(),
-            undos,
-            special,
+            separate: options.separate.iter().map(|path| (path.clone(), separation(options, path))).collect(),
+            reversible,
+            declared_names,
             expiries: match side {
-                Side::Pre => options.expiries.iter().map(|expiry| (names(&expiry.field), expiry.seconds)).collect(),
+                Side::Pre => options.expiries.iter().map(|index| (names(&index.field), index.seconds)).collect(),
                 Side::Post => Vec::new(),
             },
         }
     }
-}
 
-/// How a field is kept apart.
-fn apart(options: &Options, path: &FieldPath) -> Rewrite {
-    if options.retyped.contains(path) { Rewrite::Blank } else { Rewrite::Remove }
-}
-
-impl Plan {
     #[inline]
     fn ignores(&self, element: Element<'_>) -> bool {
         self.ignored.iter().any(|name| **name == *element.name())
     }
 
-    /// How many fields of a document are looked at.
-    fn fields_of(&self, document: &[u8]) -> Result<usize, Unreadable> {
-        // a field has a type and the end of a name at least: shorter documents cannot have too many
-        if document.len() < shape::FIELDS * 2 {
+    #[inline]
+    fn is_declared(&self, element: Element<'_>) -> bool {
+        self.declared_names.iter().any(|name| **name == *element.name())
+    }
+
+    /// Number of fields of a document that are recorded; 0 for documents that are too short to have very many.
+    fn count_fields(&self, document: &[u8]) -> Result<usize, Unreadable> {
+        // a field has at least a type byte and the NUL of its name
+        if document.len() < shape::MAX_FIELDS * 2 {
             return Ok(0);
         }
         let mut count = 0;
-        for element in Elements::of(document)? {
+        for element in Elements::of_document(document)? {
             count += usize::from(!self.ignores(element?));
         }
         Ok(count)
     }
 }
 
-/// Declared changes that are taken off after the sync, because eight bytes a document can prove them.
-pub(crate) fn undoable(side: Side, changes: &[DeclaredChange]) -> impl Iterator<Item = &DeclaredChange> {
+fn top_level_bytes(path: &FieldPath) -> Box<[u8]> {
+    path.top_level_name().as_bytes().into()
+}
+
+/// How a field is separated from the document's digest.
+fn separation(options: &CensusOptions, path: &FieldPath) -> Rewrite {
+    if options.retyped.contains(path) { Rewrite::Blank } else { Rewrite::Remove }
+}
+
+/// Declared changes that are reversed after the sync, because a digest of eight bytes is enough to prove them.
+pub(crate) fn reversible_changes(side: Side, changes: &[DeclaredChange]) -> impl Iterator<Item = &DeclaredChange> {
     changes.iter().filter(move |change| {
         side == Side::Post
             && match &change.kind {
-                ChangeKind::AddedField { .. } | ChangeKind::RenamedField { .. } => true,
-                kind @ ChangeKind::RetypedField { .. } => !kind.needs_before(),
+                ChangeKind::AddedField(_) | ChangeKind::RenamedField(_) => true,
+                ChangeKind::RetypedField(retyped) => retyped.is_reversible(),
                 _ => false,
             }
     })
 }
 
-/// What was found of one document; reused for the next.
+/// The digest of one document, and what else is recorded of it. Reused for the next document.
 #[derive(Default)]
-pub(crate) struct Found {
+pub(crate) struct DocumentDigest {
     pub(crate) digest: u64,
     pub(crate) shape: u32,
-    /// The shape, where it has no number.
+    /// The shape itself, if it has no number.
     pub(crate) inline: Option<Box<[u8]>>,
     pub(crate) expiry: i64,
-    pub(crate) apart: Vec<Apart>,
+    pub(crate) separate: Vec<SeparateField>,
     pub(crate) undos: Vec<Undo>,
     pub(crate) fields: Vec<u8>,
 }
 
-/// The `_id` of a document: its type and value; type 0 where it has none.
+/// The `_id` of a document: its type and value; type 0 if it has none.
 pub(crate) fn id_of(document: &[u8]) -> (u8, &[u8]) {
-    let Ok(elements) = Elements::of(document) else { return (0, &[]) };
+    let Ok(elements) = Elements::of_document(document) else { return (0, &[]) };
     let mut readable = elements.map_while(Result::ok);
     readable.find(|element| element.name() == b"_id").map_or((0, &[]), |element| (element.kind(), element.value()))
 }
 
-/// What documents are looked at with.
-pub(crate) struct Look {
+/// A top-level field that a declared change is about.
+#[derive(Clone, Copy)]
+struct DeclaredField<'a> {
+    element: Element<'a>,
+    /// Hash of the document's id.
+    id_hash: u64,
+    /// Number of fields of the same name before it.
+    number: u64,
+}
+
+impl DeclaredField<'_> {
+    fn is_at(&self, path: &FieldPath) -> bool {
+        path.top_level_name().as_bytes() == self.element.name()
+    }
+
+    /// Hash of what is left of the field; 0 if nothing is.
+    fn hash(&self, hasher: &Hasher, bytes: &[u8]) -> u64 {
+        if bytes.is_empty() { 0 } else { hasher.field_hash(self.id_hash, bytes, self.number) }
+    }
+}
+
+/// Computes the digests of the documents of a collection, with its shapes and the sums of its paths.
+pub(crate) struct DocumentDigester {
     pub(crate) hasher: Hasher,
-    pub(crate) plan: Plan,
+    pub(crate) plan: RecordPlan,
     pub(crate) shapes: Shapes,
     pub(crate) paths: PathSums,
 }
 
-impl Look {
-    /// Looks at a document. `place` is the hash of its id.
-    pub(crate) fn at(&mut self, document: &[u8], place: u64, found: &mut Found) {
-        // documents with nothing but an id have a keyed digest too
-        found.digest = self.hasher.within(place, place, 2);
-        found.expiry = NEVER;
-        found.inline = None;
-        found.apart.clear();
-        found.apart.resize(self.plan.apart.len(), Apart::default());
-        found.undos.clear();
-        found.undos.resize(self.plan.undos.len(), Undo::default());
-        found.fields.clear();
+impl DocumentDigester {
+    /// Computes the digest of a document. `id_hash` is the hash of its id.
+    pub(crate) fn digest(&mut self, document: &[u8], id_hash: u64, digest: &mut DocumentDigest) {
+        // the digest of a document with no field but its id is keyed, too
+        digest.digest = self.hasher.mix(id_hash, id_hash, 2);
+        digest.expiry = NEVER;
+        digest.inline = None;
+        digest.separate.clear();
+        digest.separate.resize(self.plan.separate.len(), SeparateField::default());
+        digest.undos.clear();
+        digest.undos.resize(self.plan.reversible.len(), Undo::default());
+        digest.fields.clear();
         self.paths.begin(&self.hasher);
-        let walked = match self.plan.fields_of(document) {
-            Ok(shape::FIELDS..) => self.walk_wide(document, place, found),
-            Ok(_) => self.walk(document, place, found),
+        let walked = match self.plan.count_fields(document) {
+            Ok(shape::MAX_FIELDS..) => self.walk_wide(document, id_hash, digest),
+            Ok(_) => self.walk(document, id_hash, digest),
             Err(Unreadable) => Err(Unreadable),
         };
         if walked.is_err() {
-            // nobody knows where the fields end: the document counts as a whole
-            found.digest = self.hasher.field(place, document, 2);
-            (found.shape, found.inline) = self.shapes.number(shape::OPAQUE.into());
-            found.apart.fill(Apart::default());
-            found.undos.fill(Undo::default());
-            found.fields.clear();
+            // its fields cannot be told apart: the document is hashed as a whole
+            digest.digest = self.hasher.field_hash(id_hash, document, 2);
+            (digest.shape, digest.inline) = self.shapes.number(shape::OPAQUE.into());
+            digest.separate.fill(SeparateField::default());
+            digest.undos.fill(Undo::default());
+            digest.fields.clear();
         }
         for (field, seconds) in &self.plan.expiries {
-            if let Some(date) = earliest(document, field) {
-                found.expiry = found.expiry.min(date.saturating_add(seconds.saturating_mul(1000)));
+            if let Some(date) = earliest_date(document, field) {
+                digest.expiry = digest.expiry.min(date.saturating_add(seconds.saturating_mul(1000)));
             }
         }
     }
 
-    fn walk(&mut self, document: &[u8], place: u64, found: &mut Found) -> Result<(), Unreadable> {
-        let mut at: At = self.shapes.begin();
+    fn walk(&mut self, document: &[u8], id_hash: u64, digest: &mut DocumentDigest) -> Result<(), Unreadable> {
+        let mut cursor: ShapeCursor = self.shapes.begin();
         let mut id_seen = false;
-        let mut seen = Vec::new();
-        for element in Elements::of(document)? {
+        let mut declared_seen: Vec<Box<[u8]>> = Vec::new();
+        for element in Elements::of_document(document)? {
             let element = element?;
             if self.plan.ignores(element) {
                 continue;
             }
-            let (next, number) = self.shapes.step(at, element);
-            at = next;
+            let (next, number) = self.shapes.step(cursor, element);
+            cursor = next;
             if !id_seen && element.name() == b"_id" {
                 id_seen = true;
                 continue;
             }
-            let hash = if self.plan.special.iter().any(|name| **name == *element.name()) {
-                self.special(element, place, number, found, &mut seen)?
+            let hash = if self.plan.is_declared(element) {
+                declared_seen.push(element.name().into());
+                self.digest_declared_field(DeclaredField { element, id_hash, number }, digest)?
             } else {
-                self.hasher.field(place, element.bytes, number)
+                self.hasher.field_hash(id_hash, element.bytes, number)
             };
-            found.digest = found.digest.wrapping_add(hash);
+            digest.digest = digest.digest.wrapping_add(hash);
             if self.plan.columns.fields {
-                found.fields.extend_from_slice(&hash.to_le_bytes());
+                digest.fields.extend_from_slice(&hash.to_le_bytes());
             }
-            self.paths.add(&self.hasher, place, element, hash);
+            self.paths.add(&self.hasher, id_hash, element, hash);
         }
-        for (kind, undo) in self.plan.undos.iter().zip(&mut found.undos) {
-            // both names are there: it is no renaming
-            if let ChangeKind::RenamedField { from, .. } = kind
-                && undo.state == UndoState::There
-                && seen.iter().any(|name| **name == *from.top().as_bytes())
+        self.reject_renamings_with_both_names(&declared_seen, &mut digest.undos);
+        (digest.shape, digest.inline) = self.shapes.end(&self.hasher, cursor);
+        Ok(())
+    }
+
+    /// A document that still has the old name was not renamed.
+    fn reject_renamings_with_both_names(&self, names: &[Box<[u8]>], undos: &mut [Undo]) {
+        for (kind, undo) in self.plan.reversible.iter().zip(undos) {
+            if let ChangeKind::RenamedField(RenamedField { from, .. }) = kind
+                && undo.state == UndoState::Complete
+                && names.iter().any(|name| **name == *from.top_level_name().as_bytes())
             {
                 *undo = Undo { state: UndoState::Other, delta: 0 };
             }
         }
-        (found.shape, found.inline) = self.shapes.end(&self.hasher, at);
-        Ok(())
     }
 
-    /// A document of very many fields: what is remembered of others' shapes is not flooded with its names.
-    fn walk_wide(&mut self, document: &[u8], place: u64, found: &mut Found) -> Result<(), Unreadable> {
+    /// A document with very many fields: its shape is hashed, so that its names do not fill the memory of shapes.
+    fn walk_wide(&mut self, document: &[u8], id_hash: u64, digest: &mut DocumentDigest) -> Result<(), Unreadable> {
         let mut heads = 0;
         let mut id_seen = false;
         let mut number = 0;
-        for element in Elements::of(document)? {
+        for element in Elements::of_document(document)? {
             let element = element?;
             if self.plan.ignores(element) {
                 continue;
             }
             number += 1;
-            heads = self.hasher.within(self.hasher.bytes(element.head()), heads, 0);
+            heads = self.hasher.mix(self.hasher.hash(element.head()), heads, 0);
             if !id_seen && element.name() == b"_id" {
                 id_seen = true;
                 continue;
             }
-            let hash = self.hasher.field(place, element.bytes, number);
-            found.digest = found.digest.wrapping_add(hash);
-            self.paths.add(&self.hasher, place, element, hash);
+            let hash = self.hasher.field_hash(id_hash, element.bytes, number);
+            digest.digest = digest.digest.wrapping_add(hash);
+            self.paths.add(&self.hasher, id_hash, element, hash);
         }
-        (found.shape, found.inline) = self.shapes.number(shape::wide(&self.hasher, heads));
+        (digest.shape, digest.inline) = self.shapes.number(shape::hash_of_wide_shape(&self.hasher, heads));
         Ok(())
     }
 
-    /// A field that a declared change speaks of. Returns the hash that stands in the digest.
-    fn special(
-        &self,
-        element: Element<'_>,
-        place: u64,
-        number: u64,
-        found: &mut Found,
-        seen: &mut Vec<Box<[u8]>>,
-    ) -> Result<u64, Unreadable> {
-        let hasher = &self.hasher;
-        seen.push(element.name().into());
-        let mut bytes = element.bytes.to_vec();
-        for ((path, how), apart) in self.plan.apart.iter().zip(&mut found.apart) {
-            if path.top().as_bytes() != element.name() || bytes.is_empty() {
+    /// Records what declared changes need of a field. Returns the hash of the field for the document's digest.
+    fn digest_declared_field(&self, field: DeclaredField<'_>, digest: &mut DocumentDigest) -> Result<u64, Unreadable> {
+        let remaining = self.separate(field, &mut digest.separate)?;
+        let hash = field.hash(&self.hasher, &remaining);
+        self.record_undos(field, remaining, hash, &mut digest.undos)?;
+        Ok(hash)
+    }
+
+    /// Takes the separate fields out of a field and records their digests. Returns what is left.
+    fn separate(&self, field: DeclaredField<'_>, columns: &mut [SeparateField]) -> Result<Vec<u8>, Unreadable> {
+        let mut bytes = field.element.bytes.to_vec();
+        for ((path, operation), column) in self.plan.separate.iter().zip(columns) {
+            if !field.is_at(path) || bytes.is_empty() {
                 continue;
             }
-            let taken = rewrite(again(&bytes)?, path, *how)?;
-            if taken.done > 0 {
-                // several fields of one name add up
-                apart.hash = apart.hash.wrapping_add(hasher.field(place, &taken.taken, number));
-                apart.kind = if matches!(apart.kind, 0) || apart.kind == taken.kind { taken.kind } else { MIXED };
-                bytes = taken.element;
+            let rewritten = rewrite(parse_element(&bytes)?, path, *operation)?;
+            if rewritten.changed > 0 {
+                // the hashes of several fields of the same name are added up
+                let hash = self.hasher.field_hash(field.id_hash, &rewritten.removed, field.number);
+                column.hash = column.hash.wrapping_add(hash);
+                let is_first = column.kind == 0;
+                column.kind = if is_first || column.kind == rewritten.kind { rewritten.kind } else { MIXED };
+                bytes = rewritten.element;
             }
         }
-        let hash = |bytes: &[u8]| if bytes.is_empty() { 0 } else { hasher.field(place, bytes, number) };
-        let own = hash(&bytes);
-        let mut last = own;
-        for (kind, undo) in self.plan.undos.iter().zip(&mut found.undos) {
+        Ok(bytes)
+    }
+
+    /// Records for each reversible change whether the field has it, and what the digest would be without it.
+    fn record_undos(
+        &self,
+        field: DeclaredField<'_>,
+        mut bytes: Vec<u8>,
+        hash: u64,
+        undos: &mut [Undo],
+    ) -> Result<(), Unreadable> {
+        // changes of the same field are reversed one after the other
+        let mut last_hash = hash;
+        for (kind, undo) in self.plan.reversible.iter().zip(undos) {
             if bytes.is_empty() {
                 break;
             }
-            let (path, how) = match kind {
-                ChangeKind::AddedField { path, to, .. } => (path, Rewrite::RemoveIf(to.code())),
-                ChangeKind::RetypedField { path, from, to } => (path, Rewrite::Retype(*from, *to)),
-                ChangeKind::RenamedField { from, to } => {
-                    if to.top().as_bytes() == element.name() && number == 0 {
-                        let mut before = vec![element.kind()];
-                        before.extend_from_slice(from.top().as_bytes());
-                        before.push(0);
-                        before.extend_from_slice(again(&bytes)?.value());
-                        *undo =
-                            Undo { state: UndoState::There, delta: own.wrapping_sub(hasher.field(place, &before, 0)) };
+            let (path, operation) = match kind {
+                ChangeKind::AddedField(AddedField { path, field_type, .. }) => {
+                    (path, Rewrite::RemoveIf(field_type.code()))
+                }
+                ChangeKind::RetypedField(RetypedField { path, from, to }) => (path, Rewrite::Retype(*from, *to)),
+                ChangeKind::RenamedField(renamed) => {
+                    if field.is_at(&renamed.to) && field.number == 0 {
+                        let old_hash = self.hash_with_old_name(field, renamed, &bytes)?;
+                        *undo = Undo { state: UndoState::Complete, delta: hash.wrapping_sub(old_hash) };
                     }
                     continue;
                 }
                 _ => continue,
             };
-            if path.top().as_bytes() != element.name() {
+            if !field.is_at(path) {
                 continue;
             }
-            // one after the other: what is taken off a field with two declared changes is taken off both
-            let taken = rewrite(again(&bytes)?, path, how)?;
-            undo.state = match kind {
-                _ if taken.other > 0 => UndoState::Other,
-                ChangeKind::RetypedField { .. } if taken.still > 0 => UndoState::Partly,
-                _ if taken.done == 0 && taken.absent == 0 => UndoState::NoPlace,
-                _ if taken.done == 0 => UndoState::Absent,
-                ChangeKind::AddedField { .. } if taken.absent > 0 => UndoState::Partly,
-                _ => UndoState::There,
-            };
-            if taken.done > 0 {
-                let left = hash(&taken.element);
-                undo.delta = last.wrapping_sub(left);
-                last = left;
-                bytes = taken.element;
+            let rewritten = rewrite(parse_element(&bytes)?, path, operation)?;
+            undo.state = undo_state(kind, &rewritten);
+            if rewritten.changed > 0 {
+                let remaining_hash = field.hash(&self.hasher, &rewritten.element);
+                undo.delta = last_hash.wrapping_sub(remaining_hash);
+                last_hash = remaining_hash;
+                bytes = rewritten.element;
             }
         }
-        Ok(own)
+        Ok(())
+    }
+
+    /// Hash of a renamed field under its old name.
+    fn hash_with_old_name(
+        &self,
+        field: DeclaredField<'_>,
+        renamed: &RenamedField,
+        bytes: &[u8],
+    ) -> Result<u64, Unreadable> {
+        let mut old = vec![field.element.kind()];
+        old.extend_from_slice(renamed.from.top_level_name().as_bytes());
+        old.push(0);
+        old.extend_from_slice(parse_element(bytes)?.value());
+        Ok(self.hasher.field_hash(field.id_hash, &old, 0))
     }
 }
 
-fn again(bytes: &[u8]) -> Result<Element<'_>, Unreadable> {
-    // the fields of a document without its length and end
-    Elements::inner(bytes).next().ok_or(Unreadable)?
+/// Whether a field has a declared change, by what was rewritten to reverse it.
+fn undo_state(kind: &ChangeKind, rewritten: &Rewritten) -> UndoState {
+    match kind {
+        _ if rewritten.other > 0 => UndoState::Other,
+        ChangeKind::RetypedField(_) if rewritten.original > 0 => UndoState::Partial,
+        _ if rewritten.changed == 0 && rewritten.absent == 0 => UndoState::NoPlace,
+        _ if rewritten.changed == 0 => UndoState::Absent,
+        ChangeKind::AddedField(_) if rewritten.absent > 0 => UndoState::Partial,
+        _ => UndoState::Complete,
+    }
 }
 
-/// The earliest date at a path, in milliseconds since 1970; arrays are stepped into, as TTL indexes do.
-fn earliest(document: &[u8], path: &[String]) -> Option<i64> {
+/// The element in bytes that were rewritten.
+fn parse_element(bytes: &[u8]) -> Result<Element<'_>, Unreadable> {
+    Elements::of_fields(bytes).next().ok_or(Unreadable)?
+}
+
+/// The earliest date at a path, in milliseconds since 1970; arrays are searched, as TTL indexes do.
+fn earliest_date(document: &[u8], path: &[String]) -> Option<i64> {
     let (name, rest) = path.split_first()?;
-    let fields = Elements::of(document).ok()?.map_while(Result::ok);
+    let fields = Elements::of_document(document).ok()?.map_while(Result::ok);
     let field = fields.into_iter().find(|element| element.name() == name.as_bytes())?;
-    dates(field, rest)
+    earliest_date_in(field, rest)
 }
 
-fn dates(element: Element<'_>, rest: &[String]) -> Option<i64> {
+fn earliest_date_in(element: Element<'_>, rest: &[String]) -> Option<i64> {
     match element.kind() {
         0x09 if rest.is_empty() => Some(i64::from_le_bytes(element.value().try_into().ok()?)),
-        DOCUMENT if !rest.is_empty() => earliest(element.value(), rest),
+        DOCUMENT if !rest.is_empty() => earliest_date(element.value(), rest),
         ARRAY => {
-            let inner = Elements::of(element.value()).ok()?.map_while(Result::ok);
-            inner.filter(|inner| inner.kind() != ARRAY).filter_map(|inner| dates(inner, rest)).min()
+            let inner = Elements::of_document(element.value()).ok()?.map_while(Result::ok);
+            inner.filter(|inner| inner.kind() != ARRAY).filter_map(|inner| earliest_date_in(inner, rest)).min()
         }
         _ => None,
     }

@@ -1,52 +1,52 @@
-//! What can go wrong with a census.
+//! Errors of taking, reading and comparing censuses.
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
-/// What went wrong.
+/// An error of taking, reading or comparing censuses.
 #[derive(Debug, thiserror::Error)]
 pub enum CensusError {
-    /// The system gives no entropy.
-    #[error("the system gives no random key for the census: {0}")]
+    /// The system's random generator failed.
+    #[error("cannot generate a census key: {0}")]
     NoEntropy(String),
-    /// A key that is none.
-    #[error("the census key of the capture is no key: 384 hexadecimal digits are expected")]
+    /// The stored key is invalid.
+    #[error("invalid census key in the capture: expected 384 hexadecimal digits")]
     BadKey,
-    /// Bytes that are no documents.
-    #[error("the server sent what is no document: {0}")]
+    /// Bytes that are not BSON documents.
+    #[error("the server sent an invalid document: {0}")]
     NotBson(&'static str),
     /// The scratch file cannot be used.
-    #[error("cannot {action} the census's scratch file in {folder}: {source}")]
+    #[error("cannot {action} the scratch file of a census in {folder}: {source}")]
     Scratch {
-        /// `write`, `read`.
+        /// `create`, `write` or `read`.
         action: &'static str,
-        /// Where it lies.
+        /// Its folder.
         folder: String,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
     /// The census cannot be read.
     #[error("cannot read the census: {0}")]
     Io(#[from] std::io::Error),
-    /// It is not what was written.
+    /// The bytes are not those that were written.
     #[error("the census is damaged: {0}")]
     Damaged(String),
-    /// Made by a version that this one does not read.
-    #[error("the census is of format {found}; this version reads {known}")]
+    /// The census has a format that this version does not read.
+    #[error("the census has format {found}; this version of Taster reads format {known}")]
     Format {
-        /// Its format.
+        /// The format of the census.
         found: u32,
-        /// Ours.
+        /// The format that this version reads.
         known: u32,
     },
-    /// Two censuses that say nothing about each other.
-    #[error("the two censuses cannot be compared: {what} differ")]
+    /// The two censuses cannot be compared.
+    #[error("the two censuses cannot be compared: {reason}")]
     Incomparable {
-        /// `their keys`, `their options`.
-        what: String,
+        /// `their keys differ`, `their options differ`.
+        reason: &'static str,
     },
 }
 
-impl Coded for CensusError {
+impl Diagnostic for CensusError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoEntropy(_) => "T0801",
@@ -63,14 +63,16 @@ impl Coded for CensusError {
     fn help(&self) -> Option<String> {
         Some(
             match self {
-                Self::NoEntropy(_) => "see why the system has no entropy",
+                Self::NoEntropy(_) => "check that the operating system provides random numbers (`/dev/urandom`)",
                 Self::BadKey | Self::Damaged(_) | Self::Io(_) => {
-                    "somebody altered the store, or a disk did: take a new baseline"
+                    "the stored object is damaged or was altered: restore it, or take a new baseline"
                 }
-                Self::NotBson(_) => "run `validate` on the collection: its documents are damaged",
-                Self::Scratch { .. } => "free some space there, or set TMPDIR to a folder that has it",
-                Self::Format { .. } => "compare with the version of Taster that wrote the census",
-                Self::Incomparable { .. } => "take a new baseline with the options of today",
+                Self::NotBson(_) => "the documents are damaged: run `validate` on the collection",
+                Self::Scratch { .. } => "free disk space in that folder, or set TMPDIR to another one",
+                Self::Format { .. } => {
+                    "compare with the version of Taster that wrote the census, or take a new baseline"
+                }
+                Self::Incomparable { .. } => "take a new baseline with the current options",
             }
             .to_owned(),
         )

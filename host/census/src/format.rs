@@ -1,17 +1,17 @@
-//! How a census is written: a header, the buckets, a footer, and at the very end where the footer begins.
+//! The format of a census: header, buckets, footer, and a trailer with the length of the footer.
 //!
 //! ```text
 //! magic 8 | length of header u32 | header, JSON
-//! bucket, bucket, …                                     (block.rs)
+//! bucket, bucket, …                                     (bucket.rs)
 //! footer: documents u64 | bytes u64 | sum u128
 //!         buckets u32, each: length varint, length of its front varint, documents varint, sum u128, checksum u64
-//!         paths u32, each: length u32, path, sum u128 | whether there are others u8, their sum u128
+//!         paths u32, each: length u32, path, sum u128 | 1 if there are other paths u8, their sum u128
 //!         samples u32, each: length u32, document
-//!         whether the shapes stand here u8, length u32, length compressed u32, shapes
+//!         1 if the shapes are in the footer u8, length u32, compressed length u32, shapes
 //! length of footer u64 | SHA-256 of header and footer 32 | magic 8
 //! ```
-//! All numbers are little-endian. Buckets stand one behind the other from the end of the header on; the one of number
-//! `i` holds the documents whose ids' hashes begin with the bits of `i`.
+//! All numbers are little-endian. Buckets follow the header without gaps; bucket `i` holds the documents whose ids' hashes
+//! begin with the bits of `i`.
 
 use std::sync::Arc;
 
@@ -20,73 +20,75 @@ use sha2::{Digest as _, Sha256};
 use taster_model::DeclaredChange;
 
 use crate::{
-    CensusError, Options, Place,
-    block::{read_dictionary, write_dictionary},
+    CensusError, CensusIdentity, CensusOptions,
+    bucket::{read_dictionary, write_dictionary},
     paths::PathSum,
-    record::{Apart, Rest, write_varint},
+    record::{ByteReader, SeparateField, write_varint},
 };
 
-/// Begins and ends every census.
+/// First and last bytes of every census.
 pub(crate) const MAGIC: &[u8; 8] = b"TASTERC1";
-/// The format and what the digests are made with. Another one is never compared with this one.
+/// Version of the format and of the digests. Censuses of different versions are never compared.
 pub(crate) const FORMAT: u32 = 1;
-/// Name of the schema, as other stored objects carry one.
+/// Name of the schema, as in other stored objects.
 pub(crate) const SCHEMA: &str = "taster.dev/census/v1";
-/// Length of what stands behind the footer.
-pub(crate) const TRAILER: usize = 8 + 32 + 8;
-/// Documents of a bucket, about.
-pub(crate) const BUCKET: u64 = 1 << 9;
-/// Shapes in a footer are shorter.
-const LONGEST_SHAPES: usize = 1 << 20;
-/// Most buckets.
-const MOST_BUCKETS: u64 = 1 << 20;
+/// Length of the trailer.
+pub(crate) const TRAILER_BYTES: usize = 8 + 32 + 8;
+/// Average number of documents in a bucket.
+pub(crate) const DOCUMENTS_PER_BUCKET: u64 = 1 << 9;
+/// Longest encoding of the shapes in a footer.
+const MAX_SHAPE_DICTIONARY_BYTES: usize = 1 << 20;
+/// Largest number of buckets.
+const MAX_BUCKETS: u64 = 1 << 20;
 
-/// What stands at the beginning.
+/// The header, as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Header {
     pub(crate) schema: String,
     pub(crate) format: u32,
-    /// Names the key without giving it away.
+    /// Id of the key, which does not reveal it.
     pub(crate) key: String,
-    pub(crate) place: Place,
-    pub(crate) options: Options,
-    /// What was declared of this collection when it was taken.
+    #[serde(rename = "place")]
+    pub(crate) identity: CensusIdentity,
+    pub(crate) options: CensusOptions,
+    /// Changes of this collection that were declared when the census was taken.
+    #[serde(with = "taster_model::stored_changes")]
     pub(crate) changes: Vec<DeclaredChange>,
     /// The server's time, in milliseconds since 1970.
     pub(crate) now: i64,
 }
 
-/// One bucket, as the footer tells of it.
+/// The footer's entry of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct BucketEntry {
     pub(crate) offset: u64,
     pub(crate) length: u32,
-    /// Length of the part that is enough to find the few documents that differ.
+    /// Length of the first part, which is enough to find a few differing documents.
     pub(crate) front: u32,
     pub(crate) documents: u32,
     pub(crate) sum: u128,
     pub(crate) checksum: u64,
 }
 
-/// What stands at the end.
+/// The footer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Footer {
     pub(crate) documents: u64,
     pub(crate) bytes: u64,
     pub(crate) sum: u128,
-    pub(crate) buckets: Vec<Entry>,
+    pub(crate) buckets: Vec<BucketEntry>,
     pub(crate) paths: Vec<PathSum>,
-    /// Sum of the paths that have none of their own.
+    /// Sum of all other paths, if there are too many.
     pub(crate) rest: Option<u128>,
     pub(crate) samples: Vec<Box<[u8]>>,
-    /// The shapes of all documents, sorted; `None`: each bucket has its own.
+    /// The shapes of all documents, sorted. `None`: each bucket has its own.
     pub(crate) shapes: Option<Arc<[Box<[u8]>]>>,
 }
 
-/// How many buckets so many documents fall in.
+/// Number of buckets of a census with this many documents.
 pub(crate) fn buckets_for(documents: u64) -> u64 {
-    documents.div_ceil(BUCKET).next_power_of_two().clamp(1, MOST_BUCKETS)
+    documents.div_ceil(DOCUMENTS_PER_BUCKET).next_power_of_two().clamp(1, MAX_BUCKETS)
 }
 
 impl Header {
@@ -129,7 +131,7 @@ impl Footer {
         }
         out.push(u8::from(self.shapes.is_some()));
         let shapes = write_dictionary(self.shapes.as_deref().unwrap_or_default());
-        let packed = zstd::bulk::compress(&shapes, 3).expect("memory is all that it takes");
+        let packed = zstd::bulk::compress(&shapes, 3).expect("compression in memory does not fail");
         count(&mut out, shapes.len());
         count(&mut out, packed.len());
         out.extend_from_slice(&packed);
@@ -138,17 +140,17 @@ impl Footer {
 
     /// Reads a footer; buckets begin at `offset`.
     pub(crate) fn read(bytes: &[u8], mut offset: u64) -> Option<Self> {
-        let mut rest = Rest(bytes);
+        let mut rest = ByteReader(bytes);
         let (documents, size, sum) = (rest.u64()?, rest.u64()?, rest.u128()?);
         let mut footer = Self { documents, bytes: size, sum, ..Self::default() };
         for _ in 0..rest.u32()? {
             let mut number = || u32::try_from(rest.varint()?).ok();
             let (length, front, documents) = (number()?, number()?, number()?);
-            // eight bytes of each document are its digest
+            // the digest of each document has eight bytes
             if front > length || u64::from(documents) * 8 > u64::from(length) {
                 return None;
             }
-            let entry = Entry { offset, length, front, documents, sum: rest.u128()?, checksum: rest.u64()? };
+            let entry = BucketEntry { offset, length, front, documents, sum: rest.u128()?, checksum: rest.u64()? };
             offset = offset.checked_add(u64::from(length))?;
             footer.buckets.push(entry);
         }
@@ -165,7 +167,7 @@ impl Footer {
         let shared = rest.take::<1>()?[0] == 1;
         let length = rest.u32()? as usize;
         let packed = rest.bytes()?;
-        if length > LONGEST_SHAPES {
+        if length > MAX_SHAPE_DICTIONARY_BYTES {
             return None;
         }
         let shapes = read_dictionary(&zstd::bulk::decompress(packed, length).ok()?)?;
@@ -177,7 +179,7 @@ impl Footer {
     }
 }
 
-/// What stands behind the footer.
+/// The trailer, which follows the footer.
 pub(crate) fn trailer(header: &[u8], footer: &[u8]) -> Vec<u8> {
     let mut out = (footer.len() as u64).to_le_bytes().to_vec();
     out.extend_from_slice(&checksum(header, footer));
@@ -192,13 +194,12 @@ pub(crate) fn checksum(header: &[u8], footer: &[u8]) -> [u8; 32] {
     sha.finalize().into()
 }
 
-/// What a document adds to the sum of its bucket. The digest is keyed and is the seed here, so that whoever compares
-/// needs no key.
-pub(crate) fn share(
+/// What a document adds to the sum of its bucket. The keyed digest is the seed, so that comparing needs no key.
+pub(crate) fn document_share(
     (kind, id): (u8, &[u8]),
     digest: u64,
     shape: u128,
-    apart: impl Iterator<Item = Apart>,
+    separate: impl Iterator<Item = SeparateField>,
     buffer: &mut Vec<u8>,
 ) -> u128 {
     buffer.clear();
@@ -206,14 +207,14 @@ pub(crate) fn share(
     buffer.extend_from_slice(&(id.len() as u32).to_le_bytes());
     buffer.extend_from_slice(id);
     buffer.extend_from_slice(&shape.to_le_bytes());
-    for apart in apart {
-        buffer.push(apart.kind);
-        buffer.extend_from_slice(&apart.hash.to_le_bytes());
+    for separate in separate {
+        buffer.push(separate.kind);
+        buffer.extend_from_slice(&separate.hash.to_le_bytes());
     }
     xxhash_rust::xxh3::xxh3_128_with_seed(buffer, digest)
 }
 
-/// A shape, as [`share`] takes it.
+/// Hash of a shape, for [`document_share`].
 pub(crate) fn shape_hash(shape: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(shape)
 }

@@ -1,10 +1,10 @@
-//! Keyed hashes: XXH3 under the baseline's secret, mixed with the document that a value stands in.
+//! Keyed hashes: XXH3 with the baseline's secret, combined with the id of the document that contains the value.
 
 use xxhash_rust::xxh3::{xxh3_64_with_secret, xxh3_128_with_secret};
 
-use crate::Key;
+use crate::CensusKey;
 
-/// Hashes under one key.
+/// Computes hashes with one key.
 #[derive(Clone)]
 pub(crate) struct Hasher {
     secret: [u8; 192],
@@ -12,42 +12,42 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
-    pub(crate) fn new(key: &Key) -> Self {
+    pub(crate) fn new(key: &CensusKey) -> Self {
         let secret = *key.secret();
         let salt = |number: u8| xxh3_64_with_secret(&[b's', number], &secret);
         Self { secret, salts: [salt(0), salt(1), salt(2), salt(3)] }
     }
 
-    /// Of some bytes.
+    /// Hash of bytes.
     #[inline]
-    pub(crate) fn bytes(&self, bytes: &[u8]) -> u64 {
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
         xxh3_64_with_secret(bytes, &self.secret)
     }
 
-    /// Of some bytes, where 64 bits are too few: sums over a whole collection.
+    /// Hash of bytes with 128 bits, for sums over a whole collection.
     #[inline]
-    pub(crate) fn wide(&self, bytes: &[u8]) -> u128 {
+    pub(crate) fn hash128(&self, bytes: &[u8]) -> u128 {
         xxh3_128_with_secret(bytes, &self.secret)
     }
 
-    /// Of an `_id`: the type counts, for an int64, a date, a timestamp and a double may have the same bits.
+    /// Hash of an `_id`. It covers the type, because an int64, a date, a timestamp and a double may have the same bits.
     #[inline]
-    pub(crate) fn id(&self, kind: u8, value: &[u8]) -> u64 {
-        self.within(self.bytes(value), u64::from(kind), 0)
+    pub(crate) fn id_hash(&self, kind: u8, value: &[u8]) -> u64 {
+        self.mix(self.hash(value), u64::from(kind), 0)
     }
 
-    /// Of a field within a document: `element` is its type, name, NUL and value as they stand in BSON; `number` tells
-    /// several fields of one name apart. `place` is the hash of the document's id: the same value in another document is
-    /// another hash, so that values which change places show in the sum.
+    /// Hash of a field. `element` is its type, name, NUL and value as in BSON; `number` distinguishes fields of the same name.
+    /// `id_hash` is the hash of the document's id: the same value has another hash in another document, so that values that
+    /// were swapped between documents change the sum.
     #[inline]
-    pub(crate) fn field(&self, place: u64, element: &[u8], number: u64) -> u64 {
-        self.within(self.bytes(element), place, number)
+    pub(crate) fn field_hash(&self, id_hash: u64, element: &[u8], number: u64) -> u64 {
+        self.mix(self.hash(element), id_hash, number)
     }
 
     /// Two rounds of a folded 128-bit product, as in wyhash.
     #[inline]
-    pub(crate) fn within(&self, hash: u64, place: u64, number: u64) -> u64 {
-        let once = fold(hash ^ self.salts[0], place ^ self.salts[1]);
+    pub(crate) fn mix(&self, hash: u64, id_hash: u64, number: u64) -> u64 {
+        let once = fold(hash ^ self.salts[0], id_hash ^ self.salts[1]);
         fold(once ^ self.salts[2], number.wrapping_add(self.salts[3]) ^ hash)
     }
 }
@@ -63,20 +63,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_in_another_document_of_another_type_or_a_second_time_is_another_hash() {
-        let hasher = Hasher::new(&Key::random().unwrap());
-        let field = |place, element: &[u8], number| hasher.field(place, element, number);
+    fn the_hash_of_a_value_covers_document_type_and_repetition() {
+        let hasher = Hasher::new(&CensusKey::random().unwrap());
+        let field = |id_hash, element: &[u8], number| hasher.field_hash(id_hash, element, number);
         let one = field(1, b"\x10a\0\x01\0\0\0", 0);
         assert_ne!(one, field(2, b"\x10a\0\x01\0\0\0", 0));
         assert_ne!(one, field(1, b"\x10a\0\x01\0\0\0", 1));
         assert_ne!(one, field(1, b"\x12a\0\x01\0\0\0", 0));
-        assert_ne!(hasher.id(0x12, &[7; 8]), hasher.id(0x01, &[7; 8]));
+        assert_ne!(hasher.id_hash(0x12, &[7; 8]), hasher.id_hash(0x01, &[7; 8]));
     }
 
     #[test]
-    fn keys_count() {
-        let [one, two] = [(); 2].map(|()| Hasher::new(&Key::random().unwrap()));
-        assert_ne!(one.bytes(b"total"), two.bytes(b"total"));
-        assert_ne!(one.wide(b"total"), two.wide(b"total"));
+    fn hashes_depend_on_the_key() {
+        let [one, two] = [(); 2].map(|()| Hasher::new(&CensusKey::random().unwrap()));
+        assert_ne!(one.hash(b"total"), two.hash(b"total"));
+        assert_ne!(one.hash128(b"total"), two.hash128(b"total"));
     }
 }

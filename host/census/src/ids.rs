@@ -1,70 +1,72 @@
-//! The column of ids: runs of one type, each written in the way that makes neighbours small.
+//! The column of ids: runs of ids of one type, each in the encoding that compresses best.
 //!
-//! `ObjectId`s are a time, a process and a counter: times and counters become differences, processes numbers of a
-//! dictionary, and all of them planes of bytes, which the compressor likes. Other ids of a fixed size become differences
-//! too; all others share their beginning with the one before.
+//! `ObjectId`s consist of a time, a process and a counter: times and counters are stored as differences, processes as numbers
+//! of a dictionary, and all of them as planes of bytes, which compress well. Other ids of a fixed size are stored as
+//! differences, too; all other ids share a prefix with the id before.
 
-use crate::record::{Rest, write_varint};
+use crate::record::{ByteReader, write_varint};
 
-/// Bytes of all ids of a bucket.
-const LONGEST: usize = 1 << 30;
-/// Processes that a run of `ObjectId`s may number.
-const PROCESSES: usize = 256;
+/// Largest size of all ids of a bucket.
+const MAX_ID_BYTES: usize = 1 << 30;
+/// Largest number of processes in a run of `ObjectId`s.
+const MAX_PROCESSES: usize = 256;
 
-/// How a run is written.
+/// The encoding of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// Without any bytes: null, the least and the greatest value, no id at all.
+enum Encoding {
+    /// No bytes: null, `MinKey`, `MaxKey`, no id at all.
     Empty = 0,
     /// Differences of little-endian numbers of four bytes.
     Four = 1,
-    /// Of eight bytes.
+    /// Differences of little-endian numbers of eight bytes.
     Eight = 2,
     /// Time, process, counter.
     ObjectIds = 3,
-    /// Shared beginning, length of the rest, the rest.
-    Front = 4,
+    /// Length of the shared prefix, length of the rest, the rest.
+    SharedPrefix = 4,
 }
 
-impl Way {
-    fn of(kind: u8, ids: &[&[u8]]) -> Self {
-        let all = |length| ids.iter().all(|id| id.len() == length);
+impl Encoding {
+    fn choose(kind: u8, ids: &[&[u8]]) -> Self {
+        let all_have_length = |length| ids.iter().all(|id| id.len() == length);
         match kind {
-            _ if all(0) => Self::Empty,
-            0x10 if all(4) => Self::Four,
-            0x01 | 0x09 | 0x11 | 0x12 if all(8) => Self::Eight,
-            0x07 if all(12) && processes(ids).is_some() => Self::ObjectIds,
-            _ => Self::Front,
+            _ if all_have_length(0) => Self::Empty,
+            0x10 if all_have_length(4) => Self::Four,
+            0x01 | 0x09 | 0x11 | 0x12 if all_have_length(8) => Self::Eight,
+            0x07 if all_have_length(12) && processes(ids).is_some() => Self::ObjectIds,
+            _ => Self::SharedPrefix,
         }
     }
 
     fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Empty, Self::Four, Self::Eight, Self::ObjectIds, Self::Front].into_iter().find(|way| *way as u8 == byte)
+        [Self::Empty, Self::Four, Self::Eight, Self::ObjectIds, Self::SharedPrefix]
+            .into_iter()
+            .find(|encoding| *encoding as u8 == byte)
     }
 }
 
-/// Writes ids that are sorted as records are.
+/// Writes ids that are sorted like records.
 pub(crate) fn write(ids: &[(u8, &[u8])]) -> Vec<u8> {
     let mut out = Vec::with_capacity(ids.len() * 8);
     for run in ids.chunk_by(|(a, _), (b, _)| a == b) {
         let kind = run[0].0;
         let ids: Vec<&[u8]> = run.iter().map(|(_, id)| *id).collect();
-        let way = Way::of(kind, &ids);
+        let encoding = Encoding::choose(kind, &ids);
         out.push(kind);
-        out.push(way as u8);
+        out.push(encoding as u8);
         write_varint(&mut out, ids.len() as u64);
-        match way {
-            Way::Empty => {}
-            Way::Four => numbers::<4>(&mut out, &ids),
-            Way::Eight => numbers::<8>(&mut out, &ids),
-            Way::ObjectIds => object_ids(&mut out, &ids),
-            Way::Front => front(&mut out, &ids),
+        match encoding {
+            Encoding::Empty => {}
+            Encoding::Four => write_numbers::<4>(&mut out, &ids),
+            Encoding::Eight => write_numbers::<8>(&mut out, &ids),
+            Encoding::ObjectIds => write_object_ids(&mut out, &ids),
+            Encoding::SharedPrefix => write_shared_prefixes(&mut out, &ids),
         }
     }
     out
 }
 
-/// Ids as they are read: types, and the bytes one after the other.
+/// Ids that were read: their types, and their bytes one after the other.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub(crate) kinds: Vec<u8>,
@@ -73,9 +75,9 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// `None` where there are more bytes of ids than a bucket can have.
+    /// `None`: there are more bytes of ids than a bucket can have.
     fn push(&mut self, kind: u8, id: &[u8]) -> Option<()> {
-        if self.bytes.len() + id.len() > LONGEST {
+        if self.bytes.len() + id.len() > MAX_ID_BYTES {
             return None;
         }
         self.kinds.push(kind);
@@ -84,43 +86,43 @@ impl Ids {
         Some(())
     }
 
-    /// The id of that number.
+    /// The id at this index.
     #[inline]
-    pub(crate) fn of(&self, index: usize) -> &[u8] {
+    pub(crate) fn get(&self, index: usize) -> &[u8] {
         let begin = if index == 0 { 0 } else { self.ends[index - 1] as usize };
         &self.bytes[begin..self.ends[index] as usize]
     }
 }
 
-/// Reads so many ids; `None` where they are not what [`write`] writes.
+/// Reads `count` ids. `None`: the bytes are not what [`write`] writes.
 pub(crate) fn read(bytes: &[u8], count: usize) -> Option<Ids> {
-    let mut rest = Rest(bytes);
+    let mut rest = ByteReader(bytes);
     let mut ids = Ids::default();
     while ids.kinds.len() < count {
-        let [kind, way] = *rest.take::<2>()?;
+        let [kind, encoding] = *rest.take::<2>()?;
         let run = usize::try_from(rest.varint()?).ok()?;
         if run == 0 || run > count - ids.kinds.len() {
             return None;
         }
-        match Way::from_byte(way)? {
-            Way::Empty => (0..run).try_for_each(|_| ids.push(kind, &[]))?,
-            Way::Four => read_numbers::<4>(&mut rest, kind, run, &mut ids)?,
-            Way::Eight => read_numbers::<8>(&mut rest, kind, run, &mut ids)?,
-            Way::ObjectIds => read_object_ids(&mut rest, kind, run, &mut ids)?,
-            Way::Front => read_front(&mut rest, kind, run, &mut ids)?,
+        match Encoding::from_byte(encoding)? {
+            Encoding::Empty => (0..run).try_for_each(|_| ids.push(kind, &[]))?,
+            Encoding::Four => read_numbers::<4>(&mut rest, kind, run, &mut ids)?,
+            Encoding::Eight => read_numbers::<8>(&mut rest, kind, run, &mut ids)?,
+            Encoding::ObjectIds => read_object_ids(&mut rest, kind, run, &mut ids)?,
+            Encoding::SharedPrefix => read_shared_prefixes(&mut rest, kind, run, &mut ids)?,
         }
     }
     rest.0.is_empty().then_some(ids)
 }
 
 /// One byte of every number, then the next byte of every number.
-fn planes<const N: usize>(out: &mut Vec<u8>, numbers: &[[u8; N]]) {
+fn write_planes<const N: usize>(out: &mut Vec<u8>, numbers: &[[u8; N]]) {
     for plane in 0..N {
         out.extend(numbers.iter().map(|number| number[plane]));
     }
 }
 
-fn read_planes<const N: usize>(rest: &mut Rest<'_>, run: usize) -> Option<Vec<[u8; N]>> {
+fn read_planes<const N: usize>(rest: &mut ByteReader<'_>, run: usize) -> Option<Vec<[u8; N]>> {
     let mut numbers = vec![[0; N]; run];
     for plane in 0..N {
         for (number, byte) in numbers.iter_mut().zip(rest.slice(run)?) {
@@ -130,34 +132,34 @@ fn read_planes<const N: usize>(rest: &mut Rest<'_>, run: usize) -> Option<Vec<[u
     Some(numbers)
 }
 
-fn little(id: &[u8]) -> u64 {
+fn little_endian(id: &[u8]) -> u64 {
     id.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-fn numbers<const N: usize>(out: &mut Vec<u8>, ids: &[&[u8]]) {
+fn write_numbers<const N: usize>(out: &mut Vec<u8>, ids: &[&[u8]]) {
     let mut last = 0_u64;
     let differences: Vec<[u8; N]> = ids
         .iter()
         .map(|id| {
-            let number = little(id);
+            let number = little_endian(id);
             let difference = number.wrapping_sub(last);
             last = number;
             std::array::from_fn(|byte| (difference >> (8 * byte)) as u8)
         })
         .collect();
-    planes(out, &differences);
+    write_planes(out, &differences);
 }
 
-fn read_numbers<const N: usize>(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> Option<()> {
+fn read_numbers<const N: usize>(rest: &mut ByteReader<'_>, kind: u8, run: usize, ids: &mut Ids) -> Option<()> {
     let mut last = 0_u64;
     for difference in read_planes::<N>(rest, run)? {
-        last = last.wrapping_add(little(&difference));
+        last = last.wrapping_add(little_endian(&difference));
         ids.push(kind, &last.to_le_bytes()[..N])?;
     }
     Some(())
 }
 
-/// The processes that made these ids, in the order of their first, if they can be numbered with a byte.
+/// The processes of these ids in the order of their first id. `None`: there are too many for one byte.
 fn processes(ids: &[&[u8]]) -> Option<Vec<[u8; 5]>> {
     let mut known: Vec<[u8; 5]> = Vec::new();
     let mut last = 0;
@@ -167,8 +169,8 @@ fn processes(ids: &[&[u8]]) -> Option<Vec<[u8; 5]>> {
             continue;
         }
         last = match known.iter().position(|other| *other == process) {
-            Some(place) => place,
-            None if known.len() == PROCESSES => return None,
+            Some(position) => position,
+            None if known.len() == MAX_PROCESSES => return None,
             None => {
                 known.push(process);
                 known.len() - 1
@@ -190,40 +192,40 @@ fn counter_of(id: &[u8]) -> u32 {
     u32::from_be_bytes([0, id[9], id[10], id[11]])
 }
 
-/// The last id of a process: its counter goes on at a steady rate, more or less.
+/// The previous id of a process. Its counter grows at an approximately constant rate.
 #[derive(Debug, Clone, Copy, Default)]
-struct Last {
+struct PreviousId {
     time: u32,
     counter: u32,
 }
 
-impl Last {
-    /// What the counter is expected to be at a time. `rate` is in counts a second, with 32 bits behind the point.
+impl PreviousId {
+    /// The expected counter at a time. `rate` is in counts per second, with 32 fractional bits.
     fn expected(self, time: u32, rate: u64) -> u32 {
         let passed = u64::from(time.wrapping_sub(self.time));
-        self.counter.wrapping_add(((u128::from(passed) * u128::from(rate)) >> 32) as u32) & COUNTER
+        self.counter.wrapping_add(((u128::from(passed) * u128::from(rate)) >> 32) as u32) & COUNTER_MASK
     }
 }
 
-const COUNTER: u32 = 0x00FF_FFFF;
+const COUNTER_MASK: u32 = 0x00FF_FFFF;
 
-/// The rate at which counters go on, over all processes of a run.
+/// The average rate of the counters of all processes of a run.
 fn rate(ids: &[&[u8]], numbers: &[u8], processes: usize) -> u64 {
-    let mut last: Vec<Option<Last>> = vec![None; processes];
+    let mut last: Vec<Option<PreviousId>> = vec![None; processes];
     let (mut passed, mut steps) = (0_u64, 0_u64);
     for (id, number) in ids.iter().zip(numbers) {
         let (time, counter) = (time_of(id), counter_of(id));
         if let Some(last) = last[usize::from(*number)] {
             passed += u64::from(time.wrapping_sub(last.time));
-            steps += u64::from(counter.wrapping_sub(last.counter) & COUNTER);
+            steps += u64::from(counter.wrapping_sub(last.counter) & COUNTER_MASK);
         }
-        last[usize::from(*number)] = Some(Last { time, counter });
+        last[usize::from(*number)] = Some(PreviousId { time, counter });
     }
     (u128::from(steps) << 32).checked_div(passed.into()).map_or(0, |rate| u64::try_from(rate).unwrap_or_default())
 }
 
-fn object_ids(out: &mut Vec<u8>, ids: &[&[u8]]) {
-    let processes = processes(ids).expect("a run is written in this way only where they can be numbered");
+fn write_object_ids(out: &mut Vec<u8>, ids: &[&[u8]]) {
+    let processes = processes(ids).expect("a run is written in this encoding only where they can be numbered");
     let mut guess = 0;
     let numbers: Vec<u8> = ids
         .iter()
@@ -240,29 +242,29 @@ fn object_ids(out: &mut Vec<u8>, ids: &[&[u8]]) {
     out.extend_from_slice(processes.as_flattened());
     out.extend_from_slice(&rate.to_le_bytes());
     let mut last = 0_u32;
-    let mut lasts = vec![Last::default(); processes.len()];
+    let mut previous = vec![PreviousId::default(); processes.len()];
     let mut times = Vec::with_capacity(ids.len());
     let mut steps = Vec::with_capacity(ids.len());
     for (id, number) in ids.iter().zip(&numbers) {
         let (time, counter) = (time_of(id), counter_of(id));
         times.push(time.wrapping_sub(last).to_le_bytes());
         last = time;
-        let of_process = &mut lasts[usize::from(*number)];
-        let off = counter.wrapping_sub(of_process.expected(time, rate));
-        // small ones of either sign have few bits
-        let off = (off << 1 ^ if off & 0x0080_0000 == 0 { 0 } else { COUNTER }) & COUNTER;
+        let previous_id = &mut previous[usize::from(*number)];
+        let off = counter.wrapping_sub(previous_id.expected(time, rate));
+        // zigzag encoding: small numbers of either sign have few bits
+        let off = (off << 1 ^ if off & 0x0080_0000 == 0 { 0 } else { COUNTER_MASK }) & COUNTER_MASK;
         let [a, b, c, _] = off.to_le_bytes();
         steps.push([a, b, c]);
-        *of_process = Last { time, counter };
+        *previous_id = PreviousId { time, counter };
     }
-    planes(out, &times);
+    write_planes(out, &times);
     if processes.len() > 1 {
         out.extend_from_slice(&numbers);
     }
-    planes(out, &steps);
+    write_planes(out, &steps);
 }
 
-fn read_object_ids(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> Option<()> {
+fn read_object_ids(rest: &mut ByteReader<'_>, kind: u8, run: usize, ids: &mut Ids) -> Option<()> {
     let known = usize::from(rest.take::<1>()?[0]) + 1;
     let mut processes = Vec::with_capacity(known);
     for _ in 0..known {
@@ -274,15 +276,15 @@ fn read_object_ids(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> 
     let numbers = if known > 1 { rest.slice(run)? } else { &single };
     let steps = read_planes::<3>(rest, run)?;
     let mut time = 0_u32;
-    let mut lasts = vec![Last::default(); known];
+    let mut previous = vec![PreviousId::default(); known];
     for ((step, number), [a, b, c]) in times.into_iter().zip(numbers).zip(steps) {
         time = time.wrapping_add(u32::from_le_bytes(step));
         let number = usize::from(*number);
         let process = processes.get(number)?;
         let off = u32::from_le_bytes([a, b, c, 0]);
-        let off = off >> 1 ^ if off & 1 == 0 { 0 } else { COUNTER };
-        let counter = lasts[number].expected(time, rate).wrapping_add(off) & COUNTER;
-        lasts[number] = Last { time, counter };
+        let off = off >> 1 ^ if off & 1 == 0 { 0 } else { COUNTER_MASK };
+        let counter = previous[number].expected(time, rate).wrapping_add(off) & COUNTER_MASK;
+        previous[number] = PreviousId { time, counter };
         let mut id = [0; 12];
         id[..4].copy_from_slice(&time.to_be_bytes());
         id[4..9].copy_from_slice(process);
@@ -292,7 +294,7 @@ fn read_object_ids(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> 
     Some(())
 }
 
-fn front(out: &mut Vec<u8>, ids: &[&[u8]]) {
+fn write_shared_prefixes(out: &mut Vec<u8>, ids: &[&[u8]]) {
     let mut last: &[u8] = &[];
     let (mut shared, mut lengths, mut rests) = (Vec::new(), Vec::new(), Vec::new());
     for id in ids {
@@ -307,7 +309,7 @@ fn front(out: &mut Vec<u8>, ids: &[&[u8]]) {
     out.extend_from_slice(&rests);
 }
 
-fn read_front(rest: &mut Rest<'_>, kind: u8, run: usize, ids: &mut Ids) -> Option<()> {
+fn read_shared_prefixes(rest: &mut ByteReader<'_>, kind: u8, run: usize, ids: &mut Ids) -> Option<()> {
     let mut shared = Vec::with_capacity(run);
     let mut lengths = Vec::with_capacity(run);
     for column in [&mut shared, &mut lengths] {
@@ -360,7 +362,7 @@ mod tests {
             let written = write(&slices);
             let ids = read(&written, given.len()).unwrap();
             for (index, (kind, id)) in given.iter().enumerate() {
-                prop_assert_eq!((ids.kinds[index], ids.of(index)), (*kind, &**id));
+                prop_assert_eq!((ids.kinds[index], ids.get(index)), (*kind, &**id));
             }
             prop_assert!(given.is_empty() || read(&written[..written.len() - 1], given.len()).is_none());
         }

@@ -1,4 +1,4 @@
-//! What digests are keyed with.
+//! The key of digests.
 
 use std::fmt;
 
@@ -9,27 +9,27 @@ const LENGTH: usize = 192;
 
 /// The key of a baseline's censuses: a random secret of XXH3. `post` uses the baseline's.
 ///
-/// It stands in the capture: it keeps two unlike documents from being made alike on purpose by somebody who has not seen
-/// it, and it does not keep whoever reads the store from guessing values of few possibilities.
+/// The capture contains it. It prevents collisions that are constructed without knowing the key. It does not prevent anyone
+/// who can read the store from guessing low-entropy values.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key([u8; LENGTH]);
+pub struct CensusKey([u8; LENGTH]);
 
-impl Key {
-    /// A new one.
+impl CensusKey {
+    /// A new random key.
     pub fn random() -> Result<Self, CensusError> {
         let mut bytes = [0; LENGTH];
         getrandom::fill(&mut bytes).map_err(|error| CensusError::NoEntropy(error.to_string()))?;
         Ok(Self(bytes))
     }
 
-    /// One that was written by [`Key::to_hex`].
+    /// Parses a key that [`CensusKey::to_hex`] wrote.
     pub fn from_hex(text: &str) -> Result<Self, CensusError> {
         let mut bytes = [0; LENGTH];
         hex::decode_to_slice(text, &mut bytes).map_err(|_| CensusError::BadKey)?;
         Ok(Self(bytes))
     }
 
-    /// As it stands in a capture.
+    /// The key as captures contain it.
     #[must_use]
     pub fn to_hex(&self) -> String {
         hex::encode(self.0)
@@ -40,7 +40,7 @@ impl Key {
         &self.0
     }
 
-    /// Tells keys apart without giving them away.
+    /// Identifies the key without revealing it.
     #[must_use]
     pub fn id(&self) -> String {
         use sha2::Digest as _;
@@ -48,7 +48,7 @@ impl Key {
     }
 }
 
-impl fmt::Debug for Key {
+impl fmt::Debug for CensusKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({})", self.id())
     }

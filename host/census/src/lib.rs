@@ -1,36 +1,42 @@
-//! Every document of a collection accounted for, when the "before" database is gone: its `_id`, a keyed digest of eight
-//! bytes and its shape, in about eleven bytes a document.
+//! The census: a record of every document of a collection, with its `_id`, a keyed digest of eight bytes and its shape, in
+//! about eleven bytes a document. Two censuses are compared without the database of either.
 //!
-//! A [`Builder`] is fed BSON and writes a census; [`Census`] reads one; [`diff`] says which documents are missing, extra
-//! or changed, and proves the changes that were declared. Streaming, and no I/O of its own but scratch files.
+//! Start reading at [`CensusBuilder`], which takes BSON documents and writes a census; [`Census`] reads one; [`diff`]
+//! compares two, lists missing, extra and changed documents, and proves declared changes. Streaming; the only I/O of this
+//! crate is scratch files.
 
-mod block;
+mod attempt;
+mod bucket;
+mod bucket_documents;
 mod builder;
+mod census_file;
 mod diff;
 mod document;
+mod document_pair;
 mod error;
 mod format;
 mod hash;
 mod ids;
 mod key;
-mod named;
+mod listed;
 mod options;
-mod pair;
 mod paths;
-mod quick;
+mod proof;
+mod prove;
+mod quick_diff;
 mod raw;
 mod read;
 mod record;
 mod rewrite;
 mod sample;
 mod scratch;
-mod seal;
 mod shape;
-mod side;
+mod write;
 
-pub use builder::{Builder, Recorded, Recording};
-pub use diff::{Comparing, diff};
+pub use builder::{CensusBuilder, CensusSpec};
+pub use census_file::CensusFile;
+pub use diff::{DiffOptions, diff};
 pub use error::CensusError;
-pub use key::Key;
-pub use options::{Detail, Expiry, Options, Place, Redaction, Scratch};
+pub use key::CensusKey;
+pub use options::{CensusIdentity, CensusOptions, DetailLevel, Redaction, ScratchSpace, TtlIndex};
 pub use read::{Census, ReadAt};

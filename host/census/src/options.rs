@@ -1,81 +1,81 @@
-//! What a census covers and how finely it records.
+//! Options of a census: what it covers, and in which detail.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use taster_model::{AppName, AttemptId, ChangeKind, DeclaredChange, FieldPath, RunId, Side};
 
-/// How finely a census records.
+/// The detail of a census.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Detail {
-    /// One digest a document.
+pub enum DetailLevel {
+    /// One digest per document.
     #[default]
     Documents,
-    /// One digest a field.
+    /// One digest per field.
     Fields,
 }
 
-/// What decides the bytes of a census beside key and documents. Two censuses are compared only where they agree in it;
-/// `post` takes over what the baseline's says.
+/// Everything that decides the bytes of a census beside its key and documents. Two censuses are compared only if they have
+/// the same options; `post` uses those of the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub struct Options {
-    /// How finely.
-    pub detail: Detail,
-    /// The filter as canonical Extended JSON; null: every document.
+pub struct CensusOptions {
+    /// Its detail.
+    pub detail: DetailLevel,
+    /// Filter of the documents, as canonical Extended JSON. Null: every document.
     #[serde(skip_serializing_if = "serde_json::Value::is_null")]
     pub filter: serde_json::Value,
-    /// Top-level fields that are not looked at. Sorted.
+    /// Top-level fields that are ignored. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
-    /// So many whole documents are kept, those with the smallest keyed hash of their ids.
+    /// Number of documents that are kept whole: those with the smallest keyed hashes of their ids.
     #[serde(skip_serializing_if = "is_zero")]
     pub sample: u32,
-    /// Fields whose digest is kept beside the document's instead of within it, because they are meant to be removed or to
-    /// change in a way that nobody can take back: what is left can be compared exactly. Sorted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub apart: Vec<FieldPath>,
-    /// Those of [`Options::apart`] that are meant to be retyped: that they are there counts in the document's digest, and
-    /// only their values do not. Sorted.
+    /// Separate fields, whose digests are kept beside the document's: they are declared as removed or as retyped
+    /// irreversibly, so that the rest of the document can still be compared exactly. Sorted.
+    #[serde(rename = "apart", skip_serializing_if = "Vec::is_empty")]
+    pub separate: Vec<FieldPath>,
+    /// Those of [`CensusOptions::separate`] that are declared as retyped: the document's digest covers that they exist, but
+    /// not their values. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retyped: Vec<FieldPath>,
-    /// Filters, as canonical Extended JSON, of documents that are meant to be removed: each document carries the number
-    /// of the first that it matches, from 1.
+    /// Filters of documents that are declared as removed, as canonical Extended JSON. Each document has the number of the
+    /// first filter that it matches, from 1, as its mark.
+    #[serde(rename = "leaving", skip_serializing_if = "Vec::is_empty")]
+    pub removed_filters: Vec<serde_json::Value>,
+    /// TTL indexes of the collection.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub leaving: Vec<serde_json::Value>,
-    /// When documents expire, by the collection's TTL indexes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub expiries: Vec<Expiry>,
-    /// Whether ids are kept as keyed hashes, and which fields of whole documents are left out.
+    pub expiries: Vec<TtlIndex>,
+    /// Which ids and fields are not stored in plain text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redaction: Option<Redaction>,
 }
 
-impl Options {
-    /// What the declared changes of a collection ask for before the sync: fields apart, documents marked.
-    pub fn of_changes(&mut self, changes: &[DeclaredChange]) {
+impl CensusOptions {
+    /// Adds what the declared changes of a collection need before the sync: separate fields and marked documents.
+    pub fn prepare_for_changes(&mut self, changes: &[DeclaredChange]) {
         for change in changes {
             match &change.kind {
-                ChangeKind::RemovedField { path } => self.apart.push(path.clone()),
-                ChangeKind::RetypedField { path, .. } if change.kind.needs_before() => {
-                    self.apart.push(path.clone());
-                    self.retyped.push(path.clone());
+                ChangeKind::RemovedField(path) => self.separate.push(path.clone()),
+                ChangeKind::RetypedField(retyped) if !retyped.is_reversible() => {
+                    self.separate.push(retyped.path.clone());
+                    self.retyped.push(retyped.path.clone());
                 }
-                ChangeKind::RemovedDocuments(some) => self.leaving.push(some.filter.clone()),
+                ChangeKind::RemovedDocuments(removed) => self.removed_filters.push(removed.filter.clone()),
                 _ => {}
             }
         }
-        for paths in [&mut self.apart, &mut self.retyped] {
+        for paths in [&mut self.separate, &mut self.retyped] {
             paths.sort();
             paths.dedup();
         }
     }
 
-    /// Filters of the documents that are meant to be there after the sync and were not, in the order of their marks.
-    pub fn arriving(changes: &[DeclaredChange]) -> impl Iterator<Item = &serde_json::Value> {
+    /// Filters of documents that are declared as added, in the order of their marks.
+    pub fn added_document_filters(changes: &[DeclaredChange]) -> impl Iterator<Item = &serde_json::Value> {
         changes.iter().filter_map(|change| match &change.kind {
-            ChangeKind::AddedDocuments(some) => Some(&some.filter),
+            ChangeKind::AddedDocuments(added) => Some(&added.filter),
             _ => None,
         })
     }
@@ -86,44 +86,45 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// A TTL index: a document expires so many seconds after the date in the field, after the earliest of an array.
+/// A TTL index: a document expires this many seconds after the date in the field; of an array, after the earliest date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expiry {
-    /// Dotted path of the date.
+pub struct TtlIndex {
+    /// Path of the date, joined by dots.
     pub field: String,
-    /// Seconds after it.
+    /// Seconds after the date (`expireAfterSeconds`).
     pub seconds: i64,
 }
 
-/// What of documents is not written down.
+/// What is not stored in plain text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redaction {
-    /// Ids are kept as the first 16 bytes of their HMAC-SHA-256.
+    /// Ids are stored as the first 16 bytes of their HMAC-SHA-256.
     pub ids: bool,
-    /// Fields that are left out of whole documents. Sorted.
+    /// Fields that are removed from documents that are kept whole. Sorted.
     pub fields: Vec<FieldPath>,
-    /// Names the secret of the HMAC without giving it away; the census key where there is none.
+    /// Id of the key of the HMAC, which does not reveal it. `None`: the census key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
 
-/// Where a census belongs. It stands in the object, so that one that was put into another's place is noticed.
+/// The capture, probe and collection that a census belongs to. The census contains it, so that an object that was replaced
+/// by another census is noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct CensusIdentity {
     /// The app.
     pub app: AppName,
     /// The run.
     pub run: RunId,
-    /// Which side.
+    /// Whether `pre` or `post` took it.
     pub side: Side,
-    /// Which attempt at it.
+    /// The attempt.
     pub attempt: AttemptId,
-    /// The probe that asked for it.
+    /// The probe that requested it.
     pub probe: String,
-    /// What its metric calls it.
+    /// Its id, as the metric refers to it.
     pub id: String,
     /// The database.
     pub database: String,
@@ -131,16 +132,16 @@ pub struct Place {
     pub collection: String,
 }
 
-/// Room to work in.
+/// Where records are kept while a census is taken.
 #[derive(Debug, Clone)]
-pub struct Scratch {
-    /// Folder of the unlinked temporary files; the system's where none is given.
+pub struct ScratchSpace {
+    /// Folder of the unlinked temporary files. `None`: the system's.
     pub folder: Option<PathBuf>,
-    /// Bytes of records held in memory before they go to such a file.
+    /// Bytes of records that are held in memory before they are written to such a file.
     pub memory: usize,
 }
 
-impl Default for Scratch {
+impl Default for ScratchSpace {
     fn default() -> Self {
         Self { folder: None, memory: 16 << 20 }
     }

@@ -1,38 +1,38 @@
-//! Which fields changed anywhere: one sum for each path of the collection.
+//! One sum per field path of a collection, which shows the paths whose values changed in any document.
 //!
-//! A path is a list of names, so that `a.b` is not `a: {b: …}`; elements of arrays share one path. Where there are too
-//! many (maps by id), those with the smallest keyed hashes stay and all others share one sum: which ones stay depends on
-//! the paths that there are and not on the order in which they came.
+//! A path is a list of names, so that a field `a.b` differs from `a: {b: …}`; the elements of an array share one path. If
+//! there are too many paths (as in maps by id), those with the smallest keyed hashes are kept and all others share one sum.
+//! Which ones are kept does not depend on the order of the documents.
 
 use std::collections::HashMap;
 
 use crate::{
     hash::Hasher,
-    raw::{ARRAY, Element, Elements, same},
+    raw::{ARRAY, Element, Elements, equal_names},
 };
 
-/// So many paths have a sum of their own.
-const MOST: usize = 4096;
-/// So many places of documents are remembered before they are forgotten and learned again.
-const REMEMBERED: usize = 1 << 16;
-/// So many bytes of names, too.
-const REMEMBERED_BYTES: usize = 8 << 20;
-/// Longer paths have no sum of their own.
-const LONGEST: usize = 1024;
-/// What lies deeper is looked at as a whole.
-const DEEPEST: usize = 24;
-/// The place of the document itself.
+/// Number of paths that have their own sum.
+const MAX_PATHS: usize = 4096;
+/// Number of positions that are remembered; beyond it, all are forgotten and learned again.
+const MAX_POSITIONS: usize = 1 << 16;
+/// Bytes of their names up to which positions are remembered.
+const MAX_REMEMBERED_BYTES: usize = 8 << 20;
+/// Length of a path up to which it has its own sum.
+const MAX_PATH_BYTES: usize = 1024;
+/// Nesting depth; values below it are hashed as a whole.
+const MAX_DEPTH: usize = 24;
+/// The position of the document itself.
 const ROOT: u32 = 0;
-/// The sum of all paths that have none of their own.
-const REST: u32 = u32::MAX;
+/// The slot of all paths that have no sum of their own.
+const NO_SLOT: u32 = u32::MAX;
 
-/// Stands for the elements of an array among the names of a path.
+/// The name of array elements in a path.
 pub(crate) const ELEMENT: &[u8] = b"\x01";
 
 /// A path and its sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PathSum {
-    /// Names, each ended by NUL, [`ELEMENT`] for the elements of an array.
+    /// Names, each followed by NUL; [`ELEMENT`] for array elements.
     pub(crate) path: Box<[u8]>,
     pub(crate) sum: u128,
 }
@@ -45,12 +45,12 @@ pub(crate) struct PathSums {
     rest: u128,
     /// Whether any path has no sum of its own.
     overflowed: bool,
-    /// Paths with a greater hash have none.
+    /// Paths with a greater hash have no sum of their own.
     threshold: Option<u64>,
-    places: Vec<Place>,
+    positions: Vec<Position>,
     /// Bytes of their names.
     bytes: usize,
-    /// The field of this document that came last.
+    /// The last top-level field of the current document.
     last: Option<u32>,
     children: HashMap<(u32, Box<[u8]>), u32>,
 }
@@ -61,92 +61,93 @@ struct Slot {
     path: Box<[u8]>,
 }
 
-/// A place in documents: how a path is found without hashing its names again.
-struct Place {
+/// A position in documents: finds a path without hashing its names again.
+struct Position {
     parent: u32,
     name: Box<[u8]>,
     /// Length of the path up to here.
     length: usize,
     hash: u64,
     slot: u32,
-    /// The place that came after this one last time, and the one that came first within it.
+    /// The position that followed this one in the last document, and the first one within it.
     next: u32,
     first: u32,
-    /// Whether it stands for another field every time: there was no room to remember it.
-    passing: bool,
+    /// Whether it is reused for other fields, because there was no memory left for them.
+    transient: bool,
 }
 
 impl PathSums {
-    /// A document begins.
+    /// Begins a document.
     pub(crate) fn begin(&mut self, hasher: &Hasher) {
         self.last = None;
-        if self.places.len() > REMEMBERED || self.bytes > REMEMBERED_BYTES {
+        if self.positions.len() > MAX_POSITIONS || self.bytes > MAX_REMEMBERED_BYTES {
             self.bytes = 0;
-            self.places.clear();
+            self.positions.clear();
             self.children.clear();
         }
-        if self.places.is_empty() {
-            let hash = hasher.bytes(b"");
-            for passing in std::iter::once(false).chain([true; DEEPEST + 1]) {
+        if self.positions.is_empty() {
+            let hash = hasher.hash(b"");
+            for transient in std::iter::once(false).chain([true; MAX_DEPTH + 1]) {
                 let name = Box::default();
-                let place = Place { parent: ROOT, name, length: 0, hash, slot: REST, next: ROOT, first: ROOT, passing };
-                self.places.push(place);
+                let position =
+                    Position { parent: ROOT, name, length: 0, hash, slot: NO_SLOT, next: ROOT, first: ROOT, transient };
+                self.positions.push(position);
             }
         }
     }
 
-    /// Adds a top-level field and all beneath it. `own` is the hash of the field itself.
-    pub(crate) fn add(&mut self, hasher: &Hasher, place: u64, element: Element<'_>, own: u64) {
-        let here = self.child(hasher, (ROOT, 0), self.last, element.name());
-        self.last = Some(here);
-        self.count(here, own);
+    /// Adds a top-level field and everything within it. `field_hash` is the hash of the field itself.
+    pub(crate) fn add(&mut self, hasher: &Hasher, id_hash: u64, element: Element<'_>, field_hash: u64) {
+        let position = self.child(hasher, (ROOT, 0), self.last, element.name());
+        self.last = Some(position);
+        self.add_to_sum(position, field_hash);
         if element.is_nested() {
-            self.inside(hasher, place, element, here, 1);
+            self.add_nested(hasher, id_hash, element, position, 1);
         }
     }
 
-    fn inside(&mut self, hasher: &Hasher, place: u64, element: Element<'_>, parent: u32, depth: usize) {
-        let Ok(elements) = Elements::of(element.value()) else { return };
+    fn add_nested(&mut self, hasher: &Hasher, id_hash: u64, element: Element<'_>, parent: u32, depth: usize) {
+        let Ok(elements) = Elements::of_document(element.value()) else { return };
         let array = element.kind() == ARRAY;
         let mut last = None;
         for inner in elements {
             let Ok(inner) = inner else { return };
-            let here = self.child(hasher, (parent, depth), last, if array { ELEMENT } else { inner.name() });
-            last = Some(here);
-            if inner.is_nested() && depth < DEEPEST {
-                self.inside(hasher, place, inner, here, depth + 1);
+            let position = self.child(hasher, (parent, depth), last, if array { ELEMENT } else { inner.name() });
+            last = Some(position);
+            if inner.is_nested() && depth < MAX_DEPTH {
+                self.add_nested(hasher, id_hash, inner, position, depth + 1);
                 if inner.value().len() > 5 {
                     continue;
                 }
             }
-            let hash = hasher.field(place, inner.bytes, self.places[here as usize].hash);
-            self.count(here, hash);
+            let hash = hasher.field_hash(id_hash, inner.bytes, self.positions[position as usize].hash);
+            self.add_to_sum(position, hash);
         }
     }
 
-    fn count(&mut self, place: u32, hash: u64) {
-        let slot = self.places[place as usize].slot;
-        let sum = if slot == REST { &mut self.rest } else { &mut self.slots[slot as usize].sum };
+    fn add_to_sum(&mut self, position: u32, hash: u64) {
+        let slot = self.positions[position as usize].slot;
+        let sum = if slot == NO_SLOT { &mut self.rest } else { &mut self.slots[slot as usize].sum };
         *sum = sum.wrapping_add(u128::from(hash));
     }
 
-    /// Fields of one document mostly come in the order in which they came in the last one.
+    /// The position of a field. Fields usually have the same order as in the last document, so that one is tried first.
     #[inline]
     fn child(&mut self, hasher: &Hasher, (parent, depth): (u32, usize), after: Option<u32>, name: &[u8]) -> u32 {
         let guess = match after {
-            Some(after) => self.places[after as usize].next,
-            None => self.places[parent as usize].first,
+            Some(after) => self.positions[after as usize].next,
+            None => self.positions[parent as usize].first,
         };
         if guess != ROOT {
-            let known = &self.places[guess as usize];
-            if known.parent == parent && !known.passing && same(&known.name, name) {
+            let known = &self.positions[guess as usize];
+            if known.parent == parent && !known.transient && equal_names(&known.name, name) {
                 return guess;
             }
         }
         let found = self.find(hasher, (parent, depth), name);
         match after {
-            Some(after) => self.places[after as usize].next = found,
-            None => self.places[parent as usize].first = found,
+            Some(after) => self.positions[after as usize].next = found,
+            None => self.positions[parent as usize].first = found,
         }
         found
     }
@@ -156,13 +157,13 @@ impl PathSums {
         if let Some(found) = self.children.get(&(parent, name.into())) {
             return *found;
         }
-        let hash = hasher.within(hasher.bytes(name), self.places[parent as usize].hash, u64::from(name == ELEMENT));
-        let length = self.places[parent as usize].length + name.len() + 1;
-        let known = if length > LONGEST {
+        let hash = hasher.mix(hasher.hash(name), self.positions[parent as usize].hash, u64::from(name == ELEMENT));
+        let length = self.positions[parent as usize].length + name.len() + 1;
+        let known = if length > MAX_PATH_BYTES {
             self.overflowed = true;
-            Found::Known(REST)
+            SlotLookup::Known(NO_SLOT)
         } else {
-            self.slot(hash, || {
+            self.find_slot(hash, || {
                 let mut path = Vec::new();
                 self.write_path(parent, &mut path);
                 path.extend_from_slice(name);
@@ -171,48 +172,49 @@ impl PathSums {
             })
         };
         let slot = match known {
-            Found::Known(slot) => slot,
-            Found::New(path) => self.insert(hash, path, 0),
+            SlotLookup::Known(slot) => slot,
+            SlotLookup::New(path) => self.insert(hash, path, 0),
         };
-        let place = Place { parent, name: name.into(), length, hash, slot, next: ROOT, first: ROOT, passing: false };
-        // one document of a million fields must not be remembered whole
-        let full = self.places.len() >= 2 * REMEMBERED || self.bytes > 2 * REMEMBERED_BYTES;
-        if full || self.places[parent as usize].passing {
-            let here = depth + 1;
-            self.places[here] = Place { passing: true, ..place };
-            return here as u32;
+        let position =
+            Position { parent, name: name.into(), length, hash, slot, next: ROOT, first: ROOT, transient: false };
+        // the memory for positions is bounded, even if one document has a million fields
+        let full = self.positions.len() >= 2 * MAX_POSITIONS || self.bytes > 2 * MAX_REMEMBERED_BYTES;
+        if full || self.positions[parent as usize].transient {
+            let index = depth + 1;
+            self.positions[index] = Position { transient: true, ..position };
+            return index as u32;
         }
-        let here = self.places.len() as u32;
-        self.places.push(place);
+        let index = self.positions.len() as u32;
+        self.positions.push(position);
         self.bytes += 2 * name.len();
-        self.children.insert((parent, name.into()), here);
-        here
+        self.children.insert((parent, name.into()), index);
+        index
     }
 
-    fn write_path(&self, place: u32, path: &mut Vec<u8>) {
-        if place == ROOT {
+    fn write_path(&self, position: u32, path: &mut Vec<u8>) {
+        if position == ROOT {
             return;
         }
-        let Place { parent, name, .. } = &self.places[place as usize];
+        let Position { parent, name, .. } = &self.positions[position as usize];
         self.write_path(*parent, path);
         path.extend_from_slice(name);
         path.push(0);
     }
 
-    fn slot(&self, hash: u64, path: impl FnOnce() -> Box<[u8]>) -> Found {
+    fn find_slot(&self, hash: u64, path: impl FnOnce() -> Box<[u8]>) -> SlotLookup {
         match self.by_hash.get(&hash) {
-            Some(slot) => Found::Known(*slot),
-            None if self.threshold.is_some_and(|threshold| hash > threshold) => Found::Known(REST),
-            None => Found::New(path()),
+            Some(slot) => SlotLookup::Known(*slot),
+            None if self.threshold.is_some_and(|threshold| hash > threshold) => SlotLookup::Known(NO_SLOT),
+            None => SlotLookup::New(path()),
         }
     }
 
     fn insert(&mut self, hash: u64, path: Box<[u8]>, sum: u128) -> u32 {
-        if self.slots.len() >= 2 * MOST {
-            self.prune(MOST);
+        if self.slots.len() >= 2 * MAX_PATHS {
+            self.prune(MAX_PATHS);
             if self.threshold.is_some_and(|threshold| hash > threshold) {
                 self.rest = self.rest.wrapping_add(sum);
-                return REST;
+                return NO_SLOT;
             }
         }
         let slot = self.slots.len() as u32;
@@ -221,24 +223,24 @@ impl PathSums {
         slot
     }
 
-    /// Only so many stay.
-    fn prune(&mut self, most: usize) {
-        if self.slots.len() <= most {
+    /// Keeps only the paths with the smallest hashes.
+    fn prune(&mut self, max_paths: usize) {
+        if self.slots.len() <= max_paths {
             return;
         }
         self.slots.sort_unstable_by_key(|slot| slot.hash);
-        for slot in self.slots.drain(most..) {
+        for slot in self.slots.drain(max_paths..) {
             self.rest = self.rest.wrapping_add(slot.sum);
         }
         self.threshold = self.slots.last().map(|slot| slot.hash);
         self.overflowed = true;
         self.by_hash = self.slots.iter().zip(0..).map(|(slot, index)| (slot.hash, index)).collect();
-        for place in &mut self.places {
-            place.slot = self.by_hash.get(&place.hash).copied().unwrap_or(REST);
+        for position in &mut self.positions {
+            position.slot = self.by_hash.get(&position.hash).copied().unwrap_or(NO_SLOT);
         }
     }
 
-    /// Takes over the sums of another part.
+    /// Adds the sums of another part of the collection.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.rest = self.rest.wrapping_add(other.rest);
         self.overflowed |= other.overflowed;
@@ -246,26 +248,26 @@ impl PathSums {
             self.threshold = Some(self.threshold.map_or(threshold, |own| own.min(threshold)));
         }
         for Slot { hash, sum, path } in other.slots {
-            match self.slot(hash, || path) {
-                Found::Known(REST) => {
+            match self.find_slot(hash, || path) {
+                SlotLookup::Known(NO_SLOT) => {
                     self.rest = self.rest.wrapping_add(sum);
                     self.overflowed = true;
                 }
-                Found::Known(slot) => {
+                SlotLookup::Known(slot) => {
                     let own = &mut self.slots[slot as usize].sum;
                     *own = own.wrapping_add(sum);
                 }
-                Found::New(path) => {
+                SlotLookup::New(path) => {
                     self.insert(hash, path, sum);
                 }
             }
         }
     }
 
-    /// The sums by path, and that of all other paths, if there are others.
+    /// The sums by path, and the sum of all other paths if there are any.
     pub(crate) fn finish(mut self) -> (Vec<PathSum>, Option<u128>) {
         self.prune_to_threshold();
-        self.prune(MOST);
+        self.prune(MAX_PATHS);
         let rest = self.overflowed.then_some(self.rest);
         let mut sums: Vec<PathSum> =
             self.slots.into_iter().map(|Slot { path, sum, .. }| PathSum { path, sum }).collect();
@@ -273,21 +275,21 @@ impl PathSums {
         (sums, rest)
     }
 
-    /// After merging, some may be past the threshold of another part.
+    /// Drops paths whose hash exceeds the threshold of another part.
     fn prune_to_threshold(&mut self) {
         let Some(threshold) = self.threshold else { return };
-        let most = self.slots.iter().filter(|slot| slot.hash <= threshold).count();
-        self.prune(most);
+        let max_paths = self.slots.iter().filter(|slot| slot.hash <= threshold).count();
+        self.prune(max_paths);
     }
 }
 
-enum Found {
+enum SlotLookup {
     Known(u32),
     New(Box<[u8]>),
 }
 
-/// A path as people write it: `items[].price`. A name that has a dot, a bracket or a quote in it stands in quotes.
-pub(crate) fn shown(path: &[u8]) -> String {
+/// A path in the usual notation: `items[].price`. Names that contain a dot, a bracket or a quote are quoted.
+pub(crate) fn format_path(path: &[u8]) -> String {
     let mut text = String::new();
     for name in path.strip_suffix(&[0]).unwrap_or(path).split(|byte| *byte == 0) {
         if name == ELEMENT {
@@ -297,13 +299,13 @@ pub(crate) fn shown(path: &[u8]) -> String {
         if !text.is_empty() {
             text.push('.');
         }
-        text.push_str(&shown_name(name));
+        text.push_str(&format_name(name));
     }
     text
 }
 
-/// One name of a path.
-pub(crate) fn shown_name(name: &[u8]) -> String {
+/// One name of a path, quoted if necessary.
+pub(crate) fn format_name(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(text) if text.is_empty() || text.contains(['.', '[', ']', '"']) || text.chars().any(char::is_control) => {
             format!("{text:?}")

@@ -1,7 +1,7 @@
-//! Documents as bytes: names, types and lengths, nothing else.
+//! Reads BSON as bytes: types, names and lengths of fields only.
 //!
-//! The server stores invalid UTF-8, empty and dotted names, the same name twice, and types that it does not know. Only
-//! the last stop a reader, for nobody knows how long such a value is.
+//! The server stores invalid UTF-8, empty and dotted names, repeated names, and types that it does not know. Only unknown
+//! types cannot be read, because the length of their values is unknown.
 
 use crate::CensusError;
 
@@ -10,7 +10,7 @@ pub(crate) const DOCUMENT: u8 = 0x03;
 /// Type of an array.
 pub(crate) const ARRAY: u8 = 0x04;
 
-/// One field: everything that BSON says of it is one slice.
+/// One field, as a slice of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Element<'a> {
     /// Type, name, NUL, value.
@@ -52,22 +52,22 @@ impl<'a> Element<'a> {
 #[derive(Clone)]
 pub(crate) struct Elements<'a>(&'a [u8]);
 
-/// What follows cannot be read: a type that this version does not know, or damage.
+/// The rest of the document cannot be read: an unknown type, or damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
 impl<'a> Elements<'a> {
-    /// Of the bytes of a whole document or array.
+    /// The fields of a whole document or array.
     #[inline]
-    pub(crate) fn of(document: &'a [u8]) -> Result<Self, Unreadable> {
+    pub(crate) fn of_document(document: &'a [u8]) -> Result<Self, Unreadable> {
         match document {
             [_, _, _, _, inner @ .., 0] => Ok(Self(inner)),
             _ => Err(Unreadable),
         }
     }
 
-    /// Of fields without a document around them.
-    pub(crate) fn inner(fields: &'a [u8]) -> Self {
+    /// The fields in bytes without a document around them.
+    pub(crate) fn of_fields(fields: &'a [u8]) -> Self {
         Self(fields)
     }
 }
@@ -81,7 +81,7 @@ impl<'a> Iterator for Elements<'a> {
         let (kind, rest) = bytes.split_first()?;
         let element = (|| {
             let head = rest.iter().position(|byte| *byte == 0)? + 2;
-            let length = length(*kind, &bytes[head..])?;
+            let length = value_length(*kind, &bytes[head..])?;
             Some(Element { bytes: bytes.get(..head.checked_add(length)?)?, head })
         })();
         match element {
@@ -97,18 +97,18 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// How long a value is, as it says itself.
+/// Length of a value, by its type and its own length prefix.
 #[inline]
-fn length(kind: u8, rest: &[u8]) -> Option<usize> {
-    let said = |more: usize| {
+fn value_length(kind: u8, rest: &[u8]) -> Option<usize> {
+    let declared_length = |more: usize| {
         let (length, _) = rest.split_first_chunk::<4>()?;
         usize::try_from(i32::from_le_bytes(*length)).ok()?.checked_add(more)
     };
     match kind {
         0x01 | 0x09 | 0x11 | 0x12 => Some(8),
-        0x02 | 0x0D | 0x0E => said(4),
-        DOCUMENT | ARRAY | 0x0F => said(0).filter(|length| *length >= 5),
-        0x05 => said(5),
+        0x02 | 0x0D | 0x0E => declared_length(4),
+        DOCUMENT | ARRAY | 0x0F => declared_length(0).filter(|length| *length >= 5),
+        0x05 => declared_length(5),
         0x06 | 0x0A | 0x7F | 0xFF => Some(0),
         0x07 => Some(12),
         0x08 => Some(1),
@@ -117,16 +117,16 @@ fn length(kind: u8, rest: &[u8]) -> Option<usize> {
             let second = rest.get(first..)?.iter().position(|byte| *byte == 0)? + 1;
             Some(first + second)
         }
-        0x0C => said(16),
+        0x0C => declared_length(16),
         0x10 => Some(4),
         0x13 => Some(16),
         _ => None,
     }
 }
 
-/// Whether two names are the same. They are short, and a call of the library's costs more than the comparison.
+/// Whether two names are equal. Names are short: a call of `memcmp` costs more than this comparison.
 #[inline]
-pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn equal_names(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
@@ -141,13 +141,14 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     differ == 0
 }
 
-/// Cuts the first document off documents that stand back to back.
+/// Splits the first document off documents that are stored back to back.
 #[inline]
-pub(crate) fn first(documents: &[u8]) -> Result<(&[u8], &[u8]), CensusError> {
+pub(crate) fn split_first_document(documents: &[u8]) -> Result<(&[u8], &[u8]), CensusError> {
     let (length, _) = documents.split_first_chunk::<4>().ok_or(CensusError::NotBson("it has no length"))?;
-    let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| CensusError::NotBson("a negative length"))?;
+    let length =
+        usize::try_from(i32::from_le_bytes(*length)).map_err(|_| CensusError::NotBson("its length is negative"))?;
     if length < 5 {
-        return Err(CensusError::NotBson("it is shorter than an empty one"));
+        return Err(CensusError::NotBson("it is shorter than an empty document"));
     }
-    documents.split_at_checked(length).ok_or(CensusError::NotBson("it is longer than what was sent"))
+    documents.split_at_checked(length).ok_or(CensusError::NotBson("it is longer than the data that were sent"))
 }

@@ -1,65 +1,73 @@
-//! What is kept of one document while a census is made, and how that stands in memory and in scratch files.
+//! The record of one document while a census is taken, and its format in memory and in scratch files.
 
 use std::cmp::Ordering;
 
 use crate::shape::INLINE;
 
-/// Says that a document does not expire.
+/// Type of a redacted id, which is stored as its keyed hash. Not a BSON type.
+pub(crate) const REDACTED: u8 = 0xEF;
+/// The expiry of a document that does not expire.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// Which columns there are beside id, digest and shape.
+/// The columns of a census beside id, digest and shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Columns {
     pub(crate) marks: bool,
     pub(crate) expiries: bool,
-    /// Fields whose digest stands apart.
-    pub(crate) apart: usize,
-    /// Declared changes that can be taken off again.
+    /// Number of separate fields.
+    pub(crate) separate: usize,
+    /// Number of declared changes that can be reversed.
     pub(crate) undos: usize,
     pub(crate) fields: bool,
 }
 
-/// A field whose digest stands apart: its type, 0 where it is not there, and its hash.
+/// A field whose digest is kept beside the document's: its type, 0 if it does not exist, and its hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Apart {
+pub(crate) struct SeparateField {
     pub(crate) kind: u8,
     pub(crate) hash: u64,
 }
 
-/// What it takes to take a declared change off a document.
+/// What is needed to reverse a declared change in a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Undo {
     pub(crate) state: UndoState,
-    /// What the digest is too large by.
+    /// What the change added to the document's digest.
     pub(crate) delta: u64,
 }
 
-/// What of a declared change is there after the sync.
+/// Whether a document has a declared change after the sync.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum UndoState {
-    /// Nothing.
+    /// It does not.
     #[default]
     Absent = 0,
-    /// All of it, as declared.
-    There = 1,
-    /// Something else in its place.
+    /// It does, as declared.
+    Complete = 1,
+    /// The field has another type or value.
     Other = 2,
-    /// In some places of an array only.
-    Partly = 3,
-    /// Nothing, and there is no place where it could be: an empty array.
+    /// Only some elements of an array have it.
+    Partial = 3,
+    /// There is no place for it, as in an empty array.
     NoPlace = 4,
 }
 
+impl SeparateField {
+    pub(crate) fn exists(self) -> bool {
+        self.kind != 0
+    }
+}
+
 impl UndoState {
-    pub(crate) fn of(byte: u8) -> Option<Self> {
-        [Self::Absent, Self::There, Self::Other, Self::Partly, Self::NoPlace]
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Absent, Self::Complete, Self::Other, Self::Partial, Self::NoPlace]
             .into_iter()
             .find(|state| *state as u8 == byte)
     }
 }
 
-/// One document. Slices are borrowed from where the record stands.
+/// One document. Slices are borrowed from the encoded record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
     pub(crate) kind: u8,
@@ -68,23 +76,23 @@ pub(crate) struct Record<'a> {
     pub(crate) shape: &'a [u8],
     pub(crate) mark: u8,
     pub(crate) expiry: i64,
-    pub(crate) apart: &'a [Apart],
+    pub(crate) separate: &'a [SeparateField],
     pub(crate) undos: &'a [Undo],
-    /// One digest a field, little-endian.
+    /// One little-endian digest per field.
     pub(crate) fields: &'a [u8],
 }
 
 impl Record<'_> {
     /// The order of documents in a bucket: by id, then by everything else.
     pub(crate) fn order(&self, other: &Self) -> Ordering {
-        (sort_key(self.kind, self.id), self.id, self.digest, self.shape, self.apart, self.fields)
-            .cmp(&(sort_key(other.kind, other.id), other.id, other.digest, other.shape, other.apart, other.fields))
+        (sort_key(self.kind, self.id), self.id, self.digest, self.shape, self.separate, self.fields)
+            .cmp(&(sort_key(other.kind, other.id), other.id, other.digest, other.shape, other.separate, other.fields))
             .then_with(|| (self.mark, self.expiry, self.undos).cmp(&(other.mark, other.expiry, other.undos)))
     }
 }
 
-/// The beginning of an id so that it sorts as its type does: numbers by their bits, all others by their bytes. No order
-/// of MongoDB's, only one that is the same everywhere and that makes neighbours alike.
+/// The first 16 bytes of an id, so that numbers sort by their bits and all other types by their bytes. This is not MongoDB's
+/// order; it is the same on every machine and puts similar ids next to each other.
 pub(crate) fn sort_key(kind: u8, id: &[u8]) -> u128 {
     let mut key = [0; 16];
     key[0] = kind;
@@ -94,19 +102,19 @@ pub(crate) fn sort_key(kind: u8, id: &[u8]) -> u128 {
                 *to = *from;
             }
         }
-        (0x02, 5..) => copy(&mut key[1..], &id[4..]),
-        _ => copy(&mut key[1..], id),
+        (0x02, 5..) => copy_prefix(&mut key[1..], &id[4..]),
+        _ => copy_prefix(&mut key[1..], id),
     }
     u128::from_be_bytes(key)
 }
 
-fn copy(to: &mut [u8], from: &[u8]) {
+fn copy_prefix(to: &mut [u8], from: &[u8]) {
     let length = to.len().min(from.len());
     to[..length].copy_from_slice(&from[..length]);
 }
 
-/// Writes a record. The shape's number, or the shape itself behind [`crate::shape::INLINE`]; and of the hash of its id the
-/// bits that tell buckets of one partition apart.
+/// Writes a record: with the number of its shape, or [`crate::shape::INLINE`] and the shape itself; and with the bits of its
+/// id's hash that select the bucket within its partition.
 pub(crate) fn write(out: &mut Vec<u8>, columns: Columns, record: &Record<'_>, shape: u32, bits: u16) {
     out.extend_from_slice(&record.digest.to_le_bytes());
     out.extend_from_slice(&shape.to_le_bytes());
@@ -122,9 +130,9 @@ pub(crate) fn write(out: &mut Vec<u8>, columns: Columns, record: &Record<'_>, sh
     if columns.expiries {
         out.extend_from_slice(&record.expiry.to_le_bytes());
     }
-    for apart in record.apart {
-        out.push(apart.kind);
-        out.extend_from_slice(&apart.hash.to_le_bytes());
+    for separate in record.separate {
+        out.push(separate.kind);
+        out.extend_from_slice(&separate.hash.to_le_bytes());
     }
     for undo in record.undos {
         out.push(undo.state as u8);
@@ -140,23 +148,23 @@ fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// A record as it is read, without the columns that have no place of their own in it.
-pub(crate) struct Read<'a> {
-    /// Its shape is empty where it has a number.
+/// A record that was read; its separate fields and undos are returned beside it.
+pub(crate) struct ReadRecord<'a> {
+    /// Its shape is empty if it has a number.
     pub(crate) record: Record<'a>,
     pub(crate) shape: u32,
     pub(crate) bits: u16,
     pub(crate) rest: &'a [u8],
 }
 
-/// Reads a record that [`write`] wrote; `apart` and `undos` take its columns of these names.
+/// Reads a record that [`write`] wrote. Its separate fields and undos are appended to `separate` and `undos`.
 pub(crate) fn read<'a>(
     bytes: &'a [u8],
     columns: Columns,
-    apart: &mut Vec<Apart>,
+    separate: &mut Vec<SeparateField>,
     undos: &mut Vec<Undo>,
-) -> Option<Read<'a>> {
-    let mut rest = Rest(bytes);
+) -> Option<ReadRecord<'a>> {
+    let mut rest = ByteReader(bytes);
     let digest = rest.u64()?;
     let number = rest.u32()?;
     let bits = u16::from_le_bytes(*rest.take::<2>()?);
@@ -165,21 +173,21 @@ pub(crate) fn read<'a>(
     let shape = if number == INLINE { rest.bytes()? } else { &[] };
     let mark = if columns.marks { rest.take::<1>()?[0] } else { 0 };
     let expiry = if columns.expiries { i64::from_le_bytes(*rest.take::<8>()?) } else { NEVER };
-    for _ in 0..columns.apart {
-        apart.push(Apart { kind: rest.take::<1>()?[0], hash: rest.u64()? });
+    for _ in 0..columns.separate {
+        separate.push(SeparateField { kind: rest.take::<1>()?[0], hash: rest.u64()? });
     }
     for _ in 0..columns.undos {
-        undos.push(Undo { state: UndoState::of(rest.take::<1>()?[0])?, delta: rest.u64()? });
+        undos.push(Undo { state: UndoState::from_byte(rest.take::<1>()?[0])?, delta: rest.u64()? });
     }
     let fields = if columns.fields { rest.bytes()? } else { &[] };
     let record = Record { kind, id, digest, shape, mark, expiry, fields, ..Record::default() };
-    Some(Read { record, shape: number, bits, rest: rest.0 })
+    Some(ReadRecord { record, shape: number, bits, rest: rest.0 })
 }
 
-/// Bytes that are still to be read.
-pub(crate) struct Rest<'a>(pub(crate) &'a [u8]);
+/// Reads little-endian numbers and slices from bytes; what is left is in `0`.
+pub(crate) struct ByteReader<'a>(pub(crate) &'a [u8]);
 
-impl<'a> Rest<'a> {
+impl<'a> ByteReader<'a> {
     pub(crate) fn take<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -204,7 +212,7 @@ impl<'a> Rest<'a> {
         self.take().map(|bytes| u128::from_le_bytes(*bytes))
     }
 
-    /// A length of four bytes, and so many.
+    /// A length of four bytes, and that many bytes.
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.u32()?;
         self.slice(length as usize)
@@ -224,7 +232,7 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// Writes what [`Rest::varint`] reads.
+/// Writes what [`ByteReader::varint`] reads.
 pub(crate) fn write_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);

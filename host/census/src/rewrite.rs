@@ -1,68 +1,68 @@
-//! Taking a declared change off a document again: a field that was added, or one that has another type.
+//! Rewrites a field of a document: removes it, blanks it, or converts it back to another type.
 
 use taster_model::{BsonType, FieldPath};
 
 use crate::raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable};
 
-/// What is done to the field at a path.
+/// What is done with the field at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rewrite {
-    /// It is left out, whatever it is. What was taken off says where it stood.
+    /// It is removed. What was removed includes its position.
     Remove,
-    /// It stays, as null, whatever it is: how many there are and where they stand is not taken off.
+    /// It is replaced by null, so that the number and positions of such fields still matter.
     Blank,
-    /// It is left out if it is of this type.
+    /// It is removed if it has this type.
     RemoveIf(u8),
-    /// It is brought back from the second type to the first.
+    /// It is converted back from the second type to the first.
     Retype(BsonType, BsonType),
 }
 
-/// Says that values of several types were taken off. No type of BSON.
+/// The type of removed values of several types. Not a BSON type.
 pub(crate) const MIXED: u8 = 0xFD;
 
-/// What came of it.
+/// The result of a rewrite.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rewritten {
-    /// The field with the change taken off; nothing where nothing is left of it.
+    /// The rewritten top-level field; empty if it was removed.
     pub(crate) element: Vec<u8>,
-    /// What was taken off: the elements as they were, one after the other.
-    pub(crate) taken: Vec<u8>,
-    /// Type of what was taken off; [`MIXED`] where there are several.
+    /// The original elements that were removed or replaced, one after the other.
+    pub(crate) removed: Vec<u8>,
+    /// Type of those elements; [`MIXED`] if they have several types.
     pub(crate) kind: u8,
-    /// In how many places.
-    pub(crate) done: u32,
-    /// Places where it could be and is not.
+    /// Number of places that were rewritten.
+    pub(crate) changed: u32,
+    /// Number of places where the field does not exist.
     pub(crate) absent: u32,
-    /// Places where it is of another type, or of a value that has no origin.
+    /// Number of places where the field has another type, or a value that cannot be converted back.
     pub(crate) other: u32,
-    /// Places where it still is of the type that it is to be brought back to.
-    pub(crate) still: u32,
+    /// Number of places where the field still has its original type.
+    pub(crate) original: u32,
 }
 
-/// Takes a change of the field at `path` off the top-level field that the path begins with. Arrays are stepped into.
-pub(crate) fn rewrite(element: Element<'_>, path: &FieldPath, how: Rewrite) -> Result<Rewritten, Unreadable> {
+/// Rewrites the field at `path` within its top-level field. Elements of arrays are rewritten one by one.
+pub(crate) fn rewrite(element: Element<'_>, path: &FieldPath, operation: Rewrite) -> Result<Rewritten, Unreadable> {
     let mut result = Rewritten::default();
     let mut out = Vec::with_capacity(element.bytes.len());
-    field(element, &path.names()[1..], how, &mut out, &mut result)?;
+    rewrite_field(element, &path.names()[1..], operation, &mut out, &mut result)?;
     result.element = out;
     Ok(result)
 }
 
-fn field(
+fn rewrite_field(
     element: Element<'_>,
     rest: &[String],
-    how: Rewrite,
+    operation: Rewrite,
     out: &mut Vec<u8>,
     result: &mut Rewritten,
 ) -> Result<(), Unreadable> {
     if rest.is_empty() {
-        leaf(element, how, out, result);
+        rewrite_leaf(element, operation, out, result);
         return Ok(());
     }
     match element.kind() {
         DOCUMENT | ARRAY => {
             out.extend_from_slice(element.head());
-            nested(element, rest, how, out, result)
+            rewrite_nested(element, rest, operation, out, result)
         }
         _ => {
             result.absent += 1;
@@ -72,29 +72,29 @@ fn field(
     }
 }
 
-/// The inside of a document or an array, with its new length.
-fn nested(
+/// Rewrites the fields of a document or array, and updates its length.
+fn rewrite_nested(
     element: Element<'_>,
     rest: &[String],
-    how: Rewrite,
+    operation: Rewrite,
     out: &mut Vec<u8>,
     result: &mut Rewritten,
 ) -> Result<(), Unreadable> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     let mut found = false;
-    for inner in Elements::of(element.value())? {
+    for inner in Elements::of_document(element.value())? {
         let inner = inner?;
         if element.kind() == ARRAY {
             if inner.is_nested() {
                 out.extend_from_slice(inner.head());
-                nested(inner, rest, how, out, result)?;
+                rewrite_nested(inner, rest, operation, out, result)?;
             } else {
                 out.extend_from_slice(inner.bytes);
             }
         } else if inner.name() == rest[0].as_bytes() {
             found = true;
-            field(inner, &rest[1..], how, out, result)?;
+            rewrite_field(inner, &rest[1..], operation, out, result)?;
         } else {
             out.extend_from_slice(inner.bytes);
         }
@@ -108,29 +108,29 @@ fn nested(
     Ok(())
 }
 
-fn leaf(element: Element<'_>, how: Rewrite, out: &mut Vec<u8>, result: &mut Rewritten) {
-    match how {
+fn rewrite_leaf(element: Element<'_>, operation: Rewrite, out: &mut Vec<u8>, result: &mut Rewritten) {
+    match operation {
         Rewrite::RemoveIf(kind) if element.kind() != kind => {
             result.other += 1;
             out.extend_from_slice(element.bytes);
             return;
         }
-        // the same value elsewhere is another one
-        Rewrite::Remove => result.taken.extend_from_slice(&(out.len() as u32).to_le_bytes()),
+        // the same value at another position must have another hash
+        Rewrite::Remove => result.removed.extend_from_slice(&(out.len() as u32).to_le_bytes()),
         Rewrite::RemoveIf(_) => {}
         Rewrite::Blank => {
             out.push(0x0A);
             out.extend_from_slice(&element.head()[1..]);
         }
         Rewrite::Retype(from, to) => {
-            let value = (element.kind() == to.code()).then(|| inverse(from, to, element.value())).flatten();
+            let value = (element.kind() == to.code()).then(|| original_value(from, to, element.value())).flatten();
             let Some(value) = value else {
                 if element.kind() == from.code() {
-                    result.still += 1;
+                    result.original += 1;
                     out.extend_from_slice(element.bytes);
                     return;
                 }
-                // a value of a third type is none of the declaration's business
+                // a value of a third type is not covered by the declaration
                 if element.kind() == to.code() {
                     result.other += 1;
                 }
@@ -142,41 +142,41 @@ fn leaf(element: Element<'_>, how: Rewrite, out: &mut Vec<u8>, result: &mut Rewr
             out.extend_from_slice(&value);
         }
     }
-    result.kind = if result.done == 0 || result.kind == element.kind() { element.kind() } else { MIXED };
-    result.done += 1;
-    result.taken.extend_from_slice(element.bytes);
+    result.kind = if result.changed == 0 || result.kind == element.kind() { element.kind() } else { MIXED };
+    result.changed += 1;
+    result.removed.extend_from_slice(element.bytes);
 }
 
-/// The value that became this one, where only one could have.
-fn inverse(from: BsonType, to: BsonType, value: &[u8]) -> Option<Vec<u8>> {
-    let number = whole(to, value)?;
+/// The original value, if only one value converts to this one.
+fn original_value(from: BsonType, to: BsonType, value: &[u8]) -> Option<Vec<u8>> {
+    let number = whole_number(to, value)?;
     Some(match from {
         BsonType::Int => i32::try_from(number).ok()?.to_le_bytes().to_vec(),
         BsonType::Long => number.to_le_bytes().to_vec(),
-        BsonType::Double => double(number)?.to_le_bytes().to_vec(),
+        BsonType::Double => exact_double(number)?.to_le_bytes().to_vec(),
         _ => return None,
     })
 }
 
-/// A whole number as a double. `None` where several are one double.
+/// A whole number as a double. `None`: several whole numbers have the same double.
 #[expect(clippy::cast_precision_loss, reason = "none is lost up to 2^53")]
-fn double(number: i64) -> Option<f64> {
+fn exact_double(number: i64) -> Option<f64> {
     (number.unsigned_abs() <= 1 << 53).then_some(number as f64)
 }
 
-fn whole(kind: BsonType, value: &[u8]) -> Option<i64> {
+fn whole_number(kind: BsonType, value: &[u8]) -> Option<i64> {
     match kind {
         BsonType::Int => Some(i32::from_le_bytes(value.try_into().ok()?).into()),
         BsonType::Long => Some(i64::from_le_bytes(value.try_into().ok()?)),
         BsonType::Double => {
             let value = f64::from_le_bytes(value.try_into().ok()?);
-            // the very double: not -0.0, not one that was rounded
-            double(value as i64).filter(|whole| whole.to_bits() == value.to_bits()).map(|_| value as i64)
+            // exactly this double: not -0.0, and not rounded
+            exact_double(value as i64).filter(|whole| whole.to_bits() == value.to_bits()).map(|_| value as i64)
         }
         BsonType::String => {
             let text = std::str::from_utf8(value.get(4..value.len().checked_sub(1)?)?).ok()?;
             let number: i64 = text.parse().ok()?;
-            // canonical: `+1`, `01` and `-0` are others' texts
+            // only the canonical text: not `+1`, `01` or `-0`
             (number.to_string() == text).then_some(number)
         }
         _ => None,
@@ -194,9 +194,9 @@ mod tests {
     }
 
     /// Rewrites the first field of a document.
-    fn of(document: &RawDocumentBuf, at: &str, how: Rewrite) -> (RawDocumentBuf, Rewritten) {
-        let element = Elements::of(document.as_bytes()).unwrap().next().unwrap().unwrap();
-        let result = rewrite(element, &path(at), how).unwrap();
+    fn rewrite_first_field(document: &RawDocumentBuf, at: &str, operation: Rewrite) -> (RawDocumentBuf, Rewritten) {
+        let element = Elements::of_document(document.as_bytes()).unwrap().next().unwrap().unwrap();
+        let result = rewrite(element, &path(at), operation).unwrap();
         let mut bytes = ((result.element.len() + 5) as u32).to_le_bytes().to_vec();
         bytes.extend_from_slice(&result.element);
         bytes.push(0);
@@ -204,23 +204,24 @@ mod tests {
     }
 
     #[test]
-    fn nested_fields_are_taken_off_and_lengths_follow() {
-        let (left, result) = of(&rawdoc! {"a": {"x": 1, "b": {"c": true, "d": 2}}}, "a.b.c", Rewrite::RemoveIf(0x08));
+    fn nested_fields_are_removed_and_lengths_are_updated() {
+        let (left, result) =
+            rewrite_first_field(&rawdoc! {"a": {"x": 1, "b": {"c": true, "d": 2}}}, "a.b.c", Rewrite::RemoveIf(0x08));
         assert_eq!(left, rawdoc! {"a": {"x": 1, "b": {"d": 2}}});
-        assert_eq!((result.done, result.absent, result.other), (1, 0, 0));
-        assert_eq!(result.taken, b"\x08c\0\x01");
+        assert_eq!((result.changed, result.absent, result.other), (1, 0, 0));
+        assert_eq!(result.removed, b"\x08c\0\x01");
     }
 
     #[test]
-    fn arrays_are_stepped_into_and_gaps_are_counted() {
+    fn elements_of_arrays_are_rewritten_and_counted() {
         let document = rawdoc! {"items": [{"vat": 1, "sku": "a"}, {"sku": "b"}, {"vat": "x"}, 7]};
-        let (left, result) = of(&document, "items.vat", Rewrite::RemoveIf(0x10));
+        let (left, result) = rewrite_first_field(&document, "items.vat", Rewrite::RemoveIf(0x10));
         assert_eq!(left, rawdoc! {"items": [{"sku": "a"}, {"sku": "b"}, {"vat": "x"}, 7]});
-        assert_eq!((result.done, result.absent, result.other), (1, 1, 1));
+        assert_eq!((result.changed, result.absent, result.other), (1, 1, 1));
     }
 
     #[test]
-    fn only_what_has_one_origin_is_brought_back() {
+    fn only_values_with_one_original_are_converted_back() {
         let (int, long, double, text) = (BsonType::Int, BsonType::Long, BsonType::Double, BsonType::String);
         let cases = [
             (rawdoc! {"a": "42"}, int, text, Some(rawdoc! {"a": 42})),
@@ -240,8 +241,8 @@ mod tests {
             (rawdoc! {"a": f64::NAN}, long, double, None),
         ];
         for (document, from, to, expected) in cases {
-            let (left, result) = of(&document, "a", Rewrite::Retype(from, to));
-            assert_eq!(result.done, u32::from(expected.is_some()), "{document:?}");
+            let (left, result) = rewrite_first_field(&document, "a", Rewrite::Retype(from, to));
+            assert_eq!(result.changed, u32::from(expected.is_some()), "{document:?}");
             assert_eq!(left, expected.unwrap_or(document));
         }
     }

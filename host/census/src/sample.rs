@@ -1,4 +1,4 @@
-//! A few whole documents, the same ones on both sides: those whose ids have the smallest hashes.
+//! The sample: documents that are kept whole, the same ones in both censuses, because their ids have the smallest hashes.
 
 use std::collections::BTreeSet;
 
@@ -8,31 +8,32 @@ use crate::{
     rewrite::{Rewrite, rewrite},
 };
 
-/// Larger documents are not kept.
-const LARGEST: usize = 16 << 10;
+/// Largest document that is kept.
+const MAX_DOCUMENT_BYTES: usize = 16 << 10;
 
 /// Documents by the hash of their ids.
 pub(crate) struct Sample {
-    most: usize,
+    max_documents: usize,
     documents: BTreeSet<(u64, Box<[u8]>)>,
 }
 
 impl Sample {
-    pub(crate) fn new(most: u32) -> Self {
-        Self { most: most as usize, documents: BTreeSet::new() }
+    pub(crate) fn new(max_documents: u32) -> Self {
+        Self { max_documents: max_documents as usize, documents: BTreeSet::new() }
     }
 
-    /// Whether a document with that hash is kept so far.
+    /// Whether a document with this hash belongs to the sample so far.
     #[inline]
     pub(crate) fn wants(&self, hash: u64, document: &[u8]) -> bool {
-        self.most > 0
-            && document.len() <= LARGEST
-            && (self.documents.len() < self.most || self.documents.last().is_some_and(|(last, _)| hash <= *last))
+        self.max_documents > 0
+            && document.len() <= MAX_DOCUMENT_BYTES
+            && (self.documents.len() < self.max_documents
+                || self.documents.last().is_some_and(|(last, _)| hash <= *last))
     }
 
     pub(crate) fn push(&mut self, hash: u64, document: Box<[u8]>) {
         self.documents.insert((hash, document));
-        if self.documents.len() > self.most {
+        if self.documents.len() > self.max_documents {
             self.documents.pop_last();
         }
     }
@@ -43,17 +44,17 @@ impl Sample {
         }
     }
 
-    /// In the order of their hashes, which is the same on both sides.
+    /// The documents in the order of their hashes.
     pub(crate) fn finish(self) -> Vec<Box<[u8]>> {
         self.documents.into_iter().map(|(_, document)| document).collect()
     }
 }
 
-/// A document as it may be written down: without the fields that are left out, and with what its id is written as. `None`
-/// where it cannot be read to its end, for then nobody knows what would be written.
-pub(crate) fn redacted(document: &[u8], redaction: Option<&Redaction>, id: Option<&[u8]>) -> Option<Box<[u8]>> {
+/// A document without redacted fields, and with its redacted id. `None`: it cannot be read to its end, so that redaction
+/// cannot be guaranteed.
+pub(crate) fn redact_document(document: &[u8], redaction: Option<&Redaction>, id: Option<&[u8]>) -> Option<Box<[u8]>> {
     let mut inner = Vec::with_capacity(document.len());
-    for element in Elements::of(document).ok()? {
+    for element in Elements::of_document(document).ok()? {
         let element = element.ok()?;
         if let Some(id) = id.filter(|_| element.name() == b"_id") {
             inner.extend_from_slice(b"\x05_id\0");
@@ -64,8 +65,8 @@ pub(crate) fn redacted(document: &[u8], redaction: Option<&Redaction>, id: Optio
         }
         let mut bytes = element.bytes.to_vec();
         for path in redaction.iter().flat_map(|redaction| &redaction.fields) {
-            if path.top().as_bytes() == element.name() && !bytes.is_empty() {
-                let again = Elements::inner(&bytes).next()?.ok()?;
+            if path.top_level_name().as_bytes() == element.name() && !bytes.is_empty() {
+                let again = Elements::of_fields(&bytes).next()?.ok()?;
                 bytes = rewrite(again, path, Rewrite::Remove).ok()?.element;
             }
         }

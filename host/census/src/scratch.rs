@@ -1,4 +1,4 @@
-//! Records by the top bits of their ids' hashes, in memory and past a limit in an unlinked temporary file.
+//! Records partitioned by the top bits of their ids' hashes, in memory and beyond a limit in an unlinked temporary file.
 
 use std::{
     fs::File,
@@ -6,39 +6,39 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
-use crate::{CensusError, Scratch};
+use crate::{CensusError, ScratchSpace};
 
 /// Logarithm of the number of partitions.
-pub(crate) const BITS: u32 = 10;
-/// Partitions.
-pub(crate) const PARTITIONS: usize = 1 << BITS;
-/// What a partition grows by at least.
-const GROWTH: usize = 1024;
+pub(crate) const PARTITION_BITS: u32 = 10;
+/// Number of partitions.
+pub(crate) const PARTITIONS: usize = 1 << PARTITION_BITS;
+/// Bytes by which a partition grows at least.
+const MIN_GROWTH_BYTES: usize = 1024;
 
 /// Records of one builder.
 pub(crate) struct Partitions {
-    scratch: Scratch,
+    scratch: ScratchSpace,
     buffers: Vec<Vec<u8>>,
-    /// Bytes that the buffers hold, used or not.
+    /// Bytes that are allocated for the buffers.
     held: usize,
     file: Option<File>,
-    /// For each time that the buffers went to the file, where each partition begins there, and where the last ends.
+    /// For each time that the buffers were written to the file: where each partition begins, and where the last one ends.
     spills: Vec<Box<[u64]>>,
 }
 
 impl Partitions {
-    pub(crate) fn new(scratch: Scratch) -> Self {
+    pub(crate) fn new(scratch: ScratchSpace) -> Self {
         Self { scratch, buffers: vec![Vec::new(); PARTITIONS], held: 0, file: None, spills: Vec::new() }
     }
 
     /// The partition of a document.
-    pub(crate) fn of(place: u64) -> usize {
-        (place >> (u64::BITS - BITS)) as usize
+    pub(crate) fn index_of(id_hash: u64) -> usize {
+        (id_hash >> (u64::BITS - PARTITION_BITS)) as usize
     }
 
-    /// The bits behind those that decide the partition.
-    pub(crate) fn bits_of(place: u64) -> u16 {
-        (place << BITS >> (u64::BITS - u16::BITS)) as u16
+    /// The bits after those that select the partition; they select the bucket.
+    pub(crate) fn bucket_bits(id_hash: u64) -> u16 {
+        (id_hash << PARTITION_BITS >> (u64::BITS - u16::BITS)) as u16
     }
 
     /// Adds a record.
@@ -46,8 +46,8 @@ impl Partitions {
     pub(crate) fn push(&mut self, partition: usize, record: &[u8]) -> Result<(), CensusError> {
         let buffer = &mut self.buffers[partition];
         if buffer.capacity() - buffer.len() < record.len() {
-            // by half, not by doubling: all partitions are about equally full, and all would be half empty
-            let more = record.len().max(GROWTH).max(buffer.len() / 2);
+            // grows by half: all partitions are about equally full, so that doubling would leave all of them half empty
+            let more = record.len().max(MIN_GROWTH_BYTES).max(buffer.len() / 2);
             let before = buffer.capacity();
             buffer.reserve_exact(more);
             self.held += buffer.capacity() - before;
@@ -82,8 +82,8 @@ impl Partitions {
 
     /// Bytes of the records of a partition.
     pub(crate) fn size(&self, partition: usize) -> u64 {
-        let spilt: u64 = self.spills.iter().map(|begins| begins[partition + 1] - begins[partition]).sum();
-        spilt + self.buffers[partition].len() as u64
+        let spilled: u64 = self.spills.iter().map(|begins| begins[partition + 1] - begins[partition]).sum();
+        spilled + self.buffers[partition].len() as u64
     }
 
     /// The records of a partition, in pieces.
@@ -101,14 +101,14 @@ impl Partitions {
     }
 }
 
-impl Scratch {
+impl ScratchSpace {
     /// An unlinked temporary file.
     pub(crate) fn file(&self) -> Result<File, CensusError> {
         match &self.folder {
             Some(folder) => tempfile::tempfile_in(folder),
             None => tempfile::tempfile(),
         }
-        .map_err(|source| self.failed("make", source))
+        .map_err(|source| self.failed("create", source))
     }
 
     pub(crate) fn failed(&self, action: &'static str, source: std::io::Error) -> CensusError {

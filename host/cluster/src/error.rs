@@ -1,19 +1,27 @@
-//! What can go wrong with the cluster.
+//! Errors of everything that talks to the cluster.
 
-use taster_model::{Coded, RunId};
+mod freshness;
+mod readiness;
 
-use crate::{FreshError, ReadyError, WorkloadRef};
+use std::{path::PathBuf, time::Duration};
 
-/// What can go wrong with the cluster.
+use taster_model::{Diagnostic, RunId};
+
+pub use freshness::FreshnessError;
+pub use readiness::ReadinessError;
+
+use crate::workload::WorkloadRef;
+
+/// Errors of everything that talks to the cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// The API server cannot be reached, or has no time.
+    /// The API server cannot be reached, is overloaded or is starting.
     #[error("the Kubernetes API server does not answer: {detail}")]
     Unreachable {
-        /// What the client said.
+        /// The client's message.
         detail: String,
     },
-    /// A right is missing. Spelled as a Role spells it.
+    /// A right is missing. Written as in a Role.
     #[error("the ServiceAccount may not {verb} {resource} in namespace {namespace}")]
     Forbidden {
         /// `patch`.
@@ -22,153 +30,171 @@ pub enum ClusterError {
         resource: String,
         /// `apps`; empty for the core group.
         group: String,
-        /// Where.
+        /// Namespace of the request.
         namespace: String,
     },
-    /// Something that must be there is not.
-    #[error("there is no {what} in namespace {namespace}")]
+    /// An object that must exist does not.
+    #[error("{object} not found in namespace {namespace}")]
     NotFound {
         /// `StatefulSet mongo`.
-        what: String,
-        /// Where.
+        object: String,
+        /// Namespace of the request.
         namespace: String,
     },
-    /// Others change an object faster than it can be read.
-    #[error("{what} was changed by others {tries} times while it was to be changed here")]
-    Contended {
+    /// Other clients change an object faster than it can be read and written.
+    #[error("{object} could not be changed: other clients wrote to it during each of {tries} attempts")]
+    Conflict {
         /// `StatefulSet mongo`.
-        what: String,
-        /// How often it was tried.
+        object: String,
+        /// Number of attempts.
         tries: u32,
     },
-    /// The API server said no: validation, admission, authentication.
-    #[error("the Kubernetes API server refused to {verb} {resource}: {message}")]
-    Refused {
+    /// The API server rejected the request: validation, admission, authentication.
+    #[error("the Kubernetes API server rejected `{verb} {resource}`: {message}")]
+    Rejected {
         /// `patch`.
         verb: String,
         /// `statefulsets/scale mongo`.
         resource: String,
-        /// Its words.
+        /// The server's message.
         message: String,
     },
-    /// Neither in a pod, nor a kubeconfig.
-    #[error("cannot tell which Kubernetes cluster is meant: {detail}")]
+    /// Neither a pod's ServiceAccount nor a kubeconfig.
+    #[error("no Kubernetes cluster is configured: {detail}")]
     NoConfig {
-        /// What the client said.
+        /// The client's message.
         detail: String,
     },
-    /// No such kind, or none with replicas.
+    /// An unknown kind, or one without replicas.
     #[error("{setting}: {kind} of {api_version} {message}")]
     NotScalable {
-        /// The setting that names it.
+        /// The setting of the workload: `cluster.data[mongo]`.
         setting: String,
         /// Its kind.
         kind: String,
         /// Its group and version.
         api_version: String,
-        /// What is wrong with it.
+        /// `has no scale subresource`.
         message: String,
     },
-    /// An autoscaler looks after it.
-    #[error("{workload} belongs to {by}, which would scale it again")]
+    /// An autoscaler manages the workload.
+    #[error("{workload} is managed by {autoscaler}, which would scale it again")]
     Autoscaled {
-        /// Which.
+        /// The workload.
         workload: WorkloadRef,
         /// `HorizontalPodAutoscaler mongo`.
-        by: String,
-        /// The setting that names it.
+        autoscaler: String,
+        /// The setting of the workload.
         setting: String,
     },
-    /// Another object decides what it is.
-    #[error("{workload} is controlled by {owner}, which would put its replicas back")]
+    /// Another object owns the workload and sets its replicas.
+    #[error("{workload} is controlled by {owner}, which would reset its replicas")]
     Owned {
-        /// Which.
+        /// The workload.
         workload: WorkloadRef,
         /// `MongoDBCommunity shop`.
         owner: String,
-        /// The setting that names it.
+        /// The setting of the workload.
         setting: String,
     },
-    /// Another app has scaled it and has not put it back.
-    #[error("{workload} was scaled up by app `{app}`, run `{run}`, which has not put it back")]
-    OtherApp {
-        /// Which.
+    /// Another app has scaled the workload and has not restored it.
+    #[error("{workload} was scaled up by app `{app}`, run `{run}`, and has not been restored")]
+    ScaledByOtherApp {
+        /// The workload.
         workload: WorkloadRef,
-        /// The app.
+        /// The other app.
         app: String,
         /// Its run.
         run: RunId,
     },
-    /// What is recorded on a workload cannot be read.
-    #[error("{workload}: the annotation {annotation} cannot be read: {message}")]
-    BadRecord {
-        /// Which.
+    /// The scale record of a workload is invalid.
+    #[error("{workload}: the annotation {annotation} is invalid: {message}")]
+    InvalidRecord {
+        /// The workload.
         workload: WorkloadRef,
         /// The annotation.
         annotation: &'static str,
-        /// Why not.
+        /// What is wrong with it.
         message: String,
     },
-    /// Somebody else is at work.
-    #[error("{holder} holds the lock (Lease {lease}){waited}")]
+    /// Another process holds the lock.
+    #[error("the lock (Lease {lease}) is held by {holder}{}", waited_for(*waited))]
     Locked {
         /// Name of the Lease.
         lease: String,
         /// `pod pre-taste-x7k2p (pre of run 1764000000)`.
         holder: String,
-        /// `, for 10m already`; empty where nobody waited.
-        waited: String,
+        /// How long it was waited for. `None` where the request was not to wait.
+        waited: Option<Duration>,
+        /// How long the holder may go without a renewal before its lock is taken over.
+        lease_duration: Duration,
     },
-    /// Somebody else took the lock.
-    #[error("the lock (Lease {lease}) was taken by {holder}")]
+    /// Another process took the lock.
+    #[error("the lock (Lease {lease}) was lost to {holder}")]
     LockLost {
         /// Name of the Lease.
         lease: String,
-        /// Who has it.
+        /// The process that has it now.
         holder: String,
     },
-    /// A workload does not get ready.
+    /// A workload is not ready.
     #[error(transparent)]
-    Ready(#[from] ReadyError),
-    /// Nobody can say that the data are fresh.
+    Readiness(#[from] ReadinessError),
+    /// The data are not known to be fresh.
     #[error(transparent)]
-    Fresh(#[from] FreshError),
+    Freshness(#[from] FreshnessError),
+    /// An error of the cluster that a kubeconfig names.
+    #[error("{cause} (in the cluster of {})", kubeconfig.display())]
+    OtherCluster {
+        /// The kubeconfig.
+        kubeconfig: PathBuf,
+        /// What went wrong there.
+        cause: Box<ClusterError>,
+    },
+}
+
+fn waited_for(waited: Option<Duration>) -> String {
+    waited.map_or_else(String::new, |waited| format!("; waited {} s for it", waited.as_secs()))
 }
 
 impl ClusterError {
-    /// Whether the same request may work in a moment: the API server is away, overloaded or starting.
+    /// Whether the same request may succeed in a moment: the API server is unreachable, overloaded or starting.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
     }
 }
 
-impl Coded for ClusterError {
+impl Diagnostic for ClusterError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "T0701",
             Self::Forbidden { .. } => "T0702",
             Self::NotFound { .. } => "T0703",
-            Self::Contended { .. } => "T0704",
-            Self::Refused { .. } => "T0705",
+            Self::Conflict { .. } => "T0704",
+            Self::Rejected { .. } => "T0705",
             Self::NoConfig { .. } => "T0706",
             Self::NotScalable { .. } => "T0707",
             Self::Autoscaled { .. } => "T0708",
             Self::Owned { .. } => "T0709",
-            Self::OtherApp { .. } => "T0710",
-            Self::BadRecord { .. } => "T0711",
+            Self::ScaledByOtherApp { .. } => "T0710",
+            Self::InvalidRecord { .. } => "T0711",
             Self::Locked { .. } => "T0712",
             Self::LockLost { .. } => "T0713",
-            Self::Ready(error) => error.code(),
-            Self::Fresh(error) => error.code(),
+            Self::Readiness(error) => error.code(),
+            Self::Freshness(error) => error.code(),
+            Self::OtherCluster { cause, .. } => cause.code(),
         }
     }
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Ready(error) => return error.help(),
-            Self::Fresh(error) => return error.help(),
-            Self::Unreachable { .. } => "is the API server up, and may the pod reach it (NetworkPolicy)?".to_owned(),
+            Self::Readiness(error) => return error.help(),
+            Self::Freshness(error) => return error.help(),
+            Self::OtherCluster { cause, .. } => return cause.help(),
+            Self::Unreachable { .. } => {
+                "check that the API server is up and that no NetworkPolicy blocks the pod's way to it".to_owned()
+            }
             Self::Forbidden { verb, resource, group, .. } => {
                 let resource = resource.split(' ').next().unwrap_or_default();
                 format!(
@@ -176,132 +202,62 @@ impl Coded for ClusterError {
                      [\"{verb}\"]}}"
                 )
             }
-            Self::NotFound { .. } => "check names and `cluster.namespace`".to_owned(),
-            Self::Contended { what, .. } => format!("find out who keeps writing {what}: its managedFields name them"),
-            Self::Refused { .. } => "the message names the rule, the quota or the webhook that refused it".to_owned(),
+            Self::NotFound { .. } => "check the name and `cluster.namespace`".to_owned(),
+            Self::Conflict { object, .. } => {
+                format!("find the client that keeps writing to {object}: managedFields names it")
+            }
+            Self::Rejected { .. } => "fix what the message names: a validation rule, a quota or a webhook".to_owned(),
             Self::NoConfig { .. } => {
-                "outside a pod, KUBECONFIG or ~/.kube/config names the cluster; in one, mount the ServiceAccount's token"
-                    .to_owned()
+                "in a pod, mount the ServiceAccount's token; elsewhere, set KUBECONFIG or create ~/.kube/config".to_owned()
             }
             Self::NotScalable { .. } => {
                 "name a Deployment, a StatefulSet, or with `apiVersion` a kind that has a scale subresource".to_owned()
             }
             Self::Autoscaled { setting, .. } => format!(
-                "leave the workload to the autoscaler and take it out of the configuration, or set {setting}.allowHPA: true"
+                "remove the workload from the configuration and leave it to the autoscaler, or set {setting}.allowHPA: true"
             ),
-            Self::Owned { owner, setting, .. } => format!("name {owner} in {setting}, if it can be scaled, instead"),
-            Self::OtherApp { .. } => "`taster restore` with that app's configuration puts it back".to_owned(),
-            Self::BadRecord { workload, annotation, .. } => format!(
-                "scale it by hand to what it should have, then take the annotation off: kubectl annotate {} {} {annotation}-",
+            Self::Owned { owner, setting, .. } => {
+                format!("name {owner} in {setting} instead, if it has a scale subresource")
+            }
+            Self::ScaledByOtherApp { .. } => "run `taster restore` with the configuration of that app".to_owned(),
+            Self::InvalidRecord { workload, annotation, .. } => format!(
+                "scale the workload to its original replicas by hand, then remove the annotation: kubectl annotate {} {} \
+                 {annotation}-",
                 workload.kind.to_lowercase(),
                 workload.name
             ),
-            Self::Locked { lease, .. } => format!(
-                "wait for it, or set `cluster.lock.wait`; if nothing of it runs any more: kubectl delete lease {lease}"
-            ),
-            Self::LockLost { .. } => "nothing was put back, for the other one is at work now; run this again later".to_owned(),
+            Self::Locked { lease_duration, .. } => {
+                let seconds = lease_duration.as_secs();
+                format!(
+                    "let the other process finish, or raise `cluster.lock.wait`. There is nothing to delete: the lock of a \
+                     pod that has ended is taken over at once, the lock of any other killed process when \
+                     `cluster.lock.wait` is longer than {seconds} s"
+                )
+            }
+            Self::LockLost { .. } => {
+                "nothing was restored, because the other process works with these workloads now; run this again when it \
+                 has finished"
+                    .to_owned()
+            }
         })
     }
 }
 
-/// What an error of the client means. `resource` is spelled as a Role spells it, with the object's name: `pods mongo-0`.
-pub(crate) fn refused(error: kube::Error, verb: &str, resource: &str, namespace: &str) -> ClusterError {
-    let (verb, resource, namespace) = (verb.to_owned(), resource.to_owned(), namespace.to_owned());
-    let status = match error {
-        kube::Error::Api(status) => status,
-        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => {
-            return ClusterError::Unreachable { detail: innermost(&error) };
-        }
-        other => return ClusterError::Refused { verb, resource, message: innermost(&other) },
-    };
-    match status.code {
-        403 => match Denied::parse(&status.message) {
-            Some(denied) => {
-                let name = resource.split_once(' ').map_or(String::new(), |(_, name)| format!(" {name}"));
-                let (verb, resource) = (denied.verb.to_owned(), format!("{}{name}", denied.resource));
-                ClusterError::Forbidden { verb, resource, group: denied.group.to_owned(), namespace }
-            }
-            // quotas and admission answer 403 as well
-            None => ClusterError::Refused { verb, resource, message: status.message.clone() },
-        },
-        // "Unauthorized" alone leaves people looking for a missing right
-        401 => {
-            let message =
-                format!("it does not know who asks, the token is expired or of another cluster: {}", status.message);
-            ClusterError::Refused { verb, resource, message }
-        }
-        404 => ClusterError::NotFound { what: resource, namespace },
-        409 => ClusterError::Contended { what: resource, tries: 1 },
-        408 | 429 | 500 | 502..=504 => {
-            ClusterError::Unreachable { detail: format!("{}: {}", status.code, status.message) }
-        }
-        _ => ClusterError::Refused { verb, resource, message: status.message.clone() },
-    }
-}
-
-/// What the authoriser says it denied: `… cannot patch resource "statefulsets/scale" in API group "apps" in the …`.
-struct Denied<'a> {
-    verb: &'a str,
-    resource: &'a str,
-    group: &'a str,
-}
-
-impl<'a> Denied<'a> {
-    fn parse(message: &'a str) -> Option<Self> {
-        let (_, rest) = message.split_once(" cannot ")?;
-        let (verb, rest) = rest.split_once(" resource \"")?;
-        let (resource, rest) = rest.split_once("\" in API group \"")?;
-        let (group, _) = rest.split_once('"')?;
-        Some(Self { verb, resource, group })
-    }
-}
-
-/// The error that all others are about: `client error (Connect)` helps nobody.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
-
     use super::*;
 
-    fn answer(code: u16, message: &str) -> ClusterError {
-        let status = Status { code, message: message.to_owned(), ..Status::default() };
-        refused(kube::Error::Api(status.boxed()), "get", "deployments web", "shop")
-    }
-
     #[test]
-    fn a_missing_right_is_spelled_as_a_role_spells_it() {
-        let error = answer(
-            403,
-            "deployments.apps \"web\" is forbidden: User \"system:serviceaccount:shop:taster\" cannot patch resource \
-             \"deployments/scale\" in API group \"apps\" in the namespace \"shop\"",
-        );
-        assert_eq!(error.to_string(), "the ServiceAccount may not patch deployments/scale web in namespace shop");
-        assert_eq!(
-            error.help().unwrap(),
-            "add to the Role of the ServiceAccount: {apiGroups: [\"apps\"], resources: [\"deployments/scale\"], verbs: [\"patch\"]}"
-        );
-    }
-
-    #[test]
-    fn a_refusal_of_another_kind_is_no_missing_right() {
-        let quota = answer(403, "deployments.apps \"web\" is forbidden: exceeded quota: small");
-        assert_eq!(quota.code(), "T0705", "{quota}");
-        assert!(answer(503, "starting").is_passing() && answer(429, "slow down").is_passing());
-        assert!(!answer(422, "spec.replicas: Invalid value: -1").is_passing());
-        let unknown = answer(401, "Unauthorized");
-        assert_eq!(
-            unknown.to_string(),
-            "the Kubernetes API server refused to get deployments web: it does not know who asks, the token is expired or of \
-             another cluster: Unauthorized"
-        );
-        assert_eq!(answer(404, "not found").to_string(), "there is no deployments web in namespace shop");
+    fn a_held_lock_names_its_holder_and_the_wait() {
+        let locked = |waited| ClusterError::Locked {
+            lease: "taster-shop".to_owned(),
+            holder: "pod pre-1 (pre of run r1)".to_owned(),
+            waited,
+            lease_duration: Duration::from_secs(30),
+        };
+        insta::assert_snapshot!(locked(None), @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1)");
+        let waited = locked(Some(Duration::from_secs(5)));
+        insta::assert_snapshot!(waited, @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1); waited 5 s for it");
+        insta::assert_snapshot!(waited.help().unwrap(), @"let the other process finish, or raise `cluster.lock.wait`. There is nothing to delete: the lock of a pod that has ended is taken over at once, the lock of any other killed process when `cluster.lock.wait` is longer than 30 s");
     }
 }

@@ -1,33 +1,40 @@
-//! Kubernetes: scale workloads up and back, wait until they are ready, hold the lock, ask how old the data are, and say
-//! what came of it where people look.
+//! Kubernetes: scale workloads up and restore them, wait until they are ready, hold the lock, read how old the copied data
+//! are, and publish Events and annotations.
 //!
-//! Everything that is changed is recorded before it is changed, on the workload itself: whoever comes next, after whatever
-//! happened, can put it back. Nothing here knows what a probe or a verdict is.
+//! Every change is recorded on the workload before it is made, so that a later process can undo it after any failure.
+//! Nothing here knows what a probe or a verdict is.
 
-mod cluster;
+mod connection;
 mod error;
-mod facts;
-mod fresh;
+mod events;
+mod freshness;
+mod images;
 mod inspect;
 mod job;
+mod kubeconfig;
 mod lock;
-mod ready;
+mod readiness;
+mod record;
+mod request;
+mod restore;
 mod revision;
-mod say;
-mod scale;
+mod scale_state;
+mod scale_up;
 mod step;
-mod words;
+mod text;
+mod volumes;
 mod workload;
+mod workload_api;
 
-pub use cluster::{Cluster, ClusterOptions, Me};
-pub use error::ClusterError;
-pub use facts::{Image, images, volumes};
-pub use fresh::{Copied, CopySource, FreshError, young_enough};
-pub use inspect::{Found, Inspection};
+pub use connection::{Cluster, ClusterOptions, ProcessIdentity};
+pub use error::{ClusterError, FreshnessError, ReadinessError};
+pub use events::{EventSpec, EventType};
+pub use freshness::{AgeLimit, CopySource, CopySourceKind, LastCopy, check_age};
+pub use images::{ContainerImage, container_images};
+pub use inspect::{InspectedWorkload, Inspection};
 pub use job::OwnJob;
-pub use lock::{Busy, LEASE, Lock, LockRequest};
-pub use ready::ReadyError;
-pub use say::{Said, Tone};
-pub use scale::{Record, Restored};
+pub use lock::{LEASE_DURATION, Lock, LockRequest, WhenLocked};
+pub use record::{ScaleRecord, StoredRecord};
+pub use restore::RestoreOutcome;
 pub use step::on_step;
 pub use workload::{Workload, WorkloadRef};

@@ -1,4 +1,4 @@
-//! Which commit an Application of Argo CD is syncing.
+//! The commit that an Argo CD Application is syncing.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use kube::{
 };
 use serde_json::Value;
 
-use crate::{Cluster, ClusterError, error::refused, fresh};
+use crate::{connection::Cluster, error::ClusterError, kubeconfig::client_from_kubeconfig, request::ApiRequest};
 
 impl Cluster {
-    /// The revision that the Application's current or last operation is of; of several sources the one of that place.
-    /// Nothing where no operation says one. `kubeconfig` names the cluster that Argo CD is in, where that is another one.
+    /// The revision of the Application's current or last operation; with several sources, that of the source at this index.
+    /// `None` where no operation names one. `kubeconfig` names the cluster of Argo CD, where that is another one.
     ///
     /// # Errors
-    /// There is no such Application, or it may not be read.
+    /// The Application does not exist or may not be read.
     pub async fn synced_revision(
         &self,
         namespace: &str,
@@ -25,26 +25,26 @@ impl Cluster {
         kubeconfig: Option<&Path>,
     ) -> Result<Option<String>, ClusterError> {
         let client = match kubeconfig {
-            Some(file) => fresh::connect(file).await?,
+            Some(file) => client_from_kubeconfig(file).await?,
             None => self.client.clone(),
         };
         let kind = GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application");
         let resource = ApiResource::from_gvk_with_plural(&kind, "applications");
         let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
-        let application =
-            api.get(name).await.map_err(|error| refused(error, "get", &format!("applications {name}"), namespace))?;
+        let request = ApiRequest { verb: "get", resource: "applications", name, namespace };
+        let application = api.get(name).await.map_err(|error| request.error(error))?;
         Ok(revision(&application.data["status"]["operationState"], source))
     }
 }
 
-/// What was resolved, else what was asked for: of the latter a branch may be all that is known.
+/// The resolved revision, else the requested one, which may be no more than a branch.
 fn revision(state: &Value, source: usize) -> Option<String> {
-    let of = |sync: &Value| {
-        let one = || sync["revision"].as_str().filter(|_| source == 0);
-        let revision = sync["revisions"][source].as_str().or_else(one)?;
+    let revision_in = |sync: &Value| {
+        let single = || sync["revision"].as_str().filter(|_| source == 0);
+        let revision = sync["revisions"][source].as_str().or_else(single)?;
         (!revision.is_empty()).then(|| revision.to_owned())
     };
-    of(&state["syncResult"]).or_else(|| of(&state["operation"]["sync"]))
+    revision_in(&state["syncResult"]).or_else(|| revision_in(&state["operation"]["sync"]))
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
     use super::revision;
 
     #[test]
-    fn the_resolved_revision_comes_before_the_one_that_was_asked_for() {
+    fn the_resolved_revision_is_preferred_to_the_requested_one() {
         let one = json!({"operation": {"sync": {"revision": "asked"}}, "syncResult": {"revision": "resolved"}});
         assert_eq!(revision(&one, 0).as_deref(), Some("resolved"));
         assert_eq!(revision(&one, 1), None);

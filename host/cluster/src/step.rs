@@ -1,17 +1,17 @@
-//! Steps of a change, told to whoever listens: tests end the process between any two of them.
+//! A hook that is called after each step of a change, so that tests can end the process between any two steps.
 
 use std::sync::OnceLock;
 
 static LISTENER: OnceLock<fn(&'static str)> = OnceLock::new();
 
-/// From here on `listener` hears of every step. The first one stays.
+/// Calls `listener` after each step from now on. Only the first listener is kept.
 pub fn on_step(listener: fn(&'static str)) {
-    // one that comes later is a test of the same process, with the same listener
+    // a second call comes from another test of the same process, with the same listener
     let _ = LISTENER.set(listener);
 }
 
-/// A step is done.
-pub(crate) fn step(name: &'static str) {
+/// Reports that a step is done.
+pub(crate) fn step_done(name: &'static str) {
     if let Some(listener) = LISTENER.get() {
         listener(name);
     }

@@ -2,30 +2,30 @@
 
 use taster_model::{ChangeKind, DeclaredChange};
 
-use super::{ConfigError, check::wrong};
+use super::error::{ConfigError, inconsistent};
 
 /// Refuses changes that contradict each other, by name.
 pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
     for (index, change) in changes.iter().enumerate() {
         let at = || format!("changes[{change}]");
-        if !can_be_tasted(&change.collection) {
+        if !is_user_collection(&change.collection) {
             let message = format!("`{}` is no collection that is tasted", change.collection);
-            return Err(wrong(at(), message, "name one of the database's own, not the system's"));
+            return Err(inconsistent(at(), message, "name one of the database's own, not the system's"));
         }
         for other in &changes[..index] {
-            let Some((message, help)) = clash(change, other) else { continue };
-            return Err(wrong(at(), message, help));
+            let Some((message, help)) = contradiction(change, other) else { continue };
+            return Err(inconsistent(at(), message, help));
         }
     }
     Ok(())
 }
 
-fn can_be_tasted(collection: &str) -> bool {
+fn is_user_collection(collection: &str) -> bool {
     !collection.is_empty() && !collection.starts_with("system.") && !collection.contains(['$', '\0'])
 }
 
 /// What is wrong with two changes, and what to do.
-fn clash(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
+fn contradiction(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
     use ChangeKind::{AddedCollection, AddedDocuments, AddedIndex, RemovedCollection, RemovedDocuments, RemovedIndex};
     if change.collection != other.collection {
         return None;
@@ -44,8 +44,10 @@ fn clash(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, Str
             return Some(("the collection is declared as added and as removed".to_owned(), keep_one()));
         }
         (RemovedCollection, _) | (_, RemovedCollection) => {
-            let message =
-                format!("the collection is declared as removed, and more is said of it: {}", rest_of(change, other));
+            let message = format!(
+                "the collection is declared as removed, and more is said of it: {}",
+                other_change(change, other)
+            );
             return Some((message, "of a collection that is gone nothing else can be proven".to_owned()));
         }
         _ => {}
@@ -60,7 +62,7 @@ fn clash(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, Str
 }
 
 /// The one of two that is not about the whole collection.
-fn rest_of<'a>(change: &'a DeclaredChange, other: &'a DeclaredChange) -> &'a DeclaredChange {
+fn other_change<'a>(change: &'a DeclaredChange, other: &'a DeclaredChange) -> &'a DeclaredChange {
     if change.kind == ChangeKind::RemovedCollection { other } else { change }
 }
 

@@ -4,9 +4,13 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use taster_cluster::{Busy, Workload, WorkloadRef};
+use taster_cluster::{WhenLocked, Workload, WorkloadRef};
 
-use super::{ConfigError, Delay, Period, check::wrong};
+use super::{
+    error::{ConfigError, inconsistent},
+    names::{OBJECT_NAME, is_object_name},
+    units::{Delay, Period},
+};
 
 /// The kinds whose `apiVersion` nobody has to say.
 const APPS: [&str; 2] = ["Deployment", "StatefulSet"];
@@ -20,25 +24,25 @@ pub struct ClusterSection {
     pub namespace: Option<String>,
     /// The database: scaled up in this order before anything is read, and back last.
     #[serde(default)]
-    pub data: Vec<Scaling>,
+    pub data: Vec<WorkloadScale>,
     /// The applications: scaled up after the capture before the sync, and before the one after it.
     #[serde(default)]
-    pub apps: Vec<Scaling>,
+    pub apps: Vec<WorkloadScale>,
     /// How long `post` waits after the last application is ready, before it reads. Default `0s`.
     #[serde(default)]
     pub settle: Delay,
     /// What to do when another process of this app is at work.
     #[serde(default)]
-    pub lock: LockRule,
+    pub lock: LockSection,
     /// What stands scaled up for longer than this was abandoned: `taster restore --abandoned` puts it back. Default `4h`.
-    #[serde(default = "default_max_up")]
-    pub max_up: Period,
+    #[serde(default = "default_abandoned_after")]
+    pub abandoned_after: Period,
 }
 
 /// One workload.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Scaling {
+pub struct WorkloadScale {
     /// `Deployment`, `StatefulSet`, or any kind that has a scale subresource.
     pub kind: String,
     /// `apps/v1`. Only other kinds than `Deployment` and `StatefulSet` need one.
@@ -50,8 +54,8 @@ pub struct Scaling {
     #[serde(default = "default_replicas")]
     pub replicas: i32,
     /// How long it may take until it is ready. Default `5m`.
-    #[serde(default = "default_ready")]
-    pub ready: Period,
+    #[serde(default = "default_ready_timeout")]
+    pub ready_timeout: Period,
     /// Scale it although an autoscaler looks after it. Default: refused.
     #[serde(default, rename = "allowHPA")]
     pub allow_hpa: bool,
@@ -60,10 +64,10 @@ pub struct Scaling {
 /// What to do when another process of this app is at work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct LockRule {
+pub struct LockSection {
     /// `wait` for it, or `fail` at once. Default `wait`.
     #[serde(default)]
-    pub busy: WhenBusy,
+    pub busy: OnLocked,
     /// How long to wait. Default `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Period>,
@@ -72,7 +76,7 @@ pub struct LockRule {
 /// What to do when the lock is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum WhenBusy {
+pub enum OnLocked {
     /// Wait until it is free.
     #[default]
     Wait,
@@ -84,11 +88,11 @@ fn default_replicas() -> i32 {
     1
 }
 
-fn default_ready() -> Period {
+fn default_ready_timeout() -> Period {
     Period::from_secs(5 * 60)
 }
 
-fn default_max_up() -> Period {
+fn default_abandoned_after() -> Period {
     Period::from_secs(4 * 60 * 60)
 }
 
@@ -115,9 +119,9 @@ impl ClusterSection {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if let Some(namespace) = &self.namespace
-            && !is_name(namespace)
+            && !is_object_name(namespace)
         {
-            return Err(wrong("cluster.namespace", format!("`{namespace}` is no namespace"), NAMES));
+            return Err(inconsistent("cluster.namespace", format!("`{namespace}` is no namespace"), OBJECT_NAME));
         }
         let listed = self.data.iter().map(|w| ("data", w)).chain(self.apps.iter().map(|w| ("apps", w)));
         let mut names = BTreeSet::new();
@@ -126,35 +130,35 @@ impl ClusterSection {
             if !names.insert((scaling.kind.as_str(), scaling.name.as_str())) {
                 let message = format!("{} {} is named twice", scaling.kind, scaling.name);
                 let help = "a workload is either part of the data or an application, and stands there once";
-                return Err(wrong(scaling.setting(list), message, help));
+                return Err(inconsistent(scaling.setting(list), message, help));
             }
         }
         if names.is_empty() {
             let help = "name them under `data` and `apps`, or leave `cluster` out: then no cluster is touched";
-            return Err(wrong("cluster", "neither `data` nor `apps` names a workload", help));
+            return Err(inconsistent("cluster", "neither `data` nor `apps` names a workload", help));
         }
-        if self.lock.busy == WhenBusy::Fail && self.lock.wait.is_some() {
+        if self.lock.busy == OnLocked::Fail && self.lock.wait.is_some() {
             let help = "keep one of them";
-            return Err(wrong("cluster.lock.wait", "with `busy: fail` nobody waits", help));
+            return Err(inconsistent("cluster.lock.wait", "with `busy: fail` nobody waits", help));
         }
         Ok(())
     }
 }
 
-impl Scaling {
+impl WorkloadScale {
     fn setting(&self, list: &str) -> String {
         format!("cluster.{list}[{}]", self.name)
     }
 
     fn workload(&self, list: &str) -> Workload {
         Workload {
-            of: WorkloadRef {
+            reference: WorkloadRef {
                 api_version: self.api_version.clone().unwrap_or_else(|| "apps/v1".to_owned()),
                 kind: self.kind.clone(),
                 name: self.name.clone(),
             },
             replicas: self.replicas,
-            ready: self.ready.get(),
+            ready_timeout: self.ready_timeout.get(),
             allow_hpa: self.allow_hpa,
             setting: self.setting(list),
         }
@@ -162,8 +166,8 @@ impl Scaling {
 
     fn check(&self, list: &str) -> Result<(), ConfigError> {
         let at = |key: &str| format!("{}{key}", self.setting(list));
-        if !is_name(&self.name) {
-            return Err(wrong(at(".name"), format!("`{}` is no name of a workload", self.name), NAMES));
+        if !is_object_name(&self.name) {
+            return Err(inconsistent(at(".name"), format!("`{}` is no name of a workload", self.name), OBJECT_NAME));
         }
         if !self.kind.starts_with(|c: char| c.is_ascii_uppercase())
             || !self.kind.bytes().all(|b| b.is_ascii_alphanumeric())
@@ -172,50 +176,39 @@ impl Scaling {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => "write it as the manifest does, such as `StatefulSet`".to_owned(),
             };
-            return Err(wrong(at(".kind"), format!("`{}` is no kind", self.kind), help));
+            return Err(inconsistent(at(".kind"), format!("`{}` is no kind", self.kind), help));
         }
         if self.api_version.is_none() && !APPS.contains(&self.kind.as_str()) {
             let help = "write it as the manifest does, such as `apiVersion: psmdb.percona.com/v1`";
-            return Err(wrong(at(""), format!("a {} needs its `apiVersion`", self.kind), help));
+            return Err(inconsistent(at(""), format!("a {} needs its `apiVersion`", self.kind), help));
         }
         if self.replicas < 1 {
             let message = format!("tasting cannot work with {} replicas", self.replicas);
-            return Err(wrong(at(".replicas"), message, "1 or more: how many there are while Taster reads"));
+            return Err(inconsistent(at(".replicas"), message, "1 or more: how many there are while Taster reads"));
         }
         Ok(())
     }
 }
 
-impl LockRule {
+impl LockSection {
     /// As the lock takes it.
     #[must_use]
-    pub fn busy(&self) -> Busy {
+    pub fn when_locked(&self) -> WhenLocked {
         match self.busy {
-            WhenBusy::Wait => Busy::Wait(self.patience()),
-            WhenBusy::Fail => Busy::Fail,
+            OnLocked::Wait => WhenLocked::Wait(self.wait_timeout()),
+            OnLocked::Fail => WhenLocked::Fail,
         }
     }
 
     /// How long to wait for another process.
     #[must_use]
-    pub fn patience(&self) -> Duration {
+    pub fn wait_timeout(&self) -> Duration {
         self.wait.map_or(Duration::from_mins(10), Period::get)
     }
 }
 
-impl fmt::Display for Scaling {
+impl fmt::Display for WorkloadScale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} to {}", self.kind, self.name, self.replicas)
     }
-}
-
-const NAMES: &str = "a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit";
-
-/// Whether an object of a cluster can be called so.
-pub(super) fn is_name(name: &str) -> bool {
-    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253
-        && name.starts_with(ends)
-        && name.ends_with(ends)
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use taster_model::{AppName, FieldPath, RunId};
 
-use super::{ConfigError, check::wrong};
+use super::error::{ConfigError, inconsistent};
 
 /// More ids than these are no report any more.
 const MOST_IDS: u32 = 100_000;
@@ -104,10 +104,10 @@ impl Secret {
     pub(super) fn filled(&self, at: &str) -> Result<(), ConfigError> {
         if self.0.contains("${") {
             let help = "write it as a plain value, without quotes: ${NAME}";
-            return Err(wrong(at, "a quoted `${…}` is not expanded", help));
+            return Err(inconsistent(at, "a quoted `${…}` is not expanded", help));
         }
         if self.0.trim().is_empty() {
-            return Err(wrong(at, "it is empty", "is the variable set?"));
+            return Err(inconsistent(at, "it is empty", "is the variable set?"));
         }
         Ok(())
     }
@@ -150,11 +150,11 @@ fn check_url(url: &str) -> Result<(), ConfigError> {
     const AT: &str = "report.url";
     let shape = "write it as https://taster.example.com/apps/{app}/runs/{run}";
     if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
-        return Err(wrong(AT, format!("`{url}` is no address of a web page"), shape));
+        return Err(inconsistent(AT, format!("`{url}` is no address of a web page"), shape));
     }
     let rest = url.replace("{app}", "").replace("{run}", "");
     if rest.contains(['{', '}']) {
-        return Err(wrong(AT, format!("`{url}` holds braces that are neither `{{app}}` nor `{{run}}`"), shape));
+        return Err(inconsistent(AT, format!("`{url}` holds braces that are neither `{{app}}` nor `{{run}}`"), shape));
     }
     Ok(())
 }
@@ -163,26 +163,34 @@ fn check_url(url: &str) -> Result<(), ConfigError> {
 pub(super) fn check(report: &Report, redact: &Redact, scan: &Scan) -> Result<(), ConfigError> {
     if report.max_ids > MOST_IDS {
         let message = format!("{} ids of each kind are more than a report can hold", report.max_ids);
-        return Err(wrong("report.maxIds", message, format!("at most {MOST_IDS}; counts are exact whatever it says")));
+        return Err(inconsistent(
+            "report.maxIds",
+            message,
+            format!("at most {MOST_IDS}; counts are exact whatever it says"),
+        ));
     }
     if let Some(url) = &report.url {
         check_url(url)?;
     }
     if scan.cursors == 0 || scan.cursors > MOST_CURSORS {
         let message = format!("{} cursors on one collection", scan.cursors);
-        return Err(wrong("scan.cursors", message, format!("1 to {MOST_CURSORS}")));
+        return Err(inconsistent("scan.cursors", message, format!("1 to {MOST_CURSORS}")));
     }
     let Some(Secret(secret)) = &redact.secret else { return Ok(()) };
     if secret.contains("${") {
         let help = "write it as a plain value, without quotes: secret: ${REDACT_SECRET}";
-        return Err(wrong("redact.secret", "a quoted `${…}` is not expanded", help));
+        return Err(inconsistent("redact.secret", "a quoted `${…}` is not expanded", help));
     }
     if secret.len() < 16 {
         let help = "16 characters or more; `openssl rand -hex 32` makes one; or leave the key out";
-        return Err(wrong("redact.secret", "too short to keep anything secret", help));
+        return Err(inconsistent("redact.secret", "too short to keep anything secret", help));
     }
     if !redact.ids {
-        return Err(wrong("redact.secret", "it keys the hashes of ids, and ids are not redacted", "add `ids: true`"));
+        return Err(inconsistent(
+            "redact.secret",
+            "it keys the hashes of ids, and ids are not redacted",
+            "add `ids: true`",
+        ));
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! What can be wrong with a configuration, and where.
+//! Errors of the configuration: what is wrong, in which line, and what to do.
 
 use std::{fmt, path::PathBuf};
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 use taster_query::QueryError;
 
 /// A place in a file, with the line that stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// As the user named it.
     pub file: String,
     /// From 1.
@@ -18,13 +18,13 @@ pub struct Place {
     pub text: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
-impl Place {
+impl SourceLocation {
     /// The line with a caret under the column.
     #[must_use]
     pub fn excerpt(&self) -> String {
@@ -47,18 +47,18 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// Not YAML, or a value of another kind than expected.
-    #[error("{place}: {message}")]
+    #[error("{location}: {message}")]
     Malformed {
         /// Where.
-        place: Place,
+        location: SourceLocation,
         /// What is wrong.
         message: String,
     },
     /// A key that nobody knows.
-    #[error("{place}: unknown key `{key}`")]
+    #[error("{location}: unknown key `{key}`")]
     UnknownKey {
         /// Where.
-        place: Place,
+        location: SourceLocation,
         /// The key.
         key: String,
         /// The keys that are known there.
@@ -66,19 +66,29 @@ pub enum ConfigError {
         /// The nearest of them.
         near: Option<&'static str>,
     },
+    /// A key of an earlier version.
+    #[error("{location}: the key `{key}` was renamed to `{new}`")]
+    RenamedKey {
+        /// Where.
+        location: SourceLocation,
+        /// The old key.
+        key: String,
+        /// The new one.
+        new: &'static str,
+    },
     /// `${NAME}` of a variable that is not set.
-    #[error("{place}: {message}")]
+    #[error("{location}: {message}")]
     Unset {
         /// Where.
-        place: Place,
+        location: SourceLocation,
         /// What is not set.
         message: String,
     },
     /// A key that has to be there is not.
-    #[error("{place}: the key `{key}` is missing")]
+    #[error("{location}: the key `{key}` is missing")]
     Missing {
         /// Where it is missing.
-        place: Place,
+        location: SourceLocation,
         /// The key.
         key: &'static str,
     },
@@ -103,23 +113,24 @@ pub enum ConfigError {
 impl ConfigError {
     /// The place in the file, where there is one.
     #[must_use]
-    pub fn place(&self) -> Option<&Place> {
+    pub fn location(&self) -> Option<&SourceLocation> {
         match self {
-            Self::Malformed { place, .. }
-            | Self::UnknownKey { place, .. }
-            | Self::Unset { place, .. }
-            | Self::Missing { place, .. } => Some(place),
+            Self::Malformed { location, .. }
+            | Self::UnknownKey { location, .. }
+            | Self::RenamedKey { location, .. }
+            | Self::Unset { location, .. }
+            | Self::Missing { location, .. } => Some(location),
             _ => None,
         }
     }
 }
 
-impl Coded for ConfigError {
+impl Diagnostic for ConfigError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "T0101",
             Self::Malformed { .. } => "T0102",
-            Self::UnknownKey { .. } => "T0103",
+            Self::UnknownKey { .. } | Self::RenamedKey { .. } => "T0103",
             Self::Unset { .. } => "T0104",
             Self::Missing { .. } => "T0105",
             Self::Inconsistent { .. } => "T0106",
@@ -137,6 +148,7 @@ impl Coded for ConfigError {
             Self::UnknownKey { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::UnknownKey { known, .. } if known.is_empty() => None,
             Self::UnknownKey { known, .. } => Some(format!("known here: {}", known.join(", "))),
+            Self::RenamedKey { new, .. } => Some(format!("write `{new}:`; the value stays as it is")),
             Self::Unset { .. } => Some("set the variable, or write `$${NAME}` for the text itself".to_owned()),
             Self::Missing { key, .. } => Some(format!("add `{key}:`; `taster config schema` describes it")),
             Self::Inconsistent { help, .. } => Some(help.clone()),
@@ -148,6 +160,15 @@ impl Coded for ConfigError {
     }
 
     fn excerpt(&self) -> Option<String> {
-        self.place().map(Place::excerpt)
+        self.location().map(SourceLocation::excerpt)
     }
+}
+
+/// Two values that cannot stand together, or one that cannot be meant: the setting, what is wrong, what to do.
+pub(super) fn inconsistent(
+    setting: impl Into<String>,
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> ConfigError {
+    ConfigError::Inconsistent { at: setting.into(), message: message.into(), help: help.into() }
 }

@@ -7,12 +7,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use taster_model::Verdict;
 
-use super::{ConfigError, Period, Secret, check::wrong, cluster::is_name};
+use super::{
+    documents::Secret,
+    error::{ConfigError, inconsistent},
+    names::is_object_name,
+    units::Period,
+};
 
 /// One who is told at the end of `post`: a webhook, or a commit on GitHub. Exactly one of `webhook` and `github`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Notify {
+pub struct NotificationTarget {
     /// Where the verdict is sent to, by POST: `https://hooks.example.com/taster`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Secret>,
@@ -100,18 +105,26 @@ fn yes() -> bool {
 }
 
 /// What each entry must be.
-pub(super) fn check(notify: &[Notify]) -> Result<(), ConfigError> {
+pub(super) fn check(notify: &[NotificationTarget]) -> Result<(), ConfigError> {
     notify.iter().enumerate().try_for_each(|(index, entry)| entry.check(&format!("notify[{index}]")))
 }
 
-impl Notify {
+impl NotificationTarget {
     fn check(&self, at: &str) -> Result<(), ConfigError> {
         let Self { webhook, secret, bearer, github, on, .. } = self;
         if webhook.is_some() == github.is_some() {
-            return Err(wrong(at, "an entry is a `webhook` or a `github`, one of the two", "make two entries of it"));
+            return Err(inconsistent(
+                at,
+                "an entry is a `webhook` or a `github`, one of the two",
+                "make two entries of it",
+            ));
         }
         if on.is_empty() {
-            return Err(wrong(format!("{at}.on"), "nobody would ever be told", "leave `on` out for every verdict"));
+            return Err(inconsistent(
+                format!("{at}.on"),
+                "nobody would ever be told",
+                "leave `on` out for every verdict",
+            ));
         }
         for (key, value) in [("webhook", webhook), ("secret", secret), ("bearer", bearer)] {
             if let Some(value) = value {
@@ -120,12 +133,13 @@ impl Notify {
         }
         if let Some(webhook) = webhook {
             // the address itself is not said: whoever knows it may send to it
-            web(webhook.expose())
-                .map_err(|what| wrong(format!("{at}.webhook"), what, "write it as https://hooks.example.com/taster"))?;
+            web(webhook.expose()).map_err(|what| {
+                inconsistent(format!("{at}.webhook"), what, "write it as https://hooks.example.com/taster")
+            })?;
         }
         let Some(github) = github else { return Ok(()) };
         if secret.is_some() || bearer.is_some() {
-            return Err(wrong(at, "`secret` and `bearer` are for a webhook", "GitHub takes `github.token`"));
+            return Err(inconsistent(at, "`secret` and `bearer` are for a webhook", "GitHub takes `github.token`"));
         }
         github.check(&format!("{at}.github"))
     }
@@ -141,17 +155,17 @@ impl GitHub {
         };
         if !self.repository.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name)) {
             let message = format!("`{}` is no repository", self.repository);
-            return Err(wrong(format!("{at}.repository"), message, "write it as owner/name"));
+            return Err(inconsistent(format!("{at}.repository"), message, "write it as owner/name"));
         }
         self.token.filled(&format!("{at}.token"))?;
         web(&self.api).map_err(|what| {
-            wrong(format!("{at}.api"), what, "a server of one's own has it under https://HOST/api/v3")
+            inconsistent(format!("{at}.api"), what, "a server of one's own has it under https://HOST/api/v3")
         })?;
         if let Some(application) = &self.application {
             for (key, name) in [("name", &application.name), ("namespace", &application.namespace)] {
-                if !is_name(name) {
+                if !is_object_name(name) {
                     let message = format!("`{name}` is no name of an object");
-                    return Err(wrong(
+                    return Err(inconsistent(
                         format!("{at}.application.{key}"),
                         message,
                         "as `kubectl get applications -A` has it",

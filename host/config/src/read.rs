@@ -4,7 +4,17 @@ use std::{collections::HashMap, path::Path};
 
 use serde_saphyr::{Error as Yaml, Location};
 
-use super::{Config, ConfigError, Place};
+use taster_model::DataKind;
+
+use super::{
+    closest::closest_match,
+    documents::{Redact, Report, Scan},
+    error::{ConfigError, SourceLocation},
+    probe::default_probes,
+    renamed::new_name,
+    root::{self, Config, Mongodb, app_name_from},
+    store::{RetentionSection, S3Section},
+};
 
 /// Reads and checks a file. `environment` answers `${NAME}`.
 pub fn load(path: &Path, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
@@ -21,35 +31,79 @@ pub fn parse(file: &str, text: &str, environment: HashMap<String, String>) -> Re
     config.checked()
 }
 
+impl Config {
+    /// What `--mongodb URI` means without a file: every collection, the standard probes, results beside the caller.
+    pub fn for_uri(uri: &str) -> Result<Self, ConfigError> {
+        let parsed: taster_query::MongoUri = uri.parse()?;
+        let database = parsed.database().ok_or(ConfigError::NoDatabase)?.to_owned();
+        let config = Self {
+            app: app_name_from(&database),
+            store: root::default_store(),
+            s3: S3Section::default(),
+            retention: RetentionSection::default(),
+            mongodb: Mongodb {
+                uri: uri.to_owned(),
+                database: Some(database),
+                data: DataKind::Copy,
+                connect_timeout: root::default_timeout(),
+                majority_timeout: root::default_timeout(),
+                quiet_period: root::default_quiet_period(),
+                max_rescans: root::default_max_rescans(),
+            },
+            probes: default_probes(),
+            expect: Vec::new(),
+            changes: Vec::new(),
+            report: Report::default(),
+            redact: Redact::default(),
+            scan: Scan::default(),
+            cluster: None,
+            freshness: Vec::new(),
+            max_baseline_age: None,
+            notify: Vec::new(),
+            require_pins: false,
+            require_read_only_user: false,
+        };
+        config.checked()
+    }
+}
+
 fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
     let error = error.without_snippet();
-    let place = place(file, text, error.location());
+    let location = location(file, text, error.location());
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => {
             // with variables about, the library hides what it read; keys are never expanded, and stand in the file
-            let key = key_at(&place).unwrap_or_else(|| field.clone());
-            ConfigError::UnknownKey { near: nearest(&key, expected), key, known: expected.clone(), place }
+            let key = key_at(&location).unwrap_or_else(|| field.clone());
+            match new_name(&key, expected) {
+                Some(new) => ConfigError::RenamedKey { location, key, new },
+                None => ConfigError::UnknownKey {
+                    near: closest_match(&key, expected),
+                    key,
+                    known: expected.clone(),
+                    location,
+                },
+            }
         }
-        Yaml::SerdeMissingField { field, .. } => ConfigError::Missing { place, key: field },
+        Yaml::SerdeMissingField { field, .. } => ConfigError::Missing { location, key: field },
         Yaml::UnresolvedProperty { name, .. } => {
-            ConfigError::Unset { place, message: format!("the variable `{name}` is not set") }
+            ConfigError::Unset { location, message: format!("the variable `{name}` is not set") }
         }
         other => {
             let message = other.to_string();
             // the library's text begins or ends with the position, which ours names already
             let message = message.lines().next().unwrap_or_default();
             let message = message.split(" at line ").next().unwrap_or(message);
-            ConfigError::Malformed { place, message: taster_text::redact_credentials(message.trim()) }
+            ConfigError::Malformed { location, message: taster_text::redact_credentials(message.trim()) }
         }
     }
 }
 
-fn place(file: &str, text: &str, location: Option<Location>) -> Place {
+fn location(file: &str, text: &str, location: Option<Location>) -> SourceLocation {
     let (line, column) = location.map_or((1, 1), |l| (l.line().max(1), l.column().max(1)));
     let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
     let shown = text.lines().nth(index).unwrap_or_default();
     let before = index.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
-    Place {
+    SourceLocation {
         file: file.to_owned(),
         line,
         column,
@@ -100,20 +154,9 @@ fn is_variable(value: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && matches!(rest.trim(), "" | "}" | "\"")
 }
 
-fn key_at(place: &Place) -> Option<String> {
-    let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
-    let rest: String = place.text.chars().skip(column).collect();
+fn key_at(location: &SourceLocation) -> Option<String> {
+    let column = usize::try_from(location.column).ok()?.checked_sub(1)?;
+    let rest: String = location.text.chars().skip(column).collect();
     let key = rest.split(':').next()?.trim().trim_matches(['"', '\'']);
     (!key.is_empty() && key.len() <= 64).then(|| key.to_owned())
-}
-
-/// The known word that a person most likely meant.
-pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
-    let lower = given.to_lowercase();
-    known
-        .iter()
-        .map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), *word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
 }

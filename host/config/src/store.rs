@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use taster_store::{ConditionalWrites, Encryption, S3Settings, Settings};
 
-use super::{Config, ConfigError, Period, check::wrong};
+use super::{
+    error::{ConfigError, inconsistent},
+    units::Period,
+};
 
 /// How an S3 store is reached: for `store: s3://bucket/prefix`. Credentials come from where the AWS tools take them: the
 /// environment, a profile, web identity, the instance.
@@ -33,10 +36,10 @@ pub struct S3Section {
     pub kms_key_id: Option<String>,
     /// How long the store may be away, or answer with errors of its own, before that is the answer. Default `2m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience: Option<Period>,
+    pub retry_timeout: Option<Period>,
     /// Whether the store has to refuse writes whose condition does not hold (`If-None-Match`, `If-Match`).
     #[serde(default)]
-    pub conditional_writes: OnConditions,
+    pub conditional_writes: ConditionalWritesRule,
 }
 
 /// How the server encrypts objects.
@@ -53,7 +56,7 @@ pub enum ServerSideEncryption {
 /// What is asked of the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnConditions {
+pub enum ConditionalWritesRule {
     /// It must refuse, and is asked to prove it before anything is scaled or read.
     #[default]
     Required,
@@ -74,10 +77,9 @@ pub struct RetentionSection {
     pub max_age: Option<Period>,
 }
 
-impl Config {
-    /// Which store, and how it is reached.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
+impl S3Section {
+    /// The settings of the store at `url`.
+    pub(super) fn settings(&self, url: &str) -> Settings {
         let S3Section {
             endpoint,
             region,
@@ -85,33 +87,41 @@ impl Config {
             ca_file,
             server_side_encryption,
             kms_key_id,
-            patience,
+            retry_timeout,
             conditional_writes,
-        } = self.s3.clone();
-        let patience = patience.map(Period::get);
+        } = self.clone();
+        let retry_timeout = retry_timeout.map(Period::get);
         let encryption = server_side_encryption.map(|kind| match kind {
             ServerSideEncryption::Aes256 => Encryption::Aes256,
             ServerSideEncryption::Kms => Encryption::Kms { key: kms_key_id },
         });
         let conditional_writes = match conditional_writes {
-            OnConditions::Required => ConditionalWrites::Required,
-            OnConditions::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::Unproven,
+            ConditionalWritesRule::Required => ConditionalWrites::Required,
+            ConditionalWritesRule::IAcceptThatResultsCanBeOverwritten => ConditionalWrites::NotRequired,
         };
-        let s3 =
-            S3Settings { endpoint, region, path_style, ca_file, encryption, conditional_writes, patience, keys: None };
-        Settings { url: self.store.clone(), s3 }
+        let s3 = S3Settings {
+            endpoint,
+            region,
+            path_style,
+            ca_file,
+            encryption,
+            conditional_writes,
+            retry_timeout,
+            access_key: None,
+        };
+        Settings { url: url.to_owned(), s3 }
     }
 
-    pub(super) fn check_store(&self) -> Result<(), ConfigError> {
-        let S3Section { endpoint, server_side_encryption, kms_key_id, .. } = &self.s3;
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let S3Section { endpoint, server_side_encryption, kms_key_id, .. } = self;
         if let Some(endpoint) = endpoint
             && !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme))
         {
-            return Err(wrong("s3.endpoint", format!("`{endpoint}` is no URL"), "https://host:port"));
+            return Err(inconsistent("s3.endpoint", format!("`{endpoint}` is no URL"), "https://host:port"));
         }
         if kms_key_id.is_some() && *server_side_encryption != Some(ServerSideEncryption::Kms) {
             let help = "add `serverSideEncryption: aws:kms`, or leave the key out";
-            return Err(wrong("s3.kmsKeyId", "the key is for `aws:kms`, which is not asked for", help));
+            return Err(inconsistent("s3.kmsKeyId", "the key is for `aws:kms`, which is not asked for", help));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use insta::assert_snapshot;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use super::{Config, ConfigError, parse};
 
@@ -27,8 +27,8 @@ fn what_a_migration_is_meant_to_do() {
         "changes:\n  - {collection: orders, addedField: archived, type: bool, reason: \"v4.3\"}\n  - {removedCollection: carts}\n",
     )
     .unwrap();
-    let told: Vec<String> = config.changes.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["added field orders: archived (bool)", "removed collection carts"]);
+    let shown: Vec<String> = config.changes.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["added field orders: archived (bool)", "removed collection carts"]);
 }
 
 #[test]
@@ -43,11 +43,11 @@ fn a_change_that_cannot_be_read_names_the_line() {
     ];
     assert_snapshot!(cases.map(refused).join("\n"), @"
         taster.yaml:4:26: unknown key `addedFeild` (did you mean `addedField`?)
-        taster.yaml:4:5: `addedField` needs its `type`, such as `bool` (`taster config schema` prints what is allowed where)
-        taster.yaml:4:5: `integer` is no type: use an alias that `$type` takes, such as `int` or `date` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: `addedField` requires `type`, such as `bool` (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: unknown BSON type `integer`: use a `$type` alias, such as `int` or `date` (`taster config schema` prints what is allowed where)
         taster.yaml:4:47: unknown variant `boolean`, expected one of double, string, object, array, binData, objectId, bool, date, null, regex, int, timestamp, long, decimal (`taster config schema` prints what is allowed where)
-        taster.yaml:4:40: `_id` cannot change: a document with another `_id` is another document (`taster config schema` prints what is allowed where)
-        taster.yaml:5:5: a change says how: one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
+        taster.yaml:4:40: `_id` cannot be declared: a document with another `_id` is another document (`taster config schema` prints what is allowed where)
+        taster.yaml:5:5: a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
     ");
 }
 
@@ -61,7 +61,7 @@ fn changes_that_contradict_each_other_are_refused_by_name() {
         orders("removedField: customer", "addedField: customer.email, type: string"),
         orders("renamedField: mail, to: email", "retypedField: email, from: int, to: long"),
         orders("addedIndex: a_1", "removedIndex: a_1"),
-        orders("removedDocuments: {a: 1}, most: 3", "removedDocuments: {a: 1}"),
+        orders("removedDocuments: {a: 1}, maxDocuments: 3", "removedDocuments: {a: 1}"),
         of("addedCollection: orders", "removedCollection: orders"),
         of("removedCollection: orders", "collection: orders, removedField: a"),
         of("collection: orders, removedField: a", "removedCollection: system.users"),
@@ -126,7 +126,7 @@ fn the_secret_is_never_shown() {
     let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
     assert!(!shown.contains("hunter2"), "{shown}");
     let error = read("redact: {ids: maybe, secret: hunter2-and-some-more}\n").unwrap_err();
-    let place = error.place().unwrap().excerpt();
+    let place = error.location().unwrap().excerpt();
     assert!(!format!("{error}{place}").contains("hunter2"), "{place}");
     assert_snapshot!(place, @"
           |
@@ -138,7 +138,7 @@ fn the_secret_is_never_shown() {
 #[test]
 fn a_cluster_has_defaults_and_keeps_its_order() {
     let config = read(
-        "cluster:\n  data: [{kind: StatefulSet, name: mongo, ready: 15m}]\n  apps:\n    - {kind: Deployment, name: \
+        "cluster:\n  data: [{kind: StatefulSet, name: mongo, readyTimeout: 15m}]\n  apps:\n    - {kind: Deployment, name: \
          pxbbq-web}\n    - {kind: Rollout, apiVersion: argoproj.io/v1alpha1, name: api, replicas: 2, allowHPA: true}\n  \
          settle: 0s\nreport: {url: \"https://t/{app}/{run}\"}\n",
     )
@@ -147,16 +147,21 @@ fn a_cluster_has_defaults_and_keeps_its_order() {
     let all: Vec<String> = cluster
         .workloads()
         .iter()
-        .map(|w| format!("{} {} {} {:?} {} {}", w.of, w.of.api_version, w.replicas, w.ready, w.allow_hpa, w.setting))
+        .map(|w| {
+            format!(
+                "{} {} {} {:?} {} {}",
+                w.reference, w.reference.api_version, w.replicas, w.ready_timeout, w.allow_hpa, w.setting
+            )
+        })
         .collect();
     assert_snapshot!(all.join("\n"), @"
         StatefulSet mongo apps/v1 1 900s false cluster.data[mongo]
         Deployment pxbbq-web apps/v1 1 300s false cluster.apps[pxbbq-web]
         Rollout api argoproj.io/v1alpha1 2 300s true cluster.apps[api]
     ");
-    assert_eq!(cluster.max_up.get().as_secs(), 4 * 3600);
+    assert_eq!(cluster.abandoned_after.get().as_secs(), 4 * 3600);
     assert!(cluster.settle.get().is_zero());
-    assert_eq!(cluster.lock.busy(), taster_cluster::Busy::Wait(std::time::Duration::from_mins(10)));
+    assert_eq!(cluster.lock.busy(), taster_cluster::WhenLocked::Wait(std::time::Duration::from_mins(10)));
     let url = config.report.url_of(&config.app, &"7".parse().unwrap());
     assert_eq!(url.as_deref(), Some("https://t/shop/7"));
     assert!(read("").unwrap().cluster.is_none(), "nothing is scaled unless somebody says so");
@@ -177,7 +182,7 @@ fn a_cluster_that_cannot_be_meant_is_refused() {
         "cluster: {namespace: \"\", data: [{kind: StatefulSet, name: mongo}]}\n",
         "cluster: {data: [{kind: StatefulSet, name: mongo}], lock: {busy: fail, wait: 1m}}\n",
         "cluster: {data: [{kind: StatefulSet, name: mongo}], lock: {busy: steal}}\n",
-        "cluster: {data: [{kind: StatefulSet, name: mongo, ready: 0s}]}\n",
+        "cluster: {data: [{kind: StatefulSet, name: mongo, readyTimeout: 0s}]}\n",
         "report: {url: taster.example.com}\n",
         "report: {url: \"https://t/{namespace}\"}\n",
     ];
@@ -194,7 +199,7 @@ fn a_cluster_that_cannot_be_meant_is_refused() {
         cluster.namespace: `` is no namespace (a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit)
         cluster.lock.wait: with `busy: fail` nobody waits (keep one of them)
         taster.yaml:3:66: unknown variant `steal`, expected one of wait, fail (`taster config schema` prints what is allowed where)
-        taster.yaml:3:58: `0s`: a duration must be longer than nothing (`taster config schema` prints what is allowed where)
+        taster.yaml:3:65: `0s`: a duration must be longer than nothing (`taster config schema` prints what is allowed where)
         report.url: `taster.example.com` is no address of a web page (write it as https://taster.example.com/apps/{app}/runs/{run})
         report.url: `https://t/{namespace}` holds braces that are neither `{app}` nor `{run}` (write it as https://taster.example.com/apps/{app}/runs/{run})
     ");
@@ -203,28 +208,29 @@ fn a_cluster_that_cannot_be_meant_is_refused() {
 #[test]
 fn freshness_has_one_source_an_entry() {
     let config = read(
-        "fresh:\n  - {migrationSchedule: portworx/pxbbq, maxAge: 30m, kubeconfig: /etc/k, severity: warn}\n  - {newest: \
+        "freshness:\n  - {migrationSchedule: portworx/pxbbq, maxAge: 30m, kubeconfig: /etc/k, severity: warn}\n  - {newest: \
          {collection: orders, field: _id}, maxAge: 1h}\n",
     )
     .unwrap();
-    let told: Vec<String> = config.fresh.iter().map(|fresh| format!("{} {}", fresh.source, fresh.max_age)).collect();
-    assert_eq!(told, ["MigrationSchedule portworx/pxbbq 30m", "newest orders._id 1h"]);
+    let shown: Vec<String> =
+        config.freshness.iter().map(|fresh| format!("{} {}", fresh.source, fresh.max_age)).collect();
+    assert_eq!(shown, ["MigrationSchedule portworx/pxbbq 30m", "newest orders._id 1h"]);
     // what is written back reads again
-    let json = serde_json::to_string(&config.fresh).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<super::Fresh>>(&json).unwrap(), config.fresh);
+    let json = serde_json::to_string(&config.freshness).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<super::FreshnessRule>>(&json).unwrap(), config.freshness);
     let cases = [
-        "fresh:\n  - {maxAge: 30m}\n",
-        "fresh:\n  - {volumeSnapshot: a/b, migrationSchedule: a/b, maxAge: 30m}\n",
-        "fresh:\n  - {volumeSnapshot: b, maxAge: 30m}\n",
-        "fresh:\n  - {volumeSnapshot: a/b/c, maxAge: 30m}\n",
-        "fresh:\n  - {volumeSnapshot: a/b}\n",
-        "fresh:\n  - {volumeSnapshot: a/b, maxAge: 0s}\n",
-        "fresh:\n  - {volumeSnapshots: a/b, maxAge: 30m}\n",
-        "fresh:\n  - {newest: {collection: orders}, maxAge: 1h}\n",
-        "fresh:\n  - {newest: {collection: orders, field: _id}, maxAge: 1h, kubeconfig: k}\n",
-        "fresh:\n  - {newest: {collection: system.users, field: _id}, maxAge: 1h}\n",
-        "fresh:\n  - {newest: {collection: orders, field: a..b}, maxAge: 1h}\n",
-        "fresh:\n  - {volumeSnapshot: a/b, maxAge: 30m}\n  - {volumeSnapshot: a/b, maxAge: 1h}\n",
+        "freshness:\n  - {maxAge: 30m}\n",
+        "freshness:\n  - {volumeSnapshot: a/b, migrationSchedule: a/b, maxAge: 30m}\n",
+        "freshness:\n  - {volumeSnapshot: b, maxAge: 30m}\n",
+        "freshness:\n  - {volumeSnapshot: a/b/c, maxAge: 30m}\n",
+        "freshness:\n  - {volumeSnapshot: a/b}\n",
+        "freshness:\n  - {volumeSnapshot: a/b, maxAge: 0s}\n",
+        "freshness:\n  - {volumeSnapshots: a/b, maxAge: 30m}\n",
+        "freshness:\n  - {newest: {collection: orders}, maxAge: 1h}\n",
+        "freshness:\n  - {newest: {collection: orders, field: _id}, maxAge: 1h, kubeconfig: k}\n",
+        "freshness:\n  - {newest: {collection: system.users, field: _id}, maxAge: 1h}\n",
+        "freshness:\n  - {newest: {collection: orders, field: a..b}, maxAge: 1h}\n",
+        "freshness:\n  - {volumeSnapshot: a/b, maxAge: 30m}\n  - {volumeSnapshot: a/b, maxAge: 1h}\n",
     ];
     assert_snapshot!(cases.map(refused).join("\n"), @"
         taster.yaml:4:5: who knows how old the data are? one of migrationSchedule, replicationDestination, replicationSource, volumeSnapshot, newest (`taster config schema` prints what is allowed where)
@@ -236,9 +242,9 @@ fn freshness_has_one_source_an_entry() {
         taster.yaml:4:6: unknown key `volumeSnapshots` (did you mean `volumeSnapshot`?)
         taster.yaml:4:15: the key `field` is missing (add `field:`; `taster config schema` describes it)
         taster.yaml:4:5: `newest` asks the database, which needs no kubeconfig (`taster config schema` prints what is allowed where)
-        fresh[newest system.users._id]: `system.users` is no collection that is tasted (name one of the database's own, not the system's)
-        fresh[newest orders.a..b]: `a..b` is no field (names joined by dots, such as `created` or `meta.created`)
-        fresh[VolumeSnapshot a/b]: the same source is asked twice (keep one of them)
+        freshness[newest system.users._id]: `system.users` is no collection that is tasted (name one of the database's own, not the system's)
+        freshness[newest orders.a..b]: `a..b` is no field (names joined by dots, such as `created` or `meta.created`)
+        freshness[VolumeSnapshot a/b]: the same source is asked twice (keep one of them)
     ");
 }
 
@@ -254,10 +260,40 @@ fn a_line_that_is_shown_hides_every_kind_of_secret() {
     ];
     for case in cases {
         let error = read(case).unwrap_err();
-        let place = error.place().unwrap().excerpt();
+        let place = error.location().unwrap().excerpt();
         assert!(!format!("{error}{place}").contains("hunter2") && place.contains("***"), "{error} {place}");
     }
     let plain =
         read("probes:\n  - {name: tokens, component: document-count, colections: [tokens, bearers]}\n").unwrap_err();
-    assert!(plain.place().unwrap().text.contains("[tokens, bearers]"), "{plain:?}");
+    assert!(plain.location().unwrap().text.contains("[tokens, bearers]"), "{plain:?}");
+}
+
+#[test]
+fn a_renamed_key_is_an_error_that_names_the_new_key() {
+    let workload = "kind: StatefulSet, name: mongo";
+    let files = [
+        ("fresh", "fresh: [{volumeSnapshot: a/b, maxAge: 1h}]\n".to_owned()),
+        ("connect", "connect: 5s".to_owned()),
+        ("quiet", "quiet: 5s".to_owned()),
+        ("reach", "reach: 5s".to_owned()),
+        ("rescans", "rescans: 5".to_owned()),
+        ("patience", "s3: {patience: 2m}\n".to_owned()),
+        ("most", "changes: [{collection: a, removedDocuments: {b: 1}, most: 3}]\n".to_owned()),
+        ("maxUp", format!("cluster: {{maxUp: 4h, data: [{{{workload}}}]}}\n")),
+        ("ready", format!("cluster: {{data: [{{{workload}, ready: 15m}}]}}\n")),
+    ];
+    for (old, text) in &files {
+        let (section, _, new) =
+            super::RENAMED_KEYS.iter().find(|(_, key, _)| key == old).expect("it is in the table of renamed keys");
+        let text = match *section {
+            "mongodb" => format!("app: shop\nmongodb: {{uri: \"mongodb://localhost/shop\", {text}}}\n"),
+            _ => format!("{HEAD}{text}"),
+        };
+        let error = parse("taster.yaml", &text, HashMap::new()).expect_err(old);
+        assert_eq!(error.code(), "T0103", "{old}: {error}");
+        assert!(error.to_string().ends_with(&format!("the key `{old}` was renamed to `{new}`")), "{error}");
+        assert!(error.help().is_some_and(|help| help.contains(new)), "{error}");
+        parse("taster.yaml", &text.replace(&format!("{old}:"), &format!("{new}:")), HashMap::new()).expect(new);
+    }
+    assert_eq!(files.len(), super::RENAMED_KEYS.len(), "each renamed key has its line above");
 }

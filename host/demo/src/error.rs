@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 /// What can keep a demo from happening.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ impl DemoError {
     }
 }
 
-impl Coded for DemoError {
+impl Diagnostic for DemoError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoMongod { .. } => "T0650",

@@ -145,7 +145,7 @@ impl Mongod {
 
     async fn attempt(binary: &Path, options: &MongodOptions) -> Result<Self, DemoError> {
         let mongod = Self::spawn(binary, options)?;
-        mongod.wait_ready(options.ready).await?;
+        mongod.wait_until_ready(options.ready).await?;
         Ok(mongod)
     }
 
@@ -191,7 +191,7 @@ impl Mongod {
         Ok(Self { keeper, ended, binary: binary.to_owned(), dir, port, replica_set: options.replica_set })
     }
 
-    async fn wait_ready(&self, patience: Duration) -> Result<(), DemoError> {
+    async fn wait_until_ready(&self, patience: Duration) -> Result<(), DemoError> {
         let begun = Instant::now();
         let client = self.direct_client().map_err(DemoError::database("make a client"))?;
         let admin = client.database("admin");

@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use taster_model::{Coded, Verdict};
+use taster_model::{Diagnostic, Verdict};
 
 /// The exit code of a command. Hook Jobs rely on these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl CliError {
     }
 }
 
-impl<E: Coded + 'static> From<E> for CliError {
+impl<E: Diagnostic + 'static> From<E> for CliError {
     fn from(error: E) -> Self {
         let message = taster_text::redact_credentials(&error.to_string());
         let mut causes = Vec::new();

@@ -1,4 +1,4 @@
-//! The interface as Rust types, made from `wit/` while this crate is compiled.
+//! The interface as Rust types, generated from `wit/` at compile time.
 
 #![expect(
     missing_docs,
@@ -13,7 +13,7 @@ wasmtime::component::bindgen!({
         default: trappable,
     },
     exports: { default: async },
-    trappable_error_type: { "taster:probe/types.failure" => crate::host::Refused },
+    trappable_error_type: { "taster:probe/types.failure" => crate::host::CallError },
     with: {
         "taster:probe/mongo.database": crate::capability::DatabaseHandle,
         "taster:probe/mongo.cursor": crate::capability::CursorHandle,

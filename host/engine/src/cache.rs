@@ -1,8 +1,8 @@
-//! Compiled code by digest, in folders that nobody else can write: one of this user's own, and one that came with the host.
+//! Folders of compiled code by component digest: this user's cache, and precompiled code that is shipped with the host.
 //!
-//! Compiled code is run without checks, so whoever can write here can run code as this user. A folder and each file in it
-//! must belong to this user (what came with the host: to root, or to this user) and be writable by nobody else; components
-//! from users never come near them.
+//! Compiled code runs without checks, so anyone who can write it can run code as this user. A folder and each file in it must
+//! belong to this user (precompiled code: to root or to this user), and nobody else may be able to write to it. Files that
+//! users provide never get there.
 
 use std::{
     fs::{self, DirBuilder, File, Metadata},
@@ -14,19 +14,19 @@ use std::{
 
 use wasmtime::component::Component;
 
-use crate::{EngineError, trusted};
+use crate::{error::EngineError, precompiled};
 
 /// Write permission of group and others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// A private folder of compiled code.
+/// This user's folder of compiled code.
 #[derive(Debug)]
-pub(crate) struct Cache {
+pub(crate) struct CodeCache {
     dir: PathBuf,
 }
 
-impl Cache {
-    /// Opens `dir`, made with mode 0700 where it is missing.
+impl CodeCache {
+    /// Opens `dir`, and creates it with mode 0700 if it is missing.
     pub(crate) fn open(dir: PathBuf) -> Result<Self, EngineError> {
         let refused = |why: String| EngineError::Cache { path: dir.clone(), why };
         DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|error| refused(error.to_string()))?;
@@ -34,7 +34,7 @@ impl Cache {
         if !metadata.is_dir() {
             return Err(refused("it is not a folder".to_owned()));
         }
-        private(&metadata, Owner::User).map_err(refused)?;
+        check_private(&metadata, Owner::User).map_err(refused)?;
         Ok(Self { dir })
     }
 
@@ -44,44 +44,44 @@ impl Cache {
         self.dir.join(format!("{sha256}-{:016x}.cwasm", hasher.finish()))
     }
 
-    /// The compiled code of the component with this digest, where it is there and sound. What is not is removed.
+    /// Loads the compiled code of the component with this digest. Code that cannot be used is removed.
     pub(crate) fn load(&self, engine: &wasmtime::Engine, sha256: &str) -> Option<Component> {
         let path = self.path(engine, sha256);
         let metadata = fs::symlink_metadata(&path).ok()?;
         let sound =
-            if metadata.is_file() { private(&metadata, Owner::User) } else { Err("it is not a file".to_owned()) };
-        let loaded = sound.and_then(|()| trusted::load(engine, &path).map_err(|error| error.to_string()));
+            if metadata.is_file() { check_private(&metadata, Owner::User) } else { Err("it is not a file".to_owned()) };
+        let loaded = sound.and_then(|()| precompiled::load(engine, &path).map_err(|error| error.to_string()));
         match loaded {
             Ok(component) => Some(component),
             Err(why) => {
-                tracing::warn!(path = %path.display(), why, "compiled code is dropped and made again");
+                tracing::warn!(path = %path.display(), why, "removing cached code; the component is compiled again");
                 if let Err(error) = fs::remove_file(&path) {
-                    tracing::warn!(path = %path.display(), %error, "compiled code cannot be removed");
+                    tracing::warn!(path = %path.display(), %error, "cannot remove cached code");
                 }
                 None
             }
         }
     }
 
-    /// Keeps the compiled code of a component. A full disk costs the next start some seconds and is no error.
+    /// Stores the compiled code of a component. A failure is no error: it costs the next start some seconds.
     pub(crate) fn store(&self, engine: &wasmtime::Engine, sha256: &str, component: &Component) {
         let path = self.path(engine, sha256);
         let code = match component.serialize() {
             Ok(code) => code,
             Err(error) => {
-                tracing::warn!(%error, "compiled code cannot be kept");
+                tracing::warn!(%error, "cannot cache compiled code");
                 return;
             }
         };
         if let Err(error) = write(&self.dir, &path, &code) {
-            tracing::warn!(path = %path.display(), %error, "compiled code cannot be kept");
+            tracing::warn!(path = %path.display(), %error, "cannot cache compiled code");
         }
     }
 }
 
-/// Writes beside the final name, then renames: another process never maps half a file.
+/// Writes to a temporary name, then renames, so that another process never maps an incomplete file.
 fn write(dir: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
-    // made with mode 0600
+    // created with mode 0600
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(code)?;
     file.as_file().sync_all()?;
@@ -89,58 +89,61 @@ fn write(dir: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// What came with the host, compiled ahead for every machine of its kind. It is read and never written.
+/// A folder of code that was compiled ahead of time and is shipped with the host. It is never written.
 #[derive(Debug)]
-pub(crate) struct Shipped {
+pub(crate) struct PrecompiledCode {
     dir: PathBuf,
 }
 
-impl Shipped {
-    /// A folder that is not there ships nothing.
-    pub(crate) fn at(dir: PathBuf) -> Result<Self, EngineError> {
+impl PrecompiledCode {
+    /// Opens `dir`. A missing folder is an empty one.
+    pub(crate) fn open(dir: PathBuf) -> Result<Self, EngineError> {
         match fs::symlink_metadata(&dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self { dir }),
-            Err(error) => Err(EngineError::Shipped { path: dir, why: error.to_string() }),
+            Err(error) => Err(EngineError::Precompiled { path: dir, why: error.to_string() }),
             Ok(metadata) if !metadata.is_dir() => {
-                Err(EngineError::Shipped { path: dir, why: "it is not a folder".to_owned() })
+                Err(EngineError::Precompiled { path: dir, why: "it is not a folder".to_owned() })
             }
-            Ok(metadata) => match private(&metadata, Owner::UserOrRoot) {
+            Ok(metadata) => match check_private(&metadata, Owner::UserOrRoot) {
                 Ok(()) => Ok(Self { dir }),
-                Err(why) => Err(EngineError::Shipped { path: dir, why }),
+                Err(why) => Err(EngineError::Precompiled { path: dir, why }),
             },
         }
     }
 
-    /// The compiled code of the component with this digest. What is there and cannot be used is said: it costs a start some
+    /// Loads the compiled code of the component with this digest. Code that cannot be used is a warning: it costs each start some
     /// seconds.
     pub(crate) fn load(&self, engine: &wasmtime::Engine, sha256: &str) -> Option<Component> {
-        let path = self.dir.join(file_name(sha256));
+        let path = self.dir.join(precompiled_file_name(sha256));
         let metadata = fs::symlink_metadata(&path).ok()?;
-        let sound =
-            if metadata.is_file() { private(&metadata, Owner::UserOrRoot) } else { Err("it is not a file".to_owned()) };
-        match sound.and_then(|()| trusted::load(engine, &path).map_err(|error| format!("{error:#}"))) {
+        let sound = if metadata.is_file() {
+            check_private(&metadata, Owner::UserOrRoot)
+        } else {
+            Err("it is not a file".to_owned())
+        };
+        match sound.and_then(|()| precompiled::load(engine, &path).map_err(|error| format!("{error:#}"))) {
             Ok(component) => Some(component),
             Err(why) => {
-                tracing::warn!(path = %path.display(), why, "code that was compiled ahead is not used");
+                tracing::warn!(path = %path.display(), why, "cannot use precompiled code; compiling the component");
                 None
             }
         }
     }
 }
 
-/// What code that was compiled ahead for a component is called.
-pub(crate) fn file_name(sha256: &str) -> String {
+/// The file name of a component's precompiled code.
+pub(crate) fn precompiled_file_name(sha256: &str) -> String {
     format!("{sha256}.cwasm")
 }
 
-/// Whom a folder of code may belong to.
+/// Which users may own a folder of code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     User,
     UserOrRoot,
 }
 
-fn private(metadata: &Metadata, owner: Owner) -> Result<(), String> {
+fn check_private(metadata: &Metadata, owner: Owner) -> Result<(), String> {
     let user = rustix::process::geteuid().as_raw();
     let trusted = metadata.uid() == user || (owner == Owner::UserOrRoot && metadata.uid() == 0);
     if !trusted {

@@ -1,30 +1,30 @@
-//! Codes of what ends a run. Those of what fails before one stand at [`crate::EngineError`].
+//! Error codes of failed runs. [`crate::EngineError`] has those of errors before a run.
 
 /// The guest trapped.
 pub(crate) const TRAP: &str = "T0320";
 /// The wall deadline passed.
 pub(crate) const DEADLINE: &str = "T0321";
-/// Memories and tables together are past the limit.
+/// All memories and tables together exceed the limit.
 pub(crate) const MEMORY: &str = "T0322";
 /// Too many instances, tables or memories.
 pub(crate) const PARTS: &str = "T0323";
-/// One call made the host allocate too much.
+/// One call made the host allocate too many bytes.
 pub(crate) const HOSTCALL_BYTES: &str = "T0324";
 /// Too many handles.
 pub(crate) const HANDLES: &str = "T0325";
 /// Too many metrics.
 pub(crate) const METRICS: &str = "T0326";
-/// Too large a result.
+/// The result is too large.
 pub(crate) const RESULT_BYTES: &str = "T0327";
-/// A metric that breaks the rules of metrics.
+/// A metric is invalid.
 pub(crate) const BAD_METRIC: &str = "T0328";
-/// A metric that the manifest does not declare.
+/// The manifest does not declare a metric.
 pub(crate) const UNDECLARED_METRIC: &str = "T0329";
-/// A method that the manifest does not declare.
+/// The manifest does not declare a method.
 pub(crate) const UNDECLARED_METHOD: &str = "T0330";
-/// Recursion without end.
+/// The stack overflowed.
 pub(crate) const STACK: &str = "T0331";
-/// The guest ended its process.
+/// The guest exited its process.
 pub(crate) const EXIT: &str = "T0332";
-/// The guest breaks the rules of the component model.
+/// The guest violates the rules of the component model.
 pub(crate) const MISUSE: &str = "T0333";

@@ -1,18 +1,18 @@
-//! One BSON document as canonical Extended JSON, with the order of its keys.
+//! Converts a BSON document to canonical Extended JSON and keeps the order of its keys.
 //!
-//! Stricter than reading it into a map: bad UTF-8, a key given twice, lengths that disagree and bytes left over are
-//! errors, for two captures could otherwise be equal while what was found is not.
+//! Invalid UTF-8, duplicate keys, wrong lengths and trailing bytes are errors: otherwise two captures could be equal although
+//! the documents are not.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::{RawArray, RawDocument, raw::RawBsonRef};
 use serde_json::{Map, Value, json};
 
-/// MongoDB itself nests no deeper.
-const DEPTH: u32 = 100;
+/// MongoDB's own limit of nesting.
+const MAX_DEPTH: u32 = 100;
 
-/// Where one of these comes first, Extended JSON means a scalar: `{"$numberInt": "5"}` the document would be captured
-/// like 5 the number.
-const SCALARS: [&str; 16] = [
+/// Extended JSON reads an object whose first key is one of these as a scalar: the document `{"$numberInt": "5"}` would be
+/// captured like the number 5.
+const SCALAR_KEYS: [&str; 16] = [
     "$oid",
     "$date",
     "$numberInt",
@@ -34,31 +34,31 @@ const SCALARS: [&str; 16] = [
 /// Converts `bytes`, exactly one document.
 pub(crate) fn extended_json(bytes: &[u8]) -> Result<Value, String> {
     let document = RawDocument::from_bytes(bytes).map_err(|error| error.to_string())?;
-    object(document, DEPTH)
+    object(document, MAX_DEPTH)
 }
 
 fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
-    let deeper = depth.checked_sub(1).ok_or_else(|| format!("it nests more than {DEPTH} levels deep"))?;
+    let deeper = depth.checked_sub(1).ok_or_else(|| format!("it is nested more than {MAX_DEPTH} levels deep"))?;
     let mut map = Map::new();
     for element in document {
         let (key, value) = element.map_err(|error| error.to_string())?;
-        if map.is_empty() && SCALARS.contains(&key.as_str()) {
-            return Err(format!("a document in it begins with `{key}`, which reads as a scalar in Extended JSON"));
+        if map.is_empty() && SCALAR_KEYS.contains(&key.as_str()) {
+            return Err(format!("it has a document with the first key `{key}`, which Extended JSON reads as a scalar"));
         }
         let value = convert(value, deeper)?;
         if map.insert(key.as_str().to_owned(), value).is_some() {
-            return Err(format!("the key `{key}` is given twice"));
+            return Err(format!("the key `{key}` occurs twice"));
         }
     }
     Ok(Value::Object(map))
 }
 
 fn list(array: &RawArray, depth: u32) -> Result<Value, String> {
-    let deeper = depth.checked_sub(1).ok_or_else(|| format!("it nests more than {DEPTH} levels deep"))?;
+    let deeper = depth.checked_sub(1).ok_or_else(|| format!("it is nested more than {MAX_DEPTH} levels deep"))?;
     array.into_iter().map(|item| convert(item.map_err(|error| error.to_string())?, deeper)).collect()
 }
 
-/// As <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md> has it.
+/// Format: <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>.
 fn convert(value: RawBsonRef<'_>, depth: u32) -> Result<Value, String> {
     Ok(match value {
         RawBsonRef::Double(number) => json!({"$numberDouble": double(number)}),
@@ -75,7 +75,7 @@ fn convert(value: RawBsonRef<'_>, depth: u32) -> Result<Value, String> {
         }
         RawBsonRef::JavaScriptCode(code) => json!({"$code": code}),
         RawBsonRef::JavaScriptCodeWithScope(code) => {
-            // two levels of JSON, and whoever reads it back counts those
+            // two levels of JSON: parsers count both
             json!({"$code": code.code, "$scope": object(code.scope, depth.saturating_sub(1))?})
         }
         RawBsonRef::Int32(number) => json!({"$numberInt": number.to_string()}),
@@ -92,7 +92,7 @@ fn convert(value: RawBsonRef<'_>, depth: u32) -> Result<Value, String> {
         RawBsonRef::Undefined => json!({"$undefined": true}),
         RawBsonRef::MinKey => json!({"$minKey": 1}),
         RawBsonRef::MaxKey => json!({"$maxKey": 1}),
-        RawBsonRef::DbPointer(_) => return Err("it holds a DBPointer, which MongoDB no longer has".to_owned()),
+        RawBsonRef::DbPointer(_) => return Err("it contains a DBPointer, which MongoDB no longer supports".to_owned()),
     })
 }
 
@@ -100,7 +100,7 @@ fn double(number: f64) -> String {
     match number {
         x if x.is_nan() => "NaN".to_owned(),
         x if x.is_infinite() => if x > 0.0 { "Infinity" } else { "-Infinity" }.to_owned(),
-        // with a point or an exponent, and the shortest digits that read back as the same number
+        // with a point or an exponent, and the fewest digits that parse to the same number
         x => format!("{x:?}"),
     }
 }
@@ -144,9 +144,9 @@ mod tests {
         BSON error. Kind: Malformed BSON bytes. Message: document too short.
         BSON error. Kind: Malformed BSON bytes. Message: document too short.
         BSON error. Kind: Invalid UTF-8.
-        the key `a` is given twice
+        the key `a` occurs twice
         BSON error. Kind: Malformed BSON bytes. Message: document length incorrect.
-        it nests more than 100 levels deep
+        it is nested more than 100 levels deep
         ");
     }
 
@@ -163,15 +163,15 @@ mod tests {
         };
         let most = nested(49).unwrap().to_string();
         serde_json::from_str::<Value>(&most).unwrap();
-        insta::assert_snapshot!(nested(50).unwrap_err(), @"it nests more than 100 levels deep");
-        insta::assert_snapshot!(nested(99).unwrap_err(), @"it nests more than 100 levels deep");
+        insta::assert_snapshot!(nested(50).unwrap_err(), @"it is nested more than 100 levels deep");
+        insta::assert_snapshot!(nested(99).unwrap_err(), @"it is nested more than 100 levels deep");
     }
 
     #[test]
     fn documents_that_read_as_scalars_are_refused() {
         let refused = |document: bson::RawDocumentBuf| extended_json(document.as_bytes()).unwrap_err();
-        insta::assert_snapshot!(refused(rawdoc! {"$numberInt": "5"}), @"a document in it begins with `$numberInt`, which reads as a scalar in Extended JSON");
-        insta::assert_snapshot!(refused(rawdoc! {"a": [{"b": {"$code": "f", "$scope": {}}}]}), @"a document in it begins with `$code`, which reads as a scalar in Extended JSON");
+        insta::assert_snapshot!(refused(rawdoc! {"$numberInt": "5"}), @"it has a document with the first key `$numberInt`, which Extended JSON reads as a scalar");
+        insta::assert_snapshot!(refused(rawdoc! {"a": [{"b": {"$code": "f", "$scope": {}}}]}), @"it has a document with the first key `$code`, which Extended JSON reads as a scalar");
         let allowed = rawdoc! {
             "validator": {"$jsonSchema": {"required": ["a"]}, "a": {"$gt": 5, "$exists": true}}, "later": {"a": 1, "$oid": 2},
         };

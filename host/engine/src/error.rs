@@ -1,19 +1,19 @@
-//! Why the sandbox cannot be set up, or a component is not a probe.
+//! Errors of setting up the sandbox and of loading components.
 
 use std::path::PathBuf;
 
-use taster_model::{Coded, Failure};
+use taster_model::{Diagnostic, Failure};
 
 use crate::limits::size;
 
-/// Why the sandbox cannot be set up, or a component is not a probe.
+/// Errors of setting up the sandbox and of loading components.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// T0301: this machine cannot run the sandbox.
-    #[error("the sandbox cannot be set up: {0}")]
+    #[error("cannot set up the sandbox: {0}")]
     Setup(String),
-    /// T0302: the component is larger than allowed.
-    #[error("the component has {} and {} are allowed ({setting})", size(*asked), size(*allowed))]
+    /// T0302: the component is too large.
+    #[error("the component is too large: {} (limit {}, setting {setting})", size(*asked), size(*allowed))]
     TooLarge {
         /// Its size in bytes.
         asked: u64,
@@ -22,64 +22,64 @@ pub enum EngineError {
         /// The setting that raises it.
         setting: String,
     },
-    /// T0303: not a component at all.
-    #[error("this is not a WebAssembly component but {what}")]
+    /// T0303: the file is not a component.
+    #[error("not a WebAssembly component: the file is {what}")]
     NotAComponent {
-        /// What it is instead.
+        /// What the file is.
         what: &'static str,
         /// What to do.
         help: &'static str,
     },
-    /// T0304: a component that breaks the rules of WebAssembly, or uses a proposal that is off.
-    #[error("the component is not valid: {0}")]
+    /// T0304: the component is invalid, or uses a WebAssembly proposal that is disabled.
+    #[error("invalid component: {0}")]
     Invalid(String),
-    /// T0305: it imports something that probes are not offered.
-    #[error("the component imports `{import}`, which probes are not offered")]
+    /// T0305: the component has an import that probes may not use.
+    #[error("the component imports `{import}`, which is not available to probes")]
     UnknownImport {
         /// The import.
         import: String,
         /// What to do.
         help: String,
     },
-    /// T0306: `describe` or `run` is missing.
+    /// T0306: the component does not export `describe` or `run`.
     #[error("the component does not export `{export}`; it exports {found}")]
     MissingExport {
-        /// The export.
+        /// The missing export.
         export: &'static str,
-        /// What it exports instead.
+        /// Its exports.
         found: String,
     },
-    /// T0307: it imports or exports the right names with other types.
-    #[error("the component does not fit the interface taster:probe@1.0.0: {0}")]
-    Misfit(String),
-    /// T0308: the folder of compiled code is not private.
-    #[error("compiled code is not kept in {}: {why}", path.display())]
+    /// T0307: an import or export has other types than the interface.
+    #[error("the component does not implement the interface taster:probe@1.0.0: {0}")]
+    InterfaceMismatch(String),
+    /// T0308: the cache folder is not private.
+    #[error("cannot use the code cache {}: {why}", path.display())]
     Cache {
         /// The folder or file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
-    /// T0313: others could write to what came with the host.
-    #[error("code in {} is not run: {why}", path.display())]
-    Shipped {
+    /// T0313: other users can write to the precompiled code.
+    #[error("cannot use the precompiled code in {}: {why}", path.display())]
+    Precompiled {
         /// The folder.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
-    /// T0309: `describe` did not end well.
-    #[error("the component does not describe itself: {0}")]
+    /// T0309: `describe` failed.
+    #[error("the component's `describe` failed: {0}")]
     Describe(Box<Failure>),
-    /// T0310: what it says of itself breaks the rules of manifests.
-    #[error("the component describes itself wrongly: {0}")]
+    /// T0310: `describe` returned an invalid manifest.
+    #[error("the component's `describe` returned an invalid manifest: {0}")]
     Manifest(String),
-    /// T0311: the compiler gave up.
-    #[error("the component cannot be compiled: {0}")]
+    /// T0311: the compiler failed.
+    #[error("cannot compile the component: {0}")]
     Compile(String),
 }
 
-impl Coded for EngineError {
+impl Diagnostic for EngineError {
     fn code(&self) -> &'static str {
         match self {
             Self::Setup(_) => "T0301",
@@ -88,9 +88,9 @@ impl Coded for EngineError {
             Self::Invalid(_) => "T0304",
             Self::UnknownImport { .. } => "T0305",
             Self::MissingExport { .. } => "T0306",
-            Self::Misfit(_) => "T0307",
+            Self::InterfaceMismatch(_) => "T0307",
             Self::Cache { .. } => "T0308",
-            Self::Shipped { .. } => "T0313",
+            Self::Precompiled { .. } => "T0313",
             Self::Describe(_) => "T0309",
             Self::Manifest(_) => "T0310",
             Self::Compile(_) => "T0311",
@@ -100,29 +100,29 @@ impl Coded for EngineError {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::Setup(_) | Self::Compile(_) => {
-                "this is a fault of Taster or of this machine: please report it".to_owned()
+                "this is a bug of Taster or a problem of this machine: please report it".to_owned()
             }
             Self::TooLarge { setting, .. } => format!("strip debug information from it, or raise {setting}"),
             Self::NotAComponent { help, .. } => (*help).to_owned(),
             Self::Invalid(_) => {
-                "build it again, without WebAssembly proposals beyond bulk memory and extended constants".to_owned()
+                "build it without WebAssembly proposals newer than bulk memory and extended constants".to_owned()
             }
             Self::UnknownImport { help, .. } => help.clone(),
-            Self::MissingExport { .. } | Self::Misfit(_) => {
+            Self::MissingExport { .. } | Self::InterfaceMismatch(_) => {
                 "build it for the world `probe` of taster:probe@1.0.0".to_owned()
             }
-            Self::Cache { path, .. } => format!("remove {}, or name another folder", path.display()),
-            Self::Shipped { path, .. } => {
+            Self::Cache { path, .. } => format!("remove {}, or choose another folder", path.display()),
+            Self::Precompiled { path, .. } => {
                 format!(
-                    "give {} to root, writable by nobody else, or name another folder with TASTER_CODE",
+                    "make root the owner of {} and the only user who can write, or set TASTER_CODE to another folder",
                     path.display()
                 )
             }
             Self::Describe(failure) => match &failure.setting {
-                Some(setting) => format!("raise {setting}, or mend the probe's `describe`"),
-                None => "mend the probe: it fails before it has seen any data".to_owned(),
+                Some(setting) => format!("raise {setting}, or fix the probe's `describe`"),
+                None => "fix the probe's `describe`: it fails before it reads any data".to_owned(),
             },
-            Self::Manifest(_) => "mend what the probe's `describe` returns".to_owned(),
+            Self::Manifest(_) => "fix the manifest that the probe's `describe` returns".to_owned(),
         })
     }
 }

@@ -1,7 +1,7 @@
-//! The functions that a guest may call, behind the generated traits.
+//! The host functions: implements the generated traits.
 //!
-//! Each passes through [`State::enter`], which counts it, refuses what the manifest does not declare and remembers what
-//! the guest waits for, and [`State::leave`].
+//! Each call goes through [`State::begin_call`], which counts it and notes what the guest waits for, and
+//! [`State::end_call`]. Calls that the manifest does not declare are refused.
 
 use std::{sync::Arc, time::Instant};
 
@@ -17,23 +17,23 @@ use crate::{
     state::{Progress, State},
 };
 
-/// Why a call of the guest did not end well: a refusal that the guest sees, or a trap.
+/// Why a host call failed.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "the generated traits are public and name it")]
-pub enum Refused {
-    /// Handed to the guest.
-    Failure(Failure),
-    /// The guest is over.
+pub enum CallError {
+    /// The call was refused. The guest gets the failure.
+    Refused(Failure),
+    /// The guest traps.
     Trap(wasmtime::Error),
 }
 
-impl From<Failure> for Refused {
+impl From<Failure> for CallError {
     fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
+        Self::Refused(failure)
     }
 }
 
-impl From<wasmtime::component::ResourceTableError> for Refused {
+impl From<wasmtime::component::ResourceTableError> for CallError {
     fn from(error: wasmtime::component::ResourceTableError) -> Self {
         Self::Trap(error.into())
     }
@@ -61,7 +61,7 @@ impl From<Failure> for types::Failure {
 /// Adds the interface to `linker`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     crate::bindings::Probe::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
-    // the generated `next` hands over a Vec, a copy of each batch; `Bytes` goes into the guest's memory as it is
+    // the generated `next` copies each batch into a Vec; `Bytes` is written to the guest's memory without that copy
     linker.allow_shadowing(true);
     linker.instance("taster:probe/mongo@1.0.0")?.func_wrap_async(
         "[method]cursor.next",
@@ -69,8 +69,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             Box::new(async move {
                 match next(store.data_mut(), &cursor).await {
                     Ok(batch) => Ok((Ok(batch),)),
-                    Err(Refused::Failure(failure)) => Ok((Err(types::Failure::from(failure)),)),
-                    Err(Refused::Trap(error)) => Err(error),
+                    Err(CallError::Refused(failure)) => Ok((Err(types::Failure::from(failure)),)),
+                    Err(CallError::Trap(error)) => Err(error),
                 }
             })
         },
@@ -79,39 +79,39 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-async fn next(state: &mut State, cursor: &Resource<CursorHandle>) -> Result<Option<Bytes>, Refused> {
-    state.enter("cursor.next");
+async fn next(state: &mut State, cursor: &Resource<CursorHandle>) -> Result<Option<Bytes>, CallError> {
+    state.begin_call("cursor.next");
     let cursor = state.table.get_mut(cursor)?;
     let batch = cursor.0.next().await;
-    state.leave();
+    state.end_call();
     Ok(batch?)
 }
 
-/// The one method that needs no declaration.
+/// The only method that needs no declaration.
 const LIST_COLLECTIONS: &str = "list-collections";
 
 impl State {
     /// Counts a call and notes what the guest waits for.
-    fn enter(&mut self, call: &'static str) {
+    fn begin_call(&mut self, call: &'static str) {
         self.calls += 1;
-        self.waiting = Some(call);
+        self.current_call = Some(call);
     }
 
-    fn leave(&mut self) {
-        self.waiting = None;
+    fn end_call(&mut self) {
+        self.current_call = None;
     }
 
-    /// A call of a function of `database`: refused where the manifest does not declare it.
-    fn enter_database(
+    /// Begins a call of a method of `database`. It is refused if the manifest does not declare it.
+    fn begin_database_call(
         &mut self,
         database: &Resource<DatabaseHandle>,
         method: &'static str,
-    ) -> Result<Arc<dyn Mongo>, Refused> {
-        self.enter(method);
-        // what was granted is no secret from the probe it was granted to, and every probe needs to know
+    ) -> Result<Arc<dyn Mongo>, CallError> {
+        self.begin_call(method);
+        // every probe may know its own grants
         let declared = method == LIST_COLLECTIONS || self.methods.iter().any(|declared| declared.as_str() == method);
         if !declared {
-            self.leave();
+            self.end_call();
             let declared = self.methods.join(", ");
             return Err(Failure::refused(
                 Refusal::Denied,
@@ -126,16 +126,16 @@ impl State {
         Ok(Arc::clone(&self.table.get(database)?.0))
     }
 
-    fn hand_out(&mut self, batches: Box<dyn Batches>) -> Result<Resource<CursorHandle>, Refused> {
+    fn open_cursor(&mut self, batches: Box<dyn Batches>) -> Result<Resource<CursorHandle>, CallError> {
         if self.cursors >= self.handles {
             return Err(Failure::refused(
                 Refusal::Budget,
                 codes::HANDLES,
-                "the probe holds too many cursors: it must let go of those it has read",
+                "the probe has too many open cursors: it must drop those it has read",
             )
             .asked(format!("{} handles", u64::from(self.cursors) + 1))
             .allowed(format!("{} handles", self.handles))
-            .setting(self.setting.of("handles"))
+            .setting(self.setting.name_of("handles"))
             .into());
         }
         self.cursors += 1;
@@ -144,10 +144,10 @@ impl State {
 }
 
 impl types::Host for State {
-    fn convert_failure(&mut self, refused: Refused) -> wasmtime::Result<types::Failure> {
+    fn convert_failure(&mut self, refused: CallError) -> wasmtime::Result<types::Failure> {
         match refused {
-            Refused::Failure(failure) => Ok(failure.into()),
-            Refused::Trap(error) => Err(error),
+            CallError::Refused(failure) => Ok(failure.into()),
+            CallError::Trap(error) => Err(error),
         }
     }
 }
@@ -158,33 +158,33 @@ impl mongo::HostDatabase for State {
     async fn list_collections(
         &mut self,
         database: Resource<DatabaseHandle>,
-    ) -> Result<Vec<mongo::CollectionInfo>, Refused> {
-        let mongo = self.enter_database(&database, LIST_COLLECTIONS)?;
-        let found = mongo.list_collections().await;
-        self.leave();
-        Ok(found?)
+    ) -> Result<Vec<mongo::CollectionInfo>, CallError> {
+        let mongo = self.begin_database_call(&database, LIST_COLLECTIONS)?;
+        let result = mongo.list_collections().await;
+        self.end_call();
+        Ok(result?)
     }
 
     async fn collection_options(
         &mut self,
         database: Resource<DatabaseHandle>,
         collection: String,
-    ) -> Result<Vec<u8>, Refused> {
-        let mongo = self.enter_database(&database, "collection-options")?;
-        let found = mongo.collection_options(&collection).await;
-        self.leave();
-        Ok(found?)
+    ) -> Result<Vec<u8>, CallError> {
+        let mongo = self.begin_database_call(&database, "collection-options")?;
+        let result = mongo.collection_options(&collection).await;
+        self.end_call();
+        Ok(result?)
     }
 
     async fn list_indexes(
         &mut self,
         database: Resource<DatabaseHandle>,
         collection: String,
-    ) -> Result<Vec<Vec<u8>>, Refused> {
-        let mongo = self.enter_database(&database, "list-indexes")?;
-        let found = mongo.list_indexes(&collection).await;
-        self.leave();
-        Ok(found?)
+    ) -> Result<Vec<Vec<u8>>, CallError> {
+        let mongo = self.begin_database_call(&database, "list-indexes")?;
+        let result = mongo.list_indexes(&collection).await;
+        self.end_call();
+        Ok(result?)
     }
 
     async fn find(
@@ -193,11 +193,11 @@ impl mongo::HostDatabase for State {
         collection: String,
         filter: Vec<u8>,
         options: mongo::FindOptions,
-    ) -> Result<Resource<CursorHandle>, Refused> {
-        let mongo = self.enter_database(&database, "find")?;
-        let found = mongo.find(&collection, &filter, options).await;
-        self.leave();
-        self.hand_out(found?)
+    ) -> Result<Resource<CursorHandle>, CallError> {
+        let mongo = self.begin_database_call(&database, "find")?;
+        let result = mongo.find(&collection, &filter, options).await;
+        self.end_call();
+        self.open_cursor(result?)
     }
 
     async fn aggregate(
@@ -206,11 +206,11 @@ impl mongo::HostDatabase for State {
         collection: String,
         stages: Vec<Vec<u8>>,
         options: mongo::AggregateOptions,
-    ) -> Result<Resource<CursorHandle>, Refused> {
-        let mongo = self.enter_database(&database, "aggregate")?;
-        let found = mongo.aggregate(&collection, &stages, options).await;
-        self.leave();
-        self.hand_out(found?)
+    ) -> Result<Resource<CursorHandle>, CallError> {
+        let mongo = self.begin_database_call(&database, "aggregate")?;
+        let result = mongo.aggregate(&collection, &stages, options).await;
+        self.end_call();
+        self.open_cursor(result?)
     }
 
     async fn count(
@@ -218,11 +218,11 @@ impl mongo::HostDatabase for State {
         database: Resource<DatabaseHandle>,
         collection: String,
         filter: Vec<u8>,
-    ) -> Result<u64, Refused> {
-        let mongo = self.enter_database(&database, "count")?;
-        let found = mongo.count(&collection, &filter).await;
-        self.leave();
-        Ok(found?)
+    ) -> Result<u64, CallError> {
+        let mongo = self.begin_database_call(&database, "count")?;
+        let result = mongo.count(&collection, &filter).await;
+        self.end_call();
+        Ok(result?)
     }
 
     async fn distinct(
@@ -231,11 +231,11 @@ impl mongo::HostDatabase for State {
         collection: String,
         path: String,
         filter: Vec<u8>,
-    ) -> Result<Resource<CursorHandle>, Refused> {
-        let mongo = self.enter_database(&database, "distinct")?;
-        let found = mongo.distinct(&collection, &path, &filter).await;
-        self.leave();
-        self.hand_out(found?)
+    ) -> Result<Resource<CursorHandle>, CallError> {
+        let mongo = self.begin_database_call(&database, "distinct")?;
+        let result = mongo.distinct(&collection, &path, &filter).await;
+        self.end_call();
+        self.open_cursor(result?)
     }
 
     async fn explain(
@@ -244,11 +244,11 @@ impl mongo::HostDatabase for State {
         collection: String,
         filter: Vec<u8>,
         options: mongo::FindOptions,
-    ) -> Result<Vec<u8>, Refused> {
-        let mongo = self.enter_database(&database, "explain")?;
-        let found = mongo.explain(&collection, &filter, options).await;
-        self.leave();
-        Ok(found?)
+    ) -> Result<Vec<u8>, CallError> {
+        let mongo = self.begin_database_call(&database, "explain")?;
+        let result = mongo.explain(&collection, &filter, options).await;
+        self.end_call();
+        Ok(result?)
     }
 
     async fn census(
@@ -256,15 +256,15 @@ impl mongo::HostDatabase for State {
         database: Resource<DatabaseHandle>,
         collection: String,
         options: mongo::CensusOptions,
-    ) -> Result<mongo::CensusSummary, Refused> {
-        let mongo = self.enter_database(&database, "census")?;
-        let found = {
-            // the guest waits for the host here, which has a deadline of its own for it
-            let _standing = self.deadline.stand_still();
+    ) -> Result<mongo::CensusSummary, CallError> {
+        let mongo = self.begin_database_call(&database, "census")?;
+        let result = {
+            // censuses have a deadline of their own
+            let _paused = self.deadline.pause();
             mongo.census(&collection, options).await
         };
-        self.leave();
-        let summary = found?;
+        self.end_call();
+        let summary = result?;
         self.censuses.insert(summary.id.clone());
         Ok(summary)
     }
@@ -276,7 +276,7 @@ impl mongo::HostDatabase for State {
 }
 
 impl mongo::HostCursor for State {
-    async fn next(&mut self, cursor: Resource<CursorHandle>) -> Result<Option<Vec<u8>>, Refused> {
+    async fn next(&mut self, cursor: Resource<CursorHandle>) -> Result<Option<Vec<u8>>, CallError> {
         Ok(next(self, &cursor).await?.map(Into::into))
     }
 
@@ -303,17 +303,17 @@ impl host::Host for State {
     fn progress(&mut self, done: u64, total: Option<u64>) -> wasmtime::Result<()> {
         self.calls += 1;
         let Some(report) = &mut self.progress else { return Ok(()) };
-        // looking at the clock costs as much as the call itself: every 64th call looks
+        // reading the clock costs as much as the call itself, so only every 64th call reads it
         let last = total.is_some_and(|total| done >= total);
         if !last && !self.calls.is_multiple_of(64) && report.called {
             return Ok(());
         }
         let now = Instant::now();
-        if report.called && now.duration_since(report.at) < Progress::APART {
+        if report.called && now.duration_since(report.at) < Progress::MIN_INTERVAL {
             return Ok(());
         }
         (report.called, report.at) = (true, now);
-        (report.tell)(Progress { done, total });
+        (report.callback)(Progress { done, total });
         Ok(())
     }
 }

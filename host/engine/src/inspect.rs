@@ -1,22 +1,22 @@
-//! What a file is, before anything of it is compiled: a component of the right world, or what else.
+//! Checks a file before it is compiled: whether it is a component, and of the right world.
 
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, Validator, WasmFeatures};
 
-use crate::{EngineError, wasi};
+use crate::{error::EngineError, wasi};
 
-/// The interfaces that a probe may import, beside WASI.
+/// The interfaces of `taster:probe` that a probe may import.
 const INTERFACES: [&str; 3] = ["host", "mongo", "types"];
-/// The functions that it must export.
+/// The functions that a probe must export.
 const EXPORTS: [&str; 2] = ["describe", "run"];
 
-/// Names at the outer border of a component.
+/// The names of a component's imports and exports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Border {
+pub(crate) struct ComponentInterface {
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,
 }
 
-/// The proposals that guests of the four languages need, and no other. The engine is set to the same.
+/// The WebAssembly features that guests of the four languages need. The engine enables the same ones.
 pub(crate) fn features() -> WasmFeatures {
     WasmFeatures::MUTABLE_GLOBAL
         | WasmFeatures::SATURATING_FLOAT_TO_INT
@@ -31,10 +31,10 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::COMPONENT_MODEL
 }
 
-/// Refuses everything that is not a component.
-pub(crate) fn kind(bytes: &[u8]) -> Result<(), EngineError> {
+/// Checks that a file is a component.
+pub(crate) fn check_is_component(bytes: &[u8]) -> Result<(), EngineError> {
     let (what, help) = if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-        ("code compiled ahead of time", "give the component itself: native code from elsewhere is never run")
+        ("code compiled ahead of time", "give the component itself: Taster never runs native code from files")
     } else if Parser::is_component(bytes) {
         return Ok(());
     } else if Parser::is_core_wasm(bytes) {
@@ -44,33 +44,33 @@ pub(crate) fn kind(bytes: &[u8]) -> Result<(), EngineError> {
     } else if bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";;") {
         ("WebAssembly in text form", "make it binary: `wasm-tools parse`")
     } else {
-        ("something else", "give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00")
+        ("of an unknown format", "give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00")
     };
     Err(EngineError::NotAComponent { what, help })
 }
 
-/// Refuses components that break the rules of WebAssembly, and those of another world.
-pub(crate) fn validate(bytes: &[u8]) -> Result<Border, EngineError> {
+/// Checks that a component is valid and of the right world.
+pub(crate) fn validate(bytes: &[u8]) -> Result<ComponentInterface, EngineError> {
     Validator::new_with_features(features())
         .validate_all(bytes)
         .map_err(|error| EngineError::Invalid(error.to_string()))?;
-    let border = border(bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
-    border.imports.iter().try_for_each(|import| offered(import))?;
+    let interface = read_interface(bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
+    interface.imports.iter().try_for_each(|import| check_import(import))?;
     for export in EXPORTS {
-        if !border.exports.iter().any(|found| found == export) {
-            let found = match border.exports.as_slice() {
+        if !interface.exports.iter().any(|found| found == export) {
+            let found = match interface.exports.as_slice() {
                 [] => "nothing".to_owned(),
                 found => format!("`{}`", found.join("`, `")),
             };
             return Err(EngineError::MissingExport { export, found });
         }
     }
-    Ok(border)
+    Ok(interface)
 }
 
-/// The names at the outer border.
-pub(crate) fn border(bytes: &[u8]) -> wasmparser::Result<Border> {
-    let mut border = Border::default();
+/// Reads the names of a component's own imports and exports.
+pub(crate) fn read_interface(bytes: &[u8]) -> wasmparser::Result<ComponentInterface> {
+    let mut interface = ComponentInterface::default();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
@@ -79,31 +79,31 @@ pub(crate) fn border(bytes: &[u8]) -> wasmparser::Result<Border> {
             Payload::ComponentImportSection(imports) if depth == 1 => {
                 for import in imports {
                     let import = import?;
-                    // `use types.{failure}` in a world imports the type: nothing that could be called
+                    // `use types.{failure}` in a world imports a type, which cannot be called
                     if !matches!(import.ty, ComponentTypeRef::Type(_)) {
-                        border.imports.push(import.name.name.to_owned());
+                        interface.imports.push(import.name.name.to_owned());
                     }
                 }
             }
             Payload::ComponentExportSection(exports) if depth == 1 => {
                 for export in exports {
-                    border.exports.push(export?.name.name.to_owned());
+                    interface.exports.push(export?.name.name.to_owned());
                 }
             }
             _ => {}
         }
     }
-    Ok(border)
+    Ok(interface)
 }
 
-fn offered(import: &str) -> Result<(), EngineError> {
+fn check_import(import: &str) -> Result<(), EngineError> {
     let refused = |help: String| Err(EngineError::UnknownImport { import: import.to_owned(), help });
     let (path, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, interface) = path.split_once('/').unwrap_or((path, ""));
     if package == "taster:probe" {
         if !version.starts_with("1.") {
             return refused(
-                "this host speaks taster:probe@1.0.0: build the probe for it, or use another Taster".to_owned(),
+                "this host implements taster:probe@1.0.0: build the probe for it, or use a newer Taster".to_owned(),
             );
         }
         if INTERFACES.contains(&interface) {
@@ -115,13 +115,12 @@ fn offered(import: &str) -> Result<(), EngineError> {
         return Ok(());
     }
     if package == "wasi:http" {
-        let help =
-            "probes have no network: build it without, for componentize-js `disableFeatures: ['http', 'fetch-event']`";
+        let help = "probes have no network: build it without this import; componentize-js: `disableFeatures: ['http', 'fetch-event']`";
         return refused(help.to_owned());
     }
     if package.starts_with("wasi:") {
         return refused(format!(
-            "of WASI, probes are offered version 0.2 of {}, with nothing behind it: build it without this part",
+            "probes may import WASI 0.2 ({}), which gives access to nothing: build it without this import",
             wasi::PACKAGES.join(", ")
         ));
     }
@@ -130,21 +129,21 @@ fn offered(import: &str) -> Result<(), EngineError> {
 
 #[cfg(test)]
 mod tests {
-    use taster_model::Coded;
+    use taster_model::Diagnostic;
 
     use super::*;
 
     #[test]
-    fn what_is_offered() {
+    fn allowed_imports() {
         for import in
             ["taster:probe/mongo@1.0.0", "taster:probe/types@1.3.0", "wasi:cli/stderr@0.2.6", "wasi:io/poll@0.2.0"]
         {
-            offered(import).unwrap();
+            check_import(import).unwrap();
         }
     }
 
     #[test]
-    fn other_imports_are_named() {
+    fn other_imports_are_errors_that_name_them() {
         let texts = [
             "taster:probe/mongo@2.0.0",
             "taster:probe/files@1.0.0",
@@ -153,19 +152,19 @@ mod tests {
             "acme:log/log",
         ]
         .map(|import| {
-            let error = offered(import).unwrap_err();
+            let error = check_import(import).unwrap_err();
             format!("{} {error}\n  {}", error.code(), error.help().unwrap())
         });
         insta::assert_snapshot!(texts.join("\n"), @r"
-        T0305 the component imports `taster:probe/mongo@2.0.0`, which probes are not offered
-          this host speaks taster:probe@1.0.0: build the probe for it, or use another Taster
-        T0305 the component imports `taster:probe/files@1.0.0`, which probes are not offered
+        T0305 the component imports `taster:probe/mongo@2.0.0`, which is not available to probes
+          this host implements taster:probe@1.0.0: build the probe for it, or use a newer Taster
+        T0305 the component imports `taster:probe/files@1.0.0`, which is not available to probes
           taster:probe@1.0.0 has the interfaces host, mongo, types
-        T0305 the component imports `wasi:http/types@0.2.6`, which probes are not offered
-          probes have no network: build it without, for componentize-js `disableFeatures: ['http', 'fetch-event']`
-        T0305 the component imports `wasi:cli/stderr@0.3.0`, which probes are not offered
-          of WASI, probes are offered version 0.2 of wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets, with nothing behind it: build it without this part
-        T0305 the component imports `acme:log/log`, which probes are not offered
+        T0305 the component imports `wasi:http/types@0.2.6`, which is not available to probes
+          probes have no network: build it without this import; componentize-js: `disableFeatures: ['http', 'fetch-event']`
+        T0305 the component imports `wasi:cli/stderr@0.3.0`, which is not available to probes
+          probes may import WASI 0.2 (wasi:cli, wasi:clocks, wasi:filesystem, wasi:io, wasi:random, wasi:sockets), which gives access to nothing: build it without this import
+        T0305 the component imports `acme:log/log`, which is not available to probes
           a probe may import taster:probe@1.0.0 and parts of WASI 0.2, nothing else
         ");
     }

@@ -1,15 +1,16 @@
-//! The sandbox: WebAssembly components that can reach nothing but one read-only capability, within limits that are all
-//! named when they are met.
+//! The sandbox: runs WebAssembly components that can only use one read-only capability, within limits. A failure names the
+//! limit that was reached and its setting.
 //!
-//! [`Engine`] loads a component into a [`Probe`]; [`Probe::run`] hands it a database and gives back a [`RunReport`]. A
-//! guest's traps, deadlines and spent budgets are [`taster_model::Failure`]s in that report, never errors of the host.
-//! What can go wrong before a run is an [`EngineError`].
+//! [`Engine::load`] makes a [`Probe`] from a component; [`Probe::run`] runs it on a database and returns a [`RunReport`]. Traps,
+//! deadlines and exceeded budgets of the guest are [`taster_model::Failure`]s in that report, never errors of the host. Errors
+//! before a run are [`EngineError`]s.
 
-mod active;
 mod bindings;
 mod cache;
 pub mod capability;
 mod codes;
+mod compiled;
+mod database;
 mod deadline;
 mod document;
 mod engine;
@@ -17,17 +18,17 @@ mod error;
 mod host;
 mod inspect;
 mod limits;
-mod live;
 mod log;
 mod manifest;
-mod meter;
+mod memory_limiter;
 mod names;
+mod precompiled;
 mod probe;
 mod result;
 mod state;
 mod ticker;
+mod timed_poll;
 mod trap;
-mod trusted;
 mod wasi;
 
 pub use engine::{Engine, EngineOptions};
@@ -35,4 +36,4 @@ pub use error::EngineError;
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};
 pub use probe::{Probe, RunInput, RunReport};
-pub use state::{Progress, TellProgress};
+pub use state::{Progress, ProgressCallback};

@@ -1,40 +1,42 @@
-//! What one probe may use: every limit, with its default and its setting.
+//! The limits of a probe, with their defaults and settings.
 
 use std::time::Duration;
 
+/// Bytes of stack of a guest. The interpreter of Python recurses; its deepest programs need twice wasmtime's default.
+pub(crate) const STACK: usize = 1 << 20;
+
 const MIB: u64 = 1 << 20;
 
-/// Limits of one probe. `limits.X` in the configuration, in camel case, sets each; every refusal names its setting.
+/// The limits of one probe. `limits.X` in the configuration, in camel case, sets each one; failures name that setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Wall time of a run, from instantiation to the last metric, time in the database included, that of censuses not:
-    /// they are the host's work and have a deadline of their own. `describe` has at most 10 seconds of it.
+    /// Wall time of a run, from instantiation to the last metric. It includes waiting for the database but not censuses, which
+    /// have a deadline of their own. `describe` has at most 10 seconds.
     ///
-    /// Bounds spinning guests (checked every 10 ms of computing) and host calls that wait. Reading, sorting and judging
-    /// the result come after it. Default 10 min; `limits.deadline`.
+    /// Limits computing (checked every 10 ms) and waiting for host calls. Checking and sorting the result is not included.
+    /// Default 10 min; `limits.deadline`.
     pub deadline: Duration,
-    /// Bytes of all linear memories and tables together, those that the component brings along included.
+    /// Bytes of all linear memories and tables together, initial ones included.
     ///
     /// The host's own memory per running probe is about this, plus `hostcall_bytes`, plus `log_bytes`, plus three
-    /// batches of the database. A growth past it is refused as the guest's language expects (`memory.grow` gives -1).
+    /// batches of the database. Growing beyond it fails as in any WebAssembly runtime: `memory.grow` returns -1.
     /// Default 256 MiB; `limits.memory`.
     pub memory: u64,
-    /// Metrics in a result. Each takes about 150 bytes of the host beside its text. Default 10 000; `limits.metrics`.
+    /// Metrics in a result. Each takes about 150 bytes of the host, plus its text. Default 10 000; `limits.metrics`.
     pub metrics: u32,
-    /// Bytes of all text and documents in a result; each text counts 8 bytes more than it is long, so that empty ones
-    /// are not free. Multiplies with `metrics` only in that both must fit. Default 1 MiB; `limits.resultBytes`.
+    /// Bytes of all texts and documents in a result. Each text counts 8 bytes more than its length, so that empty texts count,
+    /// too. Default 1 MiB; `limits.resultBytes`.
     pub result_bytes: u64,
-    /// Bytes of log of a run that are kept, standard error and output included; each line counts 16 bytes more than it
-    /// is long. Past it lines are dropped, counted and noted: never an error. Default 64 KiB; `limits.logBytes`.
+    /// Bytes of a run's log, standard output and standard error included. Each line counts 16 bytes more than its length.
+    /// Further lines are dropped and counted, which is no error. Default 64 KiB; `limits.logBytes`.
     pub log_bytes: u64,
-    /// Handles (cursors, streams, borrowed databases) that are alive at once. Live cursors on the server have their own,
-    /// smaller limit. Default 10 000; `limits.handles`.
+    /// Open handles at a time: cursors, streams, borrowed databases. Open cursors on the server have a smaller limit of their
+    /// own. Default 10 000; `limits.handles`.
     pub handles: u32,
-    /// Bytes that one call may make the host allocate: a filter, a pipeline, a line of log. Raised on its own to what
+    /// Bytes that one call may make the host allocate: for a filter, a pipeline, a log line. It is raised automatically to what
     /// `metrics` and `result_bytes` need. Default 8 MiB; `limits.hostcallBytes`.
     pub hostcall_bytes: u64,
-    /// Bytes of the component itself, before anything is done with it: compiling takes time and memory in proportion.
-    /// Default 64 MiB; `limits.componentSize`.
+    /// Bytes of the component. Compiling takes time and memory in proportion. Default 64 MiB; `limits.componentSize`.
     pub component_size: u64,
 }
 
@@ -53,23 +55,23 @@ impl Default for Limits {
     }
 }
 
-/// Where a probe's limits stand in the configuration, so that each refusal can name its setting.
+/// The path of a probe's limits in the configuration, so that failures can name the setting of a limit.
 #[derive(Debug, Clone)]
-pub(crate) struct Setting(String);
+pub(crate) struct LimitSettings(String);
 
-impl Setting {
-    /// `prefix` is the path of the limits: `probes[orders].limits`.
+impl LimitSettings {
+    /// `prefix` is the path of the limits, such as `probes[orders].limits`.
     pub(crate) fn new(prefix: &str) -> Self {
         Self(prefix.to_owned())
     }
 
-    /// The path of one limit.
-    pub(crate) fn of(&self, limit: &str) -> String {
+    /// The setting of one limit, such as `probes[orders].limits.memory`.
+    pub(crate) fn name_of(&self, limit: &str) -> String {
         format!("{}.{limit}", self.0)
     }
 }
 
-/// A number of bytes as a configuration would write it, `256 MiB`, exact.
+/// An exact number of bytes in the notation of the configuration: `256 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")] {
         if bytes >= unit && bytes.is_multiple_of(unit) {
@@ -79,7 +81,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{bytes} bytes")
 }
 
-/// A duration as a configuration would write it.
+/// A duration in the notation of the configuration.
 pub(crate) fn period(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {

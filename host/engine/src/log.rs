@@ -1,35 +1,37 @@
-//! What a guest says: lines for the operator, capped, with nothing in them that a terminal would obey.
+//! The log of a guest: limited in size, without control characters.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use taster_text::{is_hidden, truncate_chars};
+
 use crate::limits::size;
 
-/// Most bytes of a line of a standard stream that is not ended yet.
-const OPEN_LINE: usize = 4 << 10;
+/// Bytes of an unfinished line of a standard stream. A longer one is cut into lines.
+const MAX_OPEN_LINE_BYTES: usize = 4 << 10;
 
-/// What a line costs beside its text, so that empty lines are not free.
-const LINE: u64 = 16;
+/// Bytes that a line counts beside its text, so that empty lines count, too.
+const LINE_OVERHEAD: u64 = 16;
 
-/// How serious a line is.
+/// The level of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// For the probe's author.
     Debug,
-    /// Worth knowing.
+    /// For the operator.
     Info,
-    /// Worth a look. What a guest writes to standard error is this.
+    /// The operator should look at it. The level of standard error.
     Warn,
-    /// Worth acting on.
+    /// The operator should act on it.
     Error,
 }
 
-/// One line of a guest.
+/// A log line of a guest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How serious.
+    /// The level.
     pub level: LogLevel,
     /// The text, without control characters.
     pub message: String,
@@ -37,12 +39,12 @@ pub struct LogLine {
 
 /// The log of one run, shared with the standard streams of the guest.
 #[derive(Debug, Clone)]
-pub(crate) struct Log(Arc<Mutex<Lines>>);
+pub(crate) struct GuestLog(Arc<Mutex<LogBuffer>>);
 
 #[derive(Debug)]
-struct Lines {
+struct LogBuffer {
     kept: Vec<LogLine>,
-    /// Lines of standard streams that are not ended yet.
+    /// Unfinished lines of standard streams.
     open: BTreeMap<LogLevel, Vec<u8>>,
     bytes: u64,
     dropped: u64,
@@ -51,16 +53,16 @@ struct Lines {
 }
 
 /// A finished log.
-pub(crate) struct Finished {
+pub(crate) struct FinishedLog {
     pub(crate) lines: Vec<LogLine>,
     pub(crate) bytes: u64,
     pub(crate) dropped: u64,
 }
 
-impl Log {
-    /// Keeps `allowed` bytes; `setting` raises that.
+impl GuestLog {
+    /// Keeps `allowed` bytes, which `setting` sets.
     pub(crate) fn new(allowed: u64, setting: String) -> Self {
-        Self(Arc::new(Mutex::new(Lines {
+        Self(Arc::new(Mutex::new(LogBuffer {
             kept: Vec::new(),
             open: BTreeMap::new(),
             bytes: 0,
@@ -70,52 +72,51 @@ impl Log {
         })))
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        // a line is pushed whole or not at all: what a panicking thread left is still a log
+    fn buffer(&self) -> MutexGuard<'_, LogBuffer> {
+        // a panicking thread cannot leave an incomplete line
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a line, or counts it as dropped.
     pub(crate) fn push(&self, level: LogLevel, message: &str) {
-        self.lines().push(level, message);
+        self.buffer().push(level, message);
     }
 
-    /// Adds what was written to a standard stream, line by line.
+    /// Adds bytes of a standard stream as lines.
     pub(crate) fn write(&self, level: LogLevel, bytes: &[u8]) {
-        let mut lines = self.lines();
+        let mut lines = self.buffer();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let open = lines.open.entry(level).or_default();
             open.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || open.len() >= OPEN_LINE {
+            if piece.ends_with(b"\n") || open.len() >= MAX_OPEN_LINE_BYTES {
                 lines.end_line(level);
             }
         }
     }
 
-    /// The last thing it said at `warn` or above: a Python traceback ends in what went wrong.
-    pub(crate) fn last_words(&self) -> Option<String> {
-        let mut lines = self.lines();
+    /// The last line at `warn` or above. The last line of a Python traceback is the exception.
+    pub(crate) fn last_warning(&self) -> Option<String> {
+        let mut lines = self.buffer();
         lines.end_lines();
         let last =
             lines.kept.iter().rev().find(|line| line.level >= LogLevel::Warn && !line.message.trim().is_empty())?;
-        Some(shorten(last.message.trim(), 300))
+        Some(truncate_chars(last.message.trim(), 300))
     }
 
-    /// The log so far, with a note where something was dropped.
-    pub(crate) fn finish(&self) -> Finished {
-        let mut lines = self.lines();
+    /// Takes the log, with a note if lines were dropped.
+    pub(crate) fn finish(&self) -> FinishedLog {
+        let mut lines = self.buffer();
         lines.end_lines();
         let mut kept = std::mem::take(&mut lines.kept);
         if lines.dropped > 0 {
-            let message =
-                format!("the rest of the log was dropped past {} ({} raises it)", size(lines.allowed), lines.setting);
+            let message = format!("the log was cut off after {} (setting: {})", size(lines.allowed), lines.setting);
             kept.push(LogLine { level: LogLevel::Warn, message });
         }
-        Finished { lines: kept, bytes: lines.bytes, dropped: lines.dropped }
+        FinishedLog { lines: kept, bytes: lines.bytes, dropped: lines.dropped }
     }
 }
 
-impl Lines {
+impl LogBuffer {
     fn end_lines(&mut self) {
         let open: Vec<_> = self.open.keys().copied().collect();
         for level in open {
@@ -131,11 +132,11 @@ impl Lines {
     }
 
     fn push(&mut self, level: LogLevel, message: &str) {
-        let cost = message.len() as u64 + LINE;
-        // once something was dropped nothing more is kept: a log with holes reads as if it had none
+        let cost = message.len() as u64 + LINE_OVERHEAD;
+        // once a line was dropped, no further line is kept: a reader could not see the gap
         if self.dropped > 0 || self.bytes + cost > self.allowed {
             self.dropped += message.len() as u64;
-            // an empty line dropped is a line dropped
+            // a dropped empty line counts, too
             self.dropped = self.dropped.max(1);
             return;
         }
@@ -144,24 +145,13 @@ impl Lines {
     }
 }
 
-/// `text` with control characters made visible: a probe must not move the cursor of whoever reads its log.
+/// Replaces hidden characters other than line feed and tab, so that a probe cannot send commands to a terminal or forge lines.
 pub(crate) fn printable(text: &str) -> String {
-    let hidden = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(hidden) {
+    let replaced = |c: char| is_hidden(c) && c != '\n' && c != '\t';
+    if !text.contains(replaced) {
         return text.to_owned();
     }
-    text.chars().map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
-/// The first `most` characters of `text`.
-pub(crate) fn shorten(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    text.chars().map(|c| if replaced(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -169,8 +159,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_fit_is_dropped_and_noted_once() {
-        let log = Log::new(50, "probes[orders].limits.logBytes".to_owned());
+    fn lines_beyond_the_limit_are_dropped_with_one_note() {
+        let log = GuestLog::new(50, "probes[orders].limits.logBytes".to_owned());
         for message in ["one", "two", "three", ""] {
             log.push(LogLevel::Info, message);
         }
@@ -179,13 +169,13 @@ mod tests {
         insta::assert_snapshot!(text.join("\n"), @r"
         one
         two
-        the rest of the log was dropped past 50 bytes (probes[orders].limits.logBytes raises it)
+        the log was cut off after 50 bytes (setting: probes[orders].limits.logBytes)
         ");
         assert_eq!((finished.bytes, finished.dropped), (38, 5));
     }
 
     #[test]
-    fn escape_sequences_do_not_reach_a_terminal() {
+    fn escape_sequences_are_replaced() {
         assert_eq!(printable("a\u{1b}[2Jb\tc\u{202e}"), "a\u{fffd}[2Jb\tc\u{fffd}");
     }
 }

@@ -1,17 +1,13 @@
-//! What a probe says of itself, checked and brought into the words of the model.
+//! Checks the manifest that a probe's `describe` returns, and converts it to the model's type.
 
 use std::collections::BTreeSet;
 
 use taster_model::{Manifest, Merge, MetricDeclaration, MetricPattern, Role, Rule, ValueKind};
+use taster_text::truncate_chars;
 
-use crate::{
-    EngineError,
-    bindings::taster::probe::types,
-    log::{printable, shorten},
-    names,
-};
+use crate::{bindings::taster::probe::types, error::EngineError, log::printable, names};
 
-/// The functions of `database`.
+/// The methods of `database`.
 pub(crate) const METHODS: [&str; 9] = [
     "aggregate",
     "census",
@@ -24,10 +20,10 @@ pub(crate) const METHODS: [&str; 9] = [
     "list-indexes",
 ];
 
-/// Roles, and metrics: more than a person reads.
-const MOST: usize = 1000;
-/// Characters of a line for a person.
-const LINE: usize = 300;
+/// Limit of the roles, of the metrics and of the methods.
+const MAX_ENTRIES: usize = 1000;
+/// Characters of a summary.
+const MAX_LINE_CHARS: usize = 300;
 
 /// Checks a manifest.
 pub(crate) fn check(given: types::Manifest) -> Result<Manifest, EngineError> {
@@ -41,8 +37,8 @@ fn convert(given: types::Manifest) -> Result<Manifest, String> {
     if let Err(error) = semver::Version::parse(&given.version) {
         return Err(format!("{} is not a semantic version such as `1.0.0`: {error}", names::quoted(&given.version)));
     }
-    if given.roles.len() > MOST || given.metrics.len() > MOST || given.methods.len() > MOST {
-        return Err(format!("more than {MOST} roles, methods or metrics"));
+    if given.roles.len() > MAX_ENTRIES || given.metrics.len() > MAX_ENTRIES || given.methods.len() > MAX_ENTRIES {
+        return Err(format!("more than {MAX_ENTRIES} roles, methods or metrics"));
     }
     let mut seen = BTreeSet::new();
     let roles = given.roles.into_iter().map(|given| {
@@ -52,7 +48,7 @@ fn convert(given: types::Manifest) -> Result<Manifest, String> {
         if !seen.insert(given.name.clone()) {
             return Err(format!("the role `{}` is declared twice", given.name));
         }
-        Ok(Role { name: given.name, summary: line(&given.summary), required: given.required, many: given.many })
+        Ok(Role { name: given.name, summary: single_line(&given.summary), required: given.required, many: given.many })
     });
     let roles = roles.collect::<Result<_, _>>()?;
     let mut methods = given.methods;
@@ -75,12 +71,19 @@ fn convert(given: types::Manifest) -> Result<Manifest, String> {
         }
     });
     let metrics = metrics.collect::<Result<_, _>>()?;
-    Ok(Manifest { name: given.name, version: given.version, summary: line(&given.summary), roles, methods, metrics })
+    Ok(Manifest {
+        name: given.name,
+        version: given.version,
+        summary: single_line(&given.summary),
+        roles,
+        methods,
+        metrics,
+    })
 }
 
 fn declaration(given: types::MetricDeclaration) -> Result<MetricDeclaration, String> {
     let name: MetricPattern = given.name.parse()?;
-    names::unit(&given.unit).map_err(|why| format!("the metric `{name}`: {why}"))?;
+    names::check_unit(&given.unit).map_err(|why| format!("the metric `{name}`: {why}"))?;
     let mut labels = BTreeSet::new();
     for label in &given.labels {
         if label != "*" && !names::is_dotted(label) {
@@ -98,7 +101,7 @@ fn declaration(given: types::MetricDeclaration) -> Result<MetricDeclaration, Str
         text.parse::<Rule>().map_err(|error| format!("the metric `{name}` expects {}: {error}", names::quoted(&text)))
     });
     Ok(MetricDeclaration {
-        summary: line(&given.summary),
+        summary: single_line(&given.summary),
         kind: kind(given.kind),
         unit: given.unit,
         labels: given.labels,
@@ -127,9 +130,9 @@ fn kind(given: types::ValueKind) -> ValueKind {
     }
 }
 
-/// One line for a person, whatever the probe made of it.
-fn line(text: &str) -> String {
-    shorten(printable(text).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), LINE)
+/// A text of the probe as one short line.
+fn single_line(text: &str) -> String {
+    truncate_chars(printable(text).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_LINE_CHARS)
 }
 
 #[cfg(test)]
@@ -161,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_good_one() {
+    fn a_valid_manifest() {
         let manifest = check(manifest()).unwrap();
         assert_eq!(manifest.methods, ["count", "find"]);
         assert_eq!(manifest.metrics[0].summary, "a metric of two lines");
     }
 
     #[test]
-    fn bad_ones() {
+    fn invalid_manifests() {
         type Spoil = fn(&mut types::Manifest);
         let cases: [Spoil; 11] = [
             |m| m.name = "Orders!".to_owned(),
@@ -189,17 +192,17 @@ mod tests {
             check(manifest).unwrap_err().to_string()
         });
         insta::assert_snapshot!(texts.join("\n"), @r"
-        the component describes itself wrongly: `Orders!` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
-        the component describes itself wrongly: `x�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2J…` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
-        the component describes itself wrongly: `1` is not a semantic version such as `1.0.0`: unexpected end of input while parsing major version number
-        the component describes itself wrongly: the role `parent` is declared twice
-        the component describes itself wrongly: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
-        the component describes itself wrongly: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
-        the component describes itself wrongly: the metric `*.count` is declared twice
-        the component describes itself wrongly: `*.*.*.*` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
-        the component describes itself wrongly: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
-        the component describes itself wrongly: the metric `*.count`: the label `Not A Name` is neither `*` nor a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
-        the component describes itself wrongly: the metric `*.count` expects `sometimes`: `sometimes` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+        the component's `describe` returned an invalid manifest: `Orders!` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component's `describe` returned an invalid manifest: `x�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2…` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component's `describe` returned an invalid manifest: `1` is not a semantic version such as `1.0.0`: unexpected end of input while parsing major version number
+        the component's `describe` returned an invalid manifest: the role `parent` is declared twice
+        the component's `describe` returned an invalid manifest: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
+        the component's `describe` returned an invalid manifest: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
+        the component's `describe` returned an invalid manifest: the metric `*.count` is declared twice
+        the component's `describe` returned an invalid manifest: `*.*.*.*` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+        the component's `describe` returned an invalid manifest: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
+        the component's `describe` returned an invalid manifest: the metric `*.count`: the label `Not A Name` is neither `*` nor a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        the component's `describe` returned an invalid manifest: the metric `*.count` expects `sometimes`: `sometimes` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
         ");
     }
 }

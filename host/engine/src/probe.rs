@@ -1,4 +1,4 @@
-//! One probe: described once, run as often as one likes, each time in a fresh store.
+//! A loaded probe: described once, and run any number of times, each time in a new store.
 
 use std::{
     fmt,
@@ -8,32 +8,34 @@ use std::{
 
 use jiff::Timestamp;
 use taster_model::{Failure, Manifest, Metric, Usage};
+use tracing::Instrument;
 use wasmtime::{
     Store, UpdateDeadline,
     component::{InstancePre, Linker},
 };
 
 use crate::{
-    EngineError, Limits,
-    active::Active,
     bindings::{Probe as Instance, ProbeIndices, taster::probe::types},
     capability::{DatabaseHandle, Mongo, MongoUsage},
-    deadline::Within,
-    engine::Loaded,
-    inspect::Border,
-    limits::Setting,
+    compiled::CompiledComponent,
+    deadline::WithDeadline,
+    error::EngineError,
+    inspect::ComponentInterface,
+    limits::{LimitSettings, Limits},
     log::LogLine,
     manifest, result,
-    state::{Reporter, State, TellProgress, World},
+    state::{ProgressCallback, ProgressReporter, State},
+    timed_poll::TimedPoll,
     trap,
+    wasi::GuestEnvironment,
 };
 
-/// `describe` has no data to wait for; Python and JavaScript take a second to wake up on a slow machine.
-const DESCRIBE: Duration = Duration::from_secs(10);
-/// Handles beside the cursors: the database, borrows under way, streams of WASI.
+/// The deadline of `describe`, which reads no data. Python and JavaScript guests take a second to start on a slow machine.
+const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
+/// Handles beside the cursors: the database, current borrows, WASI streams.
 const SPARE_HANDLES: usize = 64;
 
-/// A component of the world `taster:probe/probe`, compiled and described. Cheap to clone.
+/// A compiled component of the world `taster:probe/probe`, with its manifest. Cheap to clone.
 #[derive(Clone)]
 pub struct Probe(Arc<Inner>);
 
@@ -43,48 +45,48 @@ struct Inner {
     indices: ProbeIndices,
     manifest: Manifest,
     methods: Arc<[String]>,
-    border: Border,
+    interface: ComponentInterface,
     sha256: String,
     size: u64,
     from_cache: bool,
 }
 
-/// What one run of a probe is given.
+/// The input of a run.
 pub struct RunInput<D = taster_query::Database> {
-    /// Name of the probe in the configuration.
+    /// The probe's name in the configuration.
     pub probe: String,
-    /// What it may read.
+    /// The capability to read the database.
     pub database: D,
-    /// The operator's configuration as JSON, `null` where there is none.
+    /// The operator's configuration for the probe as JSON; `null` if there is none.
     pub config: String,
-    /// What it may use.
+    /// The probe's limits.
     pub limits: Limits,
-    /// Where the limits stand in the configuration, `probes[orders].limits`.
+    /// The path of the limits in the configuration, such as `probes[orders].limits`.
     pub setting: String,
-    /// The only clock that it sees: the capture's.
+    /// The time that the probe sees: the capture's.
     pub clock: Timestamp,
-    /// The only entropy that it sees: the capture's.
+    /// The seed of the randomness that the probe sees: the capture's.
     pub seed: [u8; 32],
-    /// Whom to tell how far it is; called from within the run, at most every 100 ms, and must not block.
-    pub progress: Option<TellProgress>,
+    /// Called with the probe's progress, at most every 100 ms. It runs within the run and must not block.
+    pub progress: Option<ProgressCallback>,
 }
 
-/// How one run ended.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
-    /// Metrics sorted by name and labels, each as declared; or why there are none.
+    /// Checked metrics, sorted by name and labels; or why the run failed.
     pub outcome: Result<Vec<Metric>, Failure>,
-    /// What it used.
+    /// What the run used.
     pub usage: Usage,
-    /// What it said.
+    /// The log lines.
     pub log: Vec<LogLine>,
 }
 
-/// Why a call into a guest gave nothing.
-enum Stopped {
-    /// It does not fit the interface.
-    Misfit(wasmtime::Error),
-    /// It trapped, or the sandbox refused it.
+/// Why a call of a guest's export failed.
+enum CallFailure {
+    /// The component does not implement the interface.
+    InterfaceMismatch(wasmtime::Error),
+    /// The guest trapped, or reached a limit.
     Error(wasmtime::Error),
 }
 
@@ -92,13 +94,13 @@ impl Probe {
     pub(crate) async fn new(
         engine: &wasmtime::Engine,
         linker: &Linker<State>,
-        loaded: Loaded,
+        compiled: CompiledComponent,
         limits: &Limits,
-        setting: &Setting,
+        setting: &LimitSettings,
     ) -> Result<Self, EngineError> {
-        let misfit = |error: wasmtime::Error| EngineError::Misfit(format!("{error:#}"));
-        let pre = linker.instantiate_pre(&loaded.component).map_err(misfit)?;
-        let indices = ProbeIndices::new(&pre).map_err(misfit)?;
+        let mismatch = |error: wasmtime::Error| EngineError::InterfaceMismatch(format!("{error:#}"));
+        let pre = linker.instantiate_pre(&compiled.component).map_err(mismatch)?;
+        let indices = ProbeIndices::new(&pre).map_err(mismatch)?;
         let manifest = describe(engine, &pre, &indices, limits, setting).await?;
         Ok(Self(Arc::new(Inner {
             engine: engine.clone(),
@@ -106,10 +108,10 @@ impl Probe {
             indices,
             methods: manifest.methods.as_slice().into(),
             manifest,
-            border: loaded.border,
-            sha256: loaded.sha256,
-            size: loaded.size,
-            from_cache: loaded.from_cache,
+            interface: compiled.interface,
+            sha256: compiled.sha256,
+            size: compiled.size,
+            from_cache: compiled.from_cache,
         })))
     }
 
@@ -119,22 +121,22 @@ impl Probe {
         &self.0.sha256
     }
 
-    /// What it says of itself.
+    /// Its manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
     }
 
-    /// What it imports.
+    /// The names of its imports.
     #[must_use]
     pub fn imports(&self) -> &[String] {
-        &self.0.border.imports
+        &self.0.interface.imports
     }
 
-    /// What it exports.
+    /// The names of its exports.
     #[must_use]
     pub fn exports(&self) -> &[String] {
-        &self.0.border.exports
+        &self.0.interface.exports
     }
 
     /// Size of the component in bytes.
@@ -143,53 +145,59 @@ impl Probe {
         self.0.size
     }
 
-    /// Whether its code was compiled before.
+    /// Whether its compiled code came from the cache or was precompiled.
     #[must_use]
     pub fn from_cache(&self) -> bool {
         self.0.from_cache
     }
 
-    /// Asks it again what it is, in a fresh store: what a call costs that does nothing but start.
+    /// Calls `describe` again, in a new store. Benchmarks use it to measure a call that only starts the guest.
     pub async fn describe(&self, limits: &Limits, setting: &str) -> Result<Manifest, EngineError> {
-        describe(&self.0.engine, &self.0.pre, &self.0.indices, limits, &Setting::new(setting)).await
+        describe(&self.0.engine, &self.0.pre, &self.0.indices, limits, &LimitSettings::new(setting)).await
     }
 
-    /// Makes an instance and lets go of it: what every run costs before the guest does anything.
+    /// Creates an instance and drops it. Benchmarks use it to measure what every run costs.
     pub async fn instantiate(&self, limits: &Limits, setting: &str) -> Result<(), EngineError> {
-        let state = State::new(limits, Setting::new(setting), Arc::clone(&self.0.methods), &World::empty());
-        let mut store = store(&self.0.engine, limits, state);
-        match instance(&self.0.pre, &self.0.indices, &mut store).await {
+        let state =
+            State::new(limits, LimitSettings::new(setting), Arc::clone(&self.0.methods), &GuestEnvironment::empty());
+        let mut store = new_store(&self.0.engine, limits, state);
+        match instantiate(&self.0.pre, &self.0.indices, &mut store).await {
             Ok(_) => Ok(()),
-            Err(stopped) => Err(stopped.into_error(store.data(), limits)),
+            Err(failure) => Err(failure.into_error(store.data(), limits)),
         }
     }
 
-    /// Runs it once.
+    /// Runs the probe once, in a span `probe` with the probe's name and the component's digest.
     pub async fn run<D: Mongo>(&self, input: RunInput<D>) -> RunReport {
+        let span = tracing::info_span!("probe", probe = input.probe, component = self.0.sha256);
+        self.run_once(input).instrument(span).await
+    }
+
+    async fn run_once<D: Mongo>(&self, input: RunInput<D>) -> RunReport {
         let begun = Instant::now();
         let limits = &input.limits;
-        let setting = Setting::new(&input.setting);
-        let world = World { clock: input.clock, seed: input.seed };
-        let mut state = State::new(limits, setting.clone(), Arc::clone(&self.0.methods), &world);
-        state.progress = input.progress.map(Reporter::new);
+        let setting = LimitSettings::new(&input.setting);
+        let environment = GuestEnvironment { clock: input.clock, seed: input.seed };
+        let mut state = State::new(limits, setting.clone(), Arc::clone(&self.0.methods), &environment);
+        state.progress = input.progress.map(ProgressReporter::new);
         let mongo: Arc<dyn Mongo> = Arc::new(input.database);
-        let mut store = store(&self.0.engine, limits, state);
+        let mut store = new_store(&self.0.engine, limits, state);
         let mut computing = Duration::ZERO;
         let outcome = {
             let deadline = store.data().deadline.clone();
             let call = self.call(&mut store, Arc::clone(&mongo), &input.config);
-            Within::new(Active::new(Box::pin(call), &mut computing), deadline).await
+            WithDeadline::new(TimedPoll::new(Box::pin(call), &mut computing), deadline).await
         };
         let outcome = match outcome {
-            None => Err(trap::deadline(store.data(), limits)),
-            Some(Err(Stopped::Misfit(error) | Stopped::Error(error))) => {
-                Err(trap::explain(&error, store.data(), limits))
+            None => Err(trap::deadline_failure(store.data(), limits)),
+            Some(Err(CallFailure::InterfaceMismatch(error) | CallFailure::Error(error))) => {
+                Err(trap::failure_of(&error, store.data(), limits))
             }
-            Some(Ok(Err(failure))) => Err(trap::own(failure)),
+            Some(Ok(Err(failure))) => Err(trap::guest_failure(failure)),
             Some(Ok(Ok(metrics))) => result::check(metrics, &self.0.manifest, limits, &setting, &store.data().censuses),
         };
-        let (calls, memory_peak, log) = (store.data().calls, store.data().meter.peak(), store.data().log.clone());
-        // closes what the guest left open: cursors, and the ends of lines
+        let (calls, memory_peak, log) = (store.data().calls, store.data().memory.peak(), store.data().log.clone());
+        // closes cursors and log lines that the guest left open
         drop(store);
         let log = log.finish();
         let MongoUsage { documents, bytes, server_time, collections } = mongo.usage();
@@ -205,7 +213,17 @@ impl Probe {
             log_dropped: log.dropped,
             collections,
         };
-        tracing::debug!(probe = input.probe, ?usage, ok = outcome.is_ok(), "run ended");
+        tracing::debug!(
+            ok = outcome.is_ok(),
+            wall_ms = usage.wall_ms,
+            guest_ms = usage.guest_ms,
+            server_ms = usage.server_ms,
+            documents = usage.documents,
+            bytes = usage.bytes,
+            memory_peak = usage.memory_peak,
+            host_calls = usage.host_calls,
+            "probe ended"
+        );
         RunReport { outcome, usage, log: log.lines }
     }
 
@@ -214,11 +232,11 @@ impl Probe {
         store: &mut Store<State>,
         mongo: Arc<dyn Mongo>,
         config: &str,
-    ) -> Result<Result<Vec<types::Metric>, types::Failure>, Stopped> {
-        let instance = instance(&self.0.pre, &self.0.indices, store).await?;
+    ) -> Result<Result<Vec<types::Metric>, types::Failure>, CallFailure> {
+        let instance = instantiate(&self.0.pre, &self.0.indices, store).await?;
         let database =
-            store.data_mut().table.push(DatabaseHandle(mongo)).map_err(|error| Stopped::Error(error.into()))?;
-        instance.call_run(store, database, config).await.map_err(Stopped::Error)
+            store.data_mut().table.push(DatabaseHandle(mongo)).map_err(|error| CallFailure::Error(error.into()))?;
+        instance.call_run(store, database, config).await.map_err(CallFailure::Error)
     }
 }
 
@@ -238,19 +256,12 @@ impl<D> fmt::Debug for RunInput<D> {
     }
 }
 
-impl Stopped {
+impl CallFailure {
     fn into_error(self, state: &State, limits: &Limits) -> EngineError {
         match self {
-            Self::Misfit(error) => EngineError::Misfit(format!("{error:#}")),
-            Self::Error(error) => EngineError::Describe(Box::new(trap::explain(&error, state, limits))),
+            Self::InterfaceMismatch(error) => EngineError::InterfaceMismatch(format!("{error:#}")),
+            Self::Error(error) => EngineError::Describe(Box::new(trap::failure_of(&error, state, limits))),
         }
-    }
-}
-
-impl World {
-    /// For calls that have no data to look at.
-    fn empty() -> Self {
-        Self { clock: Timestamp::UNIX_EPOCH, seed: [0; 32] }
     }
 }
 
@@ -259,51 +270,51 @@ async fn describe(
     pre: &InstancePre<State>,
     indices: &ProbeIndices,
     limits: &Limits,
-    setting: &Setting,
+    setting: &LimitSettings,
 ) -> Result<Manifest, EngineError> {
-    let limits = Limits { deadline: limits.deadline.min(DESCRIBE), ..limits.clone() };
-    let state = State::new(&limits, setting.clone(), Arc::new([]), &World::empty());
-    let mut store = store(engine, &limits, state);
+    let limits = Limits { deadline: limits.deadline.min(DESCRIBE_DEADLINE), ..limits.clone() };
+    let state = State::new(&limits, setting.clone(), Arc::new([]), &GuestEnvironment::empty());
+    let mut store = new_store(engine, &limits, state);
     let ended = {
         let deadline = store.data().deadline.clone();
         let call = async {
-            let instance = instance(pre, indices, &mut store).await?;
-            instance.call_describe(&mut store).await.map_err(Stopped::Error)
+            let instance = instantiate(pre, indices, &mut store).await?;
+            instance.call_describe(&mut store).await.map_err(CallFailure::Error)
         };
-        Within::new(Box::pin(call), deadline).await
+        WithDeadline::new(Box::pin(call), deadline).await
     };
     match ended {
-        None => Err(EngineError::Describe(Box::new(trap::deadline(store.data(), &limits)))),
-        Some(Err(stopped)) => Err(stopped.into_error(store.data(), &limits)),
+        None => Err(EngineError::Describe(Box::new(trap::deadline_failure(store.data(), &limits)))),
+        Some(Err(failure)) => Err(failure.into_error(store.data(), &limits)),
         Some(Ok(given)) => manifest::check(given),
     }
 }
 
-/// Fresh, with every limit in place before the guest's first instruction: its own initialisers count too.
-fn store(engine: &wasmtime::Engine, limits: &Limits, state: State) -> Store<State> {
+/// Creates a store with all limits set, so that they also apply to the guest's initialisers.
+fn new_store(engine: &wasmtime::Engine, limits: &Limits, state: State) -> Store<State> {
     let mut store = Store::new(engine, state);
-    store.limiter(|state| &mut state.meter);
-    let carried = limits.hostcall_bytes.max(result::handover_bytes(limits));
-    store.set_hostcall_fuel(usize::try_from(carried).unwrap_or(usize::MAX));
+    store.limiter(|state| &mut state.memory);
+    let fuel = limits.hostcall_bytes.max(result::handover_bytes(limits));
+    store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
     store.set_max_component_handles(limits.handles as usize + SPARE_HANDLES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
         if store.data().deadline.has_passed() {
             return Ok(UpdateDeadline::Interrupt);
         }
-        // other tasks of this thread go on: timers, the database, a second probe
+        // lets other tasks of this thread run: timers, the database, other probes
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
     store
 }
 
-async fn instance(
+async fn instantiate(
     pre: &InstancePre<State>,
     indices: &ProbeIndices,
     store: &mut Store<State>,
-) -> Result<Instance, Stopped> {
-    let instance = pre.instantiate_async(&mut *store).await.map_err(Stopped::Error)?;
-    indices.load(&mut *store, &instance).map_err(Stopped::Misfit)
+) -> Result<Instance, CallFailure> {
+    let instance = pre.instantiate_async(&mut *store).await.map_err(CallFailure::Error)?;
+    indices.load(&mut *store, &instance).map_err(CallFailure::InterfaceMismatch)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -1,5 +1,5 @@
-//! What a run returned: checked against the limits, the rules of metrics and the manifest, then brought into the words of
-//! the model.
+//! Checks the metrics that a run returned against the limits, the rules and the manifest, and converts them to the model's
+//! types.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,83 +13,85 @@ use taster_model::{Failure, Labels, Manifest, Metric, MetricDeclaration, Real, R
 use crate::{
     bindings::taster::probe::types,
     codes, document,
-    limits::{Limits, Setting, size},
+    limits::{LimitSettings, Limits, size},
     names,
 };
 
-/// What a text costs beside its bytes, so that empty ones are not free.
-const TEXT: u64 = 8;
-/// Exponents of Decimal128 stay within it; a larger one would make exact arithmetic endless.
-const EXPONENT: i64 = 8192;
-/// Digits of an exact sum of Decimal128 values stay within it.
-const DECIMAL_BYTES: usize = 16 << 10;
+/// Bytes that a text counts beside its length, so that empty texts count, too.
+const TEXT_OVERHEAD: u64 = 8;
+/// Exponents of Decimal128 are smaller. Exact arithmetic with larger ones would never end.
+const MAX_EXPONENT: i64 = 8192;
+/// Digits of a decimal. Exact sums of Decimal128 values have fewer.
+const MAX_DECIMAL_BYTES: usize = 16 << 10;
 
-/// Bytes of the host that a result within the limits can take at most while it is handed over.
+/// The most bytes that a result within the limits takes on the host while it is converted.
 ///
-/// Three times the text, for an entry of a set costs the host 24 bytes and counts 8 at least; labels are two texts.
+/// Three times the text, because an entry of a set takes 24 bytes of the host and counts at least 8; labels are two texts.
 pub(crate) fn handover_bytes(limits: &Limits) -> u64 {
     (u64::from(limits.metrics)).saturating_mul(size_of::<types::Metric>() as u64)
         + limits.result_bytes.saturating_mul(3)
 }
 
-/// A result that took more than [`handover_bytes`]: it was never seen whole, so nobody knows which limit it broke.
-pub(crate) fn too_large(limits: &Limits, setting: &Setting) -> Failure {
-    Failure::refused(Refusal::Budget, codes::METRICS, "the result is too large to be taken over")
+/// The failure of a result that needs more than [`handover_bytes`]. It was not converted, so the limit it exceeds is unknown.
+pub(crate) fn too_large(limits: &Limits, setting: &LimitSettings) -> Failure {
+    Failure::refused(Refusal::Budget, codes::METRICS, "the result is too large")
         .asked(format!("more than {} metrics or {} of text and documents", limits.metrics, size(limits.result_bytes)))
         .allowed(format!("{} metrics, {}", limits.metrics, size(limits.result_bytes)))
-        .setting(format!("{} and {}", setting.of("metrics"), setting.of("resultBytes")))
+        .setting(format!("{} and {}", setting.name_of("metrics"), setting.name_of("resultBytes")))
 }
 
-/// Checks what a run returned, and sorts it by name and labels. `censuses` are those that were recorded in it.
+/// Checks the metrics of a run and sorts them by name and labels. `censuses` are the ids of those recorded in the run.
 pub(crate) fn check(
     given: Vec<types::Metric>,
     manifest: &Manifest,
     limits: &Limits,
-    setting: &Setting,
+    setting: &LimitSettings,
     censuses: &BTreeSet<String>,
 ) -> Result<Vec<Metric>, Failure> {
     if given.len() > limits.metrics as usize {
         return Err(Failure::refused(Refusal::Budget, codes::METRICS, "the result has too many metrics")
             .asked(format!("{} metrics", given.len()))
             .allowed(format!("{} metrics", limits.metrics))
-            .setting(setting.of("metrics")));
+            .setting(setting.name_of("metrics")));
     }
-    let bytes: u64 = given.iter().map(cost).sum();
+    let bytes: u64 = given.iter().map(counted_bytes).sum();
     if bytes > limits.result_bytes {
         return Err(Failure::refused(Refusal::Budget, codes::RESULT_BYTES, "the result is too large")
             .asked(size(bytes))
             .allowed(size(limits.result_bytes))
-            .setting(setting.of("resultBytes")));
+            .setting(setting.name_of("resultBytes")));
     }
     let mut metrics =
         given.into_iter().map(|given| metric(given, manifest, censuses)).collect::<Result<Vec<_>, _>>()?;
     metrics.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
     match metrics.windows(2).find(|pair| pair[0].name == pair[1].name && pair[0].labels == pair[1].labels) {
-        Some(pair) => Err(bad(format!("the metric {} is given twice", shown(&pair[0].name, &pair[0].labels)))),
+        Some(pair) => {
+            Err(invalid_metric(format!("the metric {} is given twice", display_metric(&pair[0].name, &pair[0].labels))))
+        }
         None => censuses_once(&metrics).map(|()| metrics),
     }
 }
 
-/// A census is the value of one metric: two would make two findings of each missing document.
+/// Checks that no two metrics have the same census: each missing document would be two findings.
 fn censuses_once(metrics: &[Metric]) -> Result<(), Failure> {
     let mut seen: BTreeMap<&str, &Metric> = BTreeMap::new();
     for metric in metrics {
         let Value::Census(id) = &metric.value else { continue };
         if let Some(other) = seen.insert(id, metric) {
-            let (one, two) = (shown(&other.name, &other.labels), shown(&metric.name, &metric.labels));
-            return Err(bad(format!("the metrics {one} and {two} name the same census `{id}`")));
+            let (one, two) = (display_metric(&other.name, &other.labels), display_metric(&metric.name, &metric.labels));
+            return Err(invalid_metric(format!("the metrics {one} and {two} name the same census `{id}`")));
         }
     }
     Ok(())
 }
 
-/// What a metric counts against `limits.resultBytes`.
-fn cost(metric: &types::Metric) -> u64 {
-    let text = |text: &String| text.len() as u64 + TEXT;
+/// The bytes that a metric counts against `limits.resultBytes`.
+fn counted_bytes(metric: &types::Metric) -> u64 {
+    let text = |text: &String| text.len() as u64 + TEXT_OVERHEAD;
     let value = match &metric.value {
         types::Value::Decimal(given) | types::Value::Text(given) | types::Value::Census(given) => text(given),
         types::Value::Set(items) => items.iter().map(text).sum(),
-        types::Value::Document(bytes) => bytes.len() as u64 + TEXT,
+        types::Value::Document(bytes) => bytes.len() as u64 + TEXT_OVERHEAD,
         types::Value::Integer(_) | types::Value::Real(_) | types::Value::Flag(_) => 0,
     };
     text(&metric.name)
@@ -98,29 +100,34 @@ fn cost(metric: &types::Metric) -> u64 {
         + metric.labels.iter().map(|(key, value)| text(key) + text(value)).sum::<u64>()
 }
 
-fn bad(message: String) -> Failure {
+fn invalid_metric(message: String) -> Failure {
     Failure::refused(Refusal::Invalid, codes::BAD_METRIC, message)
 }
 
 fn metric(given: types::Metric, manifest: &Manifest, censuses: &BTreeSet<String>) -> Result<Metric, Failure> {
     if !names::is_dotted(&given.name) {
-        return Err(bad(format!("{} is not a metric: {}", names::quoted(&given.name), names::DOTTED)));
+        return Err(invalid_metric(format!("{} is not a metric: {}", names::quoted(&given.name), names::DOTTED)));
     }
     let name = given.name;
     let mut labels = Labels::new();
     for (key, value) in given.labels {
         if !names::is_dotted(&key) {
-            return Err(bad(format!("the metric `{name}`: {} is not a label: {}", names::quoted(&key), names::DOTTED)));
+            return Err(invalid_metric(format!(
+                "the metric `{name}`: {} is not a label: {}",
+                names::quoted(&key),
+                names::DOTTED
+            )));
         }
         if labels.insert(key.clone(), value).is_some() {
-            return Err(bad(format!("the metric `{name}`: the label `{key}` is given twice")));
+            return Err(invalid_metric(format!("the metric `{name}`: the label `{key}` is given twice")));
         }
     }
-    names::unit(&given.unit).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
-    let value =
-        value(given.value, censuses).map_err(|why| bad(format!("the metric {}: {why}", shown(&name, &labels))))?;
+    names::check_unit(&given.unit)
+        .map_err(|why| invalid_metric(format!("the metric {}: {why}", display_metric(&name, &labels))))?;
+    let value = value(given.value, censuses)
+        .map_err(|why| invalid_metric(format!("the metric {}: {why}", display_metric(&name, &labels))))?;
     let metric = Metric { name, labels, value, unit: given.unit };
-    declared(&metric, manifest)?;
+    check_declared(&metric, manifest)?;
     Ok(metric)
 }
 
@@ -137,39 +144,36 @@ fn value(given: types::Value, censuses: &BTreeSet<String>) -> Result<Value, Stri
         ),
         types::Value::Census(id) if censuses.contains(&id) => Value::Census(id),
         types::Value::Census(id) => {
-            return Err(format!(
-                "it names the census {}, which this host did not record in this run",
-                names::quoted(&id)
-            ));
+            return Err(format!("it names the census {}, which was not recorded in this run", names::quoted(&id)));
         }
     })
 }
 
-/// A decimal of which exact arithmetic ends.
+/// Checks a decimal: exact arithmetic with it must end.
 fn decimal(text: String) -> Result<String, String> {
     if matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") {
         return Ok(text);
     }
     let exponent = text.split_once(['e', 'E']).map_or(Ok(0), |(_, exponent)| exponent.parse::<i64>());
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let sane = text.len() <= DECIMAL_BYTES && exponent.is_ok_and(|exponent| exponent.abs() <= EXPONENT);
-    if plain && sane && BigDecimal::from_str(&text).is_ok() {
+    let only_digits = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let in_range = text.len() <= MAX_DECIMAL_BYTES && exponent.is_ok_and(|exponent| exponent.abs() <= MAX_EXPONENT);
+    if only_digits && in_range && BigDecimal::from_str(&text).is_ok() {
         return Ok(text);
     }
     Err(format!(
-        "{} is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to {EXPONENT}, `NaN`, `Infinity` or \
+        "{} is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to {MAX_EXPONENT}, `NaN`, `Infinity` or \
          `-Infinity`",
         names::quoted(&text)
     ))
 }
 
-/// A metric is what the manifest says it may be: otherwise nobody has said how it may change.
-fn declared(metric: &Metric, manifest: &Manifest) -> Result<(), Failure> {
+/// Checks that the manifest declares a metric: the declaration says how it may change.
+fn check_declared(metric: &Metric, manifest: &Manifest) -> Result<(), Failure> {
     let matching = || manifest.metrics.iter().filter(|declaration| declaration.name.matches(&metric.name));
-    if matching().any(|declaration| why_not(metric, declaration).is_none()) {
+    if matching().any(|declaration| mismatch(metric, declaration).is_none()) {
         return Ok(());
     }
-    let shown = shown(&metric.name, &metric.labels);
+    let shown = display_metric(&metric.name, &metric.labels);
     let Some(closest) = matching().max_by_key(|declaration| declaration.name.literal_segments()) else {
         let mut names: Vec<_> = manifest.metrics.iter().map(|declaration| declaration.name.as_str()).collect();
         names.truncate(20);
@@ -182,18 +186,18 @@ fn declared(metric: &Metric, manifest: &Manifest) -> Result<(), Failure> {
         .asked(&metric.name)
         .allowed(names));
     };
-    let (asked, allowed) = why_not(metric, closest).unwrap_or_default();
+    let (asked, allowed) = mismatch(metric, closest).unwrap_or_default();
     Err(Failure::refused(
         Refusal::Invalid,
         codes::UNDECLARED_METRIC,
-        format!("the metric {shown} is not as its manifest declares `{}`", closest.name),
+        format!("the metric {shown} does not match its declaration `{}`", closest.name),
     )
     .asked(asked)
     .allowed(allowed))
 }
 
-/// What a metric is, and what its declaration allows, where the two differ.
-fn why_not(metric: &Metric, declaration: &MetricDeclaration) -> Option<(String, String)> {
+/// Where a metric differs from a declaration: what it has, and what the declaration allows.
+fn mismatch(metric: &Metric, declaration: &MetricDeclaration) -> Option<(String, String)> {
     let kind = metric.value.kind();
     if kind != declaration.kind {
         return Some((format!("kind {kind}"), format!("kind {}", declaration.kind)));
@@ -211,7 +215,7 @@ fn why_not(metric: &Metric, declaration: &MetricDeclaration) -> Option<(String, 
 }
 
 /// `orders.count{status=open}`
-fn shown(name: &str, labels: &Labels) -> String {
+fn display_metric(name: &str, labels: &Labels) -> String {
     let labels: Vec<_> =
         labels.iter().map(|(key, value)| format!("{key}={}", names::quoted(value).trim_matches('`'))).collect();
     if labels.is_empty() { format!("`{name}`") } else { format!("`{name}{{{}}}`", labels.join(", ")) }
@@ -258,11 +262,11 @@ mod tests {
 
     fn run(given: Vec<types::Metric>) -> Result<Vec<Metric>, Failure> {
         let censuses = ["c1", "c2"].map(str::to_owned).into();
-        check(given, &manifest(), &Limits::default(), &Setting::new("probes[orders].limits"), &censuses)
+        check(given, &manifest(), &Limits::default(), &LimitSettings::new("probes[orders].limits"), &censuses)
     }
 
     #[test]
-    fn good_ones_are_sorted() {
+    fn valid_metrics_are_sorted() {
         let metrics = run(vec![
             given("total", &[("anything", "x")], types::Value::Decimal("1E+3".to_owned())),
             given("orders.count", &[("status", "open")], types::Value::Integer(2)),
@@ -273,12 +277,12 @@ mod tests {
             given("names", &[], types::Value::Set(vec!["b".to_owned(), "a".to_owned(), "b".to_owned()])),
         ])
         .unwrap();
-        let names: Vec<_> = metrics.iter().map(|metric| shown(&metric.name, &metric.labels)).collect();
+        let names: Vec<_> = metrics.iter().map(|metric| display_metric(&metric.name, &metric.labels)).collect();
         insta::assert_snapshot!(names.join(" "), @"`names` `orders.count{status=done}` `orders.count{status=open}` `seen` `seen.again` `special.count{status=x}` `total{anything=x}`");
     }
 
     #[test]
-    fn bad_ones_are_named() {
+    fn invalid_metrics_are_errors_that_name_them() {
         let integer = || types::Value::Integer(1);
         let mut unitless = given("a.count", &[], integer());
         unitless.unit.clear();
@@ -308,19 +312,19 @@ mod tests {
         let texts = cases.map(|metrics| run(metrics).unwrap_err().to_string());
         insta::assert_snapshot!(texts.join("\n"), @r"
         T0328: `Orders Count` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
-        T0328: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
+        T0328: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…` is not a metric: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
         T0328: the metric `a.count`: `Status` is not a label: a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
         T0328: the metric `a.count`: the label `status` is given twice
         T0328: the metric `a.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
         T0328: the metric `a.count{status=x}` is given twice
         T0329: the probe returns the metric `other`, which its manifest does not declare (asked: other; allowed: *.count, special.count, total, spec, seen, seen.again, names)
-        T0329: the metric `a.count` is not as its manifest declares `*.count` (asked: kind text; allowed: kind integer)
-        T0329: the metric `a.count{region=x}` is not as its manifest declares `*.count` (asked: label region; allowed: labels status)
+        T0329: the metric `a.count` does not match its declaration `*.count` (asked: kind text; allowed: kind integer)
+        T0329: the metric `a.count{region=x}` does not match its declaration `*.count` (asked: label region; allowed: labels status)
         T0328: the metric `total`: `1_000` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
         T0328: the metric `total`: `1e999999999` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
         T0328: the metric `total`: `nan` is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to 8192, `NaN`, `Infinity` or `-Infinity`
         T0328: the metric `spec`: its document is not one BSON document: BSON error. Kind: Malformed BSON bytes. Message: document too short.
-        T0328: the metric `seen`: it names the census `c3`, which this host did not record in this run
+        T0328: the metric `seen`: it names the census `c3`, which was not recorded in this run
         T0328: the metrics `seen` and `seen.again` name the same census `c1`
         T0327: the result is too large (asked: 2097182 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
         T0327: the result is too large (asked: 1600022 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
@@ -329,10 +333,10 @@ mod tests {
     }
 
     #[test]
-    fn a_result_within_the_limits_can_be_handed_over() {
+    fn a_result_within_the_limits_can_be_converted() {
         let limits = Limits { metrics: 1, result_bytes: 8 * 1000, ..Limits::default() };
         let metric = given("names", &[], types::Value::Set(vec![String::new(); 900]));
         let host = size_of::<types::Metric>() as u64 + 900 * size_of::<String>() as u64;
-        assert!(cost(&metric) <= limits.result_bytes && host <= handover_bytes(&limits));
+        assert!(counted_bytes(&metric) <= limits.result_bytes && host <= handover_bytes(&limits));
     }
 }

@@ -1,4 +1,4 @@
-//! What the host knows of one run while it runs.
+//! The host's state of one run.
 
 use std::{
     collections::BTreeSet,
@@ -7,44 +7,43 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::{
     deadline::Deadline,
-    limits::{Limits, Setting},
-    log::Log,
-    meter::Meter,
-    wasi,
+    limits::{LimitSettings, Limits},
+    log::GuestLog,
+    memory_limiter::MemoryLimiter,
+    wasi::{self, GuestEnvironment},
 };
 
-/// How far a probe is, in whatever it counts.
+/// The progress of a probe, in its own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Done.
+    /// How much is done.
     pub done: u64,
-    /// Of so many, where the probe knows.
+    /// The total, if the probe knows it.
     pub total: Option<u64>,
 }
 
 impl Progress {
-    /// Reports closer together are left out.
-    pub(crate) const APART: Duration = Duration::from_millis(100);
+    /// Reports that follow sooner are skipped.
+    pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
 }
 
-/// Whom to tell how far a probe is.
-pub type TellProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+/// Called with the progress of a probe.
+pub type ProgressCallback = Arc<dyn Fn(Progress) + Send + Sync>;
 
-pub(crate) struct Reporter {
-    pub(crate) tell: TellProgress,
+pub(crate) struct ProgressReporter {
+    pub(crate) callback: ProgressCallback,
     pub(crate) called: bool,
     pub(crate) at: Instant,
 }
 
-impl Reporter {
-    pub(crate) fn new(tell: TellProgress) -> Self {
-        Self { tell, called: false, at: Instant::now() }
+impl ProgressReporter {
+    pub(crate) fn new(callback: ProgressCallback) -> Self {
+        Self { callback, called: false, at: Instant::now() }
     }
 }
 
@@ -52,43 +51,41 @@ impl Reporter {
 pub(crate) struct State {
     /// What the guest's handles stand for.
     pub(crate) table: ResourceTable,
-    pub(crate) meter: Meter,
-    pub(crate) log: Log,
-    pub(crate) setting: Setting,
-    /// Functions of `database` that the manifest declares.
+    pub(crate) memory: MemoryLimiter,
+    pub(crate) log: GuestLog,
+    pub(crate) setting: LimitSettings,
+    /// Methods of `database` that the manifest declares.
     pub(crate) methods: Arc<[String]>,
-    pub(crate) progress: Option<Reporter>,
-    /// Calls of the guest to the host.
+    pub(crate) progress: Option<ProgressReporter>,
+    /// How many host calls the guest made.
     pub(crate) calls: u64,
-    /// Cursors that the guest holds, finished ones included.
+    /// How many cursors the guest holds, exhausted ones included.
     pub(crate) cursors: u32,
-    /// Most handles of a guest.
+    /// The limit of handles.
     pub(crate) handles: u32,
-    /// What the guest waits for.
-    pub(crate) waiting: Option<&'static str>,
+    /// The host call that the guest waits for.
+    pub(crate) current_call: Option<&'static str>,
     pub(crate) deadline: Deadline,
-    /// Ids of the censuses that were recorded for it.
+    /// Ids of the censuses that were recorded in this run.
     pub(crate) censuses: BTreeSet<String>,
     wasi: WasiCtx,
 }
 
-/// The world as a guest sees it: the same on both sides of a sync.
-#[derive(Clone, Copy)]
-pub(crate) struct World {
-    pub(crate) clock: Timestamp,
-    pub(crate) seed: [u8; 32],
-}
-
 impl State {
-    pub(crate) fn new(limits: &Limits, setting: Setting, methods: Arc<[String]>, world: &World) -> Self {
-        let log = Log::new(limits.log_bytes, setting.of("logBytes"));
+    pub(crate) fn new(
+        limits: &Limits,
+        setting: LimitSettings,
+        methods: Arc<[String]>,
+        environment: &GuestEnvironment,
+    ) -> Self {
+        let log = GuestLog::new(limits.log_bytes, setting.name_of("logBytes"));
         let mut table = ResourceTable::new();
-        // wasmtime counts the guest's handles itself; this bounds what a handle may stand for several times
+        // wasmtime limits the guest's own handles; this limits the host's table, where a handle may have several entries
         table.set_max_capacity(limits.handles as usize * 2 + 64);
         Self {
             table,
-            meter: Meter::new(limits.memory),
-            wasi: wasi::context(world, &log),
+            memory: MemoryLimiter::new(limits.memory),
+            wasi: wasi::context(environment, &log),
             log,
             setting,
             methods,
@@ -96,7 +93,7 @@ impl State {
             calls: 0,
             cursors: 0,
             handles: limits.handles,
-            waiting: None,
+            current_call: None,
             deadline: Deadline::after(limits.deadline),
             censuses: BTreeSet::new(),
         }
@@ -111,6 +108,9 @@ impl WasiView for State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("calls", &self.calls).field("waiting", &self.waiting).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("calls", &self.calls)
+            .field("current_call", &self.current_call)
+            .finish_non_exhaustive()
     }
 }

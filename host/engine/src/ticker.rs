@@ -1,16 +1,16 @@
-//! The clock by which guests are interrupted.
+//! The epoch ticker, which interrupts computing guests.
 
 use std::{thread, time::Duration};
 
-use crate::EngineError;
+use crate::error::EngineError;
 
-/// How often a computing guest gives way, and how late a deadline may be noticed.
+/// How often a computing guest yields. A deadline is noticed this late at most.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Starts the thread that moves the epoch. It holds the engine weakly and ends when the last engine, component and
-/// store of it are gone.
+/// Starts the thread that increments the epoch. It holds the engine weakly, and ends when its last engine, component and store
+/// are dropped.
 ///
-/// A thread and not a task: a task would not run while guests occupy all workers, which is when it is needed.
+/// It is a thread because a task would not run while guests occupy all workers, which is when it is needed.
 pub(crate) fn start(engine: &wasmtime::Engine) -> Result<(), EngineError> {
     let weak = engine.weak();
     let tick = move || {
@@ -24,5 +24,5 @@ pub(crate) fn start(engine: &wasmtime::Engine) -> Result<(), EngineError> {
         .name("taster-ticker".to_owned())
         .spawn(tick)
         .map(drop)
-        .map_err(|error| EngineError::Setup(format!("no thread for the ticker: {error}")))
+        .map_err(|error| EngineError::Setup(format!("cannot start the ticker thread: {error}")))
 }

@@ -1,97 +1,103 @@
-//! Why a guest ended, in words that name the limit and its setting.
+//! Converts the end of a guest (a trap, a limit, a failure of its own) to a failure that names the limit and its setting.
 
 use std::fmt::Write;
 
 use taster_model::{Failure, Refusal};
+use taster_text::truncate_chars;
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use crate::{
     bindings::taster::probe::types,
     codes,
-    limits::{Limits, period, size},
-    log::{printable, shorten},
+    limits::{Limits, STACK, period, size},
+    log::printable,
     result,
     state::State,
 };
 
-/// Frames of a backtrace that are shown: the innermost ones tell where it happened.
-const FRAMES: usize = 5;
+/// The innermost frames of a backtrace that are shown.
+const MAX_FRAMES: usize = 5;
 /// Characters of a function's name that are shown.
-const NAME: usize = 120;
-/// Characters of a guest's own text that are kept.
-const TEXT: usize = 4000;
+const MAX_NAME_CHARS: usize = 120;
+/// Characters of a text from a guest that are kept.
+const MAX_TEXT_CHARS: usize = 4000;
 
-/// The wall deadline passed.
-pub(crate) fn deadline(state: &State, limits: &Limits) -> Failure {
-    let message = match state.waiting {
+/// The failure of a run that passed its deadline.
+pub(crate) fn deadline_failure(state: &State, limits: &Limits) -> Failure {
+    let message = match state.current_call {
         Some(call) => format!("the deadline passed while the probe waited for `{call}`"),
         None => "the deadline passed while the probe was computing".to_owned(),
     };
     Failure::refused(Refusal::Deadline, codes::DEADLINE, message)
         .asked(format!("more than {}", period(limits.deadline)))
         .allowed(period(limits.deadline))
-        .setting(state.setting.of("deadline"))
+        .setting(state.setting.name_of("deadline"))
 }
 
-/// The guest ended in an error of the sandbox.
-pub(crate) fn explain(error: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
+/// The failure of a run that ended in an error of wasmtime.
+pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits) -> Failure {
     let trap = error.downcast_ref::<Trap>().copied();
     if trap == Some(Trap::Interrupt) {
-        return deadline(state, limits);
+        return deadline_failure(state, limits);
     }
-    let place = error.downcast_ref::<WasmBacktrace>().map(place).unwrap_or_default();
-    let what = format!("{}{place}", root(error));
-    // a guest that is out of memory ends in `unreachable` or in a panic of its own: the limit is what to name
-    if let Some(asked) = state.meter.refused() {
+    let place = error.downcast_ref::<WasmBacktrace>().map(backtrace_text).unwrap_or_default();
+    let what = format!("{}{place}", root_cause(error));
+    // a guest without memory traps with `unreachable` or panics: the limit is the real cause
+    if let Some(asked) = state.memory.refused() {
         return Failure::refused(Refusal::Budget, codes::MEMORY, format!("the probe ran out of memory: {what}"))
             .asked(format!("{} in all memories and tables", size(asked)))
-            .allowed(size(state.meter.allowed()))
-            .setting(state.setting.of("memory"));
+            .allowed(size(state.memory.allowed()))
+            .setting(state.setting.name_of("memory"));
     }
-    if says(error, "fuel allocated for hostcalls") {
-        // only what a guest passes to the host happens inside a guest; a result is taken over outside of it
+    if error_contains(error, "fuel allocated for hostcalls") {
+        // arguments of host calls are read within a guest's frame, the result of `run` outside of any frame
         if error.downcast_ref::<WasmBacktrace>().is_none() {
             return result::too_large(limits, &state.setting);
         }
-        let message = format!("one call of the host carries too much{place}");
+        let message = format!("one host call passes too many bytes{place}");
         return Failure::refused(Refusal::Budget, codes::HOSTCALL_BYTES, message)
             .asked(format!("more than {}", size(limits.hostcall_bytes)))
             .allowed(size(limits.hostcall_bytes))
-            .setting(state.setting.of("hostcallBytes"));
+            .setting(state.setting.name_of("hostcallBytes"));
     }
-    if says(error, "handle limit exceeded") || matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
-        return Failure::refused(Refusal::Budget, codes::HANDLES, format!("the probe holds too many handles{place}"))
-            .asked(format!("more than {} handles", limits.handles))
-            .allowed(format!("{} handles", limits.handles))
-            .setting(state.setting.of("handles"));
+    if error_contains(error, "handle limit exceeded") || matches!(error.downcast_ref(), Some(ResourceTableError::Full))
+    {
+        return Failure::refused(
+            Refusal::Budget,
+            codes::HANDLES,
+            format!("the probe has too many open handles{place}"),
+        )
+        .asked(format!("more than {} handles", limits.handles))
+        .allowed(format!("{} handles", limits.handles))
+        .setting(state.setting.name_of("handles"));
     }
-    if says(error, "resource limit exceeded") {
-        let message = format!("the component has too many parts: {}", root(error));
+    if error_contains(error, "resource limit exceeded") {
+        let message = format!("the component has too many instances, tables or memories: {}", root_cause(error));
         return Failure::refused(Refusal::Budget, codes::PARTS, message);
     }
     if trap == Some(Trap::StackOverflow) {
-        return Failure::refused(Refusal::Budget, codes::STACK, format!("the probe recurses without end{place}"))
-            .allowed(format!("{} of stack", size(crate::engine::STACK as u64)));
+        return Failure::refused(Refusal::Budget, codes::STACK, format!("the probe overflowed its stack{place}"))
+            .allowed(format!("{} of stack", size(STACK as u64)));
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        let message = format!("the probe ended its process with code {code} instead of returning{}", last_words(state));
+        let message = format!("the probe exited with code {code} instead of returning{}", last_warning(state));
         return Failure::refused(Refusal::Invalid, codes::EXIT, message);
     }
-    if says(error, "borrow handles still remain") {
-        let message = "the probe kept its handle of the database: `run` must let go of it before it returns";
+    if error_contains(error, "borrow handles still remain") {
+        let message = "the probe kept its database handle: `run` must drop it before it returns";
         return Failure::refused(Refusal::Invalid, codes::MISUSE, message);
     }
     if trap.is_none() && error.downcast_ref::<WasmBacktrace>().is_none() {
-        let message = format!("the probe breaks the rules of components: {what}{}", last_words(state));
+        let message = format!("the probe violates the rules of the component model: {what}{}", last_warning(state));
         return Failure::refused(Refusal::Invalid, codes::MISUSE, message);
     }
-    Failure::refused(Refusal::Invalid, codes::TRAP, format!("the probe trapped: {what}{}", last_words(state)))
+    Failure::refused(Refusal::Invalid, codes::TRAP, format!("the probe trapped: {what}{}", last_warning(state)))
 }
 
-/// A failure that the probe returned. Every text is its own: it may be a novel, or escape sequences.
-pub(crate) fn own(given: types::Failure) -> Failure {
-    let clean = |text: String| shorten(&printable(&text), TEXT);
+/// A failure that the probe returned. Its texts may be long or contain escape sequences.
+pub(crate) fn guest_failure(given: types::Failure) -> Failure {
+    let clean = |text: String| truncate_chars(&printable(&text), MAX_TEXT_CHARS);
     Failure {
         message: clean(given.message),
         refusal: given.refusal.map(|refusal| match refusal {
@@ -108,30 +114,30 @@ pub(crate) fn own(given: types::Failure) -> Failure {
     }
 }
 
-fn says(error: &wasmtime::Error, text: &str) -> bool {
+fn error_contains(error: &wasmtime::Error, text: &str) -> bool {
     error.chain().any(|cause| cause.to_string().contains(text))
 }
 
-/// What went wrong, without the backtrace that wasmtime wraps around it.
-fn root(error: &wasmtime::Error) -> String {
+/// The cause of an error, without wasmtime's backtrace.
+fn root_cause(error: &wasmtime::Error) -> String {
     let text = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    shorten(&printable(text.trim_start_matches("wasm trap: ")), TEXT)
+    truncate_chars(&printable(text.trim_start_matches("wasm trap: ")), MAX_TEXT_CHARS)
 }
 
 /// ` in sum < orders < run`
-fn place(backtrace: &WasmBacktrace) -> String {
+fn backtrace_text(backtrace: &WasmBacktrace) -> String {
     let frames = backtrace.frames();
-    // functions without a name between named ones are the glue of the component, not the author's
+    // functions without a name between named ones are generated code of the component
     let any_name = frames.iter().any(|frame| frame.func_name().is_some());
     let frames: Vec<_> = frames.iter().filter(|frame| !any_name || frame.func_name().is_some()).collect();
     let names: Vec<_> = frames
         .iter()
-        .take(FRAMES)
+        .take(MAX_FRAMES)
         .map(|frame| match frame.func_name() {
-            Some(name) => shorten(&printable(&format!("{:#}", rustc_demangle::demangle(name))), NAME),
+            Some(name) => truncate_chars(&printable(&format!("{:#}", rustc_demangle::demangle(name))), MAX_NAME_CHARS),
             None => format!("function {}", frame.func_index()),
         })
         .collect();
@@ -139,13 +145,13 @@ fn place(backtrace: &WasmBacktrace) -> String {
         return String::new();
     }
     let mut place = format!(", in {}", names.join(" < "));
-    if frames.len() > FRAMES {
-        let _ = write!(place, " < {} more", frames.len() - FRAMES);
+    if frames.len() > MAX_FRAMES {
+        let _ = write!(place, " < {} more", frames.len() - MAX_FRAMES);
     }
     place
 }
 
-/// What it said last: a Python traceback ends in the exception.
-fn last_words(state: &State) -> String {
-    state.log.last_words().map(|words| format!("; it said `{words}`")).unwrap_or_default()
+/// The guest's last warning, for the error message.
+fn last_warning(state: &State) -> String {
+    state.log.last_warning().map(|words| format!("; its last log line: `{words}`")).unwrap_or_default()
 }

@@ -1,7 +1,8 @@
-//! WASI for guests that import it because their language always does: nothing is behind it.
+//! WASI without access to anything, for guests whose language always imports it.
 //!
-//! No files, sockets, environment or arguments. The wall clock stands still at the capture's clock, the monotonic one
-//! counts how often it was read, and entropy comes from the capture's seed: both sides of a sync see the same.
+//! There are no files, sockets, environment variables or arguments. The wall clock is fixed to the capture's time, the
+//! monotonic clock counts how often it was read, and random numbers come from the capture's seed: both sides of a sync see the
+//! same.
 
 use std::{
     pin::Pin,
@@ -14,58 +15,70 @@ use std::{
 };
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use rand::{SeedableRng, rngs::ChaCha12Rng};
 use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::{
-    HostMonotonicClock, HostWallClock, WasiCtx,
+    HostMonotonicClock, HostWallClock, WasiCtx, WasiView,
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::{
-    log::{Log, LogLevel},
-    state::{State, World},
-};
+use crate::log::{GuestLog, LogLevel};
 
-/// Longest entropy that one call gives.
-const RANDOM_BYTES: u64 = 1 << 20;
-/// What one reading of the monotonic clock moves it by.
+/// Random bytes of one call.
+const MAX_RANDOM_BYTES: u64 = 1 << 20;
+/// How far one reading advances the monotonic clock.
 const TICK_NS: u64 = 1000;
 
-/// The packages of WASI 0.2 that are linked. `wasi:http` and the like are not: no probe has a use for them.
+/// The packages of WASI 0.2 that are linked.
 pub(crate) const PACKAGES: [&str; 6] =
     ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
+/// The only inputs of a guest beside its configuration and the data: the same on both sides of a sync.
+#[derive(Clone, Copy)]
+pub(crate) struct GuestEnvironment {
+    pub(crate) clock: Timestamp,
+    pub(crate) seed: [u8; 32],
+}
+
+impl GuestEnvironment {
+    /// The environment of calls that read no data.
+    pub(crate) fn empty() -> Self {
+        Self { clock: Timestamp::UNIX_EPOCH, seed: [0; 32] }
+    }
+}
+
 /// Links WASI 0.2.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn add_to_linker<T: WasiView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)
 }
 
-/// An empty context.
-pub(crate) fn context(world: &World, log: &Log) -> WasiCtx {
-    let mut insecure = world.seed;
+/// A context without access to anything.
+pub(crate) fn context(environment: &GuestEnvironment, log: &GuestLog) -> WasiCtx {
+    let mut insecure = environment.seed;
     insecure[0] ^= 1;
     let mut seed = [0; 16];
-    seed.copy_from_slice(&world.seed[16..]);
+    seed.copy_from_slice(&environment.seed[16..]);
     WasiCtx::builder()
-        .stdout(Lines { log: log.clone(), level: LogLevel::Info })
-        .stderr(Lines { log: log.clone(), level: LogLevel::Warn })
+        .stdout(LogStream { log: log.clone(), level: LogLevel::Info })
+        .stderr(LogStream { log: log.clone(), level: LogLevel::Warn })
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
-        .secure_random(ChaCha12Rng::from_seed(world.seed))
+        .secure_random(ChaCha12Rng::from_seed(environment.seed))
         .insecure_random(ChaCha12Rng::from_seed(insecure))
         .insecure_random_seed(u128::from_le_bytes(seed))
-        .max_random_size(RANDOM_BYTES)
-        .wall_clock(Frozen(Duration::from_nanos_u128(world.clock.as_nanosecond().max(0).unsigned_abs())))
-        .monotonic_clock(Counting(Arc::default()))
+        .max_random_size(MAX_RANDOM_BYTES)
+        .wall_clock(FixedWallClock(Duration::from_nanos_u128(environment.clock.as_nanosecond().max(0).unsigned_abs())))
+        .monotonic_clock(CountingMonotonicClock(Arc::default()))
         .build()
 }
 
-struct Frozen(Duration);
+struct FixedWallClock(Duration);
 
-impl HostWallClock for Frozen {
+impl HostWallClock for FixedWallClock {
     fn resolution(&self) -> Duration {
         Duration::from_secs(1)
     }
@@ -75,9 +88,9 @@ impl HostWallClock for Frozen {
     }
 }
 
-struct Counting(Arc<AtomicU64>);
+struct CountingMonotonicClock(Arc<AtomicU64>);
 
-impl HostMonotonicClock for Counting {
+impl HostMonotonicClock for CountingMonotonicClock {
     fn resolution(&self) -> u64 {
         TICK_NS
     }
@@ -87,36 +100,36 @@ impl HostMonotonicClock for Counting {
     }
 }
 
-/// Standard output and error, as lines of the log.
+/// Standard output or standard error, written to the log.
 #[derive(Clone)]
-struct Lines {
-    log: Log,
+struct LogStream {
+    log: GuestLog,
     level: LogLevel,
 }
 
-impl IsTerminal for Lines {
+impl IsTerminal for LogStream {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Lines {
+impl StdoutStream for LogStream {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        // the default hands bytes to a task of their own: what a guest said right before its trap would be lost
+        // the default stream writes in a task of its own: lines right before a trap would be lost
         Box::new(self.clone())
     }
 }
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for Lines {
+impl Pollable for LogStream {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for Lines {
+impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.log.write(self.level, &bytes);
         Ok(())
@@ -131,7 +144,7 @@ impl OutputStream for Lines {
     }
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for LogStream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.log.write(self.level, bytes);
         Poll::Ready(Ok(bytes.len()))

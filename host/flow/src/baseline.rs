@@ -2,8 +2,8 @@
 
 use taster_diagnostics::CliError;
 use taster_model::{
-    Baseline, Capture, CopyRelation, Current, DataKind, LastRun, Outcome, RunId, ServerFacts, Severity, Verdict,
-    WorkloadFacts, schema,
+    Baseline, Capture, CopyRelation, CurrentState, DataKind, LastRun, ProbeOutcome, RunId, ServerFacts, Severity,
+    Verdict, WorkloadFacts, schema,
 };
 
 use crate::context::FlowContext;
@@ -15,7 +15,7 @@ const MAX_ATTEMPTS: usize = 20;
 
 /// The state of the app, repaired: a capture whose process died before it was recorded becomes the baseline, and a verdict or
 /// an acceptance that closes the baseline closes it.
-pub(crate) async fn load_current(context: &FlowContext) -> Result<Option<Current>, CliError> {
+pub(crate) async fn load_current(context: &FlowContext) -> Result<Option<CurrentState>, CliError> {
     for _ in 0..MAX_ATTEMPTS {
         let Some(seen) = context.store.current().await? else { return Ok(None) };
         let repaired = repaired(context, &seen).await?;
@@ -33,7 +33,7 @@ pub(crate) async fn load_current(context: &FlowContext) -> Result<Option<Current
     Ok(context.store.current().await?)
 }
 
-async fn repaired(context: &FlowContext, seen: &Current) -> Result<Current, CliError> {
+async fn repaired(context: &FlowContext, seen: &CurrentState) -> Result<CurrentState, CliError> {
     let mut current = seen.clone();
     // An announced capture that is committed counts as if its process had recorded it. Of several, the first one counts: the
     // others may have seen what happened after it.
@@ -136,7 +136,8 @@ pub(crate) async fn record_capture(
         .store
         .update_current(|current| {
             let mut current = current.unwrap_or_else(|| empty_state(context));
-            let of_this_copy = |standing: &Baseline| copy_relation(context, standing, server) != CopyRelation::Another;
+            let of_this_copy =
+                |standing: &Baseline| copy_relation(context, standing, server) != CopyRelation::Different;
             let standing =
                 current.baseline.filter(of_this_copy).filter(|standing| Some(standing) != replaceable.as_ref());
             current.baseline = if closed { standing } else { standing.or_else(|| Some(own.clone())) };
@@ -156,7 +157,7 @@ pub(crate) async fn record_capture(
 pub(crate) fn copy_relation(context: &FlowContext, baseline: &Baseline, server: &ServerFacts) -> CopyRelation {
     match context.config.mongodb.data {
         DataKind::Live => CopyRelation::Same,
-        DataKind::Copy => server.holds(&baseline.copy),
+        DataKind::Copy => server.copy_relation(&baseline.copy),
     }
 }
 
@@ -184,13 +185,13 @@ fn is_comparable(capture: &Capture) -> bool {
         .probes
         .iter()
         .filter(|p| p.severity == Severity::Fail && !p.muted)
-        .all(|p| matches!(p.outcome, Outcome::Metrics(_)))
+        .all(|p| matches!(p.outcome, ProbeOutcome::Metrics(_)))
         && capture.consistency.unstable.is_empty()
 }
 
 /// The state of an app without any run.
-pub(crate) fn empty_state(context: &FlowContext) -> Current {
-    Current {
+pub(crate) fn empty_state(context: &FlowContext) -> CurrentState {
+    CurrentState {
         schema: schema::CURRENT.to_owned(),
         app: context.config.app.clone(),
         baseline: None,

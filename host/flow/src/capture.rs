@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use taster_diagnostics::CliError;
 use taster_model::{AttemptId, Capture, RunId, Side, schema};
-use taster_query::Session;
+use taster_query::Connection;
 
 use crate::{
     census::{CaptureIdentity, CensusSettings, UncommittedCapture},
@@ -29,11 +29,11 @@ pub(crate) struct CaptureJob<'a> {
 }
 
 impl CaptureJob<'_> {
-    /// Captures the database. The caller closes `session`.
-    pub(crate) async fn run(self, session: &Session) -> Result<UncommittedCapture, CliError> {
+    /// Captures the database. The caller closes `connection`.
+    pub(crate) async fn run(self, connection: &Connection) -> Result<UncommittedCapture, CliError> {
         let started = Timestamp::now();
         let config = &self.context.config;
-        let facts = session.facts();
+        let facts = connection.facts();
         tracing::info!(
             database = facts.database,
             version = facts.version,
@@ -42,7 +42,7 @@ impl CaptureJob<'_> {
             self.side,
             self.run
         );
-        self.context.timer.time(Phase::MongoDb, check_user(session, config)).await?;
+        self.context.timer.time(Phase::MongoDb, check_user(connection, config)).await?;
         let (clock, seed) = self.clock_and_seed(started);
         let census_settings = CensusSettings::new(config, &self.identity())?;
         let runner = ProbeRunner {
@@ -52,7 +52,7 @@ impl CaptureJob<'_> {
             seed: &seed,
             census_settings: &census_settings,
         };
-        let results = run_probes(&runner, session).await?;
+        let results = run_probes(&runner, connection).await?;
         let ConsistentResults { server, collections, probes, censuses, consistency } = results;
         let capture = Capture {
             schema: schema::CAPTURE.to_owned(),
@@ -101,13 +101,13 @@ impl CaptureJob<'_> {
 
 /// Runs `work` with a connection until it is done or a stop is requested, and then closes the connection: no cursor stays
 /// open on the server.
-pub(crate) async fn with_session<T>(
+pub(crate) async fn with_connection<T>(
     shutdown: &Shutdown,
-    session: Session,
+    connection: Connection,
     stop_point: StopPoint,
-    work: impl AsyncFnOnce(&Session) -> Result<T, CliError>,
+    work: impl AsyncFnOnce(&Connection) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let result = shutdown.run_until(stop_point, work(&session)).await;
-    session.close().await;
+    let result = shutdown.run_until(stop_point, work(&connection)).await;
+    connection.close().await;
     result
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
-use taster_census::{Key, Recorded, Redaction, Scratch};
+use taster_census::{CensusFile, CensusKey, Redaction, ScratchSpace};
 use taster_config::{Config, DEFAULT_CENSUS, Period, Probe, Redact, Secret};
 use taster_diagnostics::CliError;
 use taster_model::{
-    AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, Outcome, Refusal, RunId, Side,
-    Value, failure,
+    AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, ProbeOutcome, Refusal, RunId,
+    Side, Value, failure,
 };
-use taster_query::CensusSetup;
+use taster_query::CensusEnv;
 use taster_store::{RunStore, fault};
 
 /// The capture that censuses belong to.
@@ -28,7 +28,7 @@ pub struct CaptureIdentity<'a> {
 }
 
 /// The settings that all censuses of one capture share.
-pub struct CensusSettings(CensusSetup);
+pub struct CensusSettings(CensusEnv);
 
 impl CensusSettings {
     /// In `post`, the key is that of the baseline: with another key nothing could be compared. A baseline without a census has
@@ -36,12 +36,12 @@ impl CensusSettings {
     pub fn new(config: &Config, identity: &CaptureIdentity<'_>) -> Result<Self, CliError> {
         let baseline = identity.before;
         let key = match baseline.and_then(|before| before.census_key.as_deref()) {
-            Some(key) => Key::from_hex(key)?,
-            None => Key::random()?,
+            Some(key) => CensusKey::from_hex(key)?,
+            None => CensusKey::random()?,
         };
         let secret = config.redact.secret.as_ref().map(Secret::expose);
         let censuses = baseline.map(|before| before.censuses.clone()).unwrap_or_default();
-        Ok(Self(CensusSetup {
+        Ok(Self(CensusEnv {
             key,
             app: identity.app.clone(),
             run: identity.run.clone(),
@@ -51,7 +51,7 @@ impl CensusSettings {
             baseline: censuses.into_iter().map(|facts| with_current_secret(facts, secret)).collect(),
             redaction: redaction(&config.redact),
             secret: secret.map(|secret| secret.as_bytes().to_vec()),
-            scratch: Scratch::default(),
+            scratch: ScratchSpace::default(),
             cursors: config.scan.cursors,
             deadline: DEFAULT_CENSUS.get(),
         }))
@@ -59,12 +59,12 @@ impl CensusSettings {
 
     /// The settings for the censuses of one probe.
     #[must_use]
-    pub fn env(&self, probe: &Probe) -> CensusSetup {
+    pub fn env(&self, probe: &Probe) -> CensusEnv {
         let deadline = probe.limits.census.map_or(self.0.deadline, Period::get);
-        CensusSetup { deadline, ..self.0.clone() }
+        CensusEnv { deadline, ..self.0.clone() }
     }
 
-    pub(crate) fn key(&self) -> &Key {
+    pub(crate) fn key(&self) -> &CensusKey {
         &self.0.key
     }
 }
@@ -96,10 +96,10 @@ fn with_current_secret(mut facts: CensusFacts, secret: Option<&str>) -> CensusFa
 }
 
 /// The censuses that the metrics of a probe name. The others are dropped with their scratch files.
-pub(crate) fn named_by_metrics(outcome: &Outcome, censuses: Vec<Recorded>) -> Vec<Recorded> {
-    let Outcome::Metrics(metrics) = outcome else { return Vec::new() };
+pub(crate) fn named_by_metrics(outcome: &ProbeOutcome, censuses: Vec<CensusFile>) -> Vec<CensusFile> {
+    let ProbeOutcome::Metrics(metrics) = outcome else { return Vec::new() };
     let names: BTreeSet<&str> = metrics.iter().filter_map(census_id).collect();
-    censuses.into_iter().filter(|census| names.contains(census.place.id.as_str())).collect()
+    censuses.into_iter().filter(|census| names.contains(census.identity.id.as_str())).collect()
 }
 
 fn census_id(metric: &Metric) -> Option<&str> {
@@ -112,17 +112,17 @@ fn census_id(metric: &Metric) -> Option<&str> {
 /// Checks that two runs of a probe on the same data found the same documents.
 ///
 /// The bytes may differ: they hold the time of the census, for documents that expire.
-pub fn check_censuses_deterministic(first: &[Recorded], second: &[Recorded]) -> Result<(), Failure> {
+pub fn check_censuses_deterministic(first: &[CensusFile], second: &[CensusFile]) -> Result<(), Failure> {
     for census in first {
-        let again = second.iter().find(|again| again.place.id == census.place.id);
-        let what = |census: &Recorded| (census.documents, census.bytes, census.sum.clone(), census.options.clone());
+        let again = second.iter().find(|again| again.identity.id == census.identity.id);
+        let what = |census: &CensusFile| (census.documents, census.bytes, census.sum.clone(), census.options.clone());
         if again.is_some_and(|again| what(again) == what(census)) {
             continue;
         }
         let counted = again.map_or(0, |again| again.documents);
         let message = format!(
             "the probe returned different results for the same data: a census of `{}` holds {} documents, then {counted} or others",
-            census.place.collection, census.documents
+            census.identity.collection, census.documents
         );
         let help = "a census is of the same options each time, and of a collection that nobody writes to";
         return Err(Failure::refused(Refusal::Invalid, failure::NOT_DETERMINISTIC, message).allowed(help));
@@ -133,8 +133,8 @@ pub fn check_censuses_deterministic(first: &[Recorded], second: &[Recorded]) -> 
 /// A capture whose censuses are still in scratch files.
 pub(crate) struct UncommittedCapture {
     pub(crate) capture: Capture,
-    pub(crate) censuses: Vec<Recorded>,
-    pub(crate) key: Key,
+    pub(crate) censuses: Vec<CensusFile>,
+    pub(crate) key: CensusKey,
 }
 
 impl UncommittedCapture {
@@ -145,7 +145,7 @@ impl UncommittedCapture {
         if !censuses.is_empty() {
             capture.census_key = Some(key.to_hex());
         }
-        censuses.sort_by(|a, b| (&a.place.probe, &a.place.id).cmp(&(&b.place.probe, &b.place.id)));
+        censuses.sort_by(|a, b| (&a.identity.probe, &a.identity.id).cmp(&(&b.identity.probe, &b.identity.id)));
         for census in censuses {
             let object = store.put_census(capture.side, &capture.attempt, &census).await?;
             fault::point("census: stored");
@@ -156,13 +156,13 @@ impl UncommittedCapture {
     }
 }
 
-fn census_facts(census: &Recorded, object: &ObjectRef) -> Result<CensusFacts, CliError> {
+fn census_facts(census: &CensusFile, object: &ObjectRef) -> Result<CensusFacts, CliError> {
     let options = serde_json::to_value(&census.options)
         .map_err(|error| CliError::new("T0618", format!("the options of a census cannot be stored: {error}"), None))?;
     Ok(CensusFacts {
-        probe: census.place.probe.clone(),
-        id: census.place.id.clone(),
-        collection: census.place.collection.clone(),
+        probe: census.identity.probe.clone(),
+        id: census.identity.id.clone(),
+        collection: census.identity.collection.clone(),
         object: object.key.clone(),
         documents: census.documents,
         bytes: census.bytes,
@@ -173,13 +173,13 @@ fn census_facts(census: &Recorded, object: &ObjectRef) -> Result<CensusFacts, Cl
 
 #[cfg(test)]
 mod tests {
-    use taster_census::{Options, Place};
+    use taster_census::{CensusIdentity, CensusOptions};
     use taster_model::{Labels, ReasonCode};
 
     use super::*;
 
-    fn census(id: &str, sum: &str) -> Recorded {
-        let place = Place {
+    fn census(id: &str, sum: &str) -> CensusFile {
+        let identity = CensusIdentity {
             app: "pxbbq".parse().unwrap(),
             run: "one".parse().unwrap(),
             side: Side::Pre,
@@ -189,9 +189,9 @@ mod tests {
             database: "pxbbq".to_owned(),
             collection: "orders".to_owned(),
         };
-        let (options, file) = (Options::default(), tempfile::tempfile().unwrap());
+        let (options, file) = (CensusOptions::default(), tempfile::tempfile().unwrap());
         let (sha256, sum) = (AttemptId::generate().to_string(), sum.to_owned());
-        Recorded { place, options, file, length: 0, sha256, documents: 3, bytes: 30, sum }
+        CensusFile { identity, options, file, length: 0, sha256, documents: 3, bytes: 30, sum }
     }
 
     #[test]
@@ -203,9 +203,9 @@ mod tests {
             unit: "1".to_owned(),
         };
         let taken = || vec![census("a", "1"), census("b", "2")];
-        let kept = named_by_metrics(&Outcome::Metrics(vec![metric("b"), metric("b")]), taken());
-        assert_eq!(kept.iter().map(|census| census.place.id.as_str()).collect::<Vec<_>>(), ["b"]);
-        assert!(named_by_metrics(&Outcome::Failed(Failure::own("no")), taken()).is_empty());
+        let kept = named_by_metrics(&ProbeOutcome::Metrics(vec![metric("b"), metric("b")]), taken());
+        assert_eq!(kept.iter().map(|census| census.identity.id.as_str()).collect::<Vec<_>>(), ["b"]);
+        assert!(named_by_metrics(&ProbeOutcome::Failed(Failure::from_probe("no")), taken()).is_empty());
     }
 
     #[test]
@@ -218,7 +218,8 @@ mod tests {
         };
         let (one, two) = ("0123456789abcdef", "fedcba9876543210");
         let facts = |secret| CensusFacts {
-            options: serde_json::to_value(Options { redaction: Some(of(secret)), ..Options::default() }).unwrap(),
+            options: serde_json::to_value(CensusOptions { redaction: Some(of(secret)), ..CensusOptions::default() })
+                .unwrap(),
             ..census_facts(&census("a", "1"), &ObjectRef { key: String::new(), length: 0, sha256: String::new() })
                 .unwrap()
         };

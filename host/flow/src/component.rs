@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use taster_config::ComponentSource;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 /// Why a component could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum ComponentError {
     NoSuch(String),
 }
 
-impl Coded for ComponentError {
+impl Diagnostic for ComponentError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "T0108",

@@ -4,22 +4,22 @@ use std::time::{Duration, Instant};
 
 use taster_config::Config;
 use taster_diagnostics::CliError;
-use taster_query::{Session, SessionOptions};
+use taster_query::{Connection, ConnectionOptions};
 use taster_retry::RetryPolicy;
 
 use crate::error::FlowError;
 
 /// Connects with the settings of the configuration. `comment` shows in the server's log and profiler.
-pub async fn connect(config: &Config, comment: &str) -> Result<Session, CliError> {
-    Ok(Session::connect(options(config, comment)?).await?)
+pub async fn connect(config: &Config, comment: &str) -> Result<Connection, CliError> {
+    Ok(Connection::connect(options(config, comment)?).await?)
 }
 
-fn options(config: &Config, comment: &str) -> Result<SessionOptions, CliError> {
-    Ok(SessionOptions {
+fn options(config: &Config, comment: &str) -> Result<ConnectionOptions, CliError> {
+    Ok(ConnectionOptions {
         uri: config.mongodb.uri.parse()?,
         database: config.database()?,
         comment: comment.to_owned(),
-        server_selection_timeout: config.mongodb.connect.get(),
+        server_selection_timeout: config.mongodb.connect_timeout.get(),
         command_events: None,
     })
 }
@@ -44,18 +44,18 @@ pub(crate) async fn connect_when_ready(
     config: &Config,
     comment: &str,
     deadline: Option<StartupDeadline>,
-) -> Result<Session, CliError> {
+) -> Result<Connection, CliError> {
     let Some(StartupDeadline { at, setting }) = deadline else { return connect(config, comment).await };
     let mut backoff = RetryPolicy::constant(MAX_PAUSE).start();
     // the start of the applications may have taken all of the time
-    backoff.set_deadline(at.max(Instant::now() + config.mongodb.connect.get()));
+    backoff.set_deadline(at.max(Instant::now() + config.mongodb.connect_timeout.get()));
     let mut logged = String::new();
     loop {
         let mut options = options(config, comment)?;
         options.server_selection_timeout = options.server_selection_timeout.min(ATTEMPT_TIMEOUT);
-        let error = match Session::connect(options).await {
-            Ok(session) => return Ok(session),
-            Err(error) if error.is_passing() => error.to_string(),
+        let error = match Connection::connect(options).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if error.is_transient() => error.to_string(),
             Err(error) => return Err(error.into()),
         };
         if error != logged {

@@ -43,8 +43,12 @@ impl FlowContext {
         // in a cluster nobody can run the hook again to measure it
         let timer = PhaseTimer::new(if config.cluster.is_some() { TimingLevel::Info } else { TimingLevel::Debug });
         let store_url = config.store.clone();
-        let settings = config.settings();
-        let store = if config.cluster.is_some() { Store::at(settings).await? } else { Store::open(settings).await? };
+        let settings = config.store_settings();
+        let store = if config.cluster.is_some() {
+            Store::open_unverified(settings).await?
+        } else {
+            Store::open_verified(settings).await?
+        };
         let store = store.app(&config.app);
         let engine = open_engine()?;
         Ok(Self { config, base, store, store_url, engine, probe_runs: ProbeRuns::Once, shutdown, timer })
@@ -69,6 +73,6 @@ pub fn open_engine() -> Result<Engine, CliError> {
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("taster/code")))
         .or_else(|| std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/taster/code")));
-    let shipped = std::env::var_os("TASTER_CODE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    Ok(Engine::new(taster_engine::EngineOptions { cache, shipped })?)
+    let precompiled = std::env::var_os("TASTER_CODE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    Ok(Engine::new(taster_engine::EngineOptions { cache, precompiled })?)
 }

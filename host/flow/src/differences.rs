@@ -1,9 +1,9 @@
 //! Compares the censuses of two captures, which it reads from the store or from files.
 
-use taster_census::{Census, CensusError, Comparing};
+use taster_census::{Census, CensusError, DiffOptions};
 use taster_model::{
-    Capture, CensusDifference, CensusFacts, CensusProblem, DeclaredChange, Differences, Metric, Outcome, ProbeRecord,
-    ReasonCode, Side, Value,
+    Capture, CensusComparisonError, CensusDifference, CensusDifferences, CensusFacts, DeclaredChange, Metric,
+    ProbeOutcome, ProbeRecord, ReasonCode, Side, Value,
 };
 use taster_store::{CensusBytes, Censuses, StoreError};
 
@@ -20,8 +20,12 @@ pub struct StoredCapture<'a> {
 
 /// Compares every census that a metric of both captures names. They are compared one after the other and in parts, so that
 /// memory does not grow with them. A census that cannot be read or compared is an error, never a pass.
-pub(crate) async fn between(before: StoredCapture<'_>, after: StoredCapture<'_>, rules: Rules<'_>) -> Differences {
-    let mut found = Differences::new();
+pub(crate) async fn between(
+    before: StoredCapture<'_>,
+    after: StoredCapture<'_>,
+    rules: Rules<'_>,
+) -> CensusDifferences {
+    let mut found = CensusDifferences::new();
     for (earlier, later) in pairs(&before.capture.probes, &after.capture.probes) {
         for (metric, was, is) in metrics_of_both(earlier, later) {
             let was = CensusRef { stored: before, probe: &earlier.name, id: was };
@@ -42,7 +46,7 @@ fn pairs<'a>(
 
 /// Metrics of both sides that name a census, with the ids that each side gives it.
 fn metrics_of_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
-    let (Outcome::Metrics(before), Outcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
+    let (ProbeOutcome::Metrics(before), ProbeOutcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
         return Vec::new();
     };
     let named = |metric: &'a Metric| {
@@ -72,19 +76,19 @@ impl CensusRef<'_> {
             .find(|facts| (facts.probe.as_str(), facts.id.as_str()) == (self.probe, self.id))
     }
 
-    async fn open(&self) -> Result<Census<CensusBytes>, CensusProblem> {
+    async fn open(&self) -> Result<Census<CensusBytes>, CensusComparisonError> {
         let unlisted = || StoreError::Unlisted { probe: self.probe.to_owned(), id: self.id.to_owned() };
         let facts = self.facts().ok_or_else(|| self.unreadable(&unlisted()))?;
         self.stored.censuses.open(self.stored.capture, facts).await.map_err(|error| self.unreadable(&error))
     }
 
-    fn unreadable(&self, error: &StoreError) -> CensusProblem {
+    fn unreadable(&self, error: &StoreError) -> CensusComparisonError {
         let when = match self.stored.capture.side {
             Side::Pre => "before the sync",
             Side::Post => "after the sync",
         };
         let reason = format!("the census from {when} cannot be used: {error}");
-        CensusProblem { code: ReasonCode::CensusUnreadable, reason }
+        CensusComparisonError { code: ReasonCode::CensusUnreadable, reason }
     }
 }
 
@@ -92,21 +96,21 @@ async fn difference(
     was: CensusRef<'_>,
     is: CensusRef<'_>,
     rules: Rules<'_>,
-) -> Result<CensusDifference, CensusProblem> {
+) -> Result<CensusDifference, CensusComparisonError> {
     let (before, after) = (was.open().await?, is.open().await?);
-    let collection = &before.place().collection;
-    if *collection != after.place().collection {
-        return Err(CensusProblem {
+    let collection = &before.identity().collection;
+    if *collection != after.identity().collection {
+        return Err(CensusComparisonError {
             code: ReasonCode::NotComparable,
-            reason: format!("it is a census of `{collection}`, then of `{}`", after.place().collection),
+            reason: format!("it is a census of `{collection}`, then of `{}`", after.identity().collection),
         });
     }
     let changes: Vec<DeclaredChange> =
         rules.changes.iter().filter(|change| change.collection == *collection).cloned().collect();
-    let most_ids = rules.most_ids;
+    let max_ids = rules.max_ids;
     // it reads and computes for long, which must not block the threads of the runtime
     let compared = tokio::task::spawn_blocking(move || {
-        taster_census::diff(&before, &after, &Comparing { changes: &changes, most_ids })
+        taster_census::diff(&before, &after, &DiffOptions { changes: &changes, max_ids })
     });
     compared
         .await
@@ -114,10 +118,10 @@ async fn difference(
         .map_err(|error| census_problem(&error))
 }
 
-fn census_problem(error: &CensusError) -> CensusProblem {
+fn census_problem(error: &CensusError) -> CensusComparisonError {
     let code = match error {
         CensusError::Incomparable { .. } => ReasonCode::NotComparable,
         _ => ReasonCode::CensusUnreadable,
     };
-    CensusProblem { code, reason: error.to_string() }
+    CensusComparisonError { code, reason: error.to_string() }
 }

@@ -1,6 +1,6 @@
 //! Errors of the `pre`, `post` and `restore` flows, and of commands that read stored runs.
 
-use taster_model::{Coded, RunId};
+use taster_model::{Diagnostic, RunId};
 
 /// An error of a flow, or of a command that reads stored runs.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +56,7 @@ pub enum FlowError {
     },
     /// The database does not answer in time although its pods are ready.
     #[error(
-        "MongoDB did not answer in time, although its workload is ready: {last}; the limit is `ready` of {setting}"
+        "MongoDB did not answer in time, although its workload is ready: {last}; the limit is `readyTimeout` of {setting}"
     )]
     DatabaseNotReady {
         /// `cluster.data[mongo]`.
@@ -148,7 +148,7 @@ pub enum FlowError {
     },
 }
 
-impl Coded for FlowError {
+impl Diagnostic for FlowError {
     fn code(&self) -> &'static str {
         match self {
             Self::Interrupted { .. } | Self::InterruptedLater { .. } => "T0604",
@@ -177,7 +177,7 @@ impl Coded for FlowError {
             Self::Interrupted { .. } => "run the same command again; it starts over".to_owned(),
             Self::InterruptedLater { .. } => "run the same command again; what was committed stands".to_owned(),
             Self::OutOfTime { .. } => {
-                "raise `activeDeadlineSeconds` of the Job: it covers the lock, every `ready`, the capture and the grace period"
+                "raise `activeDeadlineSeconds` of the Job: it covers the lock, every `readyTimeout`, the capture and the grace period"
                     .to_owned()
             }
             Self::AllAbsent { .. } => {
@@ -189,7 +189,7 @@ impl Coded for FlowError {
             Self::NoCluster => "name the configuration that has a `cluster` with --config".to_owned(),
             Self::Panicked { .. } => "report this bug with the log lines above".to_owned(),
             Self::DatabaseNotReady { setting, .. } => format!(
-                "fix what the last error says, or raise `ready` of {setting}; `mongodb.uri` must name that workload's service"
+                "fix what the last error says, or raise `readyTimeout` of {setting}; `mongodb.uri` must name that workload's service"
             ),
             Self::NoNewest { .. } => {
                 "name a field with dates, timestamps or ObjectIds; or set `severity: warn`".to_owned()

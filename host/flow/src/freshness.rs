@@ -1,11 +1,11 @@
 //! Checks the age of the data before they are captured: yesterday's copy proves nothing about today's upgrade.
 
 use jiff::Timestamp;
-use taster_cluster::{Cluster, ClusterError, young_enough};
-use taster_config::{Config, Fresh, Newest, Source};
+use taster_cluster::{AgeLimit, Cluster, ClusterError, check_age};
+use taster_config::{Config, FreshnessRule, FreshnessSource, Newest};
 use taster_diagnostics::CliError;
-use taster_model::{Coded, Severity};
-use taster_query::Session;
+use taster_model::{Diagnostic, Severity};
+use taster_query::{Connection, Snapshot};
 
 use crate::{cluster::retry_while_unreachable, error::FlowError};
 
@@ -16,13 +16,15 @@ const API_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 /// part of them would look like another copy.
 pub(crate) async fn check_copies(config: &Config, cluster: &Cluster) -> Result<Vec<String>, CliError> {
     let mut identities = Some(Vec::new());
-    for fresh in &config.fresh {
-        let Source::Copy(source) = &fresh.source else { continue };
+    for rule in &config.freshness {
+        let FreshnessSource::Copy(source) = &rule.source else { continue };
         let copied =
-            retry_while_unreachable(API_TIMEOUT, async || cluster.copied(source, fresh.kubeconfig.as_ref()).await)
+            retry_while_unreachable(API_TIMEOUT, async || cluster.last_copy(source, rule.kubeconfig.as_ref()).await)
                 .await;
         let young = copied.and_then(|copied| {
-            let age = copied.age(fresh.max_age.get(), &setting(fresh)).map_err(ClusterError::from)?;
+            let setting = setting(rule);
+            let limit = AgeLimit { max_age: rule.max_age.get(), setting: &setting };
+            let age = copied.age(&limit).map_err(ClusterError::from)?;
             Ok((copied, age))
         });
         match young {
@@ -35,7 +37,7 @@ pub(crate) async fn check_copies(config: &Config, cluster: &Cluster) -> Result<V
                 });
             }
             Err(error) => {
-                fail_or_warn(fresh, error)?;
+                fail_or_warn(rule, error)?;
                 identities = None;
             }
         }
@@ -46,9 +48,9 @@ pub(crate) async fn check_copies(config: &Config, cluster: &Cluster) -> Result<V
 /// The identities of the copies as they are now. Their age was checked before the sync.
 pub(crate) async fn copy_identities(config: &Config, cluster: &Cluster) -> Vec<String> {
     let mut identities = Vec::new();
-    for fresh in &config.fresh {
-        let Source::Copy(source) = &fresh.source else { continue };
-        match cluster.copied(source, fresh.kubeconfig.as_ref()).await {
+    for rule in &config.freshness {
+        let FreshnessSource::Copy(source) = &rule.source else { continue };
+        match cluster.last_copy(source, rule.kubeconfig.as_ref()).await {
             Ok(copied) => identities.push(copied.identity),
             Err(error) => {
                 tracing::warn!("it is unknown which copy the data are: {error}");
@@ -61,36 +63,39 @@ pub(crate) async fn copy_identities(config: &Config, cluster: &Cluster) -> Vec<S
 
 /// Whether a `freshness` entry needs access to a cluster.
 pub(crate) fn needs_cluster(config: &Config) -> bool {
-    config.fresh.iter().any(|fresh| matches!(fresh.source, Source::Copy(_)))
+    config.freshness.iter().any(|rule| matches!(rule.source, FreshnessSource::Copy(_)))
 }
 
 /// Checks the age of the newest documents, by the API server's clock if there is a cluster, else by this machine's.
 pub(crate) async fn check_newest_documents(
     config: &Config,
-    session: &Session,
+    connection: &Connection,
     cluster: Option<&Cluster>,
 ) -> Result<(), CliError> {
-    for fresh in &config.fresh {
-        let Source::Newest(newest) = &fresh.source else { continue };
+    let snapshot = connection.initial_snapshot();
+    for rule in &config.freshness {
+        let FreshnessSource::Newest(newest) = &rule.source else { continue };
         let now = match cluster {
-            Some(cluster) => retry_while_unreachable(API_TIMEOUT, async || cluster.now().await).await?,
+            Some(cluster) => retry_while_unreachable(API_TIMEOUT, async || cluster.server_time().await).await?,
             None => Timestamp::now(),
         };
-        match newest_time(newest, session).await {
-            Ok(at) => match young_enough(at, now, fresh.max_age.get(), &setting(fresh), &fresh.source.to_string()) {
-                Ok(age) => tracing::info!("data are {} old: {}", taster_text::duration(age), fresh.source),
-                Err(error) => fail_or_warn(fresh, error)?,
+        let setting = setting(rule);
+        let limit = AgeLimit { max_age: rule.max_age.get(), setting: &setting };
+        match newest_time(newest, &snapshot).await {
+            Ok(at) => match check_age(at, now, &limit, &rule.source.to_string()) {
+                Ok(age) => tracing::info!("data are {} old: {}", taster_text::duration(age), rule.source),
+                Err(error) => fail_or_warn(rule, error)?,
             },
-            Err(error) => fail_or_warn(fresh, error)?,
+            Err(error) => fail_or_warn(rule, error)?,
         }
     }
     Ok(())
 }
 
-async fn newest_time(newest: &Newest, session: &Session) -> Result<Timestamp, FlowError> {
+async fn newest_time(newest: &Newest, snapshot: &Snapshot) -> Result<Timestamp, FlowError> {
     let Newest { collection, field } = newest;
     let (collection, field) = (collection.clone(), field.clone());
-    match session.newest(&collection, &field).await {
+    match snapshot.newest_document(&collection, &field).await {
         Ok(Some(found)) => {
             if !found.indexed {
                 tracing::warn!("no index of `{collection}` is in the order of `{field}`: every document was read");
@@ -103,13 +108,13 @@ async fn newest_time(newest: &Newest, session: &Session) -> Result<Timestamp, Fl
     }
 }
 
-fn setting(fresh: &Fresh) -> String {
-    format!("fresh[{}].maxAge", fresh.source)
+fn setting(rule: &FreshnessRule) -> String {
+    format!("freshness[{}].maxAge", rule.source)
 }
 
 /// Fails or logs a warning, as `severity` says.
-fn fail_or_warn<E: Coded + 'static>(fresh: &Fresh, error: E) -> Result<(), CliError> {
-    match fresh.severity {
+fn fail_or_warn<E: Diagnostic + 'static>(rule: &FreshnessRule, error: E) -> Result<(), CliError> {
+    match rule.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {
             tracing::warn!("not fresh: {error}");

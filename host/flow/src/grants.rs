@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use taster_config::{Collections, OneOrMany, Probe};
-use taster_model::{Coded, CollectionFacts, CollectionGrant, Failure, Manifest, Refusal, Role};
+use taster_model::{CollectionFacts, CollectionGrant, Diagnostic, Failure, Manifest, Refusal, Role};
 
 /// Why the operator's collections do not fit what the probe asks for.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum GrantError {
     },
 }
 
-impl Coded for GrantError {
+impl Diagnostic for GrantError {
     fn code(&self) -> &'static str {
         match self {
             Self::UnknownRole { .. } => "T0112",

@@ -1,10 +1,10 @@
 //! Builds the verdict document from two captures.
 
 use taster_diagnostics::CliError;
-use taster_judge::Input;
+use taster_judge::JudgementInput;
 use taster_model::{
-    Capture, Differences, Outcome, ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary, Verdict, VerdictDocument,
-    schema,
+    Capture, CensusDifferences, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary, Verdict,
+    VerdictDocument, schema,
 };
 use taster_store::AppStore;
 
@@ -27,11 +27,11 @@ pub async fn verdict_document(
 ) -> VerdictDocument {
     let differences = match before {
         Some(before) => differences::between(before, after, rules).await,
-        None => Differences::new(),
+        None => CensusDifferences::new(),
     };
     let (before, after) = (before.map(|before| before.capture), after.capture);
     let Rules { expectations, changes, max_baseline_age, .. } = rules;
-    let judgement = taster_judge::judge(&Input {
+    let judgement = taster_judge::judge(&JudgementInput {
         before,
         after,
         expectations,
@@ -73,8 +73,8 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
 
 fn probe_summary(probe: &ProbeRecord) -> ProbeSummary {
     let (metrics, failure) = match &probe.outcome {
-        Outcome::Metrics(metrics) => (Some(metrics.len() as u64), None),
-        Outcome::Failed(failure) => (None, Some(failure.to_string())),
+        ProbeOutcome::Metrics(metrics) => (Some(metrics.len() as u64), None),
+        ProbeOutcome::Failed(failure) => (None, Some(failure.to_string())),
     };
     ProbeSummary {
         name: probe.name.clone(),

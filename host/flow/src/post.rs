@@ -1,14 +1,16 @@
 //! `post`: captures the database after the sync, compares it with the baseline, and stores the verdict and its reports.
 
 use taster_diagnostics::CliError;
-use taster_model::{AttemptId, Baseline, Capture, Current, LastRun, RunId, Side, Verdict, VerdictDocument, schema};
+use taster_model::{
+    AttemptId, Baseline, Capture, CurrentState, LastRun, RunId, Side, Verdict, VerdictDocument, schema,
+};
 use taster_report::{html::Around, html::Links};
 use taster_store::{RunStore, fault};
 use tracing::{Instrument, field};
 
 use crate::{
     baseline,
-    capture::{CaptureJob, with_session},
+    capture::{CaptureJob, with_connection},
     census::UncommittedCapture,
     cluster::{
         self, AllowedImages, ClusterFacts, FlowOutcome, FlowRequest, OnSuccess, Scaler, WorkloadPresence,
@@ -98,7 +100,7 @@ async fn nothing_yet(context: &FlowContext, run: RunId, scaler: Option<&Scaler<'
     if let Some(scaler) = scaler {
         require_workloads(context, scaler).await?;
     }
-    context.store.update_current(|current| Some(Current { nothing_yet: None, ..current? })).await?;
+    context.store.update_current(|current| Some(CurrentState { nothing_yet: None, ..current? })).await?;
     Ok(Post::NothingYet { run })
 }
 
@@ -127,11 +129,11 @@ async fn capture(
     let comment = format!("taster/{run}/{}", Side::Post);
     let deadline = scaler.and_then(Scaler::startup_deadline);
     let connecting = shutdown.run_until(BEFORE_COMMIT, connect_when_ready(config, &comment, deadline));
-    let session = timer.time(Phase::MongoDb, connecting).await?;
+    let connection = timer.time(Phase::MongoDb, connecting).await?;
     let cluster_facts = cluster_facts(context, scaler).await?;
     let attempt = AttemptId::generate();
     let job = CaptureJob { context, run, side: Side::Post, attempt, before, cluster_facts };
-    with_session(shutdown, session, BEFORE_COMMIT, async |session| job.run(session).await).await
+    with_connection(shutdown, connection, BEFORE_COMMIT, async |connection| job.run(connection).await).await
 }
 
 /// Commits the capture and restores the workloads: nothing after this reads the database.
@@ -215,7 +217,7 @@ async fn cluster_facts(context: &FlowContext, scaler: Option<&Scaler<'_>>) -> Re
 }
 
 /// The run, if its `pre` found no workloads.
-fn run_without_pre(named: Option<&RunId>, current: Option<&Current>) -> Option<RunId> {
+fn run_without_pre(named: Option<&RunId>, current: Option<&CurrentState>) -> Option<RunId> {
     let skipped = current.filter(|current| current.baseline.is_none())?.nothing_yet.as_ref()?;
     named.is_none_or(|named| named == skipped).then(|| skipped.clone())
 }
@@ -225,7 +227,7 @@ fn run_without_pre(named: Option<&RunId>, current: Option<&Current>) -> Option<R
 async fn load_baseline(
     context: &FlowContext,
     run: &RunId,
-    current: Option<&Current>,
+    current: Option<&CurrentState>,
 ) -> Result<Option<Capture>, CliError> {
     let baseline = current.and_then(|current| current.baseline.as_ref()).map(|baseline| baseline.run.clone());
     let of = match baseline {
@@ -248,7 +250,7 @@ async fn record_verdict(
     context
         .store
         .update_current(|current| {
-            let Current { baseline: existing, claims, known, .. } =
+            let CurrentState { baseline: existing, claims, known, .. } =
                 current.unwrap_or_else(|| baseline::empty_state(context));
             if existing.as_ref().is_some_and(|existing| existing.judged.as_ref().is_some_and(|other| other > attempt)) {
                 return None;
@@ -262,7 +264,7 @@ async fn record_verdict(
                 (_, Some(other)) => Some(other),
                 (_, None) => judged.clone().filter(|_| !is_accepted),
             };
-            Some(Current {
+            Some(CurrentState {
                 schema: schema::CURRENT.to_owned(),
                 app: context.config.app.clone(),
                 baseline,

@@ -1,17 +1,17 @@
 //! `pre`: captures the database before the sync. The capture becomes the baseline of `post`.
 
-use taster_cluster::{Cluster, Tone};
+use taster_cluster::{Cluster, EventType};
 use taster_diagnostics::CliError;
 use taster_model::{
-    AttemptId, Baseline, Capture, CopyRelation, Current, Failure, Outcome, RunId, ServerFacts, Severity, Side,
+    AttemptId, Baseline, Capture, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId, ServerFacts, Severity, Side,
 };
-use taster_query::Session;
+use taster_query::Connection;
 use taster_store::{CommitPre, RunStore, fault};
 use tracing::{Instrument, field};
 
 use crate::{
     baseline,
-    capture::{CaptureJob, with_session},
+    capture::{CaptureJob, with_connection},
     cluster::{
         self, AllowedImages, ClusterFacts, FlowOutcome, FlowRequest, OnSuccess, Scaler, WorkloadPresence,
         with_scaled_workloads,
@@ -59,8 +59,8 @@ impl PreOutcome {
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
             match &p.outcome {
-                Outcome::Failed(failure) => Some((p.name.as_str(), failure)),
-                Outcome::Metrics(_) => None,
+                ProbeOutcome::Failed(failure) => Some((p.name.as_str(), failure)),
+                ProbeOutcome::Metrics(_) => None,
             }
         })
     }
@@ -100,14 +100,14 @@ async fn capture_before(
     {
         return nothing_yet(context, run, current.as_ref(), scaler).await;
     }
-    let PreparedCapture { session, cluster, cluster_facts } = prepare(context, &run, scaler).await?;
-    let work = async |session: &Session| {
-        let checking = freshness::check_newest_documents(&context.config, session, cluster.as_ref());
+    let PreparedCapture { connection, cluster, cluster_facts } = prepare(context, &run, scaler).await?;
+    let work = async |connection: &Connection| {
+        let checking = freshness::check_newest_documents(&context.config, connection, cluster.as_ref());
         context.timer.time(Phase::MongoDb, checking).await?;
         let job = PreJob { context, given, scaler, cluster_facts };
-        Box::pin(job.capture_and_record(run, session)).await
+        Box::pin(job.capture_and_record(run, connection)).await
     };
-    let outcome = Box::pin(with_session(&context.shutdown, session, BEFORE_COMMIT, work)).await?;
+    let outcome = Box::pin(with_connection(&context.shutdown, connection, BEFORE_COMMIT, work)).await?;
     if let Some(scaler) = scaler {
         start_applications(context, &outcome, scaler).await?;
     }
@@ -116,7 +116,7 @@ async fn capture_before(
 
 /// What a capture needs: a database that is up and a connection to it.
 struct PreparedCapture {
-    session: Session,
+    connection: Connection,
     /// The cluster whose clock and copies count, if there is one.
     cluster: Option<Cluster>,
     cluster_facts: ClusterFacts,
@@ -140,12 +140,12 @@ async fn prepare(context: &FlowContext, run: &RunId, scaler: Option<&Scaler<'_>>
     let comment = format!("taster/{run}/{}", Side::Pre);
     let deadline = scaler.and_then(Scaler::startup_deadline);
     let connecting = shutdown.run_until(BEFORE_COMMIT, connect_when_ready(config, &comment, deadline));
-    let session = timer.time(Phase::MongoDb, connecting).await?;
+    let connection = timer.time(Phase::MongoDb, connecting).await?;
     let cluster_facts = match scaler {
         Some(scaler) => scaler.cluster_facts(copied).await,
         None => ClusterFacts { copied, ..ClusterFacts::default() },
     };
-    Ok(PreparedCapture { session, cluster, cluster_facts })
+    Ok(PreparedCapture { connection, cluster, cluster_facts })
 }
 
 /// Starts the applications after a good capture, and publishes the result on the Job.
@@ -156,10 +156,10 @@ async fn start_applications(context: &FlowContext, outcome: &PreOutcome, scaler:
         scaler.scale_up_apps(&outcome.run, AFTER_COMMIT, AllowedImages::Verified(&verified)).await?;
         let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
         let text = format!("tasted before the sync: {}", taster_text::counted(documents, "document"));
-        scaler.publish_capture(&outcome.run, &text, Tone::Normal).await;
+        scaler.publish_capture(&outcome.run, &text, EventType::Normal).await;
     } else {
         let text = format!("unknown: {}", failed.join("; "));
-        scaler.publish_capture(&outcome.run, &text, Tone::Warning).await;
+        scaler.publish_capture(&outcome.run, &text, EventType::Warning).await;
     }
     Ok(())
 }
@@ -168,7 +168,7 @@ async fn start_applications(context: &FlowContext, outcome: &PreOutcome, scaler:
 async fn nothing_yet(
     context: &FlowContext,
     run: RunId,
-    current: Option<&Current>,
+    current: Option<&CurrentState>,
     scaler: &Scaler<'_>,
 ) -> Result<Pre, CliError> {
     let is_first = current.is_none_or(|c| c.baseline.is_none() && c.claims.is_empty() && c.last.is_none());
@@ -180,10 +180,10 @@ async fn nothing_yet(
         .store
         .update_current(|current| {
             let current = current.unwrap_or_else(|| baseline::empty_state(context));
-            Some(Current { nothing_yet: skipped.clone(), ..current })
+            Some(CurrentState { nothing_yet: skipped.clone(), ..current })
         })
         .await?;
-    scaler.publish_capture(&run, "nothing to taste yet", Tone::Normal).await;
+    scaler.publish_capture(&run, "nothing to taste yet", EventType::Normal).await;
     Ok(Pre::NothingYet { run })
 }
 
@@ -196,9 +196,9 @@ struct PreJob<'a> {
 }
 
 impl PreJob<'_> {
-    async fn capture_and_record(self, mut run: RunId, session: &Session) -> Result<PreOutcome, CliError> {
+    async fn capture_and_record(self, mut run: RunId, connection: &Connection) -> Result<PreOutcome, CliError> {
         let (context, given) = (self.context, self.given);
-        let server = self.cluster_facts.add_to(session.facts());
+        let server = self.cluster_facts.add_to(connection.facts());
         if given.is_none() && is_of_another_copy(context, &run, &server).await? {
             // the capture of a copy that was replaced must not be found forever, either
             run = RunId::generate();
@@ -215,7 +215,7 @@ impl PreJob<'_> {
                 return Err(FlowError::AnotherCopy { run }.into());
             }
             Some(existing) => (existing.into_inner(), false),
-            None => self.capture_and_commit(&run, &store, session).await?,
+            None => self.capture_and_commit(&run, &store, connection).await?,
         };
         fault::point("pre: committed");
         let baseline = baseline::record_capture(context, &run, &capture, &server).await?;
@@ -231,12 +231,12 @@ impl PreJob<'_> {
         self,
         run: &RunId,
         store: &RunStore,
-        session: &Session,
+        connection: &Connection,
     ) -> Result<(Capture, bool), CliError> {
         let Self { context, scaler, cluster_facts, .. } = self;
         let attempt = AttemptId::generate();
         let job = CaptureJob { context, run, side: Side::Pre, attempt, before: None, cluster_facts };
-        let uncommitted = job.run(session).await?;
+        let uncommitted = job.run(connection).await?;
         fault::arm();
         let capture = uncommitted.store_censuses(store).await?;
         if let Some(scaler) = scaler {
@@ -246,7 +246,7 @@ impl PreJob<'_> {
         fault::point("pre: announced");
         Ok(match store.commit_pre(&capture).await? {
             CommitPre::Committed(capture) => (capture.into_inner(), true),
-            CommitPre::Standing(capture) => (capture.into_inner(), false),
+            CommitPre::AlreadyCommitted(capture) => (capture.into_inner(), false),
         })
     }
 }
@@ -254,5 +254,5 @@ impl PreJob<'_> {
 /// Whether the run has a capture of a copy that was replaced since.
 async fn is_of_another_copy(context: &FlowContext, run: &RunId, server: &ServerFacts) -> Result<bool, CliError> {
     let Some(standing) = context.store.run(run).pre().await? else { return Ok(false) };
-    Ok(baseline::copy_relation(context, &baseline::from_capture(standing.get()), server) == CopyRelation::Another)
+    Ok(baseline::copy_relation(context, &baseline::from_capture(standing.get()), server) == CopyRelation::Different)
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use taster_config::Config;
 use taster_diagnostics::CliError;
 use taster_model::DataKind;
-use taster_query::{Beside, Needs, PrivilegeReport, Session};
+use taster_query::{Connection, LocalCollection, PrivilegeReport, RequiredAccess};
 
 /// Fails if the user lacks a required privilege, and, with `requireReadOnlyUser`, if the user can write. Other problems with
 /// the user are warnings.
-pub(crate) async fn check_user(session: &Session, config: &Config) -> Result<(), CliError> {
-    let report = session.check_privileges(&required_privileges(config)).await?;
+pub(crate) async fn check_user(connection: &Connection, config: &Config) -> Result<(), CliError> {
+    let report = connection.check_privileges(&required_privileges(config)).await?;
     report.require_complete()?;
     match write_privileges(&report) {
         _ if config.require_read_only_user => report.require_read_only()?,
@@ -29,14 +29,14 @@ pub const NO_ACCESS_CONTROL: &str = "the server has no access control: everybody
 
 /// The access that the configuration needs: to the collections that it names, or to all of them if one probe reads all.
 #[must_use]
-pub fn required_privileges(config: &Config) -> Needs {
+pub fn required_privileges(config: &Config) -> RequiredAccess {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
     let collections: BTreeSet<String> =
         all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
-    let mut needs = Needs { collections: collections.into_iter().collect(), ..Needs::default() };
+    let mut needs = RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() };
     if config.mongodb.data == DataKind::Live {
         // live data are no copy that could be replaced
-        needs.beside.retain(|beside| *beside != Beside::StartupLog);
+        needs.local.retain(|local| *local != LocalCollection::StartupLog);
     }
     needs
 }
@@ -44,7 +44,7 @@ pub fn required_privileges(config: &Config) -> Needs {
 /// What the user may write. Nothing on a server without access control: that is not a privilege of the user.
 #[must_use]
 pub fn write_privileges(report: &PrivilegeReport) -> Option<String> {
-    let actions = report.may_write().filter(|_| report.privileges.authenticated)?;
+    let actions = report.write_access().filter(|_| report.privileges.authenticated)?;
     Some(format!(
         "MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` \
          makes this an error"
@@ -54,15 +54,16 @@ pub fn write_privileges(report: &PrivilegeReport) -> Option<String> {
 /// What stays unknown because the user lacks optional privileges.
 #[must_use]
 pub fn missing_optional_privileges(report: &PrivilegeReport) -> Option<String> {
-    if report.unseen.is_empty() {
+    if report.unreadable.is_empty() {
         return None;
     }
-    let unseen = report.unseen.iter().map(|beside| {
-        format!("may not read local.{}, so nobody can tell {}", beside.collection(), beside.unknown_without())
-    });
+    let unseen = report
+        .unreadable
+        .iter()
+        .map(|local| format!("may not read local.{}, so nobody can tell {}", local.name(), local.unknown_without()));
     let unseen = unseen.collect::<Vec<_>>().join("; ");
     // if a required privilege is missing as well, the error has the command that grants both
-    match report.remedy().filter(|_| report.missing.is_empty()) {
+    match report.grant_script().filter(|_| report.missing.is_empty()) {
         Some(remedy) => Some(format!("{unseen}. In mongosh, as an administrator: {remedy}")),
         None => Some(unseen),
     }
@@ -72,9 +73,9 @@ pub fn missing_optional_privileges(report: &PrivilegeReport) -> Option<String> {
 mod tests {
     use std::collections::HashMap;
 
-    use taster_query::{Beside, Needs};
+    use taster_query::{LocalCollection, RequiredAccess};
 
-    fn needs(mongodb: &str, probes: &str) -> Needs {
+    fn needs(mongodb: &str, probes: &str) -> RequiredAccess {
         let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"{mongodb}}}\n{probes}");
         super::required_privileges(&taster_config::parse("taster.yaml", &yaml, HashMap::new()).unwrap())
     }
@@ -85,8 +86,8 @@ mod tests {
 
     #[test]
     fn live_data_do_not_need_the_startup_log() {
-        assert_eq!(needs("", "").beside, [Beside::StartupLog, Beside::ReplicaSetConfig]);
-        assert_eq!(needs(", data: live", "").beside, [Beside::ReplicaSetConfig]);
+        assert_eq!(needs("", "").local, [LocalCollection::StartupLog, LocalCollection::ReplicaSetConfig]);
+        assert_eq!(needs(", data: live", "").local, [LocalCollection::ReplicaSetConfig]);
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::{path::Path, time::Instant};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::Probe;
 use taster_engine::{Engine, LogLevel, LogLine, RunInput};
-use taster_model::{Capture, Coded, CollectionGrant, Failure, Metric, Outcome, ProbeRecord, Refusal, Usage};
-use taster_query::{CensusSetup, Database, Grant, Session};
+use taster_model::{Capture, CollectionGrant, Diagnostic, Failure, Metric, ProbeOutcome, ProbeRecord, Refusal, Usage};
+use taster_query::{CensusEnv, Database, Grant, Snapshot};
 use tracing::Instrument;
 
 use crate::{
@@ -28,13 +28,13 @@ pub(crate) struct ProbeResult {
     /// What the probe has read. Each of them can tell whether the data have changed since.
     pub(crate) databases: Vec<Database>,
     /// The censuses that the metrics name.
-    pub(crate) censuses: Vec<Recorded>,
+    pub(crate) censuses: Vec<CensusFile>,
 }
 
 /// The output of a probe that succeeded.
 struct ProbeOutput {
     metrics: Vec<Metric>,
-    censuses: Vec<Recorded>,
+    censuses: Vec<CensusFile>,
 }
 
 /// Runs the probes of one capture.
@@ -52,7 +52,7 @@ pub(crate) struct ProbeRunner<'a> {
 /// One run of a probe, as far as it has come: what it read and used is recorded even when it fails.
 struct Attempt<'a> {
     probe: &'a Probe,
-    session: &'a Session,
+    snapshot: &'a Snapshot,
     task: &'a Task,
     record: ProbeRecord,
     databases: Vec<Database>,
@@ -60,32 +60,32 @@ struct Attempt<'a> {
 
 impl ProbeRunner<'_> {
     /// Runs one probe on one snapshot of the database. The failure of a probe is part of its record; the others still run.
-    pub(crate) async fn run(&self, probe: &Probe, session: &Session) -> ProbeResult {
+    pub(crate) async fn run(&self, probe: &Probe, snapshot: &Snapshot) -> ProbeResult {
         let span = tracing::info_span!("probe", probe = probe.name);
-        self.run_and_record(probe, session).instrument(span).await
+        self.run_and_record(probe, snapshot).instrument(span).await
     }
 
-    async fn run_and_record(&self, probe: &Probe, session: &Session) -> ProbeResult {
+    async fn run_and_record(&self, probe: &Probe, snapshot: &Snapshot) -> ProbeResult {
         let started = Instant::now();
         let task = Task::start(probe.name.clone());
-        let record = not_run(probe, Failure::own("not run"));
-        let mut attempt = Attempt { probe, session, task: &task, record, databases: Vec::new() };
+        let record = not_run(probe, Failure::from_probe("not run"));
+        let mut attempt = Attempt { probe, snapshot, task: &task, record, databases: Vec::new() };
         let output = self.try_run(&mut attempt).await;
         let Attempt { mut record, databases, .. } = attempt;
         self.context.timer.probe_ended();
         let (outcome, censuses) = match output {
-            Ok(ProbeOutput { metrics, censuses }) => (Outcome::Metrics(metrics), censuses),
-            Err(failure) => (Outcome::Failed(with_probe_name(failure, &probe.name)), Vec::new()),
+            Ok(ProbeOutput { metrics, censuses }) => (ProbeOutcome::Metrics(metrics), censuses),
+            Err(failure) => (ProbeOutcome::Failed(with_probe_name(failure, &probe.name)), Vec::new()),
         };
         record.outcome = storable(outcome);
         match &record.outcome {
-            Outcome::Metrics(metrics) => task.finish(&format!(
+            ProbeOutcome::Metrics(metrics) => task.finish(&format!(
                 "{} metrics from {} documents in {}",
                 taster_text::grouped(metrics.len() as u64),
                 taster_text::grouped(record.usage.documents),
                 taster_text::duration(started.elapsed())
             )),
-            Outcome::Failed(failure) => {
+            ProbeOutcome::Failed(failure) => {
                 task.finish("failed");
                 tracing::warn!("{}: {failure}", probe.name);
             }
@@ -102,7 +102,7 @@ impl ProbeRunner<'_> {
         loaded.sha256().clone_into(&mut record.sha256);
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
-        let live = self.context.timer.time(Phase::MongoDb, attempt.session.readable()).await;
+        let live = self.context.timer.time(Phase::MongoDb, attempt.snapshot.readable_collections()).await;
         let live = live.map_err(|error| coded_failure(&error))?;
         let earlier = self.before.and_then(|before| before.probes.iter().find(|record| record.name == probe.name));
         let earlier = earlier.map_or(&[][..], |record| &record.collections);
@@ -121,15 +121,15 @@ impl ProbeRunner<'_> {
     }
 
     async fn run_once(&self, loaded: &taster_engine::Probe, attempt: &mut Attempt<'_>) -> Result<ProbeOutput, Failure> {
-        let Attempt { probe, session, task, record, databases } = attempt;
+        let Attempt { probe, snapshot, task, record, databases } = attempt;
         let env = ProbeEnv { clock: self.clock, seed: self.seed, census: self.census_settings.env(probe) };
-        let input = probe_run_input(session, probe, &record.collections, env, task);
+        let input = probe_run_input(snapshot, probe, &record.collections, env, task);
         let database = input.database.clone();
         databases.push(database.clone());
         let report = loaded.run(input).await;
         record.usage = report.usage;
         write_log(&probe.name, &report.log);
-        match database.lost() {
+        match database.lost_snapshot() {
             // whatever the probe returned: it did not read the snapshot of this capture
             Some(lost) => Err(lost),
             None => report.outcome.map(|metrics| ProbeOutput { metrics, censuses: database.take_censuses() }),
@@ -149,7 +149,7 @@ pub(crate) fn not_run(probe: &Probe, why: Failure) -> ProbeRecord {
         severity: probe.severity,
         muted: probe.muted,
         declarations: Vec::new(),
-        outcome: Outcome::Failed(why),
+        outcome: ProbeOutcome::Failed(why),
         usage: Usage::default(),
         limits: Some(recorded_limits(&probe.limits)),
     }
@@ -162,18 +162,18 @@ fn with_probe_name(failure: Failure, probe: &str) -> Failure {
 }
 
 /// The outcome, or a failure where it could not be read back from the store: the whole capture would be unreadable.
-fn storable(outcome: Outcome) -> Outcome {
+fn storable(outcome: ProbeOutcome) -> ProbeOutcome {
     match check_readable(&outcome) {
         Ok(()) => outcome,
         Err(error) => {
             let message = format!("the result cannot be stored: {error}");
-            Outcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message))
+            ProbeOutcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message))
         }
     }
 }
 
-fn check_readable(outcome: &Outcome) -> Result<(), serde_json::Error> {
-    let again: Outcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
+fn check_readable(outcome: &ProbeOutcome) -> Result<(), serde_json::Error> {
+    let again: ProbeOutcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
     if again == *outcome { Ok(()) } else { Err(serde::de::Error::custom("it reads back as something else")) }
 }
 
@@ -189,7 +189,7 @@ pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<t
 }
 
 /// An error of a library as the failure of a probe.
-pub(crate) fn coded_failure(error: &dyn Coded) -> Failure {
+pub(crate) fn coded_failure(error: &dyn Diagnostic) -> Failure {
     let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
     match error.help() {
         Some(help) => failure.allowed(help),
@@ -204,13 +204,13 @@ pub struct ProbeEnv<'a> {
     /// The only entropy.
     pub seed: &'a str,
     /// The settings of its censuses.
-    pub census: CensusSetup,
+    pub census: CensusEnv,
 }
 
 /// The input of one run of `probe`.
 #[must_use]
 pub fn probe_run_input(
-    session: &Session,
+    snapshot: &Snapshot,
     probe: &Probe,
     collections: &[CollectionGrant],
     env: ProbeEnv<'_>,
@@ -225,11 +225,10 @@ pub fn probe_run_input(
         collections: collections.to_vec(),
         limits: query_limits(&probe.limits),
         setting: setting.clone(),
-        census: Some(census),
     };
     RunInput {
         probe: probe.name.clone(),
-        database: session.database(grant),
+        database: snapshot.database_with_census(grant, census),
         config,
         limits: engine_limits(&probe.limits),
         setting,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use taster_cluster::{Busy, Cluster, ClusterError, LEASE, Lock, LockRequest, OwnJob, WorkloadRef};
+use taster_cluster::{Cluster, ClusterError, LEASE_DURATION, Lock, LockRequest, OwnJob, WhenLocked, WorkloadRef};
 use taster_config::{ClusterSection, Config};
 use taster_diagnostics::CliError;
 use taster_model::RunId;
@@ -33,7 +33,7 @@ const BEFORE_LOCK: StopPoint = StopPoint::During("the lock was waited for; nothi
 pub enum RestoreScope {
     /// All of them: the sync failed.
     Everything,
-    /// Those that are scaled up for longer than `cluster.maxUp`, unless another process holds the lock.
+    /// Those that are scaled up for longer than `cluster.abandonedAfter`, unless another process holds the lock.
     Abandoned,
 }
 
@@ -64,10 +64,10 @@ async fn restore_section(
     scope: RestoreScope,
 ) -> Result<RestoreOutcome, CliError> {
     let shutdown = Shutdown::on_signals();
-    let store = Store::at(config.settings()).await?.app(&config.app);
+    let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
     let cluster = cluster::connect(config).await?;
     let job = own_job(&cluster).await;
-    if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
+    if let Some(OwnJob { name, time_left: Some(left), .. }) = job.clone() {
         shutdown.request_after(left, name);
     }
     let search = Search { cluster: &cluster, store: &store, section };
@@ -89,7 +89,7 @@ async fn restore_section(
     let report = match workloads {
         Ok(workloads) => {
             let restorer = WorkloadRestorer { cluster: &cluster, lock: &lock, store: &store, app: &config.app };
-            let grace_period = job.map_or(DEFAULT_GRACE_PERIOD, |job| job.grace);
+            let grace_period = job.map_or(DEFAULT_GRACE_PERIOD, |job| job.grace_period);
             let limits = RestoreLimits { shutdown: &shutdown, grace_period, attempt: RestoreAttempt::First };
             Ok(restorer.restore_all(&workloads, &[], limits).await)
         }
@@ -128,16 +128,16 @@ async fn take_lock(
 ) -> Result<Locking, CliError> {
     let request = LockRequest {
         run,
-        what: "restore",
-        busy: match scope {
-            RestoreScope::Everything => Busy::TakeOver(section.lock.patience()),
+        command: "restore",
+        when_locked: match scope {
+            RestoreScope::Everything => WhenLocked::TakeOver(section.lock.wait_timeout()),
             // long enough to see that a holder has died: its Lease expires
-            RestoreScope::Abandoned => Busy::Wait(LEASE + Duration::from_secs(5)),
+            RestoreScope::Abandoned => WhenLocked::Wait(LEASE_DURATION + Duration::from_secs(5)),
         },
-        lease: LEASE,
+        lease_duration: LEASE_DURATION,
     };
     let log = |text: &str| tracing::info!("{text}");
-    let locking = async || cluster.lock(request.clone(), &log).await;
+    let locking = async || cluster.acquire_lock(request.clone(), &log).await;
     let locking = async { Ok(retry_while_unreachable(API_TIMEOUT, locking).await) };
     match shutdown.run_until(BEFORE_LOCK, locking).await? {
         Ok(lock) => Ok(Locking::Held(lock)),
@@ -162,31 +162,31 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn configured(&self) -> Vec<WorkloadRef> {
-        self.section.workloads().into_iter().map(|workload| workload.of).collect()
+        self.section.workloads().into_iter().map(|workload| workload.reference).collect()
     }
 
-    /// The workloads that are scaled up for longer than `cluster.maxUp`, by the API server's clock.
+    /// The workloads that are scaled up for longer than `cluster.abandonedAfter`, by the API server's clock.
     async fn abandoned(&self) -> Result<Vec<WorkloadRef>, CliError> {
         let cluster = self.cluster;
-        let now = retry_while_unreachable(API_TIMEOUT, async || cluster.now().await).await?;
+        let now = retry_while_unreachable(API_TIMEOUT, async || cluster.server_time().await).await?;
         let stored = cluster::stored_workloads(self.store).await;
         let mut abandoned = Vec::new();
         for workload in self.configured() {
-            let recorded = match retry_while_unreachable(API_TIMEOUT, async || cluster.recorded(&workload).await).await
-            {
-                Ok(recorded) => recorded,
-                Err(error) if error.is_passing() => return Err(error.into()),
-                // a workload whose record is unreadable must not hide the others
-                Err(error) => {
-                    tracing::error!("{workload}: {error}");
-                    continue;
-                }
-            };
+            let recorded =
+                match retry_while_unreachable(API_TIMEOUT, async || cluster.scale_record(&workload).await).await {
+                    Ok(recorded) => recorded,
+                    Err(error) if error.is_transient() => return Err(error.into()),
+                    // a workload whose record is unreadable must not hide the others
+                    Err(error) => {
+                        tracing::error!("{workload}: {error}");
+                        continue;
+                    }
+                };
             let entry = stored.iter().find(|entry| (&entry.kind, &entry.name) == (&workload.kind, &workload.name));
             let since = recorded.map(|record| record.since).or_else(|| entry.map(|entry| entry.since));
             let Some(since) = since else { continue };
             let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-            if age > self.section.max_up.get() {
+            if age > self.section.abandoned_after.get() {
                 tracing::info!("{workload} has been scaled up for {}", taster_text::duration(age));
                 abandoned.push(workload);
             }

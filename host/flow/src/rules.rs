@@ -13,18 +13,18 @@ pub struct Rules<'a> {
     /// What the migration is meant to do, from `changes`.
     pub changes: &'a [DeclaredChange],
     /// How many ids are named for each kind of difference between documents.
-    pub most_ids: usize,
+    pub max_ids: usize,
     /// The greatest age of a baseline.
     pub max_baseline_age: Option<Duration>,
 }
 
-fn most_ids(report: &Report) -> usize {
+fn max_ids(report: &Report) -> usize {
     usize::try_from(report.max_ids).unwrap_or(usize::MAX)
 }
 
 impl Default for Rules<'_> {
     fn default() -> Self {
-        Self { expectations: &[], changes: &[], most_ids: most_ids(&Report::default()), max_baseline_age: None }
+        Self { expectations: &[], changes: &[], max_ids: max_ids(&Report::default()), max_baseline_age: None }
     }
 }
 
@@ -33,7 +33,7 @@ impl<'a> From<&'a Config> for Rules<'a> {
         Self {
             expectations: &config.expect,
             changes: &config.changes,
-            most_ids: most_ids(&config.report),
+            max_ids: max_ids(&config.report),
             max_baseline_age: config.max_baseline_age.map(Period::get),
         }
     }

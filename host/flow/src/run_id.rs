@@ -1,7 +1,7 @@
 //! The run that a process works for: that of `--run`, of the hook Job's name, of its pod's name, the app's unfinished run, or
 //! a new one, in this order.
 
-use taster_model::{Current, RunId};
+use taster_model::{CurrentState, RunId};
 
 /// The names that may tell the run of a hook: that of its Job, and that of its pod, which Kubernetes sets as `HOSTNAME`.
 pub(crate) fn hook_names() -> Vec<String> {
@@ -24,18 +24,18 @@ pub(crate) fn from_flag_or_hook(given: Option<&RunId>, hooks: &[String]) -> Opti
 
 /// The run that this process works for.
 #[must_use]
-pub(crate) fn resolve(named: Option<&RunId>, current: Option<&Current>) -> RunId {
+pub(crate) fn resolve(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
     named.cloned().or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
 }
 
 /// The run of a `post`. If none is named, it is the app's last run, even if that has a verdict: a repeated `post` judges the
 /// same run again, and a new run would have nothing to compare with.
-pub(crate) fn for_post(named: Option<&RunId>, current: Option<&Current>) -> RunId {
+pub(crate) fn for_post(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
     let last = current.and_then(|current| current.last.as_ref()).map(|last| &last.run);
     resolve(named.or(last), current)
 }
 
-fn unfinished(current: Option<&Current>) -> Option<RunId> {
+fn unfinished(current: Option<&CurrentState>) -> Option<RunId> {
     let last = current?.last.as_ref()?;
     last.verdict.is_none().then(|| last.run.clone())
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_run_goes_on_and_a_finished_one_does_not() {
-        let current = |verdict| Current {
+        let current = |verdict| CurrentState {
             known: Vec::new(),
             schema: schema::CURRENT.to_owned(),
             app: "pxbbq".parse().unwrap(),

@@ -1,110 +1,118 @@
-//! One census against another: what the documents of a collection became.
+//! Judges the difference of two censuses under a rule.
 
-use taster_model::{CensusDifference, DataKind, Documents, FindingOutcome, ReasonCode, Rule, ValueKind};
+use taster_model::{CensusDifference, DataKind, DifferingDocuments, FindingOutcome, ReasonCode, Rule, ValueKind};
 
 use crate::{
-    compare::{self, Comparison, Declared},
-    expect::Applied,
-    show,
+    compare::{self, Comparison, RuleOrigin},
+    expectations::AppliedRule,
 };
 
-/// The comparison of two censuses, with the documents that it is about.
+/// The comparison of two censuses, with the differing documents.
 #[derive(Debug)]
-pub(crate) struct Judged {
+pub(crate) struct CensusJudgement {
     pub(crate) comparison: Comparison,
-    pub(crate) documents: Option<Documents>,
+    pub(crate) documents: Option<DifferingDocuments>,
 }
 
-/// What `difference` means under the rule that counts.
-pub(crate) fn judged(difference: &CensusDifference, data: DataKind, applied: &Applied<'_>) -> Judged {
-    if let Some(misfit) = compare::misfit(applied.rule, ValueKind::Census) {
-        return Judged { comparison: misfit, documents: None };
+/// Judges `difference` under the rule that applies.
+pub(crate) fn judge(difference: &CensusDifference, data: DataKind, applied: &AppliedRule<'_>) -> CensusJudgement {
+    if let Some(misfit) = compare::rule_misfit(applied.rule, ValueKind::Census) {
+        return CensusJudgement { comparison: misfit, documents: None };
     }
     let mut documents = difference.documents.clone();
     if documents.changed.paths.is_empty() {
         documents.changed.paths.clone_from(&difference.paths);
     }
-    Judged { comparison: comparison(difference, data, applied), documents: Some(documents) }
+    CensusJudgement { comparison: compare_documents(difference, data, applied), documents: Some(documents) }
 }
 
-fn comparison(difference: &CensusDifference, data: DataKind, applied: &Applied<'_>) -> Comparison {
-    let allowance = Allowance::of(data, applied);
-    let Documents { missing, extra, changed } = &difference.documents;
+fn compare_documents(difference: &CensusDifference, data: DataKind, applied: &AppliedRule<'_>) -> Comparison {
+    let allowed = AllowedDifferences::new(data, applied);
+    let DifferingDocuments { missing, extra, changed } = &difference.documents;
     let undeclared = [
-        (missing.count, "missing", allowance.missing),
-        (extra.count, allowance.called, allowance.extra),
-        (changed.count, "changed", allowance.changed),
+        (missing.count, "missing", allowed.missing),
+        (extra.count, allowed.extra_label, allowed.extra),
+        (changed.count, "changed", allowed.changed),
     ];
-    let told: Vec<String> =
-        undeclared.iter().filter(|(n, ..)| *n > 0).map(|(n, what, _)| format!("{} {what}", show::number(*n))).collect();
-    if undeclared.iter().any(|(n, _, allowed)| *n > 0 && !allowed) {
-        return Comparison::new(FindingOutcome::Different, ReasonCode::Changed, told.join(", "));
+    let counts: Vec<String> = undeclared
+        .iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, label, _)| format!("{} {label}", taster_text::grouped(*count)))
+        .collect();
+    if undeclared.iter().any(|(count, _, is_allowed)| *count > 0 && !is_allowed) {
+        return Comparison::new(FindingOutcome::Different, ReasonCode::Changed, counts.join(", "));
     }
-    if let Some(doubt) = doubt(difference) {
-        return doubt;
+    if let Some(inconclusive) = inconclusive(difference) {
+        return inconclusive;
     }
-    if !told.is_empty() {
-        return Comparison::allowed(told.join(", "));
+    if !counts.is_empty() {
+        return Comparison::allowed(counts.join(", "));
     }
-    undisturbed(difference, applied.declared)
+    without_undeclared_differences(difference, applied.origin)
 }
 
-/// Nothing differs but what was declared, or nothing at all.
-fn undisturbed(difference: &CensusDifference, declared: Declared) -> Comparison {
+/// The outcome if every difference was declared, or if there is none.
+fn without_undeclared_differences(difference: &CensusDifference, origin: RuleOrigin) -> Comparison {
     let expired = difference.expired.count;
     let happened = difference.changes.iter().any(|outcome| outcome.happened > 0);
     if happened || expired > 0 {
-        let rest = show::count(difference.after, "document");
-        let expired = if expired > 0 { format!("; {} expired", show::number(expired)) } else { String::new() };
-        let reason = format!("{rest}, each as it was but for what is declared{expired}");
+        let documents = taster_text::counted(difference.after, "document");
+        let expired = if expired > 0 { format!("; {} expired", taster_text::grouped(expired)) } else { String::new() };
+        let reason = format!("{documents} unchanged except as declared{expired}");
         return Comparison::new(FindingOutcome::Expected, ReasonCode::DeclaredChange, reason);
     }
-    let unchanged = compare::unchanged(difference.before == 0, "no document", declared);
-    match unchanged.outcome {
-        FindingOutcome::Same => {
-            Comparison { reason: format!("{}, each as it was", show::count(difference.after, "document")), ..unchanged }
-        }
-        _ => unchanged,
+    if difference.before == 0 {
+        return compare::both_empty(
+            "no document",
+            origin,
+            format!("{} unchanged", taster_text::counted(0, "document")),
+        );
     }
+    Comparison::unchanged(format!("{} unchanged", taster_text::counted(difference.after, "document")))
 }
 
-/// Why nobody can tell although no document is known to differ.
-fn doubt(difference: &CensusDifference) -> Option<Comparison> {
-    if let Some(outcome) = difference.changes.iter().find(|outcome| outcome.unproven.is_some()) {
-        let why = outcome.unproven.as_deref().unwrap_or_default();
-        let reason = format!("{}: {}", show::whole(&outcome.change.to_string()), show::whole(why));
-        return Some(Comparison::unknown(ReasonCode::ChangeUnproven, reason));
+/// Why the comparison is inconclusive although no document is known to differ.
+fn inconclusive(difference: &CensusDifference) -> Option<Comparison> {
+    for outcome in &difference.changes {
+        if let Some(why) = &outcome.unproven_reason {
+            let reason = format!(
+                "{}: {}",
+                taster_text::escape_hidden(&outcome.change.to_string()),
+                taster_text::escape_hidden(why)
+            );
+            return Some(Comparison::unknown(ReasonCode::ChangeUnproven, reason));
+        }
     }
-    // numbers that contradict each other are no ground for anything
+    // counts that contradict the listed documents prove nothing
     let happened = difference.changes.iter().any(|outcome| outcome.happened > 0);
-    let moved = happened || difference.expired.count > 0 || !difference.is_clean();
-    (!moved && difference.before != difference.after).then(|| {
-        let (before, after) = (show::number(difference.before), show::number(difference.after));
-        let reason = format!("{before} → {after} documents, and the censuses name none that is missing or extra");
+    let explained = happened || difference.expired.count > 0 || !difference.is_clean();
+    (!explained && difference.before != difference.after).then(|| {
+        let (before, after) = (taster_text::grouped(difference.before), taster_text::grouped(difference.after));
+        let reason = format!("{before} → {after} documents, but the censuses list no missing or extra document");
         Comparison::unknown(ReasonCode::CensusUnreadable, reason)
     })
 }
 
-/// Which differences nobody needs to declare.
+/// Differences that need no declaration.
 #[derive(Debug)]
-struct Allowance {
+struct AllowedDifferences {
     missing: bool,
     extra: bool,
     changed: bool,
-    /// What extra documents are called.
-    called: &'static str,
+    /// How findings name extra documents.
+    extra_label: &'static str,
 }
 
-impl Allowance {
-    fn of(data: DataKind, applied: &Applied<'_>) -> Self {
+impl AllowedDifferences {
+    fn new(data: DataKind, applied: &AppliedRule<'_>) -> Self {
         let any = *applied.rule == Rule::Ignore;
-        // live data go on living, unless somebody said that they must not
-        let live = data == DataKind::Live && applied.declared == Declared::No && *applied.rule == Rule::Equal;
+        // live data grow; an explicit expectation overrides that
+        let may_grow = data == DataKind::Live && applied.origin == RuleOrigin::Default && *applied.rule == Rule::Equal;
         Self {
             missing: any || matches!(applied.rule, Rule::Subset | Rule::NeverIncreases),
-            extra: any || live || matches!(applied.rule, Rule::Superset | Rule::NeverDecreases),
+            extra: any || may_grow || matches!(applied.rule, Rule::Superset | Rule::NeverDecreases),
             changed: any,
-            called: if live { "newer than the baseline" } else { "extra" },
+            extra_label: if may_grow { "newer than the baseline" } else { "extra" },
         }
     }
 }

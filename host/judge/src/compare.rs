@@ -1,17 +1,17 @@
-//! One value against another under one rule.
+//! Compares one metric value before and after the sync under one rule.
 
 use std::{cmp::Ordering, collections::BTreeSet};
 
 use bigdecimal::{BigDecimal, RoundingMode, Signed, ToPrimitive, Zero};
-use taster_model::{FindingOutcome, Metric, ReasonCode, Rule, Tolerance, Value, ValueKind};
+use taster_model::{Bound, FindingOutcome, Metric, ReasonCode, Rule, Tolerance, Value, ValueKind};
 
 use crate::{
-    diff,
+    json_diff,
     number::{self, Number},
     show,
 };
 
-/// The outcome of one comparison, and why.
+/// The outcome of one comparison, and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Comparison {
     pub(crate) outcome: FindingOutcome,
@@ -31,64 +31,91 @@ impl Comparison {
     pub(crate) fn allowed(reason: impl Into<String>) -> Self {
         Self::new(FindingOutcome::Expected, ReasonCode::Allowed, reason)
     }
+
+    pub(crate) fn unchanged(reason: impl Into<String>) -> Self {
+        Self::new(FindingOutcome::Same, ReasonCode::Unchanged, reason)
+    }
+
+    fn different(reason: impl Into<String>) -> Self {
+        Self::new(FindingOutcome::Different, ReasonCode::Changed, reason)
+    }
+
+    /// A change that a rule allows or forbids.
+    fn changed(permission: Permission, reason: String) -> Self {
+        match permission {
+            Permission::Allowed => Self::allowed(reason),
+            Permission::Forbidden => Self::different(reason),
+        }
+    }
 }
 
-/// Whether somebody said how the metric may change: zero against zero needs that.
+/// Where the rule of a comparison comes from. Values that are zero or empty on both sides need an explicit rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Declared {
-    /// An expectation of the operator, or the probe's own.
-    Yes,
-    /// Nobody; the rule is `equal`.
-    No,
+pub(crate) enum RuleOrigin {
+    /// An expectation of the operator or of the probe.
+    Explicit,
+    /// There is no expectation; the rule is `equal`.
+    Default,
 }
 
-/// Compares one metric of both sides.
-pub(crate) fn compare(before: &Metric, after: &Metric, rule: &Rule, declared: Declared) -> Comparison {
-    let (kind, now) = (before.value.kind(), after.value.kind());
-    let changed = if kind != now {
-        Some(format!("{kind} → {now}"))
+/// Whether a rule allows a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Permission {
+    Allowed,
+    Forbidden,
+}
+
+impl Permission {
+    fn allowed_if(condition: bool) -> Self {
+        if condition { Self::Allowed } else { Self::Forbidden }
+    }
+}
+
+/// Compares one metric of both captures.
+pub(crate) fn compare(before: &Metric, after: &Metric, rule: &Rule, origin: RuleOrigin) -> Comparison {
+    let (old_kind, new_kind) = (before.value.kind(), after.value.kind());
+    let kind_change = if old_kind != new_kind {
+        Some(format!("{old_kind} → {new_kind}"))
     } else if before.unit != after.unit {
         Some(format!("unit {} → {}", show::name(&before.unit), show::name(&after.unit)))
     } else {
         None
     };
-    if let Some(changed) = changed {
-        // `ignore` says: in any way
+    if let Some(reason) = kind_change {
         return match rule {
-            Rule::Ignore => Comparison::allowed(changed),
-            _ => Comparison::unknown(ReasonCode::KindChanged, changed),
+            Rule::Ignore => Comparison::allowed(reason),
+            _ => Comparison::unknown(ReasonCode::KindChanged, reason),
         };
     }
-    if kind == ValueKind::Census {
-        // the ids say nothing: what counts is what a comparison of the documents said, and there was none
-        return Comparison::unknown(ReasonCode::CensusUnreadable, "nobody compared the censuses");
+    if old_kind == ValueKind::Census {
+        // ids of censuses say nothing; censuses are compared by their documents before this
+        return Comparison::unknown(ReasonCode::CensusUnreadable, "the censuses were not compared");
     }
-    if let Some(misfit) = misfit(rule, kind) {
+    if let Some(misfit) = rule_misfit(rule, old_kind) {
         return misfit;
     }
-    match (Number::of(&before.value), Number::of(&after.value)) {
-        (Some(Ok(old)), Some(Ok(new))) => numbers(before, after, (&old, &new), rule, declared),
+    match (Number::from_value(&before.value), Number::from_value(&after.value)) {
+        (Some(Ok(old)), Some(Ok(new))) => compare_numbers(before, after, (&old, &new), rule, origin),
         (Some(Err(why)), _) | (_, Some(Err(why))) => Comparison::unknown(ReasonCode::NotComparable, why),
-        _ => others(&before.value, &after.value, rule, declared),
+        _ => compare_other_values(&before.value, &after.value, rule, origin),
     }
 }
 
-/// Why `rule` cannot be applied to values of `kind`, if so.
-pub(crate) fn misfit(rule: &Rule, kind: ValueKind) -> Option<Comparison> {
-    (!fits(rule, kind)).then(|| {
+/// Why `rule` cannot be applied to values of `kind`. `None`: it can.
+pub(crate) fn rule_misfit(rule: &Rule, kind: ValueKind) -> Option<Comparison> {
+    (!rule_applies(rule, kind)).then(|| {
         let article = if kind == ValueKind::Integer { "an" } else { "a" };
-        let reason = format!("`{rule}` does not fit {article} {kind}: use {}", rules_for(kind));
+        let reason = format!("`{rule}` does not apply to {article} {kind}: use {}", rules_for(kind));
         Comparison::unknown(ReasonCode::RuleMisfit, reason)
     })
 }
 
-/// Whether `rule` can be applied to values of `kind`.
-fn fits(rule: &Rule, kind: ValueKind) -> bool {
+fn rule_applies(rule: &Rule, kind: ValueKind) -> bool {
     let is_number = matches!(kind, ValueKind::Integer | ValueKind::Real | ValueKind::Decimal);
     match rule {
         Rule::Equal | Rule::Ignore => true,
         Rule::Within(_) | Rule::Between(..) => is_number,
-        // of a census: that documents may come, or go, and nothing else
+        // of a census: documents may be added, or removed, and not changed
         Rule::NeverDecreases | Rule::NeverIncreases => is_number || kind == ValueKind::Census,
         Rule::Superset | Rule::Subset => matches!(kind, ValueKind::Set | ValueKind::Document | ValueKind::Census),
     }
@@ -105,44 +132,37 @@ fn rules_for(kind: ValueKind) -> &'static str {
     }
 }
 
-/// What did not change. Nothing on both sides needs somebody's word that it is right.
-pub(crate) fn unchanged(zero: bool, what: &str, declared: Declared) -> Comparison {
-    if zero && declared == Declared::No {
-        let reason = format!("{what} before and after; nobody declared that this is right");
-        return Comparison::unknown(ReasonCode::ZeroAgainstZero, reason);
-    }
-    Comparison::new(FindingOutcome::Same, ReasonCode::Unchanged, "unchanged")
-}
-
-fn changed(allowed: bool, reason: String) -> Comparison {
-    if allowed {
-        Comparison::allowed(reason)
-    } else {
-        Comparison::new(FindingOutcome::Different, ReasonCode::Changed, reason)
+/// A value that is zero or empty on both sides: unchanged if a rule was declared, else unknown.
+pub(crate) fn both_empty(what: &str, origin: RuleOrigin, unchanged: impl Into<String>) -> Comparison {
+    match origin {
+        RuleOrigin::Explicit => Comparison::unchanged(unchanged),
+        RuleOrigin::Default => Comparison::unknown(
+            ReasonCode::ZeroAgainstZero,
+            format!("{what} before and after the sync, and no expectation says that this is correct"),
+        ),
     }
 }
 
-fn numbers(
+const UNCHANGED: &str = "unchanged";
+
+fn compare_numbers(
     before: &Metric,
     after: &Metric,
     (old, new): (&Number, &Number),
     rule: &Rule,
-    declared: Declared,
+    origin: RuleOrigin,
 ) -> Comparison {
     let order = new.order(old);
-    // a bound holds whether or not the value moved
-    if let Rule::Between(lo, hi) = rule {
-        let bound = |bound: &taster_model::Bound| Number::Finite(bound.value().clone());
-        let inside =
-            new.order(&bound(lo)).is_some_and(Ordering::is_ge) && new.order(&bound(hi)).is_some_and(Ordering::is_le);
-        if !inside {
-            return changed(false, format!("{} is not between {lo} and {hi}", shown(&after.value)));
-        }
+    // a bound must hold even if the value did not change
+    if let Rule::Between(low, high) = rule
+        && !is_between(new, low, high)
+    {
+        return Comparison::different(format!("{} is not between {low} and {high}", format_value(&after.value)));
     }
     if order == Some(Ordering::Equal) {
-        return unchanged(new.is_zero(), "0", declared);
+        return if new.is_zero() { both_empty("0", origin, UNCHANGED) } else { Comparison::unchanged(UNCHANGED) };
     }
-    let allowed = match rule {
+    let is_allowed = match rule {
         Rule::Ignore | Rule::Between(..) => true,
         Rule::NeverDecreases => order == Some(Ordering::Greater),
         Rule::NeverIncreases => order == Some(Ordering::Less),
@@ -155,30 +175,35 @@ fn numbers(
         },
         Rule::Equal | Rule::Superset | Rule::Subset => false,
     };
-    let mut reason = difference(before, after);
+    let mut reason = format_difference(before, after);
     if let (Rule::Within(_), Some(old), Some(new)) = (rule, old.finite(), new.finite())
-        && let Some(percent) = percent(old, new)
+        && let Some(percent) = format_percentage(old, new)
     {
         reason = format!("{reason} ({percent})");
     }
-    changed(allowed, reason)
+    Comparison::changed(Permission::allowed_if(is_allowed), reason)
 }
 
-/// `34 fewer`, `revenue 12.50 less`, `120 ms more`; where there is no difference to tell, both values.
-fn difference(before: &Metric, after: &Metric) -> String {
+fn is_between(number: &Number, low: &Bound, high: &Bound) -> bool {
+    let bound = |bound: &Bound| Number::Finite(bound.value().clone());
+    number.order(&bound(low)).is_some_and(Ordering::is_ge) && number.order(&bound(high)).is_some_and(Ordering::is_le)
+}
+
+/// `34 fewer`, `revenue 12.50 less`, `120 ms more`; both values if they have no difference.
+fn format_difference(before: &Metric, after: &Metric) -> String {
     let exact = |value: &Value| match value {
-        // the text that a double is shown as, so that 0.3 - 0.1 reads 0.2
+        // the shortest text of a double, so that 0.3 - 0.1 is 0.2
         Value::Real(real) => real.to_string().parse::<BigDecimal>().ok(),
-        other => Number::of(other).and_then(Result::ok).and_then(|n| n.finite().cloned()),
+        other => Number::from_value(other).and_then(Result::ok).and_then(|n| n.finite().cloned()),
     };
     let (Some(old), Some(new)) = (exact(&before.value), exact(&after.value)) else {
-        return format!("{} → {}", shown(&before.value), shown(&after.value));
+        return format!("{} → {}", format_value(&before.value), format_value(&after.value));
     };
     let difference = &new - &old;
-    let amount = digits(&difference.abs());
-    let counted = before.unit == "1" || before.unit.starts_with('{');
-    let amount = if counted { amount } else { format!("{amount} {}", show::short(&before.unit)) };
-    if counted && matches!(before.value, Value::Integer(_)) {
+    let amount = format_decimal(&difference.abs());
+    let is_count = before.unit == "1" || before.unit.starts_with('{');
+    let amount = if is_count { amount } else { format!("{amount} {}", show::short(&before.unit)) };
+    if is_count && matches!(before.value, Value::Integer(_)) {
         return format!("{amount} {}", if difference.is_negative() { "fewer" } else { "more" });
     }
     let what = match before.value {
@@ -188,16 +213,16 @@ fn difference(before: &Metric, after: &Metric) -> String {
     format!("{what}{amount} {}", if difference.is_negative() { "less" } else { "more" })
 }
 
-/// A number in plain digits, or in scientific notation where those are many.
-fn digits(number: &BigDecimal) -> String {
-    const MANY: i64 = 40;
+/// A number in plain digits, or in scientific notation if it has many.
+fn format_decimal(number: &BigDecimal) -> String {
+    const MAX_DIGITS: i64 = 40;
     let (_, scale) = number.as_bigint_and_exponent();
-    let plain = -MANY < scale && scale < MANY && number.digits() < MANY.unsigned_abs();
-    if plain { number.to_plain_string() } else { number.with_prec(16).normalized().to_scientific_notation() }
+    let is_short = -MAX_DIGITS < scale && scale < MAX_DIGITS && number.digits() < MAX_DIGITS.unsigned_abs();
+    if is_short { number.to_plain_string() } else { number.with_prec(16).normalized().to_scientific_notation() }
 }
 
-/// `3.3 %` of what it was. `None` where it was 0.
-fn percent(before: &BigDecimal, after: &BigDecimal) -> Option<String> {
+/// `3.3 %` of the value before. `None` if that was 0.
+fn format_percentage(before: &BigDecimal, after: &BigDecimal) -> Option<String> {
     if before.is_zero() {
         return None;
     }
@@ -209,11 +234,12 @@ fn percent(before: &BigDecimal, after: &BigDecimal) -> Option<String> {
     if tenths.is_zero() {
         return Some("less than 0.1 %".to_owned());
     }
-    Some(format!("{} times", digits(&(percent / BigDecimal::from(100)).with_scale_round(0, RoundingMode::Down))))
+    let times = (percent / BigDecimal::from(100)).with_scale_round(0, RoundingMode::Down);
+    Some(format!("{} times", format_decimal(&times)))
 }
 
-/// A value as reasons show it.
-pub(crate) fn shown(value: &Value) -> String {
+/// A value as findings show it.
+pub(crate) fn format_value(value: &Value) -> String {
     match value {
         Value::Integer(n) => n.to_string(),
         Value::Real(real) => real.to_string(),
@@ -227,50 +253,62 @@ pub(crate) fn shown(value: &Value) -> String {
     }
 }
 
-fn others(before: &Value, after: &Value, rule: &Rule, declared: Declared) -> Comparison {
+fn compare_other_values(before: &Value, after: &Value, rule: &Rule, origin: RuleOrigin) -> Comparison {
     match (before, after) {
-        (Value::Set(old), Value::Set(new)) => sets(old, new, rule, declared),
-        (Value::Document(old), Value::Document(new)) => {
-            if diff::equal(old, new) {
-                let empty =
-                    old.as_object().is_some_and(serde_json::Map::is_empty) || old.as_array().is_some_and(Vec::is_empty);
-                return unchanged(empty, "an empty document", declared);
-            }
-            let allowed = match rule {
-                Rule::Ignore => true,
-                Rule::Superset => diff::entries_within(old, new),
-                Rule::Subset => diff::entries_within(new, old),
-                _ => false,
-            };
-            changed(allowed, diff::tell(old, new))
-        }
-        (old, new) if old == new => unchanged(false, "", declared),
+        (Value::Set(old), Value::Set(new)) => compare_sets(old, new, rule, origin),
+        (Value::Document(old), Value::Document(new)) => compare_documents(old, new, rule, origin),
+        (old, new) if old == new => Comparison::unchanged(UNCHANGED),
         (old, new) => {
-            let (was, is) = (shown(old), shown(new));
-            let reason =
-                if was == is { "text changed past what is shown".to_owned() } else { format!("{was} → {is}") };
-            changed(*rule == Rule::Ignore, reason)
+            let (old_text, new_text) = (format_value(old), format_value(new));
+            let reason = if old_text == new_text {
+                "the text changed beyond the part that is shown".to_owned()
+            } else {
+                format!("{old_text} → {new_text}")
+            };
+            Comparison::changed(Permission::allowed_if(*rule == Rule::Ignore), reason)
         }
     }
 }
 
-fn sets(old: &BTreeSet<String>, new: &BTreeSet<String>, rule: &Rule, declared: Declared) -> Comparison {
-    if old == new {
-        return unchanged(old.is_empty(), "an empty set", declared);
+fn compare_documents(old: &serde_json::Value, new: &serde_json::Value, rule: &Rule, origin: RuleOrigin) -> Comparison {
+    if json_diff::equal(old, new) {
+        let is_empty =
+            old.as_object().is_some_and(serde_json::Map::is_empty) || old.as_array().is_some_and(Vec::is_empty);
+        return if is_empty {
+            both_empty("an empty document", origin, UNCHANGED)
+        } else {
+            Comparison::unchanged(UNCHANGED)
+        };
     }
-    let lost: Vec<&str> = old.difference(new).map(String::as_str).collect();
-    let gained: Vec<&str> = new.difference(old).map(String::as_str).collect();
-    let allowed = match rule {
+    let is_allowed = match rule {
         Rule::Ignore => true,
-        Rule::Superset => lost.is_empty(),
-        Rule::Subset => gained.is_empty(),
+        Rule::Superset => json_diff::entries_within(old, new),
+        Rule::Subset => json_diff::entries_within(new, old),
         _ => false,
     };
-    let parts = [("lost", &lost), ("gained", &gained)];
-    let told: Vec<String> = parts
-        .iter()
+    Comparison::changed(Permission::allowed_if(is_allowed), json_diff::describe(old, new))
+}
+
+fn compare_sets(old: &BTreeSet<String>, new: &BTreeSet<String>, rule: &Rule, origin: RuleOrigin) -> Comparison {
+    if old == new {
+        return if old.is_empty() {
+            both_empty("an empty set", origin, UNCHANGED)
+        } else {
+            Comparison::unchanged(UNCHANGED)
+        };
+    }
+    let removed: Vec<&str> = old.difference(new).map(String::as_str).collect();
+    let added: Vec<&str> = new.difference(old).map(String::as_str).collect();
+    let is_allowed = match rule {
+        Rule::Ignore => true,
+        Rule::Superset => removed.is_empty(),
+        Rule::Subset => added.is_empty(),
+        _ => false,
+    };
+    let parts: Vec<String> = [("removed", &removed), ("added", &added)]
+        .into_iter()
         .filter(|(_, items)| !items.is_empty())
-        .map(|(word, items)| format!("{word} {}", show::names(items.iter().copied())))
+        .map(|(verb, items)| format!("{verb} {}", show::names(items.iter().copied())))
         .collect();
-    changed(allowed, told.join("; "))
+    Comparison::changed(Permission::allowed_if(is_allowed), parts.join("; "))
 }

@@ -1,110 +1,115 @@
-//! Two captures and the operator's expectations in, findings and a verdict out.
+//! Compares two captures under the operator's expectations and declared changes, and returns findings and a verdict.
 //!
-//! Pure: no I/O, no clock, no configuration of its own. The same input always gives the same judgement, so that a
-//! stored run can be judged again.
+//! Pure: no I/O, no clock, no configuration of its own. The same input always gives the same judgement, so that a stored
+//! run can be judged again.
 
-mod case;
+mod capture_pair;
 mod census;
 mod changes;
 mod collections;
 mod compare;
-mod copy;
-mod declared;
-mod diff;
-mod expect;
+mod data_copy;
+mod expectations;
+mod explanation;
+mod json_diff;
 mod metric;
 mod number;
+mod pairing;
 mod probes;
 mod show;
-mod sides;
 mod verdict;
 
 #[cfg(test)]
-mod testing;
+mod fixtures;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use case::Case;
-use taster_model::{Capture, DeclaredChange, Differences, Expectation, Finding, Verdict};
+use capture_pair::CapturePair;
+use taster_model::{Capture, CensusDifferences, DeclaredChange, Expectation, Finding, Verdict};
 
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
-pub struct Input<'a> {
+pub struct JudgementInput<'a> {
     /// The baseline. `None` makes the verdict `unknown`.
     pub before: Option<&'a Capture>,
     /// The capture after the sync.
     pub after: &'a Capture,
-    /// The operator's word. Of several that match a metric the most specific one counts: one that names the probe before
-    /// one that does not; then one that names the metric before a pattern; then more spelled-out segments; then more
-    /// labels; then, of equals, the later one.
+    /// The operator's expectations. If several match a metric, the most specific one applies: one with a probe before one
+    /// without; then one with the metric's name before one with a pattern; then one with more literal segments; then one
+    /// with more labels; then, among equals, the later one.
     pub expectations: &'a [Expectation],
-    /// What the migration was meant to do: the operator's word of today.
+    /// The declared changes of the current configuration.
     pub changes: &'a [DeclaredChange],
-    /// What the censuses of both sides say about each other.
-    pub differences: &'a Differences,
-    /// A baseline that is older than this makes the verdict `unknown`. `None`: it may be of any age.
+    /// The differences of the censuses of both captures.
+    pub differences: &'a CensusDifferences,
+    /// A baseline that is older than this makes the verdict `unknown`. `None`: no limit.
     pub max_baseline_age: Option<Duration>,
 }
 
-static NO_DIFFERENCES: Differences = Differences::new();
+static NO_DIFFERENCES: CensusDifferences = CensusDifferences::new();
 
-impl<'a> Input<'a> {
-    /// Two captures, and nothing that anybody says of them.
+impl<'a> JudgementInput<'a> {
+    /// Two captures without expectations, declared changes and censuses.
     #[must_use]
-    pub fn of(before: Option<&'a Capture>, after: &'a Capture) -> Self {
+    pub fn new(before: Option<&'a Capture>, after: &'a Capture) -> Self {
         Self { before, after, expectations: &[], changes: &[], differences: &NO_DIFFERENCES, max_baseline_age: None }
     }
 }
 
-/// What came of it.
+/// The verdict with its findings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// `different` when any gating finding is; else `unknown` when any gating finding is, or when nothing that gates
-    /// was judged; else `same`.
+    /// `different` if any deciding finding is `different`; else `unknown` if any deciding finding is `unknown`, or if no
+    /// finding can decide; else `same`.
     pub verdict: Verdict,
-    /// What decides comes first: gating `different`, gating `unknown`, other `different` and `unknown`, `expected`,
-    /// `same`; within these by probe, metric and labels.
+    /// Deciding findings first: deciding `different`, deciding `unknown`, other `different` and `unknown`, `expected`,
+    /// `same`; within these sorted by probe, metric and labels.
     pub findings: Vec<Finding>,
-    /// Collections of either side that no probe read after the sync, by name.
+    /// Collections of either capture that no probe read after the sync, sorted by name.
     pub uncovered: Vec<String>,
 }
 
 /// Judges `after` against `before`.
 #[must_use]
-pub fn judge(input: &Input<'_>) -> Judgement {
-    let other = input.before.and_then(|before| {
-        collections::other_place(before, input.after).or_else(|| copy::replaced(before, input.after))
-    });
-    let mut findings = if let Some(finding) = other {
-        // whatever differs between two databases, or two copies of one, says nothing about either
-        vec![finding]
-    } else if let Some(before) = input.before {
-        let Input { after, expectations, changes, differences, .. } = *input;
-        let case = Case { before, after, expectations, changes, differences };
-        let mut findings = probes::findings(&case);
-        findings.extend(changes::findings(&case));
-        findings.extend(collections::gone(&case));
-        findings.extend(collections::never_there(before, input.after));
-        findings.extend(collections::remarkable(before, input.after));
-        findings.extend(collections::unstable(before, input.after));
-        findings.extend(expect::unmatched(before, input.after, input.expectations));
-        let doubts = copy::doubts(before, input.after, input.max_baseline_age);
-        if !doubts.is_empty() {
-            // it is shown what differs, but nobody can tell what that means
-            for finding in &mut findings {
-                finding.muted = true;
-            }
+pub fn judge(input: &JudgementInput<'_>) -> Judgement {
+    let mut findings = match input.before {
+        Some(before) => compare_captures(input, before),
+        None => {
+            let mut findings = vec![verdict::no_baseline()];
+            findings.extend(probes::failures_after(input.after));
+            findings
         }
-        findings.extend(doubts);
-        findings
-    } else {
-        let mut findings = vec![verdict::no_baseline()];
-        findings.extend(probes::failures_after(input.after));
-        findings
     };
     let verdict = verdict::decide(&mut findings, input.changes);
     verdict::sort(&mut findings);
     Judgement { verdict, findings, uncovered: collections::uncovered(input.before, input.after) }
+}
+
+fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> Vec<Finding> {
+    let JudgementInput { after, expectations, changes, differences, max_baseline_age, .. } = *input;
+    let incomparable =
+        collections::different_database_or_app(before, after).or_else(|| data_copy::replaced(before, after));
+    if let Some(finding) = incomparable {
+        // differences between two databases, or two copies of one, do not come from the sync
+        return vec![finding];
+    }
+    let captures = CapturePair { before, after, expectations, changes, differences };
+    let mut findings = probes::findings(&captures);
+    findings.extend(changes::findings(&captures));
+    findings.extend(collections::gone(&captures));
+    findings.extend(collections::granted_but_absent(before, after));
+    findings.extend(collections::warnings(before, after));
+    findings.extend(collections::unstable(before, after));
+    findings.extend(expectations::unmatched(before, after, expectations));
+    let doubts = data_copy::doubts(before, after, max_baseline_age);
+    if !doubts.is_empty() {
+        // the differences are reported, but it is unknown whether they come from the sync
+        for finding in &mut findings {
+            finding.muted = true;
+        }
+    }
+    findings.extend(doubts);
+    findings
 }

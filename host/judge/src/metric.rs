@@ -1,41 +1,41 @@
-//! One metric of both sides: what it was, what it is, and what that means under the rule that counts.
+//! The finding about one metric: both values, compared under the rule that applies.
 
 use serde_json::Value as Json;
 use taster_model::{
-    Capture, CensusDifference, CensusProblem, DataKind, Documents, Finding, Metric, ProbeRecord, ReasonCode, Rule,
-    Value,
+    Capture, CensusComparisonError, CensusDifference, DataKind, DifferingDocuments, Finding, Metric, ProbeRecord,
+    ReasonCode, Rule, Value,
 };
 
 use crate::{
-    case::{self, Case},
+    capture_pair::{self, CapturePair},
     census,
-    compare::{self, Comparison, Declared},
-    declared,
-    expect::{self, Applied},
-    show,
-    sides::Pair,
+    compare::{self, Comparison, RuleOrigin},
+    expectations::{self, AppliedRule},
+    explanation,
+    pairing::Pair,
     verdict,
 };
 
 /// The unit of a number of documents.
 const DOCUMENTS: &str = "{document}";
 
-/// The finding of one metric of `record`.
-pub(crate) fn finding(case: &Case<'_>, record: &ProbeRecord, pair: &Pair<'_, Metric>) -> Finding {
-    let one = pair.one();
-    let applied = expect::choose(case.expectations, record, one);
-    let Seen { mut comparison, documents, before, after } = seen(case, record, pair, &applied);
+/// The finding about one metric of `record`.
+pub(crate) fn finding(captures: &CapturePair<'_>, record: &ProbeRecord, pair: &Pair<'_, Metric>) -> Finding {
+    let metric = pair.newest();
+    let applied = expectations::applied_rule(captures.expectations, record, metric);
+    let MetricComparison { mut comparison, documents, before, after } =
+        compare_metric(captures, record, pair, &applied);
     let mut declared = applied.reason.map(ToOwned::to_owned);
-    if let Some(explained) = declared::explained(case, record, pair, applied.rule, &comparison) {
+    if let Some(explained) = explanation::explain(captures, record, pair, applied.rule, &comparison) {
         comparison = explained.comparison;
         declared = explained.reason.map(ToOwned::to_owned).or(declared);
     }
     let Comparison { outcome, code, reason } = comparison;
     Finding {
         probe: Some(record.name.clone()),
-        metric: Some(one.name.clone()),
-        labels: one.labels.clone(),
-        unit: Some(one.unit.clone()),
+        metric: Some(metric.name.clone()),
+        labels: metric.labels.clone(),
+        unit: Some(metric.unit.clone()),
         before,
         after,
         severity: applied.severity,
@@ -47,83 +47,98 @@ pub(crate) fn finding(case: &Case<'_>, record: &ProbeRecord, pair: &Pair<'_, Met
     }
 }
 
-/// What the two sides of a metric say to each other.
-struct Seen {
+/// The comparison of one metric, with both values as findings show them.
+struct MetricComparison {
     comparison: Comparison,
-    documents: Option<Documents>,
+    documents: Option<DifferingDocuments>,
     before: Option<Json>,
     after: Option<Json>,
 }
 
-fn seen(case: &Case<'_>, record: &ProbeRecord, pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Seen {
-    let (old, new) = pair.both();
-    let before = old.map(|metric| plain(case.before, record, metric));
-    let after = new.map(|metric| plain(case.after, record, metric));
-    if let Some(difference) = difference(case, record, pair) {
-        return match difference {
-            Ok(difference) => {
-                let census::Judged { comparison, documents } = census::judged(difference, case.after.data, applied);
-                let (before, after) = (Some(difference.before.into()), Some(difference.after.into()));
-                Seen { comparison, documents, before, after }
-            }
-            Err(problem) => {
-                let comparison = Comparison::unknown(problem.code, show::whole(&problem.reason));
-                Seen { comparison, documents: None, before, after }
-            }
-        };
-    }
-    let comparison = grown(case.after.data, pair, applied).unwrap_or_else(|| judged(case, record, pair, applied));
-    Seen { comparison, documents: None, before, after }
-}
-
-/// What was found of two censuses, where the metric names one on both sides and somebody compared them.
-fn difference<'a>(
-    case: &Case<'a>,
+fn compare_metric(
+    captures: &CapturePair<'_>,
     record: &ProbeRecord,
     pair: &Pair<'_, Metric>,
-) -> Option<&'a Result<CensusDifference, CensusProblem>> {
+    applied: &AppliedRule<'_>,
+) -> MetricComparison {
+    let (old, new) = pair.sides();
+    let before = old.map(|metric| plain_value(captures.before, record, metric));
+    let after = new.map(|metric| plain_value(captures.after, record, metric));
+    if let Some(difference) = census_difference(captures, record, pair) {
+        return match difference {
+            Ok(difference) => {
+                let judgement = census::judge(difference, captures.after.data, applied);
+                MetricComparison {
+                    comparison: judgement.comparison,
+                    documents: judgement.documents,
+                    before: Some(difference.before.into()),
+                    after: Some(difference.after.into()),
+                }
+            }
+            Err(error) => {
+                let comparison = Comparison::unknown(error.code, taster_text::escape_hidden(&error.reason));
+                MetricComparison { comparison, documents: None, before, after }
+            }
+        };
+    }
+    let comparison = live_growth(captures.after.data, pair, applied)
+        .unwrap_or_else(|| compare_values(captures, record, pair, applied));
+    MetricComparison { comparison, documents: None, before, after }
+}
+
+/// The comparison of two censuses, if the metric refers to one in both captures and they were compared.
+fn census_difference<'a>(
+    captures: &CapturePair<'a>,
+    record: &ProbeRecord,
+    pair: &Pair<'_, Metric>,
+) -> Option<&'a Result<CensusDifference, CensusComparisonError>> {
     let Pair::Both(old, new) = pair else { return None };
-    let censuses = matches!((&old.value, &new.value), (Value::Census(_), Value::Census(_)));
-    if !censuses || old.unit != new.unit {
+    let are_censuses = matches!((&old.value, &new.value), (Value::Census(_), Value::Census(_)));
+    if !are_censuses || old.unit != new.unit {
         return None;
     }
-    case.differences.get(&(record.name.clone(), new.name.clone(), new.labels.clone()))
+    captures.differences.get(&(record.name.clone(), new.name.clone(), new.labels.clone()))
 }
 
-/// The value as findings show it: of a census its number of documents, for its id says nothing to anybody.
-fn plain(capture: &Capture, record: &ProbeRecord, metric: &Metric) -> Json {
-    case::census_documents(capture, &record.name, metric).map_or_else(|| metric.value.plain(), Json::from)
+/// The value as findings show it; of a census its number of documents instead of its id.
+fn plain_value(capture: &Capture, record: &ProbeRecord, metric: &Metric) -> Json {
+    capture_pair::census_documents(capture, &record.name, metric).map_or_else(|| metric.value.plain(), Json::from)
 }
 
-/// Live data go on living: more documents than before are newer ones, unless somebody said that there must not be any.
-fn grown(data: DataKind, pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Option<Comparison> {
+/// Live data grow: more documents than before are allowed unless an expectation forbids it.
+fn live_growth(data: DataKind, pair: &Pair<'_, Metric>, applied: &AppliedRule<'_>) -> Option<Comparison> {
     let Pair::Both(old, new) = pair else { return None };
     let (Value::Integer(before), Value::Integer(after)) = (&old.value, &new.value) else { return None };
-    let counts = old.unit == DOCUMENTS && new.unit == DOCUMENTS;
-    let live = data == DataKind::Live && applied.declared == Declared::No;
-    (live && counts && after > before)
-        .then(|| Comparison::allowed(format!("{} more; the data are live", after.abs_diff(*before))))
+    let counts_documents = old.unit == DOCUMENTS && new.unit == DOCUMENTS;
+    let may_grow = data == DataKind::Live && applied.origin == RuleOrigin::Default;
+    (may_grow && counts_documents && after > before)
+        .then(|| Comparison::allowed(format!("{} more; allowed because the data are live", after.abs_diff(*before))))
 }
 
-fn judged(case: &Case<'_>, record: &ProbeRecord, pair: &Pair<'_, Metric>, applied: &Applied<'_>) -> Comparison {
+fn compare_values(
+    captures: &CapturePair<'_>,
+    record: &ProbeRecord,
+    pair: &Pair<'_, Metric>,
+    applied: &AppliedRule<'_>,
+) -> Comparison {
     let one_sided = |code, when, capture, metric: &Metric| {
-        let shown = match case::census_documents(capture, &record.name, metric) {
-            Some(n) => show::count(n, "document"),
-            None => compare::shown(&metric.value),
+        let value = match capture_pair::census_documents(capture, &record.name, metric) {
+            Some(documents) => taster_text::counted(documents, "document"),
+            None => compare::format_value(&metric.value),
         };
-        let reason = format!("only {when} the sync: {shown}");
+        let reason = format!("only {when} the sync: {value}");
         match applied.rule {
             Rule::Ignore => Comparison::allowed(reason),
             _ => Comparison::unknown(code, reason),
         }
     };
     match pair {
-        Pair::Both(old, new) => compare::compare(old, new, applied.rule, applied.declared),
-        Pair::OnlyBefore(old) => one_sided(ReasonCode::OnlyBefore, "before", case.before, old),
-        Pair::OnlyAfter(new) => one_sided(ReasonCode::OnlyAfter, "after", case.after, new),
+        Pair::Both(old, new) => compare::compare(old, new, applied.rule, applied.origin),
+        Pair::OnlyBefore(old) => one_sided(ReasonCode::OnlyBefore, "before", captures.before, old),
+        Pair::OnlyAfter(new) => one_sided(ReasonCode::OnlyAfter, "after", captures.after, new),
         Pair::Ambiguous(_) => Comparison::unknown(
             ReasonCode::NotComparable,
-            "reported more than once with the same name and labels on one side",
+            "reported more than once with the same name and labels in one capture",
         ),
     }
 }

@@ -1,38 +1,38 @@
-//! Numbers of every kind, compared exactly.
+//! Exact comparison of integers, doubles and decimals.
 
 use std::{cmp::Ordering, str::FromStr};
 
 use bigdecimal::{BigDecimal, Zero};
 use taster_model::Value;
 
-/// Exponents past those of Decimal128 are refused: `1E+999999999` compared digit by digit would not end.
+/// Exponents beyond those of Decimal128 are rejected: `BigDecimal` would expand `1E+999999999` to a billion digits.
 const MAX_EXPONENT: i64 = 6_200;
-/// An exact sum of Decimal128 values has at most some 12 400 digits.
+/// An exact sum of Decimal128 values has at most about 12 400 digits.
 const MAX_DIGITS: usize = 20_000;
 
-/// A number as a metric can hold it.
+/// The number in a metric value.
 #[derive(Debug, Clone)]
 pub(crate) enum Number {
     /// Not a number; equal to itself.
     NaN,
-    /// Past every number.
+    /// Beyond every finite number.
     Infinite { negative: bool },
-    /// An exact number: a double is the decimal that it stands for, to the last digit.
+    /// A finite number; of a double the exact decimal that it represents.
     Finite(BigDecimal),
 }
 
 impl Number {
-    /// The number in `value`. `None`: the value is of a kind that is none. `Err`: it says it is one and is not.
-    pub(crate) fn of(value: &Value) -> Option<Result<Self, String>> {
+    /// The number in `value`. `None`: the value is not of a numeric kind. `Err`: its text is not a number.
+    pub(crate) fn from_value(value: &Value) -> Option<Result<Self, String>> {
         match value {
             Value::Integer(n) => Some(Ok(Self::Finite(BigDecimal::from(*n)))),
-            Value::Real(real) => Some(Self::of_double(real.0)),
-            Value::Decimal(text) => Some(Self::of_text(text)),
+            Value::Real(real) => Some(Self::from_double(real.0)),
+            Value::Decimal(text) => Some(Self::from_text(text)),
             _ => None,
         }
     }
 
-    fn of_double(x: f64) -> Result<Self, String> {
+    fn from_double(x: f64) -> Result<Self, String> {
         if x.is_nan() {
             return Ok(Self::NaN);
         }
@@ -42,7 +42,7 @@ impl Number {
         BigDecimal::try_from(x).map(Self::Finite).map_err(|error| format!("{x}: {error}"))
     }
 
-    fn of_text(text: &str) -> Result<Self, String> {
+    fn from_text(text: &str) -> Result<Self, String> {
         match text {
             "NaN" | "-NaN" => return Ok(Self::NaN),
             "Infinity" | "+Infinity" => return Ok(Self::Infinite { negative: false }),
@@ -50,12 +50,12 @@ impl Number {
             _ => {}
         }
         let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let sane = digits.len() <= MAX_DIGITS && exponent.parse::<i64>().is_ok_and(|e| e.abs() <= MAX_EXPONENT);
-        // BigDecimal reads `1_000` too; nobody who writes decimals means that
-        let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
+        let is_bounded = digits.len() <= MAX_DIGITS && exponent.parse::<i64>().is_ok_and(|e| e.abs() <= MAX_EXPONENT);
+        // BigDecimal would accept `1_000`
+        let is_plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
         BigDecimal::from_str(text)
             .ok()
-            .filter(|_| sane && plain)
+            .filter(|_| is_bounded && is_plain)
             .map(Self::Finite)
             .ok_or_else(|| format!("`{}` is not a decimal", crate::show::short(text)))
     }
@@ -65,7 +65,7 @@ impl Number {
         matches!(self, Self::Finite(x) if x.is_zero())
     }
 
-    /// The order of numbers; `None` where one side is not a number and the other is.
+    /// The order of two numbers; `None` if only one of them is NaN.
     pub(crate) fn order(&self, other: &Self) -> Option<Ordering> {
         match (self, other) {
             (Self::NaN, Self::NaN) => Some(Ordering::Equal),
@@ -81,7 +81,7 @@ impl Number {
         }
     }
 
-    /// The exact number, where it is finite.
+    /// The exact number, if it is finite.
     pub(crate) fn finite(&self) -> Option<&BigDecimal> {
         match self {
             Self::Finite(x) => Some(x),
@@ -90,12 +90,12 @@ impl Number {
     }
 }
 
-/// Whether `after` is at most `bound` away from `before`.
+/// Whether `after` differs from `before` by at most `bound`.
 pub(crate) fn within_absolute(before: &BigDecimal, after: &BigDecimal, bound: &BigDecimal) -> bool {
     (after - before).abs() <= *bound
 }
 
-/// Whether `after` is at most the fraction `bound` of `|before|` away from it. Away from 0 nothing is near.
+/// Whether `after` differs from `before` by at most the fraction `bound` of `|before|`. If `before` is 0, `after` must be 0.
 pub(crate) fn within_relative(before: &BigDecimal, after: &BigDecimal, bound: &BigDecimal) -> bool {
     (after - before).abs() <= before.abs() * bound
 }
@@ -107,11 +107,11 @@ mod tests {
     use super::*;
 
     fn decimal(text: &str) -> Number {
-        Number::of(&Value::Decimal(text.to_owned())).unwrap().unwrap()
+        Number::from_value(&Value::Decimal(text.to_owned())).unwrap().unwrap()
     }
 
     fn real(x: f64) -> Number {
-        Number::of(&Value::Real(Real(x))).unwrap().unwrap()
+        Number::from_value(&Value::Real(Real(x))).unwrap().unwrap()
     }
 
     #[test]
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_decimal_is_refused() {
+    fn an_invalid_decimal_is_an_error() {
         for text in ["", "1_000", "12,5", "1E+999999999", "1E+", "0x10", " 1", &"9".repeat(30_000)] {
-            assert!(Number::of(&Value::Decimal(text.to_owned())).unwrap().is_err(), "{text}");
+            assert!(Number::from_value(&Value::Decimal(text.to_owned())).unwrap().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn nothing_is_near_zero_but_zero() {
+    fn only_zero_is_within_a_fraction_of_zero() {
         let number = |text: &str| BigDecimal::from_str(text).unwrap();
         assert!(!within_relative(&number("0"), &number("0.0000001"), &number("0.5")));
         assert!(within_relative(&number("-100"), &number("-99"), &number("0.01")));

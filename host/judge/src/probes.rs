@@ -1,93 +1,92 @@
-//! Each probe of both sides: whether its metrics can be compared at all, then metric by metric.
+//! Findings about the probes of both captures: whether their metrics can be compared, then one finding per metric.
 
-use taster_model::{Capture, Failure, Finding, FindingOutcome, Outcome, ProbeRecord, ReasonCode};
+use taster_model::{Capture, Failure, Finding, FindingOutcome, ProbeOutcome, ProbeRecord, ReasonCode};
 
 use crate::{
-    case::Case,
-    metric, show,
-    sides::{self, Pair},
-    verdict,
+    capture_pair::CapturePair,
+    metric,
+    pairing::{self, Pair},
+    show, verdict,
 };
 
-/// Findings of every probe of both sides.
-pub(crate) fn findings(case: &Case<'_>) -> Vec<Finding> {
+/// Findings about every probe of both captures.
+pub(crate) fn findings(captures: &CapturePair<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for pair in sides::pair(&case.before.probes, &case.after.probes, |record| record.name.as_str()) {
+    for pair in pairing::pair_by_key(&captures.before.probes, &captures.after.probes, |record| record.name.as_str()) {
         match pair {
-            Pair::Both(old, new) => both(case, old, new, &mut findings),
-            Pair::OnlyBefore(old) => findings.push(about(
+            Pair::Both(old, new) => compare_probe(captures, old, new, &mut findings),
+            Pair::OnlyBefore(old) => findings.push(unknown(
                 old,
                 ReasonCode::ProbeOnOneSide,
-                format!("ran only before the sync; {}", not_compared([old])),
+                format!("ran only before the sync; {}", uncompared_metrics([old])),
             )),
-            Pair::OnlyAfter(new) => findings.push(about(
+            Pair::OnlyAfter(new) => findings.push(unknown(
                 new,
                 ReasonCode::ProbeOnOneSide,
-                format!("ran only after the sync; {}", not_compared([new])),
+                format!("ran only after the sync; {}", uncompared_metrics([new])),
             )),
-            Pair::Ambiguous(record) => findings.push(about(
+            Pair::Ambiguous(record) => findings.push(unknown(
                 record,
                 ReasonCode::NotComparable,
-                "there are several probes of this name on one side; their metrics were not compared",
+                "several probes of one capture have this name; their metrics were not compared",
             )),
         }
     }
     findings
 }
 
-/// Probes that did not end well after the sync, where there is no other side.
+/// Probes that failed after the sync, if there is no baseline to compare with.
 pub(crate) fn failures_after(after: &Capture) -> Vec<Finding> {
     after
         .probes
         .iter()
         .filter_map(|record| match &record.outcome {
-            Outcome::Failed(failure) => Some(failed(record, ReasonCode::FailedAfter, "after the sync", failure)),
-            Outcome::Metrics(_) => None,
+            ProbeOutcome::Failed(failure) => Some(failed(record, ReasonCode::FailedAfter, "after the sync", failure)),
+            ProbeOutcome::Metrics(_) => None,
         })
         .collect()
 }
 
-fn both(case: &Case<'_>, old: &ProbeRecord, new: &ProbeRecord, findings: &mut Vec<Finding>) {
+fn compare_probe(captures: &CapturePair<'_>, old: &ProbeRecord, new: &ProbeRecord, findings: &mut Vec<Finding>) {
     let (old_metrics, new_metrics) = match (&old.outcome, &new.outcome) {
-        (Outcome::Metrics(old_metrics), Outcome::Metrics(new_metrics)) => (old_metrics, new_metrics),
-        (Outcome::Failed(was), Outcome::Failed(is)) if was == is => {
-            findings.push(failed(new, ReasonCode::FailedAfter, "before and after the sync", is));
+        (ProbeOutcome::Metrics(old_metrics), ProbeOutcome::Metrics(new_metrics)) => (old_metrics, new_metrics),
+        (ProbeOutcome::Failed(before), ProbeOutcome::Failed(after)) if before == after => {
+            findings.push(failed(new, ReasonCode::FailedAfter, "before and after the sync", after));
             return;
         }
-        (was, is) => {
-            if let Outcome::Failed(failure) = was {
+        (before, after) => {
+            if let ProbeOutcome::Failed(failure) = before {
                 findings.push(failed(new, ReasonCode::FailedBefore, "before the sync", failure));
             }
-            if let Outcome::Failed(failure) = is {
+            if let ProbeOutcome::Failed(failure) = after {
                 findings.push(failed(new, ReasonCode::FailedAfter, "after the sync", failure));
             }
             return;
         }
     };
-    if let Some(finding) = incomparable(old, new) {
+    if let Some(finding) = configuration_change(old, new) {
         findings.push(finding);
         return;
     }
     if old_metrics.is_empty() && new_metrics.is_empty() {
-        findings.push(about(new, ReasonCode::ZeroAgainstZero, "returned no metric before and none after"));
+        findings.push(unknown(new, ReasonCode::ZeroAgainstZero, "returned no metrics before and after the sync"));
         return;
     }
-    for pair in sides::pair(old_metrics, new_metrics, |metric| (metric.name.as_str(), &metric.labels)) {
-        findings.push(metric::finding(case, new, &pair));
+    for pair in pairing::pair_by_key(old_metrics, new_metrics, |metric| (metric.name.as_str(), &metric.labels)) {
+        findings.push(metric::finding(captures, new, &pair));
     }
 }
 
-/// Why the metrics of two sides must not be compared, if so.
-fn incomparable(old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding> {
-    let rest = not_compared([old, new]);
+/// The metrics cannot be compared if the component, its options or its collections changed.
+fn configuration_change(old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding> {
+    let uncompared = uncompared_metrics([old, new]);
     if old.sha256 != new.sha256 || old.version != new.version {
-        let (was, is) = (identity(old), identity(new));
-        let reason = format!("another component than before: {was} → {is}; {rest}");
-        return Some(about(new, ReasonCode::ComponentChanged, reason));
+        let reason = format!("the component changed: {} → {}; {uncompared}", identity(old), identity(new));
+        return Some(unknown(new, ReasonCode::ComponentChanged, reason));
     }
     if old.options_sha256 != new.options_sha256 {
-        let reason = format!("other options or collections are configured than before; {rest}");
-        return Some(about(new, ReasonCode::OptionsChanged, reason));
+        let reason = format!("its configured options or collections changed; {uncompared}");
+        return Some(unknown(new, ReasonCode::OptionsChanged, reason));
     }
     None
 }
@@ -99,11 +98,11 @@ fn identity(record: &ProbeRecord) -> String {
     format!("{} ({})", show::short(version), if digest.is_empty() { "no digest" } else { &digest })
 }
 
-/// How many metrics go unjudged.
-fn not_compared<const N: usize>(records: [&ProbeRecord; N]) -> String {
+/// How many metrics were not compared.
+fn uncompared_metrics<const N: usize>(records: [&ProbeRecord; N]) -> String {
     let count = |record: &ProbeRecord| match &record.outcome {
-        Outcome::Metrics(metrics) => metrics.len(),
-        Outcome::Failed(_) => 0,
+        ProbeOutcome::Metrics(metrics) => metrics.len(),
+        ProbeOutcome::Failed(_) => 0,
     };
     match records.into_iter().map(count).max().unwrap_or_default() {
         0 => "it has no metrics to compare".to_owned(),
@@ -112,13 +111,13 @@ fn not_compared<const N: usize>(records: [&ProbeRecord; N]) -> String {
     }
 }
 
-/// A failure that has a reason of its own keeps it; `otherwise` says on which side any other one was.
-fn failed(record: &ProbeRecord, otherwise: ReasonCode, when: &str, failure: &Failure) -> Finding {
-    about(record, failure.reason().unwrap_or(otherwise), format!("failed {when}: {failure}"))
+/// A failure of the capture has its own reason code; `default_code` is that of a failure of the probe itself.
+fn failed(record: &ProbeRecord, default_code: ReasonCode, when: &str, failure: &Failure) -> Finding {
+    unknown(record, failure.reason().unwrap_or(default_code), format!("failed {when}: {failure}"))
 }
 
 /// An `unknown` about a whole probe.
-fn about(record: &ProbeRecord, code: ReasonCode, reason: impl Into<String>) -> Finding {
+fn unknown(record: &ProbeRecord, code: ReasonCode, reason: impl Into<String>) -> Finding {
     Finding {
         probe: Some(record.name.clone()),
         severity: record.severity,

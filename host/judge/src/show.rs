@@ -1,51 +1,16 @@
-//! Values as people read them: short, on one line, with nothing in it that a terminal would obey.
+//! Formats values for findings: short, on one line, without control characters.
 
 use serde_json::{Map, Value as Json};
 
 /// Texts longer than this are cut.
-const LONGEST: usize = 48;
+const MAX_CHARACTERS: usize = 48;
 
-/// `text` on one line, cut where it is long.
+/// `text` on one line, cut if it is long.
 pub(crate) fn short(text: &str) -> String {
-    on_one_line(text, LONGEST)
-}
-
-/// `text` on one line, to its end: what the host says of itself, with names of others in it.
-pub(crate) fn whole(text: &str) -> String {
-    on_one_line(text, usize::MAX)
-}
-
-fn on_one_line(text: &str, longest: usize) -> String {
-    let mut out = String::new();
-    for (n, c) in text.chars().enumerate() {
-        if n == longest {
-            out.push('…');
-            break;
-        }
-        // what comes from a probe may hold escape sequences, line breaks, or turn the direction of writing
-        let hidden = c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if hidden { out.extend(c.escape_default()) } else { out.push(c) }
+    match text.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}…", taster_text::escape_hidden(&text[..end])),
+        None => taster_text::escape_hidden(text),
     }
-    out
-}
-
-/// `200 000`: digits in threes.
-pub(crate) fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `34 documents`, `1 document`.
-pub(crate) fn count(n: u64, one: &str) -> String {
-    format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
 /// `text` as a name: in backticks.
@@ -187,17 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_obeys_nothing_of_it() {
+    fn control_characters_are_escaped() {
         assert_eq!(short("a\u{1b}[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
-        assert_eq!(short(&"x".repeat(100)).chars().count(), LONGEST + 1);
+        assert_eq!(short(&"x".repeat(100)).chars().count(), MAX_CHARACTERS + 1);
     }
 
     #[test]
-    fn many_names_are_counted() {
-        let told = |items: &[&str]| names(items.iter().copied());
-        assert_eq!(told(&["a"]), "`a`");
-        assert_eq!(told(&["a", "b"]), "`a` and `b`");
-        assert_eq!(told(&["a", "b", "c"]), "`a`, `b` and `c`");
-        assert_eq!(told(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
+    fn more_than_three_names_are_counted() {
+        let listed = |items: &[&str]| names(items.iter().copied());
+        assert_eq!(listed(&["a"]), "`a`");
+        assert_eq!(listed(&["a", "b"]), "`a` and `b`");
+        assert_eq!(listed(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(listed(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
     }
 }

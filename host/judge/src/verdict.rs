@@ -1,10 +1,10 @@
-//! From findings to the verdict, and the order in which they are told.
+//! Decides the verdict from the findings, and sorts the findings.
 
 use taster_model::{ChangeKind, DeclaredChange, Finding, FindingOutcome, Labels, ReasonCode, Rule, Severity, Verdict};
 
-use crate::case::COLLECTION;
+use crate::capture_pair::COLLECTION;
 
-/// A gating finding about nothing in particular yet.
+/// A deciding finding that is not about a probe or metric yet.
 pub(crate) fn finding(outcome: FindingOutcome, code: ReasonCode, reason: impl Into<String>) -> Finding {
     Finding {
         probe: None,
@@ -24,18 +24,18 @@ pub(crate) fn finding(outcome: FindingOutcome, code: ReasonCode, reason: impl In
     }
 }
 
-/// There is nothing to compare with.
+/// There is no baseline.
 pub(crate) fn no_baseline() -> Finding {
     finding(FindingOutcome::Unknown, ReasonCode::NoBaseline, "there is no capture from before the sync to compare with")
 }
 
-/// The verdict. Adds a finding of its own where nothing that gates was judged.
+/// The verdict. Adds a finding if no finding can decide it.
 pub(crate) fn decide(findings: &mut Vec<Finding>, changes: &[DeclaredChange]) -> Verdict {
-    let gating = |outcome| findings.iter().any(|finding| finding.gates() && finding.outcome == outcome);
-    if gating(FindingOutcome::Different) {
+    let has_deciding = |outcome| findings.iter().any(|finding| finding.gates() && finding.outcome == outcome);
+    if has_deciding(FindingOutcome::Different) {
         return Verdict::Different;
     }
-    if gating(FindingOutcome::Unknown) {
+    if has_deciding(FindingOutcome::Unknown) {
         return Verdict::Unknown;
     }
     if findings.iter().any(|finding| is_evidence(finding, changes)) {
@@ -44,27 +44,27 @@ pub(crate) fn decide(findings: &mut Vec<Finding>, changes: &[DeclaredChange]) ->
     findings.push(finding(
         FindingOutcome::Unknown,
         ReasonCode::NothingGating,
-        "nothing that gates was judged: every finding is a warning, muted or ignored, or there is none",
+        "no finding can decide the verdict: all findings are warnings, muted or ignored, or there are none",
     ));
     Verdict::Unknown
 }
 
-/// Whether a finding speaks for `same`: that values, or documents, are what they should be. What may change in any way
-/// speaks for nothing, what is said of a collection that has only one side neither, and that a change happened does not
-/// say that anything else survived it.
+/// Whether a finding is evidence for `same`: that values or documents are as they should be. A metric under `ignore` is no
+/// evidence, nor is a metric of a collection that was created or dropped, nor a declared change that happened: it does not
+/// show that anything else is unchanged.
 fn is_evidence(finding: &Finding, changes: &[DeclaredChange]) -> bool {
-    let comes_or_goes = |change: &DeclaredChange| {
+    let is_created_or_dropped = |change: &DeclaredChange| {
         matches!(change.kind, ChangeKind::AddedCollection | ChangeKind::RemovedCollection)
             && finding.labels.get(COLLECTION) == Some(&change.collection)
     };
     finding.gates()
         && finding.metric.is_some()
         && matches!(finding.outcome, FindingOutcome::Same | FindingOutcome::Expected)
-        && !changes.iter().any(comes_or_goes)
+        && !changes.iter().any(is_created_or_dropped)
         && finding.rule.as_deref() != Some(&*Rule::Ignore.to_string())
 }
 
-/// Sorts findings as reports tell them.
+/// Sorts findings in the order of reports.
 pub(crate) fn sort(findings: &mut [Finding]) {
     let rank = |finding: &Finding| match (finding.outcome, finding.gates()) {
         (FindingOutcome::Different, true) => 0_u8,

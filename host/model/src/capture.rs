@@ -1,15 +1,15 @@
-//! What one side of a run recorded.
+//! The capture: everything that `pre` or `post` recorded.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppName, AttemptId, DataKind, DeclaredChange, Failure, Member, Metric, MetricDeclaration, RunId, Severity, Side,
-    Usage, UsageLimits,
+    AppName, AttemptId, DataKind, DeclaredChange, Failure, Metric, MetricDeclaration, RunId, ServerFacts, Severity,
+    Side, Usage, UsageLimits,
 };
 
-/// Everything that one side of a run recorded. Written last: an attempt without it never happened.
+/// Everything that one side of a run recorded. It is written last: an attempt without a capture is ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Capture {
     /// [`crate::schema::CAPTURE`].
@@ -18,9 +18,9 @@ pub struct Capture {
     pub app: AppName,
     /// The run.
     pub run: RunId,
-    /// Which side.
+    /// Whether `pre` or `post` recorded it.
     pub side: Side,
-    /// Which attempt at it.
+    /// The attempt at that side.
     pub attempt: AttemptId,
     /// Version of Taster that wrote it.
     pub taster: String,
@@ -30,70 +30,40 @@ pub struct Capture {
     /// When the last probe ended.
     #[schemars(with = "String")]
     pub finished: Timestamp,
-    /// The only clock that guests see. `post` uses the baseline's, so that a probe cannot tell the sides apart.
+    /// The only clock that probes see. `post` uses the baseline's, so that a probe cannot tell `pre` from `post`.
     #[schemars(with = "String")]
     pub probe_clock: Timestamp,
-    /// The only entropy that guests see, in hexadecimal. `post` uses the baseline's.
+    /// The only random seed that probes see, in hexadecimal. `post` uses the baseline's.
     pub probe_seed: String,
     /// The server.
     pub server: ServerFacts,
-    /// Whether the server holds a copy or the data themselves.
+    /// Whether the server holds a copy of the data or the live data.
     #[serde(default)]
     pub data: DataKind,
-    /// What ran on the cluster when this was taken: the database first, then the applications. Empty where no cluster is
+    /// The workloads on the cluster during the capture: databases first, then applications. Empty if no cluster is
     /// configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadFacts>,
-    /// How it was made sure that everything is of one moment.
+    /// How the capture was read at one point in time.
     #[serde(default)]
     pub consistency: Consistency,
-    /// Every collection of the database that is not the system's, by name.
+    /// Every collection of the database except system collections, sorted by name.
     pub collections: Vec<CollectionFacts>,
-    /// How each probe ended, in the order of the configuration.
+    /// The result of each probe, in the order of the configuration.
     pub probes: Vec<ProbeRecord>,
-    /// Every census that a metric names, by probe and id.
+    /// Every census that a metric refers to, sorted by probe and id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub censuses: Vec<CensusFacts>,
-    /// What the digests of all censuses are keyed with: 192 bytes in hexadecimal. `post` uses the baseline's. Whoever has
-    /// it can guess values of few possibilities from the digests.
+    /// Key of the digests of all censuses: 192 bytes in hexadecimal. `post` uses the baseline's. The key makes it possible
+    /// to guess low-entropy values from their digests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub census_key: Option<String>,
-    /// What the migration is meant to do, as the configuration said when this was taken.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The declared changes (`changes`) of the configuration at the time of the capture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::stored_changes")]
+    #[schemars(schema_with = "crate::stored_changes::json_schema")]
     pub changes: Vec<DeclaredChange>,
-    /// Every other object of this attempt, with length and checksum.
+    /// Every other stored object of this attempt, with length and checksum.
     pub objects: Vec<ObjectRef>,
-}
-
-/// The server that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ServerFacts {
-    /// `6.0.5`.
-    pub version: String,
-    /// What kind of deployment.
-    pub topology: Topology,
-    /// Name of the replica set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replica_set: Option<String>,
-    /// `hello.topologyVersion.processId`: another one means that mongod was started again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub process_id: Option<String>,
-    /// The database.
-    pub database: String,
-    /// The cluster time at which everything was read, `seconds.increment`. Absent on standalone servers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read_at: Option<String>,
-    /// Every member of the set, the one that was read first; one that did not answer with nothing but its address. They
-    /// say which copy of the data it is.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<Member>,
-    /// The volumes that the data lie on, `claim=volume`, sorted. Empty where nobody can tell.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub volumes: Vec<String>,
-    /// Which copy each of the systems that copy the data made last, in the order of the configuration. Empty where none is
-    /// asked.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub copied: Vec<String>,
 }
 
 /// A workload of the cluster, as a report shows it.
@@ -103,7 +73,7 @@ pub struct WorkloadFacts {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// What its containers run, in the order of its specification.
+    /// Images of its containers, in the order of its specification.
     #[serde(default)]
     pub images: Vec<ContainerImage>,
 }
@@ -117,16 +87,16 @@ pub struct ContainerImage {
     pub image: String,
 }
 
-/// How it was made sure that everything in a capture is of one moment.
+/// How a capture was read at one point in time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Consistency {
     /// How the database was read.
-    pub reading: Reading,
-    /// How often probes had to read again, because something was written while they read.
+    pub reading: ReadMode,
+    /// How often probes were run again because the data changed while they read.
     #[serde(default)]
     pub rescans: u32,
-    /// Collections that were made, dropped or altered while the capture was taken, until the last rescan. What probes
-    /// found of collections that were written to is not in the capture; it is their failure.
+    /// Collections that were created, dropped or altered during the capture, even in the last rescan. A probe whose
+    /// collections were written to has failed instead; its metrics are not in the capture.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unstable: Vec<String>,
 }
@@ -134,37 +104,26 @@ pub struct Consistency {
 /// How the database is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reading {
-    /// Everything at one cluster time.
+#[schemars(rename = "Reading")]
+pub enum ReadMode {
+    /// Every read at the same cluster time.
     Snapshot,
-    /// Each read at a cluster time of its own, long scans in ranges of `_id`; a witness shows that nothing was written
-    /// meanwhile.
+    /// Each read at its own cluster time, long scans in ranges of `_id`. A change stream or the server's write counters
+    /// show whether anything was written in between.
     Ranges,
-    /// The data of the moment; a witness shows that nothing was written meanwhile.
+    /// Without snapshots. The server's write counters show whether anything was written in between.
     #[default]
     Live,
 }
 
-/// What kind of deployment a server belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Topology {
-    /// One mongod by itself: no snapshots.
-    Standalone,
-    /// A replica set, of one member or many.
-    ReplicaSet,
-    /// Behind mongos.
-    Sharded,
-}
-
-/// One collection of the database.
+/// One collection of the database, as the server describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CollectionFacts {
     /// Its name.
     pub name: String,
     /// What it is.
     pub kind: CollectionKind,
-    /// Its UUID, where it has one. Changes when it is dropped and made again.
+    /// Its UUID, if it has one. A collection that is dropped and created again has a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,
     /// Its options in canonical form, as canonical Extended JSON.
@@ -173,8 +132,8 @@ pub struct CollectionFacts {
     /// Its indexes in canonical form, sorted by name, as canonical Extended JSON.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<serde_json::Value>,
-    /// How many documents the server believes it has: fast, and wrong after an unclean shutdown. For people and for
-    /// collections that nobody covers; probes count.
+    /// Its estimated document count: fast, and wrong after an unclean shutdown. Used in reports and for collections that no
+    /// probe covers; probes count exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<u64>,
 }
@@ -190,51 +149,51 @@ pub enum CollectionKind {
     View,
     /// A time-series collection.
     TimeSeries,
-    /// Granted, but not there.
+    /// Granted to a probe, but not found.
     Absent,
 }
 
-/// One collection that a probe was given, and the role it plays.
+/// A collection that a probe may read, and the role it has for the probe.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct CollectionGrant {
     /// Name of the collection.
     pub name: String,
-    /// Role that it plays for the probe.
+    /// Its role for the probe.
     pub role: String,
 }
 
 impl CollectionGrant {
-    /// A collection that plays no role in particular.
+    /// A collection with the role `any`.
     #[must_use]
     pub fn any(name: &str) -> Self {
         Self { name: name.to_owned(), role: "any".to_owned() }
     }
 }
 
-/// How one probe ended.
+/// One probe of a capture: what was configured, and its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeRecord {
     /// Name in the configuration.
     pub name: String,
     /// Where the component came from, as configured.
     pub component: String,
-    /// SHA-256 of the component, in hexadecimal. Empty where it could not be read.
+    /// SHA-256 of the component, in hexadecimal. Empty if it could not be read.
     pub sha256: String,
-    /// Version that the probe gives itself. Empty where it could not be loaded.
+    /// Version in the probe's manifest. Empty if the probe could not be loaded.
     pub version: String,
-    /// SHA-256 of what the operator configured for it: options and collections.
+    /// SHA-256 of its configured options and collections.
     pub options_sha256: String,
-    /// What it was given.
+    /// The collections that it may read.
     pub collections: Vec<CollectionGrant>,
-    /// Whether its findings gate.
+    /// Whether its findings decide the verdict.
     pub severity: Severity,
-    /// Reported, but never gating.
+    /// Its findings are reported and never decide the verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub muted: bool,
-    /// The metrics that it may return, with its own expectations.
+    /// The metrics that it declares, with its own expectations.
     pub declarations: Vec<MetricDeclaration>,
-    /// What came of it.
-    pub outcome: Outcome,
+    /// Its metrics, or why it failed.
+    pub outcome: ProbeOutcome,
     /// What it used of its limits.
     pub usage: Usage,
     /// Its limits. Absent in captures of older versions.
@@ -242,17 +201,18 @@ pub struct ProbeRecord {
     pub limits: Option<UsageLimits>,
 }
 
-/// What came of a probe.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// It returned metrics, sorted by name and labels.
+#[schemars(rename = "Outcome")]
+pub enum ProbeOutcome {
+    /// Its metrics, sorted by name and labels.
     Metrics(Vec<Metric>),
-    /// It did not.
+    /// Why it failed.
     Failed(Failure),
 }
 
-/// An object that belongs to an attempt.
+/// A stored object of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectRef {
     /// Key relative to the run.
@@ -263,23 +223,23 @@ pub struct ObjectRef {
     pub sha256: String,
 }
 
-/// One census, in short; the documents stand in its object.
+/// Summary of one census; its documents are in a stored object of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CensusFacts {
-    /// The probe that asked for it.
+    /// The probe that requested it.
     pub probe: String,
-    /// What its metric calls it.
+    /// Its id, as the metric refers to it.
     pub id: String,
     /// The collection.
     pub collection: String,
     /// Key of its object, relative to the run; one of `objects`.
     pub object: String,
-    /// Documents.
+    /// Number of documents.
     pub documents: u64,
-    /// Size of the documents, in BSON.
+    /// Size of the documents in BSON.
     pub bytes: u64,
-    /// What it covers and how finely; `post` takes over what it must.
+    /// What it covers and in which detail. `post` records with the options of the baseline.
     pub options: serde_json::Value,
-    /// Sum over all documents, 128 bits in hexadecimal: equal sums under equal keys and options are equal documents.
+    /// Sum over all documents, 128 bits in hexadecimal. With equal keys and options, equal sums mean equal documents.
     pub sum: String,
 }

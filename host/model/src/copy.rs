@@ -1,73 +1,61 @@
-//! Which copy of the data is this? A volume that is copied block by block keeps every UUID, so nothing in the data says
-//! so; what a server writes down about its own starts does.
+//! Which copy of the data a server holds, and whether two captures read the same copy.
+//!
+//! A volume that is copied block by block keeps every UUID, so the data cannot tell copies apart. The list of starts that
+//! a server records about itself (`local.startup_log`) can.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ServerFacts;
+use crate::{ReplicaMember, ServerFacts};
 
-/// What the data are, for the question whether two captures may be compared.
+/// Whether captures read a copy of the data or the live data. It decides which captures may be compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataKind {
-    /// A copy of other data, replaced as a whole from time to time. Only captures of the same copy are compared.
+    /// A copy of other data that is replaced as a whole from time to time. Only captures of the same copy are compared.
     #[default]
     Copy,
-    /// The data themselves: always the same ones. Documents that are newer than the baseline are allowed, changed and
-    /// missing ones are not.
+    /// The live data, which are never replaced. Documents that are newer than the baseline are allowed; changed and missing
+    /// documents are not.
     Live,
 }
 
-/// One server process that holds the data, and every start that its data files know of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Member {
-    /// Its address as the replica set calls it. Absent on a server by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// `hello.topologyVersion.processId`: another one means that mongod was started again. Absent where it did not answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub process_id: Option<String>,
-    /// Ids of `local.startup_log`, oldest first. Empty where the user may not read it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub startups: Vec<String>,
-}
-
-/// What a later server must still know to hold the same copy.
+/// What identifies a copy of the data: facts that a later server must still show if it holds the same copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CopyWitness {
     /// Address of the member that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// How many members the set had.
+    /// Number of members of the replica set.
     #[serde(default)]
     pub members: usize,
-    /// Its process.
+    /// Its process id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_id: Option<String>,
-    /// The newest start that its data files knew of.
+    /// The newest start that its data files listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<String>,
-    /// The volumes that the data lay on, `claim=volume`.
+    /// Volumes that held the data, `claim=volume`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<String>,
-    /// What the systems that copy the data had copied last.
+    /// The last copy of each configured replication system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copied: Vec<String>,
 }
 
-/// How the copy of one moment is related to that of a later one.
+/// Whether a later server holds the same copy of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CopyRelation {
-    /// The same copy, changed or not.
+    /// The same copy, whether its documents changed or not.
     Same,
-    /// Another one: what was there was replaced as a whole.
-    Another,
-    /// Nobody can tell.
-    Untold,
+    /// A different copy: the data were replaced as a whole.
+    Different,
+    /// The facts do not decide it.
+    Unknown,
 }
 
 impl ServerFacts {
-    /// What a later server must still know to hold the same copy.
+    /// What identifies the copy that this server holds.
     #[must_use]
     pub fn copy_witness(&self) -> CopyWitness {
         let read = self.members.iter().find(|member| member.process_id == self.process_id);
@@ -81,52 +69,53 @@ impl ServerFacts {
         }
     }
 
-    /// Whether this server holds the copy that `earlier` is the witness of.
+    /// Whether this server holds the copy that `earlier` identifies.
     ///
-    /// The same process holds the same files. Another process of the same files still lists the start that the earlier
-    /// one wrote down; files that were copied from elsewhere do not carry it. After an election another member is read,
-    /// so every member is asked. Files that list the start were moved with it, on whatever volume they are: what the
-    /// upgrade did to them came along. Where the files tell nothing, volumes of which none is left are another copy, and
-    /// whoever copied them may know.
+    /// The same process holds the same files. A restarted process still lists the start of the earlier one; files that
+    /// were copied from elsewhere do not. After an election another member is read, so every member is considered. Files
+    /// that list the start are the same copy on whatever volume they are. If the files decide nothing, a server that
+    /// shares no volume with the earlier one holds a different copy; else the replication systems decide.
     #[must_use]
-    pub fn holds(&self, earlier: &CopyWitness) -> CopyRelation {
-        let same_process = |member: &Member| member.process_id.is_some() && member.process_id == earlier.process_id;
+    pub fn copy_relation(&self, earlier: &CopyWitness) -> CopyRelation {
+        let same_process =
+            |member: &ReplicaMember| member.process_id.is_some() && member.process_id == earlier.process_id;
         if self.members.iter().any(same_process) {
             return CopyRelation::Same;
         }
-        match self.holds_start(earlier) {
-            CopyRelation::Untold if self.moved_from(earlier) => CopyRelation::Another,
-            CopyRelation::Untold if self.copied.is_empty() || earlier.copied.is_empty() => CopyRelation::Untold,
-            CopyRelation::Untold if self.copied == earlier.copied => CopyRelation::Same,
-            CopyRelation::Untold => CopyRelation::Another,
-            told => told,
+        match self.startup_relation(earlier) {
+            CopyRelation::Unknown if self.shares_no_volume_with(earlier) => CopyRelation::Different,
+            CopyRelation::Unknown if self.copied.is_empty() || earlier.copied.is_empty() => CopyRelation::Unknown,
+            CopyRelation::Unknown if self.copied == earlier.copied => CopyRelation::Same,
+            CopyRelation::Unknown => CopyRelation::Different,
+            known => known,
         }
     }
 
-    /// Whether the data lie on none of the volumes on which they lay. A claim may be given another name.
+    /// Whether the data are on none of the earlier volumes. Volumes are compared without their claims, which may be
+    /// renamed.
     #[must_use]
-    pub fn moved_from(&self, earlier: &CopyWitness) -> bool {
+    pub fn shares_no_volume_with(&self, earlier: &CopyWitness) -> bool {
         let volume = |claimed: &str| claimed.rsplit_once('=').map_or(claimed, |(_, volume)| volume).to_owned();
         let known = !self.volumes.is_empty() && !earlier.volumes.is_empty();
         let before: Vec<String> = earlier.volumes.iter().map(|claimed| volume(claimed)).collect();
         known && !self.volumes.iter().any(|claimed| before.contains(&volume(claimed)))
     }
 
-    /// What the files say of their own starts.
-    fn holds_start(&self, earlier: &CopyWitness) -> CopyRelation {
-        let Some(startup) = &earlier.startup else { return CopyRelation::Untold };
+    /// Whether the data files list the earlier start.
+    fn startup_relation(&self, earlier: &CopyWitness) -> CopyRelation {
+        let Some(startup) = &earlier.startup else { return CopyRelation::Unknown };
         if self.members.iter().any(|member| member.startups.contains(startup)) {
             return CopyRelation::Same;
         }
-        // the files that held the start are those of one member: only its own log can say that it is gone
+        // the start was listed in the files of one member: only that member's log can show that it is gone
         let witness = match self.members.as_slice() {
-            // a set of one may be given another name
+            // the only member of a set may have a new address
             [only] if earlier.members <= 1 => Some(only),
             several => several.iter().find(|member| member.host.is_some() && member.host == earlier.host),
         };
         match witness {
-            Some(member) if !member.startups.is_empty() => CopyRelation::Another,
-            _ => CopyRelation::Untold,
+            Some(member) if !member.startups.is_empty() => CopyRelation::Different,
+            _ => CopyRelation::Unknown,
         }
     }
 }
@@ -149,7 +138,7 @@ mod tests {
             copied: Vec::new(),
             members: members
                 .iter()
-                .map(|(host, process, startups)| Member {
+                .map(|(host, process, startups)| ReplicaMember {
                     host: text(host),
                     process_id: text(process),
                     startups: startups.iter().map(|&startup| startup.to_owned()).collect(),
@@ -159,32 +148,32 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_known_by_the_starts_that_its_files_list() {
-        use CopyRelation::{Another, Same, Untold};
+    fn a_copy_is_identified_by_the_starts_that_its_files_list() {
+        use CopyRelation::{Different, Same, Unknown};
         let first = server(&[("", "p1", &["prod-1", "stage-1"])]).copy_witness();
         assert_eq!(first.startup.as_deref(), Some("stage-1"));
         for (later, expected, why) in [
-            (server(&[("", "p1", &[])]), Same, "the same process, whatever may be read"),
+            (server(&[("", "p1", &[])]), Same, "the same process, even if the log may not be read"),
             (server(&[("", "p2", &["prod-1", "stage-1", "stage-2"])]), Same, "started again"),
-            (server(&[("", "p2", &["prod-1", "stage-2"])]), Another, "a fresh copy does not carry stage's own starts"),
-            (server(&[("", "p2", &["prod-1"])]), Another, "nor does production itself"),
-            (server(&[("", "p2", &[])]), Untold, "the log may not be read"),
-            (server(&[("", "", &["prod-1", "stage-1"])]), Same, "nobody needs to know the process"),
+            (server(&[("", "p2", &["prod-1", "stage-2"])]), Different, "a fresh copy does not list stage's own starts"),
+            (server(&[("", "p2", &["prod-1"])]), Different, "nor does production itself"),
+            (server(&[("", "p2", &[])]), Unknown, "the log may not be read"),
+            (server(&[("", "", &["prod-1", "stage-1"])]), Same, "the process id is not needed"),
         ] {
-            assert_eq!(later.holds(&first), expected, "{why}");
+            assert_eq!(later.copy_relation(&first), expected, "{why}");
         }
         let unread = server(&[("", "p1", &[])]).copy_witness();
-        assert_eq!(server(&[("", "p2", &["prod-1"])]).holds(&unread), Untold, "nothing was known before");
+        assert_eq!(server(&[("", "p2", &["prod-1"])]).copy_relation(&unread), Unknown, "nothing was known before");
         assert_eq!(
-            server(&[("", "", &[])]).holds(&CopyWitness::default()),
-            Untold,
+            server(&[("", "", &[])]).copy_relation(&CopyWitness::default()),
+            Unknown,
             "two unknown processes are not one"
         );
     }
 
     #[test]
-    fn volumes_and_whoever_copied_them_join_the_witness() {
-        use CopyRelation::{Another, Same, Untold};
+    fn volumes_and_replication_systems_are_part_of_the_witness() {
+        use CopyRelation::{Different, Same, Unknown};
         let list = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
         let on = |process: &str, startups: &[&str], volumes: &[&str], copied: &[&str]| ServerFacts {
             volumes: list(volumes),
@@ -196,25 +185,25 @@ mod tests {
         let mute = on("p1", &[], &["data-0=pv-1"], &["item-1"]).copy_witness();
         let nothing = on("p1", &[], &[], &[]).copy_witness();
         for (later, earlier, expected, why) in [
-            (on("p1", &[], &["data-0=pv-9"], &["item-9"]), &first, Same, "the same process, whatever else is said"),
-            (on("p2", &["prod-1", "stage-1"], &["data-0=pv-9"], &["item-1"]), &first, Same, "moved, damage and all"),
+            (on("p1", &[], &["data-0=pv-9"], &["item-9"]), &first, Same, "the same process, whatever the rest"),
+            (on("p2", &["prod-1", "stage-1"], &["data-0=pv-9"], &["item-1"]), &first, Same, "moved to another volume"),
             (on("p2", &[], &["claim=pv-1"], &["item-1"]), &mute, Same, "the same volume by another claim"),
             (on("p2", &["prod-1", "stage-1"], &["data-0=pv-1"], &["item-9"]), &first, Same, "started again"),
-            (on("p2", &["prod-1", "stage-2"], &["data-0=pv-1"], &["item-1"]), &first, Another, "restored in place"),
-            (on("p2", &["prod-1", "stage-1"], &["data-1=pv-2"], &[]), &first, Same, "one of the two was made anew"),
+            (on("p2", &["prod-1", "stage-2"], &["data-0=pv-1"], &["item-1"]), &first, Different, "restored in place"),
+            (on("p2", &["prod-1", "stage-1"], &["data-1=pv-2"], &[]), &first, Same, "one of the two volumes is new"),
             (on("p2", &["prod-1", "stage-1"], &[], &[]), &first, Same, "the volumes are not known any more"),
-            (on("p2", &[], &["data-0=pv-1"], &["item-1"]), &mute, Same, "the files are mute, the copier is not"),
-            (on("p2", &[], &["data-0=pv-1"], &["item-2"]), &mute, Another, "it copied in between"),
-            (on("p2", &[], &["data-0=pv-1"], &[]), &mute, Untold, "it is not asked any more"),
-            (on("p2", &[], &["data-0=pv-9"], &["item-1"]), &mute, Another, "another volume"),
-            (on("p2", &[], &["data-0=pv-1"], &["item-1"]), &nothing, Untold, "nothing was known before"),
+            (on("p2", &[], &["data-0=pv-1"], &["item-1"]), &mute, Same, "the replication system decides"),
+            (on("p2", &[], &["data-0=pv-1"], &["item-2"]), &mute, Different, "it copied in between"),
+            (on("p2", &[], &["data-0=pv-1"], &[]), &mute, Unknown, "the replication system is not configured any more"),
+            (on("p2", &[], &["data-0=pv-9"], &["item-1"]), &mute, Different, "another volume"),
+            (on("p2", &[], &["data-0=pv-1"], &["item-1"]), &nothing, Unknown, "nothing was known before"),
         ] {
-            assert_eq!(later.holds(earlier), expected, "{why}");
+            assert_eq!(later.copy_relation(earlier), expected, "{why}");
         }
     }
 
     #[test]
-    fn a_witness_that_was_stored_before_there_were_volumes_reads() {
+    fn a_witness_that_was_stored_without_volumes_can_be_read() {
         let old = r#"{"host":"a:1","members":1,"process_id":"p1","startup":"s"}"#;
         let read: CopyWitness = serde_json::from_str(old).unwrap();
         assert!(read.volumes.is_empty() && read.copied.is_empty());
@@ -222,12 +211,16 @@ mod tests {
     }
 
     #[test]
-    fn after_an_election_the_member_that_was_read_is_asked() {
-        use CopyRelation::{Another, Same, Untold};
+    fn after_an_election_the_member_that_was_read_decides() {
+        use CopyRelation::{Different, Same, Unknown};
         let first = server(&[("a:1", "pa", &["a-1"]), ("b:1", "pb", &["b-1"])]).copy_witness();
         assert_eq!((first.host.as_deref(), first.members), (Some("a:1"), 2));
         let one = server(&[("a:1", "pa", &["a-1"])]).copy_witness();
-        assert_eq!(server(&[("b:1", "pb", &["b-1"])]).holds(&one), Another, "a set of one under another name");
+        assert_eq!(
+            server(&[("b:1", "pb", &["b-1"])]).copy_relation(&one),
+            Different,
+            "a set of one under another name"
+        );
         for (later, expected, why) in [
             (
                 server(&[("b:1", "pb", &["b-1"]), ("a:1", "pa", &["a-1"])]),
@@ -235,13 +228,17 @@ mod tests {
                 "another primary, the member still runs",
             ),
             (server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &["a-1", "a-2"])]), Same, "it was started again"),
-            (server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &["prod-1", "a-2"])]), Another, "its files were replaced"),
-            (server(&[("b:1", "pb", &["b-1"]), ("a:1", "", &[])]), Untold, "it does not answer"),
-            (server(&[("b:1", "pb", &["b-1"])]), Untold, "it has left the set"),
-            (server(&[("b:1", "pb", &["b-1"]), ("c:1", "pc", &["c-1"])]), Untold, "the member is not there any more"),
-            (server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &[])]), Untold, "its log may not be read"),
+            (
+                server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &["prod-1", "a-2"])]),
+                Different,
+                "its files were replaced",
+            ),
+            (server(&[("b:1", "pb", &["b-1"]), ("a:1", "", &[])]), Unknown, "it does not answer"),
+            (server(&[("b:1", "pb", &["b-1"])]), Unknown, "it has left the set"),
+            (server(&[("b:1", "pb", &["b-1"]), ("c:1", "pc", &["c-1"])]), Unknown, "the member is not there any more"),
+            (server(&[("b:1", "pb", &["b-1"]), ("a:1", "p2", &[])]), Unknown, "its log may not be read"),
         ] {
-            assert_eq!(later.holds(&first), expected, "{why}");
+            assert_eq!(later.copy_relation(&first), expected, "{why}");
         }
     }
 }

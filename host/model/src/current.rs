@@ -1,4 +1,4 @@
-//! Where an app stands: its standing baseline and its last run.
+//! The current state of an app: its baseline, its last run, and accepted runs.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,62 +6,63 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AppName, AttemptId, CopyWitness, RunId, Verdict, WorkloadFacts};
 
-/// `current.json`, moved by compare-and-swap.
+/// `current.json`: the baseline and the last run of an app. Changed by compare-and-swap only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Current {
+#[schemars(rename = "Current")]
+pub struct CurrentState {
     /// [`crate::schema::CURRENT`].
     pub schema: String,
     /// The app.
     pub app: AppName,
-    /// What every `post` is compared with, until it is closed.
+    /// The baseline that every `post` is compared with until it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// Captures that are about to be committed. One that is there although its process died before it could say so is
-    /// found by this; one whose process died earlier was never there.
+    /// Captures that are about to be committed. A claim makes a capture findable whose process died before it became the
+    /// baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Baseline>,
-    /// The run that was touched last.
+    /// The last run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastRun>,
-    /// The run whose `pre` found a namespace in which nothing of the app is yet: its `post` has nothing to taste either.
+    /// The run whose `pre` found none of the configured workloads in the namespace: its `post` has nothing to compare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nothing_yet: Option<RunId>,
-    /// The versions in which an application may be started on a copy before the sync: what ran when it was first tasted, and
-    /// then in the last run that was `same` or accepted. Another one, left by a sync that failed, waits until after the sync:
-    /// it would be the first to write to the copy.
+    /// Workload versions that may be started on a copy before the sync: those of the first run, then those of the last run
+    /// that was `same` or accepted. Any other version, left by a failed sync, is started only after the sync, because it
+    /// would be the first to write to the copy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<WorkloadFacts>,
 }
 
-/// The standing baseline.
+/// The baseline: the capture that `post` is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
-    /// The run whose `pre` it is.
+    /// The run whose `pre` recorded it.
     pub run: RunId,
     /// The attempt that committed it.
     pub attempt: AttemptId,
     /// When that attempt began.
     #[schemars(with = "String")]
     pub started: Timestamp,
-    /// Which copy of the data it is of.
+    /// The copy of the data that it recorded.
     #[serde(default)]
     pub copy: CopyWitness,
-    /// The latest-started attempt at `post` that judged against it. An attempt that began earlier has no say any more.
+    /// The latest-started attempt at `post` that was judged against it. Attempts that started earlier are ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<AttemptId>,
 }
 
-/// The run that was touched last.
+/// The last run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastRun {
     /// The run.
     pub run: RunId,
-    /// Its verdict, once it has one.
+    /// Its verdict, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
 }
 
-/// `accepted.json`: a person took responsibility for what was found.
+/// `accepted.json`: a person accepted a verdict of `different` or `unknown`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
     /// [`crate::schema::ACCEPTED`].
@@ -72,7 +73,7 @@ pub struct Acceptance {
     pub run: RunId,
     /// The verdict that was accepted.
     pub verdict: Verdict,
-    /// The attempt that the verdict judged.
+    /// The attempt that the verdict is about.
     pub attempt: AttemptId,
     /// Who accepted.
     pub who: String,

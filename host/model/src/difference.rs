@@ -1,62 +1,61 @@
-//! What two censuses of one collection say about its documents: which are missing, extra or changed, and what became of
-//! the changes that were declared.
+//! The difference of two censuses of a collection: missing, extra and changed documents, and the outcome of each declared
+//! change.
 
 use std::collections::BTreeMap;
 
-use crate::{DeclaredChange, DocumentSet, Documents, Labels, ReasonCode};
+use crate::{DeclaredChange, DifferingDocuments, DocumentSet, Labels, ReasonCode};
 
-/// Two censuses of one collection, compared document by document.
+/// The result of comparing two censuses of one collection document by document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CensusDifference {
-    /// Documents before the sync.
+    /// Number of documents before the sync.
     pub before: u64,
-    /// Documents after it.
+    /// Number of documents after the sync.
     pub after: u64,
-    /// What nobody declared: missing, extra and changed documents, with the first ids of each. The fields of `changed`
-    /// carry numbers where the census recorded every field; else they stand in `paths` at most.
-    pub documents: Documents,
-    /// Paths whose values differ anywhere, beside the declared ones: `total`, `items[].price`. Empty where documents are
-    /// missing or extra, for then nobody can tell.
+    /// Missing, extra and changed documents that no declared change explains, with the first ids of each. If the census
+    /// recorded every field, `changed` counts the documents per changed field.
+    pub documents: DifferingDocuments,
+    /// Paths whose values differ in any document, except declared ones: `total`, `items[].price`. Empty if documents are
+    /// missing or extra, because the sums by path cannot be compared then.
     pub paths: Vec<String>,
-    /// What became of each declared change of fields and documents of this collection, in the order of the
-    /// configuration.
+    /// The outcome of each declared change of fields and documents of this collection, in the order of the configuration.
     pub changes: Vec<ChangeOutcome>,
-    /// Missing documents that were due to expire by an index of before.
+    /// Missing documents that were due to expire under a TTL index that existed before the sync.
     pub expired: DocumentSet,
 }
 
 impl CensusDifference {
-    /// Whether every document is what it was, or became what was declared.
+    /// Whether every document is unchanged or changed as declared.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let Documents { missing, extra, changed } = &self.documents;
+        let DifferingDocuments { missing, extra, changed } = &self.documents;
         missing.count + extra.count + changed.count == 0
     }
 }
 
-/// What became of a declared change.
+/// The outcome of a declared change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeOutcome {
-    /// What was declared.
+    /// The declared change.
     pub change: DeclaredChange,
-    /// Documents in which it happened, and nothing else with them.
+    /// Number of documents that changed as declared, and in no other way.
     pub happened: u64,
-    /// Documents in which it had to happen and did not.
+    /// Documents that should have changed and did not.
     pub not_happened: DocumentSet,
-    /// Documents in which it had happened before the sync already.
-    pub already: u64,
-    /// Why nobody can tell: it was declared too late.
-    pub unproven: Option<String>,
+    /// Number of documents that already had the change before the sync.
+    pub already_before: u64,
+    /// Why the change can be neither proven nor disproven. `None`: it was proven or disproven.
+    pub unproven_reason: Option<String>,
 }
 
 /// Why two censuses were not compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CensusProblem {
-    /// For machines.
+pub struct CensusComparisonError {
+    /// The reason code of the finding.
     pub code: ReasonCode,
-    /// For people.
+    /// The reason as text.
     pub reason: String,
 }
 
 /// The differences of all censuses of two captures, by probe, metric and labels.
-pub type Differences = BTreeMap<(String, String, Labels), Result<CensusDifference, CensusProblem>>;
+pub type CensusDifferences = BTreeMap<(String, String, Labels), Result<CensusDifference, CensusComparisonError>>;

@@ -1,4 +1,4 @@
-//! How metrics may change across the sync: the operator's word.
+//! Expectations: how the operator allows metrics to change across the sync.
 
 use std::{fmt, str::FromStr};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Labels, Rule};
 
-/// Whether a finding gates the verdict.
+/// Whether a finding decides the verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -27,7 +27,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// How the metrics that it matches may change. Of several that match, the most specific one counts.
+/// How the metrics that it matches may change. If several expectations match, the most specific one applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
@@ -41,13 +41,13 @@ pub struct Expectation {
     pub labels: Labels,
     /// How they may change.
     pub rule: Rule,
-    /// Whether a break of the rule gates. Absent: as the probe.
+    /// Whether a violation of the rule decides the verdict. Default: the probe's severity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
-    /// Reported, but never gating.
+    /// The finding is reported and never decides the verdict.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub muted: bool,
-    /// Why the change is right, for whoever reads the report.
+    /// Why the change is right; shown in reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -64,19 +64,19 @@ impl MetricPattern {
         &self.0
     }
 
-    /// Whether it names one metric only.
+    /// Whether it is a name without `*`.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         !self.0.split('.').any(|segment| segment == "*")
     }
 
-    /// How much of a name it spells out: more is more specific.
+    /// Number of segments that are not `*`: a pattern with more is more specific.
     #[must_use]
     pub fn literal_segments(&self) -> usize {
         self.0.split('.').filter(|segment| *segment != "*").count()
     }
 
-    /// Whether `name` fits.
+    /// Whether `name` matches the pattern.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let pattern: Vec<&str> = self.0.split('.').collect();
@@ -103,12 +103,12 @@ impl FromStr for MetricPattern {
                     && segment.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
         };
         let stars = given.split('.').filter(|segment| *segment == "*").count();
-        // more than a few stars would make matching cost more than linear for nothing
+        // many stars would make matching slow and are of no use
         if given.len() <= 128 && stars <= 3 && !given.is_empty() && given.split('.').all(segment_fits) {
             Ok(Self(given.to_owned()))
         } else {
             Err(format!(
-                "`{given}` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes"
+                "invalid metric pattern `{given}`: expected segments of a-z, 0-9 and `_`, or `*`, joined by `.`, at most 128 bytes"
             ))
         }
     }

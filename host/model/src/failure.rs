@@ -1,4 +1,4 @@
-//! Why something did not happen: one record for the host's refusals and a probe's own failures.
+//! The failure of a probe or of one of its calls to the host.
 
 use std::fmt;
 
@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::ReasonCode;
 
-/// What the host refused. The cases are those of the interface (`wit/`).
+/// Why the host refused a call. The cases are those of the WIT interface (`wit/`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Refusal {
     /// Not granted: another collection, another method, a stage that writes.
     Denied,
-    /// Not understood, or not allowed for anybody.
+    /// Malformed, or not allowed for any probe.
     Invalid,
-    /// The time is over.
+    /// The deadline passed.
     Deadline,
-    /// A budget is spent.
+    /// A limit was reached.
     Budget,
-    /// The database did not answer, or could not.
+    /// The database did not answer, or answered with an error.
     Unavailable,
 }
 
-/// Why a call of the host or a whole probe ended without a result.
+/// Why a probe, or one of its calls to the host, ended without a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
-    /// One sentence: what happened.
+    /// What happened, in one sentence.
     pub message: String,
-    /// Set by the host; absent: the probe itself gave up.
+    /// Why the host refused. Absent if the probe itself reported the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<Refusal>,
     /// Stable code, `T0203`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What was asked.
+    /// What was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<String>,
     /// What is allowed.
@@ -46,33 +46,33 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of the probe's own, with nothing but its message.
+    /// A failure that the probe itself reported.
     #[must_use]
-    pub fn own(message: impl Into<String>) -> Self {
+    pub fn from_probe(message: impl Into<String>) -> Self {
         Self { message: message.into(), refusal: None, code: None, asked: None, allowed: None, setting: None }
     }
 
     /// A refusal of the host.
     #[must_use]
     pub fn refused(refusal: Refusal, code: &str, message: impl Into<String>) -> Self {
-        Self { refusal: Some(refusal), code: Some(code.to_owned()), ..Self::own(message) }
+        Self { refusal: Some(refusal), code: Some(code.to_owned()), ..Self::from_probe(message) }
     }
 
-    /// With what was asked.
+    /// Adds what was requested.
     #[must_use]
     pub fn asked(mut self, asked: impl fmt::Display) -> Self {
         self.asked = Some(asked.to_string());
         self
     }
 
-    /// With what is allowed.
+    /// Adds what is allowed.
     #[must_use]
     pub fn allowed(mut self, allowed: impl fmt::Display) -> Self {
         self.allowed = Some(allowed.to_string());
         self
     }
 
-    /// With the setting that raises the limit.
+    /// Adds the setting that raises the limit.
     #[must_use]
     pub fn setting(mut self, setting: impl fmt::Display) -> Self {
         self.setting = Some(setting.to_string());
@@ -80,26 +80,26 @@ impl Failure {
     }
 }
 
-/// The server forgot the moment that everything was to be read at.
+/// The snapshot's cluster time left the server's history.
 pub const SNAPSHOT_LOST: &str = "T0211";
-/// The server did not get as far as that moment in time.
+/// The server did not reach the snapshot's cluster time.
 pub const SNAPSHOT_NOT_REACHED: &str = "T0219";
-/// A probe gave two answers about the same data.
+/// A probe returned different results for the same data.
 pub const NOT_DETERMINISTIC: &str = "T0621";
-/// Something was written while it was read.
+/// Data were written while they were read.
 pub const UNSTABLE: &str = "T0622";
-/// Nobody can tell whether something was written while it was read.
-pub const UNWITNESSED: &str = "T0623";
+/// It could not be determined whether data were written while they were read.
+pub const STABILITY_UNKNOWN: &str = "T0623";
 
 impl Failure {
-    /// The reason that a finding about this failure carries, where it is one of the capture rather than of the probe.
+    /// The reason code of a finding about this failure. `None`: the failure is the probe's own, not the capture's.
     #[must_use]
     pub fn reason(&self) -> Option<ReasonCode> {
         match self.code.as_deref()? {
             SNAPSHOT_LOST => Some(ReasonCode::SnapshotLost),
             SNAPSHOT_NOT_REACHED => Some(ReasonCode::SnapshotNotReached),
             NOT_DETERMINISTIC => Some(ReasonCode::NotDeterministic),
-            UNSTABLE | UNWITNESSED => Some(ReasonCode::Unstable),
+            UNSTABLE | STABILITY_UNKNOWN => Some(ReasonCode::Unstable),
             _ => None,
         }
     }
@@ -113,13 +113,13 @@ impl fmt::Display for Failure {
         }
         f.write_str(&self.message)?;
         let parts = [("asked", &self.asked), ("allowed", &self.allowed), ("setting", &self.setting)];
-        let mut open = false;
+        let mut is_open = false;
         for (name, part) in parts {
             if let Some(text) = part {
-                write!(f, "{}{name}: {text}", if open { "; " } else { " (" })?;
-                open = true;
+                write!(f, "{}{name}: {text}", if is_open { "; " } else { " (" })?;
+                is_open = true;
             }
         }
-        if open { f.write_str(")") } else { Ok(()) }
+        if is_open { f.write_str(")") } else { Ok(()) }
     }
 }

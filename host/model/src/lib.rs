@@ -1,22 +1,28 @@
-//! What is recorded and said: metrics, captures, expectations, findings and verdicts, as serde types with a published
-//! JSON Schema.
+//! The data model: metrics, captures, expectations, declared changes, findings and verdicts, as serde types with a
+//! published JSON Schema.
 //!
-//! Pure: no I/O, no clock. Everything that one side of a run leaves behind for the other is a type of this crate.
+//! Pure: no I/O and no clock. Everything that `pre` stores for `post` is a type of this crate.
 
+mod bson_type;
 mod capture;
 mod change;
-mod coded;
+mod change_syntax;
 mod copy;
 mod current;
+mod diagnostic;
 mod difference;
 mod expectation;
 pub mod failure;
+mod field_path;
 mod manifest;
 mod names;
 mod notification;
+mod reason;
 mod rule;
 mod scaled;
 pub mod schema;
+mod server;
+pub mod stored_changes;
 mod usage;
 mod value;
 mod verdict;
@@ -24,27 +30,31 @@ mod verdict;
 #[cfg(test)]
 mod roundtrip;
 
+pub use bson_type::{BsonType, has_inverse};
 pub use capture::{
     Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ContainerImage, ObjectRef,
-    Outcome, ProbeRecord, Reading, ServerFacts, Topology, WorkloadFacts,
+    ProbeOutcome, ProbeRecord, ReadMode, WorkloadFacts,
 };
-pub use change::{BsonType, ChangeKind, DeclaredChange, FieldPath, Present, SomeDocuments, has_inverse};
-pub use coded::Coded;
-pub use copy::{CopyRelation, CopyWitness, DataKind, Member};
-pub use current::{Acceptance, Baseline, Current, LastRun};
-pub use difference::{CensusDifference, CensusProblem, ChangeOutcome, Differences};
+pub use change::{AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField};
+pub use copy::{CopyRelation, CopyWitness, DataKind};
+pub use current::{Acceptance, Baseline, CurrentState, LastRun};
+pub use diagnostic::Diagnostic;
+pub use difference::{CensusComparisonError, CensusDifference, CensusDifferences, ChangeOutcome};
 pub use expectation::{Expectation, MetricPattern, Severity};
 pub use failure::{Failure, Refusal};
-pub use manifest::{Manifest, Merge, MetricDeclaration, Role, ValueKind};
-pub use names::{AppName, AttemptId, BadName, RunId, Side};
-pub use notification::{Notification, Tally};
+pub use field_path::FieldPath;
+pub use manifest::{Manifest, Merge, MetricDeclaration, Role};
+pub use names::{AppName, AttemptId, InvalidName, RunId, Side};
+pub use notification::{FindingCounts, Notification};
+pub use reason::ReasonCode;
 pub use rule::{Bound, Rule, RuleError, Tolerance};
-pub use scaled::{Scaled, ScaledWorkload};
+pub use scaled::{ScaledState, ScaledWorkload};
 pub use schema::{DocumentKind, json_schema, notification_schema};
+pub use server::{ReplicaMember, ServerFacts, Topology};
 pub use usage::{Usage, UsageLimits};
-pub use value::{Labels, Metric, Real, Value};
+pub use value::{Labels, Metric, Real, Value, ValueKind};
 pub use verdict::{
-    DocumentDetail, DocumentSet, Documents, Finding, FindingOutcome, ProbeSummary, ReasonCode, SideSummary, Verdict,
+    DifferingDocuments, DocumentDetail, DocumentSet, Finding, FindingOutcome, ProbeSummary, SideSummary, Verdict,
     VerdictDocument,
 };
 

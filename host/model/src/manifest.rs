@@ -1,37 +1,37 @@
-//! What a probe says of itself.
-
-use std::fmt;
+//! The manifest of a probe: its name, the collections it asks for, and the metrics it may return.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a probe is and what it asks for. The operator's grant decides what it gets.
+use crate::{MetricPattern, Rule, ValueKind};
+
+/// What a probe is and what it asks for. The configuration decides what it is granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// `[a-z][a-z0-9-]*`.
     pub name: String,
     /// Semantic version of the probe.
     pub version: String,
-    /// One line for a person.
+    /// One line of description.
     pub summary: String,
-    /// The parts that collections play for it.
+    /// The roles that collections have for it.
     pub roles: Vec<Role>,
-    /// Names of the functions of `database` that it calls.
+    /// Names of the functions of the WIT interface `database` that it calls.
     pub methods: Vec<String>,
-    /// The metrics it may return.
+    /// The metrics that it may return.
     pub metrics: Vec<MetricDeclaration>,
 }
 
-/// A part that collections play.
+/// A role that collections have for a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Role {
     /// `[a-z][a-z0-9-]*`.
     pub name: String,
-    /// One line for the operator.
+    /// One line of description.
     pub summary: String,
-    /// Whether the probe can do without.
+    /// Whether the probe needs a collection in this role.
     pub required: bool,
-    /// Whether several collections may play it.
+    /// Whether several collections may have this role.
     pub many: bool,
 }
 
@@ -39,64 +39,34 @@ pub struct Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MetricDeclaration {
     /// Name of the metric; a segment `*` stands for one or more segments.
-    pub name: crate::MetricPattern,
-    /// One line for a person.
+    pub name: MetricPattern,
+    /// One line of description.
     pub summary: String,
-    /// What kind of value it has.
+    /// The kind of its value.
     pub kind: ValueKind,
-    /// As in OpenTelemetry.
+    /// Unit, as in OpenTelemetry.
     pub unit: String,
-    /// The label keys it carries; `*` where only the configuration knows them.
+    /// Keys of its labels; `*` if they depend on the configuration.
     pub labels: Vec<String>,
-    /// The probe's own expectation, parsed. `None`: `equal`, and zero against zero stays `unknown`.
+    /// The probe's own expectation. `None`: `equal`, and zero on both sides is `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<crate::Rule>,
-    /// How parts of one collection become one metric.
+    pub expect: Option<Rule>,
+    /// How the metrics of parts of a collection are combined.
     pub merge: Merge,
 }
 
-/// The kinds of value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "each case is documented at `Value`")]
-pub enum ValueKind {
-    Integer,
-    Real,
-    Decimal,
-    Text,
-    Flag,
-    Set,
-    Document,
-    Census,
-}
-
-impl fmt::Display for ValueKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Integer => "integer",
-            Self::Real => "real",
-            Self::Decimal => "decimal",
-            Self::Text => "text",
-            Self::Flag => "flag",
-            Self::Set => "set",
-            Self::Document => "document",
-            Self::Census => "census",
-        })
-    }
-}
-
-/// How the metrics of parts of one collection become one metric.
+/// How the metrics of parts of a collection are combined into one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Merge {
-    /// They do not: the probe sees whole collections or none.
+    /// They are not: the probe always reads whole collections.
     Never,
-    /// By adding.
+    /// The sum.
     Sum,
-    /// The smaller one.
+    /// The least value.
     Least,
-    /// The greater one.
+    /// The greatest value.
     Greatest,
-    /// The union of sets, and of censuses.
+    /// The union, of sets and of censuses.
     Union,
 }

@@ -1,4 +1,4 @@
-//! Names that become paths and keys: checked once, then carried as types.
+//! Names of apps, runs and attempts, which become paths and keys: checked when they are parsed.
 
 use std::{
     fmt,
@@ -9,10 +9,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A name that cannot be an app, a run or an attempt.
+/// An invalid name of an app, a run or an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} `{given}` is not allowed: {rule}")]
-pub struct BadName {
+#[error("invalid {what} `{given}`: expected {rule}")]
+pub struct InvalidName {
     what: &'static str,
     given: String,
     rule: &'static str,
@@ -20,16 +20,16 @@ pub struct BadName {
 
 const NAME_RULE: &str =
     "1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`";
-const ATTEMPT_RULE: &str = "an attempt is a ULID in upper case";
+const ATTEMPT_RULE: &str = "a ULID in upper case";
 
-fn checked(what: &'static str, given: &str) -> Result<String, BadName> {
+fn check_name(what: &'static str, given: &str) -> Result<String, InvalidName> {
     let first = given.as_bytes().first().copied().unwrap_or(b'-');
     let fits = (1..=63).contains(&given.len())
         && (first.is_ascii_lowercase() || first.is_ascii_digit())
-        // a run named like an object of its app would lie in the object's place
+        // a run with the name of a stored object, such as `current.json`, would overwrite it
         && !given.ends_with(".json")
         && given.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
-    if fits { Ok(given.to_owned()) } else { Err(BadName { what, given: given.to_owned(), rule: NAME_RULE }) }
+    if fits { Ok(given.to_owned()) } else { Err(InvalidName { what, given: given.to_owned(), rule: NAME_RULE }) }
 }
 
 macro_rules! name_type {
@@ -49,15 +49,15 @@ macro_rules! name_type {
         }
 
         impl FromStr for $name {
-            type Err = BadName;
-            fn from_str(given: &str) -> Result<Self, BadName> {
-                checked($what, given).map(Self)
+            type Err = InvalidName;
+            fn from_str(given: &str) -> Result<Self, InvalidName> {
+                check_name($what, given).map(Self)
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = BadName;
-            fn try_from(given: String) -> Result<Self, BadName> {
+            type Error = InvalidName;
+            fn try_from(given: String) -> Result<Self, InvalidName> {
                 given.parse()
             }
         }
@@ -77,11 +77,11 @@ macro_rules! name_type {
 }
 
 name_type! {
-    /// The app whose database is tasted: `[a-z0-9][a-z0-9._-]{0,62}`.
+    /// The app whose database is compared: `[a-z0-9][a-z0-9._-]{0,62}`.
     AppName, "app"
 }
 name_type! {
-    /// One sync being tasted: `[a-z0-9][a-z0-9._-]{0,62}`.
+    /// One run, which is one sync with its `pre` and `post`: `[a-z0-9][a-z0-9._-]{0,62}`.
     RunId, "run"
 }
 
@@ -99,10 +99,10 @@ impl RunId {
 pub struct AttemptId(String);
 
 impl AttemptId {
-    /// A new attempt that sorts after all earlier ones of this process, and after those of earlier milliseconds.
+    /// A new attempt id that sorts after all earlier ones of this process, and after those of earlier milliseconds.
     #[must_use]
     pub fn generate() -> Self {
-        // within one millisecond plain ULIDs are in no order; the generator counts up
+        // plain ULIDs of the same millisecond are not ordered; the generator counts up
         static LAST: Mutex<ulid::Generator> = Mutex::new(ulid::Generator::new());
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match last.generate() {
@@ -112,7 +112,7 @@ impl AttemptId {
         Self(next.to_string())
     }
 
-    /// When it began, in milliseconds since 1970, by the clock of the machine that began it.
+    /// When the attempt started, in milliseconds since 1970, by the clock of the machine that started it.
     #[must_use]
     pub fn started_ms(&self) -> u64 {
         ulid::Ulid::from_string(&self.0).map_or(0, |ulid| ulid.timestamp_ms())
@@ -126,12 +126,12 @@ impl AttemptId {
 }
 
 impl TryFrom<String> for AttemptId {
-    type Error = BadName;
-    fn try_from(given: String) -> Result<Self, BadName> {
+    type Error = InvalidName;
+    fn try_from(given: String) -> Result<Self, InvalidName> {
         match ulid::Ulid::from_string(&given) {
-            // one spelling only: lower case would sort after every other attempt
+            // only upper case: a lower-case id would sort after every other attempt
             Ok(ulid) if ulid.to_string() == given => Ok(Self(given)),
-            _ => Err(BadName { what: "attempt", given, rule: ATTEMPT_RULE }),
+            _ => Err(InvalidName { what: "attempt", given, rule: ATTEMPT_RULE }),
         }
     }
 }
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_paths_that_cannot_climb() {
+    fn a_name_cannot_leave_its_folder() {
         for good in ["pxbbq", "1764000000", "a.b_c-d", &"x".repeat(63)] {
             assert!(good.parse::<RunId>().is_ok(), "{good}");
         }
@@ -182,7 +182,7 @@ mod tests {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
             assert!(serde_json::from_value::<AppName>(bad.into()).is_err(), "{bad}");
         }
-        assert_snapshot!("Shop".parse::<AppName>().unwrap_err(), @"app `Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`");
+        assert_snapshot!("Shop".parse::<AppName>().unwrap_err(), @"invalid app `Shop`: expected 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`");
     }
 
     #[test]
@@ -197,11 +197,11 @@ mod tests {
         let attempt = AttemptId::generate().to_string();
         assert!(AttemptId::try_from(attempt.clone()).is_ok());
         assert!(AttemptId::try_from(attempt.to_lowercase()).is_err());
-        assert_snapshot!(AttemptId::try_from("../x".to_owned()).unwrap_err(), @"attempt `../x` is not allowed: an attempt is a ULID in upper case");
+        assert_snapshot!(AttemptId::try_from("../x".to_owned()).unwrap_err(), @"invalid attempt `../x`: expected a ULID in upper case");
     }
 
     #[test]
-    fn a_generated_run_is_a_run() {
+    fn a_generated_run_id_is_valid() {
         assert!(RunId::generate().as_str().parse::<RunId>().is_ok());
     }
 }

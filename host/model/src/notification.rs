@@ -1,11 +1,11 @@
-//! What others are told of a verdict.
+//! The notification that is sent about a verdict.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{AppName, AttemptId, RunId, Verdict};
 
-/// What a webhook is sent at the end of `post`.
+/// The body that is sent to a webhook at the end of `post`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notification {
     /// [`crate::schema::NOTIFICATION`].
@@ -14,36 +14,37 @@ pub struct Notification {
     pub app: AppName,
     /// The run.
     pub run: RunId,
-    /// The attempt at `post` that was judged: two messages of the same attempt say the same.
+    /// The attempt at `post` that was judged. Two notifications of the same attempt have the same content.
     pub attempt: AttemptId,
-    /// What came of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// The verdict and what decides it, in one line.
+    /// The verdict and the deciding finding, in one line.
     pub summary: String,
-    /// How many findings came out how.
-    pub findings: Tally,
-    /// The command that gets one unstuck. Absent for `same`.
+    /// Number of findings by outcome.
+    pub findings: FindingCounts,
+    /// The command that resolves the verdict. Absent for `same`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
-    /// The commit that was synced, where it is known.
+    /// The commit that was synced, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// The page that shows the run, where `report.url` says where pages are.
+    /// The page of the run, if `report.url` is configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
-    /// Where its reports lie in the store.
+    /// URLs of its reports in the store.
     pub reports: Vec<String>,
 }
 
-/// How many findings came out how.
+/// Number of findings by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tally {
-    /// Not what they were.
+#[schemars(rename = "Tally")]
+pub struct FindingCounts {
+    /// Changed, and not as declared.
     pub different: u64,
-    /// Nobody can tell.
+    /// Could not be compared.
     pub unknown: u64,
-    /// Other, as it was declared.
+    /// Changed as declared or allowed.
     pub expected: u64,
-    /// What they were.
+    /// Unchanged.
     pub same: u64,
 }

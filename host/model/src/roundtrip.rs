@@ -96,8 +96,10 @@ fn declaration() -> impl Strategy<Value = MetricDeclaration> {
 }
 
 fn probe() -> impl Strategy<Value = ProbeRecord> {
-    let outcome =
-        prop_oneof![collection::vec(metric(), 0..4).prop_map(Outcome::Metrics), failure().prop_map(Outcome::Failed),];
+    let outcome = prop_oneof![
+        collection::vec(metric(), 0..4).prop_map(ProbeOutcome::Metrics),
+        failure().prop_map(ProbeOutcome::Failed),
+    ];
     (name(), outcome, collection::vec(declaration(), 0..3), any::<bool>(), any::<u64>()).prop_map(
         |(name, outcome, declarations, muted, bytes)| ProbeRecord {
             component: format!("file:{name}.wasm"),
@@ -128,7 +130,7 @@ fn server() -> impl Strategy<Value = ServerFacts> {
             database,
             members: read_at
                 .iter()
-                .map(|at| Member { host: None, process_id: Some(at.clone()), startups: vec![at.clone()] })
+                .map(|at| ReplicaMember { host: None, process_id: Some(at.clone()), startups: vec![at.clone()] })
                 .collect(),
             read_at,
         },
@@ -155,7 +157,7 @@ fn capture() -> impl Strategy<Value = Capture> {
                 name: "pxbbq-web".to_owned(),
                 images: vec![ContainerImage { container: "web".to_owned(), image: collection.clone() }],
             }],
-            consistency: Consistency { reading: Reading::Ranges, rescans: 1, unstable: vec![collection.clone()] },
+            consistency: Consistency { reading: ReadMode::Ranges, rescans: 1, unstable: vec![collection.clone()] },
             collections: vec![CollectionFacts {
                 name: collection,
                 kind: CollectionKind::TimeSeries,
@@ -194,14 +196,14 @@ fn finding() -> impl Strategy<Value = Finding> {
             code: ReasonCode::Changed,
             reason: reason.clone(),
             declared: Some(reason.clone()),
-            documents: Some(Documents {
+            documents: Some(DifferingDocuments {
                 changed: DocumentSet {
                     count,
                     ids: vec![serde_json::json!({"$oid": "0".repeat(24)})],
                     fields: BTreeMap::from([(reason, count)]),
                     ..DocumentSet::default()
                 },
-                ..Documents::default()
+                ..DifferingDocuments::default()
             }),
         },
     )

@@ -1,4 +1,4 @@
-//! How a metric may change: the rules of a configuration, and the same words in a probe's own expectation.
+//! Rules: how a metric may change, in a configuration or in a probe's own expectation.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -17,26 +17,26 @@ pub enum Rule {
     NeverDecreases,
     /// It may only shrink.
     NeverIncreases,
-    /// Whatever it was, it is now within these bounds, inclusive.
+    /// In any way, if its value after the sync is within these bounds, inclusive.
     Between(Bound, Bound),
-    /// All that was there is still there; more is fine. Sets, and documents by their top-level keys.
+    /// Entries may be added, not removed or changed. For sets, documents (by top-level key) and censuses.
     Superset,
-    /// Nothing new is there; less is fine.
+    /// Entries may be removed, not added or changed.
     Subset,
     /// In any way.
     Ignore,
 }
 
-/// How far a number may move.
+/// How much a number may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tolerance {
-    /// By at most this much.
+    /// By at most this amount.
     Absolute(Bound),
-    /// By at most this fraction of what it was: `1%` is 0.01.
+    /// By at most this fraction of its value before the sync: `1%` is 0.01.
     Relative(Bound),
 }
 
-/// A number as it was written, kept exactly.
+/// A number exactly as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bound {
     value: BigDecimal,
@@ -57,24 +57,25 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A rule that cannot be understood.
+/// An invalid rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RuleError(String);
 
-const WORDS: &str = "`equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, \
+const VALID_RULES: &str = "`equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, \
                      `within: {abs: 5}` or `between: [lo, hi]`";
 
 impl Rule {
-    fn word(word: &str) -> Result<Self, RuleError> {
-        Ok(match word {
+    /// A rule without parameters.
+    fn from_keyword(keyword: &str) -> Result<Self, RuleError> {
+        Ok(match keyword {
             "equal" => Self::Equal,
             "never-decreases" => Self::NeverDecreases,
             "never-increases" => Self::NeverIncreases,
             "superset" => Self::Superset,
             "subset" => Self::Subset,
             "ignore" => Self::Ignore,
-            _ => return Err(RuleError(format!("`{word}` is not a rule: expected {WORDS}"))),
+            _ => return Err(RuleError(format!("unknown rule `{keyword}`: expected {VALID_RULES}"))),
         })
     }
 }
@@ -85,12 +86,12 @@ impl Bound {
             Some(digits) => (digits.trim(), true),
             None => (text, false),
         };
-        // a bound is written by a person: a hundred characters are more than any, and `1e999999999` would not end
+        // BigDecimal would expand `1e999999999` to a billion digits
         let exponent = digits.split_once(['e', 'E']).map_or(Ok(0), |(_, e)| e.parse::<i32>());
-        let sane = digits.len() <= 100 && exponent.is_ok_and(|e| e.abs() <= 6144);
+        let is_small = digits.len() <= 100 && exponent.is_ok_and(|e| e.abs() <= 6144);
         let value = BigDecimal::from_str(digits)
             .ok()
-            .filter(|_| sane)
+            .filter(|_| is_small)
             .ok_or_else(|| RuleError(format!("`{text}` is not a number or a ratio such as `1%`")))?;
         let value = if percent { value / BigDecimal::from(100) } else { value };
         Ok(Self { value, text: text.to_owned() })
@@ -140,13 +141,14 @@ impl<'de> Deserialize<'de> for Rule {
         impl<'de> de::Visitor<'de> for Visitor {
             type Value = Rule;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a rule: {WORDS}")
+                write!(f, "a rule: {VALID_RULES}")
             }
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Rule, E> {
-                Rule::word(word.trim()).map_err(E::custom)
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Rule, E> {
+                Rule::from_keyword(text.trim()).map_err(E::custom)
             }
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Rule, A::Error> {
-                let key: String = map.next_key()?.ok_or_else(|| de::Error::custom(format!("expected {WORDS}")))?;
+                let key: String =
+                    map.next_key()?.ok_or_else(|| de::Error::custom(format!("expected {VALID_RULES}")))?;
                 let rule = match key.as_str() {
                     "within" => Rule::Within(map.next_value::<Tolerance>()?),
                     "between" => {
@@ -158,11 +160,11 @@ impl<'de> Deserialize<'de> for Rule {
                         }
                         Rule::Between(lo, hi)
                     }
-                    other => return Err(de::Error::custom(format!("`{other}` is not a rule: expected {WORDS}"))),
+                    other => return Err(de::Error::custom(format!("unknown rule `{other}`: expected {VALID_RULES}"))),
                 };
                 match map.next_key::<String>()? {
                     None => Ok(rule),
-                    Some(more) => Err(de::Error::custom(format!("one rule at a time: `{key}` and `{more}`"))),
+                    Some(more) => Err(de::Error::custom(format!("expected one rule, found `{key}` and `{more}`"))),
                 }
             }
         }
@@ -198,13 +200,15 @@ impl<'de> Deserialize<'de> for Tolerance {
                 };
                 let bound = Bound::parse_tolerance(&text).map_err(de::Error::custom)?;
                 if let Some(more) = map.next_key::<String>()? {
-                    return Err(de::Error::custom(format!("one tolerance at a time: `{key}` and `{more}`")));
+                    return Err(de::Error::custom(format!("expected one tolerance, found `{key}` and `{more}`")));
                 }
                 match key.as_str() {
-                    "abs" if text.ends_with('%') => Err(de::Error::custom("abs takes a number; a ratio goes to rel")),
+                    "abs" if text.ends_with('%') => {
+                        Err(de::Error::custom("`abs` takes a number: write a ratio as `rel`"))
+                    }
                     "abs" => Ok(Tolerance::Absolute(bound)),
                     "rel" => Ok(Tolerance::Relative(bound)),
-                    other => Err(de::Error::custom(format!("`{other}`: expected `abs` or `rel`"))),
+                    other => Err(de::Error::custom(format!("unknown tolerance `{other}`: expected `abs` or `rel`"))),
                 }
             }
         }
@@ -214,16 +218,17 @@ impl<'de> Deserialize<'de> for Tolerance {
 
 impl FromStr for Rule {
     type Err = RuleError;
-    /// The text of a probe's own expectation, in the words of a configuration: `never-decreases`, `{within: 1%}`.
+    /// Parses the text of a probe's own expectation, which is written as in a configuration: `never-decreases`,
+    /// `{within: 1%}`.
     fn from_str(text: &str) -> Result<Self, RuleError> {
         if text.len() > 200 {
-            return Err(RuleError(format!("a rule of {} bytes: at most 200", text.len())));
+            return Err(RuleError(format!("the rule has {} bytes; at most 200 are allowed", text.len())));
         }
         let text = text.trim();
         if text.starts_with('{') {
             serde_saphyr::from_str(text).map_err(|error| RuleError(first_line(&error.to_string())))
         } else {
-            Self::word(text)
+            Self::from_keyword(text)
         }
     }
 }
@@ -264,7 +269,7 @@ impl Serialize for Rule {
                 one(serializer, "within", serde_json::json!({"rel": bound.text}))
             }
             Self::Between(lo, hi) => one(serializer, "between", serde_json::json!([lo.text, hi.text])),
-            word => serializer.collect_str(word),
+            keyword => serializer.collect_str(keyword),
         }
     }
 }
@@ -321,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_rule_is_told_what_is() {
+    fn an_invalid_rule_is_an_error() {
         for text in [
             "equals",
             "{within: -1}",

@@ -1,4 +1,4 @@
-//! What was scaled for an app, and to what it goes back.
+//! The workloads that were scaled for an app, with the replicas to restore.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AppName, RunId};
 
-/// `scaled.json`, moved by compare-and-swap: the second record, for a workload that lost the one on itself.
+/// `scaled.json`, changed by compare-and-swap only. It is the second record of original replica counts, for a workload
+/// that lost its annotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Scaled {
+#[schemars(rename = "Scaled")]
+pub struct ScaledState {
     /// [`crate::schema::SCALED`].
     pub schema: String,
     /// The app.
     pub app: AppName,
-    /// What was scaled and is not back yet, in the order in which it was scaled.
+    /// Workloads that were scaled and are not restored yet, in the order in which they were scaled.
     pub workloads: Vec<ScaledWorkload>,
 }
 
@@ -27,9 +29,9 @@ pub struct ScaledWorkload {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its UID: one that was made anew under the same name is another one.
+    /// Its UID: a workload that was created again under the same name has a new one.
     pub uid: String,
-    /// Replicas that it had, and goes back to.
+    /// Replicas that it had, and that will be restored.
     pub found: i32,
     /// Replicas that it was scaled to.
     pub to: i32,

@@ -3,19 +3,19 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::{Acceptance, Capture, Current, Notification, Scaled, VerdictDocument};
+use crate::{Acceptance, Capture, CurrentState, Notification, ScaledState, VerdictDocument};
 
 /// One side of a run.
 pub const CAPTURE: &str = "taster.dev/capture/v1";
 /// The outcome of a run.
 pub const VERDICT: &str = "taster.dev/verdict/v1";
-/// Where an app stands.
+/// The current state of an app.
 pub const CURRENT: &str = "taster.dev/current/v1";
-/// A `different` or `unknown` that a person took responsibility for.
+/// A verdict of `different` or `unknown` that a person accepted.
 pub const ACCEPTED: &str = "taster.dev/accepted/v1";
-/// What was scaled for an app and is not back yet.
+/// Workloads that were scaled for an app and are not restored yet.
 pub const SCALED: &str = "taster.dev/scaled/v1";
-/// What others are told of a verdict. It is sent, and not stored.
+/// The notification about a verdict. It is sent, not stored.
 pub const NOTIFICATION: &str = "taster.dev/notification/v1";
 
 /// The kinds of stored object.
@@ -25,11 +25,11 @@ pub enum DocumentKind {
     Capture,
     /// [`VerdictDocument`].
     Verdict,
-    /// [`Current`].
+    /// [`CurrentState`].
     Current,
     /// [`Acceptance`].
     Accepted,
-    /// [`Scaled`].
+    /// [`ScaledState`].
     Scaled,
 }
 
@@ -37,7 +37,7 @@ impl DocumentKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Capture, Self::Verdict, Self::Current, Self::Accepted, Self::Scaled];
 
-    /// What such an object carries in its `schema` key.
+    /// Value of the `schema` key of such an object.
     #[must_use]
     pub fn schema(self) -> &'static str {
         match self {
@@ -48,6 +48,7 @@ impl DocumentKind {
             Self::Scaled => SCALED,
         }
     }
+
     /// Its file in the folder of the published schemas, `host/model/schemas`: `taster.dev/verdict/v1` is `verdict.v1.json`.
     #[must_use]
     pub fn file(self) -> String {
@@ -64,9 +65,9 @@ pub fn json_schema(kind: DocumentKind) -> Value {
     let mut schema = match kind {
         DocumentKind::Capture => generate::<Capture>(),
         DocumentKind::Verdict => generate::<VerdictDocument>(),
-        DocumentKind::Current => generate::<Current>(),
+        DocumentKind::Current => generate::<CurrentState>(),
         DocumentKind::Accepted => generate::<Acceptance>(),
-        DocumentKind::Scaled => generate::<Scaled>(),
+        DocumentKind::Scaled => generate::<ScaledState>(),
     };
     schema["$id"] = format!("https://{}", kind.schema()).into();
     schema["properties"]["schema"]["const"] = kind.schema().into();
@@ -79,7 +80,7 @@ pub fn json_schema(kind: DocumentKind) -> Value {
     schema
 }
 
-/// The JSON Schema of what others are told.
+/// The JSON Schema of a notification.
 #[must_use]
 pub fn notification_schema() -> Value {
     let mut schema = generate::<Notification>();
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_schema_that_says_its_name() {
+    fn every_kind_has_a_schema_with_its_name() {
         for kind in DocumentKind::ALL {
             let schema = json_schema(kind);
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
@@ -111,9 +112,9 @@ mod tests {
         }
     }
 
-    /// `TASTER_WRITE_SCHEMAS=1 cargo test -p taster-model published` writes them anew.
+    /// `TASTER_WRITE_SCHEMAS=1 cargo test -p taster-model published` writes the files.
     #[test]
-    fn published_schemas_are_those_of_the_types() {
+    fn published_schemas_match_the_types() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
         let stored = DocumentKind::ALL.into_iter().map(|kind| (kind.file(), json_schema(kind)));
         for (name, schema) in stored.chain([("notification.v1.json".to_owned(), notification_schema())]) {
@@ -123,7 +124,11 @@ mod tests {
                 fs::write(&file, &text).unwrap();
             }
             let published = fs::read_to_string(&file).unwrap_or_default();
-            assert!(published == text, "{} is not what its type is: write it anew", file.display());
+            assert!(
+                published == text,
+                "{} does not match its type: run this test with TASTER_WRITE_SCHEMAS=1",
+                file.display()
+            );
         }
     }
 

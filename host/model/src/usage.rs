@@ -1,38 +1,38 @@
-//! What a probe used of its limits.
+//! Resources that a probe used, and its limits.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a probe used, beside what it was allowed.
+/// Resources that a probe used.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Usage {
     /// Wall time of the run, in milliseconds.
     pub wall_ms: u64,
-    /// Time the guest itself was computing, in milliseconds.
+    /// Time that the probe itself was computing, in milliseconds.
     pub guest_ms: u64,
-    /// Time spent waiting for the server, in milliseconds.
+    /// Time spent waiting for the database server, in milliseconds.
     pub server_ms: u64,
-    /// Documents that were handed to the guest.
+    /// Documents that the probe read.
     pub documents: u64,
     /// Bytes of those documents.
     pub bytes: u64,
-    /// Greatest sum of all memories and tables, in bytes.
+    /// Peak size of all memories and tables, in bytes.
     pub memory_peak: u64,
-    /// Calls of the guest to the host.
+    /// Calls of the probe to the host.
     pub host_calls: u64,
     /// Bytes of log that were kept.
     pub log_bytes: u64,
-    /// Bytes of log that were dropped past the limit.
+    /// Bytes of log that were dropped because the limit was reached.
     pub log_dropped: u64,
     /// Collections that it read, sorted.
     pub collections: Vec<String>,
 }
 
-/// What a probe was allowed, each limit beside what [`Usage`] says it used.
+/// Limits of a probe, named like the fields of [`Usage`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageLimits {
-    /// Wall time of the run, that of censuses not counted, in milliseconds: `limits.deadline`.
+    /// Wall time of the run without its censuses, in milliseconds: `limits.deadline`.
     pub wall_ms: u64,
     /// Time the server may spend on its reads, in milliseconds: `limits.serverTime`.
     pub server_ms: u64,

@@ -1,4 +1,4 @@
-//! Metrics: what a probe found.
+//! Metrics and their values.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,17 +11,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Labels of a metric, ordered by key so that equal sets are equal values.
 pub type Labels = BTreeMap<String, String>;
 
-/// One thing that was found. Name and labels together are unique in a result.
+/// One metric that a probe returned. Name and labels together are unique in a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metric {
     /// `[a-z][a-z0-9_.]*`, at most 128 bytes.
     pub name: String,
-    /// Label keys follow the rule of names; values are free text.
+    /// Label keys follow the same rule as names; label values are free text.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// What was found.
+    /// Its value.
     pub value: Value,
-    /// As in OpenTelemetry: `1`, `By`, `ms`, `{order}`.
+    /// Unit, as in OpenTelemetry: `1`, `By`, `ms`, `{order}`.
     pub unit: String,
 }
 
@@ -41,15 +41,15 @@ pub enum Value {
     Flag(bool),
     /// A set of texts.
     Set(BTreeSet<String>),
-    /// Anything else that BSON can say, as canonical Extended JSON. The order of keys is kept, and counts when values
-    /// are compared: an index on `{a: 1, b: 1}` is another one than on `{b: 1, a: 1}`.
+    /// Any other BSON value, as canonical Extended JSON. The order of keys is kept and matters in comparisons: an index on
+    /// `{a: 1, b: 1}` differs from one on `{b: 1, a: 1}`.
     Document(serde_json::Value),
-    /// A census by its id.
+    /// The id of a census.
     Census(String),
 }
 
 impl Value {
-    /// The value as verdicts show it: plain JSON without the kind (`1041`, `"12.50"`, `["a", "b"]`).
+    /// The value as verdicts show it: plain JSON without its kind (`1041`, `"12.50"`, `["a", "b"]`).
     #[must_use]
     pub fn plain(&self) -> serde_json::Value {
         match self {
@@ -62,23 +62,54 @@ impl Value {
         }
     }
 
-    /// The name of the kind, as in the interface.
+    /// The kind of the value, as in the WIT interface.
     #[must_use]
-    pub fn kind(&self) -> crate::ValueKind {
+    pub fn kind(&self) -> ValueKind {
         match self {
-            Self::Integer(_) => crate::ValueKind::Integer,
-            Self::Real(_) => crate::ValueKind::Real,
-            Self::Decimal(_) => crate::ValueKind::Decimal,
-            Self::Text(_) => crate::ValueKind::Text,
-            Self::Flag(_) => crate::ValueKind::Flag,
-            Self::Set(_) => crate::ValueKind::Set,
-            Self::Document(_) => crate::ValueKind::Document,
-            Self::Census(_) => crate::ValueKind::Census,
+            Self::Integer(_) => ValueKind::Integer,
+            Self::Real(_) => ValueKind::Real,
+            Self::Decimal(_) => ValueKind::Decimal,
+            Self::Text(_) => ValueKind::Text,
+            Self::Flag(_) => ValueKind::Flag,
+            Self::Set(_) => ValueKind::Set,
+            Self::Document(_) => ValueKind::Document,
+            Self::Census(_) => ValueKind::Census,
         }
     }
 }
 
-/// A double in which NaN equals NaN and -0 equals 0; JSON has no word for NaN and the infinities, so they are text.
+/// The kinds of metric values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "each variant is documented at `Value`")]
+pub enum ValueKind {
+    Integer,
+    Real,
+    Decimal,
+    Text,
+    Flag,
+    Set,
+    Document,
+    Census,
+}
+
+impl fmt::Display for ValueKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Integer => "integer",
+            Self::Real => "real",
+            Self::Decimal => "decimal",
+            Self::Text => "text",
+            Self::Flag => "flag",
+            Self::Set => "set",
+            Self::Document => "document",
+            Self::Census => "census",
+        })
+    }
+}
+
+/// A double in which NaN equals NaN and -0 equals 0. NaN and the infinities are stored as text, because JSON has no numbers
+/// for them.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(with = "serde_json::Value")]
 pub struct Real(pub f64);
@@ -120,15 +151,15 @@ impl<'de> Deserialize<'de> for Real {
         #[serde(untagged)]
         enum Raw {
             Number(f64),
-            Word(String),
+            Text(String),
         }
         match Raw::deserialize(deserializer)? {
             Raw::Number(x) => Ok(Self(x)),
-            Raw::Word(word) => match word.as_str() {
+            Raw::Text(text) => match text.as_str() {
                 "NaN" => Ok(Self(f64::NAN)),
                 "Infinity" => Ok(Self(f64::INFINITY)),
                 "-Infinity" => Ok(Self(f64::NEG_INFINITY)),
-                _ => Err(serde::de::Error::custom(format!("`{word}` is not a number"))),
+                _ => Err(serde::de::Error::custom(format!("`{text}` is not a number"))),
             },
         }
     }

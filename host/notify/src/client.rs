@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, header::RETRY_AFTER, redirect::Policy};
 use serde_json::Value;
-use taster_config::Notify;
+use taster_config::NotificationTarget;
 use taster_retry::{Decision, RetryError, RetryPolicy, retry};
 use taster_text::{escape_hidden, truncate_chars};
 
@@ -41,7 +41,7 @@ pub(super) struct RequestFailure {
 }
 
 impl Client {
-    pub(super) fn new(entry: &Notify) -> Result<Self, NotifyError> {
+    pub(super) fn new(entry: &NotificationTarget) -> Result<Self, NotifyError> {
         // the same provider as everywhere; an error means that it is installed already
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()

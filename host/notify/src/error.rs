@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use taster_cluster::ClusterError;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 /// Why a notification was not sent. No text contains a token, a secret or the path of a webhook.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ impl NotifyError {
     }
 }
 
-impl Coded for NotifyError {
+impl Diagnostic for NotifyError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "T0670",

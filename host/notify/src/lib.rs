@@ -11,9 +11,9 @@ mod webhook;
 
 use std::time::Duration;
 
-use taster_config::{Config, Notify};
+use taster_config::{Config, NotificationTarget};
 use taster_flow::FlowContext;
-use taster_model::{FindingOutcome, Notification, Tally, VerdictDocument, schema};
+use taster_model::{FindingCounts, FindingOutcome, Notification, VerdictDocument, schema};
 
 pub use error::NotifyError;
 pub use revision::is_commit;
@@ -35,7 +35,7 @@ pub async fn send_all(context: &FlowContext, verdict: &VerdictDocument, reports:
 }
 
 async fn send_one(
-    entry: &Notify,
+    entry: &NotificationTarget,
     config: &Config,
     verdict: &VerdictDocument,
     reports: &[String],
@@ -66,7 +66,7 @@ async fn send_one(
         Ok(what) => tracing::info!("{receiver}: {what}"),
         Err(NotifyError::Skipped { what }) => tracing::warn!("{receiver} was not notified: {what}"),
         Err(error) => {
-            use taster_model::Coded as _;
+            use taster_model::Diagnostic as _;
             let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
             tracing::warn!(
                 code = error.code(),
@@ -95,7 +95,7 @@ fn notification(
         attempt: verdict.attempt.clone(),
         verdict: verdict.verdict,
         summary: taster_report::line::verdict(verdict, SUMMARY_BYTES),
-        findings: Tally {
+        findings: FindingCounts {
             different: of(FindingOutcome::Different),
             unknown: of(FindingOutcome::Unknown),
             expected: of(FindingOutcome::Expected),

@@ -1,6 +1,6 @@
 //! The commit that a verdict is about.
 
-use taster_cluster::{Cluster, ClusterOptions, Me};
+use taster_cluster::{Cluster, ClusterOptions, ProcessIdentity};
 use taster_config::{Application, Config, GitHub};
 
 use super::NotifyError;
@@ -12,7 +12,11 @@ pub(super) async fn synced_commit(config: &Config, github: &GitHub) -> Result<St
         return Err(NotifyError::Skipped { what: what.to_owned() });
     };
     let Application { name, namespace, source, kubeconfig } = application;
-    let options = ClusterOptions { namespace: Some(namespace.clone()), app: config.app.clone(), me: Me::default() };
+    let options = ClusterOptions {
+        namespace: Some(namespace.clone()),
+        app: config.app.clone(),
+        identity: ProcessIdentity::default(),
+    };
     let cluster = Cluster::connect(options).await?;
     let revision = cluster.synced_revision(namespace, name, *source, kubeconfig.as_deref()).await?;
     match revision {

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, header::CONTENT_TYPE};
 use sha2::Sha256;
-use taster_config::Notify;
+use taster_config::NotificationTarget;
 use taster_model::Notification;
 
 use super::{
@@ -17,7 +17,11 @@ const SIGNATURE: &str = "X-Taster-Signature-256";
 const DELIVERY: &str = "X-Taster-Delivery";
 
 /// Sends the verdict.
-pub(super) async fn send(client: &Client, entry: &Notify, message: &Notification) -> Result<String, NotifyError> {
+pub(super) async fn send(
+    client: &Client,
+    entry: &NotificationTarget,
+    message: &Notification,
+) -> Result<String, NotifyError> {
     let Some(webhook) = &entry.webhook else { return Ok("no webhook is configured".to_owned()) };
     let body = serde_json::to_vec(message).map_err(|error| NotifyError::Client {
         what: "cannot serialize the message".to_owned(),

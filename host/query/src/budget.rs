@@ -1,4 +1,4 @@
-//! What a probe has used of its limits, and the refusals past them.
+//! What a probe has used of its limits, and the refusals when it exceeds them.
 
 use std::{
     collections::BTreeSet,
@@ -8,7 +8,7 @@ use std::{
 
 use taster_model::{Failure, Refusal, failure};
 
-use crate::Limits;
+use crate::limits::Limits;
 
 /// What a probe has read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,66 +17,77 @@ pub struct QueryUsage {
     pub documents: u64,
     /// Bytes of those documents.
     pub bytes: u64,
-    /// Time spent waiting for the server, summed over all cursors, those of censuses included.
+    /// Time spent waiting for the server, summed over all cursors, including those of censuses.
     pub server_time: Duration,
     /// Calls of the capability.
     pub calls: u64,
-    /// Collections that were read, sorted: their documents, options or indexes, and be it to hear that there are none.
+    /// Collections of which documents, options or indexes were read, sorted. Includes those that turned out to be absent.
     pub collections: Vec<String>,
 }
 
-/// The running account of one probe, or of one census.
+/// The usage of one probe, or of one census, against its limits.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
     setting: String,
-    time: Time,
+    time: TimeLimit,
     spent: Mutex<Spent>,
 }
 
-/// What bounds the time that the server may take.
+/// How the server's time is limited.
 #[derive(Debug, Clone, Copy)]
-enum Time {
+enum TimeLimit {
     /// The sum over all cursors, [`Limits::server_time`].
-    Summed,
-    /// A deadline, of a census that may take so long in all.
-    Until { deadline: Instant, allowed: Duration },
+    ServerTime,
+    /// A deadline. `allowed` is the time for all censuses of a run.
+    Deadline { deadline: Instant, allowed: Duration },
 }
 
 #[derive(Debug, Default)]
 struct Spent {
-    /// Without its collections.
+    /// Its collections are kept in `collections`.
     usage: QueryUsage,
     collections: BTreeSet<String>,
-    /// Those whose documents were read as they were, at no moment that has passed.
+    /// Collections whose documents were read as they were at the moment of the read, not at a past point in time.
     live: BTreeSet<String>,
     cursors: u32,
-    lost: Option<Failure>,
-    /// What the host read for the probe's censuses, which counts against none of the limits here.
+    /// The first failure that says that the capture's point in time is no longer available.
+    lost_snapshot: Option<Failure>,
+    /// What the host read for the probe's censuses. It counts against none of the limits here.
     censuses: QueryUsage,
 }
 
-/// What still fits.
+/// What may still be read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct Remaining {
     pub(crate) documents: u64,
     pub(crate) bytes: u64,
 }
 
+/// A limit that was exceeded.
+struct LimitExceeded<'a> {
+    code: &'static str,
+    message: &'static str,
+    /// The key below `limits`.
+    key: &'static str,
+    asked: &'a str,
+    allowed: &'a str,
+}
+
 impl Budget {
     pub(crate) fn new(limits: Limits, setting: String) -> Self {
-        Self { limits, setting, time: Time::Summed, spent: Mutex::default() }
+        Self { limits, setting, time: TimeLimit::ServerTime, spent: Mutex::default() }
     }
 
-    /// Of a census: as many documents as there are, until a deadline. `allowed` is what `setting` allows for all
+    /// The budget of a census: any number of documents until a deadline. `allowed` is the time that `setting` allows for all
     /// censuses of a run.
-    pub(crate) fn of_census(deadline: Instant, allowed: Duration, setting: String) -> Self {
-        let endless = Limits { documents: u64::MAX, bytes: u64::MAX, cursors: u32::MAX, ..Limits::default() };
-        Self { limits: endless, setting, time: Time::Until { deadline, allowed }, spent: Mutex::default() }
+    pub(crate) fn for_census(deadline: Instant, allowed: Duration, setting: String) -> Self {
+        let unlimited = Limits { documents: u64::MAX, bytes: u64::MAX, cursors: u32::MAX, ..Limits::default() };
+        Self { limits: unlimited, setting, time: TimeLimit::Deadline { deadline, allowed }, spent: Mutex::default() }
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
-        // counters are never left half changed
+        // a panic cannot leave a counter half changed
         self.spent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,7 +107,7 @@ impl Budget {
         }
     }
 
-    /// Books what was read for a census: it is told of, and takes nothing from the probe.
+    /// Adds what was read for a census. It is reported, but takes nothing from the probe's limits.
     pub(crate) fn add_census(&self, used: &QueryUsage) {
         let sum = &mut self.spent().censuses;
         sum.documents += used.documents;
@@ -104,20 +115,23 @@ impl Budget {
         sum.server_time += used.server_time;
     }
 
-    pub(crate) fn call(&self) {
-        self.spent().usage.calls += 1;
+    /// Counts a call of the capability; how many there are now.
+    pub(crate) fn count_call(&self) -> u64 {
+        let calls = &mut self.spent().usage.calls;
+        *calls += 1;
+        *calls
     }
 
-    /// Notes that a collection was read.
-    pub(crate) fn read(&self, collection: &str) {
+    /// Records that a collection was read.
+    pub(crate) fn record_read(&self, collection: &str) {
         let collections = &mut self.spent().collections;
         if !collections.contains(collection) {
             collections.insert(collection.to_owned());
         }
     }
 
-    /// Notes that documents of a collection are read as they are.
-    pub(crate) fn read_live(&self, collection: &str) {
+    /// Records that documents of a collection are read as they are at this moment.
+    pub(crate) fn record_live_read(&self, collection: &str) {
         self.spent().live.insert(collection.to_owned());
     }
 
@@ -125,75 +139,89 @@ impl Budget {
         self.spent().live.contains(collection)
     }
 
-    /// Notes a failure that the probe is told. When it says that the moment of the capture is lost, the probe's result is
-    /// not of that moment, whatever the probe makes of it.
-    pub(crate) fn note(&self, failure: &Failure) {
+    /// Records a failure that is passed on to the probe. If it says that the capture's point in time is no longer available,
+    /// the probe's result is not of that time, whatever the probe does about it.
+    pub(crate) fn record_failure(&self, failure: &Failure) {
         if failure.code.as_deref() == Some(failure::SNAPSHOT_LOST) {
-            self.spent().lost.get_or_insert_with(|| failure.clone());
+            self.spent().lost_snapshot.get_or_insert_with(|| failure.clone());
         }
     }
 
-    pub(crate) fn lost(&self) -> Option<Failure> {
-        self.spent().lost.clone()
+    pub(crate) fn lost_snapshot(&self) -> Option<Failure> {
+        self.spent().lost_snapshot.clone()
     }
 
-    pub(crate) fn room(&self) -> Room {
+    pub(crate) fn remaining(&self) -> Remaining {
         let usage = &self.spent().usage;
-        Room {
+        Remaining {
             documents: self.limits.documents.saturating_sub(usage.documents),
             bytes: self.limits.bytes.saturating_sub(usage.bytes),
         }
     }
 
-    /// Books documents that are handed out.
-    pub(crate) fn hand_out(&self, documents: u64, bytes: u64) {
+    /// Counts documents that are handed out.
+    pub(crate) fn spend_documents(&self, documents: u64, bytes: u64) {
         let usage = &mut self.spent().usage;
         usage.documents += documents;
         usage.bytes += bytes;
     }
 
-    /// Why a document of this size does not fit.
-    pub(crate) fn no_room(&self, bytes: u64) -> Failure {
+    /// Why a document of this size does not fit into the limits.
+    pub(crate) fn document_refused(&self, bytes: u64) -> Failure {
         let QueryUsage { documents, bytes: read, .. } = self.spent().usage;
         if documents >= self.limits.documents {
-            let asked = format!("{} documents", documents.saturating_add(1));
-            let allowed = format!("{} documents", self.limits.documents);
-            return self.refuse("T0213", "the probe has read all documents it may", "documents", &asked, &allowed);
+            return self.exceeded(&LimitExceeded {
+                code: "T0213",
+                message: "the probe has reached its document limit",
+                key: "documents",
+                asked: &format!("{} documents", documents.saturating_add(1)),
+                allowed: &format!("{} documents", self.limits.documents),
+            });
         }
-        let asked = format!("{} bytes", read.saturating_add(bytes));
-        let allowed = format!("{} bytes", self.limits.bytes);
-        self.refuse("T0214", "the probe has read all bytes it may", "bytes", &asked, &allowed)
+        self.exceeded(&LimitExceeded {
+            code: "T0214",
+            message: "the probe has reached its byte limit",
+            key: "bytes",
+            asked: &format!("{} bytes", read.saturating_add(bytes)),
+            allowed: &format!("{} bytes", self.limits.bytes),
+        })
     }
 
-    /// Time that is left.
+    /// The server's time that is left.
     pub(crate) fn time_left(&self) -> Result<Duration, Failure> {
         let left = match self.time {
-            Time::Summed => self.limits.server_time.saturating_sub(self.spent().usage.server_time),
-            Time::Until { deadline, .. } => deadline.saturating_duration_since(Instant::now()),
+            TimeLimit::ServerTime => self.limits.server_time.saturating_sub(self.spent().usage.server_time),
+            TimeLimit::Deadline { deadline, .. } => deadline.saturating_duration_since(Instant::now()),
         };
-        if left < Duration::from_millis(1) { Err(self.out_of_time()) } else { Ok(left) }
+        if left < Duration::from_millis(1) { Err(self.time_exceeded()) } else { Ok(left) }
     }
 
-    /// Books time that the server took.
+    /// Counts time that the server took.
     pub(crate) fn spend_time(&self, time: Duration) {
         self.spent().usage.server_time += time;
     }
 
-    pub(crate) fn out_of_time(&self) -> Failure {
+    pub(crate) fn time_exceeded(&self) -> Failure {
         let failure = match self.time {
-            Time::Summed => {
-                let allowed = format!("{:?} of the server's time", self.limits.server_time);
-                self.refuse("T0216", "the server needs longer than the probe may use it", "serverTime", "", &allowed)
-            }
-            Time::Until { allowed, .. } => {
-                let allowed = format!("{allowed:?} for all censuses of a run");
-                self.refuse("T0250", "the census takes longer than it may", "census", "", &allowed)
-            }
+            TimeLimit::ServerTime => self.exceeded(&LimitExceeded {
+                code: "T0216",
+                message: "the probe has used up its server time",
+                key: "serverTime",
+                asked: "",
+                allowed: &format!("{:?} of server time", self.limits.server_time),
+            }),
+            TimeLimit::Deadline { allowed, .. } => self.exceeded(&LimitExceeded {
+                code: "T0250",
+                message: "the census took longer than allowed",
+                key: "census",
+                asked: "",
+                allowed: &format!("{allowed:?} for all censuses of a run"),
+            }),
         };
         Failure { asked: None, ..failure }
     }
 
-    /// Takes one of the cursors. [`Budget::give_back`] returns it.
+    /// Takes one of the cursors. [`Budget::release_cursor`] returns it.
     pub(crate) fn take_cursor(&self) -> Result<(), Failure> {
         let mut spent = self.spent();
         if spent.cursors < self.limits.cursors {
@@ -201,17 +229,22 @@ impl Budget {
             return Ok(());
         }
         drop(spent);
-        let asked = format!("{} cursors", u64::from(self.limits.cursors) + 1);
-        let allowed = format!("{} cursors", self.limits.cursors);
-        Err(self.refuse("T0215", "the probe has as many cursors open as it may", "cursors", &asked, &allowed))
+        Err(self.exceeded(&LimitExceeded {
+            code: "T0215",
+            message: "the probe has reached its limit of open cursors",
+            key: "cursors",
+            asked: &format!("{} cursors", u64::from(self.limits.cursors) + 1),
+            allowed: &format!("{} cursors", self.limits.cursors),
+        }))
     }
 
-    pub(crate) fn give_back(&self) {
+    pub(crate) fn release_cursor(&self) {
         let cursors = &mut self.spent().cursors;
         *cursors = cursors.saturating_sub(1);
     }
 
-    fn refuse(&self, code: &str, message: &str, key: &str, asked: &str, allowed: &str) -> Failure {
+    fn exceeded(&self, limit: &LimitExceeded<'_>) -> Failure {
+        let LimitExceeded { code, message, key, asked, allowed } = *limit;
         Failure::refused(Refusal::Budget, code, message)
             .asked(asked)
             .allowed(allowed)

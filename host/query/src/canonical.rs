@@ -1,17 +1,16 @@
-//! Specifications in one form, so that what is the same compares as the same.
+//! Canonical forms of collection options, indexes and query plans, so that equal ones compare as equal.
 
 use bson::{Bson, Document};
 use taster_model::CollectionKind;
 
-use crate::collection::Collection;
-
-/// Fields of an index that say how the server stores it, or nothing: an upgrade may change them and no query would tell.
+/// Fields of an index that describe its storage, or nothing. A server upgrade may change them without any effect on
+/// queries.
 const STORAGE: [&str; 6] = ["v", "ns", "background", "textIndexVersion", "2dsphereIndexVersion", "storageEngine"];
 
 /// Fields of an index that are `false` where they are absent.
 const FLAGS: [&str; 3] = ["unique", "sparse", "hidden"];
 
-/// Options of a collection that hold where they are absent: the server writes them out after a `collMod`.
+/// Default options of a collection. The server writes them out after a `collMod`.
 const DEFAULTS: [(&str, &str); 2] = [("validationLevel", "strict"), ("validationAction", "error")];
 
 /// Indexes sorted by name. Within one, `key` stays in its order (an index on `{a, b}` is another one than on `{b, a}`),
@@ -40,24 +39,23 @@ fn index(specification: Document) -> Document {
         };
         (name, value)
     });
-    // whoever made the index may have written out what holds anyway
+    // flags that are written out as `false` are left out, like absent ones
     sorted(canonical.filter(|(name, value)| !(FLAGS.contains(&name.as_str()) && *value == Bson::Boolean(false))))
 }
 
-/// Options of a collection, sorted, with `kind`: `collection`, `view`, `time-series` or `absent`. No UUID: that one
-/// changes when the collection is made again, whatever is in it.
-pub(crate) fn options(collection: Option<&Collection>) -> Document {
-    let Some(collection) = collection else { return Document::from_iter([("kind".to_owned(), "absent".into())]) };
-    let kind = match collection.kind {
+/// Options of a collection, sorted, with `kind`: `collection`, `view`, `time-series` or `absent`. Without the UUID, which
+/// changes when the collection is recreated with the same content.
+pub(crate) fn options(kind: CollectionKind, options: &Document) -> Document {
+    let kind = match kind {
         CollectionKind::Collection => "collection",
         CollectionKind::View => "view",
         CollectionKind::TimeSeries => "time-series",
         CollectionKind::Absent => "absent",
     };
-    let said = |name: &str, value: &Bson| {
+    let is_kept = |name: &str, value: &Bson| {
         name != "uuid" && !DEFAULTS.map(|(n, v)| (n, Some(v))).contains(&(name, value.as_str()))
     };
-    let options = collection.options.clone().into_iter().filter(|(name, value)| said(name, value));
+    let options = options.clone().into_iter().filter(|(name, value)| is_kept(name, value));
     sorted(options.chain([("kind".to_owned(), kind.into())]).map(|(name, value)| {
         let value = match (name.as_str(), value) {
             ("collation" | "timeseries" | "clusteredIndex", Bson::Document(inner)) => Bson::Document(sorted(inner)),
@@ -69,27 +67,27 @@ pub(crate) fn options(collection: Option<&Collection>) -> Document {
     }))
 }
 
-/// The plan out of an answer to `explain`: what depends on the data and the indexes, not on the machine or the moment.
-pub(crate) fn plan(answer: Document) -> Document {
+/// The plan out of a reply to `explain`: what depends on the data and the indexes, not on the machine or the time.
+pub(crate) fn plan(reply: Document) -> Document {
     const KEPT: [&str; 4] = ["explainVersion", "queryPlanner", "stages", "shards"];
-    answer
+    reply
         .into_iter()
         .filter(|(name, _)| KEPT.contains(&name.as_str()))
-        .map(|(name, value)| (name, timeless(value)))
+        .map(|(name, value)| (name, without_volatile(value)))
         .collect()
 }
 
-fn timeless(value: Bson) -> Bson {
+fn without_volatile(value: Bson) -> Bson {
     const VOLATILE: [&str; 5] =
         ["serverInfo", "serverParameters", "optimizationTimeMillis", "planCacheShapeHash", "connectionString"];
     match value {
         Bson::Document(fields) => fields
             .into_iter()
             .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
-            .map(|(name, value)| (name, timeless(value)))
+            .map(|(name, value)| (name, without_volatile(value)))
             .collect::<Document>()
             .into(),
-        Bson::Array(items) => Bson::Array(items.into_iter().map(timeless).collect()),
+        Bson::Array(items) => Bson::Array(items.into_iter().map(without_volatile).collect()),
         value => value,
     }
 }
@@ -124,16 +122,12 @@ mod tests {
 
     use super::*;
 
-    fn collection(entry: &Document) -> Collection {
-        Collection::from_entry(&bson::RawDocumentBuf::try_from(entry).unwrap()).unwrap().unwrap()
-    }
-
     #[test]
     fn indexes_of_shell_and_driver_are_the_same() {
         let shell = doc! {"v": 2, "unique": 1, "key": {"b": 1.0, "a": -1_i64}, "name": "b_1_a_-1", "expireAfterSeconds": 60.0, "ns": "d.c"};
         let driver =
             doc! {"v": 3, "key": {"b": 1, "a": -1}, "name": "b_1_a_-1", "expireAfterSeconds": 60, "unique": true};
-        // as bytes: documents with other orders of fields are equal to each other
+        // as bytes: documents that differ in the order of their fields compare as equal
         let bytes = |index: Document| bson::RawDocumentBuf::try_from(&indexes(vec![index])[0]).unwrap().into_bytes();
         assert_eq!(bytes(shell.clone()), bytes(driver));
         let other =
@@ -151,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_like_absent() {
+    fn defaults_equal_absent_options() {
         let written = doc! {"name": "a", "unique": 0, "sparse": false, "hidden": false};
         assert_eq!(indexes(vec![written]), [doc! {"name": "a"}]);
         let kept = doc! {"hidden": true, "name": "a", "sparse": true, "unique": true};
         assert_eq!(indexes(vec![kept.clone()]), [kept]);
         let options = |level: &str, action: &str| {
-            let said = doc! {"validator": {"a": 1}, "validationLevel": level, "validationAction": action};
-            options(Some(&collection(&doc! {"name": "c", "type": "collection", "options": said})))
+            let written = doc! {"validator": {"a": 1}, "validationLevel": level, "validationAction": action};
+            options(CollectionKind::Collection, &written)
         };
         assert_eq!(options("strict", "error"), doc! {"kind": "collection", "validator": {"a": 1}});
         assert_eq!(
@@ -175,8 +169,9 @@ mod tests {
 
     #[test]
     fn options_have_their_kind_and_no_uuid() {
-        let entry = doc! {"name": "c", "type": "collection", "options": {"size": 4096.0, "capped": true, "uuid": 5}};
-        assert_eq!(options(Some(&collection(&entry))), doc! {"capped": true, "kind": "collection", "size": 4096});
-        assert_eq!(options(None), doc! {"kind": "absent"});
+        let written = doc! {"size": 4096.0, "capped": true, "uuid": 5};
+        let canonical = doc! {"capped": true, "kind": "collection", "size": 4096};
+        assert_eq!(options(CollectionKind::Collection, &written), canonical);
+        assert_eq!(options(CollectionKind::Absent, &Document::new()), doc! {"kind": "absent"});
     }
 }

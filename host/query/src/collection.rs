@@ -1,9 +1,9 @@
-//! What the server says about its collections.
+//! Descriptions of collections, as the server reports them.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf};
 use taster_model::{CollectionFacts, CollectionKind};
 
-use crate::{canonical, grant, writes::Writes};
+use crate::{canonical, namespace, write_counters::WriteCounters};
 
 /// One collection, as `listCollections`, `listIndexes` and `$collStats` describe it.
 #[derive(Debug, Clone)]
@@ -12,29 +12,31 @@ pub(crate) struct Collection {
     pub(crate) kind: CollectionKind,
     pub(crate) uuid: Option<String>,
     pub(crate) options: Document,
-    /// The options of a view byte for byte: the guard reads them, and must see what the server sees.
+    /// The options of a view as raw BSON: the guard checks them, and must see the bytes that the server sees.
     pub(crate) definition: Option<RawDocumentBuf>,
     /// Canonical, sorted by name.
     pub(crate) indexes: Vec<Document>,
-    pub(crate) storage: Storage,
+    pub(crate) stats: StorageStats,
 }
 
-/// What the storage engine says of a collection. Nothing where the user may not ask, and of a view.
+/// What the storage engine says about a collection. Empty for views, and where the user lacks `collStats`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Storage {
-    /// The fast count, which is wrong after an unclean shutdown.
+pub(crate) struct StorageStats {
+    /// The fast count. It can be wrong after an unclean shutdown.
     pub(crate) documents: Option<u64>,
     /// Size of the documents.
     pub(crate) bytes: u64,
-    /// What was ever written, as far as it is counted.
-    pub(crate) writes: Option<Writes>,
+    /// Counters of writes since the server started.
+    pub(crate) writes: Option<WriteCounters>,
 }
 
 impl Collection {
-    /// Reads one entry; `None` for what belongs to the server.
+    /// Reads one entry of `listCollections`; `None` for system collections.
     pub(crate) fn from_entry(raw: &RawDocument) -> bson::error::Result<Option<Self>> {
         let mut entry = Document::try_from(raw)?;
-        let Some(name) = entry.get_str("name").ok().filter(|name| grant::is_readable(name)) else { return Ok(None) };
+        let Some(name) = entry.get_str("name").ok().filter(|name| namespace::is_application_collection(name)) else {
+            return Ok(None);
+        };
         let name = name.to_owned();
         let kind = match entry.get_str("type") {
             Ok("view") => CollectionKind::View,
@@ -55,36 +57,42 @@ impl Collection {
             }
             _ => None,
         };
-        Ok(Some(Self { name, kind, uuid, options, definition, indexes: Vec::new(), storage: Storage::default() }))
+        Ok(Some(Self { name, kind, uuid, options, definition, indexes: Vec::new(), stats: StorageStats::default() }))
     }
 
-    /// Whether it is a ring: old documents give way to new ones.
+    /// Whether the collection is capped.
     pub(crate) fn is_capped(&self) -> bool {
         self.options.get_bool("capped").unwrap_or(false)
     }
 
-    /// Whether a server of this major version reads it at a point in time. Capped collections came with 8.0.
-    pub(crate) fn has_snapshots(&self, major: u32) -> bool {
+    /// Whether a server of this major version can read it at a past point in time. Capped collections: since 8.0.
+    pub(crate) fn supports_snapshots(&self, major: u32) -> bool {
         !self.is_capped() || major >= 8
     }
 
-    /// Whether it can be read in ranges of `_id`: ordinary, with the index that every ordinary collection has.
-    pub(crate) fn has_ranges(&self) -> bool {
+    /// Whether it can be read in ranges of `_id`: an ordinary collection with its `_id_` index.
+    pub(crate) fn supports_ranges(&self) -> bool {
         self.kind == CollectionKind::Collection
             && !self.is_capped()
             && !self.options.contains_key("clusteredIndex")
             && self.indexes.iter().any(|index| index.get_str("name").is_ok_and(|name| name == "_id_"))
     }
 
+    /// Its options in canonical form, with its kind.
+    pub(crate) fn canonical_options(&self) -> Document {
+        canonical::options(self.kind, &self.options)
+    }
+
+    /// As a capture records it.
     pub(crate) fn facts(&self) -> CollectionFacts {
         let json = |document: Document| Bson::Document(document).into_canonical_extjson();
         CollectionFacts {
             name: self.name.clone(),
             kind: self.kind,
             uuid: self.uuid.clone(),
-            options: json(canonical::options(Some(self))),
+            options: json(self.canonical_options()),
             indexes: self.indexes.iter().cloned().map(json).collect(),
-            documents: self.storage.documents,
+            documents: self.stats.documents,
         }
     }
 }

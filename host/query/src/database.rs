@@ -1,23 +1,29 @@
-//! The capability of one probe.
+//! The capability of one probe: reads of the granted collections, within the probe's limits.
 
 use std::sync::Arc;
 
-use bson::{Document, RawDocumentBuf, Timestamp};
-use taster_model::{CollectionKind, Failure, Reading, Refusal};
+use bson::Timestamp;
+use taster_model::{CollectionKind, Failure, ReadMode};
 
 use crate::{
-    Alteration, Cursor, Grant, Inventory, QueryError, QueryUsage,
-    budget::Budget,
+    bson_util::encode,
+    budget::{Budget, QueryUsage},
     canonical,
-    census::Censuses,
+    census::{env::CensusEnv, log::CensusLog},
     collection::Collection,
-    command::{self, CheckedAggregate, CheckedFind, Manner, Pages},
-    guard::{Reads, Refused, Request, Scope},
-    look::Look,
-    ranges::{self, Ranges},
-    reader::{Reader, broken},
-    replies::Scan,
-    session::Inner,
+    command::{self, CheckedAggregate, CheckedFind, PageCaching},
+    command_options::CommandOptions,
+    connection::Inner,
+    cursor::Cursor,
+    error::QueryError,
+    grant::Grant,
+    guard::{checked::ReadSet, context::Scope, error::GuardError, request::Request},
+    inventory::{CollectionChange, Inventory},
+    metered_connection::{MeteredConnection, bad_reply},
+    prefetch::Scan,
+    query_span::QuerySpan,
+    range_scan::{self, RangeScan},
+    snapshot::Snapshot,
 };
 
 /// One granted collection.
@@ -25,70 +31,88 @@ use crate::{
 pub struct CollectionInfo {
     /// Its name.
     pub name: String,
-    /// The role it plays.
+    /// The role it has for the probe.
     pub role: String,
     /// What it is on the server.
     pub kind: CollectionKind,
 }
 
-/// How to find, as the probe sent it: BSON that nobody has looked at yet.
+/// Options of a find, as the probe sent them: unchecked BSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindOptions {
     /// Which fields.
     pub projection: Option<Vec<u8>>,
-    /// In which order; the server's own without.
+    /// In which order. `None`: the server's own.
     pub sort: Option<Vec<u8>>,
-    /// How many documents to leave out first.
+    /// How many documents to skip first.
     pub skip: Option<u32>,
     /// How many documents at most; 0 finds none.
     pub limit: Option<u32>,
     /// Name of an index.
     pub hint: Option<String>,
-    /// How text is compared.
+    /// How strings are compared.
     pub collation: Option<Vec<u8>>,
     /// Values for `$$name` in expressions.
     pub variables: Option<Vec<u8>>,
 }
 
-/// How to aggregate; see [`FindOptions`].
+/// Options of an aggregation; see [`FindOptions`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AggregateOptions {
     /// Name of an index.
     pub hint: Option<String>,
-    /// How text is compared.
+    /// How strings are compared.
     pub collation: Option<Vec<u8>>,
     /// Values for `$$name` in expressions.
     pub variables: Option<Vec<u8>>,
 }
 
-/// What one probe gets of the database: the granted collections, read-only, within its budgets. Cheap to clone; clones
-/// share the budgets and the censuses.
+/// What one probe can do with the database: read the granted collections, within its limits. Cheap to clone; clones share
+/// the limits and the censuses.
 #[derive(Clone)]
 pub struct Database {
     shared: Arc<Shared>,
 }
 
-/// What the clones of a database have in common.
+/// What the clones of a database share.
 struct Shared {
-    reader: Arc<Reader>,
-    look: Arc<Look>,
+    connection: Arc<MeteredConnection>,
+    snapshot: Snapshot,
     grant: Grant,
-    censuses: Censuses,
+    /// `None`: censuses are refused.
+    census_env: Option<CensusEnv>,
+    census_log: CensusLog,
+}
+
+impl Snapshot {
+    /// The capability of one probe. It refuses censuses.
+    #[must_use]
+    pub fn database(&self, grant: Grant) -> Database {
+        Database::new(self.clone(), grant, None)
+    }
+
+    /// The capability of one probe that can record censuses.
+    #[must_use]
+    pub fn database_with_census(&self, grant: Grant, census: CensusEnv) -> Database {
+        Database::new(self.clone(), grant, Some(census))
+    }
 }
 
 impl Database {
-    pub(crate) fn new(session: Arc<Inner>, look: Arc<Look>, grant: Grant) -> Self {
+    fn new(snapshot: Snapshot, grant: Grant, census_env: Option<CensusEnv>) -> Self {
         let budget = Budget::new(grant.limits.clone(), grant.setting.clone());
-        let reader = Arc::new(Reader { session, budget });
-        Self { shared: Arc::new(Shared { reader, look, grant, censuses: Censuses::default() }) }
+        let connection = Arc::new(MeteredConnection { connection: Arc::clone(&snapshot.connection), budget });
+        let census_log = CensusLog::default();
+        Self { shared: Arc::new(Shared { connection, snapshot, grant, census_env, census_log }) }
     }
 
     /// The granted collections, sorted by name and role.
     pub async fn list_collections(&self) -> Result<Vec<CollectionInfo>, Failure> {
-        self.budget().call();
+        let request = self.budget().count_call();
+        let _query = QuerySpan::begin(self.connection(), request, "list_collections", "");
         let mut infos = Vec::with_capacity(self.grant().collections.len());
         for granted in &self.grant().collections {
-            self.grant().admit(&granted.name)?;
+            self.grant().check(&granted.name)?;
             let kind =
                 self.collection(&granted.name).await?.map_or(CollectionKind::Absent, |collection| collection.kind);
             infos.push(CollectionInfo { name: granted.name.clone(), role: granted.role.clone(), kind });
@@ -99,112 +123,120 @@ impl Database {
 
     /// Options of one collection in canonical form, with its `kind`.
     pub async fn collection_options(&self, collection: &str) -> Result<Vec<u8>, Failure> {
-        self.admit(collection)?;
-        let options = encode(&canonical::options(self.collection(collection).await?))?;
-        Ok(self.looked_at(collection, options))
+        let _query = self.begin("collection_options", collection)?;
+        let options = match self.collection(collection).await? {
+            Some(found) => found.canonical_options(),
+            None => canonical::options(CollectionKind::Absent, &bson::Document::new()),
+        };
+        let options = encode(&options)?;
+        self.budget().record_read(collection);
+        Ok(options)
     }
 
-    /// Index specifications in canonical form, sorted by name. None for what is absent and for views.
+    /// Index specifications in canonical form, sorted by name. None for absent collections and for views.
     pub async fn list_indexes(&self, collection: &str) -> Result<Vec<Vec<u8>>, Failure> {
-        self.admit(collection)?;
+        let _query = self.begin("list_indexes", collection)?;
         let indexes = match self.collection(collection).await? {
             Some(found) => found.indexes.iter().map(encode).collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
-        Ok(self.looked_at(collection, indexes))
+        self.budget().record_read(collection);
+        Ok(indexes)
     }
 
-    /// Documents that fit a filter.
+    /// Documents that match a filter.
     pub async fn find(&self, collection: &str, filter: &[u8], options: FindOptions) -> Result<Cursor, Failure> {
-        self.admit(collection)?;
+        let query = self.begin("find", collection)?;
         let mut request = self.request().await?;
-        let target = request.target(collection).map_err(refused)?;
-        let filter = request.filter(filter).map_err(refused)?;
-        let options = checked_find(&mut request, &options).map_err(refused)?;
+        let target = request.target(collection)?;
+        let filter = request.filter(filter)?;
+        let options = checked_find(&mut request, &options)?;
         let found = match self.collection(collection).await? {
-            // a limit of 0 means "no limit" to the server; and it reads nothing
-            Some(_) if options.limit == Some(0) => return Ok(Cursor::empty(Arc::clone(self.reader()))),
+            // to the server a limit of 0 means no limit; and it reads nothing
+            Some(_) if options.limit == Some(0) => return Ok(Cursor::empty(Arc::clone(self.connection()), query)),
             Some(found) => found,
-            None => return Ok(self.nothing(target.reads())),
+            None => return Ok(self.empty_cursor(target.reads(), query)),
         };
-        let mut command = command::find(&target, &filter, &options, self.pages(found));
-        let scan = match self.range(self.reader(), found).await? {
-            Some(step) if options.is_plain() => Scan::Ranges(Ranges::new(collection, command, step)),
+        let mut command = command::find(&target, &filter, &options, self.page_caching(found));
+        let scan = match self.documents_per_range(self.connection(), found).await? {
+            Some(documents) if options.is_full_scan() => Scan::Ranges(RangeScan::new(collection, command, documents)),
             _ => {
-                self.manner(Some(target.reads())).await?.add_to(&mut command);
-                Scan::Whole(command)
+                self.options_for(target.reads()).await?.append_to(&mut command);
+                Scan::Command(command)
             }
         };
-        self.scan(target.reads(), scan, format!("find in `{collection}`")).await
+        self.open_cursor(target.reads(), scan, format!("find in `{collection}`"), query).await
     }
 
-    /// What comes out of a pipeline, one stage a document.
+    /// The results of a pipeline, one stage per document.
     pub async fn aggregate(
         &self,
         collection: &str,
         stages: &[Vec<u8>],
         options: AggregateOptions,
     ) -> Result<Cursor, Failure> {
-        self.admit(collection)?;
+        let query = self.begin("aggregate", collection)?;
         let mut request = self.request().await?;
-        let target = request.target(collection).map_err(refused)?;
-        let stages = request.pipeline(stages).map_err(refused)?;
-        let options = checked_aggregate(&mut request, &options).map_err(refused)?;
-        let reads = target.reads().clone().and(stages.reads());
-        // where nothing goes in, nothing comes out of most pipelines; but `$unionWith` has another source
+        let target = request.target(collection)?;
+        let stages = request.pipeline(stages)?;
+        let options = checked_aggregate(&mut request, &options)?;
+        let reads = target.reads().clone().union(stages.reads());
+        // most pipelines return nothing for an absent collection; but `$unionWith` has another source
         if self.collection(collection).await?.is_none() && !stages.makes_documents() {
-            return Ok(self.nothing(&reads));
+            return Ok(self.empty_cursor(&reads, query));
         }
-        let manner = self.manner(Some(&reads)).await?;
-        let command = command::aggregate(&target, stages, &options, manner);
-        self.scan(&reads, Scan::Whole(command), format!("aggregate `{collection}`")).await
+        let command = command::aggregate(&target, stages, &options, self.options_for(&reads).await?);
+        self.open_cursor(&reads, Scan::Command(command), format!("aggregate `{collection}`"), query).await
     }
 
-    /// How many documents fit a filter: counted, never estimated.
+    /// The exact number of documents that match a filter.
     pub async fn count(&self, collection: &str, filter: &[u8]) -> Result<u64, Failure> {
-        self.admit(collection)?;
+        let _query = self.begin("count", collection)?;
         let mut request = self.request().await?;
-        let target = request.target(collection).map_err(refused)?;
-        let filter = request.filter(filter).map_err(refused)?;
-        if self.collection(collection).await?.is_none() {
-            return Ok(self.read(target.reads(), 0));
+        let target = request.target(collection)?;
+        let filter = request.filter(filter)?;
+        let mut count = 0;
+        if self.collection(collection).await?.is_some() {
+            let command = command::count(&target, &filter, self.options_for(target.reads()).await?);
+            let operation = format!("count in `{collection}`");
+            let groups = self.connection().run(&operation, self.inner().documents(command)).await;
+            let groups = groups.inspect_err(|failure| self.budget().record_failure(failure))?;
+            if let Some(group) = groups.first() {
+                let number = group.get_i64("n").ok().and_then(|count| u64::try_from(count).ok());
+                count = number.ok_or_else(|| bad_reply(&operation, "the reply has no count"))?;
+            }
         }
-        let command = command::count(&target, &filter, self.manner(Some(target.reads())).await?);
-        let doing = format!("count in `{collection}`");
-        let groups = self.reader().ask(&doing, self.session().documents(command)).await;
-        let groups = groups.inspect_err(|failure| self.budget().note(failure))?;
-        let Some(group) = groups.first() else { return Ok(self.read(target.reads(), 0)) };
-        let count = group.get_i64("n").ok().and_then(|count| u64::try_from(count).ok());
-        let count = count.ok_or_else(|| broken(&doing, "the answer is no count"))?;
-        Ok(self.read(target.reads(), count))
+        self.record_reads(target.reads());
+        Ok(count)
     }
 
-    /// Documents `{v: VALUE}`: every value at a dotted path once, in BSON order. Arrays are stepped into.
+    /// Documents `{v: VALUE}`: the distinct values at a dotted path, in BSON order. Steps into arrays.
     pub async fn distinct(&self, collection: &str, path: &str, filter: &[u8]) -> Result<Cursor, Failure> {
-        self.admit(collection)?;
+        let query = self.begin("distinct", collection)?;
         let mut request = self.request().await?;
-        let target = request.target(collection).map_err(refused)?;
-        let path = request.path(path).map_err(refused)?;
-        let filter = request.filter(filter).map_err(refused)?;
+        let target = request.target(collection)?;
+        let path = request.path(path)?;
+        let filter = request.filter(filter)?;
         if self.collection(collection).await?.is_none() {
-            return Ok(self.nothing(target.reads()));
+            return Ok(self.empty_cursor(target.reads(), query));
         }
-        let manner = self.manner(Some(target.reads())).await?;
-        let command = command::distinct(&target, &path, &filter, manner);
-        self.scan(target.reads(), Scan::Whole(command), format!("find the values of `{collection}`")).await
+        let options = self.options_for(target.reads()).await?;
+        let command = command::distinct(&target, &path, &filter, options);
+        let operation = format!("find the distinct values of `{collection}`");
+        self.open_cursor(target.reads(), Scan::Command(command), operation, query).await
     }
 
-    /// The plan that [`Database::find`] would take. Nothing is run.
+    /// The query plan of [`Database::find`]. The query is not run.
     pub async fn explain(&self, collection: &str, filter: &[u8], options: FindOptions) -> Result<Vec<u8>, Failure> {
-        self.admit(collection)?;
+        let _query = self.begin("explain", collection)?;
         let mut request = self.request().await?;
-        let target = request.target(collection).map_err(refused)?;
-        let filter = request.filter(filter).map_err(refused)?;
-        let options = checked_find(&mut request, &options).map_err(refused)?;
-        let command = command::explain(&target, &filter, &options, self.manner(None).await?);
-        let doing = format!("explain a find in `{collection}`");
-        let answer = self.reader().ask(&doing, self.session().database.run_raw_command(command).into_future()).await?;
-        encode(&canonical::plan(answer))
+        let target = request.target(collection)?;
+        let filter = request.filter(filter)?;
+        let options = checked_find(&mut request, &options)?;
+        let command = command::explain(&target, &filter, &options, self.connection().command_options()?);
+        let operation = format!("explain a find in `{collection}`");
+        let call = self.inner().database.run_raw_command(command).into_future();
+        encode(&canonical::plan(self.connection().run(&operation, call).await?))
     }
 
     /// What was read so far.
@@ -213,157 +245,164 @@ impl Database {
         self.budget().usage()
     }
 
-    /// Why the result is not of the moment of the capture, if the server lost it while the probe read.
+    /// The failure that says that the server discarded the snapshot's point in time while the probe was reading. Its result
+    /// is then not of that point in time.
     #[must_use]
-    pub fn lost(&self) -> Option<Failure> {
-        self.budget().lost()
+    pub fn lost_snapshot(&self) -> Option<Failure> {
+        self.budget().lost_snapshot()
     }
 
-    /// A collection that was read here and is not what it was when the look began, `now`. `None`: what was read is what is
-    /// there now; of a snapshot, what was there at its moment.
-    pub async fn stale(&self, now: &Inventory) -> Result<Option<(String, Alteration)>, QueryError> {
-        let (look, budget) = (self.look(), self.budget());
-        let then = look.inventory(self.session()).await?;
+    /// A collection that changed since the snapshot was taken, among those that were read here. `None`: what was read is
+    /// what exists at `now`; in a snapshot, what existed at its point in time.
+    pub async fn changed_collection(&self, now: &Inventory) -> Result<Option<(String, CollectionChange)>, QueryError> {
+        let (state, budget) = (&self.snapshot().state, self.budget());
+        let before = self.snapshot().inventory().await?;
         for name in budget.usage().collections {
-            let how = if look.reading == Reading::Snapshot && !budget.was_read_live(&name) {
-                then.altered(now, &name)
+            let change = if state.reading == ReadMode::Snapshot && !budget.was_read_live(&name) {
+                before.redefinition(now, &name)
             } else {
-                look.restless.get(&name).copied().or_else(|| then.written(now, &name))
+                state.written_before.get(&name).copied().or_else(|| before.change(now, &name))
             };
-            if let Some(how) = how {
-                return Ok(Some((name, how)));
+            if let Some(change) = change {
+                return Ok(Some((name, change)));
             }
         }
-        // the probe may have asked which of its collections are there, and read none of those that were not
+        // the probe may have asked which of its collections exist, without reading those that do not
         let granted = self.grant().collections.iter().map(|granted| granted.name.as_str());
-        let mut altered = granted.filter_map(|name| Some((name.to_owned(), then.altered(now, name)?)));
-        Ok(altered.next())
+        let mut redefined = granted.filter_map(|name| Some((name.to_owned(), before.redefinition(now, name)?)));
+        Ok(redefined.next())
     }
 
-    /// Every call begins here.
-    pub(crate) fn admit(&self, collection: &str) -> Result<(), Failure> {
-        self.budget().call();
-        self.shared.grant.admit(collection)
+    /// Every call on a collection begins here.
+    fn begin(&self, operation: &'static str, collection: &str) -> Result<QuerySpan, Failure> {
+        let request = self.budget().count_call();
+        self.shared.grant.check(collection)?;
+        Ok(QuerySpan::begin(self.connection(), request, operation, collection))
     }
 
-    pub(crate) fn reader(&self) -> &Arc<Reader> {
-        &self.shared.reader
+    /// See [`Database::begin`].
+    pub(crate) fn begin_census(&self, collection: &str) -> Result<QuerySpan, Failure> {
+        self.begin("census", collection)
     }
 
-    pub(crate) fn session(&self) -> &Arc<Inner> {
-        &self.shared.reader.session
+    pub(crate) fn connection(&self) -> &Arc<MeteredConnection> {
+        &self.shared.connection
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.shared.connection.connection
     }
 
     pub(crate) fn budget(&self) -> &Budget {
-        &self.shared.reader.budget
+        &self.shared.connection.budget
     }
 
     pub(crate) fn grant(&self) -> &Grant {
         &self.shared.grant
     }
 
-    pub(crate) fn look(&self) -> &Look {
-        &self.shared.look
+    pub(crate) fn snapshot(&self) -> &Snapshot {
+        &self.shared.snapshot
     }
 
-    pub(crate) fn censuses(&self) -> &Censuses {
-        &self.shared.censuses
+    pub(crate) fn census_env(&self) -> Option<&CensusEnv> {
+        self.shared.census_env.as_ref()
     }
 
-    pub(crate) async fn inventory(&self) -> Result<&Inventory, Failure> {
-        self.look().inventory(self.session()).await.map_err(|error| error.failure())
+    pub(crate) fn census_log(&self) -> &CensusLog {
+        &self.shared.census_log
     }
 
-    /// What is read of a call's parts: by its grant and the collections that there are.
+    /// Checks the parts of one call, against the grant and the existing collections.
     pub(crate) async fn request(&self) -> Result<Request<'_>, Failure> {
-        Ok(Request::new(Scope::new(self.grant(), &self.inventory().await?.collections)))
+        Ok(Request::new(Scope::new(self.grant(), &self.snapshot().inventory().await?.collections)))
     }
 
-    /// Every call that read documents ends here: of the collection itself, of those that it names, and of those that
-    /// the views among them read.
-    pub(crate) fn read<T>(&self, reads: &Reads, found: T) -> T {
-        reads.names().for_each(|name| self.budget().read(name));
-        found
+    /// Records the collections that a call reads: its own, those that it names, and those beneath the views among them.
+    pub(crate) fn record_reads(&self, reads: &ReadSet) {
+        reads.names().for_each(|name| self.budget().record_read(name));
     }
 
-    /// Every call that read what the server says of one collection ends here.
-    fn looked_at<T>(&self, collection: &str, found: T) -> T {
-        self.budget().read(collection);
-        found
+    /// The result of reading an absent collection.
+    fn empty_cursor(&self, reads: &ReadSet, query: QuerySpan) -> Cursor {
+        self.record_reads(reads);
+        Cursor::empty(Arc::clone(self.connection()), query)
     }
 
-    /// What there is to read of a collection that is not there.
-    fn nothing(&self, reads: &Reads) -> Cursor {
-        self.read(reads, Cursor::empty(Arc::clone(self.reader())))
-    }
-
-    async fn scan(&self, reads: &Reads, scan: Scan, doing: String) -> Result<Cursor, Failure> {
-        let cursor = Cursor::open(Arc::clone(self.reader()), scan, doing).await?;
-        Ok(self.read(reads, cursor))
+    async fn open_cursor(
+        &self,
+        reads: &ReadSet,
+        scan: Scan,
+        operation: String,
+        query: QuerySpan,
+    ) -> Result<Cursor, Failure> {
+        let cursor = Cursor::open(Arc::clone(self.connection()), scan, operation, query).await?;
+        self.record_reads(reads);
+        Ok(cursor)
     }
 
     pub(crate) async fn collection(&self, name: &str) -> Result<Option<&Collection>, Failure> {
-        Ok(self.inventory().await?.collection(name))
+        Ok(self.snapshot().inventory().await?.collection(name))
     }
 
-    /// How pages of a collection are read.
-    pub(crate) fn pages(&self, collection: &Collection) -> Pages {
+    /// What the server does with the pages of a collection that is read.
+    pub(crate) fn page_caching(&self, collection: &Collection) -> PageCaching {
         match collection.kind {
-            CollectionKind::Collection if self.session().major <= READ_ONCE_KNOWN => Pages::ReadOnce,
-            _ => Pages::Cached,
+            CollectionKind::Collection if self.inner().major <= READ_ONCE_MAX_MAJOR => PageCaching::ReadOnce,
+            _ => PageCaching::Default,
         }
     }
 
-    /// Documents of one range, where the collection must be read in ranges.
-    pub(crate) async fn range(&self, reader: &Reader, target: &Collection) -> Result<Option<u64>, Failure> {
-        let step = self.look().range(self.session(), target).await.map_err(|error| error.failure())?;
-        match step {
-            Some(step) => Ok((!ranges::has_greatest(reader, &target.name).await?).then_some(step)),
+    /// Documents per range; `None`: the collection is not read in ranges.
+    pub(crate) async fn documents_per_range(
+        &self,
+        connection: &MeteredConnection,
+        target: &Collection,
+    ) -> Result<Option<u64>, Failure> {
+        match self.snapshot().documents_per_range(target).await? {
+            Some(documents) => Ok((!range_scan::has_max_key_id(connection, &target.name).await?).then_some(documents)),
             None => Ok(None),
         }
     }
 
-    /// How a command that reads these collections does so; `None`: it reads no documents.
-    async fn manner(&self, reads: Option<&Reads>) -> Result<Manner<'_>, Failure> {
-        let read_at = match reads {
-            Some(reads) => self.moment(reads).await?,
-            None => None,
-        };
-        Ok(Manner { comment: &self.session().comment, time: self.budget().time_left()?, read_at })
+    /// Options of a command that reads these collections.
+    async fn options_for(&self, reads: &ReadSet) -> Result<CommandOptions<'_>, Failure> {
+        let read_at = self.read_time(reads).await?;
+        Ok(CommandOptions { read_at, ..self.connection().command_options()? })
     }
 
-    /// The moment at which these collections are read; `None`: as they are.
-    pub(crate) async fn moment(&self, reads: &Reads) -> Result<Option<Timestamp>, Failure> {
-        let (session, look) = (self.session(), self.look());
-        // One collection that knows no snapshots, and the whole command would be refused. The data of the moment are
-        // read then, and the witness tells whether anything was written meanwhile.
-        let inventory = self.inventory().await?;
-        let there = reads.names().filter_map(|name| inventory.collection(name));
-        let (in_snapshot, live): (Vec<&Collection>, Vec<&Collection>) = there
+    /// The point in time at which these collections are read; `None`: they are read live.
+    pub(crate) async fn read_time(&self, reads: &ReadSet) -> Result<Option<Timestamp>, Failure> {
+        let (inner, state) = (self.inner(), &self.snapshot().state);
+        // The server refuses a snapshot read as soon as one collection does not support it. Then everything is read live,
+        // and the write counters show whether anything was written meanwhile.
+        let inventory = self.snapshot().inventory().await?;
+        let existing = reads.names().filter_map(|name| inventory.collection(name));
+        let (in_snapshot, live): (Vec<&Collection>, Vec<&Collection>) = existing
             .filter(|collection| collection.kind != CollectionKind::View)
-            .partition(|collection| collection.has_snapshots(session.major));
-        if let (Reading::Snapshot | Reading::Ranges, [capped, ..], [other, ..]) = (look.reading, &*live, &*in_snapshot)
+            .partition(|collection| collection.supports_snapshots(inner.major));
+        if let (ReadMode::Snapshot | ReadMode::Ranges, [capped, ..], [other, ..]) =
+            (state.reading, &*live, &*in_snapshot)
         {
-            return Err(QueryError::Mixed { capped: capped.name.clone(), other: other.name.clone() }.failure());
+            let (capped, other) = (capped.name.clone(), other.name.clone());
+            return Err(QueryError::CappedWithSnapshot { capped, other }.into());
         }
-        let read_at = match look.reading {
-            Reading::Snapshot if live.is_empty() => look.read_at,
-            Reading::Ranges if live.is_empty() => {
-                Some(session.time_of_primary().await.map_err(|error| error.failure())?)
-            }
+        let read_at = match state.reading {
+            ReadMode::Snapshot if live.is_empty() => state.read_at,
+            ReadMode::Ranges if live.is_empty() => Some(inner.primary_time().await?),
             _ => None,
         };
         if read_at.is_none() {
-            reads.names().for_each(|name| self.budget().read_live(name));
+            reads.names().for_each(|name| self.budget().record_live_read(name));
         }
         Ok(read_at)
     }
 }
 
-/// The newest major version that is known to take `readOnce`: an option that the manual does not promise.
-const READ_ONCE_KNOWN: u32 = 8;
+/// The newest major version that is known to accept `readOnce`, which is not documented.
+const READ_ONCE_MAX_MAJOR: u32 = 8;
 
-fn checked_find(request: &mut Request<'_>, options: &FindOptions) -> Result<CheckedFind, Refused> {
+fn checked_find(request: &mut Request<'_>, options: &FindOptions) -> Result<CheckedFind, GuardError> {
     Ok(CheckedFind {
         projection: options.projection.as_deref().map(|bytes| request.projection(bytes)).transpose()?,
         sort: options.sort.as_deref().map(|bytes| request.sort(bytes)).transpose()?,
@@ -375,21 +414,10 @@ fn checked_find(request: &mut Request<'_>, options: &FindOptions) -> Result<Chec
     })
 }
 
-fn checked_aggregate(request: &mut Request<'_>, options: &AggregateOptions) -> Result<CheckedAggregate, Refused> {
+fn checked_aggregate(request: &mut Request<'_>, options: &AggregateOptions) -> Result<CheckedAggregate, GuardError> {
     Ok(CheckedAggregate {
         hint: options.hint.as_deref().map(|name| request.hint(name)).transpose()?,
         collation: options.collation.as_deref().map(|bytes| request.collation(bytes)).transpose()?,
         variables: options.variables.as_deref().map(|bytes| request.variables(bytes)).transpose()?,
-    })
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-pub(crate) fn refused(refused: Refused) -> Failure {
-    refused.failure()
-}
-
-pub(crate) fn encode(document: &Document) -> Result<Vec<u8>, Failure> {
-    RawDocumentBuf::try_from(document).map(RawDocumentBuf::into_bytes).map_err(|error| {
-        Failure::refused(Refusal::Unavailable, "T0212", format!("the server sent what cannot be passed on: {error}"))
     })
 }

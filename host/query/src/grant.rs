@@ -1,70 +1,28 @@
-//! What the operator lets one probe reach.
-
-use std::time::Duration;
+//! The collections and limits that the operator grants to one probe.
 
 use taster_model::{CollectionGrant, Failure, Refusal};
 
-use crate::CensusSetup;
+use crate::{limits::Limits, namespace::is_application_collection, text::escaped};
 
-/// What one probe may reach, and how much of it.
+/// What one probe can read, and how much of it.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// Name of the probe in the configuration.
     pub probe: String,
-    /// The collections, each with the role that it plays. One may play several.
+    /// The collections, each with its role. A collection may have several roles.
     pub collections: Vec<CollectionGrant>,
-    /// How much of them.
+    /// How much the probe may read.
     pub limits: Limits,
-    /// Where the limits are set, `probes[orders].limits`: refusals name the setting that raises them.
+    /// Where the limits are set, `probes[orders].limits`. Refusals name the setting that raises the limit.
     pub setting: String,
-    /// How censuses are recorded for it; `None`: they are refused.
-    pub census: Option<CensusSetup>,
-}
-
-/// How much one run of a probe may read. Every cursor of the run counts against the same budgets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Documents handed to the probe. Default 100 000 000.
-    ///
-    /// What the host has fetched ahead and never handed out does not count. The documents that fit are handed out; the
-    /// first one that does not is refused.
-    pub documents: u64,
-    /// Bytes of those documents. Default 1 TiB.
-    pub bytes: u64,
-    /// Cursors open on the server at a time. Default 16.
-    ///
-    /// A cursor counts until its last batch was handed over or it is dropped. Each may hold two server replies of at
-    /// most 16 MiB on the host, so this multiplies with 32 MiB of the host's memory in the worst case.
-    pub cursors: u32,
-    /// Time spent waiting for the server, summed over all cursors, fetching ahead included. Default 10 min.
-    ///
-    /// What is left of it goes to the server as `maxTimeMS`, so that it stops there too.
-    pub server_time: Duration,
-    /// Bytes of one batch handed to the probe, unless one document is larger. Default 2 MiB.
-    ///
-    /// A guest must have this much memory free, twice where its language copies. Size made no difference to speed between
-    /// 256 KiB and 4 MiB; this one holds a whole reply of 4096 ordinary documents.
-    pub batch: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            documents: 100_000_000,
-            bytes: 1 << 40,
-            cursors: 16,
-            server_time: Duration::from_mins(10),
-            batch: 2 * 1024 * 1024,
-        }
-    }
 }
 
 impl Grant {
-    /// Whether the probe may read a collection.
-    pub(crate) fn admit(&self, name: &str) -> Result<(), Failure> {
-        let shown = crate::guard::shown(name);
-        if !is_readable(name) {
-            let message = format!("`{shown}` belongs to the server; it is granted to nobody");
+    /// Refuses a collection that the probe cannot read.
+    pub(crate) fn check(&self, name: &str) -> Result<(), Failure> {
+        let shown = escaped(name);
+        if !is_application_collection(name) {
+            let message = format!("`{shown}` is a system collection or not a valid name; it cannot be granted");
             return Err(Failure::refused(Refusal::Denied, "T0227", message).asked(shown));
         }
         if self.has(name) {
@@ -73,17 +31,17 @@ impl Grant {
         let message = format!("collection `{shown}` is not granted to probe `{}`", self.probe);
         Err(Failure::refused(Refusal::Denied, "T0226", message)
             .asked(shown)
-            .allowed(self.shown())
+            .allowed(self.collection_names())
             .setting(self.collections_setting()))
     }
 
-    /// Whether a collection is among the granted ones.
+    /// Whether a collection is granted.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.collections.iter().any(|collection| collection.name == name)
     }
 
-    /// The granted collections, as people read them.
-    pub(crate) fn shown(&self) -> String {
+    /// The granted collections, `orders, registrations`.
+    pub(crate) fn collection_names(&self) -> String {
         let mut granted: Vec<&str> = self.collections.iter().map(|collection| collection.name.as_str()).collect();
         granted.sort_unstable();
         granted.dedup();
@@ -94,10 +52,4 @@ impl Grant {
     pub(crate) fn collections_setting(&self) -> String {
         format!("{}.collections", self.setting.strip_suffix(".limits").unwrap_or(&self.setting))
     }
-}
-
-/// Whether a collection holds somebody's data. `system.*` is the server's (`system.js` holds code, `system.buckets.*`
-/// the inside of time series), and no ordinary name has a `$` or a NUL in it.
-pub(crate) fn is_readable(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 255 && !name.starts_with("system.") && !name.contains(['$', '\0'])
 }

@@ -1,4 +1,4 @@
-//! What is there at one moment: every collection that is not the server's, with what must not change under a scan.
+//! The collections of the database at one moment, with the write counters that show changes during a scan.
 
 use std::collections::BTreeSet;
 
@@ -8,51 +8,58 @@ use mongodb::error::{Error, ErrorKind};
 use taster_model::{CollectionFacts, CollectionKind};
 
 use crate::{
-    QueryError, canonical,
-    collection::{Collection, Storage},
-    command::{self, Manner},
-    session::{ASK, Inner},
-    writes::{self, Writes},
+    bson_util::integer,
+    canonical,
+    collection::{Collection, StorageStats},
+    command,
+    connection::{Connection, Inner},
+    error::QueryError,
+    server_codes::{COMMAND_NOT_SUPPORTED_ON_VIEW, NAMESPACE_NOT_FOUND, UNAUTHORIZED},
+    write_counters::WriteCounters,
 };
 
-/// Collections whose indexes and counters are asked for at a time.
-const AT_ONCE: usize = 4;
+/// Collections whose indexes and counters are read at the same time.
+const CONCURRENT_COLLECTIONS: usize = 4;
 
 /// Every collection of the database at one moment.
 #[derive(Debug)]
 pub struct Inventory {
-    /// The process that answered. `None` behind mongos, of which there may be several.
+    /// The server process that answered. `None` on a sharded cluster, where any mongos may answer.
     pub(crate) process_id: Option<String>,
-    /// By name.
+    /// Sorted by name.
     pub(crate) collections: Vec<Collection>,
 }
 
-/// How a collection is not what it was.
+/// How a collection changed between two moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alteration {
-    /// Made, dropped, made again, or with other options or indexes.
-    Altered,
-    /// Written to.
+pub enum CollectionChange {
+    /// Created, dropped or recreated, or its options or indexes changed.
+    Redefined,
+    /// Documents were written.
     Written,
-    /// The server process is another one, and its counters have started anew.
-    Restarted,
-    /// Nobody can tell: the user may not read the counters, or the storage engine has none.
-    Untold,
+    /// Unknown: the server restarted, which resets its counters.
+    ServerRestarted,
+    /// Unknown: the user cannot read the counters, or the storage engine has none.
+    NoCounters,
+}
+
+impl Connection {
+    /// The collections at this moment.
+    pub async fn read_inventory(&self) -> Result<Inventory, QueryError> {
+        Inventory::read(&self.inner).await
+    }
 }
 
 impl Inventory {
     /// Asks the server.
     pub(crate) async fn read(inner: &Inner) -> Result<Self, QueryError> {
         let process_id = inner.process_id().await?;
-        let manner = Manner { comment: &inner.comment, time: ASK, read_at: None };
-        let doing = format!("list the collections of `{}`", inner.facts.database);
-        let entries = inner.caller().run(&doing, inner.raw_documents(command::list_collections(manner))).await?;
-        let listed = entries.iter().filter_map(|entry| Collection::from_entry(entry).transpose());
-        let listed: Vec<Collection> = listed
-            .collect::<Result<_, _>>()
-            .map_err(|error| QueryError::Broken { doing, detail: error.to_string() })?;
-        let mut collections: Vec<Collection> =
-            stream::iter(listed).map(|collection| described(inner, collection)).buffered(AT_ONCE).try_collect().await?;
+        let listed = list_collections(inner).await?;
+        let mut collections: Vec<Collection> = stream::iter(listed)
+            .map(|collection| with_indexes_and_stats(inner, collection))
+            .buffered(CONCURRENT_COLLECTIONS)
+            .try_collect()
+            .await?;
         collections.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { process_id, collections })
     }
@@ -67,99 +74,112 @@ impl Inventory {
         self.collections.iter().find(|collection| collection.name == name)
     }
 
-    /// How a collection that was read live is not what it was at this moment, at a later one. `None`: nothing happened
-    /// to it, so it may be read in between as if it were one moment.
+    /// How a collection changed until a later moment. `None`: nothing was written to it and it was not redefined, so
+    /// everything that was read of it in between is of one moment.
     #[must_use]
-    pub fn written(&self, later: &Self, name: &str) -> Option<Alteration> {
-        if let Some(alteration) = self.altered(later, name) {
-            return Some(alteration);
+    pub fn change(&self, later: &Self, name: &str) -> Option<CollectionChange> {
+        if let Some(change) = self.redefinition(later, name) {
+            return Some(change);
         }
         let (before, after) = (self.collection(name)?, later.collection(name)?);
         if before.kind == CollectionKind::View {
-            // what it reads is told of the collections that it reads
+            // changes of a view's data are changes of the collections that it reads
             return None;
         }
         if self.process_id != later.process_id {
-            return Some(Alteration::Restarted);
+            return Some(CollectionChange::ServerRestarted);
         }
-        match (before.storage.writes, after.storage.writes) {
-            (Some(was), Some(is)) if was == is => None,
-            (Some(_), Some(_)) => Some(Alteration::Written),
-            _ => Some(Alteration::Untold),
+        match (before.stats.writes, after.stats.writes) {
+            (Some(before), Some(after)) if before == after => None,
+            (Some(_), Some(_)) => Some(CollectionChange::Written),
+            _ => Some(CollectionChange::NoCounters),
         }
     }
 
-    /// How a collection is another one, or described otherwise, at a later moment.
+    /// [`CollectionChange::Redefined`] if a collection was created, dropped, recreated or redefined until a later moment.
     #[must_use]
-    pub fn altered(&self, later: &Self, name: &str) -> Option<Alteration> {
-        let identity = |inventory: &Self| {
-            inventory.collection(name).map(|c| (c.kind, c.uuid.clone(), canonical::options(Some(c)), c.indexes.clone()))
+    pub fn redefinition(&self, later: &Self, name: &str) -> Option<CollectionChange> {
+        let definition = |inventory: &Self| {
+            inventory.collection(name).map(|c| (c.kind, c.uuid.clone(), c.canonical_options(), c.indexes.clone()))
         };
-        (identity(self) != identity(later)).then_some(Alteration::Altered)
+        (definition(self) != definition(later)).then_some(CollectionChange::Redefined)
     }
 
-    /// Collections of either moment, by name.
-    pub fn names<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a str> {
+    /// Names of the collections of either moment, sorted.
+    pub fn names_with<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'a str> {
         let both = self.collections.iter().chain(&later.collections);
         both.map(|collection| collection.name.as_str()).collect::<BTreeSet<_>>().into_iter()
     }
 }
 
-/// Adds indexes and counters. A collection that was dropped in between keeps what was known of it.
-async fn described(inner: &Inner, mut collection: Collection) -> Result<Collection, QueryError> {
+/// The collections without their indexes and counters, in the server's order.
+pub(crate) async fn list_collections(inner: &Inner) -> Result<Vec<Collection>, QueryError> {
+    let operation = format!("list the collections of `{}`", inner.facts.database);
+    let list = command::list_collections(inner.command_options());
+    let entries = inner.caller().run(&operation, inner.raw_documents(list)).await?;
+    let collections = entries.iter().filter_map(|entry| Collection::from_entry(entry).transpose());
+    collections.collect::<Result<_, _>>().map_err(|error| QueryError::BadReply { operation, detail: error.to_string() })
+}
+
+/// Adds indexes and counters. A collection that was dropped in between stays as it was listed.
+async fn with_indexes_and_stats(inner: &Inner, mut collection: Collection) -> Result<Collection, QueryError> {
     if collection.kind == CollectionKind::View {
         return Ok(collection);
     }
-    let manner = Manner { comment: &inner.comment, time: ASK, read_at: None };
+    let options = inner.command_options();
     let name = collection.name.clone();
-    let doing = format!("list the indexes of `{name}`");
+    let operation = format!("list the indexes of `{name}`");
     let indexes = async {
-        match inner.documents(command::list_indexes(&name, manner)).await {
+        match inner.documents(command::list_indexes(&name, options)).await {
             Err(error) if is_gone(&error) => Ok(Vec::new()),
             other => other,
         }
     };
-    collection.indexes = canonical::indexes(inner.caller().run(&doing, indexes).await?);
-    let doing = format!("read the counters of `{name}`");
+    collection.indexes = canonical::indexes(inner.caller().run(&operation, indexes).await?);
+    let operation = format!("read the counters of `{name}`");
     let stats = async {
-        match inner.documents(command::storage_stats(&name, manner)).await {
-            // without the privilege nobody can tell whether it was written to, and that is said where it matters
-            Err(error) if is_gone(&error) || is_refused(&error) => Ok(Vec::new()),
+        match inner.documents(command::storage_stats(&name, options)).await {
+            // without the privilege writes cannot be detected; that is reported where it matters
+            Err(error) if is_gone(&error) || is_unauthorized(&error) => Ok(Vec::new()),
             other => other,
         }
     };
-    collection.storage = storage(&inner.caller().run(&doing, stats).await?);
+    collection.stats = sum_of_shards(&inner.caller().run(&operation, stats).await?);
     Ok(collection)
 }
 
-/// One answer a shard.
-fn storage(answers: &[Document]) -> Storage {
-    let mut sum: Option<Storage> = None;
-    for answer in answers {
-        let Ok(stats) = answer.get_document("storageStats") else { return Storage::default() };
-        let number = |name: &str| writes::whole(stats.get(name)).and_then(|number| u64::try_from(number).ok());
-        let one = Storage {
+/// The sum of the replies of all shards.
+fn sum_of_shards(replies: &[Document]) -> StorageStats {
+    let mut sum: Option<StorageStats> = None;
+    for reply in replies {
+        let Ok(stats) = reply.get_document("storageStats") else { return StorageStats::default() };
+        let number = |name: &str| integer(stats.get(name)).and_then(|number| u64::try_from(number).ok());
+        let shard = StorageStats {
             documents: number("count"),
             bytes: number("size").unwrap_or_default(),
-            writes: Writes::of(stats),
+            writes: WriteCounters::from_storage_stats(stats),
         };
         sum = Some(match sum {
-            None => one,
-            Some(sum) => Storage {
-                documents: sum.documents.zip(one.documents).map(|(a, b)| a + b),
-                bytes: sum.bytes + one.bytes,
-                writes: sum.writes.zip(one.writes).map(|(a, b)| a.and(b)),
+            None => shard,
+            Some(sum) => StorageStats {
+                documents: sum.documents.zip(shard.documents).map(|(a, b)| a + b),
+                bytes: sum.bytes + shard.bytes,
+                writes: sum.writes.zip(shard.writes).map(|(a, b)| a.plus(b)),
             },
         });
     }
     sum.unwrap_or_default()
 }
 
-/// `NamespaceNotFound`, `CommandNotSupportedOnView`: dropped, or dropped and made again as a view.
+/// Whether a collection was dropped, or dropped and recreated as a view.
 fn is_gone(error: &Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(command) if [26, 166].contains(&command.code))
+    [NAMESPACE_NOT_FOUND, COMMAND_NOT_SUPPORTED_ON_VIEW].iter().any(|code| has_code(error, *code))
 }
 
-fn is_refused(error: &Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(command) if command.code == 13)
+fn is_unauthorized(error: &Error) -> bool {
+    has_code(error, UNAUTHORIZED)
+}
+
+fn has_code(error: &Error, code: i32) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if command.code == code)
 }

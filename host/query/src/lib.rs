@@ -1,46 +1,60 @@
-//! Reading MongoDB on behalf of somebody who is not trusted: one database, the granted collections, never a write.
+//! Reads one MongoDB database on behalf of untrusted probes: only the granted collections, and never a write.
 //!
-//! A [`Session`] is the host's: it connects, fixes the point in time that everything is read at, and leaves nothing
-//! behind on the server. A [`Database`] is what one probe gets of it. Whatever a probe sends passes the [`guard`], an
-//! allow-list over raw BSON; commands are built here and nowhere else, from checked parts only.
+//! A [`Connection`] belongs to the host. A [`Snapshot`] is a point in time at which the database is read. A [`Database`] is
+//! what one probe can read of a snapshot. Everything that a probe sends passes the [`guard`], an allow-list over raw BSON;
+//! commands are built in one module, from checked parts only.
 //!
-//! Documents leave as BSON back to back, a batch at a time, and the next batch is fetched while the last one is worked
-//! on. Nothing here looks into a document that it hands out.
+//! Documents are handed out as BSON back to back, in batches, and the next batch is fetched while the last one is processed.
+//! Documents that are handed out are not parsed here.
 
-mod batch;
+mod bson_util;
 mod budget;
+mod caller;
 mod canonical;
 mod census;
 mod collection;
 mod command;
-mod copies;
+mod command_options;
+mod connect;
+mod connection;
+mod copy_witness;
 mod cursor;
 mod database;
+mod driver_error;
 mod error;
 mod grant;
 pub mod guard;
+mod hello;
 mod inventory;
-mod look;
-mod members;
+mod limits;
+mod metered_connection;
+mod namespace;
 mod newest;
+mod prefetch;
 mod privileges;
-mod ranges;
-mod reader;
-mod replies;
+mod query_span;
+mod range_scan;
+mod reply;
+mod scan_rate;
 mod server;
-mod session;
+mod server_codes;
+mod set_membership;
+mod snapshot;
+mod text;
 mod uri;
-mod writes;
+mod write_counters;
 
 pub use budget::QueryUsage;
-pub use census::{CensusRequest, CensusSetup, CensusSummary, Detail};
+pub use census::{CensusEnv, CensusRequest, CensusSummary, DetailLevel};
+pub use connect::ConnectionOptions;
+pub use connection::Connection;
 pub use cursor::Cursor;
 pub use database::{AggregateOptions, CollectionInfo, Database, FindOptions};
 pub use error::QueryError;
-pub use grant::{Grant, Limits};
-pub use inventory::{Alteration, Inventory};
-pub use look::Looking;
-pub use newest::Newest;
-pub use privileges::{Beside, Needs, Privilege, PrivilegeReport, Privileges, Resource};
-pub use session::{Session, SessionOptions};
+pub use grant::Grant;
+pub use inventory::{CollectionChange, Inventory};
+pub use limits::Limits;
+pub use newest::NewestDocument;
+pub use privileges::{LocalCollection, Privilege, PrivilegeReport, Privileges, RequiredAccess, Resource};
+pub use snapshot::{Snapshot, SnapshotOptions};
 pub use uri::MongoUri;

@@ -1,34 +1,36 @@
-//! The newest document of a collection: how old the data are, by the data themselves.
+//! The newest document of a collection, to tell how old the data are.
 
 use bson::{Bson, Document, doc};
 use taster_model::{CollectionGrant, Failure};
 
-use crate::{FindOptions, Grant, Limits, Session, database::encode, reader::broken};
+use crate::{
+    bson_util::encode, database::FindOptions, grant::Grant, limits::Limits, metered_connection::bad_reply,
+    snapshot::Snapshot,
+};
 
 /// The newest document of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Newest {
-    /// When it is from, in milliseconds since 1970.
+pub struct NewestDocument {
+    /// Its time, in milliseconds since 1970.
     pub millis: i64,
-    /// Whether an index answered; else the server looked at every document.
+    /// Whether the server used an index; else it read every document.
     pub indexed: bool,
 }
 
-impl Session {
-    /// The latest time that stands in `field` of any document: dates, timestamps and `ObjectId`s. `None` where there is none,
-    /// or no such collection.
+impl Snapshot {
+    /// The latest time in `field` of any document: a date, a timestamp or the time of an `ObjectId`. `None` if no document has
+    /// one, or the collection is absent.
     ///
-    /// It goes the way of a probe's `find`, by the same guard and at the same moment as everything else of this look.
-    pub async fn newest(&self, collection: &str, field: &str) -> Result<Option<Newest>, Failure> {
+    /// This is an ordinary `find` of a probe, checked by the same guard and read at the same point in time.
+    pub async fn newest_document(&self, collection: &str, field: &str) -> Result<Option<NewestDocument>, Failure> {
         let database = self.database(Grant {
-            probe: "fresh".to_owned(),
+            probe: "freshness".to_owned(),
             collections: vec![CollectionGrant::any(collection)],
             limits: Limits::default(),
-            setting: "fresh".to_owned(),
-            census: None,
+            setting: "freshness".to_owned(),
         });
-        let indexed = database.list_indexes(collection).await?.iter().any(|index| begins_with(index, field));
-        // of another type nothing is a time, and some types sort after all times
+        let indexed = database.list_indexes(collection).await?.iter().any(|index| is_sorted_by(index, field));
+        // values of other types are not times, and some of them sort after all times
         let filter = encode(&doc! { field: { "$type": ["date", "timestamp", "objectId"] } })?;
         let options = FindOptions {
             projection: Some(encode(&projection(field))?),
@@ -38,10 +40,10 @@ impl Session {
         };
         let mut cursor = database.find(collection, &filter, options).await?;
         let Some(batch) = cursor.next().await? else { return Ok(None) };
-        let doing = format!("find the newest document of `{collection}`");
-        let document = Document::from_reader(&*batch).map_err(|error| broken(&doing, &error.to_string()))?;
+        let operation = format!("find the newest document of `{collection}`");
+        let document = Document::from_reader(&*batch).map_err(|error| bad_reply(&operation, &error.to_string()))?;
         let names: Vec<&str> = field.split('.').collect();
-        Ok(latest(&Bson::Document(document), &names).map(|millis| Newest { millis, indexed }))
+        Ok(latest(&Bson::Document(document), &names).map(|millis| NewestDocument { millis, indexed }))
     }
 }
 
@@ -53,16 +55,17 @@ fn projection(field: &str) -> Document {
     projection
 }
 
-/// Whether an index can be read in the order of a field.
-fn begins_with(index: &[u8], field: &str) -> bool {
+/// Whether an index contains every document, sorted by a field.
+fn is_sorted_by(index: &[u8], field: &str) -> bool {
     let Ok(index) = Document::from_reader(index) else { return false };
-    let whole = !index.contains_key("partialFilterExpression") && index.get("sparse") != Some(&Bson::Boolean(true));
+    let is_complete =
+        !index.contains_key("partialFilterExpression") && index.get("sparse") != Some(&Bson::Boolean(true));
     let first = index.get_document("key").ok().and_then(|key| key.iter().next());
-    // a text or a hashed index is in no order
-    whole && first.is_some_and(|(name, order)| name == field && !matches!(order, Bson::String(_)))
+    // text and hashed indexes are not sorted by value
+    is_complete && first.is_some_and(|(name, order)| name == field && !matches!(order, Bson::String(_)))
 }
 
-/// The latest time at a path, into arrays.
+/// The latest time at a path. Steps into arrays.
 fn latest(value: &Bson, path: &[&str]) -> Option<i64> {
     match (value, path) {
         (Bson::Array(items), _) => items.iter().filter_map(|item| latest(item, path)).max(),
@@ -88,26 +91,26 @@ mod tests {
             "_id": id, "created": at(5), "meta": { "seen": [at(3), at(9), "no"] }, "lines": [{ "at": at(1) }, { "at": at(2) }, {}],
             "clock": Timestamp { time: 4, increment: 1 }, "text": "2026-01-01",
         });
-        let of = |path: &str| latest(&document, &path.split('.').collect::<Vec<_>>());
+        let latest_at = |path: &str| latest(&document, &path.split('.').collect::<Vec<_>>());
         assert_eq!(
-            [of("_id"), of("created"), of("meta.seen"), of("lines.at"), of("clock")],
+            ["_id", "created", "meta.seen", "lines.at", "clock"].map(latest_at),
             [7000, 5, 9, 2, 4000].map(Some)
         );
-        assert_eq!([of("text"), of("none"), of("meta"), of("created.x")], [None; 4]);
+        assert_eq!(["text", "none", "meta", "created.x"].map(latest_at), [None; 4]);
     }
 
     #[test]
-    fn an_index_in_the_order_of_the_field_is_one_that_has_every_document() {
+    fn only_a_complete_index_on_the_field_counts() {
         let index = |index: Document| encode(&index).unwrap();
-        assert!(begins_with(&index(doc! {"key": {"created": -1, "a": 1}}), "created"));
-        assert!(begins_with(&index(doc! {"key": {"_id": 1}}), "_id"));
+        assert!(is_sorted_by(&index(doc! {"key": {"created": -1, "a": 1}}), "created"));
+        assert!(is_sorted_by(&index(doc! {"key": {"_id": 1}}), "_id"));
         for other in [
             doc! {"key": {"a": 1, "created": 1}},
             doc! {"key": {"created": "hashed"}},
             doc! {"key": {"created": 1}, "sparse": true},
             doc! {"key": {"created": 1}, "partialFilterExpression": {"a": 1}},
         ] {
-            assert!(!begins_with(&index(other.clone()), "created"), "{other}");
+            assert!(!is_sorted_by(&index(other.clone()), "created"), "{other}");
         }
     }
 }

@@ -1,18 +1,22 @@
-//! What the user may do, what Taster needs, and the commands that grant exactly the difference.
+//! The user's privileges, the required ones, and the commands that grant exactly the difference.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
 use bson::{Bson, Document, doc};
 use taster_model::Topology;
 
-use crate::QueryError;
+use crate::{
+    connection::{Connection, HOST_COMMAND_TIMEOUT},
+    error::QueryError,
+    inventory,
+};
 
-/// The role that Taster's own user has.
+/// The role of Taster's own user.
 const ROLE: &str = "taster";
 
-/// Actions that change neither data nor the server. What is not on the list counts as writing: a list of what writes
-/// would miss what the next version adds.
-const LOOKING: [&str; 42] = [
+/// Actions that change neither data nor the server. Actions that are not on the list count as writing: a list of writing
+/// actions would miss those that the next server version adds.
+const READ_ACTIONS: [&str; 42] = [
     "allCollectionStats",
     "changeStream",
     "checkFreeMonitoringStatus",
@@ -57,54 +61,54 @@ const LOOKING: [&str; 42] = [
     "viewUser",
 ];
 
-/// Read from every collection that is tasted.
-const OF_COLLECTIONS: [&str; 3] = ["find", "listIndexes", "collStats"];
+/// Actions that are required on every collection that is compared.
+const COLLECTION_ACTIONS: [&str; 3] = ["find", "listIndexes", "collStats"];
 
-/// What something may be done to, as the server's roles name it.
+/// What a privilege applies to, as the server's roles name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
-    /// Everything there is.
-    Anything,
+    /// Every resource.
+    Any,
     /// The server and its cluster.
     Cluster,
-    /// Collections by their names; an empty name stands for all of them that are not the system's.
+    /// Collections by name; an empty name means all databases or collections, except system ones.
     Collections {
         /// The database.
         database: String,
         /// The collection.
         collection: String,
     },
-    /// Something newer or narrower, as the server writes it.
+    /// Another kind of resource, as the server writes it.
     Other(String),
 }
 
 impl Resource {
-    /// A collection, or with an empty name the database.
+    /// A collection; with an empty collection name, a database.
     #[must_use]
-    pub fn of(database: &str, collection: &str) -> Self {
+    pub fn namespace(database: &str, collection: &str) -> Self {
         Self::Collections { database: database.to_owned(), collection: collection.to_owned() }
     }
 
     fn parse(resource: &Document) -> Self {
-        let says = |name| resource.get_bool(name).unwrap_or(false);
-        if says("anyResource") {
-            return Self::Anything;
+        let is_true = |name| resource.get_bool(name).unwrap_or(false);
+        if is_true("anyResource") {
+            return Self::Any;
         }
-        if says("cluster") {
+        if is_true("cluster") {
             return Self::Cluster;
         }
         match (resource.get_str("db"), resource.get_str("collection")) {
-            (Ok(database), Ok(collection)) => Self::of(database, collection),
+            (Ok(database), Ok(collection)) => Self::namespace(database, collection),
             _ => Self::Other(script(&Bson::Document(resource.clone()))),
         }
     }
 
-    /// Whether what is allowed on `self` is allowed on the collection, or where its name is empty on the database.
+    /// Whether a privilege on this resource applies to a collection, or to a database if the collection name is empty.
     ///
-    /// As the server decides it, `buildResourceSearchList` in `authorization_session_impl.cpp`: the wild cards match
-    /// ordinary collections only, and "every database" leaves out `local` and `config`.
+    /// As the server decides it, in `buildResourceSearchList` of `authorization_session_impl.cpp`: wildcards match ordinary
+    /// collections only, and "every database" excludes `local` and `config`.
     fn covers(&self, database: &str, collection: &str) -> bool {
-        let Self::Collections { database: own, collection: name } = self else { return *self == Self::Anything };
+        let Self::Collections { database: own, collection: name } = self else { return *self == Self::Any };
         let system = collection.starts_with("system.") || (database == "local" && collection.starts_with("replset."));
         let ordinary = !["local", "config"].contains(&database);
         match (own.as_str(), name.as_str()) {
@@ -117,7 +121,7 @@ impl Resource {
 
     fn document(&self) -> Document {
         match self {
-            Self::Anything => doc! { "anyResource": true },
+            Self::Any => doc! { "anyResource": true },
             Self::Cluster => doc! { "cluster": true },
             Self::Collections { database, collection } => {
                 doc! { "db": database.as_str(), "collection": collection.as_str() }
@@ -130,7 +134,7 @@ impl Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Anything => f.write_str("everything"),
+            Self::Any => f.write_str("everything"),
             Self::Cluster => f.write_str("the server"),
             Self::Collections { database, collection } => match (database.as_str(), collection.as_str()) {
                 ("", "") => f.write_str("every database"),
@@ -143,12 +147,12 @@ impl fmt::Display for Resource {
     }
 }
 
-/// What may be done to one resource.
+/// The actions that are allowed on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Privilege {
-    /// To what.
+    /// The resource.
     pub resource: Resource,
-    /// The server's names of it: `find`, `insert`.
+    /// The server's names of the actions: `find`, `insert`.
     pub actions: Vec<String>,
 }
 
@@ -158,23 +162,23 @@ impl Privilege {
     }
 }
 
-/// What the user of a session may do.
+/// The privileges of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Privileges {
-    /// Whether the server knows who is asking; `false` where it asks nobody.
+    /// Whether the server authenticated the user. `false` on a server without access control.
     pub authenticated: bool,
-    /// What is granted. Empty where the server asks nobody, and everything is allowed.
+    /// The granted privileges. Empty on a server without access control, where everything is allowed.
     pub granted: Vec<Privilege>,
-    /// The database that keeps the user.
-    home: String,
-    /// Whether the user has a role of the name that Taster's has already.
+    /// The database in which the user is defined.
+    auth_database: String,
+    /// Whether the user has the role [`ROLE`] already.
     has_role: bool,
 }
 
 impl Privileges {
-    /// Reads the answer to `connectionStatus` with `showPrivileges`.
-    pub(crate) fn of(answer: &Document) -> Self {
-        let info = answer.get_document("authInfo").cloned().unwrap_or_default();
+    /// Parses the reply to `connectionStatus` with `showPrivileges`.
+    fn from_connection_status(reply: &Document) -> Self {
+        let info = reply.get_document("authInfo").cloned().unwrap_or_default();
         let list = |name: &str| {
             let entries = info.get_array(name).into_iter().flatten();
             entries.filter_map(Bson::as_document).cloned().collect::<Vec<_>>()
@@ -190,17 +194,17 @@ impl Privileges {
         Self {
             authenticated: !users.is_empty(),
             granted: granted.collect(),
-            home: users.first().and_then(|user| user.get_str("db").ok()).unwrap_or("admin").to_owned(),
+            auth_database: users.first().and_then(|user| user.get_str("db").ok()).unwrap_or("admin").to_owned(),
             has_role: list("authenticatedUserRoles").iter().any(|role| *role == doc! { "role": ROLE, "db": "admin" }),
         }
     }
 
-    /// What the user may do that is not looking, the widest resources first.
+    /// The actions that are not on the list of reading actions, the widest resources first.
     #[must_use]
     pub fn beyond_reading(&self) -> Vec<Privilege> {
         let mut beyond: BTreeMap<&Resource, Vec<String>> = BTreeMap::new();
         for privilege in &self.granted {
-            let actions = privilege.actions.iter().filter(|action| !LOOKING.contains(&action.as_str()));
+            let actions = privilege.actions.iter().filter(|action| !READ_ACTIONS.contains(&action.as_str()));
             beyond.entry(&privilege.resource).or_default().extend(actions.cloned());
         }
         let beyond = beyond.into_iter().filter(|(_, actions)| !actions.is_empty());
@@ -213,48 +217,51 @@ impl Privileges {
             .collect()
     }
 
-    /// What is needed to taste these collections of the database, all of them where none is named, and is not granted.
+    /// The privileges that are required to read these collections of the database (all of them if the list is empty) but not
+    /// granted.
     #[must_use]
     pub fn missing(&self, database: &str, collections: &[String]) -> Vec<Privilege> {
-        let lacks = |privilege: Privilege| {
+        let missing = |privilege: Privilege| {
             let Resource::Collections { database, collection } = &privilege.resource else { return None };
-            let may = |action: &String| {
-                self.granted.iter().any(|own| own.actions.contains(action) && own.resource.covers(database, collection))
+            let is_granted = |action: &String| {
+                self.granted
+                    .iter()
+                    .any(|granted| granted.actions.contains(action) && granted.resource.covers(database, collection))
             };
-            let actions: Vec<String> = privilege.actions.iter().filter(|action| !may(action)).cloned().collect();
+            let actions: Vec<String> = privilege.actions.iter().filter(|action| !is_granted(action)).cloned().collect();
             (!actions.is_empty()).then_some(Privilege { actions, ..privilege })
         };
-        needed(database, collections).into_iter().filter_map(lacks).collect()
+        required(database, collections).into_iter().filter_map(missing).collect()
     }
 }
 
-/// All that is needed to taste these collections, or where none is named the whole database.
-fn needed(database: &str, collections: &[String]) -> Vec<Privilege> {
+/// The privileges that are required to read these collections, or the whole database if the list is empty.
+fn required(database: &str, collections: &[String]) -> Vec<Privilege> {
     let on = |collection: &str, actions: &[&str]| Privilege {
-        resource: Resource::of(database, collection),
+        resource: Resource::namespace(database, collection),
         actions: actions.iter().map(|action| (*action).to_owned()).collect(),
     };
     if collections.is_empty() {
-        return vec![on("", &[&["listCollections"], &OF_COLLECTIONS[..]].concat())];
+        return vec![on("", &[&["listCollections"], &COLLECTION_ACTIONS[..]].concat())];
     }
-    // what is there is listed whole: a collection that nobody tastes is named in the verdict
+    // all collections are listed, because the verdict names those that no probe reads
     let listing = on("", &["listCollections"]);
-    std::iter::once(listing).chain(collections.iter().map(|name| on(name, &OF_COLLECTIONS))).collect()
+    std::iter::once(listing).chain(collections.iter().map(|name| on(name, &COLLECTION_ACTIONS))).collect()
 }
 
-/// What is read beside the database, and can be done without.
+/// A collection of the database `local` that is read besides the compared database. It is optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beside {
-    /// `local.startup_log`: which copy this is.
+pub enum LocalCollection {
+    /// `local.startup_log`: identifies the copy of the data.
     StartupLog,
-    /// `local.system.replset`: whether a standalone server holds a replica set's data.
+    /// `local.system.replset`: shows whether a standalone server holds a replica set's data.
     ReplicaSetConfig,
 }
 
-impl Beside {
-    /// The collection of `local`.
+impl LocalCollection {
+    /// Its name in `local`.
     #[must_use]
-    pub fn collection(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::StartupLog => "startup_log",
             Self::ReplicaSetConfig => "system.replset",
@@ -266,82 +273,82 @@ impl Beside {
     pub fn unknown_without(self) -> &'static str {
         match self {
             Self::StartupLog => "whether the copy was replaced between `pre` and `post`",
-            Self::ReplicaSetConfig => "whether a replica set's data were left without their last writes",
+            Self::ReplicaSetConfig => "whether the latest writes of a replica set's data are missing",
         }
     }
 
-    /// Whether a server of this kind has it and something hangs on it.
-    pub(crate) fn matters(self, topology: Topology) -> bool {
+    /// Whether a server of this topology has it and Taster uses it.
+    fn is_used(self, topology: Topology) -> bool {
         match self {
             Self::StartupLog => topology != Topology::Sharded,
             Self::ReplicaSetConfig => topology == Topology::Standalone,
         }
     }
 
-    /// The command that tries to read it.
-    pub(crate) fn attempt(self, comment: &str, time: Duration) -> Document {
-        let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        doc! { "find": self.collection(), "limit": 1, "singleBatch": true, "maxTimeMS": time, "comment": comment }
+    /// A command that tries to read it.
+    fn test_read(self, comment: &str) -> Document {
+        let time = i64::try_from(HOST_COMMAND_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        doc! { "find": self.name(), "limit": 1, "singleBatch": true, "maxTimeMS": time, "comment": comment }
     }
 
     fn privilege(self) -> Privilege {
-        Privilege { resource: Resource::of("local", self.collection()), actions: vec!["find".to_owned()] }
+        Privilege { resource: Resource::namespace("local", self.name()), actions: vec!["find".to_owned()] }
     }
 }
 
-/// What will be read.
+/// What is going to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needs {
-    /// Collections of the session's database; none means all.
+pub struct RequiredAccess {
+    /// Collections of the database. Empty means all.
     pub collections: Vec<String>,
-    /// What is wanted beside them.
-    pub beside: Vec<Beside>,
+    /// Optional collections of `local`.
+    pub local: Vec<LocalCollection>,
 }
 
-impl Default for Needs {
-    /// The whole database, and all that says which copy of it this is.
+impl Default for RequiredAccess {
+    /// The whole database, and all optional collections of `local`.
     fn default() -> Self {
-        Self { collections: Vec::new(), beside: vec![Beside::StartupLog, Beside::ReplicaSetConfig] }
+        Self { collections: Vec::new(), local: vec![LocalCollection::StartupLog, LocalCollection::ReplicaSetConfig] }
     }
 }
 
-/// How what the user may do compares with what is needed.
+/// The comparison of the user's privileges with the required ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivilegeReport {
-    /// What the user may do.
+    /// The user's privileges.
     pub privileges: Privileges,
-    /// What is needed and not granted.
+    /// Required privileges that are not granted.
     pub missing: Vec<Privilege>,
-    /// What is wanted and cannot be read.
-    pub unseen: Vec<Beside>,
-    /// Redacted.
+    /// Optional collections of `local` that the user cannot read.
+    pub unreadable: Vec<LocalCollection>,
+    /// The connection string, redacted.
     uri: String,
 }
 
 impl PrivilegeReport {
-    pub(crate) fn new(privileges: Privileges, missing: Vec<Privilege>, unseen: Vec<Beside>, uri: &str) -> Self {
-        Self { privileges, missing, unseen, uri: uri.to_owned() }
+    fn new(privileges: Privileges, missing: Vec<Privilege>, unreadable: Vec<LocalCollection>, uri: &str) -> Self {
+        Self { privileges, missing, unreadable, uri: uri.to_owned() }
     }
 
-    /// What the user may do beyond reading, in words; `None` where that is nothing.
+    /// What the user can do besides reading, as text; `None` if that is nothing.
     #[must_use]
-    pub fn may_write(&self) -> Option<String> {
+    pub fn write_access(&self) -> Option<String> {
         if !self.privileges.authenticated {
-            return Some("everything, for the server has no access control".to_owned());
+            return Some("everything, because the server has no access control".to_owned());
         }
         let beyond = self.privileges.beyond_reading();
-        (!beyond.is_empty()).then(|| shortened(beyond))
+        (!beyond.is_empty()).then(|| summary(beyond))
     }
 
-    /// Refuses a user who may write.
+    /// Refuses a user who can write.
     pub fn require_read_only(&self) -> Result<(), QueryError> {
         if !self.privileges.authenticated {
-            return Err(QueryError::Unguarded { uri: self.uri.clone() });
+            return Err(QueryError::NoAccessControl { uri: self.uri.clone() });
         }
-        self.may_write().map_or(Ok(()), |actions| Err(QueryError::MayWrite { actions }))
+        self.write_access().map_or(Ok(()), |actions| Err(QueryError::WritePrivileges { actions }))
     }
 
-    /// Refuses a user who lacks what is needed.
+    /// Refuses a user who lacks required privileges.
     pub fn require_complete(&self) -> Result<(), QueryError> {
         if self.missing.is_empty() {
             return Ok(());
@@ -350,13 +357,13 @@ impl PrivilegeReport {
             privilege.actions.iter().map(move |action| format!("`{action}` on {}", privilege.resource))
         });
         let missing = one_by_one.collect::<Vec<_>>().join(", ");
-        Err(QueryError::Lacking { missing, command: self.remedy().unwrap_or_default() })
+        Err(QueryError::MissingPrivileges { missing, command: self.grant_script().unwrap_or_default() })
     }
 
-    /// What to paste into mongosh so that nothing is missing any more, wanted things included.
+    /// The mongosh commands that grant all missing privileges, including those on the optional collections.
     #[must_use]
-    pub fn remedy(&self) -> Option<String> {
-        let command = self.grant()?;
+    pub fn grant_script(&self) -> Option<String> {
+        let command = self.grant_command()?;
         let mut parts = command.iter();
         let (name, role) = parts.next()?;
         let rest: Document = parts.map(|(key, value)| (key.clone(), value.clone())).collect();
@@ -369,17 +376,17 @@ impl PrivilegeReport {
         Some(format!(
             "db.getSiblingDB(\"admin\").createRole({}); db.getSiblingDB({}).grantRolesToUser(\"USER\", [{}])",
             script(&Bson::Document(whole)),
-            script(&Bson::String(self.privileges.home.clone())),
+            script(&Bson::String(self.privileges.auth_database.clone())),
             script(&Bson::Document(doc! { "role": ROLE, "db": "admin" })),
         ))
     }
 
-    /// The database command, for `admin`, that makes the role or adds to it exactly what is not granted.
+    /// The command, for the database `admin`, that creates the role with exactly the missing privileges, or adds them to it.
     #[must_use]
-    pub fn grant(&self) -> Option<Document> {
-        let lacking = self.missing.iter().map(Privilege::document);
+    pub fn grant_command(&self) -> Option<Document> {
+        let missing = self.missing.iter().map(Privilege::document);
         let privileges: Vec<Document> =
-            lacking.chain(self.unseen.iter().map(|beside| beside.privilege().document())).collect();
+            missing.chain(self.unreadable.iter().map(|local| local.privilege().document())).collect();
         if privileges.is_empty() {
             return None;
         }
@@ -390,33 +397,71 @@ impl PrivilegeReport {
     }
 }
 
-/// The first few of many: `root` may do a hundred things in twenty places.
-fn shortened(mut privileges: Vec<Privilege>) -> String {
-    const PLACES: usize = 3;
-    const ACTIONS: usize = 4;
-    /// What people look for first.
-    const TELLING: [&str; 6] = ["anyAction", "insert", "update", "remove", "dropCollection", "dropDatabase"];
-    let quiet = |privilege: &Privilege| !privilege.actions.iter().any(|action| TELLING.contains(&action.as_str()));
-    privileges.sort_by_key(quiet);
-    let told = |privilege: &Privilege| {
+impl Connection {
+    /// The user's privileges, as the server reports them.
+    pub async fn privileges(&self) -> Result<Privileges, QueryError> {
+        let inner = &self.inner;
+        let command = doc! { "connectionStatus": 1, "showPrivileges": true, "comment": inner.comment.as_str() };
+        let call = inner.database.run_command(command);
+        let reply = inner.caller().run("show the user's privileges", call).await?;
+        Ok(Privileges::from_connection_status(&reply))
+    }
+
+    /// Compares the user's privileges with the required ones. The optional collections of `local` are tested by reading
+    /// them, because `connectionStatus` often does not list the privilege to do so.
+    pub async fn check_privileges(&self, access: &RequiredAccess) -> Result<PrivilegeReport, QueryError> {
+        let inner = &self.inner;
+        let privileges = self.privileges().await?;
+        if !privileges.authenticated {
+            // without a user the server allows everything, or nothing: a read shows which
+            inventory::list_collections(inner).await?;
+            return Ok(PrivilegeReport::new(privileges, Vec::new(), Vec::new(), &inner.uri));
+        }
+        let database = inner.client.database("local");
+        let mut unreadable = Vec::new();
+        for local in access.local.iter().filter(|local| local.is_used(inner.facts.topology)) {
+            let operation = format!("read local.{}", local.name());
+            let call = database.run_command(local.test_read(&inner.comment));
+            if let Err(error) = inner.caller().run(&operation, call).await {
+                tracing::debug!(%error, "not readable");
+                unreadable.push(*local);
+            }
+        }
+        let missing = privileges.missing(&inner.facts.database, &access.collections);
+        Ok(PrivilegeReport::new(privileges, missing, unreadable, &inner.uri))
+    }
+}
+
+/// The most important privileges: `root` has a hundred actions on twenty resources.
+fn summary(mut privileges: Vec<Privilege>) -> String {
+    const MAX_RESOURCES: usize = 3;
+    const MAX_ACTIONS: usize = 4;
+    /// Actions that are listed first.
+    const IMPORTANT: [&str; 6] = ["anyAction", "insert", "update", "remove", "dropCollection", "dropDatabase"];
+    let is_unimportant =
+        |privilege: &Privilege| !privilege.actions.iter().any(|action| IMPORTANT.contains(&action.as_str()));
+    privileges.sort_by_key(is_unimportant);
+    let line = |privilege: &Privilege| {
         let mut actions: Vec<&str> = privilege.actions.iter().map(String::as_str).collect();
-        actions.sort_by_key(|action| TELLING.iter().position(|telling| telling == action).unwrap_or(TELLING.len()));
-        let more = actions.len().saturating_sub(ACTIONS);
-        actions.truncate(ACTIONS);
+        actions.sort_by_key(|action| {
+            IMPORTANT.iter().position(|important| important == action).unwrap_or(IMPORTANT.len())
+        });
+        let more = actions.len().saturating_sub(MAX_ACTIONS);
+        actions.truncate(MAX_ACTIONS);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         format!("{}{more} on {}", actions.join(", "), privilege.resource)
     };
-    let mut places: Vec<String> = privileges.iter().take(PLACES).map(told).collect();
-    if privileges.len() > PLACES {
-        places.push(format!("and on {} more", privileges.len() - PLACES));
+    let mut lines: Vec<String> = privileges.iter().take(MAX_RESOURCES).map(line).collect();
+    if privileges.len() > MAX_RESOURCES {
+        lines.push(format!("and on {} more", privileges.len() - MAX_RESOURCES));
     }
-    places.join("; ")
+    lines.join("; ")
 }
 
-/// A value as mongosh reads it.
+/// A value as JavaScript for mongosh.
 fn script(value: &Bson) -> String {
     match value {
-        // JavaScript reads what Rust escapes
+        // JavaScript accepts Rust's escapes
         Bson::String(text) => format!("{text:?}"),
         Bson::Array(items) => format!("[{}]", items.iter().map(script).collect::<Vec<_>>().join(", ")),
         Bson::Document(document) => {

@@ -1,22 +1,22 @@
-//! Connection strings that never print what must stay secret.
+//! Connection strings that print without their secrets.
 
 use std::{fmt, str::FromStr};
 
 use mongodb::options::ConnectionString;
 use percent_encoding::percent_decode_str;
 
-use crate::error::QueryError;
+use crate::{driver_error, error::QueryError};
 
 /// A connection string. `Display` and `Debug` show `mongodb://***@host:27017/database?option=value`: user, password and
-/// every option that is not known to be harmless are replaced.
+/// every option that is not known to be public are replaced by `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MongoUri {
     text: String,
     database: Option<String>,
 }
 
-/// Options whose values say nothing about who may enter.
-const HARMLESS: [&str; 34] = [
+/// Options whose values are not secret.
+const NON_SECRET_OPTIONS: [&str; 34] = [
     "appname",
     "authmechanism",
     "authsource",
@@ -65,9 +65,9 @@ impl MongoUri {
         &self.text
     }
 
-    /// What must appear in no text.
+    /// The words that no text may contain.
     pub(crate) fn secrets(&self) -> Secrets {
-        Secrets::of(&self.text)
+        Secrets::of_uri(&self.text)
     }
 }
 
@@ -77,8 +77,8 @@ impl FromStr for MongoUri {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let parsed = ConnectionString::parse(text).map_err(|error| {
-            // the parser quotes what it did not understand, and that may be half a password
-            QueryError::BadUri { detail: Secrets::of(text).scrub(&crate::error::text(&error)) }
+            // the parser quotes what it cannot parse, and that may be half a password
+            QueryError::BadUri { detail: Secrets::of_uri(text).scrub(&driver_error::text(&error)) }
         })?;
         Ok(Self { text: text.to_owned(), database: parsed.default_database.filter(|name| !name.is_empty()) })
     }
@@ -87,15 +87,16 @@ impl FromStr for MongoUri {
 impl fmt::Display for MongoUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.text.split_once("://").unwrap_or(("mongodb", ""));
-        let (place, options) = rest.split_once('?').map_or((rest, None), |(place, options)| (place, Some(options)));
-        match place.rsplit_once('@') {
-            Some((_, place)) => write!(f, "{scheme}://***@{place}")?,
-            None => write!(f, "{scheme}://{place}")?,
+        let (authority, options) =
+            rest.split_once('?').map_or((rest, None), |(authority, options)| (authority, Some(options)));
+        match authority.rsplit_once('@') {
+            Some((_, hosts)) => write!(f, "{scheme}://***@{hosts}")?,
+            None => write!(f, "{scheme}://{authority}")?,
         }
         let mut separator = '?';
         for option in options.unwrap_or_default().split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            let value = if HARMLESS.contains(&name.to_ascii_lowercase().as_str()) { value } else { "***" };
+            let value = if NON_SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) { value } else { "***" };
             write!(f, "{separator}{name}={value}")?;
             separator = '&';
         }
@@ -109,27 +110,27 @@ impl fmt::Debug for MongoUri {
     }
 }
 
-/// Words that must appear in no text: user, password and secret options of one connection string, as written and
-/// decoded.
+/// The words of one connection string that no text may contain: user, password and secret options, as written and
+/// percent-decoded.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Works on strings that are no connection strings, too: those are the ones that end up in errors. So the user
-    /// information ends at the last `@` there is, and a host may be taken for a secret.
-    fn of(text: &str) -> Self {
+    /// Finds the secrets of a text, even where it is not a valid connection string: invalid ones end up in errors. The user
+    /// information ends at the last `@`, so a host may be taken for a secret.
+    fn of_uri(text: &str) -> Self {
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let mut words = Vec::new();
         if let Some((user, _)) = rest.rsplit_once('@') {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
             words.extend([user, name, password]);
-            // a password with a bare `:`, `/`, `?` or `@` in it is cut there by whoever parses it
+            // parsers cut a password at an unescaped `:`, `/`, `?`, `@` or `#`
             words.extend(password.split([':', '/', '?', '@', '#']));
         }
         if let Some((_, options)) = rest.split_once('?') {
             for option in options.split('&') {
                 let (name, value) = option.split_once('=').unwrap_or((option, ""));
-                if !HARMLESS.contains(&name.to_ascii_lowercase().as_str()) {
+                if !NON_SECRET_OPTIONS.contains(&name.to_ascii_lowercase().as_str()) {
                     words.push(value);
                     words.extend(value.split([':', ',']).skip(1));
                 }
@@ -159,18 +160,18 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// Replaces a word wherever it stands alone; long ones anywhere. A user called `a` must not turn every message into
-/// stars.
+/// Replaces a word wherever it is a word of its own, and long words anywhere. A user called `a` must not turn every letter
+/// `a` of a message into stars.
 fn replace(text: &str, word: &str) -> String {
     const LONG: usize = 6;
-    let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let in_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(word) {
         let (before, after) = (&rest[..start], &rest[start + word.len()..]);
         out.push_str(before);
-        let alone = !inside(out.chars().next_back()) && !inside(after.chars().next());
-        out.push_str(if alone || word.len() >= LONG { "***" } else { word });
+        let is_whole_word = !in_word(out.chars().next_back()) && !in_word(after.chars().next());
+        out.push_str(if is_whole_word || word.len() >= LONG { "***" } else { word });
         rest = after;
     }
     out.push_str(rest);

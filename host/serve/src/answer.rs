@@ -8,7 +8,7 @@ use axum::{
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use taster_model::{Acceptance, AppName, Coded, RunId, Verdict, VerdictDocument};
+use taster_model::{Acceptance, AppName, Diagnostic, RunId, Verdict, VerdictDocument};
 use taster_report::html::links;
 
 use super::refusal::Refused;

@@ -110,7 +110,7 @@ async fn of_body<S: Send + Sync>(parts: &Parts, bytes: Bytes, state: &S) -> Resu
 mod tests {
     use axum::http::Method;
     use insta::assert_snapshot;
-    use taster_model::Coded;
+    use taster_model::Diagnostic;
 
     use super::*;
 

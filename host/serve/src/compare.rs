@@ -162,5 +162,5 @@ async fn confirm(store: &AppStore, verdict: &VerdictDocument) -> Result<(), Refu
     };
     let (after, _) = futures_util::try_join!(after.post(&verdict.attempt), before)?;
     let key = format!("v1/{}/{}/post/{}/capture.json", verdict.app, verdict.run, verdict.attempt);
-    after.map(drop).ok_or(Refused::Store(StoreError::Gone { key }))
+    after.map(drop).ok_or(Refused::Store(StoreError::Missing { key }))
 }

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use super::auth::SHORTEST;
 
@@ -33,7 +33,7 @@ pub enum ServeError {
     },
 }
 
-impl Coded for ServeError {
+impl Diagnostic for ServeError {
     fn code(&self) -> &'static str {
         match self {
             Self::Open { .. } => "T0640",

@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
-use taster_model::{AppName, Coded, RunId};
+use taster_model::{AppName, Diagnostic, RunId};
 use taster_report::{html, html::Around, html::Badge, html::Links, html::Numbers, html::Pending, html::Refusal};
 use taster_store::{AppStore, RunEntry, RunSummary};
 use taster_text::escape_hidden;

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use taster_flow::FlowError;
-use taster_model::{AppName, Coded, RunId};
+use taster_model::{AppName, Diagnostic, RunId};
 use taster_store::StoreError;
 use taster_text::{escape_hidden, truncate_chars};
 
@@ -166,13 +166,13 @@ pub(super) fn is_damage(error: &StoreError) -> bool {
         error,
         StoreError::Damaged { .. }
             | StoreError::Misplaced { .. }
-            | StoreError::Gone { .. }
+            | StoreError::Missing { .. }
             | StoreError::Unlisted { .. }
             | StoreError::Census { .. }
     )
 }
 
-impl Coded for Refused {
+impl Diagnostic for Refused {
     fn code(&self) -> &'static str {
         match self {
             Self::Bad(_) => "T0643",

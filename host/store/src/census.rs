@@ -1,33 +1,33 @@
-//! Censuses: objects too large for memory, and the proof that one is the one that its capture lists.
+//! Stored censuses: objects too large for memory, each checked against the capture that lists it.
 //!
-//! `<run>/pre/<attempt>/<database>.<collection>.census`, a second one of the same collection `….2.census`. Bytes of
-//! names other than `A-Z a-z 0-9 _ -` are percent-encoded, so that a dot always separates. File systems want names of at
-//! most 255 bytes: where both names together are longer than 160, they are cut there and end in `~` and the first 32
-//! hexadecimal digits of the SHA-256 of `database.collection`.
+//! The key is `<run>/pre/<attempt>/<database>.<collection>.census`; a second census of the same collection ends in
+//! `.2.census`. Bytes of names other than `A-Z a-z 0-9 _ -` are percent-encoded, so that a dot always separates. File
+//! systems allow names of 255 bytes: if both names together are longer than 160, they are cut there and end in `~` and the
+//! first 32 hexadecimal digits of the SHA-256 of `database.collection`.
 
 use std::{fmt::Write, io, path::Path, sync::Arc};
 
-use sha2::{Digest, Sha256};
-use taster_census::{Census, CensusError, Place, ReadAt, Recorded};
+use sha2::{Digest as _, Sha256};
+use taster_census::{Census, CensusError, CensusFile, CensusIdentity, ReadAt};
 use taster_model::{Capture, CensusFacts, ObjectRef, Side};
 
 use crate::{
-    StoreError,
-    app::check,
+    backend::{CreateOutcome, Digest, ObjectBackend, OpenOutcome, StreamedObject},
+    error::StoreError,
     file::Files,
-    objects::{Created, Large, Objects, Opened, Print},
+    location::check_location,
 };
 
-/// Bytes of both names together, before they are cut.
-const LONGEST: usize = 160;
-/// Hexadecimal digits that tell apart what was cut.
-const DIGITS: usize = 32;
+/// Bytes of both names together. Longer ones are cut.
+const MAX_NAME_BYTES: usize = 160;
+/// Hexadecimal digits of the hash that tells cut names apart.
+const HASH_DIGITS: usize = 32;
 
-/// Where the censuses of a run's captures lie.
+/// The censuses of a run's captures.
 #[derive(Clone)]
 pub struct Censuses {
-    objects: Arc<dyn Objects>,
-    /// What the keys of a capture are relative to.
+    objects: Arc<dyn ObjectBackend>,
+    /// The prefix that the keys in a capture are relative to.
     run: String,
 }
 
@@ -45,34 +45,34 @@ impl ReadAt for CensusBytes {
 }
 
 impl Censuses {
-    pub(crate) fn new(objects: Arc<dyn Objects>, run: String) -> Self {
+    pub(crate) fn new(objects: Arc<dyn ObjectBackend>, run: String) -> Self {
         Self { objects, run }
     }
 
-    /// Those of a capture file somewhere, as the store lays them out: `pre/capture.json` beside `pre/<attempt>/…`,
-    /// `post/<attempt>/capture.json` beside the others of its attempt.
+    /// The censuses beside a capture file outside of a store, in the store's layout: `pre/capture.json` beside
+    /// `pre/<attempt>/…`, `post/<attempt>/capture.json` beside the other objects of its attempt.
     #[must_use]
-    pub fn beside(file: &Path, side: Side) -> Self {
-        // a link to a capture is not beside its censuses, and `capture.json` alone has no folder
+    pub fn beside_capture(file: &Path, side: Side) -> Self {
+        // the censuses are beside the file, not beside a link to it; and a relative `capture.json` has no parent
         let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-        let up = match side {
+        let levels = match side {
             Side::Pre => 2,
             Side::Post => 3,
         };
-        let run = file.ancestors().nth(up).unwrap_or(Path::new("/")).join("");
+        let run = file.ancestors().nth(levels).unwrap_or(Path::new("/")).join("");
         Self::new(Arc::new(Files::new("/".into())), run.to_string_lossy().into_owned())
     }
 
-    /// Opens a census of `capture`, once it is shown to be the one that the capture lists: by its length and its
-    /// checksum, by what it says of its own place, and by what the capture says of its documents.
+    /// Opens a census of `capture` and checks that it is the one that the capture lists: by its length and digest, by the
+    /// place that it records for itself, and by the facts that the capture records of it.
     pub async fn open(&self, capture: &Capture, facts: &CensusFacts) -> Result<Census<CensusBytes>, StoreError> {
-        let object = listed(capture, facts)?;
+        let object = listed_object(capture, facts)?;
         let key = format!("{}{}", self.run, object.key);
-        let print = Print { length: object.length, sha256: &object.sha256 };
-        let bytes = match self.objects.open(&key, print).await? {
-            Opened::Confirmed(bytes) => CensusBytes(bytes),
-            Opened::Absent => return Err(StoreError::Gone { key }),
-            Opened::Other(what) => return Err(StoreError::Damaged { key, what }),
+        let digest = Digest { length: object.length, sha256: &object.sha256 };
+        let bytes = match self.objects.open(&key, digest).await? {
+            OpenOutcome::Confirmed(bytes) => CensusBytes(bytes),
+            OpenOutcome::NotFound => return Err(StoreError::Missing { key }),
+            OpenOutcome::Mismatch(what) => return Err(StoreError::Damaged { key, what }),
         };
         let census = match tokio::task::spawn_blocking(move || Census::open(bytes)).await {
             Ok(Ok(census)) => census,
@@ -82,46 +82,48 @@ impl Censuses {
                 return Err(StoreError::Census { key, source });
             }
         };
-        of_place(&key, census.place(), capture, facts)?;
-        as_told(&key, &census, facts)?;
+        check_place(&key, census.identity(), capture, facts)?;
+        check_facts(&key, &census, facts)?;
         Ok(census)
     }
 
-    /// Stores a census under the next free name of its collection. One with the same bytes is one's own, from before a
-    /// lost answer: no two censuses of an attempt are of the same probe and id.
-    pub(crate) async fn put(&self, recorded: &Recorded) -> Result<ObjectRef, StoreError> {
-        let Recorded { place, file, length, sha256, .. } = recorded;
-        let large = Large { file, print: Print { length: *length, sha256 } };
+    /// Stores a census under the next free name of its collection. An object with the same bytes was written by an earlier
+    /// attempt whose answer was lost: no two censuses of an attempt have the same probe and id.
+    pub(crate) async fn put(&self, recorded: &CensusFile) -> Result<ObjectRef, StoreError> {
+        let CensusFile { identity: place, file, length, sha256, .. } = recorded;
+        let object = StreamedObject { file, digest: Digest { length: *length, sha256 } };
         let mut number = 1;
         loop {
             let name = object_name(&place.database, &place.collection, number);
             let key = format!("{}/{}/{name}", place.side, place.attempt);
-            if self.is_put(&format!("{}{key}", self.run), large).await? {
+            if self.try_put(&format!("{}{key}", self.run), object).await? {
                 return Ok(ObjectRef { key, length: *length, sha256: sha256.clone() });
             }
             number += 1;
         }
     }
 
-    /// Whether the object of that name is this one now; it is not where another one lies there.
-    async fn is_put(&self, key: &str, large: Large<'_>) -> Result<bool, StoreError> {
-        // asked first: a file is not copied only to find its name taken
-        match self.objects.open(key, large.print).await? {
-            Opened::Confirmed(_) => return Ok(true),
-            Opened::Other(_) => return Ok(false),
-            Opened::Absent => {}
+    /// Creates the object and returns true, or false if another object has that key.
+    async fn try_put(&self, key: &str, object: StreamedObject<'_>) -> Result<bool, StoreError> {
+        // checked first, so that a large file is not copied only to find its key taken
+        match self.objects.open(key, object.digest).await? {
+            OpenOutcome::Confirmed(_) => return Ok(true),
+            OpenOutcome::Mismatch(_) => return Ok(false),
+            OpenOutcome::NotFound => {}
         }
-        match self.objects.create_from(key, large).await? {
-            Created::New => Ok(true),
-            // somebody was faster
-            Created::Exists => Ok(matches!(self.objects.open(key, large.print).await?, Opened::Confirmed(_))),
+        match self.objects.create_from(key, object).await? {
+            CreateOutcome::Created => Ok(true),
+            // another process created it first
+            CreateOutcome::AlreadyExists => {
+                Ok(matches!(self.objects.open(key, object.digest).await?, OpenOutcome::Confirmed(_)))
+            }
         }
     }
 }
 
-/// The object of a census, if the capture lists it and it lies where objects of that attempt lie: a key that somebody
-/// wrote into a capture must not lead anywhere else.
-fn listed<'a>(capture: &'a Capture, facts: &CensusFacts) -> Result<&'a ObjectRef, StoreError> {
+/// The object of a census, if the capture lists it and its key is below that attempt: a forged key in a capture must not
+/// lead anywhere else.
+fn listed_object<'a>(capture: &'a Capture, facts: &CensusFacts) -> Result<&'a ObjectRef, StoreError> {
     let unlisted = || StoreError::Unlisted { probe: facts.probe.clone(), id: facts.id.clone() };
     let object = capture.objects.iter().find(|object| object.key == facts.object).ok_or_else(unlisted)?;
     let folder = format!("{}/{}/", capture.side, capture.attempt);
@@ -137,19 +139,19 @@ fn listed<'a>(capture: &'a Capture, facts: &CensusFacts) -> Result<&'a ObjectRef
     })
 }
 
-fn of_place(key: &str, place: &Place, capture: &Capture, facts: &CensusFacts) -> Result<(), StoreError> {
-    check(key, "app", &place.app, &capture.app)?;
-    check(key, "run", &place.run, &capture.run)?;
-    check(key, "side", &place.side, &capture.side)?;
-    check(key, "attempt", &place.attempt, &capture.attempt)?;
-    check(key, "probe", &place.probe, &facts.probe)?;
-    check(key, "id", &place.id, &facts.id)?;
-    check(key, "database", &place.database, &capture.server.database)?;
-    check(key, "collection", &place.collection, &facts.collection)
+fn check_place(key: &str, place: &CensusIdentity, capture: &Capture, facts: &CensusFacts) -> Result<(), StoreError> {
+    check_location(key, "app", &place.app, &capture.app)?;
+    check_location(key, "run", &place.run, &capture.run)?;
+    check_location(key, "side", &place.side, &capture.side)?;
+    check_location(key, "attempt", &place.attempt, &capture.attempt)?;
+    check_location(key, "probe", &place.probe, &facts.probe)?;
+    check_location(key, "id", &place.id, &facts.id)?;
+    check_location(key, "database", &place.database, &capture.server.database)?;
+    check_location(key, "collection", &place.collection, &facts.collection)
 }
 
-/// What the capture says of a census in short must be what the census says itself: the one is shown, the other compared.
-fn as_told(key: &str, census: &Census<CensusBytes>, facts: &CensusFacts) -> Result<(), StoreError> {
+/// Checks that a census has the facts that the capture records: reports show those, and comparisons read the census.
+fn check_facts(key: &str, census: &Census<CensusBytes>, facts: &CensusFacts) -> Result<(), StoreError> {
     let options = serde_json::to_value(census.options()).map_err(|error| StoreError::damaged(key, error))?;
     let differs = [
         (census.documents() != facts.documents, "number of documents"),
@@ -157,23 +159,23 @@ fn as_told(key: &str, census: &Census<CensusBytes>, facts: &CensusFacts) -> Resu
         (options != facts.options, "options"),
     ];
     match differs.into_iter().find(|(differs, _)| *differs) {
-        Some((_, what)) => Err(StoreError::damaged(key, format!("its {what} is not what its capture says"))),
+        Some((_, what)) => Err(StoreError::damaged(key, format!("its {what} is not the one in its capture"))),
         None => Ok(()),
     }
 }
 
 /// The name of the `number`th census of a collection.
 fn object_name(database: &str, collection: &str, number: u32) -> String {
-    let mut name = format!("{}.{}", encoded(database), encoded(collection));
-    if name.len() > LONGEST {
-        // never within an escape, which would read as another character
-        let mut end = LONGEST;
+    let mut name = format!("{}.{}", percent_encoded(database), percent_encoded(collection));
+    if name.len() > MAX_NAME_BYTES {
+        // never within an escape sequence
+        let mut end = MAX_NAME_BYTES;
         while name.as_bytes()[end - 2..end].contains(&b'%') {
             end -= 1;
         }
         name.truncate(end);
         let digest = hex::encode(Sha256::digest(format!("{database}.{collection}")));
-        name = format!("{name}~{}", &digest[..DIGITS]);
+        name = format!("{name}~{}", &digest[..HASH_DIGITS]);
     }
     match number {
         0 | 1 => format!("{name}.census"),
@@ -181,7 +183,7 @@ fn object_name(database: &str, collection: &str, number: u32) -> String {
     }
 }
 
-fn encoded(name: &str) -> String {
+fn percent_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || b"_-".contains(&byte) {
@@ -201,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_paths_that_cannot_climb_and_fit_every_file_system() {
+    fn object_names_have_no_separators_and_fit_every_file_system() {
         let cases = [
             ("pxbbq", "orders", 1, "pxbbq.orders.census"),
             ("pxbbq", "orders", 2, "pxbbq.orders.2.census"),
@@ -217,7 +219,7 @@ mod tests {
         assert!(long.len() <= 255, "{long}");
         let (shown, rest) = long.split_once('~').unwrap();
         assert!(shown.ends_with("%C3") || shown.ends_with("%A9"), "{shown}");
-        assert_eq!(rest.find('.'), Some(DIGITS));
+        assert_eq!(rest.find('.'), Some(HASH_DIGITS));
     }
 
     proptest! {

@@ -1,18 +1,18 @@
-//! Documents with a checksum: JSON that people can read and nobody can alter unnoticed.
+//! Stored documents: JSON with a checksum, so that an altered one is an error.
 //!
 //! A document is stored as indented JSON whose last key is `checksum`: `sha256:` and the SHA-256, in hexadecimal, of the
-//! same indented JSON without that key. Reading accepts nothing but the very bytes that writing made.
+//! same indented JSON without that key. Reading accepts only the exact bytes that writing produced.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use taster_model::{Capture, schema};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 const CHECKSUM: &str = "checksum";
 
-/// What was read back from the store with its checksum, schema and place confirmed. There is no other way to one.
+/// A document that was read back from the store, with its checksum, schema and place checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Committed<T>(T);
 
@@ -27,23 +27,23 @@ impl<T> Committed<T> {
         &self.0
     }
 
-    /// The document, no longer marked.
+    /// Takes the document out.
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-/// The bytes of a document. `key` is for the error.
+/// Serializes a document with its checksum. `key` is for the error.
 pub(crate) fn write(key: &str, document: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     let value = serde_json::to_value(document).map_err(|error| StoreError::damaged(key, error))?;
     let Value::Object(map) = value else {
         return Err(StoreError::damaged(key, "not an object"));
     };
-    sealed(map).map_err(|error| StoreError::damaged(key, error))
+    with_checksum(map).map_err(|error| StoreError::damaged(key, error))
 }
 
-fn sealed(mut map: Map<String, Value>) -> Result<Vec<u8>, serde_json::Error> {
+fn with_checksum(mut map: Map<String, Value>) -> Result<Vec<u8>, serde_json::Error> {
     let text = serde_json::to_string_pretty(&map)?;
     map.insert(CHECKSUM.to_owned(), format!("sha256:{}", hex::encode(Sha256::digest(text.as_bytes()))).into());
     let mut bytes = serde_json::to_vec_pretty(&map)?;
@@ -51,18 +51,18 @@ fn sealed(mut map: Map<String, Value>) -> Result<Vec<u8>, serde_json::Error> {
     Ok(bytes)
 }
 
-/// The document in `bytes`, if they are what [`write`] made of a document of that schema.
+/// Parses `bytes`, if [`write`] made them from a document of that schema.
 pub(crate) fn read<T: DeserializeOwned>(key: &str, schema: &str, bytes: &[u8]) -> Result<T, StoreError> {
     let damaged = |what: String| StoreError::Damaged { key: key.to_owned(), what };
     let mut map: Map<String, Value> =
-        serde_json::from_slice(bytes).map_err(|error| damaged(format!("not the JSON that was written ({error})")))?;
+        serde_json::from_slice(bytes).map_err(|error| damaged(format!("it is not valid JSON ({error})")))?;
     let Some(Value::String(given)) = map.shift_remove(CHECKSUM) else {
-        return Err(damaged("it carries no checksum".to_owned()));
+        return Err(damaged("it has no checksum".to_owned()));
     };
-    // made anew and compared whole: an altered byte shows even where JSON does not care, in white space for one
-    let again = sealed(map.clone()).map_err(|error| damaged(error.to_string()))?;
-    if again != bytes {
-        return Err(damaged(format!("its checksum {given} is not that of its contents")));
+    // serialized again and compared byte by byte: that finds changes which JSON ignores, such as white space
+    let expected = with_checksum(map.clone()).map_err(|error| damaged(error.to_string()))?;
+    if expected != bytes {
+        return Err(damaged(format!("its checksum {given} does not match its contents")));
     }
     match map.get("schema").and_then(Value::as_str) {
         Some(found) if found == schema => {}
@@ -75,10 +75,11 @@ pub(crate) fn read<T: DeserializeOwned>(key: &str, schema: &str, bytes: &[u8]) -
             });
         }
     }
-    serde_json::from_value(Value::Object(map)).map_err(|error| damaged(format!("it does not fit its schema ({error})")))
+    serde_json::from_value(Value::Object(map))
+        .map_err(|error| damaged(format!("it does not match its schema ({error})")))
 }
 
-/// A capture from the bytes of a `capture.json`, wherever it lies.
+/// Parses a capture from the bytes of any `capture.json`.
 pub fn read_capture(bytes: &[u8]) -> Result<Capture, StoreError> {
     read("the capture", schema::CAPTURE, bytes)
 }

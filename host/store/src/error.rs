@@ -1,33 +1,33 @@
-//! What can go wrong with stored results.
+//! Errors of the store.
 
 use std::io;
 
 use taster_census::CensusError;
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
-/// What can go wrong with stored results.
+/// Errors of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No back end for such a URL.
-    #[error("`{scheme}:` is not a kind of store")]
+    /// There is no back end for the URL.
+    #[error("unsupported store URL: scheme `{scheme}:`")]
     Unsupported {
         /// The scheme.
         scheme: String,
     },
-    /// The store takes nothing.
-    #[error("the store {url} cannot be written: {source}")]
+    /// The store cannot be written.
+    #[error("the store {url} is not writable: {source}")]
     NotWritable {
         /// As configured.
         url: String,
         /// Why not.
         source: io::Error,
     },
-    /// The store does not keep what everything rests on.
-    #[error("the store {url} cannot be trusted: {what}")]
-    NotHonest {
+    /// The store overwrites objects, or swaps stale versions.
+    #[error("the store {url} fails verification: {what}")]
+    ConditionalWritesBroken {
         /// As configured.
         url: String,
-        /// What it did.
+        /// The guarantee that it broke.
         what: &'static str,
     },
     /// An object could not be read or written.
@@ -41,89 +41,89 @@ pub enum StoreError {
         source: io::Error,
     },
     /// No space is left.
-    #[error("no space is left to write {key} ({bytes} bytes)")]
+    #[error("no space left to write {key} ({bytes} bytes)")]
     Full {
         /// The object.
         key: String,
-        /// How much was to be written.
+        /// The size of the object.
         bytes: u64,
     },
-    /// An object is not what was written.
+    /// An object is not the one that was written.
     #[error("{key} is damaged: {what}")]
     Damaged {
         /// The object.
         key: String,
-        /// How it shows.
+        /// What does not match.
         what: String,
     },
-    /// An object lies at another's place.
-    #[error("{key} belongs elsewhere: its {field} is `{found}`, its place says `{expected}`")]
+    /// An object lies at the key of another one.
+    #[error("{key} holds another object: its {field} is `{found}`, expected `{expected}`")]
     Misplaced {
         /// The object.
         key: String,
-        /// What does not fit.
+        /// The field that differs.
         field: &'static str,
-        /// What it says.
+        /// Its value.
         found: String,
-        /// What it should say.
+        /// The value that belongs at this key.
         expected: String,
     },
-    /// An object that is written once was there already.
-    #[error("{key} is there already and is never overwritten")]
+    /// An object that is written once exists already.
+    #[error("{key} already exists and is never overwritten")]
     Exists {
         /// The object.
         key: String,
     },
-    /// An object that a capture lists is not there.
-    #[error("{key} is not there, and its capture lists it")]
-    Gone {
+    /// An object that a capture lists does not exist.
+    #[error("{key} does not exist, but its capture lists it")]
+    Missing {
         /// The object.
         key: String,
     },
-    /// A census whose capture says nothing of its object.
-    #[error("census `{id}` of probe `{probe}` is not among the objects of its capture")]
+    /// A capture does not list the object of a census.
+    #[error("the capture does not list the object of census `{id}` of probe `{probe}`")]
     Unlisted {
         /// The probe.
         probe: String,
-        /// What its metric calls it.
+        /// The census id in its metric.
         id: String,
     },
-    /// The bytes are those that were written, and cannot be read.
-    #[error("{key} cannot be used: {source}")]
+    /// A census has the expected digest, but cannot be read.
+    #[error("cannot read the census {key}: {source}")]
     Census {
         /// The object.
         key: String,
         /// Why not.
         source: CensusError,
     },
-    /// How a store is reached cannot be.
-    #[error("the store cannot be reached like this: {what}")]
+    /// The settings of the store are invalid.
+    #[error("invalid store settings: {what}")]
     Settings {
         /// What is wrong.
         what: String,
     },
-    /// Nobody says who is asking.
+    /// There are no credentials.
     #[error("no credentials for the store: {why}")]
     NoCredentials {
-        /// What was tried.
+        /// Why not.
         why: String,
     },
-    /// The store did not answer, or with errors of its own, again and again.
+    /// The store did not answer, or answered with server errors, for all of `s3.retryTimeout`.
     #[error("cannot {action} {url}: {why} (tried {tries} times in {seconds} s)")]
-    Away {
+    Unavailable {
         /// `read`, `write`, `list`, `remove`.
         action: &'static str,
         /// The object.
         url: String,
-        /// How often it was tried.
+        /// The number of attempts.
         tries: u32,
-        /// For how long.
+        /// The time from the first attempt to the last one.
         seconds: u64,
-        /// The last answer.
+        /// The error of the last attempt.
         why: String,
     },
-    /// The store answered that it will not.
-    #[error("the store refuses to {action} {url}: {why}")]
+    /// The store refused a request.
+    #[error("the store refused to {action} {url}: {why}")]
     Refused {
         /// `read`, `write`, `list`, `remove`.
         action: &'static str,
@@ -132,12 +132,12 @@ pub enum StoreError {
         /// Its answer.
         why: String,
     },
-    /// Others kept changing an object.
-    #[error("{key} was changed by others {tries} times in a row")]
+    /// Other processes kept changing an object.
+    #[error("other processes changed {key} {tries} times in a row")]
     Contended {
         /// The object.
         key: String,
-        /// How often it was tried.
+        /// The number of attempts.
         tries: u32,
     },
 }
@@ -156,24 +156,24 @@ impl StoreError {
     }
 }
 
-impl Coded for StoreError {
+impl Diagnostic for StoreError {
     fn code(&self) -> &'static str {
         match self {
             Self::Unsupported { .. } => "T0401",
             Self::NotWritable { .. } => "T0402",
-            Self::NotHonest { .. } => "T0403",
+            Self::ConditionalWritesBroken { .. } => "T0403",
             Self::Io { .. } => "T0404",
             Self::Full { .. } => "T0405",
             Self::Damaged { .. } => "T0406",
             Self::Misplaced { .. } => "T0407",
             Self::Exists { .. } => "T0408",
             Self::Contended { .. } => "T0409",
-            Self::Gone { .. } => "T0410",
+            Self::Missing { .. } => "T0410",
             Self::Unlisted { .. } => "T0411",
             Self::Census { .. } => "T0412",
             Self::Settings { .. } => "T0413",
             Self::NoCredentials { .. } => "T0414",
-            Self::Away { .. } => "T0415",
+            Self::Unavailable { .. } => "T0415",
             Self::Refused { .. } => "T0416",
         }
     }
@@ -186,30 +186,33 @@ impl Coded for StoreError {
             match self {
                 Self::Unsupported { .. } => "use s3://bucket/prefix, file:///absolute/path or file://./relative/path",
                 Self::NotWritable { .. } => {
-                    "give the process a folder or a bucket that it may write, or name another with --store"
+                    "let the process write to this folder or bucket, or choose another with --store"
                 }
-                Self::NotHonest { .. } => {
-                    "use a store that refuses to overwrite: file systems need hard links, S3 stores If-None-Match and If-Match. \
-                     Who takes the risk says so: s3.conditionalWrites: i-accept-that-results-can-be-overwritten"
+                Self::ConditionalWritesBroken { .. } => {
+                    "use a store that refuses to overwrite: file systems need hard links, S3 stores need If-None-Match and If-Match. \
+                     To accept the risk, set s3.conditionalWrites: i-accept-that-results-can-be-overwritten"
                 }
-                Self::Settings { .. } => "look at `store` and `s3` of the configuration, and at the variables AWS_…",
+                Self::Settings { .. } => "check `store` and `s3` in the configuration, and the variables AWS_…",
                 Self::NoCredentials { .. } => {
                     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with AWS_PROFILE, or give the \
                      ServiceAccount a role (web identity)"
                 }
-                Self::Away { .. } => "is the store reachable from here? nothing that was stored is lost, run the command again",
+                Self::Unavailable { .. } => {
+                    "check that the store is reachable from here, then run the command again: nothing that was stored is lost. \
+                     s3.retryTimeout sets how long to retry"
+                },
                 Self::Refused { .. } => {
-                    "the key needs s3:GetObject, s3:PutObject, s3:AbortMultipartUpload on the prefix and s3:ListBucket on the \
-                     bucket; s3:DeleteObject for `taster gc` alone. Look at region and clock too"
+                    "check the region and this machine's clock, and the permissions: s3:GetObject, s3:PutObject, s3:AbortMultipartUpload on the prefix and s3:ListBucket on the \
+                     bucket; s3:DeleteObject only for `taster gc`"
                 }
-                Self::Io { .. } => "is the store still there and readable? the same command may be run again",
-                Self::Full { .. } => "free some space; nothing that was stored is lost, run the command again",
-                Self::Gone { .. } => "bring it back from a backup, with the whole folder of the run; or start a new run",
+                Self::Io { .. } => "check that the store exists and is readable, then run the command again",
+                Self::Full { .. } => "free some space and run the command again: nothing that was stored is lost",
+                Self::Missing { .. } => "restore the whole folder of the run from a backup, or start a new run",
                 Self::Damaged { .. } | Self::Misplaced { .. } | Self::Unlisted { .. } | Self::Census { .. } => {
-                    "somebody or something changed it after it was written: restore it from a backup, or start a new run"
+                    "it was changed after it was written: restore it from a backup, or start a new run"
                 }
-                Self::Exists { .. } => "taste under a new run id: --run ID",
-                Self::Contended { .. } => "are several runs of this app going on? run the command again",
+                Self::Exists { .. } => "choose a new run id: --run ID",
+                Self::Contended { .. } => "check whether several runs of this app are in progress, then run the command again",
             }
             .to_owned(),
         )

@@ -1,11 +1,11 @@
-//! Places where a test kills the process, to see what the next one makes of what is left.
+//! Fault points: places where a test kills the process, to check how the next one recovers.
 //!
-//! Only in builds with debug assertions, and only where `TASTER_FAULT` holds a number: once [`arm`] was called, the
-//! process kills itself, as `kill -9` would, when it passes that many places. `TASTER_FAULT_SKIP` leaves out those whose
-//! names begin so; `TASTER_FAULT_HOW=panic` panics there instead. A release has none of it.
+//! They exist only in builds with debug assertions and act only if `TASTER_FAULT` is a number: after [`arm`] was called, the
+//! process kills itself, as `kill -9` would, when it passes that many points. `TASTER_FAULT_SKIP` is a prefix of the names
+//! of points that are not counted; with `TASTER_FAULT_HOW=panic` the process panics instead. Release builds have none of it.
 
 #[cfg(debug_assertions)]
-mod counted {
+mod counting {
     use std::{
         io::Write,
         sync::{
@@ -15,23 +15,23 @@ mod counted {
     };
 
     static LEFT: AtomicU64 = AtomicU64::new(0);
-    /// What is left out, once it is known.
+    /// The prefix of the names that are not counted; set by [`arm`].
     static SKIPPED: OnceLock<Option<String>> = OnceLock::new();
 
-    /// From here on places count. Whoever says so again changes nothing.
+    /// Starts counting points. Further calls change nothing.
     pub fn arm() {
         SKIPPED.get_or_init(|| {
-            read();
+            read_count();
             std::env::var("TASTER_FAULT_SKIP").ok()
         });
     }
 
-    fn read() {
-        let places = std::env::var("TASTER_FAULT").ok().and_then(|number| number.parse().ok());
-        LEFT.store(places.unwrap_or(0), Ordering::SeqCst);
+    fn read_count() {
+        let points = std::env::var("TASTER_FAULT").ok().and_then(|number| number.parse().ok());
+        LEFT.store(points.unwrap_or(0), Ordering::SeqCst);
     }
 
-    /// A place where a process may die.
+    /// A point where a test may kill the process.
     pub fn point(name: &str) {
         if SKIPPED.get().is_some_and(|skipped| skipped.as_ref().is_some_and(|skipped| name.starts_with(skipped))) {
             return;
@@ -39,7 +39,7 @@ mod counted {
         let passed = LEFT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if passed == Ok(1) {
             assert!(std::env::var_os("TASTER_FAULT_HOW").is_none_or(|how| how != "panic"), "asked to panic at: {name}");
-            // a line for whoever reads the test's output
+            // shown in the test's output
             let _ = std::io::stderr().write_all(format!("killed at: {name}\n").as_bytes());
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
@@ -47,14 +47,14 @@ mod counted {
 }
 
 #[cfg(not(debug_assertions))]
-mod counted {
-    /// From here on places count, in builds for tests.
+mod counting {
+    /// Starts counting points, in test builds.
     #[inline]
     pub fn arm() {}
 
-    /// A place where a process may die, in builds for tests.
+    /// A point where a test may kill the process, in test builds.
     #[inline]
     pub fn point(_name: &str) {}
 }
 
-pub use counted::{arm, point};
+pub use counting::{arm, point};

@@ -1,7 +1,8 @@
-//! Objects as files of a folder.
+//! The back end for folders: an object is a file.
 //!
-//! A file appears whole or not at all: it is written under a temporary name, flushed, and linked to its own; linking fails
-//! where one is already. Swaps hold a lock beside the file, which the kernel releases when its holder dies.
+//! A file is written under a temporary name, flushed and then linked to its final name, so that it appears whole or not at
+//! all; linking fails if the name is taken. A swap holds a lock on a file beside it, which the kernel releases when the
+//! process dies.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -13,20 +14,25 @@ use std::{
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
-    StoreError, fault,
-    objects::{Created, Large, Listed, Objects, Opened, Print, Stored, Swapped, Version},
+    backend::{
+        CreateOutcome, Digest, ObjectBackend, ObjectInfo, OpenOutcome, StoredObject, StreamedObject, SwapOutcome,
+        Version,
+    },
+    error::StoreError,
+    fault,
+    retention::GcMode,
 };
 
-/// Large objects are copied and hashed in pieces of so many bytes.
-const PIECE: usize = 256 << 10;
+/// Large objects are copied and hashed in chunks of this size.
+const CHUNK_BYTES: usize = 256 << 10;
 
-/// What the names of unfinished files begin with.
-const TEMPORARY: &str = ".tmp-";
+/// The beginning of the names of unfinished files.
+const TEMPORARY_PREFIX: &str = ".tmp-";
 
-/// A folder of objects. Clones share it.
+/// A folder of objects.
 #[derive(Clone)]
 pub(crate) struct Files {
     root: PathBuf,
@@ -41,7 +47,7 @@ impl Files {
         self.root.join(key)
     }
 
-    /// File systems block; the runtime's own threads must not. `bytes` is how much is to be written.
+    /// Runs `work` off the runtime's threads, for file systems block. `bytes` is how much it writes.
     fn blocking<'a, T: Send + 'static>(
         &self,
         key: &str,
@@ -61,32 +67,36 @@ impl Files {
     }
 }
 
-impl Objects for Files {
-    fn create<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<Created, StoreError>> {
+impl ObjectBackend for Files {
+    fn create<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
         let bytes = bytes.to_vec();
         self.blocking(key, "write", bytes.len() as u64, move |path| create(path, |file| file.write_all(&bytes)))
     }
 
-    fn create_from<'a>(&'a self, key: &'a str, large: Large<'a>) -> BoxFuture<'a, Result<Created, StoreError>> {
-        let (source, length, sha256) = (large.file.try_clone(), large.print.length, large.print.sha256.to_owned());
+    fn create_from<'a>(
+        &'a self,
+        key: &'a str,
+        object: StreamedObject<'a>,
+    ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
+        let (source, length, sha256) = (object.file.try_clone(), object.digest.length, object.digest.sha256.to_owned());
         self.blocking(key, "write", length, move |path| {
             let source = source?;
             create(path, |file| {
-                let found = in_pieces(&source, length, |piece| file.write_all(piece))?;
+                let found = read_in_chunks(&source, length, |chunk| file.write_all(chunk))?;
                 if found == sha256 {
                     return Ok(());
                 }
-                Err(io::Error::new(io::ErrorKind::InvalidData, "what was to be stored changed after it was recorded"))
+                Err(io::Error::new(io::ErrorKind::InvalidData, "the local file changed after its digest was recorded"))
             })
         })
     }
 
-    fn open<'a>(&'a self, key: &'a str, print: Print<'a>) -> BoxFuture<'a, Result<Opened, StoreError>> {
-        let (length, sha256) = (print.length, print.sha256.to_owned());
-        self.blocking(key, "read", 0, move |path| open(path, Print { length, sha256: &sha256 }))
+    fn open<'a>(&'a self, key: &'a str, digest: Digest<'a>) -> BoxFuture<'a, Result<OpenOutcome, StoreError>> {
+        let (length, sha256) = (digest.length, digest.sha256.to_owned());
+        self.blocking(key, "read", 0, move |path| open(path, Digest { length, sha256: &sha256 }))
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<StoredObject>, StoreError>> {
         self.blocking(key, "read", 0, read)
     }
 
@@ -95,12 +105,12 @@ impl Objects for Files {
         key: &'a str,
         expected: Option<&'a Version>,
         bytes: &'a [u8],
-    ) -> BoxFuture<'a, Result<Swapped, StoreError>> {
+    ) -> BoxFuture<'a, Result<SwapOutcome, StoreError>> {
         let (expected, bytes) = (expected.cloned(), bytes.to_vec());
         self.blocking(key, "write", bytes.len() as u64, move |path| swap(path, expected.as_ref(), &bytes))
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<ObjectInfo>, StoreError>> {
         let base = prefix.trim_end_matches('/').to_owned();
         self.blocking(prefix, "list", 0, move |path| {
             let mut objects = Vec::new();
@@ -110,7 +120,7 @@ impl Objects for Files {
         })
     }
 
-    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    fn list_folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         self.blocking(prefix, "list", 0, |path| {
             let mut names = Vec::new();
             for (entry, name) in entries(path)? {
@@ -123,24 +133,26 @@ impl Objects for Files {
         })
     }
 
-    fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>> {
+    fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, mode: GcMode) -> BoxFuture<'a, Result<u64, StoreError>> {
         match prefix.rsplit_once('/') {
-            Some((folder, "")) => self.blocking(folder, "remove", 0, move |path| sweep(path, true, before, dry)),
-            Some((folder, _)) => self.blocking(folder, "remove", 0, move |path| sweep(path, false, before, dry)),
+            Some((folder, rest)) => {
+                let depth = if rest.is_empty() { Depth::AllFolders } else { Depth::OneFolder };
+                self.blocking(folder, "remove", 0, move |path| sweep(path, depth, before, mode))
+            }
             None => Box::pin(async { Ok(0) }),
         }
     }
 
-    fn forget<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn remove_empty_folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         self.blocking(prefix, "remove", 0, |path| {
-            forget(path);
+            remove_empty_folders(path);
             Ok(())
         })
     }
 
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         self.blocking(key, "remove", 0, |path| {
-            // the lock of a proof goes with it; a lock of a lasting object stays, for another may be waiting on it
+            // only verification objects and runs are removed, and no other process waits for their locks
             let _ = fs::remove_file(lock_path(path));
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -155,28 +167,28 @@ impl Objects for Files {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+fn parent_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
 }
 
 fn lock_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    folder_of(path).join(format!(".{name}.lock"))
+    parent_of(path).join(format!(".{name}.lock"))
 }
 
-/// Results may say more about a database than its users may know: they are the owner's only.
+/// Makes a folder with mode 0700: results may say more about a database than its users may know.
 fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
     }
-    make_folder(folder_of(folder))?;
+    make_folder(parent_of(folder))?;
     match DirBuilder::new().mode(0o700).create(folder) {
-        // another process was faster
+        // another process made it first
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
         result => result?,
     }
-    // the new entry must survive a power cut as well
-    flush_folder(folder_of(folder))
+    // the new entry must survive a power failure, too
+    flush_folder(parent_of(folder))
 }
 
 fn flush_folder(folder: &Path) -> io::Result<()> {
@@ -184,7 +196,7 @@ fn flush_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A flushed file under a temporary name, removed unless it was renamed.
+/// A flushed file under a temporary name. Dropping it removes that name.
 struct Temporary {
     path: PathBuf,
 }
@@ -192,7 +204,7 @@ struct Temporary {
 impl Temporary {
     fn write(folder: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Self> {
         make_folder(folder)?;
-        let temporary = Self { path: folder.join(format!("{TEMPORARY}{}", ulid::Ulid::generate())) };
+        let temporary = Self { path: folder.join(format!("{TEMPORARY_PREFIX}{}", ulid::Ulid::generate())) };
         let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary.path)?;
         fault::point("file: opened");
         fill(&mut opened)?;
@@ -210,85 +222,85 @@ impl Drop for Temporary {
     }
 }
 
-fn create(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<Created> {
-    let folder = folder_of(path);
+fn create(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<CreateOutcome> {
+    let folder = parent_of(path);
     let temporary = Temporary::write(folder, fill)?;
     match fs::hard_link(&temporary.path, path) {
         Ok(()) => {
             fault::point("file: linked");
             flush_folder(folder)?;
-            Ok(Created::New)
+            Ok(CreateOutcome::Created)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::Exists),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(CreateOutcome::AlreadyExists),
         Err(error) => Err(error),
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<Stored>> {
+fn read(path: &Path) -> io::Result<Option<StoredObject>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(Stored { version: Version::of(&bytes), bytes })),
-        // a file or a folder in the way of a place is not the object of that place
+        Ok(bytes) => Ok(Some(StoredObject { version: Version::of_bytes(&bytes), bytes })),
+        // a file where the path needs a folder: the object does not exist
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Hands out the first `length` bytes of a file piece by piece; returns their SHA-256.
-fn in_pieces(file: &File, length: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<String> {
-    let mut buffer = vec![0; PIECE];
+/// Hands the first `length` bytes of a file to `take`, in chunks, and returns their SHA-256.
+fn read_in_chunks(file: &File, length: u64, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<String> {
+    let mut buffer = vec![0; CHUNK_BYTES];
     let mut hash = Sha256::new();
-    let mut at = 0;
-    while at < length {
-        let size = usize::try_from(length - at).map_or(PIECE, |left| left.min(PIECE));
-        let piece = &mut buffer[..size];
+    let mut offset = 0;
+    while offset < length {
+        let size = usize::try_from(length - offset).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
+        let chunk = &mut buffer[..size];
         // by position: clones of a file share its cursor
-        file.read_exact_at(piece, at)?;
-        hash.update(&*piece);
-        take(piece)?;
-        at += size as u64;
+        file.read_exact_at(chunk, offset)?;
+        hash.update(&*chunk);
+        take(chunk)?;
+        offset += size as u64;
     }
     Ok(hex::encode(hash.finalize()))
 }
 
-/// A file is read whole before any part of it is believed: a disk reads faster than anybody could be misled.
-fn open(path: &Path, print: Print<'_>) -> io::Result<Opened> {
+/// Reads a file once to compare its digest, before the caller reads any part of it.
+fn open(path: &Path, digest: Digest<'_>) -> io::Result<OpenOutcome> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Opened::Absent);
+            return Ok(OpenOutcome::NotFound);
         }
         Err(error) => return Err(error),
     };
     let length = file.metadata()?.len();
-    if length != print.length {
-        return Ok(Opened::Other(format!("it has {length} bytes, and {} were written", print.length)));
+    if length != digest.length {
+        return Ok(OpenOutcome::Mismatch(format!("it has {length} bytes, and {} were written", digest.length)));
     }
-    let sha256 = in_pieces(&file, length, |_| Ok(()))?;
-    if sha256 != print.sha256 {
-        return Ok(Opened::Other(format!("its SHA-256 is {sha256}, and was {}", print.sha256)));
+    let sha256 = read_in_chunks(&file, length, |_| Ok(()))?;
+    if sha256 != digest.sha256 {
+        return Ok(OpenOutcome::Mismatch(format!("its SHA-256 is {sha256}, and was {}", digest.sha256)));
     }
-    // what is read later is read of this very file, whoever puts another into its place
-    Ok(Opened::Confirmed(Box::new(file)))
+    // the open file stays the same one, even if another is renamed into its place
+    Ok(OpenOutcome::Confirmed(Box::new(file)))
 }
 
-fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<Swapped> {
-    let folder = folder_of(path);
+fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<SwapOutcome> {
+    let folder = parent_of(path);
     make_folder(folder)?;
     let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock_path(path))?;
     flock(&lock, FlockOperation::LockExclusive)?;
     fault::point("file: locked");
     let current = read(path)?.map(|stored| stored.version);
     if current.as_ref() != expected {
-        return Ok(Swapped::Conflict);
+        return Ok(SwapOutcome::Conflict);
     }
     let temporary = Temporary::write(folder, |file| file.write_all(bytes))?;
     fs::rename(&temporary.path, path)?;
     fault::point("file: renamed");
     flush_folder(folder)?;
-    Ok(Swapped::Done)
+    Ok(SwapOutcome::Swapped)
 }
 
-/// What is in a folder, by names that are text; what begins with a dot is a temporary file, a lock or a proof.
+/// The entries of a folder whose names do not begin with a dot: no temporary files, locks or verification objects.
 fn entries(folder: &Path) -> io::Result<Vec<(fs::DirEntry, String)>> {
     Ok(all_entries(folder)?.into_iter().filter(|(_, name)| !name.starts_with('.')).collect())
 }
@@ -301,7 +313,7 @@ fn all_entries(folder: &Path) -> io::Result<Vec<(fs::DirEntry, String)>> {
     let mut found = Vec::new();
     for entry in listing {
         let entry = entry?;
-        // a name that is no text is none of ours
+        // Taster writes no names that are not UTF-8
         if let Ok(name) = entry.file_name().into_string() {
             found.push((entry, name));
         }
@@ -309,7 +321,7 @@ fn all_entries(folder: &Path) -> io::Result<Vec<(fs::DirEntry, String)>> {
     Ok(found)
 }
 
-fn walk(folder: &Path, base: &str, objects: &mut Vec<Listed>) -> io::Result<()> {
+fn walk(folder: &Path, base: &str, objects: &mut Vec<ObjectInfo>) -> io::Result<()> {
     for (entry, name) in entries(folder)? {
         let key = format!("{base}/{name}");
         if entry.file_type()?.is_dir() {
@@ -317,21 +329,21 @@ fn walk(folder: &Path, base: &str, objects: &mut Vec<Listed>) -> io::Result<()> 
             continue;
         }
         let facts = match entry.metadata() {
-            // removed since
+            // another process removed it
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             facts => facts?,
         };
         let modified = Timestamp::try_from(facts.modified()?).map_err(io::Error::other)?;
-        objects.push(Listed { key, size: facts.len(), modified });
+        objects.push(ObjectInfo { key, size: facts.len(), modified });
     }
     Ok(())
 }
 
-/// Removes folders that hold nothing but locks. One that somebody is writing into stays: it is not empty.
-fn forget(folder: &Path) {
+/// Removes a folder and those below it, if they hold nothing but locks. A folder with an unfinished write stays.
+fn remove_empty_folders(folder: &Path) {
     for (entry, name) in all_entries(folder).unwrap_or_default() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            forget(&entry.path());
+            remove_empty_folders(&entry.path());
         } else if name.starts_with('.') && name.ends_with(".lock") {
             let _ = fs::remove_file(entry.path());
         }
@@ -339,25 +351,33 @@ fn forget(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }
 
-/// Temporary files and proofs of processes that were killed, and folders that they left empty.
-fn sweep(folder: &Path, deep: bool, before: Timestamp, dry: bool) -> io::Result<u64> {
+/// Which folders are swept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    OneFolder,
+    AllFolders,
+}
+
+/// Removes temporary files and verification objects of killed processes, and folders that they left empty.
+fn sweep(folder: &Path, depth: Depth, before: Timestamp, mode: GcMode) -> io::Result<u64> {
     let mut swept = 0;
     for (entry, name) in all_entries(folder)? {
         let old = || Ok::<_, io::Error>(Timestamp::try_from(entry.metadata()?.modified()?).is_ok_and(|at| at < before));
         if entry.file_type()?.is_dir() {
-            if !deep {
+            if depth == Depth::OneFolder {
                 continue;
             }
-            swept += sweep(&entry.path(), deep, before, dry)?;
-            if !dry && old()? {
-                // one that is not empty stays
+            swept += sweep(&entry.path(), depth, before, mode)?;
+            if mode == GcMode::Remove && old()? {
+                // fails for a folder that is not empty, which stays
                 let _ = fs::remove_dir(entry.path());
             }
             continue;
         }
-        let unfinished = name.starts_with(TEMPORARY) || name.starts_with(".proof-") || name.starts_with("..proof-");
+        let unfinished =
+            name.starts_with(TEMPORARY_PREFIX) || name.starts_with(".proof-") || name.starts_with("..proof-");
         if unfinished && old()? {
-            if !dry {
+            if mode == GcMode::Remove {
                 fs::remove_file(entry.path())?;
             }
             swept += 1;

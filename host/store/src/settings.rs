@@ -1,13 +1,13 @@
-//! Which store, and how it is reached.
+//! Settings of a store: its URL and how to reach it.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-/// Which store, and how it is reached. A URL alone is enough: `Settings::from("file:///var/lib/taster")`.
+/// A store's URL and how to reach it. A URL alone is enough: `Settings::from("file:///var/lib/taster")`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `s3://bucket/prefix`, `file:///absolute`, `file://./relative` or a plain path.
     pub url: String,
-    /// For `s3://` alone.
+    /// Only for `s3://`.
     pub s3: S3Settings,
 }
 
@@ -17,38 +17,38 @@ impl<T: Into<String>> From<T> for Settings {
     }
 }
 
-/// How an S3 store is reached. What is not said comes from where the AWS tools take it: the environment, the profile, the
-/// instance. Credentials come from there alone.
+/// How to reach an S3 store. What is not set here comes from where the AWS tools take it: the environment, the profile, the
+/// instance. So do credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Settings {
     /// `https://minio.example:9000`. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile's, else AWS itself.
     pub endpoint: Option<String>,
-    /// Default: `AWS_REGION`, the profile's, the instance's; `us-east-1` where there is an endpoint and none is named.
+    /// Default: `AWS_REGION`, the profile's, the instance's; with an endpoint, `us-east-1`.
     pub region: Option<String>,
-    /// The bucket in the path, not in the host's name. Default: where an endpoint is named.
+    /// Puts the bucket into the path, not into the host name. Default: true with an endpoint.
     pub path_style: Option<bool>,
-    /// Certificates of the authorities that are trusted, beside the system's, in PEM. Default: `AWS_CA_BUNDLE`.
+    /// Trusted certificate authorities in PEM, in addition to the system's. Default: `AWS_CA_BUNDLE`.
     pub ca_file: Option<PathBuf>,
-    /// How objects are encrypted. Default: as the bucket does it.
+    /// How objects are encrypted. Default: the bucket's setting.
     pub encryption: Option<Encryption>,
-    /// What is asked of the store.
+    /// Whether the store must check the conditions of writes.
     pub conditional_writes: ConditionalWrites,
-    /// How long it may be away, or answer with errors of its own, before that is the answer. Default 2 min.
-    pub patience: Option<Duration>,
-    /// Who asks. Default: whoever the environment, the profile or the instance says.
-    pub keys: Option<Keys>,
+    /// How long to retry while the store is unreachable or answers with server errors. Default 2 min.
+    pub retry_timeout: Option<Duration>,
+    /// Fixed credentials. Default: those of the environment, the profile or the instance.
+    pub access_key: Option<AccessKey>,
 }
 
-/// An access key. Never shown.
+/// An access key. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// Which one.
+pub struct AccessKey {
+    /// Its id.
     pub id: String,
-    /// What proves it.
+    /// Its secret.
     pub secret: String,
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -57,21 +57,21 @@ impl fmt::Debug for Keys {
 /// How the server encrypts objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
-    /// With a key of the server's own: `AES256`.
+    /// With the server's own key: `AES256`.
     Aes256,
     /// With a key of the key management service.
     Kms {
-        /// Which one. Default: the service's.
+        /// Id of the key. Default: the service's.
         key: Option<String>,
     },
 }
 
-/// Whether the store has to refuse writes whose condition does not hold.
+/// Whether the store must refuse writes whose condition does not hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ConditionalWrites {
-    /// It must, and is asked to prove it.
+    /// It must, and [`crate::Store::open_verified`] checks it.
     #[default]
     Required,
-    /// It need not: Taster looks before it writes, and two at once may overwrite each other.
-    Unproven,
+    /// It need not: Taster checks the condition before it writes, and two processes at once may overwrite each other.
+    NotRequired,
 }

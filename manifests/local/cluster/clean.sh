@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Taking the cluster down, and finding out whether anything of it is left.
+# Removes the cluster, and checks whether anything of it is left.
 
-# Works from what is on the machine, not from what `up` believes to have done.
+# Removes what it finds on the machine, and not only what a complete `up` has created.
 down() {
   local process inode parent folder attempt
   inode=$(netns_inode || true)
-  # the first process takes all others with it, in the pid namespace; the rest is for one that was only just started
+  # the end of the first process ends all others of the pid namespace; the rest is for one that had only just started
   if [ -n "$inode" ]; then
     for attempt in $(seq 100); do
       local found=
@@ -19,7 +19,7 @@ down() {
       sleep 0.1
     done
   fi
-  # pods are in network namespaces of their own
+  # pods have their own network namespaces
   for parent in $(cgroup_parents); do
     folder=$parent/$cgroup
     for attempt in $(seq 100); do
@@ -30,15 +30,15 @@ down() {
     done
     [ ! -d "$folder" ] || say "still there: $folder"
   done
-  # both ends of a cable go with either
+  # removing one end of a virtual Ethernet link removes both
   if ip link show "$host_link" >/dev/null 2>&1; then ip link delete "$host_link"; fi
   [ ! -e "$netns" ] || ip netns delete "$(basename "$netns")"
-  # `ip netns add` makes a mount of the folder when it makes the first one in it
+  # the first `ip netns add` mounts the folder
   if [ -d "$(dirname "$netns")" ] && [ -e "$before" ] && ! grep -qx "mount $(dirname "$netns")" "$before"; then
     umount "$(dirname "$netns")" 2>/dev/null || true
     rmdir "$(dirname "$netns")" 2>/dev/null || true
   fi
-  # of a process that did not get as far as its own mount namespace
+  # left by a process that had not yet entered its mount namespace
   findmnt --noheadings --list --output TARGET | awk -v under="$state/" 'index($0, under) == 1' | sort -r | xargs --no-run-if-empty umount --lazy
   rm -rf --one-file-system "$state"
   rm -f "$owner"
@@ -49,7 +49,7 @@ down() {
   say "nothing is left of the cluster"
 }
 
-# What a cluster could leave on a machine, one thing a line.
+# Lists what a cluster could leave on a machine, one item per line.
 snapshot() {
   findmnt --noheadings --list --output TARGET | sed 's/^/mount /' | sort
   ip netns list | sed 's/^/namespace /' | sort
@@ -58,15 +58,15 @@ snapshot() {
   { nft list tables 2>/dev/null || true; } | sort
   local parent key
   for parent in $(cgroup_parents); do find "$parent" -mindepth 1 -maxdepth 1 -type d -printf 'cgroup %p\n'; done | sort
-  # not all of these folders are on every machine
+  # not every machine has all of these folders
   { find /run /run/containerd /var/lib /var/lib/cni /var/lib/kubelet /var/log /etc/cni /opt/cni /usr/libexec \
     -mindepth 1 -maxdepth 1 -printf 'file %p\n' 2>/dev/null || true; } | sort
   for key in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes \
     net/ipv4/ip_forward; do
     echo "sysctl $key $(cat "/proc/sys/$key" 2>/dev/null)"
   done
-  # kept last: processes of the parts, by what only ours say
-  pgrep -af "containerd-shim.*$state|$room/cluster/inside.sh|--kubeconfig $state|$state/config" | sed 's/^/process /' || true
+  # processes of the parts, recognized by their arguments
+  pgrep -af "containerd-shim.*$state|$here/cluster/inside.sh|--kubeconfig $state|$state/config" | sed 's/^/process /' || true
 }
 
 check_clean() {

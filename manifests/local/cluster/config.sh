@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Keys, kubeconfigs and the configuration of the parts, all new with each cluster.
+# Creates the keys, kubeconfigs and configuration of the parts, anew for each cluster.
 
 certificate() { # NAME SUBJECT [SUBJECT-ALTERNATIVE-NAMES]
   local extensions=extendedKeyUsage=clientAuth
@@ -10,7 +10,7 @@ certificate() { # NAME SUBJECT [SUBJECT-ALTERNATIVE-NAMES]
     -extfile <(echo "$extensions") -out "$pki/$1.crt" 2>/dev/null
 }
 
-kubeconfig_for() { # NAME FILE: with everything in it, so that it may be copied
+kubeconfig_for() { # NAME FILE: self-contained, so that it can be copied
   cat >"$2" <<YAML
 apiVersion: v1
 kind: Config
@@ -41,7 +41,7 @@ config_write() {
   openssl ecparam -genkey -name prime256v1 -noout -out "$pki/service-accounts.key"
   openssl ec -in "$pki/service-accounts.key" -pubout -out "$pki/service-accounts.pub" 2>/dev/null
 
-  # who is who is said by the certificate, what each may do by the roles that Kubernetes brings
+  # certificates identify the users; the built-in roles of Kubernetes grant their rights
   certificate admin "/O=system:masters/CN=admin"
   certificate kube-apiserver "/O=system:masters/CN=kube-apiserver"
   certificate kube-controller-manager "/CN=system:kube-controller-manager"
@@ -54,8 +54,8 @@ config_write() {
   done
   kubeconfig_for admin "$kubeconfig"
 
-  # Point to point, not a bridge: pods reach each other through the node, so that the answer to a rewritten packet comes
-  # back the way it went. On a bridge it would not, unless the machine has the module br_netfilter.
+  # Point to point instead of a bridge: pods reach each other through the node, so that the answer to a rewritten packet
+  # returns the same way. On a bridge that needs the kernel module br_netfilter.
   cat >"$config/cni/10-taster.conflist" <<JSON
 {
   "cniVersion": "0.4.0", "name": "taster",
@@ -67,7 +67,7 @@ config_write() {
 }
 JSON
 
-  # restrict_oom_score_adj: a root without CAP_SYS_RESOURCE cannot lower a score, and runc gives up with
+  # restrict_oom_score_adj: without CAP_SYS_RESOURCE, root cannot lower a score, and runc fails with
   # "can't get final child's PID from pipe: EOF"
   cat >"$config/containerd.toml" <<TOML
 version = 2
@@ -89,7 +89,7 @@ conf_dir = "$config/cni"
 runtime_type = "io.containerd.runc.v2"
 TOML
 
-  echo "# pods ask the cluster's own DNS; there is nobody else to ask" >"$config/resolv.conf"
+  echo "# pods use the DNS of the cluster; there is no other" >"$config/resolv.conf"
   cat >"$config/kubelet.yaml" <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -108,16 +108,16 @@ clusterDomain: cluster.local
 resolvConf: $config/resolv.conf
 podLogsDir: $state/log/pods
 volumePluginDir: $state/kubelet/plugins
-# a machine of tests may be full; evicting the tests helps nobody
+# the disk of a test machine may be full, and evicting the tests would not help
 evictionHard: {imagefs.available: 1%, nodefs.available: 1%, memory.available: 50Mi}
 imageGCHighThresholdPercent: 100
 imageMinimumGCAge: 24h
-# a Job's end is seen at once
+# short intervals, so that the end of a Job is noticed at once
 syncFrequency: 10s
 shutdownGracePeriod: 0s
 YAML
 
-  # what is outside the cluster does not exist: "no such name", not "try again later", which clients would wait for
+  # names outside the cluster get "no such name" and not "try again later", which clients would wait for
   cat >"$config/Corefile" <<'DNS'
 cluster.local in-addr.arpa {
     errors
@@ -138,18 +138,18 @@ DNS
   sed -i "s|KUBECONFIG|$config/coredns.kubeconfig|" "$config/Corefile"
 }
 
-# The kubelet wants the root of its cgroups to be there: below it are all of the pods, and nobody else's.
+# Creates the root cgroup that the kubelet expects. All pods of this cluster are below it, and nothing else.
 cgroups_make() {
   local parent set controller
   for parent in $(cgroup_parents); do
-    # version 2: a child has the controllers that its parent hands down
+    # version 2: a child has the controllers that its parent enables
     if [ -e "$parent/cgroup.subtree_control" ]; then
       for controller in $(cat "$parent/cgroup.controllers"); do
         grep -qw "$controller" "$parent/cgroup.subtree_control" || echo "+$controller" >"$parent/cgroup.subtree_control" || true
       done
     fi
     mkdir -p "$parent/$cgroup"
-    # version 1: a new cpuset has no processor and no memory, so nothing could enter it
+    # version 1: a new cpuset has no processor and no memory, so no process could join it
     for set in cpus mems; do
       [ ! -e "$parent/$cgroup/cpuset.$set" ] || [ ! -e "$parent/cgroup.clone_children" ] ||
         cat "$parent/cpuset.$set" >"$parent/$cgroup/cpuset.$set"

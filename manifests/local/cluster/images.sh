@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The images of the cluster: from archives, as there is no registry to pull from.
+# Imports the images of the cluster from archives, because there is no registry.
 
 ctr_() { ctr --address "$socket" --namespace k8s.io "$@"; }
 
@@ -12,29 +12,29 @@ image_import() { # ARCHIVE
   }
 }
 
-# Fills the caches; afterwards `up` does not depend on the network.
+# Fills the caches, so that `up` needs no network afterwards.
 images_build() {
   pause=$(pause_archive)
-  "$room/images.sh" >/dev/null
+  "$here/images.sh" >/dev/null
 }
 
-# Each archive once: its name says what is in it.
+# Imports each archive once. Its name contains a hash of its content.
 images_import() {
   local archive archives
-  archives=$("$room/images.sh")
+  archives=$("$here/images.sh")
   for archive in "${pause:-}" $archives; do
     [ -n "$archive" ] && ! grep -qxF "$archive" "$state/imported" 2>/dev/null || continue
     image_import "$archive"
     echo "$archive" >>"$state/imported"
   done
-  # rebuilt at any time, under the same name
-  archive=$room/../../target/taster.tar
+  # always imported, because it is rebuilt under the same name
+  archive=$here/../../target/taster.tar
   [ ! -e "$archive" ] || image_import "$archive"
 }
 
-# The process that holds a pod's namespaces. It does nothing, so it is made of nothing.
+# The process that holds a pod's namespaces. Its image contains nothing else.
 pause_archive() {
-  local source=$room/cluster/pause.c out work
+  local source=$here/cluster/pause.c out work
   out=$cache/images/taster-pause-$(sha256sum <"$source" | cut -c 1-12).tar
   if [ ! -e "$out" ]; then
     mkdir -p "$cache/images"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# The first process in the cluster's namespaces: hides what the parts would leave on the machine, starts them, and waits.
-# `cluster.sh` runs it; the end of it is the end of all of them.
+# The first process in the cluster's namespaces: hides the files that the parts create, starts the parts, and waits.
+# `cluster.sh` runs it. When it ends, all parts end.
 # shellcheck source-path=SCRIPTDIR
 set -uo pipefail
 state=$1 kube=$2 dns=$3
-room=$(cd "$(dirname "$0")/.." && pwd)
+here=$(cd "$(dirname "$0")/.." && pwd)
 export TASTER_CLUSTER_STATE=$state PATH=$kube:$PATH:/usr/sbin:/sbin
 # shellcheck source=names.sh
-source "$room/cluster/names.sh"
+source "$here/cluster/names.sh"
 config=$state/config pki=$state/pki
 
 # Fixed paths of the parts (/run/containerd, /run/netns, /var/lib/cni, /var/lib/kubelet/device-plugins, /var/log/containers)
-# come to lie on a file system that ends with this namespace.
+# are on a file system that ends with this namespace.
 mount --make-rprivate /
 exec 8<"$state"
 for hidden in /run /var/lib /var/log; do mount -t tmpfs -o mode=755 tmpfs "$hidden"; done
@@ -19,14 +19,14 @@ mkdir -p "$state" /run/lock
 mount --no-canonicalize --bind /proc/self/fd/8 "$state"
 exec 8<&-
 
-# The kubelet sets these for the whole machine; here it sets copies.
+# The kubelet sets these sysctls for the whole machine; here it sets copies.
 for key in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
   [ -e "/proc/sys/$key" ] || continue
   copy=/run/sysctl-${key//\//-}
   cat "/proc/sys/$key" >"$copy"
   mount --bind "$copy" "/proc/sys/$key"
 done
-# volumes that a pod mounts reach the others from here on
+# mounts of a pod propagate to the other parts from here on
 mount --make-rshared /
 ip netns list >/dev/null
 
@@ -51,7 +51,7 @@ part kube-apiserver kube-apiserver --etcd-servers http://127.0.0.1:2379 --secure
   --kubelet-client-certificate "$pki/kube-apiserver.crt" --kubelet-client-key "$pki/kube-apiserver.key" \
   --kubelet-preferred-address-types InternalIP --profiling=false
 
-# the others end when they do not find an API server in time
+# the other parts exit when they do not reach an API server in time
 until kubectl --kubeconfig "$kubeconfig" get --raw /readyz >/dev/null 2>&1; do
   [ -e "$state/ended/kube-apiserver" ] && break
   sleep 0.2
@@ -65,11 +65,11 @@ part kube-controller-manager kube-controller-manager --kubeconfig "$config/kube-
 part kube-scheduler kube-scheduler --kubeconfig "$config/kube-scheduler.kubeconfig" --leader-elect=false --bind-address 127.0.0.1
 part kubelet kubelet --config "$config/kubelet.yaml" --kubeconfig "$config/kubelet.kubeconfig" \
   --hostname-override "$node" --node-ip "$node_ip" --root-dir "$state/kubelet" --cert-dir "$state/kubelet-pki"
-# the sysctls of conntrack belong to the machine, and are refused in here
+# the conntrack sysctls belong to the machine and cannot be set here
 part kube-proxy kube-proxy --kubeconfig "$config/kube-proxy.kubeconfig" --hostname-override "$node" \
   --proxy-mode nftables --cluster-cidr "$pods" --conntrack-max-per-core 0 --conntrack-min 0 \
   --conntrack-tcp-timeout-established 0s --conntrack-tcp-timeout-close-wait 0s
 part coredns "$dns/coredns" -conf "$config/Corefile"
 
-# collects the children of the pods' shims, too
+# also reaps the children of the pods' shims
 while :; do wait -n || true; sleep 1; done

@@ -1,18 +1,18 @@
 # shellcheck shell=bash disable=SC2034
-# What the parts of the cluster are called, where they are, and who owns the one that may run.
+# Names, paths and addresses of the cluster, and the owner of the one that may run.
 
 state=${TASTER_CLUSTER_STATE:-/var/lib/taster-cluster}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster
 kubeconfig=$state/kubeconfig
 node=taster
 netns=/run/netns/taster
-# two lines: the state folder and the checkout of the cluster that runs
+# two lines: the state folder and the checkout of the running cluster
 owner=/run/taster-cluster
-# what the machine looked like before the last `up`
+# snapshot of the machine before the last `up`
 before=$cache/cluster-before
 cgroup=taster-cluster
 
-# A link to the machine and nothing else: there is no route beyond it.
+# The link between the cluster and the machine. There is no route beyond it.
 host_link=taster0
 host_ip=10.213.0.1
 node_ip=10.213.0.2
@@ -39,7 +39,7 @@ refuse_another_state() {
   local other
   other=$(owned_by STATE)
   if [ -n "$other" ] && [ "$other" != "$state" ]; then
-    say "another cluster is on this machine, with its state in $other; there can be one. Remove it with:"
+    say "another cluster runs on this machine, with its state in $other. Only one can run; remove it with:"
     say "  TASTER_CLUSTER_STATE=$other $(owned_by CHECKOUT)/cluster.sh down"
     exit 1
   fi
@@ -49,9 +49,9 @@ refuse_another() {
   refuse_another_state
   local other
   other=$(owned_by CHECKOUT)
-  if [ -n "$other" ] && [ "$other" != "$room" ]; then
-    say "the cluster of another checkout is on this machine: $other; there can be one. Remove it with:"
-    say "  $room/cluster.sh down"
+  if [ -n "$other" ] && [ "$other" != "$here" ]; then
+    say "the cluster of another checkout runs on this machine: $other. Only one can run; remove it with:"
+    say "  $here/cluster.sh down"
     exit 1
   fi
 }

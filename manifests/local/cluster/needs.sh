@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the machine must have. Debian's packages are installed; all else is said, with the way to get it.
+# Requirements of the machine. Missing Debian packages are installed; anything else is named, with how to get it.
 
 need_root() {
   if [ "$(id -u)" -ne 0 ]; then
@@ -28,7 +28,7 @@ need_packages() {
   need cc gcc
   need mount mount
   need pgrep procps
-  # without it, debootstrap on another distribution believes any mirror
+  # without it, debootstrap on another distribution trusts any mirror
   [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
   [ -x /usr/lib/cni/ptp ] || missing+=(containernetworking-plugins)
   [ -e /usr/lib/x86_64-linux-gnu/libc.a ] || compgen -G '/usr/lib/*/libc.a' >/dev/null || missing+=(libc6-dev)
@@ -60,7 +60,7 @@ install_missing() {
     exit 4
   fi
   rm -f "$log"
-  # Debian starts what it installs; a server that came for this cluster alone is not wanted beside ours
+  # Debian starts the services that it installs; one that was installed for this cluster is stopped
   for service in containerd redis-server; do
     if [[ " ${missing[*]} " == *" $service "* ]] && command -v systemctl >/dev/null 2>&1; then
       systemctl disable --now "$service" >/dev/null 2>&1 || true

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The network namespace of the cluster. A cable runs from it to the machine, so that a kubeconfig works on both sides;
-# neither side has a route beyond it, so nothing in the cluster reaches anything else.
+# The network namespace of the cluster. A virtual Ethernet link connects it to the machine, so that a kubeconfig works on both
+# sides. Neither side has a route beyond the link, so the cluster reaches nothing else.
 
 network_make() {
   local inside=(ip -n "$(basename "$netns")")
@@ -11,6 +11,6 @@ network_make() {
   "${inside[@]}" link set lo up
   "${inside[@]}" addr add "$node_ip/30" dev node0
   "${inside[@]}" link set node0 up
-  # a Service's address is on no interface; without a route to it the packet is refused before kube-proxy rewrites it
+  # the address of a Service is on no interface: without a route, a packet is dropped before kube-proxy rewrites it
   "${inside[@]}" route add "$services" dev node0
 }

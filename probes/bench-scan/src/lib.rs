@@ -1,6 +1,6 @@
-//! Reads every document and hashes it, and does nothing else: what the interface costs. For benchmarks and tests.
+//! Reads and hashes every document, to measure the cost of the interface. For benchmarks and tests.
 //!
-//! `{"calls": 1000000}` calls the host's cheapest function so often instead, and reads nothing.
+//! With `{"calls": 1000000}`, it calls the host's cheapest function this often instead.
 
 use serde::Deserialize;
 use taster_probe::{

@@ -1,19 +1,19 @@
-//! Every document of each collection on record, so that those missing, extra or changed afterwards are named.
+//! Records every document of each collection, so that a comparison can name missing, extra and changed documents.
 //!
 //! ```yaml
 //! config:
-//!   detail: fields                        # name the changed fields too; documents: only the changed documents
+//!   detail: fields                        # also name the changed fields; `documents`: only the changed documents
 //!   ignore: [updatedAt]                   # top-level fields that may change
 //!   filter: {archived: false}             # Extended JSON
-//!   sample: 20                            # keep so many whole documents
-//!   collections: {logs: {detail: documents}}   # instead of the above, for one collection
+//!   sample: 20                            # keep this many whole documents
+//!   collections: {logs: {detail: documents}}   # replaces all of the above for one collection
 //! ```
 //!
-//! Views are left out: they have no documents of their own.
+//! Views are skipped: they have no documents of their own.
 
 mod settings;
 
-use settings::{Settings, Taking};
+use settings::{CensusSettings, Settings};
 use taster_probe::{
     CensusSummary, CollectionInfo, CollectionKind, Config, Database, Failure, Level, Manifest, Merge, Metric,
     MetricDeclaration, Probe, Role, ValueKind, log, progress,
@@ -26,10 +26,10 @@ const UNIT: &str = "{document}";
 impl Probe for Census {
     fn manifest() -> Manifest {
         Manifest::new("census", env!("CARGO_PKG_VERSION"), "which documents are missing, extra or changed")
-            .role(Role::many("collections", "the collections to record; views are left out"))
+            .role(Role::many("collections", "the collections to record; views are skipped"))
             .calls("census")
             .metric(
-                // nothing is expected here, so that an empty collection before and after stays `unknown`
+                // no expectation, so that an empty collection before and after is `unknown`
                 MetricDeclaration::new("documents", ValueKind::Census, "every document, by `_id`, with a keyed digest")
                     .unit(UNIT)
                     .labels(["collection"])
@@ -40,19 +40,19 @@ impl Probe for Census {
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
         let settings = Settings::read(&config)?;
         let granted = db.collections()?;
-        Config::check_granted("collections", settings.named(), &granted)?;
+        Config::check_granted("collections", settings.named_collections(), &granted)?;
         let collections = recordable(&granted)?;
         let mut found = Vec::new();
         for (done, name) in collections.iter().enumerate() {
             progress(done as u64, Some(collections.len() as u64));
-            let summary = record(db, name, settings.of(name))?;
+            let summary = record(db, name, settings.for_collection(name))?;
             found.push(Metric::census("documents", summary.id).unit(UNIT).label("collection", *name));
         }
         Ok(found)
     }
 }
 
-/// The collections that have documents of their own, absent ones included: one that is gone has lost them all.
+/// The collections with documents of their own. Absent ones are included: a removed collection has lost all documents.
 fn recordable(granted: &[CollectionInfo]) -> Result<Vec<&str>, Failure> {
     let (views, recordable): (Vec<_>, Vec<_>) = granted.iter().partition(|one| one.kind == CollectionKind::View);
     let names = |infos: &[&CollectionInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>().join(", ");
@@ -62,24 +62,24 @@ fn recordable(granted: &[CollectionInfo]) -> Result<Vec<&str>, Failure> {
             allowed: Some("collections".to_owned()),
             setting: Some("probes[…].collections".to_owned()),
             ..Failure::new(
-                "there is nothing to record: the granted collections are views, which have no documents of their own; \
-                 grant the collections that they read",
+                "nothing to record: all granted collections are views, which have no documents of their own; grant the \
+                 collections that they read",
             )
         });
     }
     if !views.is_empty() {
-        log(Level::Info, &format!("left out, for views have no documents of their own: {}", names(&views)));
+        log(Level::Info, &format!("skipped views, which have no documents of their own: {}", names(&views)));
     }
     Ok(recordable.into_iter().map(|info| info.name.as_str()).collect())
 }
 
-fn record(db: &Database<'_>, collection: &str, taking: &Taking) -> Result<CensusSummary, Failure> {
+fn record(db: &Database<'_>, collection: &str, settings: &CensusSettings) -> Result<CensusSummary, Failure> {
     let mut census = db
         .census(collection)
-        .ignore(taking.ignore.iter().map(String::as_str))
-        .detail(taking.detail)
-        .sample(taking.sample);
-    if let Some(filter) = &taking.filter {
+        .ignore(settings.ignore.iter().map(String::as_str))
+        .detail(settings.detail)
+        .sample(settings.sample);
+    if let Some(filter) = &settings.filter {
         census = census.filter(filter.clone());
     }
     census.record()
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_is_recorded_and_has_no_documents() {
+    fn absent_collections_are_recorded() {
         let granted = granted(&[
             ("gone", CollectionKind::Absent),
             ("measures", CollectionKind::TimeSeries),
@@ -107,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn views_alone_are_nothing_to_record() {
+    fn a_grant_of_views_only_is_an_error() {
         let granted = granted(&[("late_orders", CollectionKind::View), ("open_orders", CollectionKind::View)]);
         let failure = recordable(&granted).unwrap_err();
-        insta::assert_snapshot!(failure.message, @"there is nothing to record: the granted collections are views, which have no documents of their own; grant the collections that they read");
+        insta::assert_snapshot!(failure.message, @"nothing to record: all granted collections are views, which have no documents of their own; grant the collections that they read");
         assert_eq!(failure.asked.as_deref(), Some("late_orders, open_orders"));
     }
 }

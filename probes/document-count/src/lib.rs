@@ -1,11 +1,11 @@
-//! How many documents each collection has: all of them, those that named filters match, and each group.
+//! Counts the documents of each collection: all, by named filter, and by group.
 //!
 //! ```yaml
 //! config:
 //!   filters: {open: {status: open}}       # Extended JSON
-//!   groupBy: [status]                     # or labels of one's own: {state: status}
-//!   groups: 1000                          # at most so many groups a collection
-//!   collections: {logs: {groupBy: [level]}}   # instead of the above, for one collection
+//!   groupBy: [status]                     # or with other label names: {state: status}
+//!   groups: 1000                          # limit of groups of a collection
+//!   collections: {logs: {groupBy: [level]}}   # replaces all of the above for one collection
 //! ```
 
 mod settings;
@@ -27,7 +27,7 @@ impl Probe for DocumentCount {
             .calls("count")
             .calls("aggregate")
             .metric(
-                // nothing is expected here, so that an empty collection before and after stays `unknown`
+                // no expectation, so that an empty collection before and after is `unknown`
                 MetricDeclaration::new("documents", ValueKind::Integer, "documents of the collection")
                     .unit(UNIT)
                     .labels(["collection", "*"])
@@ -38,11 +38,11 @@ impl Probe for DocumentCount {
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
         let settings = Settings::read(&config)?;
         let collections = db.collections()?;
-        Config::check_granted("collections", settings.named(), &collections)?;
+        Config::check_granted("collections", settings.named_collections(), &collections)?;
         let mut found = Vec::new();
         for (done, collection) in collections.iter().enumerate() {
             progress(done as u64, Some(collections.len() as u64));
-            count(db, &collection.name, settings.of(&collection.name), settings.groups, &mut found)?;
+            count(db, &collection.name, settings.for_collection(&collection.name), settings.groups, &mut found)?;
         }
         Ok(found)
     }
@@ -52,7 +52,7 @@ fn count(
     db: &Database<'_>,
     collection: &str,
     counts: &Counts,
-    most_groups: u32,
+    max_groups: u32,
     found: &mut Vec<Metric>,
 ) -> Result<(), Failure> {
     let metric = |count| Metric::count("documents", count).unit(UNIT).label("collection", collection);
@@ -63,14 +63,14 @@ fn count(
     if counts.group_by.is_empty() {
         return Ok(());
     }
-    let mut cursor = db.aggregate(collection, &stages(&counts.group_by, most_groups))?;
+    let mut cursor = db.aggregate(collection, &stages(&counts.group_by, max_groups))?;
     let mut groups = 0;
     while let Some(group) = cursor.next_document()? {
         groups += 1;
-        if groups > most_groups {
+        if groups > max_groups {
             let paths: Vec<&str> = counts.group_by.iter().map(|(_, path)| path.as_str()).collect();
-            let message = format!("{collection} has more than {most_groups} groups of {}", paths.join(", "));
-            return Err(Failure::limit(message, format!("more than {most_groups} groups"), most_groups, "groups"));
+            let message = format!("{collection} has more than {max_groups} groups of {}", paths.join(", "));
+            return Err(Failure::limit(message, format!("more than {max_groups} groups"), max_groups, "groups"));
         }
         let key = group.get("_id")?.and_then(|key| key.value.as_document());
         let count = group.get("n")?.and_then(|count| count.value.as_i64()).unwrap_or_default();
@@ -87,9 +87,9 @@ fn count(
     Ok(())
 }
 
-/// The server takes a field that is not there for null in a key of several parts, so each has a flag beside it. One
-/// group more than allowed is asked for, so that too many are noticed and no more than that are read.
-fn stages(group_by: &[(String, String)], most_groups: u32) -> [Document; 2] {
+/// The pipeline. In a group key of several parts, the server does not distinguish a missing field from null, so each part has a
+/// flag beside it. The limit is one group more than allowed, to notice that there are too many without reading all of them.
+fn stages(group_by: &[(String, String)], max_groups: u32) -> [Document; 2] {
     let mut key = Document::new();
     for (index, (_, path)) in group_by.iter().enumerate() {
         let field = format!("${path}");
@@ -100,7 +100,7 @@ fn stages(group_by: &[(String, String)], most_groups: u32) -> [Document; 2] {
         key.push(format!("there{index}"), doc(&[("$ne", &Array(missing))]));
     }
     let group = doc(&[("_id", &key), ("n", &doc(&[("$sum", &1_i64)]))]);
-    [doc(&[("$group", &group)]), doc(&[("$limit", &(i64::from(most_groups) + 1))])]
+    [doc(&[("$group", &group)]), doc(&[("$limit", &(i64::from(max_groups) + 1))])]
 }
 
 taster_probe::export!(DocumentCount);
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_counted_by_the_server_and_one_too_many_is_asked_for() {
+    fn the_server_counts_groups_up_to_one_more_than_allowed() {
         let [group, limit] = stages(&[("state".to_owned(), "status".to_owned())], 10);
         insta::assert_snapshot!(format!("{group:?} {limit:?}"), @r#"{"\$group": {"_id": {"key0": "$status", "there0": {"\$ne": [{"\$type": "$status"}, "missing"]}}, "n": {"\$sum": {"$numberLong": "1"}}}} {"\$limit": {"$numberLong": "11"}}"#);
     }

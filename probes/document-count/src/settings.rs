@@ -1,4 +1,4 @@
-//! The configuration: filters and groups, for all collections and for some.
+//! The configuration: filters and groups, for all collections and for single ones.
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -8,7 +8,7 @@ const DEFAULT_GROUPS: u32 = 1000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Raw {
+struct RawSettings {
     #[serde(default)]
     filters: Map<String, Json>,
     #[serde(default)]
@@ -27,16 +27,16 @@ struct RawCollection {
     group_by: GroupBy,
 }
 
-/// The configuration, checked.
+/// The checked configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    everywhere: Counts,
+    default: Counts,
     collections: Vec<(String, Counts)>,
-    /// At most so many groups a collection.
+    /// The limit of groups of a collection.
     pub(crate) groups: u32,
 }
 
-/// What is counted in a collection, beside all of it.
+/// What is counted in a collection, beside all documents.
 #[derive(Debug)]
 pub(crate) struct Counts {
     /// Name and filter.
@@ -47,28 +47,28 @@ pub(crate) struct Counts {
 
 impl Settings {
     pub(crate) fn read(config: &Config) -> Result<Self, Failure> {
-        let raw: Raw = config.parse()?;
+        let raw: RawSettings = config.parse()?;
         let mut collections = Vec::new();
         for (name, json) in raw.collections {
             let key = format!("collections.{name}");
             let own: RawCollection =
-                serde_json::from_value(json).map_err(|error| Config::wrong(&key, &error.to_string()))?;
+                serde_json::from_value(json).map_err(|error| Config::invalid(&key, &error.to_string()))?;
             collections.push((name, Counts::read(own.filters, &own.group_by, &format!("{key}."))?));
         }
         Ok(Self {
-            everywhere: Counts::read(raw.filters, &raw.group_by, "")?,
+            default: Counts::read(raw.filters, &raw.group_by, "")?,
             collections,
             groups: raw.groups.unwrap_or(DEFAULT_GROUPS),
         })
     }
 
-    /// What is counted in `collection`: its own entry, else what is counted everywhere.
-    pub(crate) fn of(&self, collection: &str) -> &Counts {
-        self.collections.iter().find(|(name, _)| name == collection).map_or(&self.everywhere, |(_, own)| own)
+    /// The settings of a collection: its own entry, or else the default.
+    pub(crate) fn for_collection(&self, collection: &str) -> &Counts {
+        self.collections.iter().find(|(name, _)| name == collection).map_or(&self.default, |(_, own)| own)
     }
 
-    /// The collections that have an entry of their own.
-    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+    /// The collections with an entry of their own.
+    pub(crate) fn named_collections(&self) -> impl Iterator<Item = &str> {
         self.collections.iter().map(|(name, _)| name.as_str())
     }
 }
@@ -79,11 +79,11 @@ impl Counts {
             .into_iter()
             .map(|(name, json)| {
                 let key = format!("{prefix}filters.{name}");
-                // the label `filter` carries the name, and none of it counts everything
+                // the name is the value of the label `filter`; the count of all documents has no such label
                 if name.is_empty() {
-                    return Err(Config::wrong(&key, "a filter needs a name"));
+                    return Err(Config::invalid(&key, "a filter needs a name"));
                 }
-                let filter = extjson::to_document(&json, "filter").map_err(|error| Config::wrong(&key, &error))?;
+                let filter = extjson::to_document(&json, "filter").map_err(|error| Config::invalid(&key, &error))?;
                 Ok((name, filter))
             })
             .collect::<Result<_, _>>()?;
@@ -99,17 +99,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collections_own_entry_replaces_what_holds_everywhere() {
+    fn an_entry_for_a_collection_replaces_the_default() {
         let config = r#"{"filters": {"open": {"status": "open"}}, "collections": {"logs": {"groupBy": ["level"]}}}"#;
         let settings = Settings::read(&Config::new(config)).unwrap();
-        assert_eq!(settings.of("orders").filters.len(), 1);
-        assert!(settings.of("logs").filters.is_empty());
-        assert_eq!(settings.of("logs").group_by, [("level".to_owned(), "level".to_owned())]);
+        assert_eq!(settings.for_collection("orders").filters.len(), 1);
+        assert!(settings.for_collection("logs").filters.is_empty());
+        assert_eq!(settings.for_collection("logs").group_by, [("level".to_owned(), "level".to_owned())]);
         assert_eq!(Settings::read(&Config::new("null")).unwrap().groups, 1000);
     }
 
     #[test]
-    fn mistakes_are_named_with_their_key() {
+    fn errors_name_the_key() {
         let wrong = |json: &str| Settings::read(&Config::new(json)).unwrap_err().message;
         assert_snapshot!(wrong(r#"{"filter": {}}"#), @"probes[…].config.filter: unknown field `filter`, expected one of `filters`, `groupBy`, `collections`, `groups`");
         assert_snapshot!(wrong(r#"{"filters": {"open": 1}}"#), @r#"probes[…].config.filters.open: filter: expected a document such as {"status": "open"}, found 1"#);

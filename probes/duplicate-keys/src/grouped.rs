@@ -1,4 +1,4 @@
-//! Counting in groups, on the server: for keys that no index has in order.
+//! Counts duplicates by grouping on the server, for keys without a suitable index.
 
 use serde_json::{Map, Value as Json, json};
 use taster_probe::{Database, Document, Failure, RawDocument, RawValue, extjson};
@@ -8,7 +8,7 @@ use crate::{
     tally::{self, Tally},
 };
 
-/// The host's code for a group that outgrew the server's memory.
+/// The host's error code for an aggregation that ran out of the server's memory.
 const MEMORY: &str = "T0218";
 
 pub(crate) fn count(db: &Database<'_>, collection: &str, key: &Key, examples: usize) -> Result<Tally, Failure> {
@@ -20,26 +20,36 @@ pub(crate) fn count(db: &Database<'_>, collection: &str, key: &Key, examples: us
     let mut cursor = db.aggregate(collection, &group_stages(key))?;
     while let Some(group) = cursor.next_document()? {
         let parts = parts(group, key.paths().len())?;
-        tally.see(number(group)?, || tally::text(parts));
+        tally.add(number(group)?, || tally::text(parts));
     }
     Ok(tally)
 }
 
-/// A failure of [`count`] with the way out of it.
-pub(crate) fn told_what_to_do(failure: Failure, collection: &str, key: &Key, has_index: bool) -> Failure {
+/// Why a key was not counted along an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoOrder {
+    /// It has no suitable index.
+    NoIndex,
+    /// Some of its values are arrays or documents.
+    NotScalar,
+}
+
+/// Adds the remedy to a failure of [`count`].
+pub(crate) fn with_remedy(failure: Failure, collection: &str, key: &Key, reason: NoOrder) -> Failure {
     if failure.code.as_deref() != Some(MEMORY) {
         return failure;
     }
     let paths = key.paths().join(", ");
-    let way_out = if has_index {
-        // an index has an entry for each element of an array, and so no order of arrays
-        "its index cannot be read in order, for some of them are arrays or documents; declare a key of single values"
-            .to_owned()
-    } else {
-        format!("build an index on {paths}, which can be read in order")
+    let remedy = match reason {
+        // an index has an entry for each element of an array, so it does not order arrays
+        NoOrder::NotScalar => {
+            "its index cannot be read in order because some values are arrays or documents; declare a key of scalar values"
+                .to_owned()
+        }
+        NoOrder::NoIndex => format!("build an index on {paths}, which can be read in order"),
     };
     let message = format!(
-        "{collection} has too many values of {paths} for the server to group in memory: {way_out} ({})",
+        "{collection} has too many values of {paths} for the server to group in memory: {remedy} ({})",
         failure.message
     );
     Failure { message, asked: Some(paths), ..failure }
@@ -60,36 +70,36 @@ fn parts(group: RawDocument<'_>, number: usize) -> Result<Vec<Option<RawValue<'_
         .collect()
 }
 
-/// Whether a document has something at the path, null included.
-fn is_there(path: &str) -> Json {
+/// Whether a document has the path, also with null.
+fn has_path(path: &str) -> Json {
     json!({"$ne": [{"$type": format!("${path}")}, "missing"]})
 }
 
-fn with_a_key(key: &Key) -> Document {
-    let any: Vec<Json> = key.paths().iter().map(|path| is_there(path)).collect();
+fn match_stage(key: &Key) -> Document {
+    let any: Vec<Json> = key.paths().iter().map(|path| has_path(path)).collect();
     stage(&json!({"$match": {"$expr": {"$or": any}}}))
 }
 
 fn count_stages(key: &Key) -> Vec<Document> {
-    vec![with_a_key(key), stage(&json!({"$count": "n"}))]
+    vec![match_stage(key), stage(&json!({"$count": "n"}))]
 }
 
-/// The server takes a field that is not there for null in a key of several parts, so each has a flag beside it.
+/// In a group key of several parts, the server does not distinguish a missing field from null, so each part has a flag.
 fn group_stages(key: &Key) -> Vec<Document> {
     let mut parts = Map::new();
     for (index, path) in key.paths().iter().enumerate() {
         parts.insert(format!("key{index}"), json!(format!("${path}")));
-        parts.insert(format!("there{index}"), is_there(path));
+        parts.insert(format!("there{index}"), has_path(path));
     }
     vec![
-        with_a_key(key),
+        match_stage(key),
         stage(&json!({"$group": {"_id": parts, "n": {"$sum": 1}}})),
         stage(&json!({"$match": {"n": {"$gt": 1}}})),
     ]
 }
 
 fn stage(json: &Json) -> Document {
-    extjson::to_document(json, "stage").expect("no stage here has a value that Extended JSON could not say")
+    extjson::to_document(json, "stage").expect("all stages here are valid Extended JSON")
 }
 
 #[cfg(test)]
@@ -97,11 +107,11 @@ mod tests {
     use super::*;
 
     fn key(paths: &[&str]) -> Key {
-        Key::of(paths.iter().map(|path| (*path).to_owned()).collect(), "keys").unwrap()
+        Key::new(paths.iter().map(|path| (*path).to_owned()).collect(), "keys").unwrap()
     }
 
     #[test]
-    fn what_is_missing_is_told_from_null_and_what_has_no_part_of_the_key_is_left_out() {
+    fn missing_fields_differ_from_null_and_documents_without_the_key_are_skipped() {
         let key = key(&["email", "event"]);
         insta::assert_snapshot!(format!("{:#?}", count_stages(&key)), @r#"
             [
@@ -122,15 +132,15 @@ mod tests {
     }
 
     #[test]
-    fn too_many_groups_are_told_with_the_remedy() {
+    fn too_many_groups_are_an_error_with_the_remedy() {
         let memory = || Failure {
             code: Some(MEMORY.to_owned()),
             ..Failure::new("the server ran out of memory to aggregate `orders`: Exceeded memory limit for $group")
         };
         let key = key(&["number"]);
-        let told = |has_index| told_what_to_do(memory(), "orders", &key, has_index).message;
-        insta::assert_snapshot!(told(false), @"orders has too many values of number for the server to group in memory: build an index on number, which can be read in order (the server ran out of memory to aggregate `orders`: Exceeded memory limit for $group)");
-        insta::assert_snapshot!(told(true), @"orders has too many values of number for the server to group in memory: its index cannot be read in order, for some of them are arrays or documents; declare a key of single values (the server ran out of memory to aggregate `orders`: Exceeded memory limit for $group)");
-        assert_eq!(told_what_to_do(Failure::new("gone"), "orders", &key, false).message, "gone");
+        let message = |reason| with_remedy(memory(), "orders", &key, reason).message;
+        insta::assert_snapshot!(message(NoOrder::NoIndex), @"orders has too many values of number for the server to group in memory: build an index on number, which can be read in order (the server ran out of memory to aggregate `orders`: Exceeded memory limit for $group)");
+        insta::assert_snapshot!(message(NoOrder::NotScalar), @"orders has too many values of number for the server to group in memory: its index cannot be read in order because some values are arrays or documents; declare a key of scalar values (the server ran out of memory to aggregate `orders`: Exceeded memory limit for $group)");
+        assert_eq!(with_remedy(Failure::new("gone"), "orders", &key, NoOrder::NoIndex).message, "gone");
     }
 }

@@ -1,21 +1,22 @@
-//! Business keys that occur more than once: what an import that ran twice leaves behind, and no `_id` tells.
+//! Finds business keys that occur more than once, such as after an import that ran twice.
 //!
 //! ```yaml
 //! config:
 //!   keys:
 //!     orders: [[number]]                  # each key is a list of paths
 //!     registrations: [[email, event]]
-//!   examples: 20                          # name so many of the values that occur more than once
+//!   examples: 20                          # name this many of the duplicate values
 //! ```
 //!
-//! Values are compared as they are, arrays whole; equal numbers are equal whatever their type. What is missing is not
-//! null, and a document without any part of the key has none.
+//! Arrays are compared as a whole; numbers of different types are equal if their values are. A missing field is not null, and a
+//! document without any field of the key has no key.
 
 mod grouped;
 mod settings;
 mod sorted;
 mod tally;
 
+use grouped::NoOrder;
 use settings::{Key, Settings};
 use tally::Tally;
 use taster_probe::{
@@ -46,19 +47,19 @@ impl Probe for DuplicateKeys {
                 declare("duplicates.documents", ValueKind::Integer, DOCUMENT, "documents beyond the first of each")
                     .expect("never-increases"),
             )
-            // which ones they are is for people: of more than are named here, others may be named afterwards
+            // for people: if there are more values than examples, other ones may be named afterwards
             .metric(
                 declare("duplicates.keys", ValueKind::Set, GROUP, "the first of the values that occur more than once")
                     .expect("ignore"),
             )
-            // nothing is expected here, so that a mistyped path, which no document has, stays `unknown`
+            // no expectation, so that a mistyped path, which no document has, is `unknown`
             .metric(declare("keyed", ValueKind::Integer, DOCUMENT, "documents that have the key").merge(Merge::Sum))
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
         let settings = Settings::read(&config)?;
         let granted = db.collections()?;
-        Config::check_granted("keys", settings.named(), &granted)?;
+        Config::check_granted("keys", settings.named_collections(), &granted)?;
         let mut found = Vec::new();
         for (done, (collection, keys)) in settings.keys.iter().enumerate() {
             progress(done as u64, Some(settings.keys.len() as u64));
@@ -72,7 +73,7 @@ impl Probe for DuplicateKeys {
     }
 }
 
-/// The indexes that can be read in order: a view has none of its own, and those of a time series hold buckets.
+/// The indexes that can be read in order. A view has none of its own, and those of a time series contain buckets.
 fn indexes(db: &Database<'_>, collection: &str, granted: &[CollectionInfo]) -> Result<Vec<Document>, Failure> {
     match granted.iter().find(|info| info.name == collection).map(|info| info.kind) {
         Some(CollectionKind::Collection) => db.indexes(collection),
@@ -80,7 +81,7 @@ fn indexes(db: &Database<'_>, collection: &str, granted: &[CollectionInfo]) -> R
     }
 }
 
-/// Along an index where there is one, for that needs no memory of the server's; else in groups.
+/// Counts along an index if there is one, which needs no memory on the server; otherwise in groups.
 fn count(
     db: &Database<'_>,
     collection: &str,
@@ -94,8 +95,9 @@ fn count(
     {
         return Ok(tally);
     }
+    let reason = if order.is_some() { NoOrder::NotScalar } else { NoOrder::NoIndex };
     grouped::count(db, collection, key, examples)
-        .map_err(|failure| grouped::told_what_to_do(failure, collection, key, order.is_some()))
+        .map_err(|failure| grouped::with_remedy(failure, collection, key, reason))
 }
 
 fn metrics(tally: Tally, collection: &str, key: &Key) -> [Metric; 4] {

@@ -1,19 +1,19 @@
-//! The configuration: which keys are meant to be unique.
+//! The configuration: the keys that should be unique.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use taster_probe::{Config, Failure, group::check_path};
 
-/// More than this are no examples.
-const MOST_EXAMPLES: usize = 1000;
+/// The limit of examples.
+const MAX_EXAMPLES: usize = 1000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+struct RawSettings {
     #[serde(default)]
     keys: BTreeMap<String, Vec<Paths>>,
-    #[serde(default = "twenty")]
+    #[serde(default = "default_examples")]
     examples: usize,
 }
 
@@ -23,43 +23,43 @@ enum Paths {
     List(Vec<String>),
 }
 
-fn twenty() -> usize {
+fn default_examples() -> usize {
     20
 }
 
-/// The configuration, checked.
+/// The checked configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Collections with their keys, each at least one.
+    /// Collections with their keys, at least one each.
     pub(crate) keys: Vec<(String, Vec<Key>)>,
-    /// So many of the duplicated values are named.
+    /// How many of the duplicate values are named.
     pub(crate) examples: usize,
 }
 
-/// A business key: the paths whose values together occur once.
+/// A business key: paths whose values together should be unique.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key(Vec<String>);
 
 impl Settings {
     pub(crate) fn read(config: &Config) -> Result<Self, Failure> {
-        let raw: Raw = config.parse()?;
+        let raw: RawSettings = config.parse()?;
         if raw.keys.is_empty() {
-            return Err(Config::wrong("keys", r#"no key is declared: {"orders": [["number"]]}"#));
+            return Err(Config::invalid("keys", r#"expected at least one key: {"orders": [["number"]]}"#));
         }
-        if raw.examples > MOST_EXAMPLES {
-            return Err(Config::wrong("examples", &format!("at most {MOST_EXAMPLES}, found {}", raw.examples)));
+        if raw.examples > MAX_EXAMPLES {
+            return Err(Config::invalid("examples", &format!("at most {MAX_EXAMPLES}, found {}", raw.examples)));
         }
         let mut keys = Vec::new();
         for (collection, given) in raw.keys {
             let at = format!("keys.{collection}");
             if given.is_empty() {
-                return Err(Config::wrong(&at, r#"no key is declared: [["number"]]"#));
+                return Err(Config::invalid(&at, r#"expected at least one key: [["number"]]"#));
             }
             let mut own: Vec<Key> = Vec::new();
             for (index, Paths::List(paths)) in given.into_iter().enumerate() {
-                let key = Key::of(paths, &format!("{at}[{index}]"))?;
+                let key = Key::new(paths, &format!("{at}[{index}]"))?;
                 if own.contains(&key) {
-                    return Err(Config::wrong(
+                    return Err(Config::invalid(
                         &format!("{at}[{index}]"),
                         &format!("the key `{}` is declared twice", key.name()),
                     ));
@@ -72,21 +72,21 @@ impl Settings {
     }
 
     /// The collections that keys are declared for.
-    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn named_collections(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(|(name, _)| name.as_str())
     }
 }
 
 impl Key {
-    /// `at` says where in the configuration it stands.
-    pub(crate) fn of(paths: Vec<String>, at: &str) -> Result<Self, Failure> {
+    /// `at` is its path in the configuration.
+    pub(crate) fn new(paths: Vec<String>, at: &str) -> Result<Self, Failure> {
         if paths.is_empty() {
-            return Err(Config::wrong(at, r#"a key is made of paths: ["email", "event"]"#));
+            return Err(Config::invalid(at, r#"expected the paths of a key: ["email", "event"]"#));
         }
         for (index, path) in paths.iter().enumerate() {
             check_path(path, &format!("{at}[{index}]"))?;
             if paths[..index].contains(path) {
-                return Err(Config::wrong(&format!("{at}[{index}]"), &format!("`{path}` is in the key already")));
+                return Err(Config::invalid(&format!("{at}[{index}]"), &format!("`{path}` is in the key already")));
             }
         }
         Ok(Self(paths))
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_key() {
+    fn errors_name_the_key() {
         let wrong = |json: &str| Settings::read(&Config::new(json)).unwrap_err().message;
-        assert_snapshot!(wrong("null"), @r#"probes[…].config.keys: no key is declared: {"orders": [["number"]]}"#);
+        assert_snapshot!(wrong("null"), @r#"probes[…].config.keys: expected at least one key: {"orders": [["number"]]}"#);
         assert_snapshot!(wrong(r#"{"key": {}}"#), @"probes[…].config.key: unknown field `key`, expected `keys` or `examples`");
-        assert_snapshot!(wrong(r#"{"keys": {"orders": []}}"#), @r#"probes[…].config.keys.orders: no key is declared: [["number"]]"#);
-        assert_snapshot!(wrong(r#"{"keys": {"orders": [[]]}}"#), @r#"probes[…].config.keys.orders[0]: a key is made of paths: ["email", "event"]"#);
-        // one key of two paths, or two keys? Nobody should have to guess
+        assert_snapshot!(wrong(r#"{"keys": {"orders": []}}"#), @r#"probes[…].config.keys.orders: expected at least one key: [["number"]]"#);
+        assert_snapshot!(wrong(r#"{"keys": {"orders": [[]]}}"#), @r#"probes[…].config.keys.orders[0]: expected the paths of a key: ["email", "event"]"#);
+        // ambiguous: one key of two paths, or two keys
         assert_snapshot!(wrong(r#"{"keys": {"orders": ["email", "event"]}}"#), @r#"probes[…].config.keys.orders[0]: expected a list of the paths of one key, such as ["email", "event"]"#);
         assert_snapshot!(wrong(r#"{"keys": {"orders": [["a..b"]]}}"#), @"probes[…].config.keys.orders[0][0]: `a..b` is not a path such as `customer.country`");
         assert_snapshot!(wrong(r#"{"keys": {"orders": [["a", "a"]]}}"#), @"probes[…].config.keys.orders[0][1]: `a` is in the key already");

@@ -1,4 +1,4 @@
-//! Counting along an index: equal values are neighbours, so the server needs no memory and the probe that of one value.
+//! Counts duplicates along an index: equal values are adjacent, so the server needs no memory and the probe that of one value.
 
 use std::collections::BTreeMap;
 
@@ -12,35 +12,35 @@ use crate::{
     tally::{self, Tally},
 };
 
-/// The host's code for a sort that outgrew the server's memory: the index did not give the order after all.
+/// The host's error code for a sort that ran out of the server's memory: the index was not used for the order.
 const MEMORY: &str = "T0218";
 
-/// An index that has the values of a key in order.
+/// An index that orders the values of a key.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Order {
+pub(crate) struct IndexOrder {
     index: String,
-    /// The part of its key that is the declared one, in its order and directions.
+    /// The fields of the declared key, with the order and directions of the index.
     sort: Document,
 }
 
-/// The index that begins with the paths of `key`, in whatever order.
-pub(crate) fn order(indexes: &[Document], key: &Key) -> Result<Option<Order>, Malformed> {
-    // text in a collection with a collation is equal to other text; the server groups it, and neighbours cannot tell
+/// The index that begins with the paths of `key`, in any order.
+pub(crate) fn order(indexes: &[Document], key: &Key) -> Result<Option<IndexOrder>, Malformed> {
+    // with a collation, different texts are equal: the server can group them, but comparing neighbours cannot
     for index in indexes {
-        if index.as_raw().get("collation")?.is_some() && text_of(index, "name")? == Some("_id_") {
+        if index.as_raw().get("collation")?.is_some() && text_field(index, "name")? == Some("_id_") {
             return Ok(None);
         }
     }
     for index in indexes {
-        if let Some(order) = order_of(index, key)? {
+        if let Some(order) = index_order(index, key)? {
             return Ok(Some(order));
         }
     }
     Ok(None)
 }
 
-fn order_of(index: &Document, key: &Key) -> Result<Option<Order>, Malformed> {
-    // A sparse one will do: what it leaves out has no part of the key.
+fn index_order(index: &Document, key: &Key) -> Result<Option<IndexOrder>, Malformed> {
+    // a sparse index is suitable: the documents that it omits do not have the key
     for without in ["partialFilterExpression", "collation", "hidden"] {
         if index.as_raw().get(without)?.is_some() {
             return Ok(None);
@@ -54,29 +54,29 @@ fn order_of(index: &Document, key: &Key) -> Result<Option<Order>, Malformed> {
     for _ in key.paths() {
         let Some(field) = fields.next().transpose()? else { return Ok(None) };
         let is_of_key = key.paths().iter().any(|path| path.as_bytes() == field.name);
-        // `hashed`, `text` and their like have another order
+        // `hashed`, `text` and other kinds are not ordered by value
         if !is_of_key || field.value.kind == Kind::STRING {
             return Ok(None);
         }
         sort.push(field.name, field.value);
     }
-    Ok(text_of(index, "name")?.map(|name| Order { index: name.to_owned(), sort }))
+    Ok(text_field(index, "name")?.map(|name| IndexOrder { index: name.to_owned(), sort }))
 }
 
-fn text_of<'a>(index: &'a Document, name: &str) -> Result<Option<&'a str>, Malformed> {
+fn text_field<'a>(index: &'a Document, name: &str) -> Result<Option<&'a str>, Malformed> {
     Ok(index.as_raw().get(name)?.and_then(|element| element.value.as_str()))
 }
 
-/// `None`: a document has an array or a document at a path of the key. An index has an entry for each element of an
-/// array, and documents are equal in more ways than are compared here.
+/// Returns `None` if a document has an array or a document at a path of the key: an index has an entry for each element of an
+/// array, and equality of documents has more rules than are compared here.
 pub(crate) fn count(
     db: &Database<'_>,
     collection: &str,
     key: &Key,
-    order: &Order,
+    order: &IndexOrder,
     examples: usize,
 ) -> Result<Option<Tally>, Failure> {
-    // With `_id`, which the index has not: it takes what is missing for null, and answers so where it can answer alone.
+    // with `_id`, which is not in the index: an index answers alone with null for missing fields
     let mut projection = Document::new();
     for path in key.paths() {
         projection.push(path, 1);
@@ -92,7 +92,7 @@ fn walk(mut cursor: Cursor, key: &Key, examples: usize) -> Result<Option<Tally>,
     let mut neighbours = Neighbours::new(examples);
     while let Some(batch) = cursor.next_batch()? {
         for document in batch.documents() {
-            if !neighbours.see(document?, key)? {
+            if !neighbours.add(document?, key)? {
                 return Ok(None);
             }
         }
@@ -101,17 +101,17 @@ fn walk(mut cursor: Cursor, key: &Key, examples: usize) -> Result<Option<Tally>,
     Ok(Some(neighbours.end()))
 }
 
-/// Values that stand beside one another in the index and are the same to it.
+/// Adjacent entries with the same value in the index.
 struct Neighbours {
     tally: Tally,
-    /// How the current value reads, with null for what is missing: so the index sees it.
+    /// The text of the current value, with null for missing fields, as in the index.
     value: Vec<String>,
-    /// How many documents have it, by which parts they lack. Each of them is a value of its own, and the index has them
-    /// in no order.
-    lacking: BTreeMap<u32, Lacking>,
+    /// How many documents have it, by their missing fields. Each combination is a value of its own, and the index does not order
+    /// them.
+    lacking: BTreeMap<u32, MissingFields>,
 }
 
-struct Lacking {
+struct MissingFields {
     documents: u64,
     text: String,
 }
@@ -121,8 +121,8 @@ impl Neighbours {
         Self { tally: Tally::new(examples), value: Vec::new(), lacking: BTreeMap::new() }
     }
 
-    /// `false`: the document has a value that cannot be compared here.
-    fn see(&mut self, document: RawDocument<'_>, key: &Key) -> Result<bool, Failure> {
+    /// Returns `false` if the document has a value that cannot be compared here.
+    fn add(&mut self, document: RawDocument<'_>, key: &Key) -> Result<bool, Failure> {
         let parts: Vec<Option<RawValue<'_>>> =
             key.paths().iter().map(|path| value_at(document, path)).collect::<Result<_, _>>()?;
         if !parts.iter().flatten().all(is_scalar) {
@@ -141,13 +141,13 @@ impl Neighbours {
         // an index has at most 32 fields
         let lacks = parts.iter().fold(0, |lacks, part| lacks << 1 | u32::from(part.is_none()));
         let lacking = self.lacking.entry(lacks);
-        lacking.or_insert_with(|| Lacking { documents: 0, text: tally::text(parts) }).documents += 1;
+        lacking.or_insert_with(|| MissingFields { documents: 0, text: tally::text(parts) }).documents += 1;
         Ok(true)
     }
 
     fn close(&mut self) {
-        for Lacking { documents, text } in std::mem::take(&mut self.lacking).into_values() {
-            self.tally.see(documents, || text);
+        for MissingFields { documents, text } in std::mem::take(&mut self.lacking).into_values() {
+            self.tally.add(documents, || text);
         }
     }
 
@@ -157,7 +157,7 @@ impl Neighbours {
     }
 }
 
-/// What the index and the probe find equal for the same values.
+/// Whether the index and the probe agree on equality of the value.
 fn is_scalar(value: &RawValue<'_>) -> bool {
     matches!(
         value.kind,
@@ -185,11 +185,11 @@ mod tests {
     use super::*;
 
     fn key(paths: &[&str]) -> Key {
-        Key::of(paths.iter().map(|path| (*path).to_owned()).collect(), "keys").unwrap()
+        Key::new(paths.iter().map(|path| (*path).to_owned()).collect(), "keys").unwrap()
     }
 
     #[test]
-    fn an_index_will_do_that_begins_with_the_paths_and_has_everything_in_order() {
+    fn a_suitable_index_begins_with_the_paths_and_orders_all_values() {
         let order = |index: Json| {
             let indexes = [to_document(&index, "index").unwrap()];
             order(&indexes, &key(&["email", "event"])).unwrap().map(|order| format!("{} {:?}", order.index, order.sort))
@@ -216,11 +216,11 @@ mod tests {
         assert_eq!(super::order(&collated, &key(&["email", "event"])).unwrap(), None);
     }
 
-    /// What is found of documents that lie in the index in this order; `None` where that cannot be told.
-    fn found(paths: &[&str], documents: &[Json]) -> Option<String> {
+    /// The result for documents in the order of the index; `None` if they cannot be compared.
+    fn counted(paths: &[&str], documents: &[Json]) -> Option<String> {
         let mut neighbours = Neighbours::new(5);
         for json in documents {
-            if !neighbours.see(to_document(json, "document").unwrap().as_raw(), &key(paths)).unwrap() {
+            if !neighbours.add(to_document(json, "document").unwrap().as_raw(), &key(paths)).unwrap() {
                 return None;
             }
         }
@@ -231,14 +231,14 @@ mod tests {
     #[test]
     fn neighbours_with_the_same_value_are_duplicates() {
         let numbers = [json!({"n": 1}), json!({"n": 1.0}), json!({"n": {"$numberDecimal": "1.00"}}), json!({"n": 2})];
-        assert_eq!(found(&["n"], &numbers).unwrap(), "1 groups, 2 more of 4: 1");
+        assert_eq!(counted(&["n"], &numbers).unwrap(), "1 groups, 2 more of 4: 1");
         let pairs = [json!({"a": "x", "b": "1"}), json!({"a": "x", "b": "2"}), json!({"a": "x", "b": "2"})];
-        assert_eq!(found(&["a", "b"], &pairs).unwrap(), "1 groups, 1 more of 3: x, \"2\"");
-        assert_eq!(found(&["a"], &[]).unwrap(), "0 groups, 0 more of 0: ");
+        assert_eq!(counted(&["a", "b"], &pairs).unwrap(), "1 groups, 1 more of 3: x, \"2\"");
+        assert_eq!(counted(&["a"], &[]).unwrap(), "0 groups, 0 more of 0: ");
     }
 
     #[test]
-    fn what_is_missing_lies_among_the_nulls_and_is_none_of_them() {
+    fn missing_fields_are_ordered_like_null_but_differ_from_it() {
         let mixed = [
             json!({"b": 1}),
             json!({"a": null, "b": 1}),
@@ -247,15 +247,15 @@ mod tests {
             json!({"b": 1}),
             json!({"a": "null", "b": 1}),
         ];
-        assert_eq!(found(&["a", "b"], &mixed).unwrap(), "2 groups, 3 more of 6: (missing), 1 | null, 1");
+        assert_eq!(counted(&["a", "b"], &mixed).unwrap(), "2 groups, 3 more of 6: (missing), 1 | null, 1");
         // without any part there is no key
-        assert_eq!(found(&["a"], &[json!({}), json!({}), json!({"a": 1})]).unwrap(), "0 groups, 0 more of 1: ");
+        assert_eq!(counted(&["a"], &[json!({}), json!({}), json!({"a": 1})]).unwrap(), "0 groups, 0 more of 1: ");
     }
 
     #[test]
     fn arrays_and_documents_are_left_to_the_server() {
-        assert_eq!(found(&["a"], &[json!({"a": 1}), json!({"a": [1]})]), None);
-        assert_eq!(found(&["a.b"], &[json!({"a": [{"b": 1}]})]), None);
-        assert_eq!(found(&["a"], &[json!({"a": {"b": 1}})]), None);
+        assert_eq!(counted(&["a"], &[json!({"a": 1}), json!({"a": [1]})]), None);
+        assert_eq!(counted(&["a.b"], &[json!({"a": [{"b": 1}]})]), None);
+        assert_eq!(counted(&["a"], &[json!({"a": {"b": 1}})]), None);
     }
 }

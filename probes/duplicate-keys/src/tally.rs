@@ -1,8 +1,8 @@
-//! What is found of one key.
+//! The counts of one key.
 
 use taster_probe::{Examples, RawValue, group::key_text};
 
-/// What is found of one key.
+/// The counts of one key.
 #[derive(Debug)]
 pub(crate) struct Tally {
     /// Values that occur more than once.
@@ -11,7 +11,7 @@ pub(crate) struct Tally {
     pub(crate) surplus: u64,
     /// Documents that have the key.
     pub(crate) documents: u64,
-    /// Some of the values that occur more than once.
+    /// Examples of values that occur more than once.
     pub(crate) examples: Examples,
 }
 
@@ -20,17 +20,17 @@ impl Tally {
         Self { groups: 0, surplus: 0, documents: 0, examples: Examples::at_most(examples) }
     }
 
-    /// One value, with the number of documents that have it.
-    pub(crate) fn see(&mut self, documents: u64, text: impl FnOnce() -> String) {
+    /// Adds a value, with the number of its documents.
+    pub(crate) fn add(&mut self, documents: u64, text: impl FnOnce() -> String) {
         if documents > 1 {
             self.groups += 1;
             self.surplus += documents - 1;
-            self.examples.see(text());
+            self.examples.add(text());
         }
     }
 }
 
-/// How the value of a key reads: `ada@example.com, ribs-2025-05`.
+/// The value of a key as text: `ada@example.com, ribs-2025-05`.
 pub(crate) fn text<'a>(parts: impl IntoIterator<Item = Option<RawValue<'a>>>) -> String {
     parts.into_iter().map(key_text).collect::<Vec<_>>().join(", ")
 }

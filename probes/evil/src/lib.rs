@@ -1,4 +1,4 @@
-//! Attacks the host in the way that its options name: `{"attack": "loop"}`. For tests.
+//! A hostile probe for tests: its configuration names the attack, `{"attack": "loop"}`.
 
 use serde::Deserialize;
 use taster_probe::{
@@ -10,9 +10,9 @@ struct Evil;
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Attack {
-    /// Never comes back.
+    /// Never returns.
     Loop,
-    /// Takes all memory there is.
+    /// Allocates memory without end.
     Memory,
     /// Returns a million metrics.
     Metrics,
@@ -20,9 +20,9 @@ enum Attack {
     Out,
     /// Writes with `$merge`.
     Merge,
-    /// Reads a collection that was not granted.
+    /// Reads a collection that is not granted.
     OtherCollection,
-    /// Reaches it through `$lookup`.
+    /// Reads it through `$lookup`.
     Lookup,
     /// Panics.
     Panic,
@@ -46,7 +46,7 @@ impl Probe for Evil {
         let settings: Settings = config.parse()?;
         let granted = db.collections()?.first().map(|c| c.name.clone()).unwrap_or_default();
         let stage = |json: serde_json::Value| -> Result<Document, Failure> {
-            extjson::to_document(&json, "stage").map_err(|error| Config::wrong("attack", &error))
+            extjson::to_document(&json, "stage").map_err(|error| Config::invalid("attack", &error))
         };
         match settings.attack {
             Attack::Loop => loop {

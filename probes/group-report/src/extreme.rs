@@ -1,31 +1,31 @@
-//! The least or the greatest value, in the server's order of types and values.
+//! Finds the least or the greatest value, in the server's order of types and values.
 
 use std::cmp::Ordering;
 
 use taster_probe::{Decimal, Document, Kind, RawValue, group::number};
 
-/// Which end is looked for.
+/// Which extreme is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ExtremeKind {
     Least,
     Greatest,
 }
 
-/// The value at one end of those seen so far.
+/// The extreme of the values so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Extreme {
-    end: End,
+    end: ExtremeKind,
     best: Option<(Kind, Vec<u8>)>,
     values: u64,
 }
 
 impl Extreme {
-    pub(crate) fn new(end: End) -> Self {
+    pub(crate) fn new(end: ExtremeKind) -> Self {
         Self { end, best: None, values: 0 }
     }
 
-    /// Null is no value here, as for the server's `$min` and `$max`.
-    pub(crate) fn see(&mut self, value: RawValue<'_>) {
+    /// Adds a value. Null does not count, like in the server's `$min` and `$max`.
+    pub(crate) fn add(&mut self, value: RawValue<'_>) {
         if matches!(value.kind, Kind::NULL | Kind::UNDEFINED) {
             return;
         }
@@ -34,7 +34,7 @@ impl Extreme {
             None => true,
             Some((kind, bytes)) => {
                 let order = compare(value, RawValue { kind: *kind, bytes });
-                order == if self.end == End::Least { Ordering::Less } else { Ordering::Greater }
+                order == if self.end == ExtremeKind::Least { Ordering::Less } else { Ordering::Greater }
             }
         };
         if better {
@@ -42,12 +42,12 @@ impl Extreme {
         }
     }
 
-    /// How many values there were to choose from.
+    /// How many values were added.
     pub(crate) fn values(&self) -> u64 {
         self.values
     }
 
-    /// `{v: VALUE}`, or `{}` when there was none.
+    /// `{v: VALUE}`, or `{}` if there was no value.
     pub(crate) fn document(&self) -> Document {
         match &self.best {
             Some((kind, bytes)) => Document::new().with("v", RawValue { kind: *kind, bytes }),
@@ -56,8 +56,8 @@ impl Extreme {
     }
 }
 
-/// The order of the server (reference/bson-type-comparison-order) for scalars. Documents, arrays and rarer types of the
-/// same rank are ordered by their bytes: any order does that does not depend on which came first.
+/// The order of the server (reference/bson-type-comparison-order) for scalars. Documents, arrays and rare types of the same rank
+/// are ordered by their bytes, so that the result does not depend on the order of the values.
 fn compare(a: RawValue<'_>, b: RawValue<'_>) -> Ordering {
     let scalar = match (rank(a.kind), rank(b.kind)) {
         (x, y) if x != y => x.cmp(&y),
@@ -70,7 +70,7 @@ fn compare(a: RawValue<'_>, b: RawValue<'_>) -> Ordering {
         (TIMESTAMPS, _) => a.bits().map(i64::cast_unsigned).cmp(&b.bits().map(i64::cast_unsigned)),
         _ => Ordering::Equal,
     };
-    // 1 and 1.0 are the same number, but one of them is what is shown
+    // 1 and 1.0 are the same number, but only one of them can be shown
     scalar.then(a.kind.cmp(&b.kind)).then_with(|| a.bytes.cmp(b.bytes))
 }
 
@@ -122,7 +122,7 @@ fn compare_numbers(a: Decimal, b: Decimal) -> Ordering {
     if left < 0 { sizes.reverse() } else { sizes }
 }
 
-/// Two positive numbers, as coefficient and exponent: by the place of their first digit, then digit by digit.
+/// Compares two positive numbers by the position of their first digit, then digit by digit.
 fn compare_sizes(a: (u128, i32), b: (u128, i32)) -> Ordering {
     let (left, right) = (a.0.to_string(), b.0.to_string());
     let first = |digits: &str, exponent: i32| i64::from(exponent) + i64::try_from(digits.len()).unwrap_or(i64::MAX);
@@ -162,21 +162,21 @@ mod tests {
     }
 
     #[test]
-    fn the_end_does_not_depend_on_the_order_of_values() {
+    fn the_extreme_does_not_depend_on_the_order_of_values() {
         let json = serde_json::json!({"a": 1, "b": 1.0, "c": null, "d": {"$numberDecimal": "0.5"}, "e": "x", "f": {"$date": "2026-01-01"}});
         let values = taster_probe::extjson::to_document(&json, "values").unwrap();
         let values: Vec<_> = values.as_raw().elements().map(|element| element.unwrap().value).collect();
-        for end in [End::Least, End::Greatest] {
+        for end in [ExtremeKind::Least, ExtremeKind::Greatest] {
             let (mut forth, mut back) = (Extreme::new(end), Extreme::new(end));
             for value in &values {
-                forth.see(*value);
+                forth.add(*value);
             }
             for value in values.iter().rev() {
-                back.see(*value);
+                back.add(*value);
             }
             assert_eq!(forth.document(), back.document());
-            assert_eq!((forth.values(), back.values()), (5, 5), "null is none");
+            assert_eq!((forth.values(), back.values()), (5, 5), "null does not count");
         }
-        assert!(Extreme::new(End::Least).document().is_empty());
+        assert!(Extreme::new(ExtremeKind::Least).document().is_empty());
     }
 }

@@ -1,26 +1,26 @@
-//! Counts, exact sums and extremes of documents, in all and by group: a shop's revenue by status.
+//! Computes counts, exact sums and extremes, for all documents and by group: a shop's revenue by status.
 //!
 //! ```yaml
 //! config:
-//!   groups: 1000                          # at most so many groups a report
+//!   groups: 1000                          # limit of groups of a report
 //!   reports:
 //!     - name: orders
 //!       collection: orders
 //!       filter: {archived: false}         # Extended JSON
-//!       groupBy: [status]                 # or labels of one's own: {state: status}
+//!       groupBy: [status]                 # or with other label names: {state: status}
 //!       sums: {revenue: total}            # orders.revenue
 //!       min: {created: created}           # orders.created.min
 //!       max: {created: created}           # orders.created.max
 //! ```
 //!
-//! Documents are summed here and not by the server: its sums round. Integers and `Decimal128` add up exactly; a double
-//! counts as the shortest decimal that reads back as it, so that 0.1 and 0.2 make 0.3. Paths go through
-//! arrays: `items.price` is the price of every item.
+//! The probe adds the values itself, because the server's sums are rounded. Integers and `Decimal128` are added exactly; a double
+//! counts as the shortest decimal that parses to it, so that 0.1 and 0.2 are 0.3. Paths go through arrays: `items.price` is the
+//! price of every item.
 //!
-//! Of all documents together, each sum also says what it is made of: `orders.revenue.numbers` are the terms added,
-//! `….nonfinite` the NaN and infinities left out, `….skipped` the documents in which it met no number or something it
-//! could not add. `orders.created.values` are the values, null not among them, that `min` and `max` chose from. A
-//! mistyped path meets nothing on either side, and 0 `numbers` or `values` against 0 are `unknown`, not equal.
+//! For all documents together, each sum has further metrics: `orders.revenue.numbers` counts the added terms, `….nonfinite` the NaN
+//! and infinities that were not added, `….skipped` the documents without a number or with a value of another type.
+//! `orders.created.values` counts the values, without null, that `min` and `max` compare. With a mistyped path, `numbers` or
+//! `values` are 0 on both sides, which is `unknown` and not equal.
 
 mod extreme;
 mod settings;
@@ -41,14 +41,16 @@ impl Probe for GroupReport {
         Manifest::new("group-report", env!("CARGO_PKG_VERSION"), "counts, exact sums and extremes by group")
             .role(Role::many("collections", "the collections that reports name"))
             .calls("find")
-            // nothing is expected here, so that an empty collection before and after stays `unknown`
-            .metric(declare("*.count", ValueKind::Integer, "documents, in all and by group", &["*"]).unit("{document}"))
-            .metric(declare("*", ValueKind::Decimal, "an exact sum, in all and by group", &["*"]).expect("equal"))
-            // nor here: a path that met nothing before and after is mistyped
-            .metric(declare("*.numbers", ValueKind::Integer, "finite numbers that the sum met", &[]).unit("{value}"))
-            .metric(declare("*.values", ValueKind::Integer, "values that min and max chose from", &[]).unit("{value}"))
+            // no expectation, so that an empty collection before and after is `unknown`
             .metric(
-                declare("*.nonfinite", ValueKind::Integer, "NaN and infinities that the sum left out", &[])
+                declare("*.count", ValueKind::Integer, "documents, in total and by group", &["*"]).unit("{document}"),
+            )
+            .metric(declare("*", ValueKind::Decimal, "an exact sum, in total and by group", &["*"]).expect("equal"))
+            // no expectation either: a path without values before and after is mistyped
+            .metric(declare("*.numbers", ValueKind::Integer, "finite numbers in the sum", &[]).unit("{value}"))
+            .metric(declare("*.values", ValueKind::Integer, "values that min and max compare", &[]).unit("{value}"))
+            .metric(
+                declare("*.nonfinite", ValueKind::Integer, "NaN and infinities, which are not in the sum", &[])
                     .unit("{value}")
                     .expect("equal"),
             )
@@ -56,7 +58,7 @@ impl Probe for GroupReport {
                 declare(
                     "*.skipped",
                     ValueKind::Integer,
-                    "documents in which the sum met no number, or something else",
+                    "documents without a number, or with a value of another type",
                     &[],
                 )
                 .unit("{document}")
@@ -64,7 +66,7 @@ impl Probe for GroupReport {
             )
             .metric(declare("*.min", ValueKind::Document, "the least value, {v: …}", &["*"]).expect("equal"))
             .metric(declare("*.max", ValueKind::Document, "the greatest value, {v: …}", &["*"]).expect("equal"))
-            .metric(declare("*.groups", ValueKind::Set, "the groups there are", &[]).expect("equal"))
+            .metric(declare("*.groups", ValueKind::Set, "the groups", &[]).expect("equal"))
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
@@ -77,9 +79,9 @@ impl Probe for GroupReport {
                     asked: Some(collection.clone()),
                     allowed: Some(granted.join(", ")),
                     setting: Some("probes[…].collections".to_owned()),
-                    ..Config::wrong(
+                    ..Config::invalid(
                         &format!("reports[{index}].collection"),
-                        &format!("the report {name} reads {collection}, which the probe is not granted"),
+                        &format!("report {name}: the probe has no grant for collection {collection}"),
                     )
                 });
             }
@@ -92,7 +94,7 @@ impl Probe for GroupReport {
             let mut cursor = find.run()?;
             while let Some(batch) = cursor.next_batch()? {
                 for document in batch.documents() {
-                    tally.see(document?)?;
+                    tally.add(document?)?;
                     done += 1;
                 }
                 progress(done, None);

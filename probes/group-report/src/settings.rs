@@ -7,15 +7,15 @@ use taster_probe::{
     group::{GroupBy, check_path},
 };
 
-use crate::extreme::End;
+use crate::extreme::ExtremeKind;
 
 const DEFAULT_GROUPS: usize = 1000;
-/// Words that metrics of every report end in.
-const TAKEN: [&str; 8] = ["count", "groups", "min", "max", "skipped", "numbers", "nonfinite", "values"];
+/// The last segments of metrics that every report has.
+const RESERVED_NAMES: [&str; 8] = ["count", "groups", "min", "max", "skipped", "numbers", "nonfinite", "values"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+struct RawSettings {
     reports: Vec<RawReport>,
     groups: Option<usize>,
 }
@@ -37,11 +37,11 @@ struct RawReport {
     max: Map<String, Json>,
 }
 
-/// The configuration, checked.
+/// The checked configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) reports: Vec<Report>,
-    /// At most so many groups a report.
+    /// The limit of groups of a report.
     pub(crate) groups: usize,
 }
 
@@ -56,25 +56,25 @@ pub(crate) struct Report {
     /// Metric and path.
     pub(crate) sums: Vec<(String, String)>,
     /// Metric, end and path.
-    pub(crate) extremes: Vec<(String, End, String)>,
-    /// Metric, and which of the extremes knows how many values there are.
+    pub(crate) extremes: Vec<(String, ExtremeKind, String)>,
+    /// Metric, and the index of the extreme that counts its values.
     pub(crate) values: Vec<(String, usize)>,
 }
 
 impl Settings {
     pub(crate) fn read(config: &Config) -> Result<Self, Failure> {
-        let raw: Raw = config.parse()?;
+        let raw: RawSettings = config.parse()?;
         if raw.reports.is_empty() {
-            return Err(Config::wrong("reports", "expected at least one report"));
+            return Err(Config::invalid("reports", "expected at least one report"));
         }
         let mut reports: Vec<Report> = Vec::new();
         for (index, report) in raw.reports.into_iter().enumerate() {
             let key = format!("reports[{index}]");
             let report = Report::read(report, &key)?;
             if reports.iter().any(|other| other.name == report.name) {
-                return Err(Config::wrong(
+                return Err(Config::invalid(
                     &format!("{key}.name"),
-                    &format!("there is another report `{}`", report.name),
+                    &format!("duplicate report name `{}`", report.name),
                 ));
             }
             reports.push(report);
@@ -85,17 +85,17 @@ impl Settings {
 
 impl Report {
     fn read(raw: RawReport, key: &str) -> Result<Self, Failure> {
-        check_name(&raw.name).map_err(|error| Config::wrong(&format!("{key}.name"), &error))?;
+        check_name(&raw.name).map_err(|error| Config::invalid(&format!("{key}.name"), &error))?;
         let name = raw.name;
         let filter_key = format!("{key}.filter");
         let filter = extjson::to_document(&Json::Object(raw.filter), "filter")
-            .map_err(|error| Config::wrong(&filter_key, &error))?;
+            .map_err(|error| Config::invalid(&filter_key, &error))?;
         let min = paths(raw.min, &format!("{key}.min"))?;
         let max = paths(raw.max, &format!("{key}.max"))?;
-        // both count the same values: one number speaks for them
+        // one metric counts the values of both
         if let Some((both, ..)) = max.iter().find(|(name, path)| min.iter().any(|(n, p)| n == name && p != path)) {
-            let hint = format!("`{both}` is another path in `min`: another name for one of them");
-            return Err(Config::wrong(&format!("{key}.max.{both}"), &hint));
+            let hint = format!("`{both}` has another path in `min`: choose another name for one of them");
+            return Err(Config::invalid(&format!("{key}.max.{both}"), &hint));
         }
         let mut values: Vec<(String, usize)> = Vec::new();
         for (index, (extreme, _)) in min.iter().chain(&max).enumerate() {
@@ -104,7 +104,7 @@ impl Report {
                 values.push((metric, index));
             }
         }
-        let extreme = |end: End, word: &'static str| {
+        let extreme = |end: ExtremeKind, word: &'static str| {
             let name = name.clone();
             move |(key, path): (String, String)| (format!("{name}.{key}.{word}"), end, path)
         };
@@ -114,8 +114,8 @@ impl Report {
                 .into_iter()
                 .map(|(sum, path)| (format!("{name}.{sum}"), path))
                 .collect(),
-            extremes: (min.into_iter().map(extreme(End::Least, "min")))
-                .chain(max.into_iter().map(extreme(End::Greatest, "max")))
+            extremes: (min.into_iter().map(extreme(ExtremeKind::Least, "min")))
+                .chain(max.into_iter().map(extreme(ExtremeKind::Greatest, "max")))
                 .collect(),
             values,
             collection: raw.collection,
@@ -124,14 +124,14 @@ impl Report {
         })
     }
 
-    /// Only what the report looks at crosses the network.
+    /// The projection of the fields that the report reads.
     pub(crate) fn projection(&self) -> Document {
         let mut paths: Vec<&str> = (self.group_by.iter().chain(&self.sums).map(|(_, path)| path.as_str()))
             .chain(self.extremes.iter().map(|(_, _, path)| path.as_str()))
             .collect();
         paths.sort_unstable();
         paths.dedup();
-        // the server refuses `a` beside `a.b`; the first brings the second along
+        // the server refuses `a` beside `a.b`; `a` includes it
         let covered =
             |path: &str| paths.iter().any(|other| path.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')));
         let mut projection = Document::new();
@@ -142,7 +142,7 @@ impl Report {
             projection.push(path, 1);
         }
         if paths.is_empty() {
-            // nothing but the number of documents: their ids are the least there is to send
+            // only the number of documents is needed: `_id` is the smallest field
             return Document::new().with("_id", 1);
         }
         projection
@@ -153,12 +153,15 @@ fn paths(map: Map<String, Json>, key: &str) -> Result<Vec<(String, String)>, Fai
     map.into_iter()
         .map(|(name, json)| {
             let key = format!("{key}.{name}");
-            check_name(&name).map_err(|error| Config::wrong(&key, &error))?;
-            if TAKEN.contains(&name.as_str()) {
-                return Err(Config::wrong(&key, &format!("`{name}` is taken: another name than {}", TAKEN.join(", "))));
+            check_name(&name).map_err(|error| Config::invalid(&key, &error))?;
+            if RESERVED_NAMES.contains(&name.as_str()) {
+                return Err(Config::invalid(
+                    &key,
+                    &format!("`{name}` is reserved: choose another name than {}", RESERVED_NAMES.join(", ")),
+                ));
             }
             let Json::String(path) = json else {
-                return Err(Config::wrong(&key, &format!("expected a path such as `total`, found {json}")));
+                return Err(Config::invalid(&key, &format!("expected a path such as `total`, found {json}")));
             };
             check_path(&path, &key)?;
             Ok((name, path))
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_looked_at_is_projected() {
+    fn only_the_fields_that_are_read_are_projected() {
         let projection = |json: &str| {
             let report = format!(r#"{{"reports": [{{"name": "r", "collection": "c", {json}}}]}}"#);
             format!("{:?}", read(&report).unwrap().reports[0].projection())
@@ -188,16 +191,16 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_their_key() {
+    fn errors_name_the_key() {
         let wrong = |json: &str| read(json).unwrap_err().message;
         assert_snapshot!(wrong("null"), @"probes[…].config: missing field `reports`");
         assert_snapshot!(wrong(r#"{"reports": []}"#), @"probes[…].config.reports: expected at least one report");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "sum": {}}]}"#), @"probes[…].config.reports[0].sum: unknown field `sum`, expected one of `name`, `collection`, `filter`, `groupBy`, `sums`, `min`, `max`");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "Orders", "collection": "c"}]}"#), @"probes[…].config.reports[0].name: `Orders` is not a name: a-z, 0-9 and `_`, a letter first, at most 60");
-        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c"}, {"name": "r", "collection": "d"}]}"#), @"probes[…].config.reports[1].name: there is another report `r`");
-        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "sums": {"count": "n"}}]}"#), @"probes[…].config.reports[0].sums.count: `count` is taken: another name than count, groups, min, max, skipped, numbers, nonfinite, values");
+        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c"}, {"name": "r", "collection": "d"}]}"#), @"probes[…].config.reports[1].name: duplicate report name `r`");
+        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "sums": {"count": "n"}}]}"#), @"probes[…].config.reports[0].sums.count: `count` is reserved: choose another name than count, groups, min, max, skipped, numbers, nonfinite, values");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "min": {"first": 1}}]}"#), @"probes[…].config.reports[0].min.first: expected a path such as `total`, found 1");
-        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "min": {"at": "a"}, "max": {"at": "b"}}]}"#), @"probes[…].config.reports[0].max.at: `at` is another path in `min`: another name for one of them");
+        assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "min": {"at": "a"}, "max": {"at": "b"}}]}"#), @"probes[…].config.reports[0].max.at: `at` has another path in `min`: choose another name for one of them");
         assert_snapshot!(wrong(r#"{"reports": [{"name": "r", "collection": "c", "filter": {"at": {"$date": "x"}}}]}"#), @r#"probes[…].config.reports[0].filter: filter.at: "x" is not a value of Extended JSON's $date"#);
     }
 }

@@ -1,14 +1,14 @@
-//! A sum of decimals that is exact and does not depend on the order of its terms.
+//! Exact sums of decimals, independent of the order of their terms.
 //!
-//! The server's own `$sum` rounds at 34 digits (Decimal128) or adds doubles in the order it meets them; neither can be
-//! compared between two reads. Here terms are kept by their power of ten and meet only at the end.
+//! The server's `$sum` rounds to 34 digits (Decimal128) or adds doubles in the order in which it reads them, so its results cannot
+//! be compared between two reads. Here, terms are added by their power of ten, and those sums are added at the end.
 
 use num_bigint::{BigInt, Sign};
 use taster_probe::{Decimal, decimal_text};
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Sum {
-    /// One slot a power of ten that occurred: money has one or two.
+    /// One slot for each power of ten; amounts of money have one or two.
     slots: Vec<Slot>,
 }
 
@@ -16,12 +16,12 @@ pub(crate) struct Sum {
 struct Slot {
     exponent: i32,
     near: i128,
-    /// What `near` held each time it would have overflowed.
+    /// The values of `near` when it would have overflowed.
     far: BigInt,
 }
 
 impl Sum {
-    /// Whether the term counts: one NaN or infinity would hide every other term, and stays out.
+    /// Adds a term. Returns false for NaN and infinities, which would hide all other terms and are not added.
     pub(crate) fn add(&mut self, term: Decimal) -> bool {
         let Decimal::Finite { coefficient, exponent } = term else { return false };
         let at = self.slots.iter().position(|slot| slot.exponent == exponent).unwrap_or_else(|| {
@@ -36,9 +36,9 @@ impl Sum {
         true
     }
 
-    /// The sum as text, with as many decimals as the finest term: amounts in cents add up to an amount in cents.
+    /// The sum as text, with as many decimals as the most precise term: the sum of amounts in cents is an amount in cents.
     pub(crate) fn text(&self) -> String {
-        // a zero of 10^-6000 says nothing and would cost thousands of digits
+        // a zero with the exponent -6000 would have thousands of digits
         let slots = || self.slots.iter().filter(|slot| slot.near != 0 || slot.far != BigInt::ZERO);
         let Some(finest) = slots().map(|slot| slot.exponent).min() else { return "0".to_owned() };
         let mut total = BigInt::ZERO;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_terms_does_not_count() {
+    fn the_sum_does_not_depend_on_the_order_of_terms() {
         let doubles = [0.1, 1e16, -1e16, 0.2, 3.3, 1e-7, 7e22];
         let text = |order: &[usize]| {
             let mut sum = Sum::default();

@@ -1,4 +1,4 @@
-//! What a report has seen so far: all documents together, and each group.
+//! The results of a report so far: for all documents, and for each group.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +12,36 @@ use crate::{extreme::Extreme, settings::Report, sum::Sum};
 const UNIT: &str = "{document}";
 const VALUES: &str = "{value}";
 
-/// One report being taken.
+/// The results of one report.
 pub(crate) struct Tally<'a> {
     report: &'a Report,
-    most_groups: usize,
-    total: Part,
+    max_groups: usize,
+    total: GroupTotals,
     /// By sum.
-    terms: Vec<Terms>,
-    groups: BTreeMap<Vec<String>, Part>,
+    terms: Vec<SumTerms>,
+    groups: BTreeMap<Vec<String>, GroupTotals>,
 }
 
-/// What one sum met in all documents.
+/// What one sum found in all documents.
 #[derive(Clone, Default)]
-struct Terms {
-    /// Finite numbers: what was added.
+struct SumTerms {
+    /// Finite numbers, which were added.
     numbers: u64,
     /// NaN and the infinities.
     nonfinite: u64,
-    /// Documents in which it met no number, or something it could not add.
+    /// Documents without a number, or with a value of another type.
     skipped: u64,
 }
 
-/// The figures of one group, or of all.
+/// The results of one group, or of all documents.
 #[derive(Clone)]
-struct Part {
+struct GroupTotals {
     count: u64,
     sums: Vec<Sum>,
     extremes: Vec<Extreme>,
 }
 
-impl Part {
+impl GroupTotals {
     fn new(report: &Report) -> Self {
         Self {
             count: 0,
@@ -63,12 +63,12 @@ impl Part {
 }
 
 impl<'a> Tally<'a> {
-    pub(crate) fn new(report: &'a Report, most_groups: usize) -> Self {
-        let terms = vec![Terms::default(); report.sums.len()];
-        Self { report, most_groups, total: Part::new(report), terms, groups: BTreeMap::new() }
+    pub(crate) fn new(report: &'a Report, max_groups: usize) -> Self {
+        let terms = vec![SumTerms::default(); report.sums.len()];
+        Self { report, max_groups, total: GroupTotals::new(report), terms, groups: BTreeMap::new() }
     }
 
-    pub(crate) fn see(&mut self, document: RawDocument<'_>) -> Result<(), Failure> {
+    pub(crate) fn add(&mut self, document: RawDocument<'_>) -> Result<(), Failure> {
         let report = self.report;
         let Self { total, groups, terms, .. } = self;
         let mut group = None;
@@ -78,12 +78,12 @@ impl<'a> Tally<'a> {
                 .iter()
                 .map(|(_, path)| Ok(key_text(value_at(document, path)?)))
                 .collect::<Result<Vec<String>, Malformed>>()?;
-            if !groups.contains_key(&key) && groups.len() == self.most_groups {
-                let message = format!("the report {} has more than {} groups", report.name, self.most_groups);
+            if !groups.contains_key(&key) && groups.len() == self.max_groups {
+                let message = format!("the report {} has more than {} groups", report.name, self.max_groups);
                 let asked = format!("one more group: {}", title(report, &key));
-                return Err(Failure::limit(message, asked, self.most_groups, "groups"));
+                return Err(Failure::limit(message, asked, self.max_groups, "groups"));
             }
-            group = Some(groups.entry(key).or_insert_with(|| Part::new(report)));
+            group = Some(groups.entry(key).or_insert_with(|| GroupTotals::new(report)));
         }
         total.count += 1;
         if let Some(group) = &mut group {
@@ -112,9 +112,9 @@ impl<'a> Tally<'a> {
         }
         for (index, (.., path)) in report.extremes.iter().enumerate() {
             each_value_at(document, path, &mut |value| {
-                total.extremes[index].see(value);
+                total.extremes[index].add(value);
                 if let Some(group) = &mut group {
-                    group.extremes[index].see(value);
+                    group.extremes[index].add(value);
                 }
             })?;
         }
@@ -158,11 +158,11 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    fn taste(config: &Json, documents: &[Json]) -> Result<Vec<String>, Failure> {
+    fn run(config: &Json, documents: &[Json]) -> Result<Vec<String>, Failure> {
         let settings = Settings::read(&Config::new(config.to_string()))?;
         let mut tally = Tally::new(&settings.reports[0], settings.groups);
         for json in documents {
-            tally.see(extjson::to_document(json, "document").unwrap().as_raw())?;
+            tally.add(extjson::to_document(json, "document").unwrap().as_raw())?;
         }
         let mut found = Vec::new();
         tally.metrics(&mut found);
@@ -184,7 +184,7 @@ mod tests {
             json!({"total": "7.00"}),
             json!({"status": "paid"}),
         ];
-        let found = taste(&config, &documents).unwrap();
+        let found = run(&config, &documents).unwrap();
         insta::assert_snapshot!(found.join("\n"), @r#"
         orders.count [] Value::Integer(5)
         orders.revenue [] Value::Decimal("15.60")
@@ -208,23 +208,23 @@ mod tests {
         orders.largest.max [("status", "paid")] {}
         "#);
         let backwards: Vec<Json> = documents.iter().rev().cloned().collect();
-        assert_eq!(taste(&config, &backwards).unwrap(), found);
+        assert_eq!(run(&config, &backwards).unwrap(), found);
     }
 
     #[test]
     fn too_many_groups_name_the_setting() {
         let config = json!({"groups": 2, "reports": [{"name": "r", "collection": "c", "groupBy": ["k"]}]});
         let failure =
-            taste(&config, &[json!({"k": 1}), json!({"k": 2}), json!({"k": 1.0}), json!({"k": 3})]).unwrap_err();
+            run(&config, &[json!({"k": 1}), json!({"k": 2}), json!({"k": 1.0}), json!({"k": 3})]).unwrap_err();
         insta::assert_snapshot!(format!("{failure:?}"), @r#"
         Failure { message: "the report r has more than 2 groups", refusal: None, code: None, asked: Some("one more group: k=3"), allowed: Some("2"), setting: Some("probes[…].config.groups") }
         "#);
     }
 
     #[test]
-    fn a_sum_goes_through_arrays_and_says_what_it_left_out() {
+    fn a_sum_goes_through_arrays_and_counts_what_it_skips() {
         let config = json!({"reports": [{"name": "r", "collection": "c", "sums": {"price": "items.price"}}]});
-        let found = taste(
+        let found = run(
             &config,
             &[
                 json!({"items": [{"price": 1}, {"price": 2.5}]}),
@@ -243,10 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_nothing_has_is_told_by_its_zeros() {
+    fn a_path_that_no_document_has_counts_zero_values() {
         let config = json!({"reports": [{"name": "r", "collection": "c", "groupBy": ["k"], "sums": {"revenue": "totl"},
             "min": {"created": "creatd"}, "max": {"created": "creatd", "newest": "at"}}]});
-        let found = taste(&config, &[json!({"k": "a", "total": 1, "at": 5}), json!({"k": "a", "at": null})]).unwrap();
+        let found = run(&config, &[json!({"k": "a", "total": 1, "at": 5}), json!({"k": "a", "at": null})]).unwrap();
         insta::assert_snapshot!(found.join("\n"), @r#"
         r.count [] Value::Integer(2)
         r.revenue [] Value::Decimal("0")
@@ -268,9 +268,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_does_not_hide_the_rest_of_a_sum() {
+    fn infinities_and_nan_are_not_added() {
         let config = json!({"reports": [{"name": "r", "collection": "c", "sums": {"price": "items.price"}}]});
-        let found = taste(
+        let found = run(
             &config,
             &[
                 json!({"items": [{"price": 1}, {"price": {"$numberDouble": "NaN"}}]}),

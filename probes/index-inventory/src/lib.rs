@@ -1,4 +1,4 @@
-//! What a collection is made of, beside its documents: indexes, options, validator, cap, a view's definition.
+//! Records what a collection has beside its documents: indexes, options, validator, cap, the definition of a view.
 
 use taster_probe::{
     CollectionKind, Config, Database, Document, Failure, Manifest, Metric, MetricDeclaration, Probe, Role, ValueKind,
@@ -28,8 +28,8 @@ impl Probe for IndexInventory {
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct Nothing {}
-        let Nothing {} = config.parse()?;
+        struct NoSettings {}
+        let NoSettings {} = config.parse()?;
 
         let mut found = Vec::new();
         let collections = db.collections()?;
@@ -38,7 +38,7 @@ impl Probe for IndexInventory {
             let (name, there) = (&collection.name, collection.kind != CollectionKind::Absent);
             let definition = if there { db.options(name)? } else { doc(&[("kind", &"absent")]) };
             found.push(Metric::document("definition", definition).label("collection", name));
-            // a view has no indexes of its own; one that became a collection shows in its definition
+            // a view has no indexes of its own; if it becomes a collection, its definition shows that
             let indexes = match collection.kind {
                 CollectionKind::Collection | CollectionKind::TimeSeries => inventory(&db.indexes(name)?)?,
                 CollectionKind::View | CollectionKind::Absent => Document::new(),
@@ -49,7 +49,7 @@ impl Probe for IndexInventory {
     }
 }
 
-/// Specifications by name; the name is the key and left out of the specification.
+/// Specifications by name. The name is the key and not repeated in the specification.
 fn inventory(indexes: &[Document]) -> Result<Document, Failure> {
     let mut by_name = Vec::new();
     for index in indexes {

@@ -1,13 +1,13 @@
-//! Whether the parent can be looked up without reading it.
+//! Checks that the parent can be looked up by an index.
 
 use taster_probe::{CollectionInfo, CollectionKind, Database, Document, Failure, Malformed};
 
-/// Refuses a parent that has no index on `key`: each reference would read all of it.
+/// Refuses a parent without an index on `key`: each lookup would read the whole collection.
 pub(crate) fn require(db: &Database<'_>, parent: &CollectionInfo, key: &str) -> Result<(), Failure> {
     match parent.kind {
-        // nothing is read of what is not there
+        // an absent collection is not read
         CollectionKind::Absent => return Ok(()),
-        // its index is there, whatever the list says: a clustered collection has none of that name
+        // every collection has this index, although a clustered collection does not list it
         CollectionKind::Collection if key == "_id" => return Ok(()),
         CollectionKind::View => return Err(unindexed(parent, key, "is a view, which has no indexes of its own")),
         CollectionKind::Collection | CollectionKind::TimeSeries => {}
@@ -20,8 +20,8 @@ pub(crate) fn require(db: &Database<'_>, parent: &CollectionInfo, key: &str) -> 
     Err(unindexed(parent, key, &format!("has no index that begins with `{key}`")))
 }
 
-/// Whether lookups by `key` go through this index: it begins with it, holds every document, orders text by its bytes and
-/// may be used.
+/// Whether lookups by `key` can use this index: it begins with `key`, contains every document, orders text by its bytes and is
+/// not hidden.
 fn serves(index: &Document, key: &str) -> Result<bool, Malformed> {
     let index = index.as_raw();
     for without in ["partialFilterExpression", "collation", "hidden"] {
@@ -31,7 +31,7 @@ fn serves(index: &Document, key: &str) -> Result<bool, Malformed> {
     }
     let keys = index.get("key")?.and_then(|element| element.value.as_document());
     let first = keys.and_then(|keys| keys.elements().next()).transpose()?;
-    // `text` and `2dsphere` find words and places
+    // `text` and `2dsphere` indexes do not find values
     let finds_values = |first: &taster_probe::Element<'_>| match first.value.as_str() {
         Some(kind) => kind == "hashed",
         None => true,
@@ -45,7 +45,7 @@ fn unindexed(parent: &CollectionInfo, key: &str, what: &str) -> Failure {
         asked: Some(format!("look up `{key}` in {name}")),
         allowed: Some(format!("an index on {name} that begins with `{key}`")),
         setting: Some("probes[…].config.allowUnindexed".to_owned()),
-        ..Failure::new(format!("every reference would read all of {name}: it {what}"))
+        ..Failure::new(format!("each lookup would read the whole collection {name}: it {what}"))
     }
 }
 
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_serves_that_begins_with_the_key_and_leaves_nothing_out() {
+    fn a_usable_index_begins_with_the_key_and_contains_every_document() {
         let serves = |json: Json| serves(&to_document(&json, "index").unwrap(), "sku").unwrap();
         assert!(serves(json!({"v": 2, "key": {"sku": 1}, "name": "sku_1"})));
         assert!(serves(json!({"v": 2, "key": {"sku": -1, "shop": 1}, "name": "sku_-1_shop_1", "sparse": true})));
@@ -70,11 +70,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_indexed_is_refused_with_both_ways_out() {
+    fn a_missing_index_is_an_error_with_both_remedies() {
         let parent = CollectionInfo { name: "menu".to_owned(), role: String::new(), kind: CollectionKind::Collection };
         insta::assert_snapshot!(format!("{:#?}", unindexed(&parent, "sku", "has no index that begins with `sku`")), @r#"
             Failure {
-                message: "every reference would read all of menu: it has no index that begins with `sku`",
+                message: "each lookup would read the whole collection menu: it has no index that begins with `sku`",
                 refusal: None,
                 code: None,
                 asked: Some(

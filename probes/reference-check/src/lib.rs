@@ -1,15 +1,15 @@
-//! References that lead nowhere: `orders.customerId` without a customer.
+//! Finds broken references: `orders.customerId` without a customer.
 //!
 //! ```yaml
 //! collections: {parent: customers, child: [orders, invoices]}
 //! config:
-//!   field: customerId                     # where the child refers to the parent; arrays hold one reference an element
-//!   key: _id                              # what it refers to
-//!   examples: 20                          # name so many of the keys that are missing
-//!   allowUnindexed: false                 # look up without an index on `key`: reads the parent once a reference
+//!   field: customerId                     # path of the reference in the child; in arrays, each element is a reference
+//!   key: _id                              # path of the referenced value in the parent
+//!   examples: 20                          # name this many of the missing keys
+//!   allowUnindexed: false                 # true: look up without an index on `key`, which reads the parent for each reference
 //! ```
 //!
-//! References are compared as the server's `$lookup` does: 5 refers to 5.0, and `"5"` to neither.
+//! References are compared like in the server's `$lookup`: 5 refers to 5.0, `"5"` does not.
 
 mod index;
 mod settings;
@@ -26,7 +26,7 @@ struct ReferenceCheck;
 const UNIT: &str = "{reference}";
 const PARENT: &str = "parent";
 const CHILD: &str = "child";
-/// The host's code for a group that outgrew the server's memory.
+/// The host's error code for an aggregation that ran out of the server's memory.
 const MEMORY: &str = "T0218";
 
 impl Probe for ReferenceCheck {
@@ -34,18 +34,18 @@ impl Probe for ReferenceCheck {
         let declare = |name, kind, summary| {
             MetricDeclaration::new(name, kind, summary).unit(UNIT).labels(["collection", "field"])
         };
-        Manifest::new("reference-check", env!("CARGO_PKG_VERSION"), "references that lead nowhere")
-            .role(Role::one(PARENT, "the collection that is referred to"))
-            .role(Role::many(CHILD, "the collections that refer to it"))
+        Manifest::new("reference-check", env!("CARGO_PKG_VERSION"), "references to missing documents")
+            .role(Role::one(PARENT, "the collection that references point to"))
+            .role(Role::many(CHILD, "the collections with the references"))
             .calls("aggregate")
             .calls("list-indexes")
-            .metric(declare("orphans", ValueKind::Integer, "references to what is not there").expect("never-increases"))
-            // which ones they are is for people: of more than are named here, others may be named afterwards
+            .metric(declare("orphans", ValueKind::Integer, "references to missing documents").expect("never-increases"))
+            // for people: if there are more keys than examples, other ones may be named afterwards
             .metric(declare("orphans.keys", ValueKind::Set, "the first of the keys that are missing").expect("ignore"))
-            // nothing is expected here, so that no references before and after stays `unknown`
-            .metric(declare("references", ValueKind::Integer, "references, wherever they lead").merge(Merge::Sum))
+            // no expectation, so that no references before and after are `unknown`
+            .metric(declare("references", ValueKind::Integer, "all references").merge(Merge::Sum))
             .metric(
-                declare("unset", ValueKind::Integer, "places for a reference with none: missing, null, an empty array")
+                declare("unset", ValueKind::Integer, "unset references: missing, null, an empty array")
                     .expect("never-increases"),
             )
     }
@@ -85,28 +85,28 @@ fn check(
     Ok(())
 }
 
-/// How many references lead nowhere, and some of the keys that are missing.
+/// The number of broken references, and examples of the missing keys.
 fn orphans(db: &Database<'_>, child: &str, parent: &str, settings: &Settings) -> Result<(u64, Examples), Failure> {
-    let read = |looking_up| {
+    let read = |strategy| {
         let mut orphans = 0;
         let mut examples = Examples::at_most(settings.examples);
-        let mut cursor = db.aggregate(child, &orphan_stages(parent, settings, looking_up))?;
+        let mut cursor = db.aggregate(child, &orphan_stages(parent, settings, strategy))?;
         while let Some(orphan) = cursor.next_document()? {
             let number = orphan.get("n")?.and_then(|number| number.value.as_i64()).unwrap_or_default();
             orphans += number.unsigned_abs();
             if let Some(reference) = orphan.get("_id")? {
-                examples.see(key_text(Some(reference.value)));
+                examples.add(key_text(Some(reference.value)));
             }
         }
         Ok((orphans, examples))
     };
-    match read(LookingUp::EachKey) {
-        Err(Failure { code: Some(code), .. }) if code == MEMORY => read(LookingUp::EachReference),
+    match read(LookupStrategy::EachKey) {
+        Err(Failure { code: Some(code), .. }) if code == MEMORY => read(LookupStrategy::EachReference),
         outcome => outcome,
     }
 }
 
-/// How many references there are, and how many places have none.
+/// The numbers of references and of unset references.
 fn count(db: &Database<'_>, child: &str, field: &str) -> Result<(u64, u64), Failure> {
     let mut cursor = db.aggregate(child, &count_stages(field))?;
     // an empty collection has no group
@@ -118,11 +118,11 @@ fn count(db: &Database<'_>, child: &str, field: &str) -> Result<(u64, u64), Fail
     Ok((number("references")?, number("unset")?))
 }
 
-/// The references alone, one a document; null or nothing where there is none.
+/// Stages that return the references, one a document; null or missing for an unset one.
 ///
-/// `$lookup` takes an array for a match of any of its elements, so each is looked up on its own. An array may stand
-/// at every segment of the path, and each of them makes another array around the values. A filter on the collection's
-/// own documents would be shorter, but `{$ne: null}` turns away an array with one null in it.
+/// `$lookup` matches an array if any of its elements matches, so each element is looked up by itself. Every segment of the path
+/// may have an array, and each adds another array around the values. A filter on the documents would be shorter, but
+/// `{$ne: null}` rejects an array with one null in it.
 fn reference_stages(field: &str) -> Vec<Document> {
     let mut stages = vec![stage(&json!({"$project": {"_id": 0, "r": format!("${field}")}}))];
     let unwind = stage(&json!({"$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}}));
@@ -130,7 +130,7 @@ fn reference_stages(field: &str) -> Vec<Document> {
     stages
 }
 
-/// Whether there is a reference: what is missing comes before null, and null before every value.
+/// Whether there is a reference: missing sorts before null, and null before every value.
 fn is_set() -> Json {
     json!({"$gt": ["$r", null]})
 }
@@ -147,23 +147,22 @@ fn count_stages(field: &str) -> Vec<Document> {
 
 /// What is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LookingUp {
-    /// Each different key once: several times as fast where many refer to the same. The server holds them in memory.
+enum LookupStrategy {
+    /// Each different key once: several times as fast if many references are the same. The server keeps the keys in memory.
     EachKey,
-    /// Each reference, one after the other.
+    /// Each reference.
     EachReference,
 }
 
-/// The references that lead nowhere, as `{_id: KEY, n: REFERENCES}`. Of a parent that is found nothing but its `_id` is
-/// brought along, once.
-fn orphan_stages(parent: &str, settings: &Settings, looking_up: LookingUp) -> Vec<Document> {
+/// Stages that return the broken references as `{_id: KEY, n: REFERENCES}`. Of a parent that exists, only the `_id` is read.
+fn orphan_stages(parent: &str, settings: &Settings, strategy: LookupStrategy) -> Vec<Document> {
     let mut stages = reference_stages(&settings.field);
     stages.extend([
-        // `$lookup` takes a missing value for null, and null for a match of what is missing or null in the parent
+        // `$lookup` treats a missing value as null, which matches missing and null values in the parent
         stage(&json!({"$match": {"$expr": is_set()}})),
-        stage(&match looking_up {
-            LookingUp::EachKey => json!({"$group": {"_id": "$r", "n": {"$sum": 1}}}),
-            LookingUp::EachReference => json!({"$project": {"_id": "$r", "n": {"$literal": 1}}}),
+        stage(&match strategy {
+            LookupStrategy::EachKey => json!({"$group": {"_id": "$r", "n": {"$sum": 1}}}),
+            LookupStrategy::EachReference => json!({"$project": {"_id": "$r", "n": {"$literal": 1}}}),
         }),
         stage(&json!({"$lookup": {
             "from": parent, "localField": "_id", "foreignField": settings.key, "as": "parents",
@@ -176,7 +175,7 @@ fn orphan_stages(parent: &str, settings: &Settings, looking_up: LookingUp) -> Ve
 }
 
 fn stage(json: &Json) -> Document {
-    extjson::to_document(json, "stage").expect("no stage here has a value that Extended JSON could not say")
+    extjson::to_document(json, "stage").expect("all stages here are valid Extended JSON")
 }
 
 taster_probe::export!(ReferenceCheck);
@@ -186,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_taken_out_of_as_many_arrays_as_the_path_may_have() {
+    fn references_are_unwound_from_every_array_on_the_path() {
         let settings = Settings::read(&Config::new(r#"{"field": "items.sku", "key": "sku"}"#)).unwrap();
         insta::assert_snapshot!(format!("{:#?}", count_stages("customerId")), @r#"
             [
@@ -195,7 +194,7 @@ mod tests {
                 {"\$group": {"_id": null, "references": {"\$sum": {"\$cond": [{"\$gt": ["$r", null]}, {"$numberInt": "1"}, {"$numberInt": "0"}]}}, "unset": {"\$sum": {"\$cond": [{"\$gt": ["$r", null]}, {"$numberInt": "0"}, {"$numberInt": "1"}]}}}},
             ]
         "#);
-        insta::assert_snapshot!(format!("{:#?}", orphan_stages("menu", &settings, LookingUp::EachKey)), @r#"
+        insta::assert_snapshot!(format!("{:#?}", orphan_stages("menu", &settings, LookupStrategy::EachKey)), @r#"
             [
                 {"\$project": {"_id": {"$numberInt": "0"}, "r": "$items.sku"}},
                 {"\$unwind": {"path": "$r", "preserveNullAndEmptyArrays": true}},
@@ -210,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_much_to_group_is_looked_up_one_by_one() {
+    fn references_that_cannot_be_grouped_are_looked_up_one_by_one() {
         let settings = Settings::read(&Config::new(r#"{"field": "customerId"}"#)).unwrap();
-        let [each_key, each_reference] = [LookingUp::EachKey, LookingUp::EachReference]
-            .map(|looking_up| orphan_stages("customers", &settings, looking_up));
+        let [each_key, each_reference] = [LookupStrategy::EachKey, LookupStrategy::EachReference]
+            .map(|strategy| orphan_stages("customers", &settings, strategy));
         let differ: Vec<_> = each_key.iter().zip(&each_reference).filter(|(one, other)| one != other).collect();
         insta::assert_snapshot!(format!("{differ:#?}"), @r#"
             [

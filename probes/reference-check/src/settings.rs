@@ -1,33 +1,33 @@
-//! The configuration: the edge that is checked.
+//! The configuration: the reference that is checked.
 
 use serde::Deserialize;
 use taster_probe::{Config, Failure, group::check_path};
 
-/// More than this are no examples.
-const MOST_EXAMPLES: usize = 1000;
+/// The limit of examples.
+const MAX_EXAMPLES: usize = 1000;
 
-/// The configuration, checked.
+/// The checked configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Settings {
-    /// Path in the child: where the reference is.
+    /// The path of the reference in the child.
     pub(crate) field: String,
-    /// Path in the parent: what the reference says.
-    #[serde(default = "id")]
+    /// The path of the referenced value in the parent.
+    #[serde(default = "default_key")]
     pub(crate) key: String,
-    /// So many of the missing keys are named.
-    #[serde(default = "twenty")]
+    /// How many of the missing keys are named.
+    #[serde(default = "default_examples")]
     pub(crate) examples: usize,
-    /// Whether the parent may be read whole for each reference.
+    /// Whether each lookup may read the whole parent.
     #[serde(default)]
     pub(crate) allow_unindexed: bool,
 }
 
-fn id() -> String {
+fn default_key() -> String {
     "_id".to_owned()
 }
 
-fn twenty() -> usize {
+fn default_examples() -> usize {
     20
 }
 
@@ -36,8 +36,8 @@ impl Settings {
         let settings: Self = config.parse()?;
         check_path(&settings.field, "field")?;
         check_path(&settings.key, "key")?;
-        if settings.examples > MOST_EXAMPLES {
-            return Err(Config::wrong("examples", &format!("at most {MOST_EXAMPLES}, found {}", settings.examples)));
+        if settings.examples > MAX_EXAMPLES {
+            return Err(Config::invalid("examples", &format!("at most {MAX_EXAMPLES}, found {}", settings.examples)));
         }
         Ok(settings)
     }
@@ -50,13 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_field_must_be_named() {
+    fn only_the_field_is_required() {
         let settings = Settings::read(&Config::new(r#"{"field": "customerId"}"#)).unwrap();
         assert_snapshot!(format!("{settings:?}"), @r#"Settings { field: "customerId", key: "_id", examples: 20, allow_unindexed: false }"#);
     }
 
     #[test]
-    fn mistakes_are_named_with_their_key() {
+    fn errors_name_the_key() {
         let wrong = |json: &str| Settings::read(&Config::new(json)).unwrap_err().message;
         assert_snapshot!(wrong("null"), @"probes[…].config: missing field `field`");
         assert_snapshot!(wrong(r#"{"field": "customer..id"}"#), @"probes[…].config.field: `customer..id` is not a path such as `customer.country`");

@@ -1,13 +1,13 @@
-//! The shape of a collection: every path, with the types it holds and how often; what is missing, told from null.
+//! Records the shape of a collection: every path, with its types and their numbers. Missing fields differ from null.
 //!
 //! ```yaml
 //! config:
-//!   ignore: [audit.trail, "visits.*.ip"]  # with all below them
-//!   paths: 2000                           # at most so many paths a collection
-//!   children: 200                         # a subdocument with more names is a map: `visits.*`
+//!   ignore: [audit.trail, "visits.*.ip"]  # with everything below
+//!   paths: 2000                           # limit of paths of a collection
+//!   children: 200                         # a subdocument with more different fields is a map: `visits.*`
 //! ```
 //!
-//! Elements of arrays are `items[]`. Every document is read, whole.
+//! Elements of arrays are `items[]`. Every document is read completely.
 
 mod settings;
 mod trie;
@@ -22,10 +22,10 @@ struct SchemaShape;
 
 impl Probe for SchemaShape {
     fn manifest() -> Manifest {
-        Manifest::new("schema-shape", env!("CARGO_PKG_VERSION"), "which paths hold which types, and how often")
+        Manifest::new("schema-shape", env!("CARGO_PKG_VERSION"), "the types of each path, and how often they occur")
             .role(Role::many("collections", "the collections to read"))
             .calls("find")
-            // nothing is expected here, so that an empty collection before and after stays `unknown`
+            // no expectation, so that an empty collection before and after is `unknown`
             .metric(
                 MetricDeclaration::new("shape", ValueKind::Document, "each path's types with their numbers")
                     .labels(["collection"]),
@@ -53,7 +53,7 @@ fn read(mut cursor: Cursor, settings: &Settings, done: &mut u64) -> Result<Docum
         let mut rest = batch.as_bytes();
         while !rest.is_empty() {
             let length = taster_probe::RawDocument::first_of(rest)?.as_bytes().len();
-            trie.see(rest, length)?;
+            trie.add_document(rest, length)?;
             rest = &rest[length..];
             *done += 1;
         }

@@ -1,17 +1,17 @@
-//! The configuration: paths to ignore, and how many there may be.
+//! The configuration: ignored paths, and the limit of paths.
 
 use serde::Deserialize;
 use taster_probe::{Config, Failure};
 
-/// The configuration, checked.
+/// The checked configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// Paths that are left out, with all below them; a segment `*` stands for any one name.
+    /// Ignored paths, with everything below; a segment `*` matches any name.
     pub(crate) ignore: Vec<String>,
-    /// At most so many paths a collection; fields beyond that are folded into `*`.
+    /// The limit of paths of a collection; further fields are folded into `*`.
     pub(crate) paths: usize,
-    /// A subdocument with more different names than this is a map with data for keys: its fields fold into `*`.
+    /// A subdocument with more different fields is a map, whose keys are data: its fields are folded into `*`.
     pub(crate) children: usize,
 }
 
@@ -26,12 +26,12 @@ impl Settings {
         let settings: Self = config.parse()?;
         for (key, number, most) in [("paths", settings.paths, 20_000), ("children", settings.children, 20_000)] {
             if !(1..=most).contains(&number) {
-                return Err(Config::wrong(key, &format!("expected 1 to {most}, found {number}")));
+                return Err(Config::invalid(key, &format!("expected 1 to {most}, found {number}")));
             }
         }
         for (index, path) in settings.ignore.iter().enumerate() {
             if path.is_empty() {
-                return Err(Config::wrong(&format!("ignore[{index}]"), "expected a path such as `audit.trail`"));
+                return Err(Config::invalid(&format!("ignore[{index}]"), "expected a path such as `audit.trail`"));
             }
         }
         Ok(settings)
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mistakes_are_named_with_their_key() {
+    fn errors_name_the_key() {
         let wrong = |json: &str| Settings::read(&Config::new(json)).unwrap_err().message;
         assert_snapshot!(wrong(r#"{"ignored": []}"#), @"probes[…].config.ignored: unknown field `ignored`, expected one of `ignore`, `paths`, `children`");
         assert_snapshot!(wrong(r#"{"paths": 0}"#), @"probes[…].config.paths: expected 1 to 20000, found 0");

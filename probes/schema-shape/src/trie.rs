@@ -1,11 +1,11 @@
-//! The paths seen so far, each with how often it held which type.
+//! The paths of a collection so far, with the number of values of each type.
 //!
-//! A trie by field names. Documents of one collection look alike, so each node remembers which one followed it in the
-//! document before: nearly every field is found by comparing eight bytes, without a hash and without measuring its name.
+//! It is a trie of field names. Documents of one collection are similar, so each node remembers which node followed it in the
+//! previous document: nearly every field is found by comparing eight bytes, without hashing and without measuring its name.
 //!
-//! A node with more than so many children is a map with data for keys (`visits.2026-11-23`). Its children fold into one,
-//! `*`, at once, so memory is bounded; and the outcome does not depend on the order of documents, because whether a node
-//! folds depends only on the set of names below it, and folding adds counts up.
+//! A node with too many children is a map, whose keys are data (`visits.2026-11-23`). Its children are folded into one, `*`, at
+//! once, so memory is limited. The result does not depend on the order of documents: whether a node is folded depends only on the
+//! set of names below it, and folding adds the counts.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use taster_probe::{Failure, Kind, Malformed};
 
 use crate::settings::Settings;
 
-/// Live paths at any time. Only nested maps reach it, and those are better ignored by name.
-const MOST_NODES: usize = 100_000;
-/// Deeper subdocuments are counted, not entered. The server stores 180 levels at most.
-const DEEPEST: usize = 200;
+/// The limit of paths at a time. Only nested maps reach it; they should be ignored.
+const MAX_NODES: usize = 100_000;
+/// Deeper subdocuments are counted but not entered. The server stores 180 levels at most.
+const MAX_DEPTH: usize = 200;
 
 pub(crate) const ROOT: u32 = 0;
 const NONE: u32 = u32::MAX;
@@ -26,18 +26,18 @@ const MAX_KEY: usize = 20;
 const UNKNOWN: usize = 21;
 const SLOTS: usize = 22;
 
-/// What a node stands for below its parent.
+/// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// The whole document.
     Root,
-    /// A field of that name.
+    /// A field with its name.
     Field,
     /// The elements of an array.
     Items,
     /// All fields of a map.
     Wild,
-    /// Nothing any more; to be used again.
+    /// Free, to be used again.
     Free,
 }
 
@@ -45,20 +45,20 @@ pub(crate) enum Role {
 struct Node {
     parent: u32,
     role: Role,
-    /// The first eight bytes of name and NUL, and which of them count.
+    /// The first eight bytes of the name and its NUL, and a mask of those that count.
     key: u64,
     mask: u64,
     name: Box<[u8]>,
-    /// The child that came after this one, and the one that came first in this one, in the document before.
+    /// The node that followed this one, and the first child of this one, in the previous document.
     next: u32,
     first: u32,
     counts: [u64; SLOTS],
     children: Vec<u32>,
     items: u32,
     wild: u32,
-    /// Left out, with all below.
+    /// Ignored, with everything below.
     ignored: bool,
-    /// Ignored paths that lead through here: which, and how many of its segments are behind.
+    /// Ignored paths that lead through here: their index, and how many of their segments are matched.
     trails: Vec<(u32, u32)>,
 }
 
@@ -107,10 +107,10 @@ impl Trie {
         trie
     }
 
-    /// Counts one document: the first in `buffer`, which may go on behind it.
-    pub(crate) fn see(&mut self, buffer: &[u8], length: usize) -> Result<(), Failure> {
+    /// Counts the first document in `buffer`, which may contain more bytes.
+    pub(crate) fn add_document(&mut self, buffer: &[u8], length: usize) -> Result<(), Failure> {
         self.nodes[ROOT as usize].counts[slot(Kind::DOCUMENT)] += 1;
-        self.walk(buffer, 4, length - 1, ROOT, DEEPEST)
+        self.walk(buffer, 4, length - 1, ROOT, MAX_DEPTH)
     }
 
     /// Counts the elements from `at` to `end`, fields of `parent`.
@@ -139,7 +139,7 @@ impl Trie {
         Ok(())
     }
 
-    /// Counts one value and what is in it; gives the place behind it.
+    /// Counts one value and the values in it; returns the position after it.
     #[inline]
     fn value(
         &mut self,
@@ -156,7 +156,7 @@ impl Trie {
             if slot(kind) != UNKNOWN {
                 return Err(Malformed.into());
             }
-            // a type that BSON does not know has no length: what follows in this subdocument stays unseen
+            // the length of an unknown type is unknown: the rest of this subdocument is not counted
             counted.counts[UNKNOWN] += 1;
             return Ok(end);
         };
@@ -181,7 +181,7 @@ impl Trie {
         Ok(at + length)
     }
 
-    /// Counts the elements of an array. Their names are numbers, and are skipped.
+    /// Counts the elements of an array. Their names are numbers and are skipped.
     fn walk_items(
         &mut self,
         buffer: &[u8],
@@ -219,12 +219,12 @@ impl Trie {
         if u64::from_le_bytes(*head) & node.mask != node.key {
             return false;
         }
-        // a name of eight bytes or more has its end further on
+        // the end of a name of eight bytes or more follows later
         node.name.len() < 8
             || buffer[at + 8..].strip_prefix(&node.name[8..]).is_some_and(|rest| rest.first() == Some(&0))
     }
 
-    /// The field of that name, made where there is none.
+    /// The field with that name. It is added if there is none.
     fn child(&mut self, parent: u32, name: &[u8]) -> Result<u32, Failure> {
         let wild = self.nodes[parent as usize].wild;
         if wild != NONE && !self.ends_here(parent, name) {
@@ -249,7 +249,7 @@ impl Trie {
         Ok(node)
     }
 
-    /// Whether an ignored path ends with that field. It keeps a node of its own even in a map.
+    /// Whether an ignored path ends with that field. Such a field has a node of its own even in a map.
     fn ends_here(&self, parent: u32, name: &[u8]) -> bool {
         self.nodes[parent as usize].trails.iter().any(|(path, behind)| {
             let path = &self.ignored[*path as usize];
@@ -287,18 +287,18 @@ impl Trie {
             self.nodes[free as usize] = node;
             return Ok(free);
         }
-        if self.nodes.len() == MOST_NODES {
+        if self.nodes.len() == MAX_NODES {
             let asked = format!("{} and its neighbours", self.path(parent));
-            let message = format!("more than {MOST_NODES} different paths: ignore those whose names are data");
-            return Err(Failure::limit(message, asked, MOST_NODES, "ignore"));
+            let message = format!("more than {MAX_NODES} different paths: ignore the maps, whose keys are data");
+            return Err(Failure::limit(message, asked, MAX_NODES, "ignore"));
         }
         self.nodes.push(node);
         Ok((self.nodes.len() - 1) as u32)
     }
 
-    /// Makes a map of `parent`: its fields fold into one.
+    /// Makes `parent` a map: folds its fields into one.
     fn fold(&mut self, parent: u32) -> Result<(), Failure> {
-        // an ignored path that names a field below a map would hold for the documents before this moment only
+        // an ignored path that names a field of a map would apply only to the previous documents
         let blocked = self.nodes[parent as usize].trails.iter().find(|(path, behind)| {
             let path = &self.ignored[*path as usize];
             path.len() > *behind as usize + 1 && !matches!(&*path[*behind as usize], b"*" | b"[]")
@@ -307,7 +307,7 @@ impl Trie {
             let map = self.path(parent);
             let (path, most) = (&self.settings.ignore[*path as usize], self.settings.children);
             let message = format!(
-                "{map} has more than {most} different fields, which fold into {map}.*; \
+                "{map} has more than {most} different fields, which are folded into {map}.*; \
                                    write `*` in the ignored path {path} or raise the number"
             );
             return Err(Failure::limit(message, format!("more than {most} fields"), most, "children"));
@@ -321,7 +321,7 @@ impl Trie {
         Ok(())
     }
 
-    /// Adds `from` and all below it to `to`, and frees it.
+    /// Adds the counts of `from` and everything below to `to`, and frees `from`.
     fn merge(&mut self, from: u32, to: u32) -> Result<(), Failure> {
         let counts = self.nodes[from as usize].counts;
         for (slot, count) in self.nodes[to as usize].counts.iter_mut().zip(counts) {
@@ -358,11 +358,10 @@ impl Trie {
         self.free.push(node);
     }
 
-    /// Folds the widest nodes until no more paths are left than the settings allow. What is left depends only on what
-    /// was seen, not on when.
+    /// Folds the nodes with the most children until the limit of paths is met. The result does not depend on the order of documents.
     pub(crate) fn shrink(&mut self) -> Result<(), Failure> {
-        while self.shown().count() > self.settings.paths {
-            // the document itself last: its fields are the collection's own
+        while self.nodes_with_values().count() > self.settings.paths {
+            // the document itself comes last: its fields are the collection's own
             let width = |node: &Node| match node.role {
                 _ if node.wild != NONE => 0,
                 Role::Root => 1,
@@ -372,7 +371,7 @@ impl Trie {
             if widest == 0 {
                 break;
             }
-            // from the top: folding a node also folds together what is below it
+            // from the top: folding a node also folds the nodes below it
             let mut nodes: Vec<(String, u32)> = (0..self.nodes.len() as u32)
                 .filter(|node| width(&self.nodes[*node as usize]) == widest)
                 .map(|node| (self.path(node), node))
@@ -387,19 +386,19 @@ impl Trie {
         Ok(())
     }
 
-    /// The nodes that have something to show.
-    fn shown(&self) -> impl Iterator<Item = u32> {
+    /// The nodes with values.
+    fn nodes_with_values(&self) -> impl Iterator<Item = u32> {
         let shown = |(_, node): &(usize, &Node)| {
             !matches!(node.role, Role::Root | Role::Free) && !node.ignored && node.counts.iter().any(|count| *count > 0)
         };
         self.nodes.iter().enumerate().filter(shown).map(|(at, _)| at as u32)
     }
 
-    /// Each path with its types and how often, both sorted. `(missing)` counts the subdocuments that could have had the
-    /// field and had not; there is none for elements of arrays and for fields of maps.
+    /// Each path with its types and their numbers, sorted. `(missing)` counts the subdocuments without the field; elements of arrays
+    /// and fields of maps have none.
     pub(crate) fn shape(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
         let mut shape: Vec<_> = self
-            .shown()
+            .nodes_with_values()
             .map(|at| {
                 let node = &self.nodes[at as usize];
                 let mut types: Vec<(&'static str, u64)> = Vec::new();
@@ -409,7 +408,7 @@ impl Trie {
                 types.sort_unstable();
                 if node.role == Role::Field {
                     let parents = self.nodes[node.parent as usize].counts[slot(Kind::DOCUMENT)];
-                    // more than its parents where a document holds a name twice
+                    // more than its parents if a document has a name twice
                     let missing = parents.saturating_sub(node.counts.iter().sum());
                     if missing > 0 {
                         types.insert(0, ("(missing)", missing));
@@ -422,7 +421,7 @@ impl Trie {
         shape
     }
 
-    /// `customer.name`, `items[].sku`, `visits.*`. What in a name reads like one of those has a `\` before it.
+    /// `customer.name`, `items[].sku`, `visits.*`. Characters of names that would be ambiguous are escaped with `\`.
     fn path(&self, node: u32) -> String {
         let this = &self.nodes[node as usize];
         if matches!(this.role, Role::Root | Role::Free) {
@@ -441,7 +440,7 @@ impl Trie {
 fn escaped(name: &[u8]) -> String {
     let text = match str::from_utf8(name) {
         Ok(text) => text.replace('\\', "\\\\").replace('.', "\\."),
-        // names are bytes to the server; what is no text is shown as bytes
+        // the server allows names that are not UTF-8; they are shown as bytes
         Err(_) => name.iter().map(|byte| format!("\\x{byte:02x}")).collect::<Vec<_>>().concat(),
     };
     match text.strip_suffix("[]") {
@@ -458,7 +457,7 @@ impl Node {
         let mut mask = [0; 8];
         let counted = name.len().min(8);
         head[..counted].copy_from_slice(&name[..counted]);
-        // with the NUL behind it, where that is among the eight
+        // with the NUL after it, if that is among the eight
         mask[..(counted + 1).min(8)].fill(0xff);
         Self {
             parent,
@@ -486,11 +485,11 @@ mod tests {
 
     use super::*;
 
-    fn taste(settings: &Settings, documents: &[Json]) -> Result<String, Failure> {
+    fn run(settings: &Settings, documents: &[Json]) -> Result<String, Failure> {
         let mut trie = Trie::new(settings);
         for json in documents {
             let document = to_document(json, "document").unwrap();
-            trie.see(document.as_bytes(), document.as_bytes().len())?;
+            trie.add_document(document.as_bytes(), document.as_bytes().len())?;
         }
         trie.shrink()?;
         let line = |(path, types): (String, Vec<(&str, u64)>)| {
@@ -505,13 +504,13 @@ mod tests {
     }
 
     #[test]
-    fn types_missing_and_null_are_told_apart() {
+    fn missing_and_null_are_different() {
         let documents = [
             json!({"status": "open", "total": {"$numberDecimal": "1"}, "items": [{"sku": "a", "qty": 1}, {"sku": "b"}]}),
             json!({"status": null, "total": 2.5, "items": []}),
             json!({"total": 3, "items": "none", "customer": {"name": "Ann"}, "a.b": 1, "": true}),
         ];
-        insta::assert_snapshot!(taste(&Settings::default(), &documents).unwrap(), @r#"
+        insta::assert_snapshot!(run(&Settings::default(), &documents).unwrap(), @r#"
         "": (missing) 2, bool 1
         a\.b: (missing) 2, int 1
         customer: (missing) 2, object 1
@@ -526,34 +525,34 @@ mod tests {
     }
 
     #[test]
-    fn a_map_folds_and_what_is_below_adds_up() {
+    fn a_map_is_folded_and_the_counts_below_are_added() {
         let documents = [
             json!({"visits": {"mon": {"n": 1}, "tue": {"n": 2, "by": ["x"]}}}),
             json!({"visits": {"wed": {"n": "3"}, "thu": 4}}),
         ];
-        insta::assert_snapshot!(taste(&settings(&[], 100, 3), &documents).unwrap(), @r#"
+        insta::assert_snapshot!(run(&settings(&[], 100, 3), &documents).unwrap(), @r#"
         visits: object 2
         visits.*: int 1, object 3
         visits.*.by: (missing) 2, array 1
         visits.*.by[]: string 1
         visits.*.n: int 2, string 1
         "#);
-        insta::assert_snapshot!(taste(&settings(&["visits.*.n", "visits.thu"], 100, 2), &documents).unwrap(), @r#"
+        insta::assert_snapshot!(run(&settings(&["visits.*.n", "visits.thu"], 100, 2), &documents).unwrap(), @r#"
         visits: object 2
         visits.*: object 3
         visits.*.by: (missing) 2, array 1
         visits.*.by[]: string 1
         "#);
-        let failure = taste(&settings(&["visits.mon.n"], 100, 3), &documents).unwrap_err();
+        let failure = run(&settings(&["visits.mon.n"], 100, 3), &documents).unwrap_err();
         insta::assert_snapshot!(failure.message, @r#"
-        visits has more than 3 different fields, which fold into visits.*; write `*` in the ignored path visits.mon.n or raise the number
+        visits has more than 3 different fields, which are folded into visits.*; write `*` in the ignored path visits.mon.n or raise the number
         "#);
     }
 
     #[test]
-    fn too_many_paths_fold_from_the_widest() {
+    fn nodes_with_the_most_children_are_folded_first() {
         let documents = [json!({"a": {"b": 1, "c": 2, "d": 3}, "e": {"f": 1, "g": 2}, "h": 1})];
-        insta::assert_snapshot!(taste(&settings(&[], 6, 100), &documents).unwrap(), @r#"
+        insta::assert_snapshot!(run(&settings(&[], 6, 100), &documents).unwrap(), @r#"
         a: object 1
         a.*: int 3
         e: object 1
@@ -561,7 +560,7 @@ mod tests {
         e.g: int 1
         h: int 1
         "#);
-        insta::assert_snapshot!(taste(&settings(&[], 5, 100), &documents).unwrap(), @r#"
+        insta::assert_snapshot!(run(&settings(&[], 5, 100), &documents).unwrap(), @r#"
         a: object 1
         a.*: int 3
         e: object 1
@@ -571,10 +570,10 @@ mod tests {
     }
 
     #[test]
-    fn names_of_any_length_are_found_again() {
+    fn names_of_any_length_are_recognized() {
         let names = ["", "a", "abcdefg", "abcdefgh", "abcdefghi", "abcdefghj", "abcdefg\u{e9}"];
         let document = Json::Object(names.iter().map(|name| ((*name).to_owned(), json!(1))).collect());
-        let shape = taste(&Settings::default(), &[document.clone(), document.clone(), document]).unwrap();
+        let shape = run(&Settings::default(), &[document.clone(), document.clone(), document]).unwrap();
         assert_eq!(shape.lines().filter(|line| line.ends_with(": int 3")).count(), names.len(), "{shape}");
     }
 
@@ -592,21 +591,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_documents_does_not_count(
+        fn the_shape_does_not_depend_on_the_order_of_documents(
             documents in prop::collection::vec(document(), 0..12), children in 1_usize..5, paths in 1_usize..20,
         ) {
             let settings = settings(&["a.*.b", "b.c"], paths, children);
-            let forth = taste(&settings, &documents).map_err(|failure| failure.message);
+            let forth = run(&settings, &documents).map_err(|failure| failure.message);
             let backwards: Vec<Json> = documents.iter().rev().cloned().collect();
-            prop_assert_eq!(forth, taste(&settings, &backwards).map_err(|failure| failure.message));
+            prop_assert_eq!(forth, run(&settings, &backwards).map_err(|failure| failure.message));
         }
 
         #[test]
-        fn bytes_of_any_kind_are_walked_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 5..80)) {
+        fn arbitrary_bytes_are_counted_or_an_error(mut bytes in prop::collection::vec(any::<u8>(), 5..80)) {
             let length = bytes.len();
             bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
             bytes[length - 1] = 0;
-            let _ = Trie::new(&Settings::default()).see(&bytes, length);
+            let _ = Trie::new(&Settings::default()).add_document(&bytes, length);
         }
     }
 }

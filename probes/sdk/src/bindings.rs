@@ -1,4 +1,4 @@
-//! The interface of `wit/v1` as Rust sees it, generated.
+//! The interface of `wit/v1` as Rust types, generated.
 #![expect(missing_docs, clippy::same_length_and_capacity, reason = "generated")]
 
 wit_bindgen::generate!({

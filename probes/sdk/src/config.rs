@@ -1,47 +1,47 @@
-//! The operator's configuration of a probe: JSON, read into a type, with errors that name the key.
+//! The operator's configuration of a probe: parses JSON into a type, with errors that name the key.
 
 use serde::de::DeserializeOwned;
 
 use crate::{CollectionInfo, Failure};
 
-/// The configuration as it was handed over.
+/// The operator's configuration of a probe, as JSON.
 #[derive(Debug, Clone)]
 pub struct Config(String);
 
 impl Config {
-    /// The JSON; `null` where there is none.
+    /// Takes the JSON; `null` if there is no configuration.
     pub fn new(json: impl Into<String>) -> Self {
         Self(json.into())
     }
 
-    /// Reads it. No configuration is `{}`, so a type whose fields all have defaults needs none. Derive with
-    /// `#[serde(deny_unknown_fields)]`: a mistyped key must not go unnoticed.
+    /// Parses the configuration. `null` is read as `{}`, so a type whose fields all have defaults needs no configuration. Use
+    /// `#[serde(deny_unknown_fields)]`, so that a mistyped key is an error.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let json = match self.0.trim() {
             "null" => "{}",
             json if json.starts_with('{') => json,
-            other => return Err(Self::wrong("", &format!("expected keys and values, found {other}"))),
+            other => return Err(Self::invalid("", &format!("expected keys and values, found {other}"))),
         };
         let mut reader = serde_json::Deserializer::from_str(json);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let path = error.path().to_string();
-            // the text is one line that the host made: a position in it helps nobody
+            // the JSON is one line that the host wrote, so its positions are useless
             let message = error.inner().to_string();
             let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-            Self::wrong(if path == "." { "" } else { &path }, message)
+            Self::invalid(if path == "." { "" } else { &path }, message)
         })
     }
 
-    /// The failure for a key whose value cannot be: `probes[…].config.reports[0].name: …`.
+    /// The failure for a key with an invalid value: `probes[…].config.reports[0].name: …`.
     #[must_use]
-    pub fn wrong(key: &str, message: &str) -> Failure {
+    pub fn invalid(key: &str, message: &str) -> Failure {
         let dot = if key.is_empty() { "" } else { "." };
         let setting = format!("probes[…].config{dot}{key}");
         Failure { setting: Some(setting.clone()), ..Failure::new(format!("{setting}: {message}")) }
     }
 
-    /// Refuses names of collections, the keys of the map at `key`, that are not among the granted ones: an entry that is
-    /// never looked at is a typing error.
+    /// Checks that the collections that are keys of the map at `key` are granted: an entry for another collection is a typing
+    /// error and would never be used.
     pub fn check_granted<'n>(
         key: &str,
         names: impl IntoIterator<Item = &'n str>,
@@ -54,12 +54,12 @@ impl Config {
         Err(Failure {
             asked: Some(other.to_owned()),
             allowed: Some(granted.join(", ")),
-            ..Self::wrong(&format!("{key}.{other}"), "the probe is not granted this collection")
+            ..Self::invalid(&format!("{key}.{other}"), "the probe has no grant for this collection")
         })
     }
 }
 
-/// Whether `name` can be a segment of a metric's name or a label's key.
+/// Checks that `name` can be a segment of a metric's name or of a label's key.
 pub fn check_name(name: &str) -> Result<(), String> {
     let fits = name.len() <= 60
         && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
@@ -67,10 +67,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if fits { Ok(()) } else { Err(format!("`{name}` is not a name: a-z, 0-9 and `_`, a letter first, at most 60")) }
 }
 
-/// The label key for a path of a document: `customer.countryCode` is `customer.country_code`. What a label cannot say
-/// becomes `_`.
+/// The label key for a path: `customer.countryCode` becomes `customer.country_code`. Other characters become `_`.
 #[must_use]
-pub fn label_of(path: &str) -> String {
+pub fn label_key(path: &str) -> String {
     let mut label = String::new();
     let mut before = '.';
     for character in path.chars() {
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn no_configuration_is_the_empty_one() {
+    fn null_is_read_as_an_empty_configuration() {
         assert!(Config::new("null").parse::<Reports>().unwrap().reports.is_empty());
     }
 
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_for_a_collection_that_is_not_granted_is_refused() {
+    fn an_entry_for_a_collection_that_is_not_granted_is_an_error() {
         let granted = ["menu", "orders"].map(|name| CollectionInfo {
             name: name.to_owned(),
             role: "collections".to_owned(),
@@ -135,7 +134,7 @@ mod tests {
         });
         assert!(Config::check_granted("collections", ["orders"], &granted).is_ok());
         let failure = Config::check_granted("collections", ["orders", "order"], &granted).unwrap_err();
-        assert_snapshot!(failure.message, @"probes[…].config.collections.order: the probe is not granted this collection");
+        assert_snapshot!(failure.message, @"probes[…].config.collections.order: the probe has no grant for this collection");
         assert_eq!((failure.asked.as_deref(), failure.allowed.as_deref()), (Some("order"), Some("menu, orders")));
     }
 
@@ -149,7 +148,7 @@ mod tests {
             ("größe", "gr__e"),
             ("a-b", "a_b"),
         ] {
-            assert_eq!(label_of(path), label);
+            assert_eq!(label_key(path), label);
         }
     }
 }

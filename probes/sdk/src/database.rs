@@ -1,4 +1,4 @@
-//! Reading the granted collections.
+//! Reads the granted collections.
 
 use crate::{
     CollectionInfo, Document, Failure, RawDocument,
@@ -8,7 +8,7 @@ use crate::{
     },
 };
 
-/// One database, as far as granted.
+/// The granted collections of one database.
 pub struct Database<'a>(&'a bindings::Database);
 
 impl<'a> Database<'a> {
@@ -18,7 +18,7 @@ impl<'a> Database<'a> {
         Self(handle)
     }
 
-    /// The host's handle, for what this type does not wrap.
+    /// The host's handle, for functions that this type does not wrap.
     #[must_use]
     pub fn handle(&self) -> &'a bindings::Database {
         self.0
@@ -29,23 +29,23 @@ impl<'a> Database<'a> {
         self.0.list_collections()
     }
 
-    /// Options of one collection, canonical.
+    /// The options of a collection, in canonical form.
     pub fn options(&self, collection: &str) -> Result<Document, Failure> {
         Ok(Document::from_bytes(self.0.collection_options(collection)?)?)
     }
 
-    /// Index specifications sorted by name, canonical.
+    /// The index specifications of a collection, sorted by name, in canonical form.
     pub fn indexes(&self, collection: &str) -> Result<Vec<Document>, Failure> {
         let indexes = self.0.list_indexes(collection)?;
         indexes.into_iter().map(|bytes| Ok(Document::from_bytes(bytes)?)).collect()
     }
 
-    /// How many documents there are that `filter` matches; exact.
+    /// The exact number of documents that match `filter`.
     pub fn count(&self, collection: &str, filter: &Document) -> Result<u64, Failure> {
         self.0.count(collection, filter.as_bytes())
     }
 
-    /// Finds documents: all, unless the builder is told otherwise.
+    /// Finds documents: all of them, unless the builder has options.
     pub fn find<'b>(&'b self, collection: &'b str) -> Find<'b> {
         let options = FindOptions {
             projection: None,
@@ -59,7 +59,7 @@ impl<'a> Database<'a> {
         Find { database: self.0, collection, filter: Document::new(), options }
     }
 
-    /// Runs a pipeline, one stage a document.
+    /// Runs a pipeline. Each stage is a document.
     pub fn aggregate(&self, collection: &str, stages: &[Document]) -> Result<Cursor, Failure> {
         let stages: Vec<Vec<u8>> = stages.iter().map(|stage| stage.as_bytes().to_vec()).collect();
         let options = AggregateOptions { hint: None, collation: None, variables: None };
@@ -71,15 +71,15 @@ impl<'a> Database<'a> {
         Ok(Cursor::new(self.0.distinct(collection, path, filter.as_bytes())?))
     }
 
-    /// Takes a census, the host's own record of every document: of all of them and one digest each, unless the builder is
-    /// told otherwise.
+    /// Records a census, the host's own record of every document: of all documents with one digest each, unless the builder has
+    /// options.
     pub fn census<'b>(&'b self, collection: &'b str) -> Census<'b> {
         let options = CensusOptions { filter: None, ignored: Vec::new(), detail: CensusDetail::Documents, sample: 0 };
         Census { database: self.0, collection, options }
     }
 }
 
-/// A `find` that is being put together.
+/// Builder of a `find`.
 #[must_use = "nothing is read before `run`"]
 pub struct Find<'a> {
     database: &'a bindings::Database,
@@ -89,31 +89,31 @@ pub struct Find<'a> {
 }
 
 impl Find<'_> {
-    /// Only documents that match.
+    /// Only documents that match the filter.
     pub fn filter(mut self, filter: Document) -> Self {
         self.filter = filter;
         self
     }
 
-    /// Only these fields: what a probe does not look at need not cross the network.
+    /// Only these fields. It saves transferring the others.
     pub fn projection(mut self, projection: Document) -> Self {
         self.options.projection = Some(projection.into_bytes());
         self
     }
 
-    /// In this order, not the server's own.
+    /// In this order.
     pub fn sort(mut self, sort: Document) -> Self {
         self.options.sort = Some(sort.into_bytes());
         self
     }
 
-    /// Through the index of this name. One that is sparse or partial brings only what is in it.
+    /// With the index of this name. A sparse or partial index returns only the documents in it.
     pub fn hint(mut self, index: &str) -> Self {
         self.options.hint = Some(index.to_owned());
         self
     }
 
-    /// At most so many.
+    /// This many documents at most.
     pub fn limit(mut self, limit: u32) -> Self {
         self.options.limit = Some(limit);
         self
@@ -126,8 +126,8 @@ impl Find<'_> {
     }
 }
 
-/// A census that is being put together. The documents never cross into the probe: the host reads and digests them, names
-/// what it recorded, and a metric of that name ([`crate::Metric::census`]) makes it part of the result.
+/// Builder of a census. The probe never gets the documents: the host reads and digests them and returns an id, and a metric with
+/// that id ([`crate::Metric::census`]) makes the census part of the result.
 #[must_use = "nothing is recorded before `record`"]
 pub struct Census<'a> {
     database: &'a bindings::Database,
@@ -136,38 +136,38 @@ pub struct Census<'a> {
 }
 
 impl Census<'_> {
-    /// Only documents that match.
+    /// Only documents that match the filter.
     pub fn filter(mut self, filter: Document) -> Self {
         self.options.filter = Some(filter.into_bytes());
         self
     }
 
-    /// Without these top-level fields: whatever happens to them, the digests stay as they are.
+    /// Without these top-level fields: their changes do not change the digests.
     pub fn ignore<'f>(mut self, fields: impl IntoIterator<Item = &'f str>) -> Self {
         self.options.ignored.extend(fields.into_iter().map(str::to_owned));
         self
     }
 
-    /// As finely as this: [`CensusDetail::Fields`] names the changed fields of each document, for eight more bytes a
+    /// With this detail: [`CensusDetail::Fields`] allows naming the changed fields of each document, and takes eight more bytes a
     /// field.
     pub fn detail(mut self, detail: CensusDetail) -> Self {
         self.options.detail = detail;
         self
     }
 
-    /// With so many whole documents, always those of the same ids.
+    /// Keeps this many whole documents, always those with the same ids.
     pub fn sample(mut self, documents: u32) -> Self {
         self.options.sample = documents;
         self
     }
 
-    /// Records it. A collection that is not there has an empty census.
+    /// Records the census. An absent collection has an empty one.
     pub fn record(self) -> Result<CensusSummary, Failure> {
         self.database.census(self.collection, &self.options)
     }
 }
 
-/// Documents still to come. Dropping it closes the server's cursor.
+/// An open cursor. Dropping it closes the server's cursor.
 pub struct Cursor {
     handle: mongo::Cursor,
     batch: Batch,
@@ -179,9 +179,9 @@ impl Cursor {
         Self { handle, batch: Batch(Vec::new()), at: 0 }
     }
 
-    /// The next batch: the fastest way to read, for the documents stay where the host put them.
+    /// The next batch. This is the fastest way to read, because the documents are not copied.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Failure> {
-        // the old batch is given back before the host asks for room for the next
+        // the old batch is freed before the host allocates the next one
         self.batch = Batch(Vec::new());
         self.at = 0;
         Ok(self.handle.next()?.map(Batch))
@@ -201,7 +201,7 @@ impl Cursor {
     }
 }
 
-/// Documents back to back, as the host handed them over.
+/// Documents back to back, as the host returns them.
 pub struct Batch(Vec<u8>);
 
 impl Batch {

@@ -1,15 +1,15 @@
-//! `Decimal128`, exactly: a coefficient and a power of ten.
+//! Exact `Decimal128` numbers: a coefficient and a power of ten.
 
 use std::fmt;
 
-/// The greatest coefficient that counts: IEEE 754 reads a greater one as 0.
+/// The greatest valid coefficient. IEEE 754 reads a greater one as 0.
 const MAX_COEFFICIENT: u128 = 10_u128.pow(34) - 1;
 const BIAS: i32 = 6176;
 
 /// A decimal number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decimal {
-    /// `coefficient × 10^exponent`. The zero of the coefficient has lost its sign, as in sums.
+    /// `coefficient × 10^exponent`. Zero has no sign.
     Finite {
         /// At most 34 digits.
         coefficient: i128,
@@ -43,8 +43,8 @@ impl Decimal {
         Self::Finite { coefficient, exponent: exponent.cast_signed() - BIAS }
     }
 
-    /// The shortest decimal that reads back as this double: what a person sees in it. 0.1 is 0.1, not the
-    /// 0.1000000000000000055… of its bits, so that amounts stored as doubles add up as they were written.
+    /// The shortest decimal that parses to this double: 0.1 is 0.1, not the 0.1000000000000000055… of its bits, so that sums of
+    /// amounts in doubles are what people expect.
     #[must_use]
     pub fn from_double(double: f64) -> Self {
         if double.is_nan() {
@@ -54,7 +54,7 @@ impl Decimal {
             return Self::Infinite { negative: double < 0.0 };
         }
         let whole = double as i64;
-        // most doubles in databases are whole; beyond 2^53 the shortest text has fewer digits than the integer
+        // most doubles in databases are integers; above 2^53 the shortest text has fewer digits than the integer
         #[expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "exactly equal is the question")]
         if whole.unsigned_abs() < 1 << 53 && whole as f64 == double {
             return Self::from(whole);
@@ -70,8 +70,8 @@ impl Decimal {
         Self::Finite { coefficient, exponent: exponent - i32::try_from(fraction).expect("at most 16 digits") }
     }
 
-    /// The fast way for amounts: `n / 10^k` that divides back to the very double also reads back as it, and at most
-    /// one decimal of fewer than 16 digits does.
+    /// The fast way for amounts of money: if `n / 10^k` gives exactly this double, it also parses to it, and at most one decimal of
+    /// fewer than 16 digits does.
     fn with_few_decimals(double: f64) -> Option<Self> {
         for (power, exponent) in [(10.0, -1), (100.0, -2), (1000.0, -3), (10_000.0, -4)] {
             let scaled = (double * power).round();
@@ -83,7 +83,7 @@ impl Decimal {
         None
     }
 
-    /// The binary integer encoding; `None` where it does not fit.
+    /// The binary integer encoding; `None` if the number does not fit.
     #[must_use]
     pub fn to_bid(self) -> Option<u128> {
         match self {
@@ -97,7 +97,7 @@ impl Decimal {
         }
     }
 
-    /// From text such as `-12.50`, `1E+3`, `NaN`, `Infinity`. Keeps trailing zeros.
+    /// Parses text such as `-12.50`, `1E+3`, `NaN`, `Infinity`. Keeps trailing zeros.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -119,7 +119,7 @@ impl Decimal {
         Some(Self::Finite { coefficient, exponent })
     }
 
-    /// The same number without trailing zeros: equal numbers are equal values.
+    /// The same number without trailing zeros, so that equal numbers compare as equal.
     #[must_use]
     pub fn normalized(self) -> Self {
         match self {
@@ -155,7 +155,7 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// `digits × 10^exponent` as text: plain where that stays short, else `1.5E+300`.
+/// `digits × 10^exponent` as text: plain if that is short, otherwise `1.5E+300`.
 #[must_use]
 pub fn scaled(sign: &str, digits: &str, exponent: i32) -> String {
     const LONGEST_PLAIN: usize = 40;

@@ -1,9 +1,9 @@
-//! Builders for what a probe declares: manifest, roles, metrics.
+//! Builders of a probe's declarations: manifest, roles, metrics.
 
 use crate::{Manifest, Merge, MetricDeclaration, Role, ValueKind};
 
 impl Manifest {
-    /// A probe that asks for nothing yet. Pass `env!("CARGO_PKG_VERSION")`.
+    /// A manifest without roles, methods and metrics. Pass `env!("CARGO_PKG_VERSION")` as the version.
     #[must_use]
     pub fn new(name: &str, version: &str, summary: &str) -> Self {
         Self {
@@ -17,21 +17,21 @@ impl Manifest {
         }
     }
 
-    /// With a role that collections play.
+    /// Adds a role of collections.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
         self.roles.push(role);
         self
     }
 
-    /// With a function of the database that the probe calls: `find`, `list-indexes`.
+    /// Adds a method of the database that the probe calls: `find`, `list-indexes`.
     #[must_use]
     pub fn calls(mut self, method: &str) -> Self {
         self.methods.push(method.to_owned());
         self
     }
 
-    /// With a metric that the probe may return.
+    /// Adds a metric that the probe may return.
     #[must_use]
     pub fn metric(mut self, metric: MetricDeclaration) -> Self {
         self.metrics.push(metric);
@@ -52,7 +52,7 @@ impl Role {
         Self { many: false, ..Self::many(name, summary) }
     }
 
-    /// That the probe can do without.
+    /// Makes the role optional.
     #[must_use]
     pub fn optional(self) -> Self {
         Self { required: false, ..self }
@@ -60,7 +60,7 @@ impl Role {
 }
 
 impl MetricDeclaration {
-    /// A metric in unit `1`, without labels, that is expected to stay equal and comes from whole collections.
+    /// A metric with unit `1` and no labels, that should stay equal and that cannot be merged from parts of a collection.
     #[must_use]
     pub fn new(name: &str, kind: ValueKind, summary: &str) -> Self {
         Self {
@@ -74,29 +74,29 @@ impl MetricDeclaration {
         }
     }
 
-    /// With a unit as in OpenTelemetry.
+    /// Sets the unit, as in OpenTelemetry.
     #[must_use]
     pub fn unit(mut self, unit: &str) -> Self {
         unit.clone_into(&mut self.unit);
         self
     }
 
-    /// With the label keys it carries.
+    /// Sets the keys of its labels.
     #[must_use]
     pub fn labels<'a>(mut self, labels: impl IntoIterator<Item = &'a str>) -> Self {
         self.labels = labels.into_iter().map(str::to_owned).collect();
         self
     }
 
-    /// With the rule it is held to where the operator says nothing: `never-decreases`. A declared rule also says that
-    /// nothing against nothing is a finding, not a gap.
+    /// Sets the rule that applies unless the operator configures another one: `never-decreases`. With a declared rule, zero against
+    /// zero is a result; without one it is `unknown`.
     #[must_use]
     pub fn expect(mut self, rule: &str) -> Self {
         self.expect = Some(rule.to_owned());
         self
     }
 
-    /// With how parts of one collection become one metric.
+    /// Sets how the metrics of parts of a collection are merged.
     #[must_use]
     pub fn merge(mut self, merge: Merge) -> Self {
         self.merge = merge;

@@ -1,4 +1,4 @@
-//! Documents of one's own: filters, projections, pipeline stages, values of metrics.
+//! Owned documents: filters, projections, pipeline stages, values of metrics.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl Document {
         Self(vec![5, 0, 0, 0, 0])
     }
 
-    /// From its bytes.
+    /// Takes the bytes of a document.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Malformed> {
         RawDocument::from_bytes(&bytes)?;
         Ok(Self(bytes))
@@ -25,14 +25,14 @@ impl Document {
         Self(document.as_bytes().to_vec())
     }
 
-    /// With one more element at the end. A name ends at its first NUL: BSON cannot say one.
+    /// Adds an element at the end and returns the document. A name ends at its first NUL, which BSON cannot represent.
     #[must_use]
     pub fn with(mut self, name: impl AsRef<[u8]>, value: impl ToBson) -> Self {
         self.push(name, value);
         self
     }
 
-    /// Adds one more element at the end.
+    /// Adds an element at the end.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl ToBson) {
         let name = name.as_ref().split(|byte| *byte == 0).next().unwrap_or_default();
         self.0.pop();
@@ -41,7 +41,7 @@ impl Document {
         self.0.push(0);
         value.write(&mut self.0);
         self.0.push(0);
-        // BSON counts in i32; a document of 2 GiB does not fit the memory of a guest
+        // lengths in BSON are i32; a document of 2 GiB does not fit into a guest's memory
         let length = i32::try_from(self.0.len()).unwrap_or(i32::MAX);
         self.0[..4].copy_from_slice(&length.to_le_bytes());
     }
@@ -52,13 +52,13 @@ impl Document {
         &self.0
     }
 
-    /// Its bytes, given away.
+    /// Takes the bytes out.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// To be walked.
+    /// Borrows the document, to read its elements.
     #[must_use]
     pub fn as_raw(&self) -> RawDocument<'_> {
         RawDocument::from_bytes(&self.0).expect("every constructor keeps the length right")
@@ -93,7 +93,7 @@ pub fn doc(elements: &[(&str, &dyn ToBson)]) -> Document {
     document
 }
 
-/// What can be the value of an element.
+/// A type that can be the value of an element.
 pub trait ToBson {
     /// Its type.
     fn kind(&self) -> Kind;

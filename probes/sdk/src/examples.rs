@@ -1,12 +1,12 @@
-//! A few texts out of many, for people.
+//! A few examples out of many texts, for people.
 
 use std::collections::BTreeSet;
 
 /// Characters of one text that are kept.
 const LONGEST: usize = 200;
 
-/// The first few different texts, in order of their bytes: the same ones in whatever order they are seen, and no more
-/// memory than they need.
+/// The first few different texts in the order of their bytes. The result does not depend on the order in which they are added, and
+/// only these texts are in memory.
 #[derive(Debug, Clone)]
 pub struct Examples {
     most: usize,
@@ -14,14 +14,14 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// None yet, and never more than `most`.
+    /// No examples yet, and `most` at most.
     #[must_use]
     pub fn at_most(most: usize) -> Self {
         Self { most, texts: BTreeSet::new() }
     }
 
-    /// Keeps a text, if it is among the first. A long one is cut.
-    pub fn see(&mut self, mut text: String) {
+    /// Adds a text, if it is among the first ones. A long one is cut.
+    pub fn add(&mut self, mut text: String) {
         if let Some((end, _)) = text.char_indices().nth(LONGEST) {
             text.truncate(end);
             text.push('…');
@@ -35,7 +35,7 @@ impl Examples {
         }
     }
 
-    /// What was kept, sorted.
+    /// The examples, sorted.
     #[must_use]
     pub fn into_texts(self) -> Vec<String> {
         self.texts.into_iter().collect()
@@ -46,25 +46,25 @@ impl Examples {
 mod tests {
     use super::*;
 
-    fn of(most: usize, texts: &[&str]) -> Vec<String> {
+    fn examples(most: usize, texts: &[&str]) -> Vec<String> {
         let mut examples = Examples::at_most(most);
         for text in texts {
-            examples.see((*text).to_owned());
+            examples.add((*text).to_owned());
         }
         examples.into_texts()
     }
 
     #[test]
     fn the_same_ones_are_kept_in_whatever_order_they_come() {
-        assert_eq!(of(2, &["d", "b", "c", "b", "a"]), ["a", "b"]);
-        assert_eq!(of(2, &["a", "b", "b", "c", "d"]), ["a", "b"]);
-        assert_eq!(of(5, &["b", "a", "b"]), ["a", "b"]);
-        assert!(of(0, &["a"]).is_empty());
+        assert_eq!(examples(2, &["d", "b", "c", "b", "a"]), ["a", "b"]);
+        assert_eq!(examples(2, &["a", "b", "b", "c", "d"]), ["a", "b"]);
+        assert_eq!(examples(5, &["b", "a", "b"]), ["a", "b"]);
+        assert!(examples(0, &["a"]).is_empty());
     }
 
     #[test]
     fn a_long_text_is_cut_between_two_characters() {
         let long = "ö".repeat(300);
-        assert_eq!(of(1, &[&long]), [format!("{}…", "ö".repeat(200))]);
+        assert_eq!(examples(1, &[&long]), [format!("{}…", "ö".repeat(200))]);
     }
 }

@@ -1,19 +1,19 @@
-//! Extended JSON: filters out of a configuration, values for labels.
+//! Extended JSON: parses filters of a configuration, and formats values for labels.
 //!
-//! The format is MongoDB's own (specifications/source/extended-json), canonical and relaxed on the way in, canonical on
-//! the way out.
+//! The format is MongoDB's (specifications/source/extended-json). Parsing accepts the canonical and the relaxed form; formatting
+//! writes the canonical one.
 
 use serde_json::{Map, Value as Json};
 
 use crate::{Decimal, Document, Kind, RawDocument, RawValue, ToBson};
 
-/// Arrays and documents deeper than this are refused, as the server refuses them.
-const DEEPEST: usize = 100;
+/// The limit of nesting, like in the server.
+const MAX_DEPTH: usize = 100;
 
-/// A document out of Extended JSON. `key` says where in the configuration it stands, for the error.
+/// Parses a document from Extended JSON. `key` is its path in the configuration, for the error.
 pub fn to_document(json: &Json, key: &str) -> Result<Document, String> {
     match json {
-        Json::Object(map) => object(map, key, DEEPEST),
+        Json::Object(map) => object(map, key, MAX_DEPTH),
         other => Err(format!("{key}: expected a document such as {{\"status\": \"open\"}}, found {other}")),
     }
 }
@@ -30,24 +30,24 @@ fn object(map: &Map<String, Json>, key: &str, depth: usize) -> Result<Document, 
 }
 
 /// A value of any type, owned.
-struct Owned {
+struct OwnedValue {
     kind: Kind,
     bytes: Vec<u8>,
 }
 
-impl Owned {
+impl OwnedValue {
     fn new(value: impl ToBson) -> Self {
         let mut bytes = Vec::new();
         value.write(&mut bytes);
         Self { kind: value.kind(), bytes }
     }
 
-    fn of(kind: Kind, bytes: impl Into<Vec<u8>>) -> Self {
+    fn from_bytes(kind: Kind, bytes: impl Into<Vec<u8>>) -> Self {
         Self { kind, bytes: bytes.into() }
     }
 }
 
-impl ToBson for Owned {
+impl ToBson for OwnedValue {
     fn kind(&self) -> Kind {
         self.kind
     }
@@ -56,58 +56,60 @@ impl ToBson for Owned {
     }
 }
 
-fn value(json: &Json, key: &str, depth: usize) -> Result<Owned, String> {
-    let depth = depth.checked_sub(1).ok_or_else(|| format!("{key}: deeper than {DEEPEST} levels"))?;
+fn value(json: &Json, key: &str, depth: usize) -> Result<OwnedValue, String> {
+    let depth = depth.checked_sub(1).ok_or_else(|| format!("{key}: deeper than {MAX_DEPTH} levels"))?;
     Ok(match json {
-        Json::Null => Owned::of(Kind::NULL, []),
-        Json::Bool(flag) => Owned::new(*flag),
+        Json::Null => OwnedValue::from_bytes(Kind::NULL, []),
+        Json::Bool(flag) => OwnedValue::new(*flag),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => i32::try_from(whole).map_or_else(|_| Owned::new(whole), Owned::new),
-            (None, Some(double)) => Owned::new(double),
-            (None, None) => return Err(format!("{key}: the number {number} fits no BSON type")),
+            (Some(whole), _) => i32::try_from(whole).map_or_else(|_| OwnedValue::new(whole), OwnedValue::new),
+            (None, Some(double)) => OwnedValue::new(double),
+            (None, None) => return Err(format!("{key}: no BSON type can represent the number {number}")),
         },
-        Json::String(text) => Owned::new(text.as_str()),
+        Json::String(text) => OwnedValue::new(text.as_str()),
         Json::Array(items) => {
             let mut array = Document::new();
             for (index, item) in items.iter().enumerate() {
                 array.push(index.to_string(), value(item, &format!("{key}[{index}]"), depth)?);
             }
-            Owned::of(Kind::ARRAY, array.into_bytes())
+            OwnedValue::from_bytes(Kind::ARRAY, array.into_bytes())
         }
         Json::Object(map) => match special(map, key)? {
             Some(value) => value,
-            None => Owned::new(object(map, key, depth)?),
+            None => OwnedValue::new(object(map, key, depth)?),
         },
     })
 }
 
-/// `{"$oid": "…"}` and its like; `None` for a document or an operator.
-fn special(map: &Map<String, Json>, key: &str) -> Result<Option<Owned>, String> {
+/// Parses `{"$oid": "…"}` and similar values; `None` for a document or an operator.
+fn special(map: &Map<String, Json>, key: &str) -> Result<Option<OwnedValue>, String> {
     let Some((name, json)) = map.iter().next().filter(|_| map.len() == 1) else { return Ok(None) };
     let read = match name.as_str() {
-        "$oid" => text(json).and_then(hex).filter(|id| id.len() == 12).map(|id| Owned::of(Kind::OBJECT_ID, id)),
+        "$oid" => {
+            text(json).and_then(hex).filter(|id| id.len() == 12).map(|id| OwnedValue::from_bytes(Kind::OBJECT_ID, id))
+        }
         "$uuid" => text(json)
             .and_then(|text| hex(&text.replace('-', "")))
             .filter(|uuid| uuid.len() == 16)
             .map(|uuid| binary(4, &uuid)),
-        "$numberInt" => text(json).and_then(|text| text.parse::<i32>().ok()).map(Owned::new),
-        "$numberLong" => text(json).and_then(|text| text.parse::<i64>().ok()).map(Owned::new),
-        "$numberDouble" => text(json).and_then(|text| text.parse::<f64>().ok()).map(Owned::new),
+        "$numberInt" => text(json).and_then(|text| text.parse::<i32>().ok()).map(OwnedValue::new),
+        "$numberLong" => text(json).and_then(|text| text.parse::<i64>().ok()).map(OwnedValue::new),
+        "$numberDouble" => text(json).and_then(|text| text.parse::<f64>().ok()).map(OwnedValue::new),
         "$numberDecimal" => text(json)
             .and_then(|text| Decimal::parse(text)?.to_bid())
-            .map(|bits| Owned::of(Kind::DECIMAL128, bits.to_le_bytes())),
-        "$date" => milliseconds(json).map(|ms| Owned::of(Kind::DATE, ms.to_le_bytes())),
+            .map(|bits| OwnedValue::from_bytes(Kind::DECIMAL128, bits.to_le_bytes())),
+        "$date" => milliseconds(json).map(|ms| OwnedValue::from_bytes(Kind::DATE, ms.to_le_bytes())),
         "$timestamp" => {
             let part = |name| json.get(name)?.as_u64().and_then(|part| u32::try_from(part).ok());
-            part("t")
-                .zip(part("i"))
-                .map(|(t, i)| Owned::of(Kind::TIMESTAMP, (u64::from(t) << 32 | u64::from(i)).to_le_bytes()))
+            part("t").zip(part("i")).map(|(t, i)| {
+                OwnedValue::from_bytes(Kind::TIMESTAMP, (u64::from(t) << 32 | u64::from(i)).to_le_bytes())
+            })
         }
         "$regularExpression" => {
             let part = |name| json.get(name).and_then(text).filter(|part| !part.contains('\0'));
             part("pattern")
                 .zip(part("options"))
-                .map(|(pattern, options)| Owned::of(Kind::REGEX, format!("{pattern}\0{options}\0")))
+                .map(|(pattern, options)| OwnedValue::from_bytes(Kind::REGEX, format!("{pattern}\0{options}\0")))
         }
         "$binary" => json
             .get("base64")
@@ -115,8 +117,8 @@ fn special(map: &Map<String, Json>, key: &str) -> Result<Option<Owned>, String> 
             .and_then(base64)
             .zip(json.get("subType").and_then(text))
             .and_then(|(bytes, subtype)| Some(binary(u8::from_str_radix(subtype, 16).ok()?, &bytes))),
-        "$minKey" => Some(Owned::of(Kind::MIN_KEY, [])),
-        "$maxKey" => Some(Owned::of(Kind::MAX_KEY, [])),
+        "$minKey" => Some(OwnedValue::from_bytes(Kind::MIN_KEY, [])),
+        "$maxKey" => Some(OwnedValue::from_bytes(Kind::MAX_KEY, [])),
         _ => return Ok(None),
     };
     match read {
@@ -129,9 +131,9 @@ fn text(json: &Json) -> Option<&str> {
     json.as_str()
 }
 
-fn binary(subtype: u8, bytes: &[u8]) -> Owned {
+fn binary(subtype: u8, bytes: &[u8]) -> OwnedValue {
     let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
-    Owned::of(Kind::BINARY, [&length.to_le_bytes()[..], &[subtype], bytes].concat())
+    OwnedValue::from_bytes(Kind::BINARY, [&length.to_le_bytes()[..], &[subtype], bytes].concat())
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
@@ -215,69 +217,94 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// A document on one line, in the manner of canonical Extended JSON; different documents read differently.
+/// Formats a document on one line, similar to canonical Extended JSON. Different documents have different texts.
 ///
-/// That takes two escapes that JSON does not know: `\$` begins a name that begins with a dollar, lest the document
-/// `{"$oid": "x"}` read like an `ObjectId`, and `\xff` is a byte that is no UTF-8.
+/// This needs two escapes that JSON does not have: a name that begins with a dollar begins with `\$`, so that the document
+/// `{"$oid": "x"}` differs from an `ObjectId`, and `\xff` is a byte that is not UTF-8.
 #[must_use]
 pub fn document_text(document: RawDocument<'_>) -> String {
     let mut out = String::new();
-    write_document(&mut out, document, false, DEEPEST);
+    write_document(&mut out, document, Container::Document, MAX_DEPTH);
     out
 }
 
-/// A value on one line, as in [`document_text`].
+/// Formats a value on one line, like [`document_text`].
 #[must_use]
 pub fn value_text(value: RawValue<'_>) -> String {
     let mut out = String::new();
-    write_value(&mut out, value, DEEPEST);
+    write_value(&mut out, value, MAX_DEPTH);
     out
 }
 
-fn write_document(out: &mut String, document: RawDocument<'_>, array: bool, depth: usize) {
-    out.push(if array { '[' } else { '{' });
+/// What the elements belong to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Container {
+    Document,
+    Array,
+}
+
+impl Container {
+    fn brackets(self) -> (char, char) {
+        match self {
+            Self::Document => ('{', '}'),
+            Self::Array => ('[', ']'),
+        }
+    }
+}
+
+fn write_document(out: &mut String, document: RawDocument<'_>, container: Container, depth: usize) {
+    let (open, close) = container.brackets();
+    out.push(open);
     for (index, element) in document.elements().enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        // deeper or broken bytes are shown as what they are: a text is for people, and must not fail
+        // bytes that are malformed or nested too deeply are shown as bytes: formatting must not fail
         let (Ok(element), Some(depth)) = (element, depth.checked_sub(1)) else {
             out.push('…');
             break;
         };
-        if !array {
-            write_quoted(out, element.name, true);
+        if container == Container::Document {
+            write_quoted(out, element.name, Quoted::Name);
             out.push_str(": ");
         }
         write_value(out, element.value, depth);
     }
-    out.push(if array { ']' } else { '}' });
+    out.push(close);
 }
 
 fn write_value(out: &mut String, value: RawValue<'_>, depth: usize) {
     match value.kind {
         Kind::DOCUMENT | Kind::ARRAY if value.as_document().is_some() => {
             if let Some(document) = value.as_document() {
-                write_document(out, document, value.kind == Kind::ARRAY, depth);
+                let container = if value.kind == Kind::ARRAY { Container::Array } else { Container::Document };
+                write_document(out, document, container, depth);
             }
         }
         _ => out.push_str(&scalar_text(value).unwrap_or_else(|| {
-            // what filters and group keys hardly ever hold: exact, by type and bytes
+            // types that are rare in filters and group keys: type and bytes
             let name = value.kind.name().map_or_else(|| format!("0x{:02x}", value.kind.0), str::to_owned);
             format!("{{\"${name}\": \"{}\"}}", to_hex(value.bytes))
         })),
     }
 }
 
-/// A JSON string. A backslash that was there is doubled, so that `\$` and `\x` can only be ours.
-fn write_quoted(out: &mut String, bytes: &[u8], name: bool) {
+/// What is quoted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoted {
+    Name,
+    Text,
+}
+
+/// Formats a JSON string. A backslash is doubled, so that `\$` and `\x` are unambiguous.
+fn write_quoted(out: &mut String, bytes: &[u8], quoted: Quoted) {
     out.push('"');
-    if name && bytes.starts_with(b"$") {
+    if quoted == Quoted::Name && bytes.starts_with(b"$") {
         out.push('\\');
     }
     for chunk in bytes.utf8_chunks() {
-        let quoted = Json::from(chunk.valid()).to_string();
-        out.push_str(&quoted[1..quoted.len() - 1]);
+        let json = Json::from(chunk.valid()).to_string();
+        out.push_str(&json[1..json.len() - 1]);
         for byte in chunk.invalid() {
             out.push_str("\\x");
             out.push_str(&to_hex(&[*byte]));
@@ -303,7 +330,7 @@ fn scalar_text(value: RawValue<'_>) -> Option<String> {
         }
         Kind::STRING => {
             let mut quoted = String::new();
-            write_quoted(&mut quoted, value.text_bytes()?, false);
+            write_quoted(&mut quoted, value.text_bytes()?, Quoted::Text);
             quoted
         }
         _ => return None,
@@ -346,14 +373,14 @@ mod tests {
     fn different_values_read_differently() {
         let id = [0xab; 12];
         let hex = to_hex(&id);
-        // length, text, NUL: a string as BSON has it
+        // length, text, NUL: a string in BSON
         let string = |text: &[u8]| {
             let length = i32::try_from(text.len() + 1).unwrap();
-            Owned::of(Kind::STRING, [&length.to_le_bytes()[..], text, b"\0"].concat())
+            OwnedValue::from_bytes(Kind::STRING, [&length.to_le_bytes()[..], text, b"\0"].concat())
         };
-        let inner = |name: &str, text: &str| Owned::new(Document::new().with(name, text));
+        let inner = |name: &str, text: &str| OwnedValue::new(Document::new().with(name, text));
         let values = [
-            Owned::of(Kind::OBJECT_ID, id),
+            OwnedValue::from_bytes(Kind::OBJECT_ID, id),
             inner("$oid", &hex),
             inner("\\$oid", &hex),
             inner("\\\\$oid", &hex),
@@ -361,7 +388,7 @@ mod tests {
             binary(0, &[1]),
             inner("$binData", "010000000001"),
             inner("binData", "010000000001"),
-            Owned::of(Kind::MIN_KEY, []),
+            OwnedValue::from_bytes(Kind::MIN_KEY, []),
             inner("$minKey", ""),
             string(b"\xff"),
             string(b"\xfe"),

@@ -1,16 +1,16 @@
-//! Failures of a probe's own. Those of the host pass through with `?`.
+//! A probe's own failures. Failures of the host are passed on with `?`.
 
 use std::fmt;
 
 use crate::{Failure, Malformed};
 
 impl Failure {
-    /// A failure of the probe's own.
+    /// A failure of the probe itself.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), refusal: None, code: None, asked: None, allowed: None, setting: None }
     }
 
-    /// A limit of the probe's own: what was met, what is allowed, and the key of the configuration that raises it.
+    /// A limit of the probe itself: what was reached, what is allowed, and the key of the configuration that raises it.
     pub fn limit(
         message: impl Into<String>,
         asked: impl fmt::Display,

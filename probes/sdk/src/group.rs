@@ -1,21 +1,21 @@
-//! Grouping documents: which paths, under which labels, and how a group's key reads.
+//! Groups of documents: their paths, their labels, and the text of a group's key.
 
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use crate::{Config, Decimal, Failure, Kind, Malformed, RawDocument, RawValue, extjson, label_of};
+use crate::{Config, Decimal, Failure, Kind, Malformed, RawDocument, RawValue, extjson, label_key};
 
-/// What a group's key reads where a document has nothing at the path.
+/// The text of a group's key if a document does not have the path.
 pub const MISSING: &str = "(missing)";
 
-/// `groupBy` in a configuration: `["status"]`, or `{"country": "customer.address.country"}` with labels of one's own.
+/// `groupBy` in a configuration: `["status"]`, or `{"country": "customer.address.country"}` with other label names.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(
     untagged,
     expecting = "expected paths such as [\"status\"], or labels with paths such as {\"state\": \"status\"}"
 )]
 pub enum GroupBy {
-    /// Paths; the labels are made of them.
+    /// Paths, from which the label keys are made.
     Paths(Vec<String>),
     /// Labels with their paths.
     Labels(Map<String, Json>),
@@ -28,43 +28,45 @@ impl Default for GroupBy {
 }
 
 impl GroupBy {
-    /// Labels and paths, checked. `key` says where it stands in the configuration; `taken` are the labels that the
-    /// metrics carry anyway.
+    /// Checked labels and paths. `key` is the path in the configuration; `taken` are the labels that the metrics have anyway.
     pub fn labels(&self, key: &str, taken: &[&str]) -> Result<Vec<(String, String)>, Failure> {
         let pairs: Vec<(String, String)> = match self {
-            Self::Paths(paths) => paths.iter().map(|path| (label_of(path), path.clone())).collect(),
+            Self::Paths(paths) => paths.iter().map(|path| (label_key(path), path.clone())).collect(),
             Self::Labels(labels) => labels
                 .iter()
                 .map(|(label, path)| match path {
                     Json::String(path) => Ok((label.clone(), path.clone())),
-                    other => Err(Config::wrong(&format!("{key}.{label}"), &format!("expected a path, found {other}"))),
+                    other => {
+                        Err(Config::invalid(&format!("{key}.{label}"), &format!("expected a path, found {other}")))
+                    }
                 })
                 .collect::<Result<_, _>>()?,
         };
         for (index, (label, path)) in pairs.iter().enumerate() {
-            if label_of(label) != *label {
-                return Err(Config::wrong(&format!("{key}.{label}"), "a label is made of a-z, 0-9, `_` and `.`"));
+            if label_key(label) != *label {
+                return Err(Config::invalid(&format!("{key}.{label}"), "a label is made of a-z, 0-9, `_` and `.`"));
             }
             check_path(path, key)?;
             if taken.contains(&label.as_str()) || pairs[..index].iter().any(|(other, _)| other == label) {
-                let hint =
-                    format!("the label `{label}` is taken: give `{path}` another, {{\"other_{label}\": \"{path}\"}}");
-                return Err(Config::wrong(key, &hint));
+                let hint = format!(
+                    "the label `{label}` is reserved: choose another one for `{path}`, such as {{\"other_{label}\": \"{path}\"}}"
+                );
+                return Err(Config::invalid(key, &hint));
             }
         }
         Ok(pairs)
     }
 }
 
-/// Whether `path` can be a path of the server's: no empty segment, no operator.
+/// Checks that the server accepts `path`: it has no empty segment and no operator.
 pub fn check_path(path: &str, key: &str) -> Result<(), Failure> {
     if path.split('.').any(|segment| segment.is_empty() || segment.starts_with('$') || segment.contains('\0')) {
-        return Err(Config::wrong(key, &format!("`{path}` is not a path such as `customer.country`")));
+        return Err(Config::invalid(key, &format!("`{path}` is not a path such as `customer.country`")));
     }
     Ok(())
 }
 
-/// The value at a dotted path; where it meets an array on the way, that array.
+/// The value at a dotted path. If there is an array on the path, the array.
 pub fn value_at<'a>(document: RawDocument<'a>, path: &str) -> Result<Option<RawValue<'a>>, Malformed> {
     let mut document = document;
     let mut segments = path.split('.').peekable();
@@ -80,7 +82,7 @@ pub fn value_at<'a>(document: RawDocument<'a>, path: &str) -> Result<Option<RawV
     Ok(None)
 }
 
-/// Every value at a dotted path, through arrays on the way and at its end: `items.price` is each item's price.
+/// Calls `take` with every value at a dotted path, through arrays on the path and at its end: `items.price` is each item's price.
 pub fn each_value_at<'a>(
     document: RawDocument<'a>,
     path: &str,
@@ -108,8 +110,8 @@ fn descend<'a>(value: RawValue<'a>, rest: Option<&str>, found: &mut impl FnMut(R
     }
 }
 
-/// How a group's key reads: numbers that are equal read equal, and no two others do. A string that would read like
-/// something else is quoted: `null` is null, `"null"` the string.
+/// The text of a group's key. Equal numbers have the same text, and other values have different texts. A string that looks like
+/// another value is quoted: `null` is null, `"null"` is the string.
 #[must_use]
 pub fn key_text(value: Option<RawValue<'_>>) -> String {
     let Some(value) = value else { return MISSING.to_owned() };
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!(labels(json!(["orderStatus"])).unwrap(), [("order_status".to_owned(), "orderStatus".to_owned())]);
         let wrong = |json| labels(json).unwrap_err().message;
         insta::assert_snapshot!(wrong(json!({"Status": "status"})), @"probes[…].config.groupBy.Status: a label is made of a-z, 0-9, `_` and `.`");
-        insta::assert_snapshot!(wrong(json!(["collection"])), @r#"probes[…].config.groupBy: the label `collection` is taken: give `collection` another, {"other_collection": "collection"}"#);
+        insta::assert_snapshot!(wrong(json!(["collection"])), @r#"probes[…].config.groupBy: the label `collection` is reserved: choose another one for `collection`, such as {"other_collection": "collection"}"#);
         insta::assert_snapshot!(wrong(json!(["a..b"])), @"probes[…].config.groupBy: `a..b` is not a path such as `customer.country`");
         insta::assert_snapshot!(wrong(json!({"a": 1})), @"probes[…].config.groupBy.a: expected a path, found 1");
         insta::assert_snapshot!(serde_json::from_value::<GroupBy>(json!(3)).unwrap_err(), @r#"expected paths such as ["status"], or labels with paths such as {"state": "status"}"#);

@@ -1,5 +1,5 @@
-//! What a Taster probe in Rust is written with: the [`Probe`] trait, the read-only [`Database`], raw BSON without
-//! copies, configuration with helpful errors, and builders for what a probe declares and finds.
+//! The SDK for Taster probes in Rust: the [`Probe`] trait, the read-only [`Database`], raw BSON without copies, configuration with
+//! helpful errors, and builders of declarations and metrics.
 //!
 //! ```ignore
 //! struct Newest;
@@ -7,7 +7,7 @@
 //! impl Probe for Newest {
 //!     fn manifest() -> Manifest {
 //!         Manifest::new("newest", env!("CARGO_PKG_VERSION"), "the greatest _id of each collection")
-//!             .role(Role::many("collections", "what to look at"))
+//!             .role(Role::many("collections", "the collections to read"))
 //!             .calls("find")
 //!             .metric(MetricDeclaration::new("newest", ValueKind::Document, "the greatest _id").labels(["collection"]))
 //!     }
@@ -27,8 +27,8 @@
 //! taster_probe::export!(Newest);
 //! ```
 //!
-//! A probe builds for `wasm32-unknown-unknown` and has no door but the interface: no files, no network, no clock. A
-//! panic ends the run, and its text is in the operator's log.
+//! A probe is built for `wasm32-unknown-unknown` and can only use the interface: it has no files, no network and no clock. A panic
+//! ends the run, and its text is in the operator's log.
 
 pub mod bindings;
 mod config;
@@ -51,23 +51,23 @@ pub use bindings::{
         types::{Merge, MetricDeclaration, Refusal, Role, Value, ValueKind},
     },
 };
-pub use config::{Config, check_name, label_of};
+pub use config::{Config, check_name, label_key};
 pub use database::{Batch, Census, Cursor, Database, Documents, Find};
 pub use decimal::{Decimal, scaled as decimal_text};
 pub use document::{Array, Document, ToBson, doc};
 pub use examples::Examples;
 pub use raw::{Element, Elements, Kind, Malformed, RawDocument, RawValue};
 
-/// A probe: what it is, and how it tastes.
+/// A probe.
 pub trait Probe {
-    /// What the probe is and what it asks for; always the same.
+    /// What the probe is and what it needs. It must always be the same.
     fn manifest() -> Manifest;
 
-    /// Tastes the granted collections.
+    /// Reads the granted collections and returns metrics.
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure>;
 }
 
-/// Makes a type the probe of this component: `taster_probe::export!(MyProbe);`
+/// Exports a type as the probe of this component: `taster_probe::export!(MyProbe);`
 #[macro_export]
 macro_rules! export {
     ($probe:ty) => {
@@ -91,7 +91,7 @@ macro_rules! export {
     };
 }
 
-/// Sends the text of a panic to the operator's log; without it a panic is a bare `unreachable`. [`export!`] calls it.
+/// Writes the text of a panic to the operator's log; without it, a panic is only `unreachable`. [`export!`] calls it.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
 }

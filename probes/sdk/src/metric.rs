@@ -1,16 +1,16 @@
-//! Builders for what a probe finds.
+//! Builders of metrics.
 
 use crate::{Document, Metric, Value};
 
 impl Metric {
-    /// A value in unit `1`, without labels.
+    /// A metric with unit `1` and no labels.
     pub fn new(name: impl Into<String>, value: Value) -> Self {
         Self { name: name.into(), labels: Vec::new(), value, unit: "1".to_owned() }
     }
 
-    /// A number of things.
+    /// A count.
     pub fn count(name: impl Into<String>, count: u64) -> Self {
-        // no collection holds 2^63 documents
+        // no collection has 2^63 documents
         Self::new(name, Value::Integer(i64::try_from(count).unwrap_or(i64::MAX)))
     }
 
@@ -19,12 +19,12 @@ impl Metric {
         Self::new(name, Value::Decimal(text.into()))
     }
 
-    /// Texts without order or repetition.
+    /// A set of texts.
     pub fn set(name: impl Into<String>, texts: impl IntoIterator<Item = String>) -> Self {
         Self::new(name, Value::Set(texts.into_iter().collect()))
     }
 
-    /// Anything that BSON can say.
+    /// A BSON document.
     pub fn document(name: impl Into<String>, document: Document) -> Self {
         Self::new(name, Value::Document(document.into_bytes()))
     }
@@ -34,14 +34,14 @@ impl Metric {
         Self::new(name, Value::Census(id.into()))
     }
 
-    /// With a unit as in OpenTelemetry.
+    /// Sets the unit, as in OpenTelemetry.
     #[must_use]
     pub fn unit(mut self, unit: &str) -> Self {
         unit.clone_into(&mut self.unit);
         self
     }
 
-    /// With one more label.
+    /// Adds a label.
     #[must_use]
     pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.push((key.into(), value.into()));

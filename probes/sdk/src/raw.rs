@@ -1,13 +1,13 @@
-//! BSON as it lies in a batch: walked, never copied.
+//! Borrowed BSON: documents are read in place, without copies.
 //!
-//! Only lengths are checked while walking, so that it is as fast as the bytes can be read; whoever asks for a value gets
-//! it checked. Names are bytes, for a server stores names that are not UTF-8, empty, dotted or double.
+//! For speed, iterating checks only lengths; a value is checked when it is read. Names are bytes, because a server stores names
+//! that are not UTF-8, empty, dotted or duplicate.
 
 use std::fmt;
 
 use crate::{Decimal, Document};
 
-/// A document that ends in the middle of something. A server does not send any; a test or a file may.
+/// A truncated or malformed document. A server does not send any; a test or a file may have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -19,7 +19,7 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// The type of a value, as the byte that stands in front of it.
+/// The type byte of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub u8);
 
@@ -47,7 +47,7 @@ impl Kind {
     pub const MAX_KEY: Self = Self(0x7f);
     pub const MIN_KEY: Self = Self(0xff);
 
-    /// The name that `$type` gives it.
+    /// Its name in `$type`.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -76,10 +76,10 @@ impl Kind {
         })
     }
 
-    /// How long a value of this type is that begins `rest`.
+    /// The length of the value of this type at the beginning of `rest`.
     #[inline]
     pub fn value_length(self, rest: &[u8]) -> Result<usize, Malformed> {
-        // the lengths that do not stand in the bytes, by type; 255 where they do
+        // fixed lengths by type; 255 for lengths that are in the bytes
         const FIXED: [u8; 20] = [255, 8, 255, 255, 255, 255, 0, 12, 1, 8, 0, 255, 255, 255, 255, 255, 4, 8, 8, 16];
         match FIXED.get(usize::from(self.0)) {
             Some(&length) if length != 255 => Ok(usize::from(length)),
@@ -119,12 +119,12 @@ fn name_length(bytes: &[u8]) -> Result<usize, Malformed> {
     bytes.iter().position(|byte| *byte == 0).ok_or(Malformed)
 }
 
-/// One document, borrowed. Its own length fits; what is inside is checked while it is walked.
+/// A borrowed document. Its own length is checked; its elements are checked while they are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RawDocument<'a>(&'a [u8]);
 
 impl<'a> RawDocument<'a> {
-    /// The document that begins `bytes`.
+    /// The document at the beginning of `bytes`.
     #[inline]
     pub fn first_of(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let length = length_at(bytes)?;
@@ -147,7 +147,7 @@ impl<'a> RawDocument<'a> {
         self.0
     }
 
-    /// Its bytes between the length and the last byte: elements back to back.
+    /// Its bytes without the length and the last byte: elements back to back.
     #[inline]
     #[must_use]
     pub fn body(self) -> &'a [u8] {
@@ -161,7 +161,7 @@ impl<'a> RawDocument<'a> {
         Elements(self.body())
     }
 
-    /// The first element of that name.
+    /// The first element with that name.
     pub fn get(self, name: &str) -> Result<Option<Element<'a>>, Malformed> {
         for element in self.elements() {
             let element = element?;
@@ -172,7 +172,7 @@ impl<'a> RawDocument<'a> {
         Ok(None)
     }
 
-    /// A copy of one's own.
+    /// An owned copy.
     #[must_use]
     pub fn to_owned(self) -> Document {
         Document::copy_of(self)
@@ -227,7 +227,7 @@ pub struct Element<'a> {
     pub value: RawValue<'a>,
 }
 
-/// One value, borrowed.
+/// A borrowed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawValue<'a> {
     /// Its type.
@@ -264,7 +264,7 @@ impl<'a> RawValue<'a> {
         }
     }
 
-    /// A whole number of 32 or 64 bits.
+    /// An integer of 32 or 64 bits.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         match self.kind {
@@ -321,7 +321,7 @@ mod tests {
         for end in 0..bytes.len() {
             assert!(RawDocument::from_bytes(&bytes[..end]).is_err(), "{end}");
         }
-        // a length inside that reaches over the end
+        // an inner length beyond the end
         let mut broken = bytes.to_vec();
         broken[7] = 200;
         let walked: Result<Vec<_>, _> = RawDocument::from_bytes(&broken).unwrap().elements().collect();

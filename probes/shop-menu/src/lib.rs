@@ -1,4 +1,5 @@
-//! How often each dish was ordered: a probe as a team writes it for its own shop, and ships as a `.wasm` file.
+//! Counts how often each dish was ordered. An example of a probe that a team writes for its own database and ships as a `.wasm`
+//! file.
 //!
 //! ```yaml
 //! probes:

@@ -1,12 +1,12 @@
-//! Documents as servers store them: every type, and what no driver writes.
+//! Censuses of documents as servers store them: every BSON type, and documents that no driver writes.
 
 use bson::{Bson, RawArrayBuf, RawBson, RawDocumentBuf, doc, oid::ObjectId, rawdoc};
-use taster_census::{Expiry, Redaction};
+use taster_census::{Redaction, TtlIndex};
 use taster_model::Side;
 
-use crate::kitchen::{Kitchen, bytes, told, wrapped};
+use crate::fixture::{CensusFixture, bytes, summarize, wrapped};
 
-/// One value of every type that there is.
+/// One value of every BSON type.
 fn every_type() -> Vec<Bson> {
     let raw: Vec<RawBson> = vec![
         RawBson::Double(f64::NAN),
@@ -44,16 +44,16 @@ fn document(fields: bson::Document) -> Vec<u8> {
 }
 
 #[test]
-fn every_type_as_id_and_as_value_is_told_from_every_other() {
-    let kitchen = Kitchen::new().detailed();
+fn every_type_differs_from_every_other_as_id_and_as_value() {
+    let fixture = CensusFixture::new().detailed();
     let as_ids: Vec<_> = every_type().into_iter().map(|value| document(doc! {"_id": value, "x": 1})).collect();
-    let difference = kitchen.diff(&as_ids, &as_ids);
-    assert!(difference.is_clean() && difference.before == 22, "{}", told(&difference));
-    // each of them alone
+    let difference = fixture.diff(&as_ids, &as_ids);
+    assert!(difference.is_clean() && difference.before == 22, "{}", summarize(&difference));
+    // each document missing alone
     for (place, one) in as_ids.iter().enumerate() {
         let mut less = as_ids.clone();
         less.remove(place);
-        let difference = kitchen.diff(&as_ids, &less);
+        let difference = fixture.diff(&as_ids, &less);
         let id = bson::RawDocument::from_bytes(one).unwrap().get("_id").unwrap().unwrap();
         let id = Bson::try_from(id).unwrap().into_canonical_extjson();
         assert_eq!(difference.documents.missing.ids, [id]);
@@ -61,30 +61,30 @@ fn every_type_as_id_and_as_value_is_told_from_every_other() {
     for before in every_type() {
         for after in every_type() {
             let (old, new) = (document(doc! {"_id": 1, "x": before.clone()}), document(doc! {"_id": 1, "x": after}));
-            let difference = kitchen.diff(std::slice::from_ref(&old), std::slice::from_ref(&new));
-            assert_eq!(difference.is_clean(), old == new, "{}", told(&difference));
+            let difference = fixture.diff(std::slice::from_ref(&old), std::slice::from_ref(&new));
+            assert_eq!(difference.is_clean(), old == new, "{}", summarize(&difference));
         }
     }
 }
 
 #[test]
-fn values_that_change_places_show_where_every_sum_is_equal() {
-    let kitchen = Kitchen::new().detailed();
+fn values_that_were_swapped_between_documents_are_found() {
+    let fixture = CensusFixture::new().detailed();
     // the ids of the last two have the same bits
     let ids = [Bson::Int32(1), Bson::Int32(2), Bson::Int64(3), Bson::DateTime(bson::DateTime::from_millis(3))];
     for (one, two) in [(&ids[0], &ids[1]), (&ids[2], &ids[3])] {
         let shop = |a: i32, b: i32| {
             vec![document(doc! {"_id": one.clone(), "total": a}), document(doc! {"_id": two.clone(), "total": b})]
         };
-        let difference = kitchen.diff(&shop(5, 9), &shop(9, 5));
+        let difference = fixture.diff(&shop(5, 9), &shop(9, 5));
         assert_eq!(difference.documents.changed.count, 2);
         assert_eq!(difference.documents.changed.fields["total"], 2);
     }
 }
 
 #[test]
-fn what_only_the_server_stores_is_accounted_for() {
-    let kitchen = Kitchen::new().detailed();
+fn documents_that_only_servers_store_are_compared() {
+    let fixture = CensusFixture::new().detailed();
     let cases: Vec<(&str, Vec<u8>, Vec<u8>)> = vec![
         ("nothing but an id", document(doc! {"_id": 1}), document(doc! {"_id": 2})),
         ("no id", wrapped(b"\x10x\0\x01\0\0\0"), wrapped(b"\x10x\0\x02\0\0\0")),
@@ -117,8 +117,8 @@ fn what_only_the_server_stores_is_accounted_for() {
     let mut lines = Vec::new();
     for (name, before, after) in cases {
         let (before, after) = (vec![before], vec![after]);
-        assert!(kitchen.diff(&before, &before).is_clean(), "{name}");
-        lines.push(format!("{name}\n{}", told(&kitchen.diff(&before, &after))));
+        assert!(fixture.diff(&before, &before).is_clean(), "{name}");
+        lines.push(format!("{name}\n{}", summarize(&fixture.diff(&before, &after))));
     }
     insta::assert_snapshot!(lines.join("\n\n"), @r#"
         nothing but an id
@@ -178,44 +178,44 @@ fn what_only_the_server_stores_is_accounted_for() {
 
 #[test]
 fn documents_of_one_id_are_a_multiset() {
-    let kitchen = Kitchen::new();
+    let fixture = CensusFixture::new();
     let one = |x: i32| wrapped(&[b"\x10x\0", &x.to_le_bytes()[..]].concat());
     let twice = [one(1), one(1), one(2)];
-    assert!(kitchen.diff(&twice, &[one(2), one(1), one(1)]).is_clean());
-    let difference = kitchen.diff(&twice, &[one(1), one(2)]);
+    assert!(fixture.diff(&twice, &[one(2), one(1), one(1)]).is_clean());
+    let difference = fixture.diff(&twice, &[one(1), one(2)]);
     assert_eq!((difference.documents.missing.count, difference.documents.changed.count), (1, 0));
-    let difference = kitchen.diff(&twice, &[one(1), one(3), one(2)]);
+    let difference = fixture.diff(&twice, &[one(1), one(3), one(2)]);
     assert_eq!((difference.documents.missing.count, difference.documents.changed.count), (0, 1));
 }
 
 #[test]
 fn the_largest_documents_and_very_many_fields() {
-    let kitchen = Kitchen::new().detailed();
+    let fixture = CensusFixture::new().detailed();
     let large = |last: u8| {
         let mut text = vec![b'x'; (16 << 20) - 100];
         *text.last_mut().unwrap() = last;
         document(doc! {"_id": 1, "text": String::from_utf8(text).unwrap()})
     };
-    let difference = kitchen.diff(&[large(b'a')], &[large(b'b')]);
+    let difference = fixture.diff(&[large(b'a')], &[large(b'b')]);
     assert_eq!(difference.documents.changed.fields["text"], 1);
-    // a map by id at the top: more fields than anybody would remember
+    // a top-level map by id: more fields than are remembered
     let map = |last: i32| {
         let mut fields = doc! {"_id": 1};
         fields.extend((0..300_000).map(|n| (format!("k{n}"), Bson::Int32(n % 7))));
         fields.insert("k299999", last);
         document(fields)
     };
-    assert!(kitchen.diff(&[map(1)], &[map(1)]).is_clean());
-    let difference = kitchen.diff(&[map(1)], &[map(2)]);
+    assert!(fixture.diff(&[map(1)], &[map(1)]).is_clean());
+    let difference = fixture.diff(&[map(1)], &[map(2)]);
     assert_eq!(difference.documents.changed.count, 1);
-    // which paths have a sum of their own is up to the key
+    // the key decides which paths have their own sum
     let one = difference.paths == ["k299999"] || difference.paths == ["(other paths)"];
     assert!(one, "{:?}", difference.paths);
 }
 
 #[test]
-fn names_of_megabytes_are_neither_remembered_nor_written_down() {
-    let kitchen = Kitchen::new();
+fn names_of_megabytes_are_neither_remembered_nor_stored() {
+    let fixture = CensusFixture::new();
     let long = "n".repeat(1 << 20);
     let documents = |last: i32| -> Vec<Vec<u8>> {
         (0..40)
@@ -227,92 +227,92 @@ fn names_of_megabytes_are_neither_remembered_nor_written_down() {
             .collect()
     };
     let before = documents(1);
-    let census = kitchen.census(Side::Pre, &before);
+    let census = fixture.census(Side::Pre, &before);
     assert!(census.len() < 64 << 10, "{} bytes", census.len());
-    let difference = kitchen.diff(&before, &documents(2));
+    let difference = fixture.diff(&before, &documents(2));
     assert_eq!(difference.documents.changed.ids, [serde_json::json!({"$numberInt": "39"})]);
     assert_eq!(difference.paths, ["(other paths)"]);
 }
 
 #[test]
-fn an_emptied_collection_is_told_document_by_document() {
-    let kitchen = Kitchen::new();
+fn an_emptied_collection_is_listed_document_by_document() {
+    let fixture = CensusFixture::new();
     let before = bytes((0..20_000).map(|n| rawdoc! {"_id": n, "x": n}));
     let after = before[5..6].to_vec();
-    let difference = kitchen.diff(&before, &after);
+    let difference = fixture.diff(&before, &after);
     assert_eq!((difference.documents.missing.count, difference.documents.extra.count), (19_999, 0));
-    let difference = kitchen.diff(&after, &before);
+    let difference = fixture.diff(&after, &before);
     assert_eq!((difference.documents.extra.count, difference.documents.missing.count), (19_999, 0));
-    assert_eq!(kitchen.diff(&before, &[]).documents.missing.count, 20_000);
-    assert_eq!(kitchen.diff(&[], &before).documents.extra.count, 20_000);
+    assert_eq!(fixture.diff(&before, &[]).documents.missing.count, 20_000);
+    assert_eq!(fixture.diff(&[], &before).documents.extra.count, 20_000);
 }
 
 #[test]
-fn too_many_paths_end_up_the_same_in_any_order() {
-    let kitchen = Kitchen::new();
+fn too_many_paths_have_the_same_sums_in_any_order() {
+    let fixture = CensusFixture::new();
     let documents: Vec<_> =
         (0..300).map(|n| document(doc! {"_id": n, "m": (0..40).map(|k| (format!("k{}", n * 40 + k), Bson::Int32(k))).collect::<bson::Document>()})).collect();
     let forwards: Vec<_> = documents.iter().map(|document| (document.clone(), 0)).collect();
     let mut backwards = forwards.clone();
     backwards.reverse();
     let halves: Vec<_> = backwards.chunks(77).map(<[_]>::to_vec).collect();
-    let whole = kitchen.parts(Side::Pre, std::slice::from_ref(&forwards)).unwrap();
-    assert_eq!(kitchen.parts(Side::Pre, &[backwards]).unwrap(), whole);
-    assert_eq!(kitchen.parts(Side::Pre, &halves).unwrap(), whole);
+    let whole = fixture.parts(Side::Pre, std::slice::from_ref(&forwards)).unwrap();
+    assert_eq!(fixture.parts(Side::Pre, &[backwards]).unwrap(), whole);
+    assert_eq!(fixture.parts(Side::Pre, &halves).unwrap(), whole);
     let mut edited = documents.clone();
     edited[7] = document(doc! {"_id": 7, "m": {"k280": "other"}});
-    let difference = kitchen.diff(&documents, &edited);
+    let difference = fixture.diff(&documents, &edited);
     assert_eq!(difference.documents.changed.ids, [serde_json::json!({"$numberInt": "7"})]);
     assert!(difference.paths.iter().any(|path| path == "(other paths)"));
 }
 
 #[test]
-fn paths_say_where() {
+fn changed_paths_are_listed() {
     let shop = |price: i32, city: &str| {
         bytes((0..3).map(|n| {
             rawdoc! {"_id": n, "items": [{"sku": "a", "price": if n == 1 { price } else { 5 }}, {"sku": "b", "price": 2}],
                      "customer": {"city": city, "name": "Ada"}, "a.b": 1}
         }))
     };
-    let kitchen = Kitchen::new();
-    assert_eq!(kitchen.diff(&shop(1, "x"), &shop(2, "y")).paths, ["customer.city", "items[].price"]);
-    // with a document gone nobody can tell
-    let difference = kitchen.diff(&shop(1, "x"), &shop(2, "x")[..2]);
+    let fixture = CensusFixture::new();
+    assert_eq!(fixture.diff(&shop(1, "x"), &shop(2, "y")).paths, ["customer.city", "items[].price"]);
+    // sums of paths cannot be compared if a document is missing
+    let difference = fixture.diff(&shop(1, "x"), &shop(2, "x")[..2]);
     assert_eq!((difference.documents.changed.count, difference.documents.missing.count), (1, 1));
     assert!(difference.paths.is_empty());
 }
 
 #[test]
 fn many_buckets_are_compared_with_few() {
-    let kitchen = Kitchen::new();
+    let fixture = CensusFixture::new();
     let orders = |count: i32| bytes((0..count).map(|n| rawdoc! {"_id": n, "x": n}));
     let before = orders(50_000);
     let mut after = before[..20_000].to_vec();
     after.remove(7);
-    let difference = kitchen.diff(&before, &after);
+    let difference = fixture.diff(&before, &after);
     assert_eq!(difference.documents.missing.count, 30_001);
     assert_eq!(
         difference.documents.missing.ids[..2],
         [7, 20_000].map(|n| serde_json::json!({"$numberInt": n.to_string()}))
     );
-    let difference = kitchen.diff(&after, &before);
+    let difference = fixture.diff(&after, &before);
     assert_eq!((difference.documents.extra.count, difference.documents.changed.count), (30_001, 0));
 }
 
 #[test]
-fn ignored_fields_do_not_count() {
-    let mut kitchen = Kitchen::new();
-    kitchen.options.ignored = vec!["seen".to_owned()];
+fn ignored_fields_are_not_compared() {
+    let mut fixture = CensusFixture::new();
+    fixture.options.ignored = vec!["seen".to_owned()];
     let shop = |seen: i32, x: i32| bytes([rawdoc! {"_id": 1, "seen": seen, "x": x}]);
-    assert!(kitchen.diff(&shop(1, 1), &shop(2, 1)).is_clean());
-    assert!(!kitchen.diff(&shop(1, 1), &shop(1, 2)).is_clean());
-    assert!(kitchen.diff(&shop(1, 1), &bytes([rawdoc! {"_id": 1, "x": 1}])).is_clean());
+    assert!(fixture.diff(&shop(1, 1), &shop(2, 1)).is_clean());
+    assert!(!fixture.diff(&shop(1, 1), &shop(1, 2)).is_clean());
+    assert!(fixture.diff(&shop(1, 1), &bytes([rawdoc! {"_id": 1, "x": 1}])).is_clean());
 }
 
 #[test]
-fn what_was_due_to_expire_is_not_missed_and_nothing_else() {
-    let mut kitchen = Kitchen::new();
-    kitchen.options.expiries = vec![Expiry { field: "until".to_owned(), seconds: 10 }];
+fn only_documents_that_were_due_to_expire_are_not_missing() {
+    let mut fixture = CensusFixture::new();
+    fixture.options.expiries = vec![TtlIndex { field: "until".to_owned(), seconds: 10 }];
     let at = |ms: i64| Bson::DateTime(bson::DateTime::from_millis(ms));
     let before = vec![
         document(doc! {"_id": 1, "until": at(0)}),
@@ -322,9 +322,9 @@ fn what_was_due_to_expire_is_not_missed_and_nothing_else() {
         document(doc! {"_id": 5}),
         document(doc! {"_id": 6, "until": at(0)}),
     ];
-    kitchen.now = 60_000;
-    let difference = kitchen.diff(&before, &before[5..]);
-    insta::assert_snapshot!(told(&difference), @r#"
+    fixture.now = 60_000;
+    let difference = fixture.diff(&before, &before[5..]);
+    insta::assert_snapshot!(summarize(&difference), @r#"
         6 → 1
         missing 3 [{"$numberInt":"2"} {"$numberInt":"4"} {"$numberInt":"5"}] {}
         expired 2 [{"$numberInt":"1"} {"$numberInt":"3"}] {}
@@ -332,17 +332,17 @@ fn what_was_due_to_expire_is_not_missed_and_nothing_else() {
 }
 
 #[test]
-fn redacted_ids_pair_and_do_not_show() {
-    let mut kitchen = Kitchen::new();
-    kitchen.options.sample = 2;
-    kitchen.options.redaction =
+fn redacted_ids_are_paired_and_not_stored() {
+    let mut fixture = CensusFixture::new();
+    fixture.options.sample = 2;
+    fixture.options.redaction =
         Some(Redaction { ids: true, fields: vec!["mail".to_owned().try_into().unwrap()], secret: None });
     let shop = |x: i32| bytes([rawdoc! {"_id": "ada@example.com", "mail": "ada@example.com", "x": x}]);
-    let (before, after) = (kitchen.census(Side::Pre, &shop(1)), kitchen.census(Side::Post, &shop(2)));
+    let (before, after) = (fixture.census(Side::Pre, &shop(1)), fixture.census(Side::Post, &shop(2)));
     for census in [&before, &after] {
         assert!(!census.windows(3).any(|bytes| bytes == b"ada"));
     }
-    let difference = kitchen.compare(before, after).unwrap();
+    let difference = fixture.compare(before, after).unwrap();
     let changed = &difference.documents.changed;
     assert_eq!(changed.ids[0]["$redacted"].as_str().unwrap().len(), 32);
     let detail = &changed.details[0];
@@ -352,10 +352,10 @@ fn redacted_ids_pair_and_do_not_show() {
 }
 
 #[test]
-fn what_is_no_document_is_an_error() {
-    let kitchen = Kitchen::new();
+fn bytes_that_are_not_a_document_are_an_error() {
+    let fixture = CensusFixture::new();
     for bytes in [&b"\x04\0\0\0"[..], b"\x06\0\0\0\0", b"\xFF\xFF\xFF\xFF\0", b"\x05\0"] {
         let part = vec![(bytes.to_vec(), 0)];
-        assert!(kitchen.parts(Side::Pre, &[part]).is_err(), "{bytes:?}");
+        assert!(fixture.parts(Side::Pre, &[part]).is_err(), "{bytes:?}");
     }
 }

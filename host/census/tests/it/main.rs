@@ -4,5 +4,5 @@
 mod cases;
 mod damage;
 mod declared;
-mod kitchen;
+mod fixture;
 mod properties;

@@ -1,4 +1,4 @@
-//! What holds for any documents.
+//! Properties that hold for any documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use bson::{Bson, RawDocumentBuf, doc};
 use proptest::prelude::*;
 use taster_model::Side;
 
-use crate::kitchen::{Kitchen, Marked};
+use crate::fixture::{CensusFixture, Marked};
 
 fn scalar() -> impl Strategy<Value = Bson> {
     prop_oneof![
@@ -66,14 +66,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn any_partition_of_the_documents_has_the_same_bytes(
+    fn a_census_does_not_depend_on_how_documents_were_divided(
         shop in shop(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5), detailed: bool, small: bool,
         order in any::<u64>(),
     ) {
-        let kitchen = Kitchen { memory: if small { 1 } else { 1 << 20 }, ..Kitchen::new() };
-        let kitchen = if detailed { kitchen.detailed() } else { kitchen };
+        let fixture = CensusFixture { memory: if small { 1 } else { 1 << 20 }, ..CensusFixture::new() };
+        let fixture = if detailed { fixture.detailed() } else { fixture };
         let all: Marked = documents(&shop).into_iter().map(|document| (document, 0)).collect();
-        let whole = kitchen.parts(Side::Pre, std::slice::from_ref(&all)).unwrap();
+        let whole = fixture.parts(Side::Pre, std::slice::from_ref(&all)).unwrap();
         // another order, in parts
         let mut shuffled = all.clone();
         shuffled.sort_by_key(|(document, _)| xx(document, order));
@@ -85,7 +85,7 @@ proptest! {
             parts.push(shuffled[begin..cut].to_vec());
             begin = cut;
         }
-        prop_assert_eq!(kitchen.parts(Side::Pre, &parts).unwrap(), whole);
+        prop_assert_eq!(fixture.parts(Side::Pre, &parts).unwrap(), whole);
     }
 
     #[test]
@@ -100,8 +100,8 @@ proptest! {
                 _ => (number, fields),
             })
             .collect();
-        let kitchen = if detailed { Kitchen::new().detailed() } else { Kitchen::new() };
-        let found = kitchen.diff(&documents(&before), &documents(&after));
+        let fixture = if detailed { CensusFixture::new().detailed() } else { CensusFixture::new() };
+        let found = fixture.diff(&documents(&before), &documents(&after));
 
         let raw = |shop: &Shop| -> BTreeMap<i32, Vec<u8>> {
             shop.keys().copied().zip(documents(shop)).collect()
@@ -111,10 +111,10 @@ proptest! {
         let extra = ids(new.keys().filter(|number| !old.contains_key(number)).copied());
         let changed: Vec<i32> =
             old.iter().filter(|(n, bytes)| new.get(n).is_some_and(|other| other != *bytes)).map(|(n, _)| *n).collect();
-        let told = |set: &taster_model::DocumentSet| -> BTreeSet<String> { set.ids.iter().map(ToString::to_string).collect() };
-        prop_assert_eq!(told(&found.documents.missing), missing.clone());
-        prop_assert_eq!(told(&found.documents.extra), extra.clone());
-        prop_assert_eq!(told(&found.documents.changed), ids(changed.clone()));
+        let listed_ids = |set: &taster_model::DocumentSet| -> BTreeSet<String> { set.ids.iter().map(ToString::to_string).collect() };
+        prop_assert_eq!(listed_ids(&found.documents.missing), missing.clone());
+        prop_assert_eq!(listed_ids(&found.documents.extra), extra.clone());
+        prop_assert_eq!(listed_ids(&found.documents.changed), ids(changed.clone()));
         prop_assert_eq!(found.documents.missing.count, missing.len() as u64);
         prop_assert_eq!(found.documents.changed.count, changed.len() as u64);
 

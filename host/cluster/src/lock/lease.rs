@@ -1,6 +1,6 @@
-//! The Lease as it is written and read. Every write names the version that it is meant for.
+//! Reads and writes of the Lease. Every write names the resource version that it replaces.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
@@ -10,152 +10,99 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use taster_model::RunId;
 
-use super::LockRequest;
+use super::{
+    holder::{self, ANNOTATIONS},
+    request::LockRequest,
+};
 use crate::{
-    Cluster, ClusterError,
-    cluster::{self, MANAGER},
+    connection::{Cluster, FIELD_MANAGER},
+    error::ClusterError,
+    request::ApiRequest,
 };
 
-const POD: &str = "taster.dev/pod";
-const NAMESPACE: &str = "taster.dev/namespace";
-const RUN: &str = "taster.dev/run";
-const WHAT: &str = "taster.dev/what";
-
-/// Who holds a Lease.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Holder {
-    pub(super) identity: String,
-    pub(super) pod: Option<String>,
-    pub(super) namespace: Option<String>,
-    pub(super) run: Option<RunId>,
-    pub(super) what: String,
-    /// How long it may be silent.
-    pub(super) lease: Duration,
-}
-
-impl Holder {
-    /// `None` where nobody holds it.
-    pub(super) fn of(lease: &Lease) -> Option<Self> {
-        let spec = lease.spec.as_ref()?;
-        let identity = spec.holder_identity.clone().filter(|identity| !identity.is_empty())?;
-        let note = |key: &str| lease.metadata.annotations.as_ref()?.get(key).cloned();
-        let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        Some(Self {
-            identity,
-            pod: note(POD),
-            namespace: note(NAMESPACE),
-            run: note(RUN).and_then(|run| run.parse().ok()),
-            what: note(WHAT).unwrap_or_default(),
-            lease: seconds.map_or(super::LEASE, Duration::from_secs),
-        })
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.pod {
-            Some(pod) => write!(f, "pod {pod}")?,
-            None => write!(f, "process {}", self.identity)?,
-        }
-        match (&*self.what, &self.run) {
-            ("", _) => Ok(()),
-            (what, Some(run)) => write!(f, " ({what} of run {run})"),
-            (what, None) => write!(f, " ({what})"),
-        }
-    }
-}
-
-/// The Lease of one app, for one process.
-pub(super) struct Leases {
+/// The Lease of one app, as one process reads and writes it.
+pub(super) struct LeaseClient {
     api: Api<Lease>,
     namespace: String,
+    /// Name of the Lease.
     pub(super) name: String,
+    /// The identity of this process as a holder.
     pub(super) identity: String,
-    pub(super) lease: Duration,
-    notes: BTreeMap<String, String>,
+    pub(super) lease_duration: Duration,
+    annotations: BTreeMap<String, String>,
 }
 
-impl Leases {
+impl LeaseClient {
     pub(super) fn new(cluster: &Cluster, request: &LockRequest) -> Self {
-        let me = &cluster.me;
-        // a pod's name without its UID proves nothing: another one may have it by now
-        let in_pod = me.uid.is_some();
-        let notes = [
-            (POD, me.pod.clone().filter(|_| in_pod)),
-            (NAMESPACE, me.namespace.clone().filter(|_| in_pod)),
-            (RUN, request.run.as_ref().map(ToString::to_string)),
-            (WHAT, Some(request.what.to_owned())),
-        ];
         Self {
             api: Api::namespaced(cluster.client.clone(), &cluster.namespace),
             namespace: cluster.namespace.clone(),
-            name: name(cluster.app.as_str()),
-            identity: me.uid.clone().unwrap_or_else(|| ulid::Ulid::generate().to_string()),
-            lease: request.lease.max(Duration::from_secs(1)),
-            notes: notes.into_iter().filter_map(|(key, note)| Some((key.to_owned(), note?))).collect(),
+            name: lease_name(cluster.app.as_str()),
+            identity: cluster.identity.uid.clone().unwrap_or_else(|| ulid::Ulid::generate().to_string()),
+            lease_duration: request.lease_duration.max(Duration::from_secs(1)),
+            annotations: holder::annotations(&cluster.identity, request),
         }
     }
 
-    fn asked(&self, verb: &'static str) -> cluster::Asked<'_> {
-        cluster::Asked { verb, resource: "leases", name: &self.name, namespace: &self.namespace }
+    fn request(&self, verb: &'static str) -> ApiRequest<'_> {
+        ApiRequest { verb, resource: "leases", name: &self.name, namespace: &self.namespace }
     }
 
     pub(super) async fn get(&self) -> Result<Option<Lease>, ClusterError> {
-        cluster::ask_for(self.asked("get"), self.api.get(&self.name)).await
+        self.request("get").send_optional(self.api.get(&self.name)).await
     }
 
-    /// `None` where somebody else made it first.
+    /// Creates the Lease, held by this process. `None` where another process created it first.
     pub(super) async fn create(&self) -> Result<Option<Lease>, ClusterError> {
         let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-        let lease = self.held(Lease { metadata, spec: None });
-        match cluster::ask(self.asked("create"), self.api.create(&params(), &lease)).await {
-            // it is the namespace that is not there
+        let lease = self.with_this_holder(Lease { metadata, spec: None });
+        match self.request("create").send(self.api.create(&post_params(), &lease)).await {
+            // on `create` only the namespace can be missing
             Err(ClusterError::NotFound { .. }) => {
-                let what = format!("namespace {} (`cluster.namespace`)", self.namespace);
-                Err(ClusterError::NotFound { what, namespace: self.namespace.clone() })
+                let object = format!("namespace {} (`cluster.namespace`)", self.namespace);
+                Err(ClusterError::NotFound { object, namespace: self.namespace.clone() })
             }
-            answer => unless_faster(answer),
+            result => none_if_changed(result),
         }
     }
 
-    /// Takes over what was found. `None` where it has changed since.
-    pub(super) async fn take(&self, found: &Lease) -> Result<Option<Lease>, ClusterError> {
-        self.replace(self.held(found.clone())).await
+    /// Makes this process the holder of `current`. `None` where the Lease has changed since.
+    pub(super) async fn take(&self, current: &Lease) -> Result<Option<Lease>, ClusterError> {
+        self.replace(self.with_this_holder(current.clone())).await
     }
 
-    /// Says that the holder lives. `None` where it was changed by somebody else.
+    /// Sets `renewTime`. `None` where another client has changed the Lease.
     pub(super) async fn renew(&self, held: &Lease) -> Result<Option<Lease>, ClusterError> {
         let mut lease = held.clone();
         lease.spec.get_or_insert_default().renew_time = Some(now());
         self.replace(lease).await
     }
 
-    /// Gives it back.
-    pub(super) async fn free(&self, held: &Lease) -> Result<Option<Lease>, ClusterError> {
+    /// Removes the holder. `None` where another client has changed the Lease.
+    pub(super) async fn release(&self, held: &Lease) -> Result<Option<Lease>, ClusterError> {
         let mut lease = held.clone();
         lease.spec.get_or_insert_default().holder_identity = None;
-        for key in [POD, NAMESPACE, RUN, WHAT] {
+        for key in ANNOTATIONS {
             lease.metadata.annotations.get_or_insert_default().remove(key);
         }
         self.replace(lease).await
     }
 
     async fn replace(&self, lease: Lease) -> Result<Option<Lease>, ClusterError> {
-        unless_faster(cluster::ask(self.asked("update"), self.api.replace(&self.name, &params(), &lease)).await)
+        none_if_changed(self.request("update").send(self.api.replace(&self.name, &post_params(), &lease)).await)
     }
 
-    fn held(&self, mut lease: Lease) -> Lease {
+    fn with_this_holder(&self, mut lease: Lease) -> Lease {
         let annotations = lease.metadata.annotations.get_or_insert_default();
-        for key in [POD, NAMESPACE, RUN, WHAT] {
+        for key in ANNOTATIONS {
             annotations.remove(key);
         }
-        annotations.extend(self.notes.clone());
+        annotations.extend(self.annotations.clone());
         let before = lease.spec.take().unwrap_or_default();
         lease.spec = Some(LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(self.lease.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(self.lease_duration.as_secs()).ok(),
             acquire_time: Some(now()),
             renew_time: Some(now()),
             lease_transitions: Some(before.lease_transitions.unwrap_or(0).saturating_add(1)),
@@ -165,35 +112,37 @@ impl Leases {
     }
 }
 
-fn params() -> PostParams {
-    PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() }
+fn post_params() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }
 }
 
-/// For people who look at the Lease; nobody compares it with a clock.
+/// For people who look at the Lease. No process compares it with a clock.
 fn now() -> MicroTime {
     MicroTime(k8s_openapi::jiff::Timestamp::now())
 }
 
-fn unless_faster<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
-    match answer {
+/// `None` where another client has changed or deleted the Lease.
+fn none_if_changed<T>(result: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
+    match result {
         Ok(lease) => Ok(Some(lease)),
-        // changed, or deleted, by somebody else
-        Err(ClusterError::Contended { .. } | ClusterError::NotFound { .. }) => Ok(None),
+        Err(ClusterError::Conflict { .. } | ClusterError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// `taster-<app>`; an app's name may have characters that an object's may not, then it is told apart by a number.
-fn name(app: &str) -> String {
-    let fits = app.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !app.ends_with('-');
-    if fits {
+/// `taster-<app>`. An app name with characters that an object name may not have gets a hash, so that no two apps share a
+/// Lease.
+fn lease_name(app: &str) -> String {
+    let is_valid =
+        app.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !app.ends_with('-');
+    if is_valid {
         return format!("taster-{app}");
     }
-    let plain: String = app.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    // FNV-1a: short, the same everywhere, and no secret hangs on it
+    let replaced: String = app.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    // FNV-1a: short and the same on every machine; it need not be secure
     let hash =
         app.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    format!("taster-{plain}-{:08x}", hash & 0xffff_ffff)
+    format!("taster-{replaced}-{:08x}", hash & 0xffff_ffff)
 }
 
 #[cfg(test)]
@@ -201,13 +150,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_app_has_a_lease_of_its_own() {
-        assert_eq!(name("pxbbq"), "taster-pxbbq");
-        assert_ne!(name("a_b"), name("a.b"));
+    fn every_app_has_its_own_lease() {
+        assert_eq!(lease_name("pxbbq"), "taster-pxbbq");
+        assert_ne!(lease_name("a_b"), lease_name("a.b"));
         for app in ["a_b", "a.b", "a-", "a..", "a-b"] {
-            let name = name(app);
-            let fits = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-            assert!(fits && !name.ends_with('-'), "{name}");
+            let name = lease_name(app);
+            let is_valid = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            assert!(is_valid && !name.ends_with('-'), "{name}");
         }
     }
 }

@@ -26,7 +26,7 @@ use kube::{
     config::{Config, KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
-use taster_cluster::{Cluster, Me};
+use taster_cluster::{Cluster, ProcessIdentity};
 
 /// How long it may take to come up. It takes about six seconds on an idle machine.
 const START: Duration = Duration::from_mins(3);
@@ -149,12 +149,12 @@ pub(crate) async fn client() -> Client {
 }
 
 /// What the room offers, with the administrator's rights.
-pub(crate) async fn cluster(namespace: &str, me: Me) -> Cluster {
+pub(crate) async fn cluster(namespace: &str, me: ProcessIdentity) -> Cluster {
     cluster_of(client().await, namespace, me)
 }
 
 /// What the room offers, with the rights of `client`.
-pub(crate) fn cluster_of(client: Client, namespace: &str, me: Me) -> Cluster {
+pub(crate) fn cluster_of(client: Client, namespace: &str, me: ProcessIdentity) -> Cluster {
     Cluster::with_client(client, namespace, "shop".parse().expect("an app"), me)
 }
 

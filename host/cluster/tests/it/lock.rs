@@ -1,4 +1,4 @@
-//! One process at a time, and never two.
+//! The lock is held by one process at a time.
 
 use std::{
     sync::{
@@ -11,16 +11,21 @@ use std::{
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
-use taster_cluster::{Busy, Cluster, ClusterError, Lock, LockRequest, Me};
-use taster_model::Coded;
+use taster_cluster::{Cluster, ClusterError, Lock, LockRequest, ProcessIdentity, WhenLocked};
+use taster_model::Diagnostic;
+use tokio::sync::Notify;
 
-use crate::{control_plane, proxy::Door, shop::Shop};
+use crate::{control_plane, proxy::ApiProxy, shop::Shop};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn take(cluster: &Cluster, run: Option<&str>, busy: Busy) -> Result<Lock, ClusterError> {
+fn request(run: Option<&str>) -> LockRequest {
     let run = run.map(|run| run.parse().expect("a run"));
-    cluster.lock(LockRequest { run, what: "pre", busy, lease: 2 * SECOND }, &|_| {}).await
+    LockRequest { run, command: "pre", when_locked: WhenLocked::Fail, lease_duration: 2 * SECOND }
+}
+
+async fn take(cluster: &Cluster, run: Option<&str>, when_locked: WhenLocked) -> Result<Lock, ClusterError> {
+    cluster.acquire_lock(LockRequest { when_locked, ..request(run) }, &|_| {}).await
 }
 
 /// A process in a pod of its own.
@@ -29,51 +34,61 @@ async fn in_pod(shop: &Shop, name: &str) -> Cluster {
         "spec": {"containers": [{"name": "main", "image": "taster"}], "terminationGracePeriodSeconds": 0}}))
     .expect("a pod");
     let pod = shop.api::<Pod>().create(&PostParams::default(), &pod).await.expect("created");
-    let me =
-        Me { pod: Some(name.to_owned()), uid: pod.metadata.uid, namespace: Some(shop.namespace.clone()), job: None };
+    let me = ProcessIdentity {
+        pod: Some(name.to_owned()),
+        uid: pod.metadata.uid,
+        namespace: Some(shop.namespace.clone()),
+        job: None,
+    };
     control_plane::cluster(&shop.namespace, me).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn of_eight_who_want_it_one_has_it() {
+async fn of_eight_processes_one_holds_the_lock() {
     let shop = Shop::open("eight").await;
     let inside = Arc::new(AtomicU32::new(0));
-    let mut everybody = Vec::new();
+    let mut processes = Vec::new();
     for _ in 0..8 {
-        let (cluster, inside) = (control_plane::cluster(&shop.namespace, Me::default()).await, Arc::clone(&inside));
-        everybody.push(tokio::spawn(async move {
+        let (cluster, inside) =
+            (control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await, Arc::clone(&inside));
+        processes.push(tokio::spawn(async move {
             for _ in 0..3 {
-                let lock = take(&cluster, None, Busy::Wait(120 * SECOND)).await.expect("its turn");
-                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "somebody else is inside");
-                lock.check().await.expect("held");
+                let lock = take(&cluster, None, WhenLocked::Wait(120 * SECOND)).await.expect("its turn");
+                assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "another process holds the lock, too");
+                lock.confirm().await.expect("held");
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                assert_eq!(inside.fetch_sub(1, Ordering::SeqCst), 1, "somebody else is inside");
+                assert_eq!(inside.fetch_sub(1, Ordering::SeqCst), 1, "another process holds the lock, too");
                 lock.release().await.expect("given back");
             }
         }));
     }
-    for one in everybody {
-        one.await.expect("none failed");
+    for process in processes {
+        process.await.expect("none failed");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn who_comes_second_fails_or_waits_as_it_was_told() {
+async fn a_second_process_fails_or_waits_as_requested() {
     let shop = Shop::open("second").await;
     let first = in_pod(&shop, "pre-1").await;
     let second = in_pod(&shop, "pre-2").await;
-    let held = take(&first, Some("r1"), Busy::Fail).await.expect("the first one has it");
-    let Err(error) = take(&second, Some("r2"), Busy::Fail).await else { panic!("both have it") };
-    insta::assert_snapshot!(format!("{}: {error}", error.code()), @"T0712: pod pre-1 (pre of run r1) holds the lock (Lease taster-shop)");
+    let held = take(&first, Some("r1"), WhenLocked::Fail).await.expect("the first one has it");
+    let Err(error) = take(&second, Some("r2"), WhenLocked::Fail).await else { panic!("both have it") };
+    insta::assert_snapshot!(format!("{}: {error}", error.code()), @"T0712: the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1)");
     let begun = Instant::now();
-    let Err(error) = take(&second, Some("r2"), Busy::Wait(5 * SECOND)).await else { panic!("both have it") };
-    assert!(begun.elapsed() >= 5 * SECOND, "a holder that renews is never silent: {:?}", begun.elapsed());
-    assert!(error.to_string().contains("for 5 s already"), "{error}");
+    let Err(error) = take(&second, Some("r2"), WhenLocked::Wait(5 * SECOND)).await else { panic!("both have it") };
+    assert!(begun.elapsed() >= 5 * SECOND, "a holder that renews keeps the lock: {:?}", begun.elapsed());
+    assert!(error.to_string().contains("waited 5 s for it"), "{error}");
 
-    let waiting = tokio::spawn(async move { take(&second, Some("r2"), Busy::Wait(30 * SECOND)).await });
-    tokio::time::sleep(SECOND).await;
+    let waits = Arc::new(Notify::new());
+    let waiting = tokio::spawn({
+        let waits = Arc::clone(&waits);
+        let request = LockRequest { when_locked: WhenLocked::Wait(30 * SECOND), ..request(Some("r2")) };
+        async move { second.acquire_lock(request, &|_| waits.notify_one()).await }
+    });
+    waits.notified().await;
     let released = Instant::now();
     held.release().await.expect("given back");
     let second = waiting.await.expect("no panic").expect("its turn");
@@ -83,107 +98,107 @@ async fn who_comes_second_fails_or_waits_as_it_was_told() {
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_holder_whose_pod_is_gone_is_dead_at_once_and_any_other_one_after_a_silence() {
+async fn the_lock_of_an_ended_pod_is_free_at_once_and_that_of_a_killed_process_after_its_lease() {
     let shop = Shop::open("dead").await;
     let mut first = in_pod(&shop, "pre-1").await;
-    let outside = control_plane::cluster(&shop.namespace, Me::default()).await;
+    let outside = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
     for end in ["deleted", "failed"] {
-        let request = LockRequest { run: None, what: "pre", busy: Busy::Fail, lease: 600 * SECOND };
-        let lock = first.lock(request, &|_| {}).await.expect("held");
-        drop(lock); // as kill -9 drops it
-        assert!(take(&outside, None, Busy::Fail).await.is_err(), "its pod is there");
+        let long = LockRequest { lease_duration: 600 * SECOND, ..request(None) };
+        let lock = first.acquire_lock(long, &|_| {}).await.expect("held");
+        drop(lock); // as after kill -9
+        assert!(take(&outside, None, WhenLocked::Fail).await.is_err(), "its pod is there");
         if end == "deleted" {
             shop.api::<Pod>().delete("pre-1", &DeleteParams::default()).await.expect("deleted");
         } else {
             let failed = Patch::Merge(json!({"status": {"phase": "Failed"}}));
             shop.api::<Pod>().patch_status("pre-1", &PatchParams::default(), &failed).await.expect("failed");
         }
-        take(&outside, None, Busy::Fail).await.expect("at once").release().await.expect("given back");
+        take(&outside, None, WhenLocked::Fail).await.expect("at once").release().await.expect("given back");
         if end == "deleted" {
             // a pod of the same name is another one: its UID is not the holder's
             let again = in_pod(&shop, "pre-1").await;
-            let request = LockRequest { run: None, what: "pre", busy: Busy::Fail, lease: 600 * SECOND };
-            drop(first.lock(request, &|_| {}).await.expect("held by the pod that is no more"));
-            take(&again, None, Busy::Fail).await.expect("at once").release().await.expect("given back");
+            let long = LockRequest { lease_duration: 600 * SECOND, ..request(None) };
+            drop(first.acquire_lock(long, &|_| {}).await.expect("held by the pod that is no more"));
+            take(&again, None, WhenLocked::Fail).await.expect("at once").release().await.expect("given back");
             shop.api::<Pod>().delete("pre-1", &DeleteParams::default()).await.expect("deleted");
             first = in_pod(&shop, "pre-1").await;
         }
     }
-    // nobody can ask whether a process outside a pod lives
-    drop(take(&outside, None, Busy::Fail).await.expect("held"));
+    // whether a process outside a pod still runs cannot be looked up
+    drop(take(&outside, None, WhenLocked::Fail).await.expect("held"));
     let begun = Instant::now();
-    let other = control_plane::cluster(&shop.namespace, Me::default()).await;
-    let lock = take(&other, None, Busy::Wait(30 * SECOND)).await.expect("after its two seconds");
+    let other = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
+    let lock = take(&other, None, WhenLocked::Wait(30 * SECOND)).await.expect("after its two seconds");
     assert!((2 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     lock.release().await.expect("given back");
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_failed_syncs_hook_takes_it_from_its_own_run_and_the_other_one_notices() {
+async fn a_take_over_from_the_same_run_is_noticed_by_the_holder() {
     let shop = Shop::open("takeover").await;
     let first = in_pod(&shop, "post-1").await;
-    let rescue = in_pod(&shop, "syncfail-1").await;
-    let held = take(&first, Some("r1"), Busy::Fail).await.expect("held");
-    held.check().await.expect("held");
-    let other = take(&rescue, Some("r2"), Busy::TakeOver(SECOND)).await;
+    let restore = in_pod(&shop, "syncfail-1").await;
+    let held = take(&first, Some("r1"), WhenLocked::Fail).await.expect("held");
+    held.confirm().await.expect("held");
+    let other = take(&restore, Some("r2"), WhenLocked::TakeOver(SECOND)).await;
     assert!(matches!(other, Err(ClusterError::Locked { .. })), "another run's lock is not taken");
-    let taken = take(&rescue, Some("r1"), Busy::TakeOver(SECOND)).await.expect("taken");
+    let taken = take(&restore, Some("r1"), WhenLocked::TakeOver(SECOND)).await.expect("taken");
     let error = tokio::time::timeout(5 * SECOND, held.lost()).await.expect("it notices");
-    assert_eq!(error.to_string(), "the lock (Lease taster-shop) was taken by pod syncfail-1 (pre of run r1)");
-    assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
+    assert_eq!(error.to_string(), "the lock (Lease taster-shop) was lost to pod syncfail-1 (pre of run r1)");
+    assert!(matches!(held.confirm().await, Err(ClusterError::LockLost { .. })));
     held.release().await.expect("nothing to give back");
-    taken.check().await.expect("the other one's release has not freed it");
+    taken.confirm().await.expect("the other one's release has not freed it");
     taken.release().await.expect("given back");
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_person_who_edits_or_deletes_the_lease_takes_it_from_nobody() {
+async fn editing_or_deleting_the_lease_does_not_take_the_lock_from_its_holder() {
     let shop = Shop::open("person").await;
-    let held = take(&shop.cluster, None, Busy::Fail).await.expect("held");
+    let held = take(&shop.cluster, None, WhenLocked::Fail).await.expect("held");
     let noted = Patch::Merge(json!({"metadata": {"labels": {"seen": "yes"}}}));
     shop.api::<Lease>().patch("taster-shop", &PatchParams::default(), &noted).await.expect("edited");
-    held.check().await.expect("still held");
+    held.confirm().await.expect("still held");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
-    held.check().await.expect("held again: nobody else has it");
+    held.confirm().await.expect("held again: no other process took it");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
-    let other = control_plane::cluster(&shop.namespace, Me::default()).await;
-    let faster = take(&other, None, Busy::Fail).await.expect("somebody was faster");
-    assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
-    faster.check().await.expect("held");
+    let other = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
+    let faster = take(&other, None, WhenLocked::Fail).await.expect("another process was faster");
+    assert!(matches!(held.confirm().await, Err(ClusterError::LockLost { .. })));
+    faster.confirm().await.expect("held");
     held.release().await.expect("nothing to give back");
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn an_api_server_that_is_away_takes_no_lock_and_somebody_else_does() {
+async fn an_unreachable_api_server_does_not_lose_the_lock_but_a_take_over_does() {
     let shop = Shop::open("away").await;
-    let door = Door::open().await;
-    let far = control_plane::cluster_of(door.client().await, &shop.namespace, Me::default());
-    let held = take(&far, None, Busy::Fail).await.expect("held");
-    door.shut();
-    let error = held.check().await.expect_err("nobody answers");
-    assert!(error.is_passing(), "{error}");
-    // longer than the lease: only who sees the silence may take it, and nobody looks
+    let proxy = ApiProxy::start().await;
+    let far = control_plane::cluster_of(proxy.client().await, &shop.namespace, ProcessIdentity::default());
+    let held = take(&far, None, WhenLocked::Fail).await.expect("held");
+    proxy.block();
+    let error = held.confirm().await.expect_err("no answer");
+    assert!(error.is_transient(), "{error}");
+    // longer than the lease duration: no other process watches the Lease, so nothing takes it over
     tokio::time::sleep(3 * SECOND).await;
-    door.reopen();
-    held.check().await.expect("still held");
+    proxy.unblock();
+    held.confirm().await.expect("still held");
 
-    door.shut();
-    let taken = take(&shop.cluster, None, Busy::Wait(30 * SECOND)).await.expect("after its two seconds");
-    door.reopen();
+    proxy.block();
+    let taken = take(&shop.cluster, None, WhenLocked::Wait(30 * SECOND)).await.expect("after its two seconds");
+    proxy.unblock();
     let error = tokio::time::timeout(20 * SECOND, held.lost()).await.expect("it notices by itself");
     assert!(matches!(error, ClusterError::LockLost { .. }), "{error}");
-    assert!(matches!(held.check().await, Err(ClusterError::LockLost { .. })));
-    taken.check().await.expect("one has it, and not the other");
+    assert!(matches!(held.confirm().await, Err(ClusterError::LockLost { .. })));
+    taken.confirm().await.expect("one has it, and not the other");
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn in_a_namespace_that_is_not_there_nobody_waits() {
-    let nowhere = control_plane::cluster("taster-nowhere", Me::default()).await;
-    let answer = tokio::time::timeout(10 * SECOND, take(&nowhere, None, Busy::Wait(600 * SECOND))).await;
+async fn in_a_missing_namespace_the_request_fails_at_once() {
+    let nowhere = control_plane::cluster("taster-nowhere", ProcessIdentity::default()).await;
+    let answer = tokio::time::timeout(10 * SECOND, take(&nowhere, None, WhenLocked::Wait(600 * SECOND))).await;
     let Err(error) = answer.expect("an answer at once") else { panic!("there is nothing to hold") };
     assert_eq!(error.code(), "T0703");
     assert!(error.to_string().contains("namespace taster-nowhere (`cluster.namespace`)"), "{error}");

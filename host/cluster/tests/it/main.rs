@@ -1,15 +1,16 @@
-//! The room against a real control plane: etcd, API server, controller manager, no kubelet. See `control_plane.rs`.
+//! Tests against a real control plane: etcd, API server and controller manager, but no kubelet. See `control_plane.rs`.
 
+mod background_wait;
 mod control_plane;
-mod fresh;
+mod events;
+mod freshness;
 mod inspect;
 mod lock;
 mod proxy;
-mod ready;
-mod ready_limits;
+mod rbac;
+mod readiness;
+mod readiness_limits;
 mod records;
 mod revision;
-mod rights;
-mod say;
 mod scale;
 mod shop;

@@ -1,4 +1,4 @@
-//! Which commit Argo CD is syncing: read from a real API server, with the rights of the Role that is shipped and no others.
+//! The commit that Argo CD is syncing, read from a real API server with the rights of the Role in `manifests/argocd`.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use kube::{
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
-use taster_model::Coded;
+use taster_model::Diagnostic;
 
 use crate::{
     control_plane,
@@ -40,7 +40,7 @@ async fn applications(shop: &Shop) -> Api<DynamicObject> {
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn the_shipped_role_reads_that_application_and_no_other() {
+async fn the_shipped_role_allows_reading_one_application_and_no_other() {
     let shop = Shop::open("revision").await;
     let applications = applications(&shop).await;
     for (name, state) in [

@@ -1,4 +1,4 @@
-//! Up, and back to what was there before, whoever else writes meanwhile.
+//! Scaling up and restoring, while other clients write.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use kube::{
     api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use taster_cluster::{Busy, LEASE, Lock, LockRequest, Record, Restored, Workload, WorkloadRef};
+use taster_cluster::{
+    LEASE_DURATION, Lock, LockRequest, RestoreOutcome, ScaleRecord, StoredRecord, WhenLocked, Workload, WorkloadRef,
+};
 use taster_model::RunId;
 
 use crate::{
@@ -17,8 +19,9 @@ use crate::{
 };
 
 pub(crate) async fn lock(shop: &Shop) -> Lock {
-    let request = LockRequest { run: None, what: "test", busy: Busy::Fail, lease: LEASE };
-    shop.cluster.lock(request, &|_| {}).await.expect("the lock")
+    let request =
+        LockRequest { run: None, command: "test", when_locked: WhenLocked::Fail, lease_duration: LEASE_DURATION };
+    shop.cluster.acquire_lock(request, &|_| {}).await.expect("the lock")
 }
 
 pub(crate) fn run() -> RunId {
@@ -46,76 +49,79 @@ pub(crate) async fn set(shop: &Shop, of: &WorkloadRef, replicas: i32) {
     .expect("scaled");
 }
 
-pub(crate) async fn raise(shop: &Shop, workload: &Workload, lock: &Lock) -> Record {
-    let inspection = shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("a look");
-    shop.cluster.raise(&inspection.found[0], &run(), lock).await.expect("raised")
+pub(crate) async fn scale_up(shop: &Shop, workload: &Workload, lock: &Lock) -> ScaleRecord {
+    let inspection = shop.cluster.inspect(std::slice::from_ref(workload)).await.expect("an inspection");
+    shop.cluster.scale_up(&inspection.found[0], &run(), lock).await.expect("raised")
 }
 
-pub(crate) fn back(of: &WorkloadRef, from: i32, to: i32) -> Restored {
-    Restored::Back { workload: of.clone(), from, to }
+pub(crate) fn restored(of: &WorkloadRef, from: i32, to: i32) -> RestoreOutcome {
+    RestoreOutcome::Restored { workload: of.clone(), from, to }
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn up_and_back_again_and_the_second_time_nothing_happens() {
+async fn scaling_up_and_restoring_is_idempotent() {
     let shop = Shop::open("scale").await;
     let lock = lock(&shop).await;
     let _kubelet = Kubelet::start(&shop.namespace).await;
     for workload in [shop.mongo().await, shop.web().await] {
-        let of = &workload.of;
+        let of = &workload.reference;
         set(&shop, of, 0).await;
-        let record = raise(&shop, &workload, &lock).await;
-        assert_eq!((record.found, record.to), (0, 1), "{of}");
+        let record = scale_up(&shop, &workload, &lock).await;
+        assert_eq!((record.original, record.target), (0, 1), "{of}");
         let until = std::time::Instant::now() + Duration::from_mins(1);
-        shop.cluster.wait_ready(&workload, until, &|_| {}).await.expect("ready");
-        assert_eq!(shop.cluster.recorded(of).await.expect("a record"), Some(record), "{of}");
-        assert_eq!(shop.cluster.restore(of, None).await.expect("restored"), back(of, 1, 0));
+        shop.cluster.wait_until_ready(&workload, until, &|_| {}).await.expect("ready");
+        assert_eq!(shop.cluster.scale_record(of).await.expect("a record"), Some(record), "{of}");
+        assert_eq!(shop.cluster.restore_workload(of, None).await.expect("restored"), restored(of, 1, 0));
         assert_eq!(replicas(&shop, of).await, 0, "{of}");
-        assert_eq!(shop.cluster.recorded(of).await.expect("no record"), None, "{of}");
-        assert_eq!(shop.cluster.restore(of, None).await.expect("restored"), Restored::Untouched(of.clone()));
+        assert_eq!(shop.cluster.scale_record(of).await.expect("no record"), None, "{of}");
+        assert_eq!(
+            shop.cluster.restore_workload(of, None).await.expect("restored"),
+            RestoreOutcome::Unchanged(of.clone())
+        );
     }
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn what_an_earlier_process_recorded_beats_what_is_live() {
+async fn an_earlier_record_overrides_the_current_replicas() {
     let shop = Shop::open("standing").await;
     let lock = lock(&shop).await;
     let workload = shop.web().await;
-    let of = &workload.of;
+    let of = &workload.reference;
     set(&shop, of, 0).await;
-    raise(&shop, &workload, &lock).await;
-    // the sync sets another count, and `post` comes
+    scale_up(&shop, &workload, &lock).await;
+    // the sync sets other replicas before `post`
     set(&shop, of, 3).await;
-    let again = raise(&shop, &workload, &lock).await;
-    assert_eq!((again.found, again.to), (0, 3), "the count of before, and never down");
+    let again = scale_up(&shop, &workload, &lock).await;
+    assert_eq!((again.original, again.target), (0, 3), "the count of before, and never down");
     assert_eq!(replicas(&shop, of).await, 3);
-    assert_eq!(shop.cluster.restore(of, None).await.expect("restored"), back(of, 3, 0));
+    assert_eq!(shop.cluster.restore_workload(of, None).await.expect("restored"), restored(of, 3, 0));
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_workload_with_replicas_enough_is_left_as_it_is() {
+async fn a_workload_with_enough_replicas_is_not_scaled() {
     let shop = Shop::open("enough").await;
     let lock = lock(&shop).await;
     let workload = shop.mongo().await;
-    set(&shop, &workload.of, 3).await;
-    let record = raise(&shop, &workload, &lock).await;
-    assert_eq!((record.found, record.to), (3, 3));
+    set(&shop, &workload.reference, 3).await;
+    let record = scale_up(&shop, &workload, &lock).await;
+    assert_eq!((record.original, record.target), (3, 3));
     assert_eq!(
-        shop.cluster.restore(&workload.of, None).await.expect("restored"),
-        Restored::Untouched(workload.of.clone())
+        shop.cluster.restore_workload(&workload.reference, None).await.expect("restored"),
+        RestoreOutcome::Unchanged(workload.reference.clone())
     );
-    assert_eq!(replicas(&shop, &workload.of).await, 3);
+    assert_eq!(replicas(&shop, &workload.reference).await, 3);
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn somebody_who_writes_all_the_time_is_no_obstacle() {
+async fn conflicts_with_a_client_that_keeps_writing_are_retried() {
     let shop = Shop::open("conflict").await;
     let lock = lock(&shop).await;
     let workload = shop.web().await;
-    let of = &workload.of;
+    let of = &workload.reference;
     set(&shop, of, 0).await;
     let deployments: Api<Deployment> = shop.api();
     let noise = tokio::spawn({
@@ -129,8 +135,8 @@ async fn somebody_who_writes_all_the_time_is_no_obstacle() {
         }
     });
     for _ in 0..10 {
-        assert_eq!(raise(&shop, &workload, &lock).await.found, 0);
-        assert_eq!(shop.cluster.restore(of, None).await.expect("restored"), back(of, 1, 0));
+        assert_eq!(scale_up(&shop, &workload, &lock).await.original, 0);
+        assert_eq!(shop.cluster.restore_workload(of, None).await.expect("restored"), restored(of, 1, 0));
         assert_eq!(replicas(&shop, of).await, 0);
     }
     assert!(!noise.is_finished(), "it wrote until now");
@@ -139,43 +145,57 @@ async fn somebody_who_writes_all_the_time_is_no_obstacle() {
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn where_the_annotation_was_taken_off_the_stores_record_counts_for_the_same_object_and_count() {
+async fn the_stores_record_replaces_a_removed_annotation_for_the_same_object_and_replicas() {
     let shop = Shop::open("known").await;
     let lock = lock(&shop).await;
     let workload = shop.web().await;
-    let of = &workload.of;
+    let of = &workload.reference;
     set(&shop, of, 0).await;
-    let record = raise(&shop, &workload, &lock).await;
-    let uid = shop.cluster.inspect(std::slice::from_ref(&workload)).await.expect("a look").found[0].uid.clone();
-    let take_off = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": null}}}));
-    shop.api::<Deployment>().patch(&of.name, &PatchParams::default(), &take_off).await.expect("taken off");
+    let record = scale_up(&shop, &workload, &lock).await;
+    let uid = shop.cluster.inspect(std::slice::from_ref(&workload)).await.expect("an inspection").found[0].uid.clone();
+    let remove = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": null}}}));
+    shop.api::<Deployment>().patch(&of.name, &PatchParams::default(), &remove).await.expect("taken off");
 
-    let other = shop.cluster.restore(of, Some(("another object", &record))).await.expect("an answer");
-    assert_eq!(other, Restored::Gone(of.clone()), "it was made anew since");
+    let other = shop
+        .cluster
+        .restore_workload(of, Some(StoredRecord { uid: "another object", record: &record }))
+        .await
+        .expect("an answer");
+    assert_eq!(other, RestoreOutcome::Gone(of.clone()), "it was created anew since");
     assert_eq!(replicas(&shop, of).await, 1);
-    assert_eq!(shop.cluster.restore(of, Some((&uid, &record))).await.expect("restored"), back(of, 1, 0));
-    // a person decides otherwise; the store's old record has no say
+    assert_eq!(
+        shop.cluster.restore_workload(of, Some(StoredRecord { uid: &uid, record: &record })).await.expect("restored"),
+        restored(of, 1, 0)
+    );
+    // other replicas were set on purpose, so the store's record no longer applies
     set(&shop, of, 2).await;
-    let decided = shop.cluster.restore(of, Some((&uid, &record))).await.expect("an answer");
-    assert_eq!((decided, replicas(&shop, of).await), (Restored::Untouched(of.clone()), 2));
+    let decided =
+        shop.cluster.restore_workload(of, Some(StoredRecord { uid: &uid, record: &record })).await.expect("an answer");
+    assert_eq!((decided, replicas(&shop, of).await), (RestoreOutcome::Unchanged(of.clone()), 2));
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_workload_that_is_gone_is_no_error() {
+async fn restoring_a_deleted_workload_is_no_error() {
     let shop = Shop::open("gone").await;
     let workload = shop.web().await;
-    shop.api::<Deployment>().delete(&workload.of.name, &kube::api::DeleteParams::default()).await.expect("deleted");
+    shop.api::<Deployment>()
+        .delete(&workload.reference.name, &kube::api::DeleteParams::default())
+        .await
+        .expect("deleted");
     until("its end", || async {
         shop.api::<Deployment>().get_opt("web").await.expect("an answer").is_none().then_some(())
     })
     .await;
-    assert_eq!(shop.cluster.restore(&workload.of, None).await.expect("an answer"), Restored::Gone(workload.of.clone()));
+    assert_eq!(
+        shop.cluster.restore_workload(&workload.reference, None).await.expect("an answer"),
+        RestoreOutcome::Gone(workload.reference.clone())
+    );
 }
 
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn any_kind_with_a_scale_subresource_can_be_scaled_and_no_other() {
+async fn only_kinds_with_a_scale_subresource_can_be_scaled() {
     let shop = Shop::open("custom").await;
     let lock = lock(&shop).await;
     let replica_sets = ApiResource {
@@ -202,22 +222,22 @@ async fn any_kind_with_a_scale_subresource_can_be_scaled_and_no_other() {
     until("the new kind", || async { api.create(&PostParams::default(), &object).await.ok() }).await;
 
     let wanted = |kind: &str| Workload {
-        of: WorkloadRef { api_version: "tests.taster.dev/v1".into(), kind: kind.into(), name: "shop".into() },
+        reference: WorkloadRef { api_version: "tests.taster.dev/v1".into(), kind: kind.into(), name: "shop".into() },
         replicas: 3,
-        ready: Duration::from_mins(1),
+        ready_timeout: Duration::from_mins(1),
         allow_hpa: false,
         setting: "cluster.data[shop]".into(),
     };
-    let record = raise(&shop, &wanted("Database"), &lock).await;
-    assert_eq!((record.found, record.to), (0, 3));
+    let record = scale_up(&shop, &wanted("Database"), &lock).await;
+    assert_eq!((record.original, record.target), (0, 3));
     assert_eq!(api.get("shop").await.expect("it").data["spec"]["members"], 3);
-    let of = wanted("Database").of;
-    assert_eq!(shop.cluster.restore(&of, None).await.expect("restored"), back(&of, 3, 0));
+    let of = wanted("Database").reference;
+    assert_eq!(shop.cluster.restore_workload(&of, None).await.expect("restored"), restored(&of, 3, 0));
     assert_eq!(api.get("shop").await.expect("it").data["spec"]["members"], 0);
 
     for (kind, message) in [
         ("Plain", "cluster.data[shop]: Plain of tests.taster.dev/v1 has no scale subresource"),
-        ("Other", "cluster.data[shop]: Other of tests.taster.dev/v1 is not known: the group has no such kind"),
+        ("Other", "cluster.data[shop]: Other of tests.taster.dev/v1 is unknown: the group has no such kind"),
     ] {
         let error = shop.cluster.inspect(&[wanted(kind)]).await.expect_err("not to be scaled");
         assert_eq!(error.to_string(), message);

@@ -15,7 +15,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use taster_cluster::{Cluster, ClusterError, Me, Workload, WorkloadRef};
+use taster_cluster::{Cluster, ClusterError, ProcessIdentity, Workload, WorkloadRef};
 
 use crate::control_plane;
 
@@ -49,7 +49,7 @@ impl Shop {
         let spaces: Api<Namespace> = Api::all(client.clone());
         let space = serde_json::from_value(json!({"metadata": {"name": namespace}})).expect("a namespace");
         spaces.create(&PostParams::default(), &space).await.expect("a namespace of our own");
-        let cluster = control_plane::cluster(&namespace, Me::default()).await;
+        let cluster = control_plane::cluster(&namespace, ProcessIdentity::default()).await;
         let shop = Self { client, namespace, cluster };
         // pods are refused before it is there
         let accounts: Api<ServiceAccount> = shop.api();
@@ -111,7 +111,7 @@ impl Shop {
             let said = Arc::new(Mutex::new(Vec::new()));
             let hear = |text: &str| said.lock().expect("a list").push(text.to_owned());
             let began = Instant::now();
-            let result = cluster.wait_ready(&workload, began + at_most, &hear).await;
+            let result = cluster.wait_until_ready(&workload, began + at_most, &hear).await;
             let took = began.elapsed();
             let said = said.lock().expect("a list").clone();
             Waited { result, said, took }
@@ -156,9 +156,9 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: imp
 
 fn wanted(kind: &str, name: &str) -> Workload {
     Workload {
-        of: WorkloadRef { api_version: "apps/v1".into(), kind: kind.into(), name: name.into() },
+        reference: WorkloadRef { api_version: "apps/v1".into(), kind: kind.into(), name: name.into() },
         replicas: 1,
-        ready: Duration::from_mins(1),
+        ready_timeout: Duration::from_mins(1),
         allow_hpa: false,
         setting: format!("cluster.data[{name}]"),
     }

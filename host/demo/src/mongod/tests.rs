@@ -3,7 +3,7 @@
 use std::{io::Write as _, os::unix::fs::PermissionsExt as _};
 
 use mongodb::options::WriteConcern;
-use taster_model::Coded as _;
+use taster_model::Diagnostic as _;
 
 use super::*;
 

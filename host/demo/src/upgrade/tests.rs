@@ -116,7 +116,7 @@ async fn upgrades_that_declare_what_they_do_add_a_field_to_all_or_nearly_all() {
 
 #[test]
 fn an_unknown_upgrade_is_answered_with_the_near_one() {
-    use taster_model::Coded as _;
+    use taster_model::Diagnostic as _;
     let error = Upgrade::named("lossey").unwrap_err();
     assert_eq!(error.to_string(), "there is no upgrade `lossey`");
     assert_eq!(error.help().unwrap(), "did you mean `lossy`?");

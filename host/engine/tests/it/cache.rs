@@ -1,4 +1,4 @@
-//! Compiled code that is kept: taken again, made again when it is spoilt, and never from a folder that others can write.
+//! The code cache and precompiled code: reused, compiled again when damaged, and never used if others can write to it.
 
 use std::{
     fs::{self, Permissions},
@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn open(dir: &Path) -> Engine {
-    Engine::new(EngineOptions { cache: Some(dir.join("taster/code")), shipped: None }).unwrap()
+    Engine::new(EngineOptions { cache: Some(dir.join("taster/code")), precompiled: None }).unwrap()
 }
 
 async fn load(dir: &Path, guest: &Guest) -> Probe {
@@ -27,7 +27,7 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn the_second_start_compiles_nothing() {
+async fn the_second_start_uses_cached_code() {
     let dir = tempfile::tempdir().unwrap();
     let guest = Guest::default();
     assert!(!load(dir.path(), &guest).await.from_cache());
@@ -41,21 +41,21 @@ async fn the_second_start_compiles_nothing() {
 }
 
 #[tokio::test]
-async fn spoilt_code_is_made_again() {
+async fn damaged_cached_code_is_compiled_again() {
     let dir = tempfile::tempdir().unwrap();
     let guest = Guest::default();
     load(dir.path(), &guest).await;
     let file = files(dir.path()).remove(0);
-    let sound = fs::read(&file).unwrap();
-    for spoilt in [Vec::new(), b"rubbish".to_vec(), sound[..sound.len() / 2].to_vec()] {
-        fs::write(&file, spoilt).unwrap();
+    let valid = fs::read(&file).unwrap();
+    for damaged in [Vec::new(), b"rubbish".to_vec(), valid[..valid.len() / 2].to_vec()] {
+        fs::write(&file, damaged).unwrap();
         assert!(!load(dir.path(), &guest).await.from_cache());
         assert!(load(dir.path(), &guest).await.from_cache());
     }
 }
 
 #[tokio::test]
-async fn code_that_others_could_write_is_made_again() {
+async fn cached_code_that_others_can_write_is_compiled_again() {
     let dir = tempfile::tempdir().unwrap();
     let guest = Guest::default();
     load(dir.path(), &guest).await;
@@ -64,34 +64,34 @@ async fn code_that_others_could_write_is_made_again() {
 }
 
 #[test]
-fn a_folder_that_others_can_write() {
+fn a_cache_folder_that_others_can_write() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
-    let error = Engine::new(EngineOptions { cache: Some(dir.path().to_owned()), shipped: None }).unwrap_err();
+    let error = Engine::new(EngineOptions { cache: Some(dir.path().to_owned()), precompiled: None }).unwrap_err();
     assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
-    T0308: compiled code is not kept in /tmp/x: others can write to it (mode 777)
-    help: remove /tmp/x, or name another folder
+    T0308: cannot use the code cache /tmp/x: others can write to it (mode 777)
+    help: remove /tmp/x, or choose another folder
     ");
 }
 
 #[test]
-fn a_folder_that_is_a_link() {
+fn a_cache_folder_that_is_a_symbolic_link() {
     let dir = tempfile::tempdir().unwrap();
     let (link, target) = (dir.path().join("link"), dir.path().join("target"));
     fs::create_dir(&target).unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    let error = Engine::new(EngineOptions { cache: Some(link.clone()), shipped: None }).unwrap_err();
+    let error = Engine::new(EngineOptions { cache: Some(link.clone()), precompiled: None }).unwrap_err();
     assert_snapshot!(told(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
-    T0308: compiled code is not kept in /tmp/x: it is not a folder
-    help: remove /tmp/x, or name another folder
+    T0308: cannot use the code cache /tmp/x: it is not a folder
+    help: remove /tmp/x, or choose another folder
     ");
 }
 
-fn with_shipped(dir: &Path) -> Result<Engine, taster_engine::EngineError> {
-    Engine::new(EngineOptions { cache: None, shipped: Some(dir.to_owned()) })
+fn engine_with_precompiled(dir: &Path) -> Result<Engine, taster_engine::EngineError> {
+    Engine::new(EngineOptions { cache: None, precompiled: Some(dir.to_owned()) })
 }
 
-fn shipped_in(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
+fn precompile_into(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
     let (name, code) = Engine::precompile(bytes).unwrap();
     let path = dir.join(name);
     fs::write(&path, code).unwrap();
@@ -100,43 +100,44 @@ fn shipped_in(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn what_was_compiled_ahead_is_not_compiled_again() {
+async fn precompiled_code_is_used() {
     let dir = tempfile::tempdir().unwrap();
     let bytes = Guest::default().build();
-    shipped_in(dir.path(), &bytes);
-    let probe = with_shipped(dir.path()).unwrap().load(&bytes, &Limits::default(), SETTING).await.unwrap();
+    precompile_into(dir.path(), &bytes);
+    let probe = engine_with_precompiled(dir.path()).unwrap().load(&bytes, &Limits::default(), SETTING).await.unwrap();
     assert!(probe.from_cache());
     assert_eq!(probe.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap().len(), 1);
-    // byte for byte, so that an image can be built again
+    // the same bytes again, so that image builds are reproducible
     assert_eq!(Engine::precompile(&bytes).unwrap(), Engine::precompile(&bytes).unwrap());
 }
 
 #[tokio::test]
-async fn what_was_compiled_ahead_and_is_no_good_is_compiled() {
+async fn damaged_precompiled_code_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
     let bytes = Guest::default().build();
-    let file = shipped_in(dir.path(), &bytes);
-    let load = async || with_shipped(dir.path()).unwrap().load(&bytes, &Limits::default(), SETTING).await.unwrap();
+    let file = precompile_into(dir.path(), &bytes);
+    let load =
+        async || engine_with_precompiled(dir.path()).unwrap().load(&bytes, &Limits::default(), SETTING).await.unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
     assert!(!load().await.from_cache());
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     assert!(load().await.from_cache());
-    let sound = fs::read(&file).unwrap();
-    for spoilt in [Vec::new(), b"rubbish".to_vec(), sound[..sound.len() / 2].to_vec()] {
-        fs::write(&file, spoilt).unwrap();
+    let valid = fs::read(&file).unwrap();
+    for damaged in [Vec::new(), b"rubbish".to_vec(), valid[..valid.len() / 2].to_vec()] {
+        fs::write(&file, damaged).unwrap();
         assert!(!load().await.from_cache());
     }
 }
 
 #[test]
-fn code_that_came_in_a_folder_that_others_can_write_is_not_run() {
+fn precompiled_code_in_a_folder_that_others_can_write_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
-    let error = with_shipped(dir.path()).unwrap_err();
+    let error = engine_with_precompiled(dir.path()).unwrap_err();
     assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
-    T0313: code in /tmp/x is not run: others can write to it (mode 777)
-    help: give /tmp/x to root, writable by nobody else, or name another folder with TASTER_CODE
+    T0313: cannot use the precompiled code in /tmp/x: others can write to it (mode 777)
+    help: make root the owner of /tmp/x and the only user who can write, or set TASTER_CODE to another folder
     ");
     let missing = dir.path().join("missing");
-    assert!(with_shipped(&missing).is_ok());
+    assert!(engine_with_precompiled(&missing).is_ok());
 }

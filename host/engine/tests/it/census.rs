@@ -1,4 +1,4 @@
-//! Guests that ask for a census: what reaches the host, what may be named, and whose time it is.
+//! Guests that call `census`: arguments, results, refusals and the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ const CENSUS: &str = r#"
         (memory.copy (i32.const 604) (i32.const 520) (i32.const 60))
         (i32.const 600))"#;
 
-/// Takes one of `orders`.
+/// Records a census of `orders`.
 const TAKE: &str = "(call $census (local.get $db) (i32.const 0)) (if (i32.load8_u (i32.const 512)) (then unreachable))";
 
 fn guest(steps: &str, answer: Answer) -> Guest {
@@ -60,15 +60,15 @@ fn seen(ids: &[&'static str]) -> Answer {
     Answer::Metrics(names.into_iter().zip(ids).map(|(name, id)| (name, Value::Census(id))).collect())
 }
 
-/// Runs for 300 ms, beside a census that takes three times as long.
-async fn beside_a_long_census(steps: &str) -> (RunReport, Duration) {
+/// Runs with a deadline of 300 ms and a census that takes three times as long.
+async fn run_with_a_long_census(steps: &str) -> (RunReport, Duration) {
     let pantry = Pantry { census: 3 * brief().deadline, ..Pantry::default() };
     let begun = Instant::now();
     (run_on(&guest(steps, seen(&["c1"])), brief(), pantry).await, begun.elapsed())
 }
 
 #[tokio::test]
-async fn what_was_recorded_may_be_named() {
+async fn recorded_censuses_may_be_metrics() {
     let pantry = Pantry::default();
     let report = run_on(&guest(&TAKE.repeat(2), seen(&["c2", "c1"])), Limits::default(), pantry.clone()).await;
     let values: Vec<_> = report.outcome.unwrap().into_iter().map(|metric| metric.value).collect();
@@ -80,7 +80,7 @@ async fn what_was_recorded_may_be_named() {
 }
 
 #[tokio::test]
-async fn the_summary_crosses_whole() {
+async fn the_guest_gets_the_complete_census_summary() {
     let look = format!(
         "{TAKE} (if (i32.or (i64.ne (i64.load (i32.const 528)) (i64.const 7))
                             (i64.ne (i64.load (i32.const 536)) (i64.const 700))) (then unreachable))
@@ -91,15 +91,15 @@ async fn the_summary_crosses_whole() {
 }
 
 #[tokio::test]
-async fn ids_that_are_not_of_this_run() {
+async fn census_ids_that_were_not_recorded_in_this_run() {
     let report = run_on(&guest("", seen(&["c1"])), Limits::default(), Pantry::default()).await;
-    assert_snapshot!(failure(&report), @"T0328: the metric `a.seen`: it names the census `c1`, which this host did not record in this run");
+    assert_snapshot!(failure(&report), @"T0328: the metric `a.seen`: it names the census `c1`, which was not recorded in this run");
     let report = run_on(&guest(TAKE, seen(&["c1", "c1"])), Limits::default(), Pantry::default()).await;
     assert_snapshot!(failure(&report), @"T0328: the metrics `a.seen` and `b.seen` name the same census `c1`");
 }
 
 #[tokio::test]
-async fn it_must_be_declared() {
+async fn an_undeclared_census_call_is_refused() {
     let steps =
         "(call $census (local.get $db) (i32.const 0)) (call $drop_database (local.get $db)) (return (call $hand_on))";
     let guest = Guest { methods: vec!["find"], ..guest(steps, seen(&[])) };
@@ -110,7 +110,7 @@ async fn it_must_be_declared() {
 }
 
 #[tokio::test]
-async fn a_refusal_reaches_the_operator_whole() {
+async fn a_refused_census_is_reported_completely() {
     let steps =
         "(call $census (local.get $db) (i32.const 1)) (call $drop_database (local.get $db)) (return (call $hand_on))";
     let report = run_on(&guest(steps, seen(&[])), Limits::default(), Pantry::default()).await;
@@ -119,21 +119,21 @@ async fn a_refusal_reaches_the_operator_whole() {
 
 #[tokio::test]
 async fn a_census_does_not_count_against_the_deadline_of_the_probe() {
-    let (report, took) = beside_a_long_census(TAKE).await;
+    let (report, took) = run_with_a_long_census(TAKE).await;
     assert!(report.outcome.is_ok(), "{report:?}");
     assert!(took >= 3 * brief().deadline, "{took:?}");
 }
 
 #[tokio::test]
 async fn spinning_after_a_census() {
-    let (report, took) = beside_a_long_census(&format!("{TAKE} (loop $again (br $again))")).await;
+    let (report, took) = run_with_a_long_census(&format!("{TAKE} (loop $again (br $again))")).await;
     assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)");
     assert!(took >= 3 * brief().deadline && took < 15 * brief().deadline, "{took:?}");
 }
 
 #[tokio::test]
-async fn waiting_in_vain_after_a_census() {
-    let (report, took) = beside_a_long_census(&format!("{TAKE} (call $wait (local.get $db))")).await;
+async fn waiting_without_end_after_a_census() {
+    let (report, took) = run_with_a_long_census(&format!("{TAKE} (call $wait (local.get $db))")).await;
     assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe waited for `find` (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)");
     assert!(took >= 3 * brief().deadline && took < 15 * brief().deadline, "{took:?}");
 }

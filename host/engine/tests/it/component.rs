@@ -1,4 +1,4 @@
-//! Guests for tests: text becomes a core module, the module a component, as tool chains do it.
+//! Guests for tests: builds components from WebAssembly text, like tool chains do.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use wit_parser::Resolve;
 
 const PROBE: &str = include_str!("../../../../wit/v1/probe.wit");
 
-/// Where the data of a guest begins; below it lies scratch space.
+/// The address of a guest's data. Below it is scratch space.
 pub(crate) const DATA: u32 = 8192;
 
 /// The numbers of the cases of `value` and `value-kind`.
@@ -18,9 +18,9 @@ pub(crate) enum Kind {
     Census = 7,
 }
 
-/// A metric that a guest returns.
+/// What a guest returns.
 pub(crate) enum Answer {
-    /// These.
+    /// These metrics.
     Metrics(Vec<(&'static str, Value)>),
     /// A failure of its own.
     Failure(&'static str),
@@ -32,13 +32,13 @@ pub(crate) enum Value {
     Census(&'static str),
 }
 
-/// A guest. The default is an honest one that returns `orders.count` = 3.
+/// A guest. The default one returns `orders.count` = 3.
 pub(crate) struct Guest {
     /// Methods that its manifest declares.
     pub(crate) methods: Vec<&'static str>,
     /// Metrics that its manifest declares.
     pub(crate) metrics: Vec<(&'static str, Kind)>,
-    /// Pages of memory that it begins with.
+    /// Initial pages of memory.
     pub(crate) pages: u32,
     /// Imports and other items of its module.
     pub(crate) items: &'static str,
@@ -50,7 +50,7 @@ pub(crate) struct Guest {
     pub(crate) run: String,
     /// What `$answer` is.
     pub(crate) answer: Answer,
-    /// More packages in WIT, and what the world imports of them.
+    /// Additional WIT packages, and the world's imports from them.
     pub(crate) wit: (&'static [&'static str], &'static str),
 }
 

@@ -1,4 +1,4 @@
-//! Guests that do not come back: each place where one can spin, and a call that never answers.
+//! Guests that never return: infinite loops in each place, and a host call that never ends.
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ async fn spinning_in_run() {
 async fn spinning_in_describe() {
     let guest = Guest { describe: SPIN, ..Guest::default() };
     assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
-    T0309: the component does not describe itself: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
-    help: raise probes[orders].limits.deadline, or mend the probe's `describe`
+    T0309: the component's `describe` failed: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
+    help: raise probes[orders].limits.deadline, or fix the probe's `describe`
     ");
 }
 
@@ -35,8 +35,8 @@ async fn spinning_in_describe() {
 async fn spinning_in_an_initialiser() {
     let guest = Guest { items: "(func $init (loop $again (br $again))) (start $init)", ..Guest::default() };
     assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
-    T0309: the component does not describe itself: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
-    help: raise probes[orders].limits.deadline, or mend the probe's `describe`
+    T0309: the component's `describe` failed: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
+    help: raise probes[orders].limits.deadline, or fix the probe's `describe`
     ");
 }
 
@@ -57,8 +57,8 @@ async fn waiting_for_a_call_that_never_answers() {
 }
 
 #[tokio::test]
-async fn others_of_the_same_thread_go_on_while_one_spins() {
-    // #[tokio::test] has one thread: without giving way at each tick the timer would fire after the deadline
+async fn other_tasks_of_the_thread_run_while_a_guest_spins() {
+    // #[tokio::test] has one thread: if the guest did not yield at each tick, the timer would fire after the deadline
     let guest = Guest { run: SPIN.to_owned(), ..Guest::default() };
     let probe = load_within(&guest.build(), &brief()).await.unwrap();
     let begun = Instant::now();

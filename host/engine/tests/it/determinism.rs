@@ -1,4 +1,4 @@
-//! A probe cannot tell the sides of a sync apart: what WASI shows comes from the capture, and nothing else is there.
+//! A probe cannot tell the two sides of a sync apart: everything it sees through WASI comes from the capture.
 
 use insta::assert_snapshot;
 use jiff::Timestamp;
@@ -66,7 +66,7 @@ fn numbers(metrics: &[Metric]) -> Vec<i64> {
     metrics.iter().map(number).collect()
 }
 
-const LOOK: &str = "
+const READ_EVERYTHING: &str = "
     (call $put (i32.const 0) (call $random))
     (call $put (i32.const 1) (call $random))
     (call $put (i32.const 2) (call $insecure))
@@ -79,7 +79,7 @@ const LOOK: &str = "
 
 #[tokio::test]
 async fn invariant_1_same_inputs_same_bytes_out() {
-    let probe = load(&guest(LOOK).build()).await.unwrap();
+    let probe = load(&guest(READ_EVERYTHING).build()).await.unwrap();
     let mut seen = Vec::new();
     for _ in 0..2 {
         seen.push(numbers(&probe.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap()));
@@ -100,14 +100,14 @@ async fn invariant_1_same_inputs_same_bytes_out() {
 const WRITE: &str = "(call $write (call $stderr) (i32.const 256) (i32.const 32) (i32.const 600))";
 
 #[tokio::test]
-async fn standard_error_is_in_the_log_even_when_a_trap_follows() {
+async fn standard_error_is_logged_even_before_a_trap() {
     let report = run(&guest(&format!("{WRITE} unreachable")), Limits::default()).await;
-    let said: Vec<_> = report.log.iter().map(|line| line.message.as_str()).collect();
-    assert_eq!(said, ["Traceback", "ValueError: no orders"]);
-    assert_snapshot!(failure(&report), @"T0320: the probe trapped: wasm `unreachable` instruction executed, in run; it said `ValueError: no orders`");
+    let messages: Vec<_> = report.log.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!(messages, ["Traceback", "ValueError: no orders"]);
+    assert_snapshot!(failure(&report), @"T0320: the probe trapped: wasm `unreachable` instruction executed, in run; its last log line: `ValueError: no orders`");
 }
 
 #[tokio::test]
-async fn ending_the_process() {
-    assert_snapshot!(failure(&run(&guest("(call $exit (i32.const 1))"), Limits::default()).await), @"T0332: the probe ended its process with code 1 instead of returning");
+async fn exiting_the_process() {
+    assert_snapshot!(failure(&run(&guest("(call $exit (i32.const 1))"), Limits::default()).await), @"T0332: the probe exited with code 1 instead of returning");
 }

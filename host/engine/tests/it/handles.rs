@@ -1,4 +1,4 @@
-//! Guests that open cursors and never let go.
+//! Guests that open many cursors.
 
 use std::sync::atomic::Ordering;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_flood_of_cursors() {
+async fn more_open_cursors_than_allowed() {
     let guest = Guest {
         items: FIND,
         run: "(loop $more (call $find_in (local.get $db) (i32.const 2)) (br_if $more (i32.eqz (i32.load8_u (i32.const 512)))))
@@ -22,12 +22,12 @@ async fn a_flood_of_cursors() {
     };
     let pantry = Pantry::default();
     let report = run_on(&guest, Limits { handles: 100, ..Limits::default() }, pantry.clone()).await;
-    assert_snapshot!(failure(&report), @"T0325: the probe holds too many cursors: it must let go of those it has read (asked: 101 handles; allowed: 100 handles; setting: probes[orders].limits.handles)");
+    assert_snapshot!(failure(&report), @"T0325: the probe has too many open cursors: it must drop those it has read (asked: 101 handles; allowed: 100 handles; setting: probes[orders].limits.handles)");
     assert_eq!(pantry.open.load(Ordering::SeqCst), 0, "all of them are closed");
 }
 
 #[tokio::test]
-async fn cursors_that_are_let_go_of_do_not_count() {
+async fn dropped_cursors_do_not_count() {
     let guest = Guest {
         items: FIND,
         run: "(local.set $config (i32.const 1000)) (loop $more

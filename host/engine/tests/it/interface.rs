@@ -1,11 +1,11 @@
-//! The interface only grows: what was published stays as it is.
+//! Changes of the interface are compatible with the published version.
 
 use wit_parser::{Resolve, WorldId};
 
 const PUBLISHED: &str = include_str!("../../../../wit/published/taster-probe-1.0.0.wit");
 const CURRENT: &str = include_str!("../../../../wit/v1/probe.wit");
 
-/// Whether components made for `published` run on a host that speaks `current`.
+/// Checks that components built for `published` run on a host that implements `current`.
 fn check(published: &str, current: &str) -> Result<(), String> {
     let mut resolve = Resolve::default();
     let published = world(&mut resolve, "published.wit", published);
@@ -25,7 +25,7 @@ fn components_of_the_published_version_run_on_this_host() {
 }
 
 #[test]
-fn a_function_more_is_growth() {
+fn an_added_function_is_compatible() {
     let grown = CURRENT.replace(
         "log: func(level: level, message: string);",
         "log: func(level: level, message: string);\n  shout: func(message: string);",

@@ -16,7 +16,7 @@ use taster_engine::{
         AggregateOptions, Batches, Call, CensusOptions, CensusSummary, CollectionInfo, FindOptions, Mongo, MongoUsage,
     },
 };
-use taster_model::{Coded, Failure, Refusal};
+use taster_model::{Diagnostic, Failure, Refusal};
 
 use crate::component::Guest;
 
@@ -72,7 +72,7 @@ pub(crate) fn brief() -> Limits {
     Limits { deadline: Duration::from_millis(300), ..Limits::default() }
 }
 
-/// A database of one collection: `batches` batches of `size` bytes. Reading `slow` never ends, `denied` is refused. A
+/// A database of one collection: `batches` batches of `size` bytes. ReadMode `slow` never ends, `denied` is refused. A
 /// census takes as long as it says.
 #[derive(Clone)]
 pub(crate) struct Pantry {
@@ -156,7 +156,7 @@ impl Mongo for Pantry {
     }
 
     fn aggregate<'a>(&'a self, _: &'a str, _: &'a [Vec<u8>], _: AggregateOptions) -> Call<'a, Box<dyn Batches>> {
-        Box::pin(async { Err(Failure::own("not in this pantry")) })
+        Box::pin(async { Err(Failure::from_probe("not in this pantry")) })
     }
 
     fn count<'a>(&'a self, _: &'a str, _: &'a [u8]) -> Call<'a, u64> {
@@ -164,7 +164,7 @@ impl Mongo for Pantry {
     }
 
     fn distinct<'a>(&'a self, _: &'a str, _: &'a str, _: &'a [u8]) -> Call<'a, Box<dyn Batches>> {
-        Box::pin(async { Err(Failure::own("not in this pantry")) })
+        Box::pin(async { Err(Failure::from_probe("not in this pantry")) })
     }
 
     fn explain<'a>(&'a self, _: &'a str, _: &'a [u8], _: FindOptions) -> Call<'a, Vec<u8>> {

@@ -1,5 +1,5 @@
-//! Hostile and honest guests against the sandbox. One module an attack; each guest is a small module in text, and each
-//! ending is a text in a snapshot, so that a worse message is a failing test.
+//! Hostile and honest guests in the sandbox, one module for each kind of attack. Each guest is a small module in WebAssembly
+//! text. Error texts are snapshots, so that a changed message fails a test.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -12,11 +12,11 @@ mod files;
 mod handles;
 mod interface;
 mod kitchen;
+mod log;
 mod memory;
 mod methods;
 mod reading;
 mod results;
 mod server;
-mod talk;
 mod trap;
 mod world;

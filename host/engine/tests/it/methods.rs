@@ -1,4 +1,4 @@
-//! Guests that call what they did not declare, or what this host does not do.
+//! Guests that call undeclared or unknown methods.
 
 use insta::assert_snapshot;
 use taster_engine::Limits;
@@ -25,7 +25,7 @@ async fn a_method_that_the_manifest_does_not_declare() {
 async fn a_method_that_does_not_exist() {
     let guest = Guest { methods: vec!["insert"], ..Guest::default() };
     assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @r"
-    T0310: the component describes itself wrongly: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
-    help: mend what the probe's `describe` returns
+    T0310: the component's `describe` returned an invalid manifest: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
+    help: fix the manifest that the probe's `describe` returns
     ");
 }

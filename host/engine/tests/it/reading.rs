@@ -1,4 +1,4 @@
-//! Honest reading: batches, refusals that a probe does not handle, and cursors it leaves open.
+//! Guests that read documents: batches, refusals that a probe does not handle, and cursors that it leaves open.
 
 use std::sync::atomic::Ordering;
 
@@ -26,7 +26,7 @@ pub(crate) const FIND: &str = r#"
         (i32.store (i32.const 1040) (i32.const 5))
         (call $find (i32.const 1024) (i32.const 512)))"#;
 
-/// Reads `orders` to its end; the memory of each batch is given back.
+/// Reads `orders` to its end and frees the memory of each batch.
 pub(crate) const READ_ALL: &str = r"
     (call $find_in (local.get $db) (i32.const 2))
     (if (i32.load8_u (i32.const 512)) (then unreachable))
@@ -39,7 +39,7 @@ pub(crate) const READ_ALL: &str = r"
         (br $more)))";
 
 #[tokio::test]
-async fn batches_go_into_the_guest_one_by_one() {
+async fn batches_are_read_one_by_one() {
     let guest = Guest { items: FIND, run: READ_ALL.to_owned(), ..Guest::default() };
     let pantry = Pantry { batches: 100, size: 1 << 20, ..Pantry::default() };
     let report = run_on(&guest, Limits { memory: 16 << 20, ..Limits::default() }, pantry.clone()).await;
@@ -53,7 +53,7 @@ async fn batches_go_into_the_guest_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_the_probe_hands_on_reaches_the_operator_whole() {
+async fn a_refusal_that_the_probe_returns_is_reported_completely() {
     // the layout of `result<cursor, failure>` and of `result<list<metric>, failure>` is the same for a failure
     let guest = Guest {
         items: FIND,
@@ -66,7 +66,7 @@ async fn a_refusal_that_the_probe_hands_on_reaches_the_operator_whole() {
 }
 
 #[tokio::test]
-async fn a_failure_of_its_own() {
+async fn a_failure_that_the_probe_returns() {
     let guest = Guest { answer: Answer::Failure("no orders\u{1b}[2J today"), ..Guest::default() };
     assert_snapshot!(failure(&run_on(&guest, Limits::default(), Pantry::default()).await), @"no orders�[2J today");
 }

@@ -1,4 +1,4 @@
-//! Results that are too many, too large, or not what they claim.
+//! Results with too many metrics, too many bytes or invalid metrics.
 
 use insta::assert_snapshot;
 use taster_engine::Limits;
@@ -26,11 +26,11 @@ fn flood(count: u32) -> Guest {
 #[tokio::test]
 async fn a_million_metrics() {
     let report = run(&flood(1_000_000), Limits::default()).await;
-    assert_snapshot!(failure(&report), @"T0326: the result is too large to be taken over (asked: more than 10000 metrics or 1 MiB of text and documents; allowed: 10000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
+    assert_snapshot!(failure(&report), @"T0326: the result is too large (asked: more than 10000 metrics or 1 MiB of text and documents; allowed: 10000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
 }
 
 #[tokio::test]
-async fn a_few_metrics_too_many() {
+async fn more_metrics_than_allowed() {
     let report = run(&flood(10_001), Limits::default()).await;
     assert_snapshot!(failure(&report), @"T0326: the result has too many metrics (asked: 10001 metrics; allowed: 10000 metrics; setting: probes[orders].limits.metrics)");
 }
@@ -40,19 +40,19 @@ async fn a_text_as_long_as_the_memory() {
     let run_ = "(i32.store8 (i32.const 600) (i32.const 1)) (i32.store (i32.const 604) (i32.const 0)) \
                 (i32.store (i32.const 608) (i32.const 67108864)) (call $drop_database (local.get $db)) (return (i32.const 600))";
     let report = run(&Guest { pages: 1100, run: run_.to_owned(), ..Guest::default() }, Limits::default()).await;
-    assert_snapshot!(failure(&report), @"T0326: the result is too large to be taken over (asked: more than 10000 metrics or 1 MiB of text and documents; allowed: 10000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
+    assert_snapshot!(failure(&report), @"T0326: the result is too large (asked: more than 10000 metrics or 1 MiB of text and documents; allowed: 10000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
 }
 
 #[tokio::test]
-async fn a_list_that_is_not_in_memory() {
+async fn a_list_outside_of_memory() {
     let run_ = "(i32.store (i32.const 604) (i32.const -8)) (i32.store (i32.const 608) (i32.const 1)) \
                 (call $drop_database (local.get $db)) (return (i32.const 600))";
     let report = run(&Guest { run: run_.to_owned(), ..Guest::default() }, Limits::default()).await;
-    assert_snapshot!(failure(&report), @"T0333: the probe breaks the rules of components: list pointer/length out of bounds of memory");
+    assert_snapshot!(failure(&report), @"T0333: the probe violates the rules of the component model: list pointer/length out of bounds of memory");
 }
 
 #[tokio::test]
-async fn a_metric_that_it_did_not_declare() {
+async fn a_metric_that_the_manifest_does_not_declare() {
     let answer = Answer::Metrics(vec![("orders.sum", Value::Integer(1))]);
     let report = run(&Guest { answer, ..Guest::default() }, Limits::default()).await;
     assert_snapshot!(failure(&report), @"T0329: the probe returns the metric `orders.sum`, which its manifest does not declare (asked: orders.sum; allowed: *.count)");
@@ -72,7 +72,7 @@ async fn documents_keep_the_order_of_their_keys() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_none() {
+async fn an_invalid_document() {
     let guest = Guest {
         metrics: vec![("spec", Kind::Document)],
         answer: Answer::Metrics(vec![("spec", Value::Document(b"\x0c\0\0\0\x02a\0\xff\0\0\0\0".to_vec()))]),

@@ -15,7 +15,7 @@ use mongodb::{
 };
 use taster_engine::{Limits, RunInput, RunReport};
 use taster_model::CollectionGrant;
-use taster_query::{Database, Grant, Session, SessionOptions};
+use taster_query::{Connection, ConnectionOptions, Database, Grant, Snapshot};
 
 use crate::{
     component::Guest,
@@ -32,7 +32,7 @@ async fn a_guest_reads_a_server() {
     let client = Client::with_uri_str(format!("mongodb://127.0.0.1:{port}")).await.unwrap();
     let orders = (0..ORDERS).map(|n| doc! {"_id": n, "note": "x".repeat(300)});
     client.database("shop").collection::<Document>("orders").insert_many(orders).await.unwrap();
-    let session = Session::connect(SessionOptions {
+    let connection = Connection::connect(ConnectionOptions {
         uri: format!("mongodb://127.0.0.1:{port}").parse().unwrap(),
         database: "shop".to_owned(),
         comment: "taster/test/pre".to_owned(),
@@ -41,20 +41,21 @@ async fn a_guest_reads_a_server() {
     })
     .await
     .unwrap();
+    let snapshot = connection.initial_snapshot();
 
-    let report = run(READ_ALL, &session, taster_query::Limits::default()).await;
+    let report = run(READ_ALL, &snapshot, taster_query::Limits::default()).await;
     assert!(report.outcome.is_ok(), "{report:?}");
     assert_eq!((report.usage.documents, &*report.usage.collections), (30_000, &["orders".to_owned()][..]));
     assert!(report.usage.bytes > 9_000_000 && report.usage.host_calls > 4, "{:?}", report.usage);
 
     let budget = taster_query::Limits { documents: 20_000, ..taster_query::Limits::default() };
-    let report = run(HAND_ON, &session, budget).await;
-    assert_snapshot!(failure(&report), @"T0213: the probe has read all documents it may (asked: 20001 documents; allowed: 20000 documents; setting: probes[orders].limits.documents)");
+    let report = run(HAND_ON, &snapshot, budget).await;
+    assert_snapshot!(failure(&report), @"T0213: the probe has reached its document limit (asked: 20001 documents; allowed: 20000 documents; setting: probes[orders].limits.documents)");
 
     let begins = "(call $find_in (local.get $db) (i32.const 2)) (loop $again (br $again))";
-    let report = run(begins, &session, taster_query::Limits::default()).await;
+    let report = run(begins, &snapshot, taster_query::Limits::default()).await;
     assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe was computing (asked: more than 3s; allowed: 3s; setting: probes[orders].limits.deadline)");
-    session.close().await;
+    connection.close().await;
     let status = client.database("admin").run_command(doc! {"serverStatus": 1}).await.unwrap();
     let open = status.get_document("metrics").unwrap().get_document("cursor").unwrap().get_document("open").unwrap();
     assert_eq!(open.get_i64("total").unwrap(), 0, "a guest that is stopped leaves no cursor behind");
@@ -70,18 +71,17 @@ const HAND_ON: &str = r"
         (if (i32.load8_u (i32.const 600)) (then (call $drop_database (local.get $db)) (return (i32.const 600))))
         (br_if $more (i32.load8_u (i32.const 604)))))";
 
-async fn run(steps: &str, session: &Session, limits: taster_query::Limits) -> RunReport {
+async fn run(steps: &str, snapshot: &Snapshot, limits: taster_query::Limits) -> RunReport {
     let guest = Guest { items: FIND, run: steps.to_owned(), ..Guest::default() };
     let grant = Grant {
         probe: "orders".to_owned(),
         collections: vec![CollectionGrant { name: "orders".to_owned(), role: "orders".to_owned() }],
         limits,
         setting: SETTING.to_owned(),
-        census: None,
     };
     let input: RunInput<Database> = RunInput {
         probe: "orders".to_owned(),
-        database: session.database(grant),
+        database: snapshot.database(grant),
         config: "null".to_owned(),
         limits: Limits { deadline: Duration::from_secs(3), ..Limits::default() },
         setting: SETTING.to_owned(),

@@ -1,4 +1,4 @@
-//! Guests that break: what the operator reads must name the place.
+//! Guests that trap: the error names the functions.
 
 use insta::assert_snapshot;
 use taster_engine::Limits;
@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn unreachable_names_the_functions() {
+async fn a_trap_names_the_functions() {
     let guest = Guest {
         items: "(func $sum_of_orders unreachable) (func $_ZN4evil6orders17h0123456789abcdefE (call $sum_of_orders))",
         run: "(call $_ZN4evil6orders17h0123456789abcdefE)".to_owned(),
@@ -25,23 +25,23 @@ async fn deep_recursion() {
         run: "(drop (call $deeper (i64.const 1)))".to_owned(),
         ..Guest::default()
     };
-    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0331: the probe recurses without end, in deeper < deeper < deeper < deeper < deeper < 27 more (allowed: 1 MiB of stack)");
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0331: the probe overflowed its stack, in deeper < deeper < deeper < deeper < deeper < 27 more (allowed: 1 MiB of stack)");
 }
 
 #[tokio::test]
-async fn reading_outside_of_its_memory() {
+async fn reading_outside_of_memory() {
     let guest = Guest { run: "(drop (i32.load (i32.const -8)))".to_owned(), ..Guest::default() };
     assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0320: the probe trapped: out of bounds memory access, in run");
 }
 
 #[tokio::test]
-async fn keeping_the_database_after_the_run() {
+async fn keeping_the_database_handle_after_the_run() {
     let guest = Guest { run: "(return (global.get $answer))".to_owned(), ..Guest::default() };
-    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0333: the probe kept its handle of the database: `run` must let go of it before it returns");
+    assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0333: the probe kept its database handle: `run` must drop it before it returns");
 }
 
 #[tokio::test]
-async fn using_a_handle_that_it_never_got() {
+async fn using_an_invalid_handle() {
     let guest = Guest { run: "(call $drop_database (i32.const 77))".to_owned(), ..Guest::default() };
     assert_snapshot!(failure(&run(&guest, Limits::default()).await), @"T0320: the probe trapped: unknown handle index 77, in run");
 }

@@ -1,4 +1,4 @@
-//! Components of another world.
+//! Components with imports and exports of another world.
 
 use insta::assert_snapshot;
 
@@ -12,7 +12,7 @@ async fn refused(component: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn an_import_that_nobody_offers() {
+async fn an_unknown_import() {
     let guest = Guest {
         items: r#"(import "acme:telemetry/sink" "send" (func $send))"#,
         run: "(call $send)".to_owned(),
@@ -20,13 +20,13 @@ async fn an_import_that_nobody_offers() {
         ..Guest::default()
     };
     assert_snapshot!(refused(&guest.build()).await, @r"
-    T0305: the component imports `acme:telemetry/sink`, which probes are not offered
+    T0305: the component imports `acme:telemetry/sink`, which is not available to probes
     help: a probe may import taster:probe@1.0.0 and parts of WASI 0.2, nothing else
     ");
 }
 
 #[tokio::test]
-async fn a_part_of_wasi_that_is_not_offered() {
+async fn a_wasi_import_that_is_not_available() {
     let guest = Guest {
         items: r#"(import "wasi:http/outgoing@0.2.6" "send" (func $send))"#,
         run: "(call $send)".to_owned(),
@@ -34,13 +34,13 @@ async fn a_part_of_wasi_that_is_not_offered() {
         ..Guest::default()
     };
     assert_snapshot!(refused(&guest.build()).await, @r"
-    T0305: the component imports `wasi:http/outgoing@0.2.6`, which probes are not offered
-    help: probes have no network: build it without, for componentize-js `disableFeatures: ['http', 'fetch-event']`
+    T0305: the component imports `wasi:http/outgoing@0.2.6`, which is not available to probes
+    help: probes have no network: build it without this import; componentize-js: `disableFeatures: ['http', 'fetch-event']`
     ");
 }
 
 #[tokio::test]
-async fn no_run() {
+async fn no_run_export() {
     let component = encode(
         r#"(module (memory (export "memory") 1) (func (export "describe") (result i32) (i32.const 0)))"#,
         &[],
@@ -53,7 +53,7 @@ async fn no_run() {
 }
 
 #[tokio::test]
-async fn nothing_at_all() {
+async fn no_exports() {
     assert_snapshot!(refused(&wat::parse_str("(component)").unwrap()).await, @r"
     T0306: the component does not export `describe`; it exports nothing
     help: build it for the world `probe` of taster:probe@1.0.0
@@ -61,7 +61,7 @@ async fn nothing_at_all() {
 }
 
 #[tokio::test]
-async fn the_right_names_with_other_types() {
+async fn exports_with_other_types() {
     let component = encode(
         r#"(module (memory (export "memory") 1) (func (export "describe") (result i32) (i32.const 0))
             (func (export "run") (result i32) (i32.const 0)))"#,
@@ -69,13 +69,13 @@ async fn the_right_names_with_other_types() {
         "export describe: func() -> u32; export run: func() -> u32;",
     );
     assert_snapshot!(refused(&component).await, @r"
-    T0307: the component does not fit the interface taster:probe@1.0.0: type-checking export func `describe`: expected `record` found `u32`
+    T0307: the component does not implement the interface taster:probe@1.0.0: type-checking export func `describe`: expected `record` found `u32`
     help: build it for the world `probe` of taster:probe@1.0.0
     ");
 }
 
 #[tokio::test]
-async fn more_exports_are_fine() {
+async fn additional_exports_are_allowed() {
     // components of Python export an instance named `exports`
     let guest = Guest {
         items: r#"(func (export "test:extra/more#twice") (param i32) (result i32) (i32.const 2))"#,

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use taster_cluster::{Cluster, ClusterError, ClusterOptions, Me};
+use taster_cluster::{Cluster, ClusterError, ClusterOptions, ProcessIdentity};
 use taster_config::Config;
 use taster_retry::RetryPolicy;
 
 /// The pod and Job that this process runs in, from the downward API. `HOSTNAME` is the pod's name only inside a pod.
-fn own_identity() -> Me {
+fn own_identity() -> ProcessIdentity {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let in_pod = variable("KUBERNETES_SERVICE_HOST").is_some();
-    Me {
+    ProcessIdentity {
         pod: variable("TASTER_POD").or_else(|| variable("HOSTNAME").filter(|_| in_pod)),
         uid: variable("TASTER_POD_UID"),
         namespace: variable("TASTER_NAMESPACE"),
@@ -21,7 +21,7 @@ fn own_identity() -> Me {
 /// Connects with the settings of the configuration.
 pub(crate) async fn connect(config: &Config) -> Result<Cluster, ClusterError> {
     let namespace = config.cluster.as_ref().and_then(|cluster| cluster.namespace.clone());
-    Cluster::connect(ClusterOptions { namespace, app: config.app.clone(), me: own_identity() }).await
+    Cluster::connect(ClusterOptions { namespace, app: config.app.clone(), identity: own_identity() }).await
 }
 
 /// The pause between two attempts is random, and at most this long.
@@ -35,7 +35,7 @@ pub(crate) async fn retry_while_unreachable<T>(
     let mut backoff = RetryPolicy::new(Duration::from_millis(500), MAX_PAUSE).start();
     loop {
         let error = match request().await {
-            Err(error) if error.is_passing() => error,
+            Err(error) if error.is_transient() => error,
             result => return result,
         };
         if backoff.failed_attempts() == 0 {

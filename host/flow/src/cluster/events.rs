@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use taster_cluster::{Cluster, ClusterError, OwnJob, Said, Tone, WorkloadRef};
+use taster_cluster::{Cluster, ClusterError, EventSpec, EventType, OwnJob, WorkloadRef};
 use taster_diagnostics::CliError;
 use taster_model::{RunId, Verdict, VerdictDocument};
 use taster_report::line::ON_THE_JOB;
@@ -28,21 +28,25 @@ async fn write(what: &str, writing: impl Future<Output = Result<(), ClusterError
 }
 
 /// Publishes an Event about a workload.
-pub(super) async fn publish_on_workload(cluster: &Cluster, workload: &WorkloadRef, event: Said) {
-    write(&format!("an Event of {workload}"), cluster.event_on(workload, event)).await;
+pub(super) async fn publish_on_workload(cluster: &Cluster, workload: &WorkloadRef, event: EventSpec) {
+    write(&format!("an Event of {workload}"), cluster.publish_workload_event(workload, event)).await;
 }
 
 /// Publishes an Event for each workload that was restored, or was not.
 pub(crate) async fn publish_restored(cluster: &Cluster, report: &RestoreReport) {
     for change in &report.restored {
-        let event =
-            Said { tone: Tone::Normal, reason: "Restored", action: "Restoring", note: format!("scaled {change}") };
+        let event = EventSpec {
+            event_type: EventType::Normal,
+            reason: "Restored",
+            action: "Restoring",
+            note: format!("scaled {change}"),
+        };
         publish_on_workload(cluster, &change.workload, event).await;
     }
     for failed in &report.failed {
         let one = RestoreReport { restored: Vec::new(), failed: vec![failed.clone()] };
         let note = format!("{}: {}", one.not_restored().unwrap_or_default(), failed.why);
-        let event = Said { tone: Tone::Warning, reason: "NotRestored", action: "Restoring", note };
+        let event = EventSpec { event_type: EventType::Warning, reason: "NotRestored", action: "Restoring", note };
         publish_on_workload(cluster, &failed.workload, event).await;
     }
 }
@@ -54,13 +58,13 @@ pub(super) async fn publish_failure(cluster: &Cluster, job: Option<&OwnJob>, err
     let text = taster_text::truncate_bytes(&format!("failed: {note}"), ON_THE_JOB);
     let annotations = BTreeMap::from([(VERDICT.to_owned(), text)]);
     write("the annotations of the Job", cluster.annotate_job(job, &annotations)).await;
-    let event = Said { tone: Tone::Warning, reason: "Failed", action: "Tasting", note };
-    write("an Event of the Job", cluster.event_on_job(job, event)).await;
+    let event = EventSpec { event_type: EventType::Warning, reason: "Failed", action: "Tasting", note };
+    write("an Event of the Job", cluster.publish_job_event(job, event)).await;
 }
 
 /// The Event of a result.
 struct ResultEvent {
-    tone: Tone,
+    event_type: EventType,
     reason: &'static str,
     text: String,
 }
@@ -68,36 +72,36 @@ struct ResultEvent {
 impl Scaler<'_> {
     /// Publishes the verdict on the Job.
     pub(crate) async fn publish_verdict(&self, document: &VerdictDocument) {
-        let (tone, reason) = match document.verdict {
-            Verdict::Same => (Tone::Normal, "Same"),
-            Verdict::Different => (Tone::Warning, "Different"),
-            Verdict::Unknown => (Tone::Warning, "Unknown"),
+        let (event_type, reason) = match document.verdict {
+            Verdict::Same => (EventType::Normal, "Same"),
+            Verdict::Different => (EventType::Warning, "Different"),
+            Verdict::Unknown => (EventType::Warning, "Unknown"),
         };
         // workloads that were not restored come first
         let not_restored = self.state().restored.as_ref().and_then(RestoreReport::not_restored);
-        let (tone, lead) = match not_restored {
-            Some(text) => (Tone::Warning, format!("{text}; ")),
-            None => (tone, String::new()),
+        let (event_type, lead) = match not_restored {
+            Some(text) => (EventType::Warning, format!("{text}; ")),
+            None => (event_type, String::new()),
         };
         let room = ON_THE_JOB.saturating_sub(lead.len());
         let line = format!("{lead}{}", taster_report::line::verdict(document, room));
         let text = taster_text::truncate_bytes(&line, ON_THE_JOB);
-        self.publish(&document.run, ResultEvent { tone, reason, text }).await;
+        self.publish(&document.run, ResultEvent { event_type, reason, text }).await;
     }
 
     /// Publishes the result of `pre` on the Job.
-    pub(crate) async fn publish_capture(&self, run: &RunId, text: &str, tone: Tone) {
+    pub(crate) async fn publish_capture(&self, run: &RunId, text: &str, event_type: EventType) {
         let text = taster_text::truncate_bytes(text, ON_THE_JOB);
-        self.publish(run, ResultEvent { tone, reason: "Tasted", text }).await;
+        self.publish(run, ResultEvent { event_type, reason: "Tasted", text }).await;
     }
 
-    async fn publish(&self, run: &RunId, ResultEvent { tone, reason, text }: ResultEvent) {
+    async fn publish(&self, run: &RunId, ResultEvent { event_type, reason, text }: ResultEvent) {
         let Some(job) = &self.job else { return };
         let mut annotations = BTreeMap::from([(VERDICT.to_owned(), text.clone()), (RUN.to_owned(), run.to_string())]);
         let config = &self.context.config;
         annotations.extend(config.report.url_of(&config.app, run).map(|url| (LINK.to_owned(), url)));
         write("the annotations of the Job", self.cluster.annotate_job(job, &annotations)).await;
-        let event = Said { tone, reason, action: "Tasting", note: text };
-        write("an Event of the Job", self.cluster.event_on_job(job, event)).await;
+        let event = EventSpec { event_type, reason, action: "Tasting", note: text };
+        write("an Event of the Job", self.cluster.publish_job_event(job, event)).await;
     }
 }

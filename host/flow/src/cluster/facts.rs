@@ -1,6 +1,5 @@
 //! [`ClusterFacts`]: what a capture records of the cluster, such as images, volumes and the copy that the data are.
 
-use taster_cluster::volumes;
 use taster_model::{ContainerImage, ServerFacts, WorkloadFacts};
 
 use super::scaler::Scaler;
@@ -34,10 +33,10 @@ impl Scaler<'_> {
     async fn volumes(&self) -> Vec<String> {
         let mut all = Vec::new();
         for workload in self.section.data() {
-            match volumes(&self.cluster, &workload.of).await {
+            match self.cluster.claimed_volumes(&workload.reference).await {
                 Ok(volumes) => all.extend(volumes),
                 Err(error) => {
-                    tracing::warn!("the volumes of {} could not be read: {error}", workload.of);
+                    tracing::warn!("the volumes of {} could not be read: {error}", workload.reference);
                     return Vec::new();
                 }
             }
@@ -48,11 +47,11 @@ impl Scaler<'_> {
     }
 }
 
-pub(super) fn workload_facts(found: &taster_cluster::Found) -> WorkloadFacts {
-    let image = |image: &taster_cluster::Image| ContainerImage {
+pub(super) fn workload_facts(found: &taster_cluster::InspectedWorkload) -> WorkloadFacts {
+    let image = |image: &taster_cluster::ContainerImage| ContainerImage {
         container: image.container.clone(),
         image: image.image.clone(),
     };
-    let of = &found.workload.of;
+    let of = &found.workload.reference;
     WorkloadFacts { kind: of.kind.clone(), name: of.name.clone(), images: found.images.iter().map(image).collect() }
 }

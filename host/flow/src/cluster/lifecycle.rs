@@ -135,7 +135,7 @@ async fn run_locked<T>(
     let shutdown = &scaler.context.shutdown;
     let work = async {
         // not before the lock: a hook whose store is gone must still restore scaled workloads
-        Store::open(scaler.context.config.settings()).await?;
+        Store::open_verified(scaler.context.config.store_settings()).await?;
         work.await
     };
     let mut work = pin!(AssertUnwindSafe(work).catch_unwind());

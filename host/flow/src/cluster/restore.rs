@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use taster_cluster::{Cluster, ClusterError, Lock, Record, Restored, WorkloadRef};
-use taster_model::{AppName, Scaled, ScaledWorkload, schema};
+use taster_cluster::{Cluster, ClusterError, Lock, RestoreOutcome, ScaleRecord, StoredRecord, WorkloadRef};
+use taster_model::{AppName, ScaledState, ScaledWorkload, schema};
 use taster_retry::RetryPolicy;
 use taster_store::{AppStore, fault};
 use tokio::time::timeout;
@@ -124,7 +124,7 @@ impl WorkloadRestorer<'_> {
             match result.unwrap_or_else(|_| Err(ClusterError::Unreachable { detail: "no answer in time".into() })) {
                 Ok(restored) => {
                     progress.done.push(workload);
-                    if let Restored::Back { workload, from, to } = restored {
+                    if let RestoreOutcome::Restored { workload, from, to } = restored {
                         let change = ReplicaChange { workload, from, to };
                         tracing::info!(from, to, "scaled {change}");
                         progress.report.restored.push(change);
@@ -150,17 +150,22 @@ impl WorkloadRestorer<'_> {
         Round::Open(failed)
     }
 
-    async fn restore_one(&self, workload: &WorkloadRef, known: &[ScaledWorkload]) -> Result<Restored, ClusterError> {
-        match self.lock.check().await {
+    async fn restore_one(
+        &self,
+        workload: &WorkloadRef,
+        known: &[ScaledWorkload],
+    ) -> Result<RestoreOutcome, ClusterError> {
+        match self.lock.confirm().await {
             Ok(()) => {}
             // a process that may not renew the lock does not lose it to another one at once
-            Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Refused { .. })) => {
+            Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Rejected { .. })) => {
                 tracing::warn!("the lock could not be confirmed: {error}");
             }
             Err(error) => return Err(error),
         }
         let known = stored_entry(workload, known).map(|entry| (entry.uid.as_str(), record(self.app, entry)));
-        self.cluster.restore(workload, known.as_ref().map(|(uid, record)| (*uid, record))).await
+        let stored = known.as_ref().map(|(uid, record)| StoredRecord { uid, record });
+        self.cluster.restore_workload(workload, stored).await
     }
 
     async fn remove_from_store(&self, done: &[&WorkloadRef]) {
@@ -168,7 +173,7 @@ impl WorkloadRestorer<'_> {
         let removing = self.store.update_scaled(|scaled| {
             let mut workloads = scaled?.workloads;
             workloads.retain(|entry| !is_done(entry));
-            Some(Scaled { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
+            Some(ScaledState { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
         });
         match timeout(STORE_TIMEOUT, removing).await {
             Ok(Ok(_)) => {}
@@ -200,9 +205,9 @@ pub(crate) async fn stored_workloads(store: &AppStore) -> Vec<ScaledWorkload> {
 
 /// Whether another attempt may succeed.
 fn is_retryable(error: &ClusterError, started: Instant) -> bool {
-    let is_starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Refused { .. });
-    error.is_passing()
-        || matches!(error, ClusterError::Contended { .. })
+    let is_starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Rejected { .. });
+    error.is_transient()
+        || matches!(error, ClusterError::Conflict { .. })
         || is_starting && started.elapsed() < STARTUP_GRACE
 }
 
@@ -221,8 +226,14 @@ pub(super) fn stored_entry<'a>(workload: &WorkloadRef, known: &'a [ScaledWorkloa
 }
 
 /// An entry of the store as the record that a workload carries.
-pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> Record {
-    Record { app: app.to_string(), run: entry.run.clone(), found: entry.found, to: entry.to, since: entry.since }
+pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> ScaleRecord {
+    ScaleRecord {
+        app: app.to_string(),
+        run: entry.run.clone(),
+        original: entry.found,
+        target: entry.to,
+        since: entry.since,
+    }
 }
 
 fn not_restored(workload: &WorkloadRef, error: &ClusterError, known: &[ScaledWorkload]) -> NotRestored {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use taster_cluster::{Found, Said, Tone, Workload, WorkloadRef};
+use taster_cluster::{EventSpec, EventType, InspectedWorkload, StoredRecord, Workload, WorkloadRef};
 use taster_diagnostics::CliError;
-use taster_model::{RunId, Scaled, ScaledWorkload, WorkloadFacts, schema};
+use taster_model::{RunId, ScaledState, ScaledWorkload, WorkloadFacts, schema};
 use taster_store::fault;
 
 use super::{
@@ -45,8 +45,8 @@ impl Scaler<'_> {
         for warning in &inspection.warnings {
             tracing::warn!("{warning}");
         }
-        if !inspection.absent.is_empty() && !inspection.found.is_empty() {
-            let absent = inspection.absent.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !inspection.not_found.is_empty() && !inspection.found.is_empty() {
+            let absent = inspection.not_found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(FlowError::PartlyAbsent { absent, namespace: self.cluster.namespace().to_owned() }.into());
         }
         let presence = if inspection.found.is_empty() { WorkloadPresence::None } else { WorkloadPresence::All };
@@ -75,7 +75,7 @@ impl Scaler<'_> {
                 tracing::info!(
                     "{} stays as it is until after the sync: {images} has not passed, and would be the first to write to \
                      this copy",
-                    workload.of
+                    workload.reference
                 );
                 continue;
             }
@@ -88,7 +88,7 @@ impl Scaler<'_> {
     fn unverified_images(&self, workload: &Workload, allowed: AllowedImages<'_>) -> Option<String> {
         let AllowedImages::Verified(verified) = allowed else { return None };
         let state = self.state();
-        let found = state.found.iter().find(|found| found.workload.of == workload.of)?;
+        let found = state.found.iter().find(|found| found.workload.reference == workload.reference)?;
         let current = workload_facts(found);
         let verified = verified.iter().find(|facts| (&facts.kind, &facts.name) == (&current.kind, &current.name))?;
         (verified.images != current.images)
@@ -122,19 +122,24 @@ impl Scaler<'_> {
         if let Some((reason, _)) = shutdown.reason() {
             return Err(reason.error(stop_point));
         }
-        let found = self.state().found.iter().find(|found| found.workload.of == workload.of).cloned();
+        let found = self.state().found.iter().find(|found| found.workload.reference == workload.reference).cloned();
         let Some(found) = found else { return Ok(Instant::now()) };
-        let ready_until = Instant::now() + workload.ready;
+        let ready_until = Instant::now() + workload.ready_timeout;
         self.scale(workload, found, run).await?;
         // the text quotes the last log lines of containers
         let log = |text: &str| tracing::info!("waiting for {}", taster_text::redact_credentials(text));
-        let waiting = async { Ok(self.cluster.wait_ready(workload, ready_until, &log).await?) };
+        let waiting = async { Ok(self.cluster.wait_until_ready(workload, ready_until, &log).await?) };
         let waited = shutdown.run_until(stop_point, waiting).await;
         if let Err(error) = &waited
             && shutdown.reason().is_none()
         {
-            let event = Said { tone: Tone::Warning, reason: "NotReady", action: "Scaling", note: error.one_line() };
-            events::publish_on_workload(&self.cluster, &workload.of, event).await;
+            let event = EventSpec {
+                event_type: EventType::Warning,
+                reason: "NotReady",
+                action: "Scaling",
+                note: error.one_line(),
+            };
+            events::publish_on_workload(&self.cluster, &workload.reference, event).await;
         }
         waited?;
         fault::point("cluster: ready");
@@ -142,43 +147,44 @@ impl Scaler<'_> {
     }
 
     /// Records the original count, then scales.
-    async fn scale(&self, workload: &Workload, mut found: Found, run: &RunId) -> Result<(), CliError> {
+    async fn scale(&self, workload: &Workload, mut found: InspectedWorkload, run: &RunId) -> Result<(), CliError> {
         // a sync that replaces objects removes the annotation; the store still has the record
         let scaled = self.context.store.scaled().await?;
-        if let Some(entry) = scaled.as_ref().and_then(|scaled| stored_entry(&workload.of, &scaled.workloads)) {
-            found.recall(&entry.uid, record(&self.context.config.app, entry), run);
+        if let Some(entry) = scaled.as_ref().and_then(|scaled| stored_entry(&workload.reference, &scaled.workloads)) {
+            let record = record(&self.context.config.app, entry);
+            found.adopt_stored_record(StoredRecord { uid: &entry.uid, record: &record }, run);
         }
         self.record_in_store(&found, run).await?;
         fault::point("cluster: noted");
-        let scaling = async || self.cluster.raise(&found, run, &self.lock).await;
-        let record = retry_while_unreachable(workload.ready, scaling).await?;
-        let Found { uid, live, .. } = found;
-        let scaled_up = ScaledUp { workload: workload.of.clone(), uid, replicas_before: live, record };
+        let scaling = async || self.cluster.scale_up(&found, run, &self.lock).await;
+        let record = retry_while_unreachable(workload.ready_timeout, scaling).await?;
+        let InspectedWorkload { uid, current_replicas: live, .. } = found;
+        let scaled_up = ScaledUp { workload: workload.reference.clone(), uid, replicas_before: live, record };
         let change = scaled_up.change();
         tracing::info!(from = change.from, to = change.to, "scaled {change}");
         self.state().scaled_up.push(scaled_up);
         fault::point("cluster: scaled");
         if change.from != change.to {
             let note = format!("scaled {change} for tasting (run {run})");
-            let event = Said { tone: Tone::Normal, reason: "ScaledUp", action: "Scaling", note };
-            events::publish_on_workload(&self.cluster, &workload.of, event).await;
+            let event = EventSpec { event_type: EventType::Normal, reason: "ScaledUp", action: "Scaling", note };
+            events::publish_on_workload(&self.cluster, &workload.reference, event).await;
         }
         Ok(())
     }
 
     /// Records in the store what is about to be scaled, before anything is changed. An earlier record of the same object
     /// counts only while the annotation on the workload agrees: the live count wins over it.
-    async fn record_in_store(&self, found: &Found, run: &RunId) -> Result<(), CliError> {
-        let WorkloadRef { api_version, kind, name } = found.workload.of.clone();
+    async fn record_in_store(&self, found: &InspectedWorkload, run: &RunId) -> Result<(), CliError> {
+        let WorkloadRef { api_version, kind, name } = found.workload.reference.clone();
         let entry = ScaledWorkload {
             api_version,
             kind,
             name,
             uid: found.uid.clone(),
-            found: found.count(),
-            to: found.live.max(found.workload.replicas),
+            found: found.original_replicas(),
+            to: found.current_replicas.max(found.workload.replicas),
             run: run.clone(),
-            since: retry_while_unreachable(API_TIMEOUT, async || self.cluster.now().await).await?,
+            since: retry_while_unreachable(API_TIMEOUT, async || self.cluster.server_time().await).await?,
         };
         let app = &self.context.config.app;
         self.context
@@ -190,7 +196,7 @@ impl Scaler<'_> {
                     Some(other) => *other = entry.clone(),
                     None => workloads.push(entry.clone()),
                 }
-                Some(Scaled { schema: schema::SCALED.to_owned(), app: app.clone(), workloads })
+                Some(ScaledState { schema: schema::SCALED.to_owned(), app: app.clone(), workloads })
             })
             .await?;
         Ok(())

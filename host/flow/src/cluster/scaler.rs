@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use taster_cluster::{Cluster, ClusterError, Found, LEASE, Lock, LockRequest, OwnJob, Record, WorkloadRef};
+use taster_cluster::{
+    Cluster, ClusterError, InspectedWorkload, LEASE_DURATION, Lock, LockRequest, OwnJob, ScaleRecord, WorkloadRef,
+};
 use taster_config::ClusterSection;
 use taster_diagnostics::CliError;
 use taster_model::{RunId, ScaledWorkload};
@@ -31,19 +33,19 @@ pub(super) struct ScaledUp {
     pub(super) uid: String,
     /// The replica count before.
     pub(super) replicas_before: i32,
-    pub(super) record: Record,
+    pub(super) record: ScaleRecord,
 }
 
 impl ScaledUp {
     pub(super) fn change(&self) -> ReplicaChange {
-        ReplicaChange { workload: self.workload.clone(), from: self.replicas_before, to: self.record.to }
+        ReplicaChange { workload: self.workload.clone(), from: self.replicas_before, to: self.record.target }
     }
 
     /// The entry for the store.
     fn stored(&self) -> ScaledWorkload {
         let WorkloadRef { api_version, kind, name } = self.workload.clone();
-        let Record { found, to, run, since, .. } = self.record.clone();
-        ScaledWorkload { api_version, kind, name, uid: self.uid.clone(), found, to, run, since }
+        let ScaleRecord { original, target, run, since, .. } = self.record.clone();
+        ScaledWorkload { api_version, kind, name, uid: self.uid.clone(), found: original, to: target, run, since }
     }
 }
 
@@ -60,7 +62,7 @@ pub(crate) struct Scaler<'a> {
 /// What was found and done so far.
 #[derive(Default)]
 pub(super) struct ScalerState {
-    pub(super) found: Vec<Found>,
+    pub(super) found: Vec<InspectedWorkload>,
     pub(super) scaled_up: Vec<ScaledUp>,
     pub(super) restored: Option<RestoreReport>,
     /// Whether a capture is committed, or about to be.
@@ -79,13 +81,18 @@ impl<'a> Scaler<'a> {
     ) -> Result<Self, CliError> {
         let cluster = connect(&context.config).await?;
         let job = retry_while_unreachable(API_TIMEOUT, async || cluster.own_job().await).await?;
-        if let Some(OwnJob { name, left: Some(left), .. }) = job.clone() {
+        if let Some(OwnJob { name, time_left: Some(left), .. }) = job.clone() {
             // from here on: taking the lock may take long
             context.shutdown.request_after(left, name);
         }
-        let request = LockRequest { run: run.cloned(), what: command, busy: section.lock.busy(), lease: LEASE };
+        let request = LockRequest {
+            run: run.cloned(),
+            command,
+            when_locked: section.lock.when_locked(),
+            lease_duration: LEASE_DURATION,
+        };
         let log = |text: &str| tracing::info!("{text}");
-        let locking = retry_while_unreachable(API_TIMEOUT, async || cluster.lock(request.clone(), &log).await);
+        let locking = retry_while_unreachable(API_TIMEOUT, async || cluster.acquire_lock(request.clone(), &log).await);
         let lock = context.timer.time(Phase::Cluster, locking).await?;
         tracing::info!(namespace = cluster.namespace(), "holds the lock of {}", context.config.app);
         fault::arm();
@@ -109,15 +116,16 @@ impl<'a> Scaler<'a> {
 
     /// The error for configured workloads of which none exists, although they existed before.
     pub(crate) fn all_absent(&self) -> FlowError {
-        let absent: Vec<String> = self.section.workloads().iter().map(|workload| workload.of.to_string()).collect();
+        let absent: Vec<String> =
+            self.section.workloads().iter().map(|workload| workload.reference.to_string()).collect();
         FlowError::AllAbsent { absent: absent.join(", "), namespace: self.cluster.namespace().to_owned() }
     }
 
     /// Makes sure before a commit that no other process has taken the lock. While the API server is unreachable, no process
     /// can take it.
     pub(crate) async fn confirm_lock(&self) -> Result<(), CliError> {
-        match self.lock.check().await {
-            Err(error) if error.is_passing() => {}
+        match self.lock.confirm().await {
+            Err(error) if error.is_transient() => {}
             result => result?,
         }
         self.state().committed = true;
@@ -138,10 +146,10 @@ impl<'a> Scaler<'a> {
         };
         let limits = RestoreLimits {
             shutdown: &self.context.shutdown,
-            grace_period: self.job.as_ref().map_or(DEFAULT_GRACE_PERIOD, |job| job.grace),
+            grace_period: self.job.as_ref().map_or(DEFAULT_GRACE_PERIOD, |job| job.grace_period),
             attempt: if earlier.is_some() { RestoreAttempt::Repeated } else { RestoreAttempt::First },
         };
-        let workloads: Vec<_> = self.section.workloads().into_iter().map(|workload| workload.of).collect();
+        let workloads: Vec<_> = self.section.workloads().into_iter().map(|workload| workload.reference).collect();
         let scaled_up: Vec<_> = self.state().scaled_up.iter().map(ScaledUp::stored).collect();
         let mut report = restorer.restore_all(&workloads, &scaled_up, limits).await;
         if let Some(earlier) = earlier {

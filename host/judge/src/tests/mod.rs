@@ -2,8 +2,8 @@
 
 mod census;
 mod changes;
-mod declared;
+mod explained;
 mod invariants;
+mod not_comparable;
 mod properties;
 mod rules;
-mod sides;

@@ -1,12 +1,12 @@
-//! What holds for any input.
+//! Properties that hold for any input.
 
 use proptest::{collection, prelude::*};
 use taster_model::{
-    CensusDifference, CensusProblem, ChangeOutcome, DeclaredChange, Expectation, FindingOutcome, Metric, ReasonCode,
-    Severity, Value, Verdict,
+    CensusComparisonError, CensusDifference, ChangeOutcome, DeclaredChange, Expectation, FindingOutcome, Metric,
+    ReasonCode, Severity, Value, Verdict,
 };
 
-use crate::testing::*;
+use crate::fixtures::*;
 
 fn value() -> impl Strategy<Value = Value> {
     let document = collection::vec(("[a-c]{1,2}", any::<i32>()), 1..4).prop_map(|entries| {
@@ -50,7 +50,7 @@ fn expectations() -> impl Strategy<Value = Vec<Expectation>> {
         |(metric, rule, muted, warn)| Expectation {
             muted,
             severity: warn.then_some(Severity::Warn),
-            ..expect(&metric, rule)
+            ..expectation(&metric, rule)
         },
     );
     collection::vec(one, 0..4)
@@ -68,50 +68,51 @@ fn changes() -> impl Strategy<Value = Vec<DeclaredChange>> {
         Just(serde_json::json!({"removedCollection": "orders"})),
         Just(serde_json::json!({"removedCollection": "carts"})),
     ];
-    collection::vec(one.prop_map(change), 0..4)
+    collection::vec(one.prop_map(declared_change), 0..4)
 }
 
-/// What a comparison of two censuses may say, and whether anybody compared them.
-fn found() -> impl Strategy<Value = Found> {
+/// Possible results of comparing two censuses, including none.
+fn census_results() -> impl Strategy<Value = CensusResults> {
     let few = || 0_u64..3;
     let outcome =
         (changes(), few(), few(), few(), any::<bool>()).prop_map(|(changes, happened, not, already, late)| {
             changes.into_iter().next().filter(|change| change.kind.needs_census()).map(|change| ChangeOutcome {
                 change,
                 happened,
-                not_happened: set_of(not),
-                already,
-                unproven: late.then(|| "too late".to_owned()),
+                not_happened: document_count(not),
+                already_before: already,
+                unproven_reason: late.then(|| "too late".to_owned()),
             })
         });
     let difference = (few(), few(), few(), few(), collection::vec(outcome, 0..3)).prop_map(
         |(missing, extra, changed, expired, changes)| CensusDifference {
             changes: changes.into_iter().flatten().collect(),
-            expired: set_of(expired),
+            expired: document_count(expired),
             ..differing(missing, extra, changed)
         },
     );
     prop_oneof![
-        4 => difference.prop_map(|difference| orders(Ok(difference))),
-        1 => Just(Found::new()),
-        1 => Just(orders(Err(CensusProblem { code: ReasonCode::CensusUnreadable, reason: "gone".to_owned() }))),
+        4 => difference.prop_map(|difference| orders_census(Ok(difference))),
+        1 => Just(CensusResults::new()),
+        1 => Just(orders_census(Err(CensusComparisonError { code: ReasonCode::CensusUnreadable, reason: "gone".to_owned() }))),
     ]
 }
 
 fn is_zero(value: &Value) -> bool {
     match value {
         Value::Integer(_) | Value::Real(_) | Value::Decimal(_) => {
-            crate::number::Number::of(value).unwrap().unwrap().is_zero()
+            crate::number::Number::from_value(value).unwrap().unwrap().is_zero()
         }
         Value::Set(items) => items.is_empty(),
         _ => false,
     }
 }
 
-/// Whether the metric's value is the same to `equal`.
+/// Whether two values are the same under `equal`.
 fn equal(a: &Value, b: &Value) -> bool {
     let (old, new) = (metric("m", a.clone()), metric("m", b.clone()));
-    let compared = crate::compare::compare(&old, &new, &taster_model::Rule::Equal, crate::compare::Declared::Yes);
+    let compared =
+        crate::compare::compare(&old, &new, &taster_model::Rule::Equal, crate::compare::RuleOrigin::Explicit);
     compared.outcome == FindingOutcome::Same
 }
 
@@ -119,8 +120,8 @@ proptest! {
     #[test]
     fn anything_against_itself_is_same(metrics in metrics()) {
         prop_assume!(!metrics.iter().any(|metric| is_zero(&metric.value)));
-        let judgement = judged_metrics(metrics.clone(), metrics, &[]);
-        prop_assert_eq!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+        let judgement = judge_metrics(metrics.clone(), metrics, &[]);
+        prop_assert_eq!(judgement.verdict, Verdict::Same, "{}", summarize(&judgement));
     }
 
     #[test]
@@ -129,54 +130,54 @@ proptest! {
         let at = at.index(after.len());
         prop_assume!(!equal(&after[at].value, &value));
         after[at].value = value;
-        let judgement = judged_metrics(metrics, after, &[]);
-        prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+        let judgement = judge_metrics(metrics, after, &[]);
+        prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", summarize(&judgement));
     }
 
     #[test]
-    fn a_metric_that_comes_or_goes_is_never_same(metrics in metrics(), at in any::<prop::sample::Index>(), rule in rule()) {
+    fn an_added_or_removed_metric_is_never_same(metrics in metrics(), at in any::<prop::sample::Index>(), rule in rule()) {
         prop_assume!(rule != "ignore");
         let mut fewer = metrics.clone();
         fewer.remove(at.index(fewer.len()));
         for (before, after) in [(metrics.clone(), fewer.clone()), (fewer, metrics)] {
-            let judgement = judged_metrics(before, after, &[expect("*", rule)]);
-            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+            let judgement = judge_metrics(before, after, &[expectation("*", rule)]);
+            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", summarize(&judgement));
         }
     }
 
     #[test]
-    fn same_is_never_said_over_a_gating_doubt(before in metrics(), after in metrics(), expectations in expectations()) {
-        let judgement = judged_metrics(before, after, &expectations);
+    fn the_verdict_is_never_same_with_a_deciding_doubt(before in metrics(), after in metrics(), expectations in expectations()) {
+        let judgement = judge_metrics(before, after, &expectations);
         let gating = |outcome| judgement.findings.iter().any(|f| f.gates() && f.outcome == outcome);
         let expected = match (gating(FindingOutcome::Different), gating(FindingOutcome::Unknown)) {
             (true, _) => Verdict::Different,
             (false, true) => Verdict::Unknown,
             (false, false) => Verdict::Same,
         };
-        prop_assert_eq!(judgement.verdict, expected, "{}", told(&judgement));
+        prop_assert_eq!(judgement.verdict, expected, "{}", summarize(&judgement));
     }
 
     #[test]
-    fn the_order_of_metrics_does_not_count(before in metrics(), after in metrics(), expectations in expectations()) {
+    fn the_order_of_metrics_does_not_matter(before in metrics(), after in metrics(), expectations in expectations()) {
         let backwards = |metrics: &[Metric]| metrics.iter().rev().cloned().collect::<Vec<_>>();
-        let turned = judged_metrics(backwards(&before), backwards(&after), &expectations);
-        prop_assert_eq!(judged_metrics(before, after, &expectations), turned);
+        let turned = judge_metrics(backwards(&before), backwards(&after), &expectations);
+        prop_assert_eq!(judge_metrics(before, after, &expectations), turned);
     }
 
     #[test]
-    fn every_metric_is_told_of_once(before in metrics(), after in metrics(), expectations in expectations()) {
-        let judgement = judged_metrics(before.clone(), after.clone(), &expectations);
+    fn every_metric_has_one_finding(before in metrics(), after in metrics(), expectations in expectations()) {
+        let judgement = judge_metrics(before.clone(), after.clone(), &expectations);
         for metric in before.iter().chain(&after) {
-            let told = judgement.findings.iter().filter(|f| {
+            let findings = judgement.findings.iter().filter(|f| {
                 f.probe.is_some() && f.metric.as_ref() == Some(&metric.name) && f.labels == metric.labels
             });
-            prop_assert_eq!(told.count(), 1);
+            prop_assert_eq!(findings.count(), 1);
         }
     }
 
     #[test]
     fn rules_mirror_each_other(a in value(), b in value()) {
-        let outcome = |before: &Value, after: &Value, rule| one(before.clone(), after.clone(), Some(rule)).outcome;
+        let outcome = |before: &Value, after: &Value, rule| changed_metric_finding(before.clone(), after.clone(), Some(rule)).outcome;
         prop_assert_eq!(outcome(&a, &b, "equal"), outcome(&b, &a, "equal"));
         prop_assert_eq!(outcome(&a, &b, "{within: 5}"), outcome(&b, &a, "{within: 5}"));
         prop_assert_eq!(outcome(&a, &b, "superset"), outcome(&b, &a, "subset"));
@@ -187,7 +188,7 @@ proptest! {
     #[test]
     fn a_wider_tolerance_allows_no_less(a in any::<i32>(), b in any::<i32>(), bound in 0_u32..1000, more in 0_u32..1000) {
         let outcome = |bound: u32, suffix: &str| {
-            one(integer(a.into()), integer(b.into()), Some(&format!("{{within: {bound}{suffix}}}"))).outcome
+            changed_metric_finding(integer(a.into()), integer(b.into()), Some(&format!("{{within: {bound}{suffix}}}"))).outcome
         };
         for suffix in ["", "%"] {
             if outcome(bound, suffix) == FindingOutcome::Expected {
@@ -197,32 +198,32 @@ proptest! {
     }
 
     #[test]
-    fn no_declared_change_excuses_what_nobody_declared(found in found(), declared in changes(), more in changes()) {
-        let side = census_side();
+    fn a_declared_change_never_excuses_undeclared_differences(results in census_results(), declared in changes(), more in changes()) {
+        let side = capture_with_census();
         let all: Vec<DeclaredChange> = declared.iter().chain(&more).cloned().collect();
-        let [some, more] = [&declared, &all].map(|changes| censused(&side, &side, &found, changes, &[]));
+        let [some, more] = [&declared, &all].map(|changes| judge_with_censuses(&side, &side, &results, changes, &[]));
         if some.verdict == Verdict::Different {
-            prop_assert_ne!(more.verdict, Verdict::Same, "{}", told(&more));
+            prop_assert_ne!(more.verdict, Verdict::Same, "{}", summarize(&more));
         }
-        if let Some((_, Ok(difference))) = found.first() && !difference.is_clean() {
-            prop_assert_eq!(more.verdict, Verdict::Different, "{}", told(&more));
+        if let Some((_, Ok(difference))) = results.first() && !difference.is_clean() {
+            prop_assert_eq!(more.verdict, Verdict::Different, "{}", summarize(&more));
         }
     }
 
     #[test]
-    fn a_census_that_nobody_read_or_proved_never_passes(found in found(), changes in changes(), rule in rule()) {
-        let side = census_side();
-        let judgement = censused(&side, &side, &found, &changes, &[expect("documents", rule)]);
-        let unproven = |found: &Found| found.iter().any(|(_, found)| match found {
-            Ok(difference) => difference.changes.iter().any(|outcome| outcome.unproven.is_some()),
+    fn an_unread_or_unproven_census_never_passes(results in census_results(), changes in changes(), rule in rule()) {
+        let side = capture_with_census();
+        let judgement = judge_with_censuses(&side, &side, &results, &changes, &[expectation("documents", rule)]);
+        let unproven = |results: &CensusResults| results.iter().any(|(_, found)| match found {
+            Ok(difference) => difference.changes.iter().any(|outcome| outcome.unproven_reason.is_some()),
             Err(_) => true,
         });
-        if found.is_empty() || unproven(&found) {
-            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+        if results.is_empty() || unproven(&results) {
+            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", summarize(&judgement));
         }
         let gating = |outcome| judgement.findings.iter().any(|f| f.gates() && f.outcome == outcome);
         if gating(FindingOutcome::Different) || gating(FindingOutcome::Unknown) {
-            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", told(&judgement));
+            prop_assert_ne!(judgement.verdict, Verdict::Same, "{}", summarize(&judgement));
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Every rule over every kind of value, and what is said of it.
+//! Every rule with every kind of value, and the reason that the finding gives.
 
 use insta::assert_snapshot;
 use serde_json::json;
 use taster_model::{Labels, Metric, Value};
 
-use crate::testing::*;
+use crate::fixtures::*;
 
 /// `outcome: reason`
-fn under(rule: &str, before: Value, after: Value) -> String {
-    let finding = one(before, after, Some(rule));
+fn outcome_under(rule: &str, before: Value, after: Value) -> String {
+    let finding = changed_metric_finding(before, after, Some(rule));
     format!("{}: {}", finding.outcome, finding.reason)
 }
 
@@ -60,8 +60,8 @@ fn numbers() {
         ("ignore", integer(5), integer(500), "expected: 495 more"),
         ("ignore", integer(5), integer(5), "same: unchanged"),
     ];
-    for (rule, before, after, told) in cases {
-        assert_eq!(under(rule, before.clone(), after.clone()), told, "{rule}: {before:?} → {after:?}");
+    for (rule, before, after, expected) in cases {
+        assert_eq!(outcome_under(rule, before.clone(), after.clone()), expected, "{rule}: {before:?} → {after:?}");
     }
 }
 
@@ -75,22 +75,22 @@ fn texts_flags_and_sets() {
             "equal",
             text(&"x".repeat(99)),
             text(&format!("{}y", "x".repeat(98))),
-            "different: text changed past what is shown",
+            "different: the text changed beyond the part that is shown",
         ),
         ("ignore", text("open"), text("paid"), "expected: `open` → `paid`"),
         ("equal", Value::Flag(true), Value::Flag(false), "different: true → false"),
         ("equal", Value::Flag(false), Value::Flag(false), "same: unchanged"),
-        ("equal", set(&["open", "x"]), set(&["paid", "x"]), "different: lost `open`; gained `paid`"),
-        ("equal", set(&["a", "b", "c", "d", "e"]), set(&[]), "different: lost `a`, `b`, `c` and 2 more"),
-        ("superset", set(&["a"]), set(&["a", "b"]), "expected: gained `b`"),
-        ("superset", set(&["a", "b"]), set(&["a", "c"]), "different: lost `b`; gained `c`"),
+        ("equal", set(&["open", "x"]), set(&["paid", "x"]), "different: removed `open`; added `paid`"),
+        ("equal", set(&["a", "b", "c", "d", "e"]), set(&[]), "different: removed `a`, `b`, `c` and 2 more"),
+        ("superset", set(&["a"]), set(&["a", "b"]), "expected: added `b`"),
+        ("superset", set(&["a", "b"]), set(&["a", "c"]), "different: removed `b`; added `c`"),
         ("superset", set(&["a"]), set(&["a"]), "same: unchanged"),
-        ("subset", set(&["a", "b"]), set(&["a"]), "expected: lost `b`"),
-        ("subset", set(&["a"]), set(&["a", "b"]), "different: gained `b`"),
-        ("ignore", set(&["a"]), set(&["b"]), "expected: lost `a`; gained `b`"),
+        ("subset", set(&["a", "b"]), set(&["a"]), "expected: removed `b`"),
+        ("subset", set(&["a"]), set(&["a", "b"]), "different: added `b`"),
+        ("ignore", set(&["a"]), set(&["b"]), "expected: removed `a`; added `b`"),
     ];
-    for (rule, before, after, told) in cases {
-        assert_eq!(under(rule, before.clone(), after.clone()), told, "{rule}: {before:?} → {after:?}");
+    for (rule, before, after, expected) in cases {
+        assert_eq!(outcome_under(rule, before.clone(), after.clone()), expected, "{rule}: {before:?} → {after:?}");
     }
 }
 
@@ -111,58 +111,58 @@ fn documents() {
         ("subset", indexes(&["a"]), indexes(&["a", "b"]), "different: `b` is new"),
         ("ignore", indexes(&["a"]), indexes(&[]), "expected: `a` is gone"),
     ];
-    for (rule, before, after, told) in cases {
-        assert_eq!(under(rule, before.clone(), after.clone()), told, "{rule}: {before:?} → {after:?}");
+    for (rule, before, after, expected) in cases {
+        assert_eq!(outcome_under(rule, before.clone(), after.clone()), expected, "{rule}: {before:?} → {after:?}");
     }
 }
 
 #[test]
-fn a_rule_that_does_not_fit_says_which_do() {
-    let told = |rule, value: Value| under(rule, value.clone(), value);
-    assert_snapshot!(told("superset", integer(1)), @"unknown: `superset` does not fit an integer: use equal, within, never-decreases, never-increases, between or ignore");
-    assert_snapshot!(told("{within: 1%}", set(&["a"])), @"unknown: `within {rel: 1%}` does not fit a set: use equal, superset, subset or ignore");
-    assert_snapshot!(told("never-decreases", Value::Text("a".into())), @"unknown: `never-decreases` does not fit a text: use equal or ignore");
-    assert_snapshot!(told("equal", Value::Census("c".into())), @"unknown: nobody compared the censuses");
-    // a misfit is no declaration that zero is right
-    assert_snapshot!(told("superset", integer(0)), @"unknown: `superset` does not fit an integer: use equal, within, never-decreases, never-increases, between or ignore");
+fn a_rule_that_does_not_apply_names_those_that_do() {
+    let misfit = |rule, value: Value| outcome_under(rule, value.clone(), value);
+    assert_snapshot!(misfit("superset", integer(1)), @"unknown: `superset` does not apply to an integer: use equal, within, never-decreases, never-increases, between or ignore");
+    assert_snapshot!(misfit("{within: 1%}", set(&["a"])), @"unknown: `within {rel: 1%}` does not apply to a set: use equal, superset, subset or ignore");
+    assert_snapshot!(misfit("never-decreases", Value::Text("a".into())), @"unknown: `never-decreases` does not apply to a text: use equal or ignore");
+    assert_snapshot!(misfit("equal", Value::Census("c".into())), @"unknown: the censuses were not compared");
+    // a rule that does not apply is no declaration that zero is correct
+    assert_snapshot!(misfit("superset", integer(0)), @"unknown: `superset` does not apply to an integer: use equal, within, never-decreases, never-increases, between or ignore");
 }
 
 #[test]
-fn another_kind_or_unit_is_unknown() {
-    assert_snapshot!(under("{within: 1%}", integer(1), decimal("1")), @"unknown: integer → decimal");
-    assert_snapshot!(under("ignore", integer(1), decimal("1")), @"expected: integer → decimal");
+fn a_changed_kind_or_unit_is_unknown() {
+    assert_snapshot!(outcome_under("{within: 1%}", integer(1), decimal("1")), @"unknown: integer → decimal");
+    assert_snapshot!(outcome_under("ignore", integer(1), decimal("1")), @"expected: integer → decimal");
     let size = |unit: &str| Metric { unit: unit.to_owned(), ..metric("orders.size", integer(5)) };
-    let judgement = judged_metrics(vec![size("By")], vec![size("KiBy")], &[]);
+    let judgement = judge_metrics(vec![size("By")], vec![size("KiBy")], &[]);
     assert_snapshot!(judgement.findings[0].reason, @"unit `By` → `KiBy`");
 }
 
 #[test]
-fn units_are_told_where_they_are_no_count() {
-    let told = |unit: &str, before, after| {
+fn a_unit_is_shown_unless_the_metric_is_a_count() {
+    let reason = |unit: &str, before, after| {
         let side = |value| vec![Metric { unit: unit.to_owned(), ..metric("orders.size", value) }];
-        judged_metrics(side(before), side(after), &[]).findings[0].reason.clone()
+        judge_metrics(side(before), side(after), &[]).findings[0].reason.clone()
     };
-    assert_eq!(told("By", integer(500), integer(380)), "120 By less");
-    assert_eq!(told("{order}", integer(500), integer(380)), "120 fewer");
-    assert_eq!(told("EUR", decimal("5"), decimal("6.50")), "size 1.50 EUR more");
+    assert_eq!(reason("By", integer(500), integer(380)), "120 By less");
+    assert_eq!(reason("{order}", integer(500), integer(380)), "120 fewer");
+    assert_eq!(reason("EUR", decimal("5"), decimal("6.50")), "size 1.50 EUR more");
 }
 
 #[test]
-fn the_most_specific_expectation_counts() {
-    // each beats all before it
-    let mut by_label = expect("orders.count", "{within: 4}");
+fn the_most_specific_expectation_applies() {
+    // each one takes precedence over all before it
+    let mut by_label = expectation("orders.count", "{within: 4}");
     by_label.labels = Labels::from([("status".to_owned(), "open".to_owned())]);
-    let mut by_two_labels = expect("orders.count", "{within: 5}");
+    let mut by_two_labels = expectation("orders.count", "{within: 5}");
     by_two_labels.labels =
         Labels::from([("status".to_owned(), "open".to_owned()), ("region".to_owned(), "eu".to_owned())]);
-    let mut by_probe = expect("*", "{within: 6}");
+    let mut by_probe = expectation("*", "{within: 6}");
     by_probe.probe = Some("shop".to_owned());
     let mut by_probe_later = by_probe.clone();
     by_probe_later.rule = "{within: 7}".parse().unwrap();
-    let ladder = [
-        expect("*", "{within: 1}"),
-        expect("*.count", "{within: 2}"),
-        expect("orders.count", "{within: 3}"),
+    let by_precedence = [
+        expectation("*", "{within: 1}"),
+        expectation("*.count", "{within: 2}"),
+        expectation("orders.count", "{within: 3}"),
         by_label,
         by_two_labels,
         by_probe,
@@ -170,35 +170,35 @@ fn the_most_specific_expectation_counts() {
     ];
     let labels = [("status", "open"), ("region", "eu")];
     let side = |n| vec![labelled("orders.count", &labels, integer(n))];
-    for rungs in 1..=ladder.len() {
-        let rule = format!("within {{abs: {rungs}}}");
-        let given = &ladder[..rungs];
-        assert_eq!(judged_metrics(side(1), side(2), given).findings[0].rule, Some(rule.clone()));
-        // the place in the file decides among equals only
-        if rungs < ladder.len() {
+    for count in 1..=by_precedence.len() {
+        let rule = format!("within {{abs: {count}}}");
+        let given = &by_precedence[..count];
+        assert_eq!(judge_metrics(side(1), side(2), given).findings[0].rule, Some(rule.clone()));
+        // the position in the file decides only among equals
+        if count < by_precedence.len() {
             let backwards: Vec<_> = given.iter().rev().cloned().collect();
-            assert_eq!(judged_metrics(side(1), side(2), &backwards).findings[0].rule, Some(rule));
+            assert_eq!(judge_metrics(side(1), side(2), &backwards).findings[0].rule, Some(rule));
         }
     }
 }
 
 #[test]
-fn the_probes_own_expectation_counts_where_the_operator_says_nothing() {
+fn the_probes_own_expectation_applies_if_the_operator_has_none() {
     let side = |n| {
-        let mut record = shop(vec![metric("orders.count", integer(n))]);
+        let mut record = shop_probe(vec![metric("orders.count", integer(n))]);
         record.declarations = vec![
-            declare("*", &integer(1), Some("ignore")),
-            declare("*.count", &integer(1), Some("never-decreases")),
-            declare("orders.count", &decimal("1"), Some("equal")),
+            declaration("*", &integer(1), Some("ignore")),
+            declaration("*.count", &integer(1), Some("never-decreases")),
+            declaration("orders.count", &decimal("1"), Some("equal")),
         ];
         capture(vec![record])
     };
-    let own = judged(&side(1), &side(2), &[]);
-    assert_snapshot!(told(&own), @r"
+    let own = judge_captures(&side(1), &side(2), &[]);
+    assert_snapshot!(summarize(&own), @r"
     same
     expected allowed [shop orders.count]: 1 more
     ");
     assert_eq!(own.findings[0].rule.as_deref(), Some("never-decreases"));
-    let operator = judged(&side(1), &side(2), &[expect("*", "equal")]);
+    let operator = judge_captures(&side(1), &side(2), &[expectation("*", "equal")]);
     assert_eq!(operator.findings[0].rule.as_deref(), Some("equal"));
 }

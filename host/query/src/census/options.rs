@@ -1,36 +1,40 @@
-//! What a census covers, from what the probe asks, the operator declares and the baseline says.
+//! The options of a census, from the probe's request, the declared changes and the baseline.
 
 use bson::{Bson, Document};
-use taster_census::{Expiry, Options, Redaction};
+use taster_census::{CensusOptions, Redaction, TtlIndex};
 use taster_model::{CensusFacts, CollectionKind, DeclaredChange};
 
-use super::{CensusRequest, Refused};
-use crate::{collection::Collection, guard::CheckedFilter, writes};
+use super::{refusal::CensusRefusal, request::CensusRequest};
+use crate::{bson_util::integer, collection::Collection, guard::checked::CheckedFilter};
 
-/// Names of ignored fields.
-const IGNORED: usize = 1000;
-/// Bytes of one of them.
-const NAME_BYTES: usize = 1024;
-/// Whole documents that are kept.
-const SAMPLE: u32 = 250;
+/// The most ignored fields.
+const MAX_IGNORED: usize = 1000;
+/// The most bytes of the name of an ignored field.
+const MAX_NAME_BYTES: usize = 1024;
+/// The most whole documents that are kept.
+const MAX_SAMPLE: u32 = 250;
 
-/// What the probe asks for.
-pub(super) fn asked(request: CensusRequest, filter: Option<&CheckedFilter>) -> Result<Options, Refused> {
+/// The options that the probe requests.
+pub(super) fn requested(
+    request: CensusRequest,
+    filter: Option<&CheckedFilter>,
+) -> Result<CensusOptions, CensusRefusal> {
     let CensusRequest { filter: _, mut ignored, detail, sample } = request;
-    let refuse = |what, asked: String, allowed: String| Err(Refused::Options { what, asked, allowed });
-    if ignored.len() > IGNORED {
-        let (asked, allowed) = (format!("{} fields", ignored.len()), format!("{IGNORED} fields"));
-        return refuse("leaves out too many fields", asked, allowed);
+    let refuse =
+        |problem, asked: String, allowed: String| Err(CensusRefusal::InvalidOptions { problem, asked, allowed });
+    if ignored.len() > MAX_IGNORED {
+        let (asked, allowed) = (format!("{} fields", ignored.len()), format!("{MAX_IGNORED} fields"));
+        return refuse("ignores too many fields", asked, allowed);
     }
-    if let Some(long) = ignored.iter().find(|name| name.len() > NAME_BYTES) {
-        let (asked, allowed) = (format!("{} bytes", long.len()), format!("{NAME_BYTES} bytes"));
-        return refuse("leaves out a field whose name is too long", asked, allowed);
+    if let Some(long) = ignored.iter().find(|name| name.len() > MAX_NAME_BYTES) {
+        let (asked, allowed) = (format!("{} bytes", long.len()), format!("{MAX_NAME_BYTES} bytes"));
+        return refuse("ignores a field whose name is too long", asked, allowed);
     }
     if ignored.iter().any(|name| name == "_id") {
-        return refuse("leaves out what documents are told apart by", "_id".to_owned(), "other fields".to_owned());
+        return refuse("ignores `_id`, which identifies documents", "_id".to_owned(), "other fields".to_owned());
     }
-    if sample > SAMPLE {
-        let (asked, allowed) = (format!("{sample} documents"), format!("{SAMPLE} documents"));
+    if sample > MAX_SAMPLE {
+        let (asked, allowed) = (format!("{sample} documents"), format!("{MAX_SAMPLE} documents"));
         return refuse("keeps too many whole documents", asked, allowed);
     }
     ignored.sort_unstable();
@@ -38,82 +42,83 @@ pub(super) fn asked(request: CensusRequest, filter: Option<&CheckedFilter>) -> R
     let filter = match filter {
         None => serde_json::Value::Null,
         Some(filter) => {
-            // the guard has read it, types and texts included
-            let document = Document::try_from(filter.raw()).map_err(|error| Refused::Options {
-                what: "has a filter that cannot be written down",
+            // the guard has checked it, including types and strings
+            let document = Document::try_from(filter.raw()).map_err(|error| CensusRefusal::InvalidOptions {
+                problem: "has a filter that cannot be written as Extended JSON",
                 asked: error.to_string(),
                 allowed: "BSON".to_owned(),
             })?;
             Bson::Document(document).into_canonical_extjson()
         }
     };
-    Ok(Options { detail, filter, ignored, sample, ..Options::default() })
+    Ok(CensusOptions { detail, filter, ignored, sample, ..CensusOptions::default() })
 }
 
-/// Without a baseline: what is declared today, and the indexes of today.
-pub(super) fn of(
-    mut options: Options,
+/// Without a baseline: from the declared changes and the present indexes.
+pub(super) fn from_changes(
+    mut options: CensusOptions,
     changes: &[DeclaredChange],
-    found: Option<&Collection>,
+    collection: Option<&Collection>,
     redaction: Option<Redaction>,
-) -> Options {
-    options.of_changes(changes);
-    options.expiries = found.map(expiries).unwrap_or_default();
+) -> CensusOptions {
+    options.prepare_for_changes(changes);
+    options.expiries = collection.map(expiries).unwrap_or_default();
     options.redaction = redaction;
     options
 }
 
-/// With one: as the census was recorded that this one is going to be compared with. Only what must not be written down is
-/// today's word: where that is another, the two are not compared, and nothing is given away.
-pub(super) fn as_in(
-    options: Options,
+/// With a baseline: as the census was recorded that this one is going to be compared with. Only the redaction is the present
+/// one: if it differs from the baseline's, the two are not compared, and nothing that is redacted now is written.
+pub(super) fn as_in_baseline(
+    options: CensusOptions,
     baseline: &CensusFacts,
     redaction: Option<Redaction>,
-) -> Result<Options, Refused> {
-    let then: Options = serde_json::from_value(baseline.options.clone())
-        .map_err(|error| Refused::Baseline { id: baseline.id.clone(), why: error.to_string() })?;
-    let Options { apart, retyped, leaving, expiries, .. } = then;
-    let redaction = redaction.or(then.redaction);
-    Ok(Options { apart, retyped, leaving, expiries, redaction, ..options })
+) -> Result<CensusOptions, CensusRefusal> {
+    let before: CensusOptions = serde_json::from_value(baseline.options.clone())
+        .map_err(|error| CensusRefusal::Baseline { id: baseline.id.clone(), reason: error.to_string() })?;
+    let CensusOptions { separate, retyped, removed_filters, expiries, .. } = before;
+    let redaction = redaction.or(before.redaction);
+    Ok(CensusOptions { separate, retyped, removed_filters, expiries, redaction, ..options })
 }
 
-/// When documents expire. An index that is partial is left out: whether a document is in it is not looked at, so none of
-/// it is ever taken for expired.
-fn expiries(collection: &Collection) -> Vec<Expiry> {
-    // a ring drops its oldest documents, expired or not
+/// The rules by which documents expire. Partial indexes are left out: the census does not record whether a document is in
+/// one, so its documents never count as expired.
+fn expiries(collection: &Collection) -> Vec<TtlIndex> {
+    // a capped collection drops its oldest documents, expired or not
     if collection.is_capped() {
         return Vec::new();
     }
-    let own = own_expiry(collection);
-    own.into_iter().chain(collection.indexes.iter().filter_map(expiry)).collect()
+    let own = collection_expiry(collection);
+    own.into_iter().chain(collection.indexes.iter().filter_map(index_expiry)).collect()
 }
 
-/// A time series drops a bucket when all in it is due, by the time of the measurement; a clustered collection a document
-/// by its id.
-fn own_expiry(collection: &Collection) -> Option<Expiry> {
-    let seconds = writes::whole(collection.options.get("expireAfterSeconds"))?;
+/// The expiry that is an option of the collection. A time series drops a bucket when all its measurements are due; a clustered
+/// collection drops a document by its id.
+fn collection_expiry(collection: &Collection) -> Option<TtlIndex> {
+    let seconds = integer(collection.options.get("expireAfterSeconds"))?;
     let field = match collection.kind {
         CollectionKind::TimeSeries => collection.options.get_document("timeseries").ok()?.get_str("timeField").ok()?,
         _ => "_id",
     };
-    Some(Expiry { field: field.to_owned(), seconds })
+    Some(TtlIndex { field: field.to_owned(), seconds })
 }
 
-fn expiry(index: &Document) -> Option<Expiry> {
-    let seconds = writes::whole(index.get("expireAfterSeconds"))?;
+/// The expiry of a TTL index.
+fn index_expiry(index: &Document) -> Option<TtlIndex> {
+    let seconds = integer(index.get("expireAfterSeconds"))?;
     let key = index.get_document("key").ok()?;
     let (field, direction) = key.iter().next().filter(|_| key.len() == 1)?;
-    // `hashed`, `2dsphere`: not an index of dates
+    // `hashed` and `2dsphere` indexes do not expire documents
     let is_ordered = matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
-    let counts = is_ordered && !index.contains_key("partialFilterExpression");
-    counts.then(|| Expiry { field: field.clone(), seconds })
+    let applies = is_ordered && !index.contains_key("partialFilterExpression");
+    applies.then(|| TtlIndex { field: field.clone(), seconds })
 }
 
 #[cfg(test)]
 mod tests {
     use bson::{RawDocumentBuf, doc};
-    use taster_census::Detail;
-    use taster_model::Coded;
+    use taster_census::DetailLevel;
+    use taster_model::Diagnostic;
 
     use super::*;
 
@@ -130,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_expire_by_whole_indexes_of_one_field() {
+    fn documents_expire_by_complete_indexes_on_one_field() {
         let indexes = vec![
             doc! {"name": "a", "key": {"due.at": 1}, "expireAfterSeconds": 60.0},
             doc! {"name": "b", "key": {"seen": -1_i64}, "expireAfterSeconds": 0},
@@ -145,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn collections_have_expiries_of_their_own() {
+    fn time_series_and_clustered_collections_expire_by_their_options() {
         let series = doc! {"timeseries": {"timeField": "t"}, "expireAfterSeconds": 3600_i64};
         assert_eq!(shown(&collection(series, Vec::new())), "t 3600");
         let clustered = doc! {"clusteredIndex": {"key": {"_id": 1}, "unique": true}, "expireAfterSeconds": 7};
@@ -153,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_apart_is_left_apart_again() {
+    fn the_options_of_the_baseline_are_used_again() {
         let change = |value| serde_json::from_value::<DeclaredChange>(value).unwrap();
         let changes = [
             change(serde_json::json!({"collection": "c", "removedField": "b"})),
@@ -161,16 +166,16 @@ mod tests {
         ];
         let request = CensusRequest {
             ignored: ["z", "a", "z"].map(str::to_owned).to_vec(),
-            detail: Detail::Fields,
+            detail: DetailLevel::Fields,
             sample: 3,
             filter: None,
         };
         let indexes = vec![doc! {"name": "a", "key": {"due": 1}, "expireAfterSeconds": 60}];
         let redaction = Some(Redaction { ids: true, ..Redaction::default() });
-        let ask = || asked(request.clone(), None).unwrap();
-        let before = of(ask(), &changes, Some(&collection(doc! {}, indexes)), redaction);
+        let ask = || requested(request.clone(), None).unwrap();
+        let before = from_changes(ask(), &changes, Some(&collection(doc! {}, indexes)), redaction);
         assert_eq!((before.ignored.join(" "), before.sample), ("a z".to_owned(), 3));
-        assert_eq!((before.apart.len(), before.leaving.len(), before.expiries.len()), (1, 1, 1));
+        assert_eq!((before.separate.len(), before.removed_filters.len(), before.expiries.len()), (1, 1, 1));
         let facts = |options| CensusFacts {
             probe: "orders".to_owned(),
             id: "c1".to_owned(),
@@ -181,27 +186,27 @@ mod tests {
             options,
             sum: String::new(),
         };
-        // the index is gone, and nothing is declared any more
+        // the index was dropped, and nothing is declared any more
         let baseline = facts(serde_json::to_value(&before).unwrap());
-        assert_eq!(as_in(ask(), &baseline, None).unwrap(), before);
+        assert_eq!(as_in_baseline(ask(), &baseline, None).unwrap(), before);
         let today = Some(Redaction { ids: true, fields: vec!["email".to_owned().try_into().unwrap()], secret: None });
-        let after = as_in(ask(), &baseline, today.clone()).unwrap();
-        assert_eq!((&after.redaction, &after.apart), (&today, &before.apart));
-        let refused = as_in(ask(), &facts(serde_json::json!({"detail": "everything"})), None).unwrap_err();
-        assert_eq!(refused.code(), "T0254");
+        let after = as_in_baseline(ask(), &baseline, today.clone()).unwrap();
+        assert_eq!((&after.redaction, &after.separate), (&today, &before.separate));
+        let refusal = as_in_baseline(ask(), &facts(serde_json::json!({"detail": "everything"})), None).unwrap_err();
+        assert_eq!(refusal.code(), "T0254");
     }
 
     #[test]
-    fn too_much_is_refused() {
+    fn options_beyond_the_limits_are_refused() {
         let many = CensusRequest { ignored: vec![String::new(); 1001], ..CensusRequest::default() };
         let long = CensusRequest { ignored: vec!["x".repeat(1025)], ..CensusRequest::default() };
         let id = CensusRequest { ignored: vec!["_id".to_owned()], ..CensusRequest::default() };
         let sample = CensusRequest { sample: 251, ..CensusRequest::default() };
-        let texts = [many, long, id, sample].map(|request| asked(request, None).unwrap_err().failure().to_string());
+        let texts = [many, long, id, sample].map(|request| requested(request, None).unwrap_err().failure().to_string());
         insta::assert_snapshot!(texts.join("\n"), @r"
-        T0252: the census leaves out too many fields (asked: 1001 fields; allowed: 1000 fields)
-        T0252: the census leaves out a field whose name is too long (asked: 1025 bytes; allowed: 1024 bytes)
-        T0252: the census leaves out what documents are told apart by (asked: _id; allowed: other fields)
+        T0252: the census ignores too many fields (asked: 1001 fields; allowed: 1000 fields)
+        T0252: the census ignores a field whose name is too long (asked: 1025 bytes; allowed: 1024 bytes)
+        T0252: the census ignores `_id`, which identifies documents (asked: _id; allowed: other fields)
         T0252: the census keeps too many whole documents (asked: 251 documents; allowed: 250 documents)
         ");
     }

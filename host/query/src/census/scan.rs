@@ -1,140 +1,147 @@
-//! How a census reads: every document once, all at the same moment, by one cursor or several side by side.
+//! Reads all documents of a census once, at one point in time, with one or several cursors.
 
 use std::sync::Arc;
 
-use bson::{RawBson, RawDocumentBuf};
+use bson::{RawBson, RawDocumentBuf, Timestamp};
 use futures_util::future::try_join_all;
-use taster_census::{Builder, Recording, Scratch};
-use taster_model::{Failure, Reading};
+use taster_census::{CensusBuilder, CensusSpec, ScratchSpace};
+use taster_model::{Failure, ReadMode};
 
 use super::{
-    Checked,
-    hashing::Hashing,
-    marks::{self, Mark, Part},
-    refused::Refused,
+    checked::CheckedCensus,
+    hash_thread::HashThread,
+    partition::{self, DeclaredFilter, Part},
+    refusal::CensusRefusal,
 };
 use crate::{
-    Database,
     collection::Collection,
-    command::{self, CheckedFind, Manner},
-    guard::CheckedFilter,
-    ranges::{self, Ranges},
-    reader::Reader,
-    replies::{Replies, Scan},
+    command::{self, CheckedFind},
+    command_options::CommandOptions,
+    database::Database,
+    guard::checked::CheckedFilter,
+    metered_connection::MeteredConnection,
+    prefetch::{PrefetchStream, Scan},
+    range_scan::{self, RangeScan},
 };
 
-/// Cursors of one census. Each holds some replies of at most 16 MiB and two threads' worth of work.
-const MOST_CURSORS: u32 = 64;
+/// The most cursors of one census. Each needs memory for several replies of at most 16 MiB, and two threads.
+const MAX_CURSORS: u32 = 64;
 
-/// Memory that each of them has at least: with less a builder spends its time writing.
-const LEAST_MEMORY: usize = 4 << 20;
+/// The least memory per cursor, in bytes. With less, a builder spends its time writing.
+const MIN_CURSOR_MEMORY: usize = 4 << 20;
 
-/// A census that is being taken.
-pub(super) struct Taking<'a> {
+/// A census in progress.
+pub(super) struct CensusScan<'a> {
     pub(super) database: &'a Database,
-    pub(super) reader: &'a Arc<Reader>,
-    pub(super) checked: &'a Checked<'a>,
+    pub(super) connection: &'a Arc<MeteredConnection>,
+    pub(super) census: &'a CheckedCensus<'a>,
 }
 
-impl Taking<'_> {
-    /// Reads everything; what was hashed, in as many parts as there were cursors.
-    pub(super) async fn read(&self, cursors: u32) -> Result<Vec<Builder>, Failure> {
-        let Some(found) = self.checked.found else { return Ok(vec![self.builder(1)]) };
-        let bounds = self.bounds(found, cursors.min(MOST_CURSORS)).await?;
-        if bounds.is_empty() {
-            return Ok(vec![self.in_parts(found).await?]);
+impl CensusScan<'_> {
+    /// Reads everything; returns one builder per cursor.
+    pub(super) async fn run(&self, cursors: u32) -> Result<Vec<CensusBuilder>, Failure> {
+        let Some(collection) = self.census.collection else { return Ok(vec![self.builder(1)]) };
+        let splits = self.split_ids(collection, cursors.min(MAX_CURSORS)).await?;
+        if splits.is_empty() {
+            return Ok(vec![self.scan_parts(collection).await?]);
         }
-        let read_at = self.database.moment(self.checked.target.reads()).await?;
+        let read_at = self.database.read_time(self.census.target.reads()).await?;
         let everything = CheckedFilter::all_of([]);
-        let ends = bounds.iter().map(Some).chain([None]);
-        let count = bounds.len() + 1;
-        try_join_all([None].into_iter().chain(bounds.iter().map(Some)).zip(ends).map(|(from, to)| {
-            let mut find = self.find(found, &everything);
-            ranges::bound(&mut find, from, to);
+        let ends = splits.iter().map(Some).chain([None]);
+        let cursors = splits.len() + 1;
+        try_join_all([None].into_iter().chain(splits.iter().map(Some)).zip(ends).map(|(from, to)| {
+            let mut find = self.find(collection, &everything);
+            range_scan::append_bounds(&mut find, from, to);
             async move {
-                self.manner(read_at)?.add_to(&mut find);
-                self.feed(self.builder(count), Scan::Whole(find), 0).await
+                self.options(read_at)?.append_to(&mut find);
+                self.scan(self.builder(cursors), Scan::Command(find), 0).await
             }
         }))
         .await
     }
 
-    /// Ids that cut the collection into ranges for several cursors; none where one cursor must do.
-    async fn bounds(&self, found: &Collection, cursors: u32) -> Result<Vec<RawBson>, Failure> {
-        let Checked { filter, marks, .. } = self.checked;
-        let whole = filter.is_none() && marks.is_empty();
-        let documents = found.storage.documents.unwrap_or(0);
-        let in_ranges = self.database.look().reading == Reading::Ranges;
-        if cursors < 2 || !whole || documents < 2 || in_ranges || !found.has_ranges() {
+    /// Ids that split the collection into ranges for several cursors; none if one cursor must read it.
+    async fn split_ids(&self, collection: &Collection, cursors: u32) -> Result<Vec<RawBson>, Failure> {
+        let CheckedCensus { filter, declared, .. } = self.census;
+        let is_whole = filter.is_none() && declared.is_empty();
+        let documents = collection.stats.documents.unwrap_or(0);
+        let in_ranges = self.database.snapshot().reading() == ReadMode::Ranges;
+        if cursors < 2 || !is_whole || documents < 2 || in_ranges || !collection.supports_ranges() {
             return Ok(Vec::new());
         }
-        if ranges::has_greatest(self.reader, &found.name).await? {
+        if range_scan::has_max_key_id(self.connection, &collection.name).await? {
             return Ok(Vec::new());
         }
-        ranges::bounds(self.reader, &found.name, documents, cursors).await
+        range_scan::split_ids(self.connection, &collection.name, documents, cursors).await
     }
 
-    /// One part after the other: one guest on the database. All are read at the same moment, or the witness shows that
-    /// it made no difference.
-    async fn in_parts(&self, found: &Collection) -> Result<Builder, Failure> {
-        let step = self.database.range(self.reader, found).await?;
-        let read_at = match step {
-            // each range has a moment of its own
+    /// Reads one part after the other, with one cursor at a time. All parts are read at the same point in time; where they are
+    /// not, the write counters show that nothing was written in between.
+    async fn scan_parts(&self, collection: &Collection) -> Result<CensusBuilder, Failure> {
+        let documents_per_range = self.database.documents_per_range(self.connection, collection).await?;
+        let read_at = match documents_per_range {
+            // each range has a point in time of its own
             Some(_) => None,
-            None => self.database.moment(self.checked.target.reads()).await?,
+            None => self.database.read_time(self.census.target.reads()).await?,
         };
         let mut builder = self.builder(1);
-        for Part { filter, mark } in marks::parts(self.checked.filter.as_ref(), &self.checked.marks) {
-            let mut find = self.find(found, &filter);
-            let scan = match step {
-                Some(step) => Scan::Ranges(Ranges::new(&found.name, find, step)),
+        for Part { filter, mark } in partition::parts(self.census.filter.as_ref(), &self.census.declared) {
+            let mut find = self.find(collection, &filter);
+            let scan = match documents_per_range {
+                Some(documents) => Scan::Ranges(RangeScan::new(&collection.name, find, documents)),
                 None => {
-                    self.manner(read_at)?.add_to(&mut find);
-                    Scan::Whole(find)
+                    self.options(read_at)?.append_to(&mut find);
+                    Scan::Command(find)
                 }
             };
-            builder = self.feed(builder, scan, mark).await.map_err(|failure| self.of_change(mark, failure))?;
+            let scanned = self.scan(builder, scan, mark).await;
+            builder = scanned.map_err(|failure| self.blame_declared_filter(mark, failure))?;
         }
         Ok(builder)
     }
 
-    /// One scan through one thread.
-    async fn feed(&self, builder: Builder, scan: Scan, mark: u8) -> Result<Builder, Failure> {
-        let doing = format!("take a census of `{}`", self.checked.target.name());
-        let mut replies = Replies::open(self.reader, scan, &doing).await?;
-        let hashing = Hashing::begin(Arc::clone(self.reader), builder, mark, doing);
+    /// One scan through one hash thread.
+    async fn scan(&self, builder: CensusBuilder, scan: Scan, mark: u8) -> Result<CensusBuilder, Failure> {
+        let operation = format!("take a census of `{}`", self.census.target.name());
+        let mut replies = PrefetchStream::open(self.connection, scan, &operation).await?;
+        let thread = HashThread::start(Arc::clone(self.connection), builder, mark, operation);
         while let Some(reply) = replies.next().await? {
-            if !hashing.take(reply).await {
+            if thread.send(reply).await.is_err() {
                 break;
             }
         }
-        hashing.end().await
+        thread.join().await
     }
 
-    /// A builder for one of so many parts, which share the memory.
-    fn builder(&self, parts: usize) -> Builder {
-        let recording = &self.checked.recording;
+    /// A builder for one of several cursors, which share the memory.
+    fn builder(&self, cursors: usize) -> CensusBuilder {
+        let recording = &self.census.recording;
         let whole = recording.scratch.memory;
-        let memory = (whole / parts.max(1)).max(LEAST_MEMORY.min(whole));
-        Builder::new(&Recording { scratch: Scratch { memory, ..recording.scratch.clone() }, ..recording.clone() })
+        let memory = (whole / cursors.max(1)).max(MIN_CURSOR_MEMORY.min(whole));
+        CensusBuilder::new(&CensusSpec {
+            scratch: ScratchSpace { memory, ..recording.scratch.clone() },
+            ..recording.clone()
+        })
     }
 
-    /// Without what makes it one that is run.
-    fn find(&self, found: &Collection, filter: &CheckedFilter) -> RawDocumentBuf {
-        command::find(&self.checked.target, filter, &CheckedFind::default(), self.database.pages(found))
+    /// A find that lacks its [`CommandOptions`].
+    fn find(&self, collection: &Collection, filter: &CheckedFilter) -> RawDocumentBuf {
+        let caching = self.database.page_caching(collection);
+        command::find(&self.census.target, filter, &CheckedFind::default(), caching)
     }
 
-    fn manner(&self, read_at: Option<bson::Timestamp>) -> Result<Manner<'_>, Failure> {
-        Ok(Manner { comment: &self.reader.session.comment, time: self.reader.budget.time_left()?, read_at })
+    fn options(&self, read_at: Option<Timestamp>) -> Result<CommandOptions<'_>, Failure> {
+        Ok(CommandOptions { read_at, ..self.connection.command_options()? })
     }
 
-    /// The guard lets pass what the server may still refuse: then it is the operator who has to know, not the author of
-    /// the probe, where that one sent no filter. The filters before this one were in the parts before.
-    fn of_change(&self, mark: u8, failure: Failure) -> Failure {
-        let Checked { marks, filter, .. } = self.checked;
-        match usize::from(mark).checked_sub(1).and_then(|number| marks.get(number)) {
-            Some(Mark { entry, .. }) if filter.is_none() && failure.code.as_deref() == Some("T0217") => {
-                Refused::Change { entry: entry.clone(), why: failure.message }.failure()
+    /// Names the declared change if the server rejects its filter, although the guard allowed it: then the operator must fix
+    /// it, not the author of the probe. That holds only if the probe sent no filter of its own. The filters of the parts
+    /// before this one were accepted.
+    fn blame_declared_filter(&self, mark: u8, failure: Failure) -> Failure {
+        let CheckedCensus { declared, filter, .. } = self.census;
+        match usize::from(mark).checked_sub(1).and_then(|index| declared.get(index)) {
+            Some(DeclaredFilter { entry, .. }) if filter.is_none() && failure.code.as_deref() == Some("T0217") => {
+                CensusRefusal::DeclaredFilter { entry: entry.clone(), reason: failure.message }.failure()
             }
             _ => failure,
         }

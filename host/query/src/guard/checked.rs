@@ -1,61 +1,61 @@
-//! The checked types: what the rest of the crate takes, and nothing outside the guard can make.
+//! The checked types: the rest of the crate accepts only these, and only the guard can create them.
 
 use std::collections::BTreeSet;
 
 use bson::{RawArrayBuf, RawDocument, RawDocumentBuf};
 
-use crate::command;
+use crate::bson_util::key;
 
-/// The collections that a request reads: each that it names and each that a view among them reads, views included.
+/// The collections that a request reads: those that it names, and those that the views among them read, including views.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reads(pub(super) BTreeSet<String>);
+pub struct ReadSet(pub(super) BTreeSet<String>);
 
-impl Reads {
+impl ReadSet {
     /// Their names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// These and those.
+    /// The collections of both.
     #[must_use]
-    pub fn and(mut self, other: &Self) -> Self {
+    pub fn union(mut self, other: &Self) -> Self {
         self.0.extend(other.0.iter().cloned());
         self
     }
 }
 
-/// The collection that a command is run on: granted, and with everything that it is made of.
+/// The collection that a command runs on. It is granted, and if it is a view, so is everything that it reads.
 #[derive(Debug, Clone)]
 pub struct CheckedTarget {
     pub(super) name: String,
-    pub(super) reads: Reads,
+    pub(super) reads: ReadSet,
 }
 
-/// A filter that was read and found harmless.
+/// A filter that passed the guard.
 #[derive(Debug, Clone)]
 pub struct CheckedFilter(pub(super) RawDocumentBuf);
 
-/// A projection that was read and found harmless.
+/// A projection that passed the guard.
 #[derive(Debug, Clone)]
 pub struct CheckedProjection(pub(super) RawDocumentBuf);
 
-/// A sort that was read and found harmless.
+/// A sort that passed the guard.
 #[derive(Debug, Clone)]
 pub struct CheckedSort(pub(super) RawDocumentBuf);
 
-/// A collation that was read and found harmless.
+/// A collation that passed the guard.
 #[derive(Debug, Clone)]
 pub struct CheckedCollation(pub(super) RawDocumentBuf);
 
-/// Values for `$$name`, each wrapped in `$literal`, so that the server computes none of them.
+/// Values for `$$name`, each wrapped in `$literal`, so that the server does not evaluate them.
 #[derive(Debug, Clone)]
 pub struct CheckedVariables(pub(super) RawDocumentBuf);
 
-/// A pipeline of which every stage was read and found harmless, those of its sub-pipelines included.
+/// A pipeline whose stages all passed the guard, including those of nested pipelines.
 #[derive(Debug, Clone)]
 pub struct CheckedPipeline {
     pub(super) stages: RawArrayBuf,
-    pub(super) reads: Reads,
+    pub(super) reads: ReadSet,
     pub(super) makes_documents: bool,
 }
 
@@ -70,7 +70,7 @@ pub struct CheckedPath(pub(super) String);
 macro_rules! raw {
     ($($name:ident)*) => {$(
         impl $name {
-            /// As it goes into a command.
+            /// As it is put into a command.
             pub(crate) fn raw(&self) -> &RawDocument {
                 &self.0
             }
@@ -82,7 +82,7 @@ raw!(CheckedFilter CheckedProjection CheckedSort CheckedCollation CheckedVariabl
 macro_rules! text {
     ($($name:ident)*) => {$(
         impl $name {
-            /// As it goes into a command.
+            /// As it is put into a command.
             pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }
@@ -92,7 +92,7 @@ macro_rules! text {
 text!(CheckedHint CheckedPath);
 
 impl CheckedFilter {
-    /// What fits all of these; everything, where there are none.
+    /// Documents that match all of these filters; all documents if there are none.
     pub(crate) fn all_of<'a>(filters: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all: Vec<&Self> = filters.into_iter().collect();
         match (all.pop(), all.is_empty()) {
@@ -102,7 +102,7 @@ impl CheckedFilter {
         }
     }
 
-    /// What fits none of these; there must be one.
+    /// Documents that match none of these filters. There must be at least one filter.
     pub(crate) fn none_of<'a>(filters: impl IntoIterator<Item = &'a Self>) -> Self {
         Self::joined("$nor", filters)
     }
@@ -110,35 +110,35 @@ impl CheckedFilter {
     fn joined<'a>(operator: &'static str, filters: impl IntoIterator<Item = &'a Self>) -> Self {
         let filters: RawArrayBuf = filters.into_iter().map(|filter| filter.0.clone()).collect();
         let mut joined = RawDocumentBuf::new();
-        joined.append(command::c(operator), filters);
+        joined.append(key(operator), filters);
         Self(joined)
     }
 }
 
 impl CheckedTarget {
-    /// As it goes into a command.
+    /// As it is put into a command.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Itself and, where it is a view, everything beneath it.
-    pub(crate) fn reads(&self) -> &Reads {
+    /// The collection itself and, if it is a view, everything that it reads.
+    pub(crate) fn reads(&self) -> &ReadSet {
         &self.reads
     }
 }
 
 impl CheckedPipeline {
-    /// The stages, to be put among the host's own.
+    /// The stages, to be put into a command.
     pub(crate) fn into_stages(self) -> RawArrayBuf {
         self.stages
     }
 
-    /// What it reads beside the collection that it is run on.
-    pub(crate) fn reads(&self) -> &Reads {
+    /// What it reads besides the collection that it runs on.
+    pub(crate) fn reads(&self) -> &ReadSet {
         &self.reads
     }
 
-    /// Whether something may come out of it when nothing goes in.
+    /// Whether it may return documents when the collection has none.
     pub(crate) fn makes_documents(&self) -> bool {
         self.makes_documents
     }

@@ -1,64 +1,64 @@
-//! Filters: `{status: "open", total: {$gt: 5}, $or: [...]}`.
+//! Checks of filters: `{status: "open", total: {$gt: 5}, $or: [...]}`.
 
 use super::{
-    at::At,
+    error::GuardError,
     expression, geo,
-    names::Kind,
-    options,
-    refused::Refused,
+    location::Location,
+    names::NameKind,
     schema,
+    shape::{fields, options},
     tree::{self, Node},
-    unlisted,
+    unknown_name,
 };
 
-/// Reads a filter.
-pub(super) fn check(fields: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
+/// Checks a filter.
+pub(super) fn check(fields: &[(&str, Node<'_>)], at: &Location<'_>) -> Result<(), GuardError> {
     fields.iter().try_for_each(|(name, value)| {
         let at = at.field(name);
-        if name.starts_with('$') { logical(name, value, &at) } else { condition(value, &at) }
+        if name.starts_with('$') { top_level(name, value, &at) } else { condition(value, &at) }
     })
 }
 
-/// What may stand beside the fields.
-fn logical(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+/// Checks a top-level operator.
+fn top_level(name: &str, value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     match name {
         "$and" | "$or" | "$nor" => each(value, at, |item, at| match item {
             Node::Document(fields) => check(fields, at),
-            _ => Err(Refused::shape("a filter", at)),
+            _ => Err(GuardError::invalid("a filter", at)),
         }),
         "$expr" => expression::check(value, at),
-        // an annotation for people; the host's own comment goes on the command
+        // an annotation for people; the host's own comment is an option of the command
         "$comment" => expression::literal(value, at),
-        "$text" => options::options(
-            options::fields(value, "a document", at)?,
+        "$text" => options(
+            fields(value, "a document", at)?,
             &["$search", "$language", "$caseSensitive", "$diacriticSensitive"],
             at,
             |_, value, at| match value {
-                Node::Text(_) | Node::Flag => Ok(()),
-                _ => Err(Refused::shape("text or a flag", at)),
+                Node::Text(_) | Node::Bool => Ok(()),
+                _ => Err(GuardError::invalid("a string or a boolean", at)),
             },
         ),
         "$jsonSchema" => schema::check(value, at),
-        _ => Err(unlisted::refuse(Kind::QueryOperator, name, at)),
+        _ => Err(unknown_name::not_listed(NameKind::QueryOperator, name, at)),
     }
 }
 
-/// What one field must be: a value, or a document of operators.
-fn condition(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+/// Checks the condition of one field: a value, or a document of operators.
+fn condition(value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     match value {
         Node::Document(fields) if fields.first().is_some_and(|(name, _)| name.starts_with('$')) => {
             operators(fields, at)
         }
-        // a `$` after the first field makes the server take the whole document as a value; nobody means that
+        // if only a later field begins with `$`, the server compares with the whole document; that is refused as a mistake
         _ => expression::literal(value, at),
     }
 }
 
-fn operators(fields: &[(&str, Node<'_>)], at: &At<'_>) -> Result<(), Refused> {
+fn operators(fields: &[(&str, Node<'_>)], at: &Location<'_>) -> Result<(), GuardError> {
     fields.iter().try_for_each(|(name, value)| operator(name, value, &at.field(name)))
 }
 
-fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+fn operator(name: &str, value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     match name {
         "$eq" | "$gt" | "$gte" | "$lt" | "$lte" | "$ne" | "$exists" | "$type" | "$mod" | "$size" | "$bitsAllClear"
         | "$bitsAllSet" | "$bitsAnyClear" | "$bitsAnySet" => expression::literal(value, at),
@@ -66,17 +66,17 @@ fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
         "$regex" => match value {
             Node::Text(pattern) => tree::pattern(pattern, at),
             Node::Regex => Ok(()),
-            _ => Err(Refused::shape("a regular expression", at)),
+            _ => Err(GuardError::invalid("a regular expression", at)),
         },
         "$options" => match value {
             Node::Text(flags) => tree::flags(flags, at),
-            _ => Err(Refused::shape("text", at)),
+            _ => Err(GuardError::invalid("a string", at)),
         },
         "$all" => each(value, at, condition),
         "$not" => match value {
             Node::Document(fields) => operators(fields, at),
             Node::Regex => Ok(()),
-            _ => Err(Refused::shape("operators or a regular expression", at)),
+            _ => Err(GuardError::invalid("operators or a regular expression", at)),
         },
         "$elemMatch" => elements(value, at),
         "$geoWithin" => geo::within(value, at),
@@ -84,13 +84,13 @@ fn operator(name: &str, value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
         // `find` only; the server itself refuses them in pipelines
         "$near" | "$nearSphere" => geo::near(value, at),
         "$maxDistance" | "$minDistance" => geo::distance(value, at),
-        _ => Err(unlisted::refuse(Kind::QueryOperator, name, at)),
+        _ => Err(unknown_name::not_listed(NameKind::QueryOperator, name, at)),
     }
 }
 
-/// What elements of an array must be: `{$gt: 5}` asks about them, `{a: 5}` about fields of theirs.
-pub(super) fn elements(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
-    let Node::Document(fields) = value else { return Err(Refused::shape("a filter or operators", at)) };
+/// Checks a condition on array elements: `{$gt: 5}` is about the elements, `{a: 5}` about their fields.
+pub(super) fn elements(value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
+    let Node::Document(fields) = value else { return Err(GuardError::invalid("a filter or operators", at)) };
     match fields.first() {
         Some((first, _)) if first.starts_with('$') && !matches!(*first, "$and" | "$or" | "$nor") => {
             operators(fields, at)
@@ -101,11 +101,11 @@ pub(super) fn elements(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
 
 fn each(
     value: &Node<'_>,
-    at: &At<'_>,
-    check: impl Fn(&Node<'_>, &At<'_>) -> Result<(), Refused>,
-) -> Result<(), Refused> {
+    at: &Location<'_>,
+    check: impl Fn(&Node<'_>, &Location<'_>) -> Result<(), GuardError>,
+) -> Result<(), GuardError> {
     match value {
-        Node::Array(items) => items.iter().enumerate().try_for_each(|(number, item)| check(item, &at.index(number))),
-        _ => Err(Refused::shape("an array", at)),
+        Node::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| check(item, &at.index(index))),
+        _ => Err(GuardError::invalid("an array", at)),
     }
 }

@@ -1,12 +1,12 @@
-//! The lists: every name a probe may use.
+//! The lists of all names that probes can use.
 //!
-//! They are those of MongoDB 6.0 to 8.1. A name that an older server does not know is answered by that server.
+//! They are those of MongoDB 6.0 to 8.1. An older server itself refuses a name that it does not know.
 
 use std::fmt;
 
-/// What a name with a `$` is.
+/// What kind of name a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NameKind {
     /// A stage of a pipeline.
     Stage,
     /// An accumulator of `$group` and `$bucket`.
@@ -23,7 +23,7 @@ pub enum Kind {
     Option,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for NameKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stage => "stage",
@@ -37,8 +37,8 @@ impl fmt::Display for Kind {
     }
 }
 
-impl Kind {
-    /// The names that are allowed; options are listed where they are read.
+impl NameKind {
+    /// The names on the list of this kind. Options are listed where they are checked.
     pub(super) fn names(self) -> &'static [&'static str] {
         match self {
             Self::Stage => &STAGES,
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// Stages that neither write nor depend on anything but the collections that they name and the documents before them.
+/// Stages that do not write, and that depend only on the collections that they name and the documents that they receive.
 pub(super) const STAGES: [&str; 26] = [
     "$addFields",
     "$bucket",
@@ -110,7 +110,7 @@ pub(super) const ACCUMULATORS: [&str; 24] = [
     "$topN",
 ];
 
-/// What only `$setWindowFields` has, beside the accumulators.
+/// Operators that only `$setWindowFields` has, besides the accumulators.
 pub(super) const WINDOW_OPERATORS: [&str; 12] = [
     "$covariancePop",
     "$covarianceSamp",
@@ -126,7 +126,7 @@ pub(super) const WINDOW_OPERATORS: [&str; 12] = [
     "$shift",
 ];
 
-/// Operators of filters, those that stand beside the fields included.
+/// Operators of filters, including the top-level ones.
 const QUERY_OPERATORS: [&str; 34] = [
     "$all",
     "$and",
@@ -164,10 +164,10 @@ const QUERY_OPERATORS: [&str; 34] = [
     "$type",
 ];
 
-/// Variables of the server that depend on nothing but the document.
+/// The server's variables that depend only on the document.
 pub(super) const VARIABLES: [&str; 6] = ["CURRENT", "DESCEND", "KEEP", "PRUNE", "REMOVE", "ROOT"];
 
-/// Operators of expressions. `$literal` and `$meta` have rules of their own.
+/// Operators of expressions. `$literal` and `$meta` are checked separately.
 pub(super) const EXPRESSIONS: [&str; 147] = [
     "$abs",
     "$acos",

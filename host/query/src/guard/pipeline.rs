@@ -1,187 +1,174 @@
-//! Pipelines and the pipelines within them: `$lookup`, `$unionWith`, `$facet`, `$graphLookup`, `$documents`.
+//! Pipelines and their stages, including the stages that contain pipelines: `$lookup`, `$unionWith`, `$facet`. They are one
+//! module because each stage may contain a pipeline, and each pipeline contains stages.
 
 use super::{
-    at::At,
-    expression, filter,
-    options::{self, fields, name},
-    refused::Refused,
+    context::Context,
+    error::GuardError,
+    expression, filter, gaps, group,
+    location::Location,
+    names::NameKind,
+    position::{Input, Position},
+    query_options::{computed_fields, sort},
+    shape::{fields, integer_from, name, options, single, text_path, unknown},
     stage,
     tree::Node,
-    walk::Walk,
+    unknown_name, window,
 };
 
-/// Pipelines within one another. The server's own limit is 20, the views that they read included.
-const NESTED: usize = 8;
-/// How many times `$graphLookup` may follow its links from one document: each step is a query of its own.
-const GRAPH_DEPTH: i64 = 100;
+/// The most nested pipelines. The server's own limit is 20, including the views that they read.
+const MAX_NESTED: usize = 8;
 
-/// Where a stage stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    /// How many stages come before it.
-    pub(super) number: usize,
+/// Checks the pipeline of a view.
+pub(super) fn check_view(stages: &Node<'_>, context: &mut Context<'_>, at: &Location<'_>) -> Result<(), GuardError> {
+    check_stages(stages, Position::top_level(0), context, at)
+}
+
+/// Checks the pipeline within a stage.
+fn check_nested(
+    stages: &Node<'_>,
+    outer: Position,
     input: Input,
-    /// How many pipelines are around this one.
-    nested: usize,
-    /// Whether one of them is a branch of `$facet`, or this one is.
-    in_facet: bool,
-}
-
-/// Where the documents of a pipeline come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Input {
-    Collection,
-    /// From `$documents`, for no collection is named.
-    Itself,
-    /// From the pipeline around it.
-    Facet,
-}
-
-impl Place {
-    /// A stage of the request's own pipeline.
-    pub(super) fn outermost(number: usize) -> Self {
-        Self { number, input: Input::Collection, nested: 0, in_facet: false }
+    context: &mut Context<'_>,
+    at: &Location<'_>,
+) -> Result<(), GuardError> {
+    let depth = outer.depth + 1;
+    if depth > MAX_NESTED {
+        return Err(GuardError::too_much("nested pipelines", depth, MAX_NESTED, at));
     }
-
-    /// Whether a collection's documents arrive as they are.
-    pub(super) fn is_at_a_collection(self) -> bool {
-        self.number == 0 && self.input == Input::Collection
-    }
+    let in_facet = outer.in_facet || input == Input::Facet;
+    check_stages(stages, Position { index: 0, input, depth, in_facet }, context, at)
 }
 
-/// The pipeline of a view.
-pub(super) fn of_view(stages: &Node<'_>, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    each(stages, Place::outermost(0), walk, at)
-}
-
-fn within(stages: &Node<'_>, around: Place, input: Input, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    let nested = around.nested + 1;
-    if nested > NESTED {
-        return Err(Refused::too_much("pipelines within one another", nested, NESTED, at));
-    }
-    let in_facet = around.in_facet || input == Input::Facet;
-    each(stages, Place { number: 0, input, nested, in_facet }, walk, at)
-}
-
-fn each(stages: &Node<'_>, first: Place, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    let Node::Array(stages) = stages else { return Err(Refused::shape("an array of stages", at)) };
+fn check_stages(
+    stages: &Node<'_>,
+    first: Position,
+    context: &mut Context<'_>,
+    at: &Location<'_>,
+) -> Result<(), GuardError> {
+    let Node::Array(stages) = stages else { return Err(GuardError::invalid("an array of stages", at)) };
     let begins_with_documents = stages.first().is_some_and(|stage| match stage {
         Node::Document(fields) => matches!(fields.as_slice(), [("$documents", _)]),
         _ => false,
     });
-    if first.input == Input::Itself && !begins_with_documents {
-        return Err(Refused::shape("a pipeline that begins with $documents, as no collection is named", at));
+    if first.input == Input::DocumentsStage && !begins_with_documents {
+        return Err(GuardError::invalid("a pipeline that begins with $documents, because no collection is named", at));
     }
-    stages.iter().enumerate().try_for_each(|(number, stage)| {
-        let at = &at.index(number);
-        stage::check(fields(stage, "a stage", at)?, Place { number, ..first }, walk, at)
+    stages.iter().enumerate().try_for_each(|(index, stage)| {
+        let at = &at.index(index);
+        check_stage(fields(stage, "a stage", at)?, Position { index, ..first }, context, at)
     })
 }
 
+/// Checks a stage: one field, whose name is on the list and whose value is valid for that name.
+pub(super) fn check_stage(
+    stage: &[(&str, Node<'_>)],
+    position: Position,
+    context: &mut Context<'_>,
+    at: &Location<'_>,
+) -> Result<(), GuardError> {
+    context.count_stage(at)?;
+    let (stage, value) = single(stage, "the stage", at)?;
+    let at = &at.field(stage);
+    match stage {
+        "$match" => filter::check(fields(value, "a filter", at)?, at),
+        "$project" | "$addFields" | "$set" => computed_fields(fields(value, "a document", at)?, at),
+        "$sort" => sort(fields(value, "a document", at)?, at),
+        "$unset" => match value {
+            Node::Array(items) => {
+                items.iter().enumerate().try_for_each(|(index, item)| text_path(item, &at.index(index)))
+            }
+            _ => text_path(value, at),
+        },
+        "$group" => group::group(fields(value, "a document", at)?, at),
+        "$bucket" => group::bucket(fields(value, "a document", at)?, at),
+        "$bucketAuto" => group::bucket_auto(fields(value, "a document", at)?, at),
+        "$limit" => integer_from(1, value, at),
+        "$skip" => integer_from(0, value, at),
+        "$count" => match value {
+            Node::Text(text) => name(text, at),
+            _ => Err(GuardError::invalid("a field name", at)),
+        },
+        "$unwind" => stage::unwind(value, at),
+        "$replaceRoot" => {
+            options(fields(value, "a document", at)?, &["newRoot"], at, |_, value, at| expression::check(value, at))
+        }
+        "$sortByCount" | "$replaceWith" | "$redact" => expression::check(value, at),
+        "$densify" => gaps::densify(fields(value, "a document", at)?, at),
+        "$fill" => gaps::fill(fields(value, "a document", at)?, at),
+        "$setWindowFields" => window::check(fields(value, "a document", at)?, at),
+        "$geoNear" if position.is_first_on_collection() => stage::geo_near(fields(value, "a document", at)?, at),
+        "$geoNear" => {
+            Err(GuardError::misplaced("$geoNear", "it must be the first stage of a pipeline on a collection", at))
+        }
+        "$lookup" => lookup(value, position, context, at),
+        "$graphLookup" => stage::graph_lookup(value, context, at),
+        "$unionWith" => union_with(value, position, context, at),
+        "$facet" => facet(value, position, context, at),
+        "$documents" => stage::documents(value, position, at),
+        _ => Err(unknown_name::not_listed(NameKind::Stage, stage, at)),
+    }
+}
+
 /// `{from, localField, foreignField, let, pipeline, as}`.
-pub(super) fn lookup(node: &Node<'_>, place: Place, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
+fn lookup(node: &Node<'_>, position: Position, context: &mut Context<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     const KNOWN: [&str; 6] = ["from", "localField", "foreignField", "let", "pipeline", "as"];
     let lookup = fields(node, "a document", at)?;
     let has = |wanted: &str| lookup.iter().any(|(name, _)| *name == wanted);
     if !has("as") {
-        return Err(Refused::shape("a document with `as`, the field for what was found", at));
+        return Err(GuardError::invalid("a document with `as`, the field for the results", at));
     }
-    let input = if has("from") { Input::Collection } else { Input::Itself };
-    if input == Input::Itself && !has("pipeline") {
-        return Err(Refused::shape("a document with `from`, or with a `pipeline` that begins with $documents", at));
+    let input = if has("from") { Input::Collection } else { Input::DocumentsStage };
+    if input == Input::DocumentsStage && !has("pipeline") {
+        return Err(GuardError::invalid(
+            "a document with `from`, or with a `pipeline` that begins with $documents",
+            at,
+        ));
     }
     lookup.iter().try_for_each(|(key, value)| {
         let at = &at.field(key);
         match *key {
-            "from" => walk.collection(value, at),
-            "localField" | "foreignField" | "as" => options::text_path(value, at),
-            "let" => options::bound(value, at),
-            "pipeline" => within(value, place, input, walk, at),
-            _ => Err(options::unknown(key, &KNOWN, at)),
-        }
-    })
-}
-
-/// `{from, startWith, connectFromField, connectToField, as, maxDepth, depthField, restrictSearchWithMatch}`.
-pub(super) fn graph_lookup(node: &Node<'_>, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    const KNOWN: [&str; 8] = [
-        "from",
-        "startWith",
-        "connectFromField",
-        "connectToField",
-        "as",
-        "maxDepth",
-        "depthField",
-        "restrictSearchWithMatch",
-    ];
-    let graph = fields(node, "a document", at)?;
-    let has = |wanted: &str| graph.iter().any(|(name, _)| *name == wanted);
-    if !has("from") {
-        return Err(Refused::shape("a document with `from`, the name of a collection", at));
-    }
-    // whoever grants a view grants the steps that it takes
-    if !has("maxDepth") && !walk.is_in_view() {
-        return Err(Refused::shape(
-            format!("a document with `maxDepth`, how many links to follow: at most {GRAPH_DEPTH}"),
-            at,
-        ));
-    }
-    graph.iter().try_for_each(|(key, value)| {
-        let at = &at.field(key);
-        match *key {
-            "from" => walk.collection(value, at),
-            "startWith" => expression::check(value, at),
-            "connectFromField" | "connectToField" | "as" | "depthField" => options::text_path(value, at),
-            "maxDepth" => match value.whole() {
-                Some(0..=GRAPH_DEPTH) => Ok(()),
-                Some(1..) if walk.is_in_view() => Ok(()),
-                _ => Err(Refused::shape(format!("a whole number from 0 to {GRAPH_DEPTH}"), at)),
-            },
-            "restrictSearchWithMatch" => filter::check(fields(value, "a filter", at)?, at),
-            _ => Err(options::unknown(key, &KNOWN, at)),
+            "from" => context.collection(value, at),
+            "localField" | "foreignField" | "as" => text_path(value, at),
+            "let" => expression::bindings(value, at),
+            "pipeline" => check_nested(value, position, input, context, at),
+            _ => Err(unknown(key, &KNOWN, at)),
         }
     })
 }
 
 /// `"collection"`, `{coll, pipeline}`, or `{pipeline}` of `$documents`.
-pub(super) fn union(node: &Node<'_>, place: Place, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    let Node::Document(union) = node else { return walk.collection(node, at) };
-    let input = if union.iter().any(|(key, _)| *key == "coll") { Input::Collection } else { Input::Itself };
-    if input == Input::Itself && !union.iter().any(|(key, _)| *key == "pipeline") {
-        return Err(Refused::shape("a collection, {coll, pipeline}, or a `pipeline` that begins with $documents", at));
+fn union_with(
+    node: &Node<'_>,
+    position: Position,
+    context: &mut Context<'_>,
+    at: &Location<'_>,
+) -> Result<(), GuardError> {
+    let Node::Document(union) = node else { return context.collection(node, at) };
+    let input = if union.iter().any(|(key, _)| *key == "coll") { Input::Collection } else { Input::DocumentsStage };
+    if input == Input::DocumentsStage && !union.iter().any(|(key, _)| *key == "pipeline") {
+        return Err(GuardError::invalid(
+            "a collection, {coll, pipeline}, or a `pipeline` that begins with $documents",
+            at,
+        ));
     }
     union.iter().try_for_each(|(key, value)| {
         let at = &at.field(key);
         match *key {
-            "coll" => walk.collection(value, at),
-            "pipeline" => within(value, place, input, walk, at),
-            _ => Err(options::unknown(key, &["coll", "pipeline"], at)),
+            "coll" => context.collection(value, at),
+            "pipeline" => check_nested(value, position, input, context, at),
+            _ => Err(unknown(key, &["coll", "pipeline"], at)),
         }
     })
 }
 
 /// `{branch: [stage, …], …}`.
-pub(super) fn facet(node: &Node<'_>, place: Place, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    if place.in_facet {
-        return Err(Refused::misplaced("$facet", "a branch of $facet has none of its own", at));
+fn facet(node: &Node<'_>, position: Position, context: &mut Context<'_>, at: &Location<'_>) -> Result<(), GuardError> {
+    if position.in_facet {
+        return Err(GuardError::misplaced("$facet", "$facet cannot be nested in $facet", at));
     }
     fields(node, "a document of pipelines", at)?.iter().try_for_each(|(branch, stages)| {
         let at = &at.field(branch);
         name(branch, at)?;
-        within(stages, place, Input::Facet, walk, at)
-    })
-}
-
-/// `[{a: 1}, …]`, computed like any expression.
-pub(super) fn documents(node: &Node<'_>, place: Place, at: &At<'_>) -> Result<(), Refused> {
-    if place.number > 0 || place.input != Input::Itself {
-        let why = "it begins the pipeline of a $lookup or $unionWith that names no collection";
-        return Err(Refused::misplaced("$documents", why, at));
-    }
-    let Node::Array(documents) = node else { return Err(Refused::shape("an array of documents", at)) };
-    documents.iter().enumerate().try_for_each(|(number, document)| {
-        let at = &at.index(number);
-        // an operator might make documents without end out of a few bytes
-        expression::computed(fields(document, "a document", at)?, at)
+        check_nested(stages, position, Input::Facet, context, at)
     })
 }

@@ -1,15 +1,15 @@
-//! `$jsonSchema`: the keywords that MongoDB knows, and no others.
+//! Checks of `$jsonSchema`: only the keywords that MongoDB supports.
 
 use super::{
-    at::At,
+    error::GuardError,
     expression,
-    options::{fields, flag, options, text, whole_from},
-    refused::Refused,
+    location::Location,
+    shape::{fields, flag, integer_from, options, text},
     tree::{self, Node},
 };
 
-/// MongoDB's keywords. `$ref`, `$schema`, `default`, `definitions`, `format` and `id` are none of them, and the ones
-/// for encryption describe clients, not data.
+/// MongoDB's keywords. MongoDB does not support `$ref`, `$schema`, `default`, `definitions`, `format` and `id`. The keywords
+/// for encryption are left out, because they concern clients, not data.
 const KEYWORDS: [&str; 29] = [
     "additionalItems",
     "additionalProperties",
@@ -42,11 +42,11 @@ const KEYWORDS: [&str; 29] = [
     "uniqueItems",
 ];
 
-/// Reads a schema.
-pub(super) fn check(schema: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+/// Checks a schema.
+pub(super) fn check(schema: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     options(fields(schema, "a schema", at)?, &KEYWORDS, at, |keyword, value, at| match keyword {
         "additionalItems" | "additionalProperties" => match value {
-            Node::Flag => Ok(()),
+            Node::Bool => Ok(()),
             _ => check(value, at),
         },
         "allOf" | "anyOf" | "oneOf" => each(value, at),
@@ -60,7 +60,7 @@ pub(super) fn check(schema: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
                 let at = &at.field(name);
                 match keyword {
                     "patternProperties" => tree::pattern(name, at)?,
-                    _ if name.starts_with('$') => return Err(Refused::shape("the name of a field", at)),
+                    _ if name.starts_with('$') => return Err(GuardError::invalid("a field name", at)),
                     _ => {}
                 }
                 match value {
@@ -76,30 +76,30 @@ pub(super) fn check(schema: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
         },
         "pattern" => match value {
             Node::Text(pattern) => tree::pattern(pattern, at),
-            _ => Err(Refused::shape("a regular expression as text", at)),
+            _ => Err(GuardError::invalid("a regular expression as a string", at)),
         },
         "description" | "title" => text(value, at),
         "exclusiveMaximum" | "exclusiveMinimum" | "uniqueItems" => flag(value, at),
         "maxItems" | "maxLength" | "maxProperties" | "minItems" | "minLength" | "minProperties" => {
-            whole_from(0, value, at)
+            integer_from(0, value, at)
         }
         // values: `enum`, `maximum`, `minimum`, `multipleOf`
         _ => expression::literal(value, at),
     })
 }
 
-fn each(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+fn each(value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     match value {
         Node::Array(schemas) => {
             schemas.iter().enumerate().try_for_each(|(number, schema)| check(schema, &at.index(number)))
         }
-        _ => Err(Refused::shape("an array of schemas", at)),
+        _ => Err(GuardError::invalid("an array of schemas", at)),
     }
 }
 
-fn names(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
+fn names(value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
     match value {
         Node::Array(names) => names.iter().enumerate().try_for_each(|(number, name)| text(name, &at.index(number))),
-        _ => Err(Refused::shape("an array of names", at)),
+        _ => Err(GuardError::invalid("an array of names", at)),
     }
 }

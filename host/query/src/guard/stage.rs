@@ -1,74 +1,31 @@
-//! Stages of a pipeline.
+//! Stages with options of their own that contain no pipeline: `$unwind`, `$geoNear`, `$graphLookup`, `$documents`.
 
 use super::{
-    at::At,
-    expression, filter, geo, group,
-    names::Kind,
-    options::{computed_paths, fields, flag, name, options, path, single, sort, text_path, whole_from},
-    pipeline::{self, Place},
-    refused::Refused,
-    series,
+    context::Context,
+    error::GuardError,
+    expression, filter, geo,
+    location::Location,
+    position::{Input, Position},
+    shape::{fields, flag, options, path, text_path, unknown},
     tree::Node,
-    unlisted,
-    walk::Walk,
-    window,
 };
 
-/// Reads a stage: one field, its name on the list, its value in the form that the name wants.
-pub(super) fn check(stage: &[(&str, Node<'_>)], place: Place, walk: &mut Walk<'_>, at: &At<'_>) -> Result<(), Refused> {
-    walk.stage(at)?;
-    let (stage, value) = single(stage, "the stage", at)?;
-    let at = &at.field(stage);
-    match stage {
-        "$match" => filter::check(fields(value, "a filter", at)?, at),
-        "$project" | "$addFields" | "$set" => computed_paths(fields(value, "a document", at)?, at),
-        "$sort" => sort(fields(value, "a document", at)?, at),
-        "$unset" => match value {
-            Node::Array(items) => {
-                items.iter().enumerate().try_for_each(|(number, item)| text_path(item, &at.index(number)))
-            }
-            _ => text_path(value, at),
-        },
-        "$group" => group::group(fields(value, "a document", at)?, at),
-        "$bucket" => group::bucket(fields(value, "a document", at)?, at),
-        "$bucketAuto" => group::bucket_auto(fields(value, "a document", at)?, at),
-        "$limit" => whole_from(1, value, at),
-        "$skip" => whole_from(0, value, at),
-        "$count" => match value {
-            Node::Text(text) => name(text, at),
-            _ => Err(Refused::shape("the name of a field", at)),
-        },
-        "$unwind" => unwind(value, at),
-        "$replaceRoot" => {
-            options(fields(value, "a document", at)?, &["newRoot"], at, |_, value, at| expression::check(value, at))
-        }
-        "$sortByCount" | "$replaceWith" | "$redact" => expression::check(value, at),
-        "$densify" => series::densify(fields(value, "a document", at)?, at),
-        "$fill" => series::fill(fields(value, "a document", at)?, at),
-        "$setWindowFields" => window::check(fields(value, "a document", at)?, at),
-        "$geoNear" if place.is_at_a_collection() => geo::near_stage(fields(value, "a document", at)?, at),
-        "$geoNear" => Err(Refused::misplaced("$geoNear", "it is the first stage on a collection, or none", at)),
-        "$lookup" => pipeline::lookup(value, place, walk, at),
-        "$graphLookup" => pipeline::graph_lookup(value, walk, at),
-        "$unionWith" => pipeline::union(value, place, walk, at),
-        "$facet" => pipeline::facet(value, place, walk, at),
-        "$documents" => pipeline::documents(value, place, at),
-        _ => Err(unlisted::refuse(Kind::Stage, stage, at)),
-    }
-}
+/// How many links `$graphLookup` can follow from one document. Each step is a query of its own.
+const MAX_GRAPH_DEPTH: i64 = 100;
 
-/// Whether a stage may give documents when it gets none.
+/// Whether a stage may return documents when it receives none.
 pub(super) fn makes_documents(stage: &[(&str, Node<'_>)]) -> bool {
     matches!(stage, [("$unionWith" | "$facet" | "$densify", _)])
 }
 
-fn unwind(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
-    let source = |value: &Node<'_>, at: &At<'_>| match value {
+/// `"$path"`, or `{path, includeArrayIndex, preserveNullAndEmptyArrays}`.
+pub(super) fn unwind(value: &Node<'_>, at: &Location<'_>) -> Result<(), GuardError> {
+    let source = |value: &Node<'_>, at: &Location<'_>| match value {
         Node::Text(text) => match text.strip_prefix('$') {
             Some(name) => path(name, at),
-            None => Err(Refused::shape("a path that begins with $", at)),
+            None => Err(GuardError::invalid("a path that begins with $", at)),
         },
-        _ => Err(Refused::shape("a path that begins with $", at)),
+        _ => Err(GuardError::invalid("a path that begins with $", at)),
     };
     let Node::Document(fields) = value else { return source(value, at) };
     let known = ["path", "includeArrayIndex", "preserveNullAndEmptyArrays"];
@@ -76,5 +33,82 @@ fn unwind(value: &Node<'_>, at: &At<'_>) -> Result<(), Refused> {
         "path" => source(value, at),
         "includeArrayIndex" => text_path(value, at),
         _ => flag(value, at),
+    })
+}
+
+/// `{near, distanceField, spherical, maxDistance, minDistance, query, distanceMultiplier, includeLocs, key}`.
+pub(super) fn geo_near(stage: &[(&str, Node<'_>)], at: &Location<'_>) -> Result<(), GuardError> {
+    const KNOWN: [&str; 9] = [
+        "near",
+        "distanceField",
+        "spherical",
+        "maxDistance",
+        "minDistance",
+        "query",
+        "distanceMultiplier",
+        "includeLocs",
+        "key",
+    ];
+    options(stage, &KNOWN, at, |name, value, at| match name {
+        "near" => match value {
+            Node::Document(_) => geo::geometry(value, at),
+            _ => geo::coordinates(value, at),
+        },
+        "query" => filter::check(fields(value, "a filter", at)?, at),
+        "spherical" => flag(value, at),
+        "maxDistance" | "minDistance" | "distanceMultiplier" => geo::distance(value, at),
+        _ => text_path(value, at),
+    })
+}
+
+/// `{from, startWith, connectFromField, connectToField, as, maxDepth, depthField, restrictSearchWithMatch}`.
+pub(super) fn graph_lookup(node: &Node<'_>, context: &mut Context<'_>, at: &Location<'_>) -> Result<(), GuardError> {
+    const KNOWN: [&str; 8] = [
+        "from",
+        "startWith",
+        "connectFromField",
+        "connectToField",
+        "as",
+        "maxDepth",
+        "depthField",
+        "restrictSearchWithMatch",
+    ];
+    let graph = fields(node, "a document", at)?;
+    let has = |wanted: &str| graph.iter().any(|(name, _)| *name == wanted);
+    if !has("from") {
+        return Err(GuardError::invalid("a document with `from`, the name of a collection", at));
+    }
+    // in a granted view, the operator has accepted the number of steps
+    if !has("maxDepth") && !context.is_in_view() {
+        return Err(GuardError::invalid(format!("a document with `maxDepth`, at most {MAX_GRAPH_DEPTH}"), at));
+    }
+    graph.iter().try_for_each(|(key, value)| {
+        let at = &at.field(key);
+        match *key {
+            "from" => context.collection(value, at),
+            "startWith" => expression::check(value, at),
+            "connectFromField" | "connectToField" | "as" | "depthField" => text_path(value, at),
+            "maxDepth" => match value.integer() {
+                Some(0..=MAX_GRAPH_DEPTH) => Ok(()),
+                Some(1..) if context.is_in_view() => Ok(()),
+                _ => Err(GuardError::invalid(format!("an integer from 0 to {MAX_GRAPH_DEPTH}"), at)),
+            },
+            "restrictSearchWithMatch" => filter::check(fields(value, "a filter", at)?, at),
+            _ => Err(unknown(key, &KNOWN, at)),
+        }
+    })
+}
+
+/// `[{a: 1}, …]`, each document an expression.
+pub(super) fn documents(node: &Node<'_>, position: Position, at: &Location<'_>) -> Result<(), GuardError> {
+    if position.index > 0 || position.input != Input::DocumentsStage {
+        let reason = "it must be the first stage in the pipeline of a $lookup or $unionWith without a collection";
+        return Err(GuardError::misplaced("$documents", reason, at));
+    }
+    let Node::Array(documents) = node else { return Err(GuardError::invalid("an array of documents", at)) };
+    documents.iter().enumerate().try_for_each(|(index, document)| {
+        let at = &at.index(index);
+        // an operator could make an unlimited number of documents out of a few bytes
+        expression::computed(fields(document, "a document", at)?, at)
     })
 }

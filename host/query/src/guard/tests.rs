@@ -1,15 +1,15 @@
-//! The guard by tables, and by chance in [`chance`].
+//! Tests of the guard by tables, and by properties in [`properties`].
 
-mod chance;
+mod properties;
 
 use std::sync::LazyLock;
 
 use bson::{Document, RawDocumentBuf, doc, rawdoc};
 use insta::assert_snapshot;
-use taster_model::{Coded, CollectionGrant};
+use taster_model::{CollectionGrant, Diagnostic};
 
-use super::*;
-use crate::{Grant, Limits, collection::Collection};
+use super::{context::Scope, *};
+use crate::{collection::Collection, grant::Grant, limits::Limits};
 
 /// `orders`, `items`, `gone`, the views over them and a view over what is not granted.
 static GRANT: LazyLock<Grant> = LazyLock::new(|| Grant {
@@ -19,7 +19,6 @@ static GRANT: LazyLock<Grant> = LazyLock::new(|| Grant {
         .to_vec(),
     limits: Limits::default(),
     setting: "probes[p].limits".to_owned(),
-    census: None,
 });
 
 static COLLECTIONS: LazyLock<Vec<Collection>> = LazyLock::new(|| {
@@ -60,19 +59,19 @@ fn raw(document: &Document) -> Vec<u8> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads better in the tables")]
-fn filter(document: Document) -> Result<CheckedFilter, Refused> {
+fn filter(document: Document) -> Result<CheckedFilter, GuardError> {
     request().filter(&raw(&document))
 }
 
-fn stages(stages: impl IntoIterator<Item = Document>) -> Result<CheckedPipeline, Refused> {
+fn stages(stages: impl IntoIterator<Item = Document>) -> Result<CheckedPipeline, GuardError> {
     let stages: Vec<_> = stages.into_iter().map(|stage| raw(&stage)).collect();
     request().pipeline(&stages)
 }
 
-fn said<T>(checked: Result<T, Refused>) -> String {
+fn outcome<T>(checked: Result<T, GuardError>) -> String {
     match checked {
         Ok(_) => "allowed".to_owned(),
-        Err(refused) => format!("{} {refused}", refused.code()),
+        Err(error) => format!("{} {error}", error.code()),
     }
 }
 
@@ -96,7 +95,7 @@ fn plain_filters_are_allowed() {
         doc! {"a.b.0.c": {"deep": {"er": [1, {"x": 2}]}}},
         doc! {"ref.$id": 5},
     ] {
-        assert_eq!(said(filter(document.clone())), "allowed", "{document}");
+        assert_eq!(outcome(filter(document.clone())), "allowed", "{document}");
     }
 }
 
@@ -136,56 +135,56 @@ fn plain_stages_are_allowed() {
         doc! {"$fill": {"sortBy": {"t": 1}, "output": {"a": {"method": "linear"}, "b": {"value": "$c"}}}},
         doc! {"$setWindowFields": {"partitionBy": "$a", "sortBy": {"t": 1}, "output": {"r": {"$rank": {}}, "s": {"$sum": "$n", "window": {"documents": ["unbounded", "current"]}}}}},
     ] {
-        assert_eq!(said(stages([stage.clone()])), "allowed", "{stage}");
+        assert_eq!(outcome(stages([stage.clone()])), "allowed", "{stage}");
     }
 }
 
 #[test]
-fn refusals_say_what_and_where() {
-    assert_snapshot!(said(stages([doc! {"$match": {}}, doc! {"$out": "stolen"}])), @"T0228 stages[1].$out: `$out` writes, and probes only read");
-    assert_snapshot!(said(stages([doc! {"$merge": {"into": "orders"}}])), @"T0228 stages[0].$merge: `$merge` writes, and probes only read");
-    assert_snapshot!(said(stages([doc! {"$lookup": {"from": "secret", "as": "u"}}])), @"T0226 stages[0].$lookup.from: collection `secret` is not granted to probe `p`");
-    assert_snapshot!(said(stages([doc! {"$facet": {"a": [{"$out": "x"}]}}])), @"T0228 stages[0].$facet.a[0].$out: `$out` writes, and probes only read");
-    assert_snapshot!(said(stages([doc! {"$changeStream": {}}])), @"T0232 stages[0].$changeStream: `$changeStream` is about the server, not about the data");
-    assert_snapshot!(said(stages([doc! {"$_internalInhibitOptimization": {}}])), @"T0232 stages[0].$_internalInhibitOptimization: `$_internalInhibitOptimization` is about the server, not about the data");
-    assert_snapshot!(said(stages([doc! {"$sample": {"size": 5}}])), @"T0231 stages[0].$sample: `$sample` answers differently each time, and two captures could not be compared");
-    assert_snapshot!(said(stages([doc! {"$nonesuch": 1}])), @"T0224 stages[0].$nonesuch: `$nonesuch` is no stage that probes may use");
-    assert_snapshot!(said(stages([doc! {"$match": {}, "$out": "x"}])), @"T0225 stages[0] must be a document with exactly one field: the stage");
-    assert_snapshot!(said(stages([doc! {}])), @"T0225 stages[0] must be a document with exactly one field: the stage");
-    assert_snapshot!(said(stages([doc! {"$group": {"_id": 1, "n": {"$accumulator": {}}}}])), @"T0230 stages[0].$group.n.$accumulator: `$accumulator` runs JavaScript on the server");
-    assert_snapshot!(said(stages([doc! {"$group": {"_id": 1, "n": {"$add": [1, 2]}}}])), @"T0224 stages[0].$group.n.$add: `$add` is no accumulator that probes may use; it is the name of an expression operator");
-    assert_snapshot!(said(stages([doc! {"$group": {"_id": 1, "n": {"$sum": 1, "$max": 1}}}])), @"T0225 stages[0].$group.n must be a document with exactly one field: an accumulator");
-    assert_snapshot!(said(stages([doc! {"$addFields": {"a": {"b": [{"$function": {"body": "x"}}]}}}])), @"T0230 stages[0].$addFields.a.b[0].$function: `$function` runs JavaScript on the server");
-    assert_snapshot!(said(stages([doc! {"$addFields": {"a": "$$NOW"}}])), @"T0231 stages[0].$addFields.a: `$$NOW` answers differently each time, and two captures could not be compared");
-    assert_snapshot!(said(stages([doc! {"$addFields": {"a": "$$USER_ROLES.role"}}])), @"T0232 stages[0].$addFields.a: `$$USER_ROLES` is about the server, not about the data");
-    assert_snapshot!(said(stages([doc! {"$addFields": {"a": "$$Nonesuch"}}])), @"T0224 stages[0].$addFields.a: `$$Nonesuch` is no variable that probes may use");
-    assert_snapshot!(said(stages([doc! {"$addFields": {"a": {"$let": {"vars": {"x": {"$rand": {}}}, "in": "$$x"}}}}])), @"T0231 stages[0].$addFields.a.$let.vars.x.$rand: `$rand` answers differently each time, and two captures could not be compared");
-    assert_snapshot!(said(stages([doc! {"$limit": -1}])), @"T0225 stages[0].$limit must be a whole number that is at least 1");
-    assert_snapshot!(said(stages([doc! {"$limit": 1.5}])), @"T0225 stages[0].$limit must be a whole number that is at least 1");
-    assert_snapshot!(said(stages([doc! {"$unwind": {"path": "$a", "evil": 1}}])), @"T0224 stages[0].$unwind.evil: `evil` is no option that probes may use");
-    assert_snapshot!(said(stages([doc! {"$project": {"a": {"$meta": "indexKey"}}}])), @r#"T0225 stages[0].$project.a.$meta must be "textScore""#);
-    assert_snapshot!(said(stages([doc! {"$sort": {"$natural": 1}}])), @"T0225 stages[0].$sort.$natural must be a path of field names");
-    assert_snapshot!(said(filter(doc! {"$where": "sleep(1000)"})), @"T0230 filter.$where: `$where` runs JavaScript on the server");
-    assert_snapshot!(said(filter(doc! {"a": {"$elemMatch": {"$and": [{"$where": "1"}]}}})), @"T0230 filter.a.$elemMatch.$and[0].$where: `$where` runs JavaScript on the server");
-    assert_snapshot!(said(filter(doc! {"a": {"$eq": {"$gt": 1}}})), @"T0225 filter.a.$eq.$gt must be the name of a field: nothing is computed in a value");
-    assert_snapshot!(said(filter(doc! {"a": {"b": 1, "$gt": 5}})), @"T0225 filter.a.$gt must be the name of a field: nothing is computed in a value");
-    assert_snapshot!(said(filter(doc! {"$expr": {"$function": {"body": "f", "args": [], "lang": "js"}}})), @"T0230 filter.$expr.$function: `$function` runs JavaScript on the server");
-    assert_snapshot!(said(filter(doc! {"\u{1b}[31m$evil": {"$\u{1b}[31m": 1}})), @r#"T0224 filter.\u{1b}[31m$evil.$\u{1b}[31m: `$\u{1b}[31m` is no query operator that probes may use"#);
-    assert_snapshot!(said(filter(doc! {"a": bson::Bson::JavaScriptCode("x".into())})), @"T0221 filter.a is of the BSON type javascript, which no probe may send");
-    assert_snapshot!(said(filter(doc! {"$and": {"0": {}}})), @"T0225 filter.$and must be an array");
-    assert_snapshot!(said(request().hint("$natural")), @"T0225 hint must be the name of an index");
-    assert_snapshot!(said(request().path("a..b")), @"T0225 path must be a path of field names");
-    assert_snapshot!(said(request().collation(&raw(&doc! {"locale": "de", "evil": 1}))), @"T0224 collation.evil: `evil` is no option that probes may use");
-    assert_snapshot!(said(request().projection(&raw(&doc! {"a": {"$elemMatch": {"$where": 1}}}))), @"T0230 projection.a.$elemMatch.$where: `$where` runs JavaScript on the server");
-    assert_snapshot!(said(request().variables(&raw(&doc! {"NOW": 1}))), @"T0225 variables.NOW must be named like `minimum`: a small letter, then letters, digits and _");
-    assert_snapshot!(said(request().filter(b"")), @"T0220 filter is not BSON: document too short");
-    assert_snapshot!(said(request().filter(&[5, 0, 0, 0, 0, 0])), @"T0220 filter is not BSON: document length incorrect");
+fn errors_name_the_operator_and_its_location() {
+    assert_snapshot!(outcome(stages([doc! {"$match": {}}, doc! {"$out": "stolen"}])), @"T0228 stages[1].$out: `$out` writes; probes can only read");
+    assert_snapshot!(outcome(stages([doc! {"$merge": {"into": "orders"}}])), @"T0228 stages[0].$merge: `$merge` writes; probes can only read");
+    assert_snapshot!(outcome(stages([doc! {"$lookup": {"from": "secret", "as": "u"}}])), @"T0226 stages[0].$lookup.from: collection `secret` is not granted to probe `p`");
+    assert_snapshot!(outcome(stages([doc! {"$facet": {"a": [{"$out": "x"}]}}])), @"T0228 stages[0].$facet.a[0].$out: `$out` writes; probes can only read");
+    assert_snapshot!(outcome(stages([doc! {"$changeStream": {}}])), @"T0232 stages[0].$changeStream: `$changeStream` concerns the server, not the data");
+    assert_snapshot!(outcome(stages([doc! {"$_internalInhibitOptimization": {}}])), @"T0232 stages[0].$_internalInhibitOptimization: `$_internalInhibitOptimization` concerns the server, not the data");
+    assert_snapshot!(outcome(stages([doc! {"$sample": {"size": 5}}])), @"T0231 stages[0].$sample: `$sample` returns different results each time, so two captures could not be compared");
+    assert_snapshot!(outcome(stages([doc! {"$nonesuch": 1}])), @"T0224 stages[0].$nonesuch: stage `$nonesuch` is not available to probes");
+    assert_snapshot!(outcome(stages([doc! {"$match": {}, "$out": "x"}])), @"T0225 stages[0] must be a document with exactly one field: the stage");
+    assert_snapshot!(outcome(stages([doc! {}])), @"T0225 stages[0] must be a document with exactly one field: the stage");
+    assert_snapshot!(outcome(stages([doc! {"$group": {"_id": 1, "n": {"$accumulator": {}}}}])), @"T0230 stages[0].$group.n.$accumulator: `$accumulator` runs JavaScript on the server");
+    assert_snapshot!(outcome(stages([doc! {"$group": {"_id": 1, "n": {"$add": [1, 2]}}}])), @"T0224 stages[0].$group.n.$add: accumulator `$add` is not available to probes; it is an expression operator");
+    assert_snapshot!(outcome(stages([doc! {"$group": {"_id": 1, "n": {"$sum": 1, "$max": 1}}}])), @"T0225 stages[0].$group.n must be a document with exactly one field: an accumulator");
+    assert_snapshot!(outcome(stages([doc! {"$addFields": {"a": {"b": [{"$function": {"body": "x"}}]}}}])), @"T0230 stages[0].$addFields.a.b[0].$function: `$function` runs JavaScript on the server");
+    assert_snapshot!(outcome(stages([doc! {"$addFields": {"a": "$$NOW"}}])), @"T0231 stages[0].$addFields.a: `$$NOW` returns different results each time, so two captures could not be compared");
+    assert_snapshot!(outcome(stages([doc! {"$addFields": {"a": "$$USER_ROLES.role"}}])), @"T0232 stages[0].$addFields.a: `$$USER_ROLES` concerns the server, not the data");
+    assert_snapshot!(outcome(stages([doc! {"$addFields": {"a": "$$Nonesuch"}}])), @"T0224 stages[0].$addFields.a: variable `$$Nonesuch` is not available to probes");
+    assert_snapshot!(outcome(stages([doc! {"$addFields": {"a": {"$let": {"vars": {"x": {"$rand": {}}}, "in": "$$x"}}}}])), @"T0231 stages[0].$addFields.a.$let.vars.x.$rand: `$rand` returns different results each time, so two captures could not be compared");
+    assert_snapshot!(outcome(stages([doc! {"$limit": -1}])), @"T0225 stages[0].$limit must be an integer of at least 1");
+    assert_snapshot!(outcome(stages([doc! {"$limit": 1.5}])), @"T0225 stages[0].$limit must be an integer of at least 1");
+    assert_snapshot!(outcome(stages([doc! {"$unwind": {"path": "$a", "evil": 1}}])), @"T0224 stages[0].$unwind.evil: option `evil` is not available to probes");
+    assert_snapshot!(outcome(stages([doc! {"$project": {"a": {"$meta": "indexKey"}}}])), @r#"T0225 stages[0].$project.a.$meta must be "textScore""#);
+    assert_snapshot!(outcome(stages([doc! {"$sort": {"$natural": 1}}])), @"T0225 stages[0].$sort.$natural must be a field path");
+    assert_snapshot!(outcome(filter(doc! {"$where": "sleep(1000)"})), @"T0230 filter.$where: `$where` runs JavaScript on the server");
+    assert_snapshot!(outcome(filter(doc! {"a": {"$elemMatch": {"$and": [{"$where": "1"}]}}})), @"T0230 filter.a.$elemMatch.$and[0].$where: `$where` runs JavaScript on the server");
+    assert_snapshot!(outcome(filter(doc! {"a": {"$eq": {"$gt": 1}}})), @"T0225 filter.a.$eq.$gt must be a field name: values cannot contain operators");
+    assert_snapshot!(outcome(filter(doc! {"a": {"b": 1, "$gt": 5}})), @"T0225 filter.a.$gt must be a field name: values cannot contain operators");
+    assert_snapshot!(outcome(filter(doc! {"$expr": {"$function": {"body": "f", "args": [], "lang": "js"}}})), @"T0230 filter.$expr.$function: `$function` runs JavaScript on the server");
+    assert_snapshot!(outcome(filter(doc! {"\u{1b}[31m$evil": {"$\u{1b}[31m": 1}})), @r#"T0224 filter.\u{1b}[31m$evil.$\u{1b}[31m: query operator `$\u{1b}[31m` is not available to probes"#);
+    assert_snapshot!(outcome(filter(doc! {"a": bson::Bson::JavaScriptCode("x".into())})), @"T0221 filter.a has the BSON type javascript, which probes cannot send");
+    assert_snapshot!(outcome(filter(doc! {"$and": {"0": {}}})), @"T0225 filter.$and must be an array");
+    assert_snapshot!(outcome(request().hint("$natural")), @"T0225 hint must be an index name");
+    assert_snapshot!(outcome(request().path("a..b")), @"T0225 path must be a field path");
+    assert_snapshot!(outcome(request().collation(&raw(&doc! {"locale": "de", "evil": 1}))), @"T0224 collation.evil: option `evil` is not available to probes");
+    assert_snapshot!(outcome(request().projection(&raw(&doc! {"a": {"$elemMatch": {"$where": 1}}}))), @"T0230 projection.a.$elemMatch.$where: `$where` runs JavaScript on the server");
+    assert_snapshot!(outcome(request().variables(&raw(&doc! {"NOW": 1}))), @"T0225 variables.NOW must be a variable name: a lower-case letter, then letters, digits and _");
+    assert_snapshot!(outcome(request().filter(b"")), @"T0220 filter is not BSON: document too short");
+    assert_snapshot!(outcome(request().filter(&[5, 0, 0, 0, 0, 0])), @"T0220 filter is not BSON: document length incorrect");
 }
 
 #[test]
-fn namespaces_are_checked_wherever_they_hide() {
+fn collections_are_checked_at_every_level() {
     let lookup = |from: &str| doc! {"$lookup": {"from": from, "as": "a", "pipeline": []}};
-    let mut said_of = Vec::new();
+    let mut outcomes = Vec::new();
     for stage in [
         lookup("secret"),
         lookup("system.js"),
@@ -209,70 +208,70 @@ fn namespaces_are_checked_wherever_they_hide() {
         doc! {"$search": {}},
         doc! {"$lookpu": {}},
     ] {
-        said_of.push(said(stages([stage])));
+        outcomes.push(outcome(stages([stage])));
     }
-    assert_snapshot!(said_of.join("\n"), @r#"
+    assert_snapshot!(outcomes.join("\n"), @r#"
         T0226 stages[0].$lookup.from: collection `secret` is not granted to probe `p`
-        T0227 stages[0].$lookup.from: `system.js` belongs to the server; it is granted to nobody
-        T0227 stages[0].$lookup.from: `orders\0` belongs to the server; it is granted to nobody
-        T0227 stages[0].$lookup.from: `` belongs to the server; it is granted to nobody
+        T0227 stages[0].$lookup.from: `system.js` is a system collection or not a valid name; it cannot be granted
+        T0227 stages[0].$lookup.from: `orders\0` is a system collection or not a valid name; it cannot be granted
+        T0227 stages[0].$lookup.from: `` is a system collection or not a valid name; it cannot be granted
         T0225 stages[0].$lookup.from must be the name of a collection of this database
-        T0225 stages[0].$lookup.pipeline must be a pipeline that begins with $documents, as no collection is named
-        T0242 stages[0].$lookup.pipeline[0].$documents: `$documents` may not stand here: it begins the pipeline of a $lookup or $unionWith that names no collection
-        T0228 stages[0].$lookup.pipeline[0].$merge: `$merge` writes, and probes only read
-        T0225 stages[0].$lookup.let.NOW must be the name of a variable: it begins with a small letter
-        T0232 stages[0].$lookup._internalCollation: `_internalCollation` is about the server, not about the data
+        T0225 stages[0].$lookup.pipeline must be a pipeline that begins with $documents, because no collection is named
+        T0242 stages[0].$lookup.pipeline[0].$documents: `$documents` is not allowed here: it must be the first stage in the pipeline of a $lookup or $unionWith without a collection
+        T0228 stages[0].$lookup.pipeline[0].$merge: `$merge` writes; probes can only read
+        T0225 stages[0].$lookup.let.NOW must be a variable name, which begins with a lower-case letter
+        T0232 stages[0].$lookup._internalCollation: `_internalCollation` concerns the server, not the data
         T0226 stages[0].$graphLookup.from: collection `secret` is not granted to probe `p`
-        T0225 stages[0].$graphLookup must be a document with `maxDepth`, how many links to follow: at most 100
+        T0225 stages[0].$graphLookup must be a document with `maxDepth`, at most 100
         T0226 stages[0].$unionWith: collection `secret` is not granted to probe `p`
         T0226 stages[0].$unionWith.pipeline[0].$unionWith: collection `secret` is not granted to probe `p`
-        T0242 stages[0].$facet.a[0].$facet: `$facet` may not stand here: a branch of $facet has none of its own
+        T0242 stages[0].$facet.a[0].$facet: `$facet` is not allowed here: $facet cannot be nested in $facet
         T0240 stages[0].$facet.a[0].$lookup.pipeline[0].$lookup.from: view `peep` cannot be read: definition.pipeline[0].$facet.a[0].$lookup.from: collection `secret` is not granted to probe `p`
-        T0241 stages[0].$lookup.from: view `random` cannot be read: definition.pipeline[0].$sample: `$sample` answers differently each time, and two captures could not be compared
+        T0241 stages[0].$lookup.from: view `random` cannot be read: definition.pipeline[0].$sample: `$sample` returns different results each time, so two captures could not be compared
         T0240 stages[0].$lookup.from: view `hidden` cannot be read: definition.viewOn: view `peep` cannot be read: definition.pipeline[0].$facet.a[0].$lookup.from: collection `secret` is not granted to probe `p`
-        T0242 stages[0].$documents: `$documents` may not stand here: it begins the pipeline of a $lookup or $unionWith that names no collection
-        T0243 stages[0].$search: `$search` asks a search service, which lags behind the data and ranks them by its own rules
-        T0224 stages[0].$lookpu: `$lookpu` is no stage that probes may use; did you mean `$lookup`?
+        T0242 stages[0].$documents: `$documents` is not allowed here: it must be the first stage in the pipeline of a $lookup or $unionWith without a collection
+        T0243 stages[0].$search: `$search` queries a search index, which lags behind the data and ranks results by its own rules
+        T0224 stages[0].$lookpu: stage `$lookpu` is not available to probes; did you mean `$lookup`?
     "#);
 }
 
 #[test]
-fn everything_beneath_a_view_is_read() {
+fn a_view_reads_everything_beneath_it() {
     let reads = |name: &str| request().target(name).map(|target| target.reads().names().collect::<Vec<_>>().join(" "));
     assert_eq!(reads("orders").unwrap(), "orders");
     assert_eq!(reads("gone").unwrap(), "gone");
     assert_eq!(reads("fewer").unwrap(), "fewer items orders ungranted_view");
     assert_eq!(reads("both").unwrap(), "both few items orders");
     assert_eq!(reads("round").unwrap(), "round");
-    let failure = reads("hidden").map_err(|refused| refused.failure()).unwrap_err();
+    let failure = reads("hidden").map_err(|error| error.failure()).unwrap_err();
     assert_snapshot!(failure, @"T0240: collection: view `hidden` cannot be read: definition.viewOn: view `peep` cannot be read: definition.pipeline[0].$facet.a[0].$lookup.from: collection `secret` is not granted to probe `p` (asked: secret; allowed: both, few, fewer, gone, hidden, items, orders, peep, random, round; setting: probes[p].collections)");
     let pipeline = stages([doc! {"$facet": {"a": [{"$unionWith": "few"}]}}, doc! {"$unionWith": "gone"}]).unwrap();
     assert_eq!(pipeline.reads().names().collect::<Vec<_>>(), ["few", "gone", "orders"]);
 }
 
 #[test]
-fn pipelines_within_pipelines_are_bounded_together() {
+fn nested_pipelines_share_the_limits() {
     let nested = |levels: usize| {
         (0..levels).fold(doc! {"$limit": 1}, |inner, _| doc! {"$unionWith": {"coll": "orders", "pipeline": [inner]}})
     };
-    assert_eq!(said(stages([nested(8)])), "allowed");
-    assert_snapshot!(said(stages([nested(9)])), @"T0222 stages[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline makes it 9 pipelines within one another; a request may have 8");
+    assert_eq!(outcome(stages([nested(8)])), "allowed");
+    assert_snapshot!(outcome(stages([nested(9)])), @"T0222 stages[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline[0].$unionWith.pipeline: the request has 9 nested pipelines; the limit is 8");
     let many = |stages: usize| doc! {"$facet": {"a": vec![doc! {"$limit": 1}; stages / 2], "b": vec![doc! {"$limit": 1}; stages - stages / 2]}};
-    assert_eq!(said(stages([many(STAGES - 1)])), "allowed");
-    assert_snapshot!(said(stages([many(STAGES)])), @"T0222 stages[0].$facet.b[49] makes it 101 stages; a request may have 100");
+    assert_eq!(outcome(stages([many(STAGES - 1)])), "allowed");
+    assert_snapshot!(outcome(stages([many(STAGES)])), @"T0222 stages[0].$facet.b[49]: the request has 101 stages; the limit is 100");
 }
 
 #[test]
-fn names_stand_once() {
+fn duplicate_fields_are_refused() {
     let mut twice = rawdoc! {"a": 1};
     twice.append(bson::raw::cstr!("a"), 2);
-    assert_snapshot!(said(request().filter(twice.as_bytes())), @"T0223 filter.a stands there twice");
+    assert_snapshot!(outcome(request().filter(twice.as_bytes())), @"T0223 filter.a appears twice in its document");
     let inner = rawdoc! {"$expr": {"$literal": [twice]}};
-    assert_snapshot!(said(request().filter(inner.as_bytes())), @"T0223 filter.$expr.$literal[0].a stands there twice");
+    assert_snapshot!(outcome(request().filter(inner.as_bytes())), @"T0223 filter.$expr.$literal[0].a appears twice in its document");
 }
 
 #[test]
-fn requests_have_a_size() {
+fn requests_are_limited_in_size() {
     let deep = |levels: usize| {
         let mut document = doc! {"a": 1};
         for _ in 1..levels {
@@ -280,26 +279,26 @@ fn requests_have_a_size() {
         }
         document
     };
-    assert_eq!(said(filter(deep(DEPTH))), "allowed");
-    let refused = filter(deep(DEPTH + 1)).unwrap_err().failure();
-    assert_eq!((refused.asked.as_deref(), refused.allowed.as_deref()), (Some("65 levels"), Some("64 levels")));
+    assert_eq!(outcome(filter(deep(DEPTH))), "allowed");
+    let failure = filter(deep(DEPTH + 1)).unwrap_err().failure();
+    assert_eq!((failure.asked.as_deref(), failure.allowed.as_deref()), (Some("65 levels"), Some("64 levels")));
 
     let long = |bytes: usize| filter(doc! {"a": "x".repeat(bytes)});
-    assert_eq!(said(long(REQUEST_BYTES - 100)), "allowed");
-    assert_snapshot!(said(long(REQUEST_BYTES)), @"T0222 filter makes it 65549 bytes; a request may have 65536");
+    assert_eq!(outcome(long(REQUEST_BYTES - 100)), "allowed");
+    assert_snapshot!(outcome(long(REQUEST_BYTES)), @"T0222 filter: the request has 65549 bytes; the limit is 65536");
 
-    assert_eq!(said(stages(vec![doc! {"$limit": 1}; STAGES])), "allowed");
-    assert_snapshot!(said(stages(vec![doc! {"$limit": 1}; STAGES + 1])), @"T0222 stages makes it 101 stages; a request may have 100");
+    assert_eq!(outcome(stages(vec![doc! {"$limit": 1}; STAGES])), "allowed");
+    assert_snapshot!(outcome(stages(vec![doc! {"$limit": 1}; STAGES + 1])), @"T0222 stages: the request has 101 stages; the limit is 100");
 
     // all parts of a call count together
     let mut request = request();
     let half = raw(&doc! {"a": "x".repeat(REQUEST_BYTES / 2)});
     request.filter(&half).unwrap();
-    assert_snapshot!(said(request.sort(&half)), @"T0222 sort makes it 65562 bytes; a request may have 65536");
+    assert_snapshot!(outcome(request.sort(&half)), @"T0222 sort: the request has 65562 bytes; the limit is 65536");
 }
 
 #[test]
-fn variables_are_data() {
+fn variables_are_literals() {
     let checked = request().variables(&raw(&doc! {"min": "$$NOW", "x": {"a": 1}})).unwrap();
     assert_eq!(
         Document::try_from(checked.raw()).unwrap(),
@@ -308,9 +307,9 @@ fn variables_are_data() {
     assert!(request().variables(&raw(&doc! {"min": {"$rand": {}}})).is_err());
 }
 
-/// Every way in which a stage can be hidden below another name.
+/// Every place below another name where a stage could be put.
 #[test]
-fn writes_are_refused_wherever_they_hide() {
+fn writes_are_refused_at_every_level() {
     let write = || doc! {"$out": "x"};
     for stage in [
         doc! {"$match": {"$expr": write()}},

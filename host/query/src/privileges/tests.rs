@@ -1,4 +1,4 @@
-//! The arithmetic of privileges, by tables.
+//! Tests of the comparison of privileges.
 
 use bson::{Document, doc};
 use insta::assert_snapshot;
@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use super::*;
 
 fn user(privileges: Vec<Document>) -> Privileges {
-    Privileges::of(&doc! { "authInfo": {
+    Privileges::from_connection_status(&doc! { "authInfo": {
         "authenticatedUsers": [{ "user": "someone", "db": "admin" }],
         "authenticatedUserRoles": [],
         "authenticatedUserPrivileges": privileges,
@@ -25,11 +25,11 @@ fn report(privileges: Privileges, collections: &[&str]) -> PrivilegeReport {
 
 #[test]
 fn resources_cover_what_the_server_lets_them_cover() {
-    let everywhere = Resource::of("", "");
-    let shop = Resource::of("shop", "");
-    let local = Resource::of("local", "");
-    let users = Resource::of("", "system.users");
-    let orders = Resource::of("shop", "orders");
+    let everywhere = Resource::namespace("", "");
+    let shop = Resource::namespace("shop", "");
+    let local = Resource::namespace("local", "");
+    let users = Resource::namespace("", "system.users");
+    let orders = Resource::namespace("shop", "orders");
     let table = [
         (&everywhere, "shop", "orders", true),
         (&everywhere, "shop", "", true),
@@ -51,7 +51,7 @@ fn resources_cover_what_the_server_lets_them_cover() {
         (&orders, "shop", "orders", true),
         (&orders, "shop", "", false),
         (&orders, "shop", "orders2", false),
-        (&Resource::Anything, "local", "system.replset", true),
+        (&Resource::Any, "local", "system.replset", true),
         (&Resource::Cluster, "shop", "orders", false),
     ];
     for (resource, database, collection, covered) in table {
@@ -60,65 +60,65 @@ fn resources_cover_what_the_server_lets_them_cover() {
 }
 
 #[test]
-fn whoever_has_the_role_read_lacks_nothing() {
+fn the_role_read_is_enough() {
     let read =
         ["changeStream", "collStats", "dbHash", "dbStats", "find", "killCursors", "listCollections", "listIndexes"];
     let report = report(user(vec![on("shop", "", &read), on("shop", "system.js", &read)]), &[]);
-    assert_eq!((report.may_write(), report.grant(), report.remedy()), (None, None, None));
+    assert_eq!((report.write_access(), report.grant_command(), report.grant_script()), (None, None, None));
     assert_eq!((report.require_complete(), report.require_read_only()), (Ok(()), Ok(())));
 }
 
 #[test]
-fn what_is_missing_is_named_one_by_one_with_the_command_that_grants_it() {
-    let said = |report: PrivilegeReport| {
+fn missing_privileges_are_listed_with_the_command_that_grants_them() {
+    let message = |report: PrivilegeReport| {
         let error = report.require_complete().unwrap_err();
-        format!("{error}\n{}", taster_model::Coded::help(&error).unwrap())
+        format!("{error}\n{}", taster_model::Diagnostic::help(&error).unwrap())
     };
     let nobody = report(user(Vec::new()), &[]);
-    assert_snapshot!(said(nobody), @r#"
-        the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+    assert_snapshot!(message(nobody), @r#"
+        the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
         in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
     let one = report(
         user(vec![on("shop", "orders", &["find"]), on("shop", "", &["listCollections"])]),
         &["orders", "menu \"a\""],
     );
-    assert_snapshot!(said(one), @r#"
-        the user lacks what Taster needs: `listIndexes` on shop.orders, `collStats` on shop.orders, `find` on shop.menu "a", `listIndexes` on shop.menu "a", `collStats` on shop.menu "a"
+    assert_snapshot!(message(one), @r#"
+        the user lacks required privileges: `listIndexes` on shop.orders, `collStats` on shop.orders, `find` on shop.menu "a", `listIndexes` on shop.menu "a", `collStats` on shop.menu "a"
         in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: "orders"}, actions: ["listIndexes", "collStats"]}, {resource: {db: "shop", collection: "menu \"a\""}, actions: ["find", "listIndexes", "collStats"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
     let elsewhere = report(user(vec![on("", "orders", &["find", "collStats", "listIndexes"])]), &["orders"]);
-    assert_snapshot!(said(elsewhere), @r#"
-        the user lacks what Taster needs: `listCollections` on shop
+    assert_snapshot!(message(elsewhere), @r#"
+        the user lacks required privileges: `listCollections` on shop
         in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
 }
 
 #[test]
-fn a_role_that_is_there_is_extended() {
+fn an_existing_role_is_extended() {
     let mut privileges = user(vec![on("shop", "", &["find", "listCollections", "listIndexes"])]);
     privileges.has_role = true;
-    assert_snapshot!(report(privileges, &[]).remedy().unwrap(), @r#"db.getSiblingDB("admin").grantPrivilegesToRole("taster", [{resource: {db: "shop", collection: ""}, actions: ["collStats"]}])"#);
+    assert_snapshot!(report(privileges, &[]).grant_script().unwrap(), @r#"db.getSiblingDB("admin").grantPrivilegesToRole("taster", [{resource: {db: "shop", collection: ""}, actions: ["collStats"]}])"#);
 }
 
 #[test]
-fn whoever_may_write_is_told_what_and_where() {
-    let said = |privileges| report(privileges, &[]).may_write().unwrap_or_default();
+fn write_access_is_summarised() {
+    let summary = |privileges| report(privileges, &[]).write_access().unwrap_or_default();
     let write = ["find", "insert", "update", "remove", "createIndex", "dropCollection", "convertToCapped"];
-    assert_snapshot!(said(user(vec![on("shop", "", &write), on("shop", "system.js", &write)])), @"insert, update, remove, dropCollection and 2 more on shop; insert, update, remove, dropCollection and 2 more on shop.system.js");
+    assert_snapshot!(summary(user(vec![on("shop", "", &write), on("shop", "system.js", &write)])), @"insert, update, remove, dropCollection and 2 more on shop; insert, update, remove, dropCollection and 2 more on shop.system.js");
     let root = doc! { "resource": { "anyResource": true }, "actions": ["anyAction"] };
     let cluster = doc! { "resource": { "cluster": true }, "actions": ["serverStatus", "shutdown"] };
     let buckets = doc! { "resource": { "system_buckets": "", "db": "shop" }, "actions": ["insert"] };
-    assert_snapshot!(said(user(vec![buckets, on("", "", &["insert"]), cluster, root])), @r#"anyAction on everything; insert on every database; insert on {system_buckets: "", db: "shop"}; and on 1 more"#);
-    assert_snapshot!(said(user(vec![on("local", "", &["find"]), on("", "", &["invented"])])), @"invented on every database");
-    let open = Privileges::of(&doc! { "authInfo": { "authenticatedUsers": [] } });
-    assert_snapshot!(said(open), @"everything, for the server has no access control");
+    assert_snapshot!(summary(user(vec![buckets, on("", "", &["insert"]), cluster, root])), @r#"anyAction on everything; insert on every database; insert on {system_buckets: "", db: "shop"}; and on 1 more"#);
+    assert_snapshot!(summary(user(vec![on("local", "", &["find"]), on("", "", &["invented"])])), @"invented on every database");
+    let open = Privileges::from_connection_status(&doc! { "authInfo": { "authenticatedUsers": [] } });
+    assert_snapshot!(summary(open), @"everything, because the server has no access control");
 }
 
 #[test]
-fn the_documents_show_the_role_that_is_asked_for() {
-    let whole = needed("shop", &[]).into_iter();
-    let role = whole.chain([Beside::StartupLog.privilege(), Beside::ReplicaSetConfig.privilege()]);
+fn the_documents_show_the_required_role() {
+    let whole = required("shop", &[]).into_iter();
+    let role = whole.chain([LocalCollection::StartupLog.privilege(), LocalCollection::ReplicaSetConfig.privilege()]);
     let documents = [include_str!("../../../SERVER.md"), include_str!("../../../../README.md")];
     for privilege in role {
         let shown = script(&Bson::Document(privilege.document()));

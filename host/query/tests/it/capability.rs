@@ -1,4 +1,4 @@
-//! What the capability answers, on a standalone server and on a replica set.
+//! The capability on a standalone server and on a replica set.
 
 use bson::{Bson, DateTime, Decimal128, Document, doc, oid::ObjectId};
 use taster_model::{CollectionKind, Topology};
@@ -17,8 +17,8 @@ macro_rules! on_both {
     };
 }
 on_both! {
-    facts find_hands_out_every_document find_takes_its_options aggregate_and_count distinct_values what_is_absent views_and_time_series
-    specifications_are_canonical defaults_are_like_absent what_was_read_is_noted explain_is_timeless odd_documents_pass_untouched capped_collections_are_read every_command_is_accepted
+    facts find_hands_out_every_document find_takes_its_options aggregate_and_count distinct_values absent_collections views_and_time_series
+    specifications_are_canonical defaults_equal_absent_options reads_are_recorded explain_is_reproducible unusual_documents_are_unchanged capped_collections_are_read every_command_is_accepted
 }
 
 async fn facts(server: &'static Mongod) {
@@ -26,8 +26,9 @@ async fn facts(server: &'static Mongod) {
     shop.fill("orders", [doc! {"a": 1}]).await;
     shop.mongo().create_collection("b").await.unwrap();
     shop.mongo().create_collection("a_view").view_on("b".to_owned()).pipeline(vec![doc! {"$match": {}}]).await.unwrap();
-    let session = shop.session().await;
-    let facts = session.facts();
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let facts = snapshot.facts();
     assert_eq!(facts.database, "facts");
     assert!(facts.version.split('.').count() == 3 && facts.process_id.as_ref().unwrap().len() == 24, "{facts:?}");
     if server.is_replica_set() {
@@ -39,8 +40,8 @@ async fn facts(server: &'static Mongod) {
             (Topology::Standalone, None, None)
         );
     }
-    // `system.views` is there, and it is nobody's business
-    let collections = session.collections().await.unwrap();
+    // `system.views` exists, but it is not listed
+    let collections = snapshot.collections().await.unwrap();
     let names: Vec<_> = collections.iter().map(|c| (c.name.as_str(), c.kind, c.uuid.is_some())).collect();
     assert_eq!(
         names,
@@ -50,7 +51,7 @@ async fn facts(server: &'static Mongod) {
             ("orders", CollectionKind::Collection, true),
         ]
     );
-    session.close().await;
+    connection.close().await;
 }
 
 async fn find_hands_out_every_document(server: &'static Mongod) {
@@ -58,9 +59,10 @@ async fn find_hands_out_every_document(server: &'static Mongod) {
     let documents: Vec<_> =
         (0..30_000).map(|n| doc! {"_id": n, "pad": "x".repeat(usize::try_from(n % 300).unwrap())}).collect();
     shop.fill("orders", documents.clone()).await;
-    let session = shop.session().await;
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
     for batch in [1, 1000, 4 << 20] {
-        let database = session.database(grant(&["orders"], Limits { batch, ..Limits::default() }));
+        let database = snapshot.database(grant(&["orders"], Limits { batch, ..Limits::default() }));
         let mut cursor = database.find("orders", &raw(&doc! {}), FindOptions::default()).await.unwrap();
         let (mut count, mut bytes) = (0, 0);
         while let Some(next) = cursor.next().await.unwrap() {
@@ -78,7 +80,7 @@ async fn find_hands_out_every_document(server: &'static Mongod) {
         assert_eq!((usage.documents, usage.bytes), (30_000, bytes));
         assert!(!usage.server_time.is_zero() && usage.calls > 2);
     }
-    session.close().await;
+    connection.close().await;
     server.expect_no_trace(&shop.comment()).await;
 }
 
@@ -88,8 +90,9 @@ async fn find_takes_its_options(server: &'static Mongod) {
         .await;
     let index = mongodb::IndexModel::builder().keys(doc! {"name": 1}).build();
     shop.mongo().collection::<Document>("orders").create_index(index).await.unwrap();
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     let find = async |filter: Document, options: FindOptions| {
         let mut cursor = database.find("orders", &raw(&filter), options).await.unwrap();
         drain(&mut cursor).await.unwrap()
@@ -115,7 +118,7 @@ async fn find_takes_its_options(server: &'static Mongod) {
         ..FindOptions::default()
     };
     assert_eq!(find(doc! {}, elements).await, [doc! {"_id": 0}, doc! {"_id": 1, "n": [1]}]);
-    session.close().await;
+    connection.close().await;
 }
 
 async fn aggregate_and_count(server: &'static Mongod) {
@@ -125,8 +128,9 @@ async fn aggregate_and_count(server: &'static Mongod) {
         (0..1000_i32).map(|n| doc! {"_id": n, "status": if n % 4 == 0 { "open" } else { "paid" }, "total": n}),
     )
     .await;
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     let stages = [
         doc! {"$match": {"$expr": {"$gte": ["$total", "$$minimum"]}}},
         doc! {"$group": {"_id": "$status", "n": {"$sum": 1}, "sum": {"$sum": "$total"}}},
@@ -142,7 +146,7 @@ async fn aggregate_and_count(server: &'static Mongod) {
     assert_eq!(database.count("orders", &raw(&doc! {})).await, Ok(1000));
     assert_eq!(database.count("orders", &raw(&doc! {"status": "open"})).await, Ok(250));
     assert_eq!(database.count("orders", &raw(&doc! {"status": "lost"})).await, Ok(0));
-    session.close().await;
+    connection.close().await;
 }
 
 async fn distinct_values(server: &'static Mongod) {
@@ -159,8 +163,9 @@ async fn distinct_values(server: &'static Mongod) {
         ],
     )
     .await;
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     for (path, filter) in
         [("a", doc! {}), ("b.c", doc! {}), ("a", doc! {"a": {"$type": "string"}}), ("none.at.all", doc! {})]
     {
@@ -181,14 +186,15 @@ async fn distinct_values(server: &'static Mongod) {
             _ => {}
         }
     }
-    session.close().await;
+    connection.close().await;
 }
 
-async fn what_is_absent(server: &'static Mongod) {
+async fn absent_collections(server: &'static Mongod) {
     let shop = Shop::new(server, "absent").await;
     shop.fill("orders", [doc! {"a": 1}]).await;
-    let session = shop.session().await;
-    let database = database(&session, &["gone", "orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["gone", "orders"]);
     let kinds: Vec<_> = database.list_collections().await.unwrap().into_iter().map(|c| (c.name, c.kind)).collect();
     assert_eq!(kinds, [("gone".to_owned(), CollectionKind::Absent), ("orders".to_owned(), CollectionKind::Collection)]);
     let everything = raw(&doc! {});
@@ -203,7 +209,7 @@ async fn what_is_absent(server: &'static Mongod) {
     assert_eq!(read(&database.collection_options("gone").await.unwrap()), doc! {"kind": "absent"});
     // nothing is there, and still nothing is understood that is not allowed
     assert!(database.find("gone", &raw(&doc! {"$where": "1"}), FindOptions::default()).await.is_err());
-    session.close().await;
+    connection.close().await;
 }
 
 async fn views_and_time_series(server: &'static Mongod) {
@@ -217,8 +223,9 @@ async fn views_and_time_series(server: &'static Mongod) {
         .unwrap();
     shop.mongo().run_command(doc! {"create": "ticks", "timeseries": {"timeField": "t"}}).await.unwrap();
     shop.fill("ticks", (0..5).map(|n| doc! {"_id": n, "t": DateTime::from_millis(i64::from(n) * 1000)})).await;
-    let session = shop.session().await;
-    let database = database(&session, &["few", "orders", "ticks"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["few", "orders", "ticks"]);
     let kinds: Vec<_> = database.list_collections().await.unwrap().into_iter().map(|c| c.kind).collect();
     assert_eq!(kinds, [CollectionKind::View, CollectionKind::Collection, CollectionKind::TimeSeries]);
     for (name, count) in [("few", 3), ("ticks", 5)] {
@@ -235,44 +242,46 @@ async fn views_and_time_series(server: &'static Mongod) {
     );
     let ticks = read(&database.collection_options("ticks").await.unwrap());
     assert_eq!(ticks.get_str("kind").unwrap(), "time-series");
-    session.close().await;
+    connection.close().await;
 }
 
 /// What a `collMod` and a new index leave is the same as before, as far as anybody can tell.
-async fn defaults_are_like_absent(server: &'static Mongod) {
+async fn defaults_equal_absent_options(server: &'static Mongod) {
     let shop = Shop::new(server, "defaults").await;
     let validator = doc! {"a": {"$gt": 5}};
     shop.mongo().create_collection("orders").validator(validator.clone()).await.unwrap();
     let run = async |command: Document| shop.mongo().run_command(command).await.map(drop).unwrap();
     run(doc! {"createIndexes": "orders", "indexes": [{"key": {"a": 1}, "name": "a"}]}).await;
-    let look = async || {
-        let session = shop.session().await;
-        let database = database(&session, &["orders"]);
+    let specifications = async || {
+        let connection = shop.connection().await;
+        let snapshot = connection.initial_snapshot();
+        let database = database(&snapshot, &["orders"]);
         let options = read(&database.collection_options("orders").await.unwrap());
         let indexes: Vec<Document> = database.list_indexes("orders").await.unwrap().iter().map(|i| read(i)).collect();
-        session.close().await;
+        connection.close().await;
         (options, indexes)
     };
-    let before = look().await;
+    let before = specifications().await;
     assert_eq!(before.0, doc! {"kind": "collection", "validator": validator.clone()});
     run(doc! {"collMod": "orders", "validator": validator, "validationLevel": "strict", "validationAction": "error"})
         .await;
     run(doc! {"dropIndexes": "orders", "index": "a"}).await;
     let written_out = doc! {"key": {"a": 1}, "name": "a", "sparse": false, "unique": false, "hidden": false};
     run(doc! {"createIndexes": "orders", "indexes": [written_out]}).await;
-    assert_eq!(look().await, before);
+    assert_eq!(specifications().await, before);
     run(doc! {"collMod": "orders", "validationAction": "warn"}).await;
-    assert_eq!(look().await.0.get_str("validationAction").unwrap(), "warn");
+    assert_eq!(specifications().await.0.get_str("validationAction").unwrap(), "warn");
 }
 
-async fn what_was_read_is_noted(server: &'static Mongod) {
+async fn reads_are_recorded(server: &'static Mongod) {
     let shop = Shop::new(server, "noted").await;
     let names = ["aggregated", "counted", "distinct", "explained", "found", "gone", "indexes", "nothing", "options"];
     for name in names.iter().filter(|name| **name != "gone") {
         shop.fill(name, [doc! {"a": 1}]).await;
     }
-    let session = shop.session().await;
-    let database = database(&session, &names);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &names);
     let all = raw(&doc! {});
     database.list_collections().await.unwrap();
     assert_eq!(database.usage().collections, [] as [&str; 0]);
@@ -289,7 +298,7 @@ async fn what_was_read_is_noted(server: &'static Mongod) {
     database.explain("explained", &all, FindOptions::default()).await.unwrap();
     let read = database.usage().collections;
     assert_eq!(read, ["aggregated", "counted", "distinct", "found", "gone", "indexes", "options"]);
-    session.close().await;
+    connection.close().await;
 }
 
 async fn specifications_are_canonical(server: &'static Mongod) {
@@ -302,8 +311,9 @@ async fn specifications_are_canonical(server: &'static Mongod) {
         doc! {"name": "m", "key": {"c": 1}, "expireAfterSeconds": 3600_i64, "partialFilterExpression": {"d": {"$gt": 5.0}}},
     ];
     shop.mongo().run_command(doc! {"createIndexes": "orders", "indexes": indexes}).await.unwrap();
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     let indexes: Vec<Document> = database.list_indexes("orders").await.unwrap().iter().map(|i| read(i)).collect();
     assert_eq!(
         indexes,
@@ -318,14 +328,15 @@ async fn specifications_are_canonical(server: &'static Mongod) {
         read(&database.collection_options("orders").await.unwrap()),
         doc! {"kind": "collection", "validator": validator}
     );
-    session.close().await;
+    connection.close().await;
 }
 
-async fn explain_is_timeless(server: &'static Mongod) {
+async fn explain_is_reproducible(server: &'static Mongod) {
     let shop = Shop::new(server, "explain").await;
     shop.fill("orders", (0..10).map(|n| doc! {"_id": n})).await;
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     let sorted = FindOptions { sort: Some(raw(&doc! {"_id": 1})), ..FindOptions::default() };
     let plan = database.explain("orders", &raw(&doc! {"_id": {"$gt": 3}}), sorted.clone()).await.unwrap();
     let again = database.explain("orders", &raw(&doc! {"_id": {"$gt": 3}}), sorted).await.unwrap();
@@ -334,10 +345,10 @@ async fn explain_is_timeless(server: &'static Mongod) {
     let names: Vec<_> = plan.keys().map(String::as_str).collect();
     assert_eq!(names, ["explainVersion", "queryPlanner"]);
     assert!(plan.to_string().contains("IXSCAN"), "{plan}");
-    session.close().await;
+    connection.close().await;
 }
 
-async fn odd_documents_pass_untouched(server: &'static Mongod) {
+async fn unusual_documents_are_unchanged(server: &'static Mongod) {
     let shop = Shop::new(server, "odd").await;
     // no driver writes these; they are bytes that servers hold all the same
     let mut odd = vec![0, 0, 0, 0];
@@ -355,35 +366,38 @@ async fn odd_documents_pass_untouched(server: &'static Mongod) {
         doc! {"_id": ObjectId::new(), "total": "1.50".parse::<Decimal128>().unwrap(), "big": "x".repeat(1 << 20)};
     shop.fill("orders", [plain.clone()]).await;
 
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     let mut cursor = database.find("orders", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     let mut bytes = Vec::new();
     while let Some(batch) = cursor.next().await.unwrap() {
         bytes.extend_from_slice(&batch);
     }
     assert_eq!(bytes, [odd, raw(&plain)].concat());
-    session.close().await;
+    connection.close().await;
 }
 
 async fn capped_collections_are_read(server: &'static Mongod) {
     let shop = Shop::new(server, "capped").await;
     shop.mongo().create_collection("ring").capped(true).size(1 << 20).await.unwrap();
     shop.fill("ring", (0..10).map(|n| doc! {"_id": n})).await;
-    let session = shop.session().await;
-    let database = database(&session, &["ring"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["ring"]);
     let mut cursor = database.find("ring", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), 10);
     assert_eq!(database.count("ring", &raw(&doc! {})).await, Ok(10));
-    session.close().await;
+    connection.close().await;
 }
 
-/// The allow-lists hold only what a server knows: a typo in them would refuse nothing and help nobody.
+/// The server knows every name on the allow-lists: there are no typos in them.
 async fn every_command_is_accepted(server: &'static Mongod) {
     let shop = Shop::new(server, "accepted").await;
     shop.fill("orders", [doc! {"_id": 1, "a": [1, 2], "s": "x"}]).await;
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     for stage in [
         doc! {"$bucket": {"groupBy": "$_id", "boundaries": [0, 5], "output": {"n": {"$sum": 1}}}},
         doc! {"$bucketAuto": {"groupBy": "$_id", "buckets": 2}},
@@ -397,24 +411,25 @@ async fn every_command_is_accepted(server: &'static Mongod) {
         let mut cursor = database.aggregate("orders", &[raw(&stage)], AggregateOptions::default()).await.unwrap();
         assert!(!drain(&mut cursor).await.unwrap().is_empty(), "{stage}");
     }
-    session.close().await;
+    connection.close().await;
 }
 
-/// What is written after the session began does not exist for it.
+/// Writes after the connection was opened are not visible.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_set_is_read_at_one_time() {
     let shop = Shop::new(replica_set(), "snapshot").await;
     shop.fill("orders", (0..100).map(|n| doc! {"_id": n})).await;
-    let session = shop.session().await;
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
     let orders = shop.mongo().collection::<Document>("orders");
     orders.delete_many(doc! {"_id": {"$lt": 50}}).await.unwrap();
     orders.insert_one(doc! {"_id": 1000}).await.unwrap();
-    let database = database(&session, &["orders"]);
+    let database = database(&snapshot, &["orders"]);
     let everything = raw(&doc! {});
     assert_eq!(database.count("orders", &everything).await, Ok(100));
     let mut cursor = database.find("orders", &everything, FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), 100);
     let mut cursor = database.distinct("orders", "_id", &everything).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), 100);
-    session.close().await;
+    connection.close().await;
 }

@@ -1,11 +1,11 @@
-//! Budgets, and that nothing is left behind on the server.
+//! Limits of cursors, and that no cursor stays open on the server.
 
 use std::time::{Duration, Instant};
 
 use bson::doc;
 use insta::assert_snapshot;
 use taster_model::Refusal;
-use taster_query::{AggregateOptions, Database, FindOptions, Limits, Session};
+use taster_query::{AggregateOptions, Connection, Database, FindOptions, Limits, Snapshot};
 
 use crate::{
     mongod::{Mongod, quiet, replica_set, standalone, wait_until},
@@ -15,27 +15,28 @@ use crate::{
 const EVERYTHING: &[u8] = &[5, 0, 0, 0, 0];
 
 /// Enough for several replies of the server.
-async fn filled(server: &'static Mongod, name: &'static str) -> (Shop, Session) {
+async fn filled(server: &'static Mongod, name: &'static str) -> (Shop, Connection, Snapshot) {
     let shop = Shop::new(server, name).await;
     for part in 0..6 {
         shop.fill("orders", (0..10_000).map(|n| doc! {"_id": part * 10_000 + n, "pad": "x".repeat(100)})).await;
     }
-    let session = shop.session().await;
-    (shop, session)
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    (shop, connection, snapshot)
 }
 
-fn limited(session: &Session, limits: Limits) -> Database {
-    session.database(grant(&["orders"], limits))
+fn limited(snapshot: &Snapshot, limits: Limits) -> Database {
+    snapshot.database(grant(&["orders"], limits))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn budgets_refuse_what_does_not_fit() {
-    let (shop, session) = filled(standalone(), "budgets").await;
+async fn limits_refuse_what_does_not_fit() {
+    let (shop, connection, snapshot) = filled(standalone(), "budgets").await;
 
-    let few = limited(&session, Limits { documents: 25_000, ..Limits::default() });
+    let few = limited(&snapshot, Limits { documents: 25_000, ..Limits::default() });
     let mut cursor = few.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
     let failure = drain(&mut cursor).await.unwrap_err();
-    assert_snapshot!(failure, @"T0213: the probe has read all documents it may (asked: 25001 documents; allowed: 25000 documents; setting: probes[orders].limits.documents)");
+    assert_snapshot!(failure, @"T0213: the probe has reached its document limit (asked: 25001 documents; allowed: 25000 documents; setting: probes[orders].limits.documents)");
     assert_eq!(failure.refusal, Some(Refusal::Budget));
     assert_eq!(few.usage().documents, 25_000, "what fits is handed out");
     assert_eq!(cursor.next().await, Err(failure), "a failure stays");
@@ -45,20 +46,20 @@ async fn budgets_refuse_what_does_not_fit() {
     for whole in [4096, 8192] {
         let replies = FindOptions { sort: Some(raw(&doc! {"_id": 1})), ..FindOptions::default() };
         let filter = raw(&doc! {"_id": {"$lt": whole}});
-        let mut cursor = database(&session, &["orders"]).find("orders", &filter, replies).await.unwrap();
+        let mut cursor = database(&snapshot, &["orders"]).find("orders", &filter, replies).await.unwrap();
         assert_eq!(drain(&mut cursor).await.unwrap().len(), usize::try_from(whole).unwrap());
     }
 
-    let exact = limited(&session, Limits { documents: 60_000, ..Limits::default() });
+    let exact = limited(&snapshot, Limits { documents: 60_000, ..Limits::default() });
     let mut cursor = exact.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
     assert_eq!(drain(&mut cursor).await.unwrap().len(), 60_000, "a budget that is just enough is enough");
 
-    let small = limited(&session, Limits { bytes: 1_000_000, ..Limits::default() });
+    let small = limited(&snapshot, Limits { bytes: 1_000_000, ..Limits::default() });
     let mut cursor = small.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
-    assert_snapshot!(drain(&mut cursor).await.unwrap_err(), @"T0214: the probe has read all bytes it may (asked: 1000060 bytes; allowed: 1000000 bytes; setting: probes[orders].limits.bytes)");
+    assert_snapshot!(drain(&mut cursor).await.unwrap_err(), @"T0214: the probe has reached its byte limit (asked: 1000060 bytes; allowed: 1000000 bytes; setting: probes[orders].limits.bytes)");
     assert!(small.usage().bytes <= 1_000_000);
 
-    let short = limited(&session, Limits { server_time: Duration::from_millis(200), ..Limits::default() });
+    let short = limited(&snapshot, Limits { server_time: Duration::from_millis(200), ..Limits::default() });
     let mut failure = None;
     for _ in 0..200 {
         let slow = raw(
@@ -69,29 +70,29 @@ async fn budgets_refuse_what_does_not_fit() {
             break;
         }
     }
-    assert_snapshot!(failure.unwrap(), @"T0216: the server needs longer than the probe may use it (allowed: 200ms of the server's time; setting: probes[orders].limits.serverTime)");
+    assert_snapshot!(failure.unwrap(), @"T0216: the probe has used up its server time (allowed: 200ms of server time; setting: probes[orders].limits.serverTime)");
     assert!(short.usage().server_time < Duration::from_secs(3), "{:?}", short.usage());
 
-    session.close().await;
+    connection.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_live_cursors_count() {
-    let (shop, session) = filled(replica_set(), "live").await;
-    let database = limited(&session, Limits { cursors: 2, ..Limits::default() });
+async fn only_open_cursors_count() {
+    let (shop, connection, snapshot) = filled(replica_set(), "live").await;
+    let database = limited(&snapshot, Limits { cursors: 2, ..Limits::default() });
     let open = async || database.find("orders", EVERYTHING, FindOptions::default()).await;
     let one = open().await.unwrap();
     let mut two = open().await.unwrap();
-    assert_snapshot!(open().await.err().unwrap(), @"T0215: the probe has as many cursors open as it may (asked: 3 cursors; allowed: 2 cursors; setting: probes[orders].limits.cursors)");
+    assert_snapshot!(open().await.err().unwrap(), @"T0215: the probe has reached its limit of open cursors (asked: 3 cursors; allowed: 2 cursors; setting: probes[orders].limits.cursors)");
     drop(one);
     let three = open().await.unwrap();
     assert!(open().await.is_err());
     while two.next().await.unwrap().is_some() {}
-    // `two` is still held, but has come to its end
+    // `two` still exists, but it is exhausted
     let four = open().await.unwrap();
     assert!(open().await.is_err());
     drop((three, four));
-    // one batch is all, so it never stays open
+    // one batch is everything, so it never stays open
     let one_batch = FindOptions { limit: Some(5), ..FindOptions::default() };
     let mut held = Vec::new();
     for _ in 0..10 {
@@ -99,66 +100,66 @@ async fn only_live_cursors_count() {
         assert!(cursor.next().await.unwrap().is_some());
         held.push(cursor);
     }
-    session.close().await;
+    connection.close().await;
     replica_set().expect_no_trace(&shop.comment()).await;
 }
 
-/// Invariant: on every path out the server's cursors are closed.
+/// Invariant: the server's cursors are always closed.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_left_on_the_server() {
+async fn no_cursor_stays_open_on_the_server() {
     let server = quiet();
-    let (shop, session) = filled(server, "nothing").await;
+    let (shop, connection, snapshot) = filled(server, "nothing").await;
     let nothing_open = async |after: &str| {
         wait_until(after, async || server.open_cursors().await == 0).await;
     };
     let find = async |database: &Database| database.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
-    let all = database(&session, &["orders"]);
+    let all = database(&snapshot, &["orders"]);
 
     drop(find(&all).await);
-    nothing_open("a cursor that nobody read").await;
+    nothing_open("an unread cursor").await;
 
     let mut cursor = find(&all).await;
     cursor.next().await.unwrap();
     drop(cursor);
-    nothing_open("a cursor that was let go early").await;
+    nothing_open("a cursor that was dropped early").await;
 
-    let mut cursor = find(&limited(&session, Limits { documents: 10, ..Limits::default() })).await;
+    let mut cursor = find(&limited(&snapshot, Limits { documents: 10, ..Limits::default() })).await;
     drain(&mut cursor).await.unwrap_err();
-    nothing_open("a budget that was spent").await;
+    nothing_open("an exceeded limit").await;
 
     let mut cursor = slow(&all).await;
     cursor.next().await.unwrap();
     getting_more(&shop).await;
     drop(cursor);
-    nothing_open("a cursor that was let go during a getMore").await;
+    nothing_open("a cursor that was dropped during a getMore").await;
     server.expect_no_trace(&shop.comment()).await;
 
-    // callers that go away while the first reply is under way, early and late
+    // callers that are dropped while the first reply is pending, early and late
     for patience in [0, 1, 2, 5, 10, 20, 50] {
         let _ = tokio::time::timeout(Duration::from_millis(patience), find(&all)).await;
     }
-    nothing_open("callers that did not wait").await;
+    nothing_open("callers that were dropped").await;
 
     let mut cursor = slow(&all).await;
     cursor.next().await.unwrap();
     getting_more(&shop).await;
     // one that is open and idle, with a reply waiting for it, must not hold things up
     let idle = find(&all).await;
-    let other = session.clone();
+    let other = snapshot.clone();
     let started = Instant::now();
-    session.close().await;
+    connection.close().await;
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-    // it was told; it stops at the next document
-    nothing_open("a session that was closed during a getMore").await;
+    // it received the `killCursors`; it stops at the next document
+    nothing_open("a connection that was closed during a getMore").await;
     server.expect_no_trace(&shop.comment()).await;
     drop(idle);
     let mut failure = Ok(None);
-    // the batches that were there before may still come
+    // batches that were fetched before may still be returned
     for _ in 0..3 {
         failure = cursor.next().await;
     }
-    assert_snapshot!(failure.unwrap_err(), @"T0209: the session was closed while it was read from");
-    assert_snapshot!(database(&other, &["orders"]).count("orders", EVERYTHING).await.unwrap_err(), @"T0209: the session was closed while it was read from");
+    assert_snapshot!(failure.unwrap_err(), @"T0209: the connection was closed during a read");
+    assert_snapshot!(database(&other, &["orders"]).count("orders", EVERYTHING).await.unwrap_err(), @"T0209: the connection was closed during a read");
 }
 
 /// A cursor whose second reply takes very long.
@@ -179,12 +180,12 @@ async fn getting_more(shop: &Shop) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_server_sees_who_asks() {
-    let (shop, session) = filled(standalone(), "comment").await;
-    let database = database(&session, &["orders"]);
+async fn the_server_sees_the_comment() {
+    let (shop, connection, snapshot) = filled(standalone(), "comment").await;
+    let database = database(&snapshot, &["orders"]);
     let cursor = database.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
     assert_eq!(standalone().traces(&shop.comment()).await.len(), 1);
     drop(cursor);
-    session.close().await;
+    connection.close().await;
     standalone().expect_no_trace(&shop.comment()).await;
 }

@@ -1,19 +1,19 @@
-//! What people and probes are told when something does not work.
+//! The errors that users and probes get.
 
 use std::time::Duration;
 
 use bson::{Document, doc};
 use insta::{Settings, assert_snapshot};
-use taster_model::Coded;
-use taster_query::{AggregateOptions, FindOptions, QueryError, Session, SessionOptions};
+use taster_model::Diagnostic;
+use taster_query::{AggregateOptions, Connection, ConnectionOptions, FindOptions, QueryError};
 
 use crate::{
     mongod::{replica_set, standalone, uninitiated, with_users},
     support::{Shop, database, drain, grant, raw},
 };
 
-async fn connect(uri: &str, database: &str) -> Result<Session, QueryError> {
-    Session::connect(SessionOptions {
+async fn connect(uri: &str, database: &str) -> Result<Connection, QueryError> {
+    Connection::connect(ConnectionOptions {
         uri: uri.parse()?,
         database: database.to_owned(),
         comment: "taster/errors".to_owned(),
@@ -23,7 +23,7 @@ async fn connect(uri: &str, database: &str) -> Result<Session, QueryError> {
     .await
 }
 
-fn said(error: &QueryError) -> String {
+fn message(error: &QueryError) -> String {
     let help = error.help().unwrap_or_default();
     let text = format!("{} {error}\n{help}", error.code());
     for secret in ["geheim", "falsch", "reader", "nobody", "stranger"] {
@@ -40,7 +40,7 @@ fn settings() -> Settings {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_fail_say_why() {
+async fn failed_connections_report_the_cause() {
     let mut errors = Vec::new();
     for (uri, database) in [
         ("mongodb://reader:ge:heim@host/shop".to_owned(), "shop"),
@@ -54,65 +54,64 @@ async fn connections_that_fail_say_why() {
         (replica_set().uri("shop") + "?replicaSet=other", "shop"),
         ("mongodb://127.0.0.1:1/shop?serverSelectionTimeoutMS=200".to_owned(), "shop"),
     ] {
-        errors.push(said(&connect(&uri, database).await.unwrap_err()));
+        errors.push(message(&connect(&uri, database).await.unwrap_err()));
     }
     settings().bind(|| assert_snapshot!(errors.join("\n\n"), @r"
-        T0201 this is no connection string: password must be URL encoded
+        T0201 invalid connection string: password must be URL encoded
         write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and password are written %40 %3A %2F %3F %23 %25
 
-        T0202 no database is named
+        T0202 no database name given
         name it in `mongodb.database`, or at the end of the connection string: mongodb://host/shop
 
-        T0203 `admin` is no database that can be tasted
+        T0203 `admin` cannot be compared: it is a system database or not a valid database name
         name the database that holds the application's data
 
-        T0204 no MongoDB server answers at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: I/O error: Connection refused (os error 111) (waited 1.5s, setting `mongodb.connect`)
-        check host, port, network and replicaSet; where the data were copied from elsewhere, the set still names its old hosts: add ?directConnection=true
+        T0204 no MongoDB server answers at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: I/O error: Connection refused (os error 111) (waited 1.5s, setting `mongodb.connectTimeout`)
+        check host, port, network and replicaSet; if the data were copied from another set, its configuration still names the old hosts: add ?directConnection=true
 
-        T0205 the server at mongodb://***@127.0.0.1:PORT/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` there, and every refresh brings it along (host/SERVER.md)
+        T0205 authentication failed at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: SCRAM failure: Authentication failed.
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
 
-        T0205 the server at mongodb://***@127.0.0.1:PORT/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` there, and every refresh brings it along (host/SERVER.md)
+        T0205 authentication failed at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: SCRAM failure: Authentication failed.
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
 
-        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?directConnection=true has no primary: it was not initiated yet
+        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?directConnection=true has no primary: it is not initiated yet
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=rs0 has no primary: it was not initiated yet
+        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=rs0 has no primary: it is not initiated yet
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=other has no primary: the connection string asks for `other`, and the set there is `rs0`
+        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=other has no primary: the connection string names `other`, but the set is called `rs0`
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
         T0204 no MongoDB server answers at mongodb://127.0.0.1:PORT/shop?serverSelectionTimeoutMS=200: I/O error: Connection refused (os error 111) (waited 200ms, setting `serverSelectionTimeoutMS`)
-        check host, port, network and replicaSet; where the data were copied from elsewhere, the set still names its old hosts: add ?directConnection=true
+        check host, port, network and replicaSet; if the data were copied from another set, its configuration still names the old hosts: add ?directConnection=true
         "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_without_rights_are_told_which() {
+async fn users_without_privileges_get_the_missing_ones() {
     let mut errors = Vec::new();
     // without user and password at all
     let anonymous = with_users().uri_as("", "", "shop").replace(":@", "").replace("?authSource=admin", "");
     let nobody = with_users().uri_as("nobody", "geheim", "shop");
     for uri in [anonymous, nobody] {
-        let session = connect(&uri, "shop").await;
-        let error = match session {
-            Ok(session) => {
-                let error = session.collections().await.unwrap_err();
-                session.close().await;
+        let error = match connect(&uri, "shop").await {
+            Ok(connection) => {
+                let error = connection.initial_snapshot().collections().await.unwrap_err();
+                connection.close().await;
                 error
             }
             Err(error) => error,
         };
-        errors.push(said(&error));
+        errors.push(message(&error));
     }
     settings().bind(|| {
         assert_snapshot!(errors.join("\n\n"), @r"
-            T0206 the user may not list the collections of `shop`: command listCollections requires authentication
+            T0206 the user is not allowed to list the collections of `shop`: command listCollections requires authentication
             grant the user the role `read` on the database, or the narrower one of host/SERVER.md
 
-            T0206 the user may not list the collections of `shop`: not authorized on shop
+            T0206 the user is not allowed to list the collections of `shop`: not authorized on shop
             grant the user the role `read` on the database, or the narrower one of host/SERVER.md
             ");
     });
@@ -122,20 +121,20 @@ async fn users_without_rights_are_told_which() {
 async fn readers_can_read_and_no_more() {
     let shop = Shop::new(with_users(), "shop").await;
     shop.fill("orders", [doc! {"a": 1}]).await;
-    let session = connect(&with_users().uri_as("reader", "geheim", "shop"), "shop").await.unwrap();
-    let database = database(&session, &["orders"]);
+    let connection = connect(&with_users().uri_as("reader", "geheim", "shop"), "shop").await.unwrap();
+    let database = database(&connection.initial_snapshot(), &["orders"]);
     assert_eq!(database.count("orders", &raw(&doc! {})).await, Ok(1));
     assert_eq!(database.list_indexes("orders").await.unwrap().len(), 1);
-    let privileges = session.privileges().await.unwrap();
+    let privileges = connection.privileges().await.unwrap();
     assert!(privileges.authenticated && privileges.beyond_reading().is_empty(), "{privileges:?}");
-    session.close().await;
-    let session = connect(&with_users().uri("shop"), "shop").await.unwrap();
-    let privileges = session.privileges().await.unwrap();
+    connection.close().await;
+    let connection = connect(&with_users().uri("shop"), "shop").await.unwrap();
+    let privileges = connection.privileges().await.unwrap();
     assert!(privileges.beyond_reading().iter().any(|p| p.actions.contains(&"insert".to_owned())), "{privileges:?}");
-    session.close().await;
-    let session = connect(&standalone().uri("shop"), "shop").await.unwrap();
-    assert!(!session.privileges().await.unwrap().authenticated);
-    session.close().await;
+    connection.close().await;
+    let connection = connect(&standalone().uri("shop"), "shop").await.unwrap();
+    assert!(!connection.privileges().await.unwrap().authenticated);
+    connection.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,8 +142,9 @@ async fn refusals_reach_the_probe() {
     let shop = Shop::new(replica_set(), "refusals").await;
     shop.fill("orders", [doc! {"a": "x"}]).await;
     shop.fill("secrets", [doc! {"a": 1}]).await;
-    let session = shop.session().await;
-    let database = session.database(grant(&["orders", "registrations"], taster_query::Limits::default()));
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = snapshot.database(grant(&["orders", "registrations"], taster_query::Limits::default()));
     let everything = raw(&doc! {});
     let find = async |collection: &str, filter: Document| {
         database.find(collection, &raw(&filter), FindOptions::default()).await.err().unwrap().to_string()
@@ -154,7 +154,7 @@ async fn refusals_reach_the_probe() {
             Ok(mut cursor) => drain(&mut cursor).await.unwrap_err().to_string(),
             Err(failure) => failure.to_string(),
         };
-    let said = [
+    let texts = [
         find("secrets", doc! {}).await,
         find("system.views", doc! {}).await,
         find("$cmd", doc! {}).await,
@@ -176,14 +176,14 @@ async fn refusals_reach_the_probe() {
             .unwrap()
             .to_string(),
     ];
-    settings().bind(|| assert_snapshot!(said.join("\n"), @"
+    settings().bind(|| assert_snapshot!(texts.join("\n"), @"
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
-        T0227: `system.views` belongs to the server; it is granted to nobody (asked: system.views)
-        T0227: `$cmd` belongs to the server; it is granted to nobody (asked: $cmd)
+        T0227: `system.views` is a system collection or not a valid name; it cannot be granted (asked: system.views)
+        T0227: `$cmd` is a system collection or not a valid name; it cannot be granted (asked: $cmd)
         T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
         T0217: the server refused to find in `orders`: Location51091 (51091): Regular expression is invalid: missing )
-        T0228: stages[0].$out: `$out` writes, and probes only read (asked: $out)
-        T0224: stages[0].$nonesuch: `$nonesuch` is no stage that probes may use (asked: $nonesuch; allowed: $addFields, $bucket, $bucketAuto, $count, $densify, $documents, $facet, $fill, $geoNear, $graphLookup, $group, $limit, $lookup, $match, $project, $redact, $replaceRoot, $replaceWith, $set, $setWindowFields, $skip, $sort, $sortByCount, $unionWith, $unset, $unwind)
+        T0228: stages[0].$out: `$out` writes; probes can only read (asked: $out)
+        T0224: stages[0].$nonesuch: stage `$nonesuch` is not available to probes (asked: $nonesuch; allowed: $addFields, $bucket, $bucketAuto, $count, $densify, $documents, $facet, $fill, $geoNear, $graphLookup, $group, $limit, $lookup, $match, $project, $redact, $replaceRoot, $replaceWith, $set, $setWindowFields, $skip, $sort, $sortByCount, $unionWith, $unset, $unwind)
         T0217: the server refused to aggregate `orders`: Location16554 (16554): $add only supports numeric or date types, not string
         T0217: the server refused to aggregate `orders`: Location17276 (17276): Use of undefined variable: unbound
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
@@ -193,29 +193,31 @@ async fn refusals_reach_the_probe() {
         T0226: collection `secrets` is not granted to probe `orders` (asked: secrets; allowed: orders, registrations; setting: probes[orders].collections)
         T0217: the server refused to find in `orders`: BadValue (2): hint provided does not correspond to an existing index
     "));
-    session.close().await;
+    connection.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_without_rights_is_told_which() {
-    let session = connect(&with_users().uri_as("nobody", "geheim", "shop"), "shop").await.unwrap();
-    let failure = database(&session, &["orders"]).count("orders", &raw(&doc! {})).await.unwrap_err();
-    assert_snapshot!(failure, @"T0206: the user may not list the collections of `shop`: not authorized on shop (allowed: grant the user the role `read` on the database, or the narrower one of host/SERVER.md)");
-    session.close().await;
+async fn a_probe_without_privileges_gets_the_missing_ones() {
+    let connection = connect(&with_users().uri_as("nobody", "geheim", "shop"), "shop").await.unwrap();
+    let failure =
+        database(&connection.initial_snapshot(), &["orders"]).count("orders", &raw(&doc! {})).await.unwrap_err();
+    assert_snapshot!(failure, @"T0206: the user is not allowed to list the collections of `shop`: not authorized on shop (allowed: grant the user the role `read` on the database, or the narrower one of host/SERVER.md)");
+    connection.close().await;
 }
 
 /// The error of a server that has forgotten the time of the capture.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_time_that_is_gone_is_named() {
+async fn a_lost_snapshot_is_reported() {
     let shop = Shop::new(replica_set(), "gone").await;
     shop.fill("orders", [doc! {"a": 1}]).await;
-    let session = shop.session().await;
-    let database = database(&session, &["orders"]);
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let database = database(&snapshot, &["orders"]);
     assert_eq!(database.count("orders", &raw(&doc! {})).await, Ok(1));
     // a collection that was made again has no past
     shop.mongo().collection::<Document>("orders").drop().await.unwrap();
     shop.fill("orders", [doc! {"a": 1}]).await;
     let failure = database.count("orders", &raw(&doc! {})).await.unwrap_err();
-    assert_snapshot!(failure, @"T0211: the server no longer knows the data at the time of this capture, while it was to count in `orders`: SnapshotUnavailable (246) (allowed: read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server)");
-    session.close().await;
+    assert_snapshot!(failure, @"T0211: the server no longer has the data as of this capture's time, needed to count in `orders`: SnapshotUnavailable (246) (allowed: read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server)");
+    connection.close().await;
 }

@@ -1,6 +1,6 @@
-//! The guard against real servers: what is allowed is answered, what is refused is never heard of, and nothing outside
-//! the grant is touched. Three witnesses say so: what the driver sends, read by a second pair of eyes that know nothing
-//! of the guard, and the server's own counters of what was read of each collection.
+//! The guard against real servers: allowed calls are answered, refused calls send nothing, and collections that are not
+//! granted are not read. This is verified by the commands that the driver sends, checked independently of the guard, and by
+//! the server's own counters of reads per collection.
 
 mod cases;
 
@@ -12,7 +12,7 @@ use std::{
 use bson::{Bson, DateTime, Document, doc};
 use mongodb::event::{EventHandler, command::CommandEvent};
 use taster_model::Failure;
-use taster_query::{Database, FindOptions, SessionOptions};
+use taster_query::{Connection, ConnectionOptions, Database, FindOptions};
 
 use self::cases::{Call, Case, Expected};
 use crate::{
@@ -38,7 +38,7 @@ const GRANTED: [&str; 15] = [
     "tree",
 ];
 
-/// What the host may send.
+/// The commands that the host sends.
 const COMMANDS: [&str; 11] = [
     "aggregate",
     "buildInfo",
@@ -53,7 +53,7 @@ const COMMANDS: [&str; 11] = [
     "ping",
 ];
 
-/// Every command that a session sends.
+/// Every command that a connection sends.
 #[derive(Clone, Default)]
 struct Sent(Arc<Mutex<Vec<Document>>>);
 
@@ -82,11 +82,11 @@ async fn every_case_on_a_replica_set() {
     every_case(replica_set(), "guard").await;
 }
 
-#[expect(clippy::print_stdout, reason = "how many cases there are is worth telling")]
+#[expect(clippy::print_stdout, reason = "reports the number of cases")]
 async fn every_case(server: &'static Mongod, name: &'static str) {
     let shop = filled(server, name).await;
     let sent = Sent::default();
-    let session = taster_query::Session::connect(SessionOptions {
+    let connection = Connection::connect(ConnectionOptions {
         uri: server.uri(name).parse().unwrap(),
         database: name.to_owned(),
         comment: shop.comment(),
@@ -95,18 +95,18 @@ async fn every_case(server: &'static Mongod, name: &'static str) {
     })
     .await
     .unwrap();
-    let database = database(&session, &GRANTED);
-    // asked once for the whole session
+    let database = database(&connection.initial_snapshot(), &GRANTED);
+    // the inventory is read once for all calls
     database.list_collections().await.unwrap();
     for command in sent.take() {
-        assert!(is_of_the_look(&command), "{command}");
+        assert!(is_host_command(&command), "{command}");
     }
-    let mut heard = Vec::new();
+    let mut sent_commands = Vec::new();
 
     let untouched = counters(&shop).await;
     let cases = cases::all();
     let names: BTreeSet<_> = cases.iter().map(|case| case.name).collect();
-    assert_eq!(names.len(), cases.len(), "names say which case it was");
+    assert_eq!(names.len(), cases.len(), "names are unique");
     assert!(cases.len() >= 200, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {
@@ -115,19 +115,19 @@ async fn every_case(server: &'static Mongod, name: &'static str) {
         if let Some(problem) = problem(case, &answer, commands.len()) {
             wrong.push(format!("{}: {problem}", case.name));
         }
-        heard.extend(commands);
+        sent_commands.extend(commands);
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert_eq!(counters(&shop).await, untouched, "somebody read what was not granted");
-    session.close().await;
-    heard.extend(sent.take());
-    for command in &heard {
-        assert_eq!(objection(command), None, "{command}");
+    assert_eq!(counters(&shop).await, untouched, "a collection that is not granted was read");
+    connection.close().await;
+    sent_commands.extend(sent.take());
+    for command in &sent_commands {
+        assert_eq!(violation(command), None, "{command}");
     }
     let refused = cases.iter().filter(|case| matches!(case.expected, Expected::Refused(_))).count();
-    println!("{} cases, {refused} of them refused, {} commands sent", cases.len(), heard.len());
+    println!("{} cases, {refused} of them refused, {} commands sent", cases.len(), sent_commands.len());
 
-    // the counters do move when somebody looks
+    // the counters do move when the collections are read
     for secret in ["secret", "system.js"] {
         let before = counters(&shop).await;
         shop.mongo().collection::<Document>(secret).find_one(doc! {}).await.unwrap().unwrap();
@@ -135,7 +135,7 @@ async fn every_case(server: &'static Mongod, name: &'static str) {
     }
 }
 
-/// What a call came to: how many documents, where that is what it answers.
+/// The number of documents that a call returns; `None` where it returns none.
 async fn run(database: &Database, case: &Case) -> Result<Option<u64>, Failure> {
     let count = |documents: Vec<Document>| Some(documents.len() as u64);
     match &case.call {
@@ -217,7 +217,7 @@ async fn filled(server: &'static Mongod, name: &'static str) -> Shop {
     shop
 }
 
-/// What the server counts of each collection that was not granted: every way in which a cursor can be moved.
+/// The server's counters of cursor calls on each collection that is not granted.
 async fn counters(shop: &Shop) -> Vec<Document> {
     let mut all = Vec::new();
     for name in ["secret", "system.js"] {
@@ -235,9 +235,9 @@ async fn counters(shop: &Shop) -> Vec<Document> {
     all
 }
 
-/// Whether a command is one of those by which the host looks at the server before any probe asks: who it is, and of every
-/// collection its description and its counters, never a document.
-fn is_of_the_look(command: &Document) -> bool {
+/// Whether a command is one that the host sends before any probe runs: to identify the server, and to read the description
+/// and the counters of every collection, never a document.
+fn is_host_command(command: &Document) -> bool {
     let Some((name, target)) = command.iter().next() else { return false };
     let in_local = command.get_str("$db").is_ok_and(|database| database == "local");
     match (name.as_str(), target.as_str()) {
@@ -250,8 +250,8 @@ fn is_of_the_look(command: &Document) -> bool {
     }
 }
 
-/// What is wrong with a command, to eyes that know nothing of the guard.
-fn objection(command: &Document) -> Option<String> {
+/// What is wrong with a command, decided independently of the guard.
+fn violation(command: &Document) -> Option<String> {
     let (name, target) = command.iter().next()?;
     if !COMMANDS.contains(&name.as_str()) {
         return Some(format!("the command {name}"));
@@ -259,12 +259,12 @@ fn objection(command: &Document) -> Option<String> {
     let named = match (name.as_str(), target) {
         ("find" | "aggregate" | "listIndexes", target) => Some(target.clone()),
         ("getMore", _) => command.get("collection").cloned(),
-        ("explain", Bson::Document(inner)) => return objection(inner),
+        ("explain", Bson::Document(inner)) => return violation(inner),
         _ => None,
     };
     match named {
         Some(Bson::String(name)) if GRANTED.contains(&name.as_str()) => {}
-        // the driver reads on in what it was told the cursor is on
+        // the driver sends `getMore` for the namespace that the server returned
         Some(Bson::String(name)) if command.contains_key("getMore") && name == "$cmd.listCollections" => {}
         Some(name) => return Some(format!("reads {name}")),
         None => {}
@@ -304,7 +304,7 @@ fn forbidden(value: &Bson) -> Option<String> {
                 return Some(format!("{name}: {value}"));
             }
             match (name.as_str(), value) {
-                // data, and the words that are looked for
+                // data, and words of a text search
                 ("$literal" | "$text", _) => None,
                 ("from" | "coll", Bson::Document(other)) => Some(format!("elsewhere: {other}")),
                 ("from" | "coll" | "$unionWith", Bson::String(name)) if !GRANTED.contains(&name.as_str()) => {
@@ -323,9 +323,9 @@ fn forbidden(value: &Bson) -> Option<String> {
     }
 }
 
-/// The second pair of eyes sees what it is there for.
+/// The independent check finds what it should find.
 #[test]
-fn objections_are_raised() {
+fn violations_are_found() {
     let lookup = |from: Bson| doc! {"$lookup": {"from": from, "pipeline": [], "as": "a"}};
     for command in [
         doc! {"insert": "orders"},
@@ -345,18 +345,19 @@ fn objections_are_raised() {
         doc! {"aggregate": "orders", "pipeline": [{"$set": {"a": "$$NOW"}}]},
         doc! {"aggregate": "orders", "pipeline": [{"$_internalThing": 1}]},
     ] {
-        assert!(objection(&command).is_some(), "{command}");
+        assert!(violation(&command).is_some(), "{command}");
     }
-    assert_eq!(objection(&doc! {"aggregate": "orders", "pipeline": [lookup("items".into())]}), None);
+    assert_eq!(violation(&doc! {"aggregate": "orders", "pipeline": [lookup("items".into())]}), None);
 }
 
-/// What a pipeline reads beside its collection is noted, and so is what lies beneath a view.
+/// Collections that a pipeline or a view reads are recorded as read.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lies_beneath_is_noted() {
+async fn reads_beneath_views_are_recorded() {
     let shop = filled(standalone(), "guard_noted").await;
-    let session = shop.session().await;
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
     let read = async |collection: &str, stages: &[Document]| {
-        let database = database(&session, &GRANTED);
+        let database = database(&snapshot, &GRANTED);
         let stages: Vec<_> = stages.iter().map(raw).collect();
         let mut cursor =
             database.aggregate(collection, &stages, taster_query::AggregateOptions::default()).await.unwrap();
@@ -367,7 +368,7 @@ async fn what_lies_beneath_is_noted() {
     assert_eq!(read("chain", &[]).await, ["chain", "few", "items", "orders"]);
     assert_eq!(read("through", &[]).await, ["orders", "private_view", "through"]);
     assert_eq!(read("gone", &[doc! {"$unionWith": "few"}]).await, ["few", "gone", "orders"]);
-    let database = database(&session, &GRANTED);
+    let database = database(&snapshot, &GRANTED);
     let mut cursor = database.find("few", &raw(&doc! {}), FindOptions::default()).await.unwrap();
     drain(&mut cursor).await.unwrap();
     assert_eq!(database.usage().collections, ["few", "orders"]);
@@ -376,32 +377,33 @@ async fn what_lies_beneath_is_noted() {
     assert!(database.collection_options("peep").await.is_ok());
     let refused = database.count("peep", &raw(&doc! {})).await.unwrap_err();
     insta::assert_snapshot!(refused, @"T0240: collection: view `peep` cannot be read: definition.viewOn: collection `secret` is not granted to probe `orders` (asked: secret; allowed: chain, code_view, few, gone, items, now_view, orders, peep, peep_facet, peep_lookup, peep_view, random_view, through, ticks, tree; setting: probes[orders].collections)");
-    session.close().await;
+    connection.close().await;
 }
 
 /// A capped collection knows no snapshots, so on a replica set it has no moment in common with another collection.
 #[tokio::test(flavor = "multi_thread")]
-async fn capped_collections_are_read_on_their_own() {
+async fn capped_collections_are_read_separately() {
     for server in [standalone(), replica_set()] {
         let shop = Shop::new(server, "guard_capped").await;
         shop.mongo().create_collection("ring").capped(true).size(1 << 20).await.unwrap();
         shop.fill("ring", [doc! {"a": 1}]).await;
         shop.fill("orders", [doc! {"a": 1}]).await;
         shop.mongo().create_collection("rings").view_on("ring".to_owned()).await.unwrap();
-        let session = shop.session().await;
-        let database = database(&session, &["orders", "ring", "rings"]);
+        let connection = shop.connection().await;
+        let snapshot = connection.initial_snapshot();
+        let database = database(&snapshot, &["orders", "ring", "rings"]);
         let stages = [raw(&doc! {"$unionWith": "ring"})];
         match database.aggregate("orders", &stages, taster_query::AggregateOptions::default()).await {
             Ok(mut cursor) => {
-                assert!(!server.is_replica_set(), "nobody knows what was in `orders` when `ring` was read");
+                assert!(!server.is_replica_set(), "the two were not read at the same time");
                 assert_eq!(drain(&mut cursor).await.unwrap().len(), 2);
             }
             Err(failure) => {
                 assert!(server.is_replica_set());
-                insta::assert_snapshot!(failure, @"T0245: `ring` is capped, which this server does not read at a moment that has passed, and `orders` must be (allowed: read each on its own, and put them together in the probe)");
+                insta::assert_snapshot!(failure, @"T0245: `ring` is a capped collection, which this server cannot read at a past point in time, and `orders` must be read at one (allowed: read the collections with separate queries and join them in the probe)");
             }
         }
         assert_eq!(database.count("rings", &raw(&doc! {})).await, Ok(1));
-        session.close().await;
+        connection.close().await;
     }
 }

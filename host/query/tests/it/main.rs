@@ -3,12 +3,13 @@
 
 mod capability;
 mod census;
+mod consistency;
 mod cursors;
 mod errors;
 mod guard;
-mod moments;
 mod mongod;
 mod privileges;
 mod replica_set;
 mod server;
+mod spans;
 mod support;

@@ -1,37 +1,38 @@
-//! What users may do on a server that asks for a password, and what is said of it.
+//! Checks of the privileges of users.
 
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use mongodb::bson::{Document, doc};
-use taster_model::Coded;
-use taster_query::{Needs, PrivilegeReport, QueryError, Session, SessionOptions};
+use taster_model::Diagnostic;
+use taster_query::{Connection, ConnectionOptions, PrivilegeReport, QueryError, RequiredAccess};
 
 use crate::{
     mongod::{standalone, with_users},
     support::Shop,
 };
 
-async fn connect(uri: &str) -> Session {
-    let options = SessionOptions {
+async fn connect(uri: &str) -> Connection {
+    let options = ConnectionOptions {
         command_events: None,
         uri: uri.parse().unwrap(),
         database: "shop".to_owned(),
         comment: "taster/privileges".to_owned(),
         server_selection_timeout: Duration::from_secs(10),
     };
-    Session::connect(options).await.unwrap()
+    Connection::connect(options).await.unwrap()
 }
 
 async fn report(uri: &str, collections: &[&str]) -> PrivilegeReport {
-    let session = connect(uri).await;
+    let connection = connect(uri).await;
     let collections = collections.iter().map(|name| (*name).to_owned()).collect();
-    let report = session.check_privileges(&Needs { collections, ..Needs::default() }).await.unwrap();
-    session.close().await;
+    let report =
+        connection.check_privileges(&RequiredAccess { collections, ..RequiredAccess::default() }).await.unwrap();
+    connection.close().await;
     report
 }
 
-/// A user who has these roles and privileges; nobody had the name before.
+/// Creates a user with these roles and privileges.
 async fn user(name: &str, roles: Vec<Document>, privileges: Vec<Document>) -> String {
     let admin = with_users().client().await.database("admin");
     let role = format!("role of {name}");
@@ -42,7 +43,7 @@ async fn user(name: &str, roles: Vec<Document>, privileges: Vec<Document>) -> St
     with_users().uri_as(name, "geheim", "shop")
 }
 
-fn said(outcome: Result<(), QueryError>) -> String {
+fn message(outcome: Result<(), QueryError>) -> String {
     match outcome {
         Ok(()) => "fine".to_owned(),
         Err(error) => format!("{} {error}\n  {}", error.code(), error.help().unwrap_or_default()),
@@ -54,7 +55,7 @@ fn on(collection: &str, actions: &[&str]) -> Document {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_are_told_what_they_lack_and_what_is_too_much() {
+async fn missing_and_excess_privileges_are_reported() {
     let shop_role = |role: &str| vec![doc! { "role": role, "db": "shop" }];
     let everything = doc! { "role": "root", "db": "admin" };
     let users = [
@@ -68,11 +69,11 @@ async fn users_are_told_what_they_lack_and_what_is_too_much() {
     for (_, uri) in &users {
         for collections in [&[][..], &["orders"]] {
             let report = report(uri, collections).await;
-            let unseen: Vec<&str> = report.unseen.iter().map(|beside| beside.collection()).collect();
+            let unreadable: Vec<&str> = report.unreadable.iter().map(|local| local.name()).collect();
             texts.push(format!(
-                "{}\n{}\nunseen {unseen:?}",
-                said(report.require_complete()),
-                said(report.require_read_only())
+                "{}\n{}\nunreadable {unreadable:?}",
+                message(report.require_complete()),
+                message(report.require_read_only())
             ));
         }
     }
@@ -83,55 +84,55 @@ async fn users_are_told_what_they_lack_and_what_is_too_much() {
     assert_snapshot!(text, @r#"
         fine
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         fine
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
         fine
-        T0237 the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
-        unseen ["startup_log", "system.replset"]
+        T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+        unreadable ["startup_log", "system.replset"]
 
         fine
-        T0237 the user may do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
-        unseen ["startup_log", "system.replset"]
+        T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
+          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+        unreadable ["startup_log", "system.replset"]
 
         fine
-        T0237 the user may do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
-          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
-        unseen []
+        T0237 the user can do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
+          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+        unreadable []
 
         fine
-        T0237 the user may do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
-          give Taster a user of its own with the role of host/SERVER.md, or take `requireReadOnlyUser` out
-        unseen []
+        T0237 the user can do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
+          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+        unreadable []
 
-        T0238 the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+        T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
-        T0238 the user lacks what Taster needs: `listCollections` on shop, `collStats` on shop.orders
+        T0238 the user lacks required privileges: `listCollections` on shop, `collStats` on shop.orders
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
-        T0238 the user lacks what Taster needs: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
+        T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
 
-        T0238 the user lacks what Taster needs: `listCollections` on shop, `find` on shop.orders, `listIndexes` on shop.orders, `collStats` on shop.orders
+        T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop.orders, `listIndexes` on shop.orders, `collStats` on shop.orders
           in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
-        unseen ["startup_log", "system.replset"]
+        unreadable ["startup_log", "system.replset"]
         "#);
 }
 
-/// The commands that are proposed do what they are proposed for, and nothing else.
+/// The proposed commands grant the missing privileges, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_proposed_role_grants_what_is_missing_and_no_more() {
     let shop = Shop::new(with_users(), "shop").await;
@@ -142,16 +143,19 @@ async fn the_proposed_role_grants_what_is_missing_and_no_more() {
         let uri = user(name, Vec::new(), privileges).await;
         let before = report(&uri, collections).await;
         assert!(before.require_complete().is_err(), "{before:?}");
-        let grant = before.grant().unwrap();
+        let grant = before.grant_command().unwrap();
         assert_eq!(grant.keys().next().map(String::as_str), Some("createRole"));
         admin.run_command(grant).await.unwrap();
         let give = doc! { "grantRolesToUser": name, "roles": [{ "role": "taster", "db": "admin" }] };
         admin.run_command(give).await.unwrap();
         let after = report(&uri, collections).await;
-        assert_eq!((after.require_complete(), after.require_read_only(), after.grant()), (Ok(()), Ok(()), None));
-        // more to read later: the role is there and is extended
+        assert_eq!(
+            (after.require_complete(), after.require_read_only(), after.grant_command()),
+            (Ok(()), Ok(()), None)
+        );
+        // more collections later: the existing role is extended
         let more = report(&uri, &["registrations"]).await;
-        if let Some(grant) = more.grant() {
+        if let Some(grant) = more.grant_command() {
             assert_eq!(grant.keys().next().map(String::as_str), Some("grantPrivilegesToRole"));
             admin.run_command(grant).await.unwrap();
             assert_eq!(report(&uri, &["registrations"]).await.require_complete(), Ok(()));
@@ -161,19 +165,19 @@ async fn the_proposed_role_grants_what_is_missing_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_access_control_everybody_may_write() {
+async fn without_access_control_anyone_can_write() {
     let report = report(&standalone().uri("shop"), &[]).await;
     assert_eq!((report.require_complete(), report.privileges.authenticated), (Ok(()), false));
-    assert!(matches!(report.require_read_only(), Err(QueryError::Unguarded { .. })));
-    assert_snapshot!(report.may_write().unwrap(), @"everything, for the server has no access control");
+    assert!(matches!(report.require_read_only(), Err(QueryError::NoAccessControl { .. })));
+    assert_snapshot!(report.write_access().unwrap(), @"everything, because the server has no access control");
 }
 
-/// Without a name on a server that asks for one: that is no server without access control.
+/// An anonymous user on a server with access control.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_not_taken_for_everybody() {
+async fn an_anonymous_user_is_not_a_server_without_access_control() {
     let anonymous = with_users().uri_as("", "", "shop").replace(":@", "").replace("?authSource=admin", "");
-    let session = connect(&anonymous).await;
-    let error = session.check_privileges(&Needs::default()).await.unwrap_err();
-    session.close().await;
-    assert_snapshot!(error, @"the user may not list the collections of `shop`: command listCollections requires authentication");
+    let connection = connect(&anonymous).await;
+    let error = connection.check_privileges(&RequiredAccess::default()).await.unwrap_err();
+    connection.close().await;
+    assert_snapshot!(error, @"the user is not allowed to list the collections of `shop`: command listCollections requires authentication");
 }

@@ -1,11 +1,11 @@
-//! Servers that are not what they seem: copied volumes, sets without a majority, names that lead elsewhere.
+//! Servers that must be refused: copied volumes, sets without a majority, names that lead to another server.
 
 use std::{os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 
 use insta::{Settings, assert_snapshot};
 use mongodb::bson::{Document, doc};
-use taster_model::{Coded, Topology};
-use taster_query::{QueryError, Session, SessionOptions};
+use taster_model::{Diagnostic, Topology};
+use taster_query::{Connection, ConnectionOptions, QueryError};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -13,27 +13,27 @@ use crate::{
     replica_set::{direct, fill, three},
 };
 
-async fn connect(uri: &str) -> Result<Session, QueryError> {
-    let options = SessionOptions {
+async fn connect(uri: &str) -> Result<Connection, QueryError> {
+    let options = ConnectionOptions {
         command_events: None,
         uri: uri.parse()?,
         database: "shop".to_owned(),
         comment: "taster/server".to_owned(),
         server_selection_timeout: Duration::from_secs(2),
     };
-    Session::connect(options).await
+    Connection::connect(options).await
 }
 
-/// What is said of a server that is refused.
+/// The error of a server that is refused.
 async fn refused(uri: &str) -> String {
     let error = match connect(uri).await {
-        Ok(session) => panic!("{uri} was accepted: {session:?}"),
+        Ok(connection) => panic!("{uri} was accepted: {connection:?}"),
         Err(error) => error,
     };
     format!("{} {error}\n{}", error.code(), error.help().unwrap_or_default())
 }
 
-/// Says the same of every run: each port by who has it.
+/// Replaces each port by the name of its server, so that all runs give the same text.
 fn named(ports: &[(u16, &str)]) -> Settings {
     let mut settings = Settings::clone_current();
     for (port, name) in ports {
@@ -46,7 +46,7 @@ fn uri(port: u16, options: &str) -> String {
     format!("mongodb://127.0.0.1:{port}/shop{options}")
 }
 
-/// Starts a server on a copy, somewhere else.
+/// Starts a server on a copy, on another port.
 fn start(copy: PathBuf, arguments: &[&str]) -> Process {
     Process::start(copy, free_port(), arguments)
 }
@@ -56,21 +56,21 @@ async fn count(port: u16) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
+async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
     let mut set = three().await;
     fill(&set, 100).await;
     connect(&set.uri("shop")).await.unwrap().close().await;
     let (copy, second, third) = (set.copy(0).await, set.copy(1).await, set.copy(1).await);
     let mut ports = vec![(set.port(0), "A"), (set.port(1), "B"), (set.port(2), "C")];
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
 
-    // while production runs and answers under the names that the copy has in its configuration
+    // while production answers under the names in the copy's configuration
     let copied = start(copy, &["--replSet", "rs0"]);
     ports.push((copied.port, "COPY"));
     for options in ["", "?replicaSet=rs0", "?directConnection=true"] {
-        said.push(refused(&uri(copied.port, options)).await);
+        errors.push(refused(&uri(copied.port, options)).await);
     }
-    // the remedy that host/SERVER.md shows
+    // the fix of host/SERVER.md
     let admin = direct(copied.port).await.database("admin");
     let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
     let config = config.get_document("config").unwrap();
@@ -85,13 +85,13 @@ async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
 
     let standalone = start(second, &[]);
     ports.push((standalone.port, "STANDALONE"));
-    said.push(refused(&uri(standalone.port, "")).await);
-    // the other remedy
+    errors.push(refused(&uri(standalone.port, "")).await);
+    // the other fix
     let local = direct(standalone.port).await.database("local");
     local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
-    let session = connect(&uri(standalone.port, "")).await.unwrap();
-    assert_eq!(session.facts().topology, Topology::Standalone);
-    session.close().await;
+    let connection = connect(&uri(standalone.port, "")).await.unwrap();
+    assert_eq!(connection.facts().topology, Topology::Standalone);
+    connection.close().await;
 
     // it has replayed the oplog, so nothing is missing
     let replayed = start(third, &["--setParameter", "recoverFromOplogAsStandalone=true"]);
@@ -103,39 +103,38 @@ async fn copies_and_rests_of_a_replica_set_are_refused_and_its_hosts_named() {
     set.stop(2);
     set.wait_for(0, "secondary").await;
     for options in ["", "?replicaSet=rs0", "?replicaSet=other", "?directConnection=true"] {
-        said.push(refused(&uri(set.port(0), options)).await);
+        errors.push(refused(&uri(set.port(0), options)).await);
     }
-    named(&ports).bind(|| assert_snapshot!(said.join("\n\n"), @r"
-        T0233 the server at mongodb://127.0.0.1:COPY/shop holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+    named(&ports).bind(|| assert_snapshot!(errors.join("\n\n"), @r"
+        T0233 the server at mongodb://127.0.0.1:COPY/shop holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?replicaSet=rs0 holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+        T0233 the server at mongodb://127.0.0.1:COPY/shop?directConnection=true holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0235 the server at mongodb://127.0.0.1:STANDALONE/shop is standalone and holds the data of a member of the replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the last writes may be missing
-        start it with --replSet and make it the only member of its set; or, where every write is known to be there, empty local.system.replset: host/SERVER.md shows both
+        T0235 the standalone server at mongodb://127.0.0.1:STANDALONE/shop holds data of a member of replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C); it has not replayed the oplog, so the latest writes may be missing
+        start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: host/SERVER.md shows both
 
-        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
-        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop has no majority, and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C, these do not answer: 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, if the copy has only this member, make it the only one of its set: host/SERVER.md
 
-        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C no answer comes from 127.0.0.1:B, 127.0.0.1:C
-        start the other members; or, on a copy that has only this one, make it the only member: host/SERVER.md
+        T0234 the replica set `rs0` at mongodb://127.0.0.1:A/shop?replicaSet=rs0 has no majority, and so no primary: of 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C, these do not answer: 127.0.0.1:B, 127.0.0.1:C
+        start the other members; or, if the copy has only this member, make it the only one of its set: host/SERVER.md
 
-        T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string asks for `other`, and the set there is `rs0`
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?replicaSet=other has no primary: the connection string names `other`, but the set is called `rs0`
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0207 the replica set at mongodb://127.0.0.1:A/shop?directConnection=true has no primary: 127.0.0.1:A of `rs0` is not it; it knows of none among 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
+        T0207 the replica set at mongodb://127.0.0.1:A/shop?directConnection=true has no primary: 127.0.0.1:A of `rs0` is not the primary; it knows of no primary among 127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
         "));
 }
 
-/// What host/SERVER.md says of a standalone server: the writes since the last checkpoint are missing without a word, and
-/// each remedy brings them back.
+/// On a standalone server the writes since the last checkpoint are missing; each fix of host/SERVER.md restores them.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_writes_that_a_standalone_server_hides_come_back_with_the_remedies() {
+async fn writes_missing_on_a_standalone_server_are_restored_by_the_documented_fixes() {
     let production = Process::start(folder(), free_port(), &["--replSet", "rs0", "--syncdelay", "600"]);
     let admin = direct(production.port).await.database("admin");
     let initiate = doc! { "_id": "rs0", "members": [{ "_id": 0, "host": format!("127.0.0.1:{}", production.port) }] };
@@ -151,7 +150,7 @@ async fn the_writes_that_a_standalone_server_hides_come_back_with_the_remedies()
     let [plain, replayed, member] = copies;
 
     let plain = start(plain, &[]);
-    assert_eq!(count(plain.port).await, 0, "this is why it is refused");
+    assert_eq!(count(plain.port).await, 0, "the reason why it is refused");
     assert!(refused(&uri(plain.port, "")).await.starts_with("T0235"));
 
     let recover = ["recoverFromOplogAsStandalone=true", "takeUnstableCheckpointOnShutdown=true"];
@@ -179,9 +178,9 @@ async fn the_writes_that_a_standalone_server_hides_come_back_with_the_remedies()
     assert_eq!(count(member.port).await, 100);
 }
 
-/// On a copy the users of production may enter; one who may not look into `local` learns that this is why.
+/// A copy contains the users of production. One who cannot read `local` is told so.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_copy_is_known_for_one_to_whoever_may_read_its_configuration() {
+async fn a_copy_is_recognised_by_users_who_can_read_its_configuration() {
     let key = folder().join("key");
     std::fs::write(&key, "tastertests").unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -205,24 +204,24 @@ async fn a_copy_is_known_for_one_to_whoever_may_read_its_configuration() {
     let copy = production.copy();
     drop(production);
     let copied = start(copy, &arguments);
-    let mut said = Vec::new();
+    let mut errors = Vec::new();
     for user in ["root", "reader", "stranger"] {
-        said.push(refused(&uri_of(user, copied.port)).await);
+        errors.push(refused(&uri_of(user, copied.port)).await);
     }
     std::fs::remove_dir_all(key.parent().unwrap()).unwrap();
-    named(&[(port, "PRODUCTION"), (copied.port, "COPY")]).bind(|| assert_snapshot!(said.join("\n\n"), @r"
-        T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds a copy of a member of the replica set `rs0` and is none of its members: 127.0.0.1:PRODUCTION
-        make this host the only member of the copy's set: rs.reconfig(…, {force: true}) on it, as host/SERVER.md shows; Taster never reconfigures
+    named(&[(port, "PRODUCTION"), (copied.port, "COPY")]).bind(|| assert_snapshot!(errors.join("\n\n"), @r"
+        T0233 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin holds data copied from replica set `rs0` (127.0.0.1:PRODUCTION), but is not a member of that set
+        make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md shows; Taster never reconfigures a set
 
-        T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; which of them stands in local.system.replset, and the user may not read that
+        T0207 the replica set at mongodb://***@127.0.0.1:COPY/shop?authSource=admin has no primary: it was never initiated, or its data were copied from a member; local.system.replset says which, but the user is not allowed to read it
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0205 the server at mongodb://***@127.0.0.1:COPY/shop?authSource=admin refused user and password: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` there, and every refresh brings it along (host/SERVER.md)
+        T0205 authentication failed at mongodb://***@127.0.0.1:COPY/shop?authSource=admin: SCRAM failure: Authentication failed.
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
         "));
 }
 
-/// Hands every connection on to another port.
+/// Forwards every connection to another port.
 async fn relay(port: u16, to: u16) -> tokio::task::JoinHandle<()> {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     tokio::spawn(async move {
@@ -267,13 +266,13 @@ async fn a_copy_never_leads_to_production() {
     // where Taster is, it leads to production
     let production = Process::start(again, port, &["--replSet", "rs0"]);
     wait_until("production to be back", async || connect(&uri(port, "")).await.is_ok()).await;
-    let said = refused(&uri(elsewhere, "")).await;
-    named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(said, @r"
-        T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of the replica set `rs0` (127.0.0.1:PRODUCTION), and no host of the string is a member of that
-        if the server that you name is the one to taste, add ?directConnection=true; if it is a copy, give it a configuration of its own: host/SERVER.md
+    let error = refused(&uri(elsewhere, "")).await;
+    named(&[(port, "PRODUCTION"), (elsewhere, "COPY")]).bind(|| assert_snapshot!(error, @r"
+        T0236 the connection string mongodb://127.0.0.1:COPY/shop leads to another server: 127.0.0.1:PRODUCTION of replica set `rs0` (127.0.0.1:PRODUCTION); no host of the connection string is a member of that set
+        if the named server is the right one, add ?directConnection=true; if it is a copy, give it a replica set configuration of its own: host/SERVER.md
         "));
-    // and whoever says so reads the copy
-    let session = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();
-    session.close().await;
+    // a direct connection reads the copy
+    let connection = connect(&uri(elsewhere, "?directConnection=true")).await.unwrap();
+    connection.close().await;
     drop((production, copied));
 }

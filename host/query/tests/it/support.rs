@@ -1,15 +1,15 @@
-//! What the tests share: a database of its own for each, filled, and a session on it.
+//! Fixtures of the tests: a database for each test, and a connection to it.
 
 use std::time::Duration;
 
 use bson::{Document, RawDocumentBuf};
 use mongodb::Client;
 use taster_model::{CollectionGrant, Failure};
-use taster_query::{Cursor, Database, Grant, Limits, Session, SessionOptions};
+use taster_query::{Connection, ConnectionOptions, Cursor, Database, Grant, Limits, Snapshot};
 
 use crate::mongod::Mongod;
 
-/// A database that only this test knows.
+/// A database that only one test uses.
 pub(crate) struct Shop {
     pub(crate) server: &'static Mongod,
     pub(crate) name: &'static str,
@@ -30,20 +30,20 @@ impl Shop {
         self.mongo().collection::<Document>(collection).insert_many(documents).await.unwrap();
     }
 
-    /// The comment of this shop's sessions.
+    /// The comment of this shop's connections.
     pub(crate) fn comment(&self) -> String {
         format!("taster/{}/{}", self.name, self.server.is_replica_set())
     }
 
-    pub(crate) async fn session(&self) -> Session {
-        let options = SessionOptions {
+    pub(crate) async fn connection(&self) -> Connection {
+        let options = ConnectionOptions {
             uri: self.server.uri(self.name).parse().unwrap(),
             database: self.name.to_owned(),
             comment: self.comment(),
             server_selection_timeout: Duration::from_secs(10),
             command_events: None,
         };
-        Session::connect(options).await.unwrap()
+        Connection::connect(options).await.unwrap()
     }
 }
 
@@ -56,12 +56,11 @@ pub(crate) fn grant(collections: &[&str], limits: Limits) -> Grant {
             .collect(),
         limits,
         setting: "probes[orders].limits".to_owned(),
-        census: None,
     }
 }
 
-pub(crate) fn database(session: &Session, collections: &[&str]) -> Database {
-    session.database(grant(collections, Limits::default()))
+pub(crate) fn database(snapshot: &Snapshot, collections: &[&str]) -> Database {
+    snapshot.database(grant(collections, Limits::default()))
 }
 
 pub(crate) fn raw(document: &Document) -> Vec<u8> {
@@ -83,7 +82,7 @@ pub(crate) fn split(mut batch: &[u8]) -> Vec<Document> {
     documents
 }
 
-/// Everything that is still to come.
+/// All remaining documents.
 pub(crate) async fn drain(cursor: &mut Cursor) -> Result<Vec<Document>, Failure> {
     let mut documents = Vec::new();
     while let Some(batch) = cursor.next().await? {

@@ -1,13 +1,14 @@
-//! Objects of an S3 bucket.
+//! The back end for S3 buckets.
 //!
-//! A create carries `If-None-Match: *`, a swap `If-Match` with the `ETag` that was read. An answer that is lost leaves open
-//! whether the write was done: the next try finds out by its condition, and one's own bytes are one's own success.
+//! A create carries `If-None-Match: *`, a swap `If-Match` with the `ETag` that was read. When the answer to a write is lost,
+//! the next attempt may fail its condition because of that very write; if the object then holds the bytes that were to be
+//! written, the write succeeded.
 
 mod client;
-mod patience;
+mod failure;
 mod ranges;
+mod requests;
 mod upload;
-mod words;
 
 use std::sync::Arc;
 
@@ -19,20 +20,27 @@ use aws_sdk_s3::{
 };
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use taster_retry::RetryPolicy;
 
 use crate::{
-    ConditionalWrites, Encryption, Settings, StoreError, fault,
-    objects::{Created, Large, Listed, Objects, Opened, Print, Stored, Swapped, Version},
+    backend::{
+        CreateOutcome, Digest, ObjectBackend, ObjectInfo, OpenOutcome, StoredObject, StreamedObject, SwapOutcome,
+        Version,
+    },
+    error::StoreError,
+    fault,
+    retention::GcMode,
+    settings::{ConditionalWrites, Encryption, Settings},
 };
 use client::Location;
-use patience::{Doing, Ended, Patience};
-use words::{Trouble, trouble};
+use failure::S3Failure;
+use requests::{Operation, RequestOutcome};
 
-/// The metadata of a large object that says which one it is: SHA-256 in hexadecimal.
+/// The metadata key of a large object's SHA-256, in hexadecimal.
 const SHA256: &str = "sha256";
 
-/// The objects of `s3://bucket/prefix`.
-pub(crate) async fn open(settings: &Settings) -> Result<Arc<dyn Objects>, StoreError> {
+/// Opens the back end of `s3://bucket/prefix`.
+pub(crate) async fn open(settings: &Settings) -> Result<Arc<dyn ObjectBackend>, StoreError> {
     let location = Location::parse(&settings.url)?;
     let client = client::connect(settings).await?;
     Ok(Arc::new(Bucket {
@@ -40,19 +48,19 @@ pub(crate) async fn open(settings: &Settings) -> Result<Arc<dyn Objects>, StoreE
         location,
         encryption: settings.s3.encryption.clone(),
         conditional: settings.s3.conditional_writes == ConditionalWrites::Required,
-        patience: settings.s3.patience.map_or_else(Patience::default, Patience::of),
+        retry_policy: requests::retry_policy(settings.s3.retry_timeout),
     }))
 }
 
-/// A part of a bucket. Clones share the connections.
+/// A bucket, or a prefix in it. Clones share the connections.
 #[derive(Clone)]
 struct Bucket {
     client: Client,
     location: Location,
     encryption: Option<Encryption>,
-    /// Whether the store is asked to check what a write depends on; else it is looked at before, which is no guard.
+    /// Whether the store checks the condition of a write. Otherwise it is checked before the write, which leaves a gap.
     conditional: bool,
-    patience: Patience,
+    retry_policy: RetryPolicy,
 }
 
 /// What a write depends on.
@@ -62,28 +70,28 @@ enum Condition<'a> {
     Version(&'a Version),
 }
 
-/// What came of a write.
+/// How a write ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum WriteOutcome {
     Done,
-    /// The condition did not hold. `lost` says that it may be one's own write that stands in the way.
-    Refused {
-        lost: bool,
+    /// The condition does not hold. With `answer_lost`, the object in the way may be this process's own write.
+    ConditionFailed {
+        answer_lost: bool,
     },
 }
 
 impl Bucket {
-    fn full(&self, key: &str) -> String {
+    fn object_key(&self, key: &str) -> String {
         format!("{}{key}", self.location.prefix)
     }
 
-    fn name(&self, key: &str) -> String {
-        format!("s3://{}/{}", self.location.bucket, self.full(key))
+    fn object_url(&self, key: &str) -> String {
+        format!("s3://{}/{}", self.location.bucket, self.object_key(key))
     }
 
-    /// A write of an object, encrypted as the settings say.
+    /// A request that writes an object, encrypted as the settings say.
     fn put(&self, key: &str) -> PutObjectFluentBuilder {
-        let put = self.client.put_object().bucket(&self.location.bucket).key(self.full(key));
+        let put = self.client.put_object().bucket(&self.location.bucket).key(self.object_key(key));
         match &self.encryption {
             None => put,
             Some(Encryption::Aes256) => put.server_side_encryption(ServerSideEncryption::Aes256),
@@ -99,11 +107,11 @@ impl Bucket {
         condition: Condition<'_>,
         bytes: &[u8],
         sha256: Option<&str>,
-    ) -> Result<Written, StoreError> {
-        if !self.conditional && !self.holds(key, condition).await? {
-            return Ok(Written::Refused { lost: false });
+    ) -> Result<WriteOutcome, StoreError> {
+        if !self.conditional && !self.condition_holds(key, condition).await? {
+            return Ok(WriteOutcome::ConditionFailed { answer_lost: false });
         }
-        let url = self.name(key);
+        let url = self.object_url(key);
         let request = || async {
             let put = self.put(key).body(ByteStream::from(bytes.to_vec()));
             let put = if let Some(sha256) = sha256 { put.metadata(SHA256, sha256) } else { put };
@@ -112,100 +120,101 @@ impl Bucket {
                 Condition::Absent => put.if_none_match("*"),
                 Condition::Version(Version(etag)) => put.if_match(etag),
             };
-            put.send().await.map_err(trouble)
+            put.send().await.map_err(S3Failure::from_sdk)
         };
         fault::point("s3: writing");
-        let ended = self.patience.with(Doing { action: "write", url: &url }, request).await?;
+        let outcome = requests::send(self.retry_policy, Operation { action: "write", url: &url }, request).await?;
         fault::point("s3: written");
-        Ok(match ended {
-            Ended::Done(_) => Written::Done,
-            Ended::Condition { lost } => Written::Refused { lost },
-            // there is nothing that could be what was expected
-            Ended::Absent => Written::Refused { lost: false },
+        Ok(match outcome {
+            RequestOutcome::Done(_) => WriteOutcome::Done,
+            RequestOutcome::PreconditionFailed { answer_lost } => WriteOutcome::ConditionFailed { answer_lost },
+            // a swap of an object that does not exist
+            RequestOutcome::NotFound => WriteOutcome::ConditionFailed { answer_lost: false },
         })
     }
 
-    /// Whether a condition holds at this moment.
-    async fn holds(&self, key: &str, condition: Condition<'_>) -> Result<bool, StoreError> {
-        let stored = self.read(key).await?.map(|stored| stored.version);
+    /// Whether a condition holds now.
+    async fn condition_holds(&self, key: &str, condition: Condition<'_>) -> Result<bool, StoreError> {
+        let stored = self.read_object(key).await?.map(|stored| stored.version);
         Ok(match condition {
             Condition::Absent => stored.is_none(),
             Condition::Version(version) => stored.as_ref() == Some(version),
         })
     }
 
-    /// Whether those bytes stand there: the answer to one's own write was lost.
-    async fn is_own(&self, key: &str, bytes: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.read(key).await?.is_some_and(|stored| stored.bytes == bytes))
+    /// Whether the object holds these bytes: then a write whose answer was lost succeeded.
+    async fn has_bytes(&self, key: &str, bytes: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.read_object(key).await?.is_some_and(|stored| stored.bytes == bytes))
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Stored>, StoreError> {
-        let url = self.name(key);
+    async fn read_object(&self, key: &str) -> Result<Option<StoredObject>, StoreError> {
+        let url = self.object_url(key);
         let request = || async {
-            let get = self.client.get_object().bucket(&self.location.bucket).key(self.full(key));
-            let answer = get.checksum_mode(ChecksumMode::Enabled).send().await.map_err(trouble)?;
+            let get = self.client.get_object().bucket(&self.location.bucket).key(self.object_key(key));
+            let answer = get.checksum_mode(ChecksumMode::Enabled).send().await.map_err(S3Failure::from_sdk)?;
             let (etag, length) = (answer.e_tag.clone(), answer.content_length);
-            let bytes = whole(answer.body, length).await?;
-            let version = Version(etag.ok_or_else(|| Trouble::No("the answer has no ETag".to_owned()))?);
-            Ok(Stored { bytes, version })
+            let bytes = read_body(answer.body, length).await?;
+            let version = Version(etag.ok_or_else(|| S3Failure::Permanent("the answer has no ETag".to_owned()))?);
+            Ok(StoredObject { bytes, version })
         };
-        match self.patience.with(Doing { action: "read", url: &url }, request).await? {
-            Ended::Done(stored) => Ok(Some(stored)),
-            Ended::Absent => Ok(None),
-            Ended::Condition { .. } => Err(unasked("read", &url)),
+        match requests::send(self.retry_policy, Operation { action: "read", url: &url }, request).await? {
+            RequestOutcome::Done(stored) => Ok(Some(stored)),
+            RequestOutcome::NotFound => Ok(None),
+            RequestOutcome::PreconditionFailed { .. } => Err(unexpected_condition("read", &url)),
         }
     }
 
-    async fn pages(&self, prefix: &str, delimiter: Option<&str>) -> Result<Pages, StoreError> {
-        let url = self.name(prefix);
-        let mut pages = Pages::default();
+    async fn list_all(&self, prefix: &str, delimiter: Option<&str>) -> Result<Listing, StoreError> {
+        let url = self.object_url(prefix);
+        let mut listing = Listing::default();
         let mut next: Option<String> = None;
         loop {
             let request = || async {
-                let list = self.client.list_objects_v2().bucket(&self.location.bucket).prefix(self.full(prefix));
+                let list = self.client.list_objects_v2().bucket(&self.location.bucket).prefix(self.object_key(prefix));
                 let list = list.set_delimiter(delimiter.map(str::to_owned)).set_continuation_token(next.clone());
-                list.send().await.map_err(trouble)
+                list.send().await.map_err(S3Failure::from_sdk)
             };
-            let page = match self.patience.with(Doing { action: "list", url: &url }, request).await? {
-                Ended::Done(page) => page,
-                Ended::Absent => {
-                    return Err(patience::refused(Doing { action: "list", url: &url }, "not found".to_owned()));
+            let page = match requests::send(self.retry_policy, Operation { action: "list", url: &url }, request).await?
+            {
+                RequestOutcome::Done(page) => page,
+                RequestOutcome::NotFound => {
+                    return Err(Operation { action: "list", url: &url }.refused("not found"));
                 }
-                Ended::Condition { .. } => return Err(unasked("list", &url)),
+                RequestOutcome::PreconditionFailed { .. } => return Err(unexpected_condition("list", &url)),
             };
             for object in page.contents() {
                 let Some(key) = object.key().and_then(|key| key.strip_prefix(&self.location.prefix)) else { continue };
                 let modified = object.last_modified().and_then(|at| Timestamp::from_second(at.secs()).ok());
-                pages.objects.push(Listed {
+                listing.objects.push(ObjectInfo {
                     key: key.to_owned(),
                     size: object.size().and_then(|size| size.try_into().ok()).unwrap_or_default(),
                     modified: modified.unwrap_or(Timestamp::MIN),
                 });
             }
             let folders = page.common_prefixes().iter().filter_map(|common| common.prefix());
-            let below = self.full(prefix);
-            pages
+            let below = self.object_key(prefix);
+            listing
                 .folders
                 .extend(folders.filter_map(|f| f.strip_prefix(&below)).map(|f| f.trim_end_matches('/').to_owned()));
             next = page.next_continuation_token().map(str::to_owned);
             if next.is_none() {
-                return Ok(pages);
+                return Ok(listing);
             }
         }
     }
 
-    async fn swept(&self, prefix: &str, before: Timestamp, dry: bool) -> Result<u64, StoreError> {
+    async fn sweep_unfinished(&self, prefix: &str, before: Timestamp, mode: GcMode) -> Result<u64, StoreError> {
         let mut swept = 0;
-        let proofs = self.pages(prefix, None).await?.objects;
+        let proofs = self.list_all(prefix, None).await?.objects;
         let proof = |key: &str| key.rsplit('/').next().is_some_and(|name| name.starts_with(".proof-"));
         for object in proofs.into_iter().filter(|object| proof(&object.key) && object.modified < before) {
-            if !dry {
-                self.removed(&object.key).await?;
+            if mode == GcMode::Remove {
+                self.remove_object(&object.key).await?;
             }
             swept += 1;
         }
-        for (key, id) in self.begun(prefix, before).await? {
-            if !dry {
+        for (key, id) in self.unfinished_uploads(prefix, before).await? {
+            if mode == GcMode::Remove {
                 self.abort(&key, &id).await;
             }
             swept += 1;
@@ -213,63 +222,71 @@ impl Bucket {
         Ok(swept)
     }
 
-    async fn removed(&self, key: &str) -> Result<(), StoreError> {
-        let url = self.name(key);
+    async fn remove_object(&self, key: &str) -> Result<(), StoreError> {
+        let url = self.object_url(key);
         let request = || async {
-            let delete = self.client.delete_object().bucket(&self.location.bucket).key(self.full(key));
-            delete.send().await.map_err(trouble)
+            let delete = self.client.delete_object().bucket(&self.location.bucket).key(self.object_key(key));
+            delete.send().await.map_err(S3Failure::from_sdk)
         };
-        self.patience.with(Doing { action: "remove", url: &url }, request).await?;
+        requests::send(self.retry_policy, Operation { action: "remove", url: &url }, request).await?;
         Ok(())
     }
 }
 
-/// What a listing found.
+/// The result of a listing.
 #[derive(Default)]
-struct Pages {
-    objects: Vec<Listed>,
+struct Listing {
+    objects: Vec<ObjectInfo>,
     folders: Vec<String>,
 }
 
-/// A body to its end, and no less: a connection that broke is no short object.
-async fn whole(body: ByteStream, length: Option<i64>) -> Result<Vec<u8>, Trouble> {
+/// Reads a body to its end. One that is shorter than announced is an error: the connection broke.
+async fn read_body(body: ByteStream, length: Option<i64>) -> Result<Vec<u8>, S3Failure> {
     let bytes = body.collect().await.map_err(|error| {
-        let said = words::chain(&error);
-        if said.contains("checksum") { Trouble::Garbled(said) } else { Trouble::Again(said) }
+        let text = failure::error_chain(&error);
+        if text.contains("checksum") { S3Failure::Corrupted(text) } else { S3Failure::Retryable(text) }
     })?;
     let bytes = bytes.to_vec();
     match length.and_then(|length| usize::try_from(length).ok()) {
-        Some(length) if length != bytes.len() => Err(Trouble::Again(format!("{} of {length} bytes came", bytes.len()))),
+        Some(length) if length != bytes.len() => {
+            Err(S3Failure::Retryable(format!("received {} of {length} bytes", bytes.len())))
+        }
         _ => Ok(bytes),
     }
 }
 
-/// A store that refuses what it was not asked to check.
-fn unasked(action: &'static str, url: &str) -> StoreError {
-    patience::refused(Doing { action, url }, "it says that a condition does not hold, and none was made".to_owned())
+/// The error of a store that answers a request without a condition as if it had one.
+fn unexpected_condition(action: &'static str, url: &str) -> StoreError {
+    Operation { action, url }.refused("the store says that a condition does not hold, and the request had none")
 }
 
-impl Objects for Bucket {
-    fn create<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<Created, StoreError>> {
+impl ObjectBackend for Bucket {
+    fn create<'a>(&'a self, key: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
         Box::pin(async move {
             match self.write(key, Condition::Absent, bytes, None).await? {
-                Written::Done => Ok(Created::New),
-                Written::Refused { lost: true } if self.is_own(key, bytes).await? => Ok(Created::New),
-                Written::Refused { .. } => Ok(Created::Exists),
+                WriteOutcome::Done => Ok(CreateOutcome::Created),
+                WriteOutcome::ConditionFailed { answer_lost: true } if self.has_bytes(key, bytes).await? => {
+                    Ok(CreateOutcome::Created)
+                }
+                WriteOutcome::ConditionFailed { .. } => Ok(CreateOutcome::AlreadyExists),
             }
         })
     }
 
-    fn create_from<'a>(&'a self, key: &'a str, large: Large<'a>) -> BoxFuture<'a, Result<Created, StoreError>> {
-        Box::pin(self.upload(key, large))
+    fn create_from<'a>(
+        &'a self,
+        key: &'a str,
+        object: StreamedObject<'a>,
+    ) -> BoxFuture<'a, Result<CreateOutcome, StoreError>> {
+        Box::pin(self.upload(key, object))
     }
 
-    fn open<'a>(&'a self, key: &'a str, print: Print<'a>) -> BoxFuture<'a, Result<Opened, StoreError>> {
-        Box::pin(self.look(key, print))
+    fn open<'a>(&'a self, key: &'a str, digest: Digest<'a>) -> BoxFuture<'a, Result<OpenOutcome, StoreError>> {
+        Box::pin(self.open_streamed(key, digest))
     }
 
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
-        Box::pin(self.read(key))
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<StoredObject>, StoreError>> {
+        Box::pin(self.read_object(key))
     }
 
     fn swap<'a>(
@@ -277,48 +294,50 @@ impl Objects for Bucket {
         key: &'a str,
         expected: Option<&'a Version>,
         bytes: &'a [u8],
-    ) -> BoxFuture<'a, Result<Swapped, StoreError>> {
+    ) -> BoxFuture<'a, Result<SwapOutcome, StoreError>> {
         Box::pin(async move {
             let condition = expected.map_or(Condition::Absent, Condition::Version);
             match self.write(key, condition, bytes, None).await? {
-                Written::Done => Ok(Swapped::Done),
-                Written::Refused { lost: true } if self.is_own(key, bytes).await? => Ok(Swapped::Done),
-                Written::Refused { .. } => Ok(Swapped::Conflict),
+                WriteOutcome::Done => Ok(SwapOutcome::Swapped),
+                WriteOutcome::ConditionFailed { answer_lost: true } if self.has_bytes(key, bytes).await? => {
+                    Ok(SwapOutcome::Swapped)
+                }
+                WriteOutcome::ConditionFailed { .. } => Ok(SwapOutcome::Conflict),
             }
         })
     }
 
-    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<Listed>, StoreError>> {
+    fn list<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<ObjectInfo>, StoreError>> {
         Box::pin(async move {
-            let mut objects = self.pages(prefix, None).await?.objects;
+            let mut objects = self.list_all(prefix, None).await?.objects;
             objects.retain(|object| !object.key.split('/').any(|part| part.starts_with('.')));
             objects.sort_by(|a, b| a.key.cmp(&b.key));
             Ok(objects)
         })
     }
 
-    fn folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    fn list_folders<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
         Box::pin(async move {
-            let mut folders = self.pages(prefix, Some("/")).await?.folders;
+            let mut folders = self.list_all(prefix, Some("/")).await?.folders;
             folders.retain(|name| !name.starts_with('.'));
             folders.sort();
             Ok(folders)
         })
     }
 
-    fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, dry: bool) -> BoxFuture<'a, Result<u64, StoreError>> {
-        Box::pin(self.swept(prefix, before, dry))
+    fn sweep<'a>(&'a self, prefix: &'a str, before: Timestamp, mode: GcMode) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(self.sweep_unfinished(prefix, before, mode))
     }
 
-    fn forget<'a>(&'a self, _prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+    fn remove_empty_folders<'a>(&'a self, _prefix: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Ok(()) })
     }
 
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.removed(key))
+        Box::pin(self.remove_object(key))
     }
 
     fn url(&self, key: &str) -> String {
-        self.name(key)
+        self.object_url(key)
     }
 }

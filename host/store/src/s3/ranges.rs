@@ -1,4 +1,4 @@
-//! Large objects, read in parts: by ranges of the very object that was looked at.
+//! Large objects read in ranges, each conditional on the object's `ETag`.
 
 use std::{
     io,
@@ -6,120 +6,122 @@ use std::{
 };
 
 use aws_sdk_s3::types::ChecksumMode;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use taster_census::ReadAt;
 use tokio::runtime::Handle;
 
 use super::{
     Bucket, SHA256,
-    patience::{Doing, Ended},
-    whole,
-    words::trouble,
+    failure::S3Failure,
+    read_body,
+    requests::{self, Operation, RequestOutcome},
 };
 use crate::{
-    StoreError,
-    objects::{Opened, Print},
+    backend::{Digest, OpenOutcome},
+    error::StoreError,
 };
 
-/// The least that is read at a time: a request costs as much as so many bytes, and the next read is mostly near.
-const WINDOW: u64 = 1 << 20;
-/// The most, where one read follows the other.
-const WIDEST: u64 = 8 << 20;
+/// Bytes of the smallest read: a request costs as much as transferring so many, and the next read is mostly near.
+const MIN_READ_AHEAD: u64 = 1 << 20;
+/// Bytes of the largest read, where one read follows the other.
+const MAX_READ_AHEAD: u64 = 8 << 20;
 
 impl Bucket {
-    /// Opens an object by its length and its digest.
-    pub(super) async fn look(&self, key: &str, print: Print<'_>) -> Result<Opened, StoreError> {
-        let url = self.name(key);
+    /// Opens an object, if its length and its digest are the expected ones.
+    pub(super) async fn open_streamed(&self, key: &str, digest: Digest<'_>) -> Result<OpenOutcome, StoreError> {
+        let url = self.object_url(key);
         let request = || async {
-            let head = self.client.head_object().bucket(&self.location.bucket).key(self.full(key));
-            head.send().await.map_err(trouble)
+            let head = self.client.head_object().bucket(&self.location.bucket).key(self.object_key(key));
+            head.send().await.map_err(S3Failure::from_sdk)
         };
-        let head = match self.patience.with(Doing { action: "read", url: &url }, request).await? {
-            Ended::Done(head) => head,
-            Ended::Absent => return Ok(Opened::Absent),
-            Ended::Condition { .. } => return Err(super::unasked("read", &url)),
+        let head = match requests::send(self.retry_policy, Operation { action: "read", url: &url }, request).await? {
+            RequestOutcome::Done(head) => head,
+            RequestOutcome::NotFound => return Ok(OpenOutcome::NotFound),
+            RequestOutcome::PreconditionFailed { .. } => return Err(super::unexpected_condition("read", &url)),
         };
         let length = head.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or_default();
-        if length != print.length {
-            return Ok(Opened::Other(format!("it has {length} bytes, and {} were written", print.length)));
+        if length != digest.length {
+            return Ok(OpenOutcome::Mismatch(format!("it has {length} bytes, and {} were written", digest.length)));
         }
-        let Some(etag) = head.e_tag().map(str::to_owned) else { return Err(super::unasked("read", &url)) };
-        let ranges = Ranges {
+        let Some(etag) = head.e_tag().map(str::to_owned) else { return Err(super::unexpected_condition("read", &url)) };
+        let ranges = RangeReader {
             bucket: self.clone(),
             key: key.to_owned(),
             etag,
             length,
             runtime: Handle::current(),
-            window: Mutex::default(),
+            read_ahead: Mutex::default(),
         };
         let sha256 = match head.metadata().and_then(|metadata| metadata.get(SHA256)) {
             Some(sha256) => sha256.clone(),
-            // a store that keeps no metadata: there is no other way than to read all of it
+            // a store without metadata: only the bytes themselves show the digest
             None => ranges.digest().await?,
         };
-        if sha256 != print.sha256 {
-            return Ok(Opened::Other(format!("its SHA-256 is {sha256}, and was {}", print.sha256)));
+        if sha256 != digest.sha256 {
+            return Ok(OpenOutcome::Mismatch(format!("its SHA-256 is {sha256}, and was {}", digest.sha256)));
         }
-        Ok(Opened::Confirmed(Box::new(ranges)))
+        Ok(OpenOutcome::Confirmed(Box::new(ranges)))
     }
 }
 
-/// An object that stays the one that it was, or cannot be read.
-struct Ranges {
+/// Reads ranges of one object. If the object is replaced, reading fails.
+struct RangeReader {
     bucket: Bucket,
     key: String,
     etag: String,
     length: u64,
     runtime: Handle,
-    window: Mutex<Window>,
+    read_ahead: Mutex<ReadAhead>,
 }
 
-/// What was read last, and a little more.
+/// The bytes that were read last, and those read ahead.
 #[derive(Default)]
-struct Window {
+struct ReadAhead {
     offset: u64,
     bytes: Vec<u8>,
-    /// How much is read ahead: more, the longer reads follow one another.
+    /// Bytes of the last request. It grows while reads follow one another.
     ahead: u64,
 }
 
-impl Window {
+impl ReadAhead {
     fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
     }
 }
 
-impl Ranges {
-    async fn range(&self, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
-        let url = self.bucket.name(&self.key);
+impl RangeReader {
+    async fn read_range(&self, offset: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+        let url = self.bucket.object_url(&self.key);
         let request = || async {
             let bucket = &self.bucket;
-            let get = bucket.client.get_object().bucket(&bucket.location.bucket).key(bucket.full(&self.key));
+            let get = bucket.client.get_object().bucket(&bucket.location.bucket).key(bucket.object_key(&self.key));
             let get = get.range(format!("bytes={offset}-{}", offset + length - 1)).if_match(&self.etag);
-            let answer = get.checksum_mode(ChecksumMode::Enabled).send().await.map_err(trouble)?;
-            whole(answer.body, i64::try_from(length).ok()).await
+            let answer = get.checksum_mode(ChecksumMode::Enabled).send().await.map_err(S3Failure::from_sdk)?;
+            read_body(answer.body, i64::try_from(length).ok()).await
         };
-        match self.bucket.patience.with(Doing { action: "read", url: &url }, request).await? {
-            Ended::Done(bytes) => Ok(bytes),
-            Ended::Absent => Err(StoreError::damaged(&self.key, "it vanished while it was read")),
-            Ended::Condition { .. } => Err(StoreError::damaged(&self.key, "it was replaced while it was read")),
+        match requests::send(self.bucket.retry_policy, Operation { action: "read", url: &url }, request).await? {
+            RequestOutcome::Done(bytes) => Ok(bytes),
+            RequestOutcome::NotFound => Err(StoreError::damaged(&self.key, "it was removed while it was being read")),
+            RequestOutcome::PreconditionFailed { .. } => {
+                Err(StoreError::damaged(&self.key, "it was replaced while it was being read"))
+            }
         }
     }
 
-    /// The SHA-256 of all of it, in hexadecimal.
+    /// The SHA-256 of the whole object, in hexadecimal.
     async fn digest(&self) -> Result<String, StoreError> {
         let mut digest = Sha256::new();
-        let mut at = 0;
-        while at < self.length {
-            let length = WIDEST.min(self.length - at);
-            digest.update(self.range(at, length).await?);
-            at += length;
+        let mut offset = 0;
+        while offset < self.length {
+            let length = MAX_READ_AHEAD.min(self.length - offset);
+            digest.update(self.read_range(offset, length).await?);
+            offset += length;
         }
         Ok(hex::encode(digest.finalize()))
     }
 }
 
-impl ReadAt for Ranges {
+impl ReadAt for RangeReader {
     fn length(&self) -> io::Result<u64> {
         Ok(self.length)
     }
@@ -131,16 +133,17 @@ impl ReadAt for Ranges {
         if wanted == 0 {
             return Ok(Vec::new());
         }
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if offset < window.offset || end > window.end() {
-            // a read that goes on where the last one ended is one of many
-            let follows = offset >= window.offset && offset <= window.end();
-            let ahead = if follows { (window.ahead * 2).clamp(WINDOW, WIDEST) } else { WINDOW };
+        let mut read_ahead = self.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if offset < read_ahead.offset || end > read_ahead.end() {
+            // a read that goes on where the last one ended is mostly one of many
+            let sequential = offset >= read_ahead.offset && offset <= read_ahead.end();
+            let ahead =
+                if sequential { (read_ahead.ahead * 2).clamp(MIN_READ_AHEAD, MAX_READ_AHEAD) } else { MIN_READ_AHEAD };
             let fetched = wanted.max(ahead).min(self.length - offset);
-            let bytes = self.runtime.block_on(self.range(offset, fetched)).map_err(io::Error::other)?;
-            *window = Window { offset, bytes, ahead };
+            let bytes = self.runtime.block_on(self.read_range(offset, fetched)).map_err(io::Error::other)?;
+            *read_ahead = ReadAhead { offset, bytes, ahead };
         }
-        let start = usize::try_from(offset - window.offset).map_err(io::Error::other)?;
-        Ok(window.bytes[start..start + length].to_vec())
+        let start = usize::try_from(offset - read_ahead.offset).map_err(io::Error::other)?;
+        Ok(read_ahead.bytes[start..start + length].to_vec())
     }
 }

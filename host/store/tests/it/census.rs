@@ -1,4 +1,4 @@
-//! Censuses: stored once, never overwritten, and taken for nothing but what their captures list.
+//! Stored censuses: written once, never overwritten, and read only if they are the ones that their captures list.
 
 use std::{
     fs,
@@ -6,47 +6,47 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use taster_model::{Capture, CensusFacts, Coded, Side};
+use taster_model::{Capture, CensusFacts, Diagnostic, Side};
 use taster_store::{AppStore, Censuses, StoreError};
 
-use crate::{child, larder, place::Place, shop};
+use crate::{census_fixtures, child_process, shop, test_store::TestStore};
 
-/// One real census of one capture, and where it lies.
-struct Shelf {
-    place: Place,
+/// A stored census of a capture, and its file.
+struct StoredCensus {
+    backend: TestStore,
     store: AppStore,
     capture: Capture,
     facts: CensusFacts,
     path: PathBuf,
 }
 
-impl Shelf {
-    async fn both(documents: i32) -> Vec<Self> {
-        let mut shelves = Vec::new();
-        for place in Place::both().await {
-            shelves.push(Self::at(place, documents).await);
+impl StoredCensus {
+    async fn on_both_backends(documents: i32) -> Vec<Self> {
+        let mut stored = Vec::new();
+        for backend in TestStore::on_both_backends().await {
+            stored.push(Self::create(backend, documents).await);
         }
-        shelves
+        stored
     }
 
-    async fn at(place: Place, documents: i32) -> Self {
-        let store = place.app().await;
+    async fn create(backend: TestStore, documents: i32) -> Self {
+        let store = backend.app().await;
         let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-        let recorded = larder::real(&larder::place(&capture, "orders"), documents);
+        let recorded = census_fixtures::real_census(&census_fixtures::census_place(&capture, "orders"), documents);
         let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-        let path = place.file(&format!("v1/pxbbq/one/{}", object.key));
-        let facts = larder::list(&mut capture, &recorded, object);
+        let path = backend.file(&format!("v1/pxbbq/one/{}", object.key));
+        let facts = census_fixtures::list_in_capture(&mut capture, &recorded, object);
         store.run(&capture.run).commit_pre(&capture).await.unwrap();
-        place.forget_checksums();
-        Self { place, store, capture, facts, path }
+        backend.forget_checksums();
+        Self { backend, store, capture, facts, path }
     }
 
     async fn open(&self) -> Result<u64, StoreError> {
         self.open_as(&self.capture, &self.facts).await
     }
 
-    /// Whether reading all of it ends in an error. A file is looked at as a whole when it is opened; of an object far away
-    /// that is read in pieces, the block that is wrong says so when it is read.
+    /// Whether reading all of it ends in an error. The digest of a file is checked when it is opened; the blocks of an S3
+    /// object are checked when they are read.
     async fn is_refused(&self) -> bool {
         match self.store.run(&self.capture.run).censuses().open(&self.capture, &self.facts).await {
             Err(error) => {
@@ -54,7 +54,7 @@ impl Shelf {
                 true
             }
             Ok(census) => {
-                assert_eq!(self.place.kind(), "s3", "a file is looked at as a whole");
+                assert_eq!(self.backend.kind(), "s3", "the digest of a file is checked when it is opened");
                 tokio::task::spawn_blocking(move || census.check()).await.unwrap().is_err()
             }
         }
@@ -66,159 +66,167 @@ impl Shelf {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_census_is_stored_under_its_collection_for_its_owner() {
-    for shelf in Shelf::both(3).await {
-        assert_eq!(shelf.facts.object, format!("pre/{}/pxbbq.orders.census", shelf.capture.attempt));
-        if shelf.place.kind() == "file" {
-            assert_eq!(fs::metadata(&shelf.path).unwrap().permissions().mode() & 0o777, 0o600);
+async fn a_census_is_stored_under_the_name_of_its_collection() {
+    for census in StoredCensus::on_both_backends(3).await {
+        assert_eq!(census.facts.object, format!("pre/{}/pxbbq.orders.census", census.capture.attempt));
+        if census.backend.kind() == "file" {
+            assert_eq!(fs::metadata(&census.path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        assert_eq!(shelf.open().await.unwrap(), 3);
-        // and from the file of the capture, wherever the folder was copied
-        let file = shelf.path.parent().unwrap().with_file_name("capture.json");
-        let beside = Censuses::beside(&file, Side::Pre);
-        assert_eq!(beside.open(&shelf.capture, &shelf.facts).await.unwrap().documents(), 3);
-        let elsewhere = Censuses::beside(&shelf.path, Side::Pre);
-        let error = elsewhere.open(&shelf.capture, &shelf.facts).await.err().unwrap();
+        assert_eq!(census.open().await.unwrap(), 3);
+        // and from its capture file, outside of a store
+        let file = census.path.parent().unwrap().with_file_name("capture.json");
+        let beside = Censuses::beside_capture(&file, Side::Pre);
+        assert_eq!(beside.open(&census.capture, &census.facts).await.unwrap().documents(), 3);
+        let elsewhere = Censuses::beside_capture(&census.path, Side::Pre);
+        let error = elsewhere.open(&census.capture, &census.facts).await.err().unwrap();
         assert_eq!(error.code(), "T0410", "{error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn none_is_overwritten_and_a_lost_answer_finds_its_own() {
-    for place in Place::both().await {
+async fn a_census_is_never_overwritten_and_storing_it_twice_returns_the_same_object() {
+    for backend in TestStore::on_both_backends().await {
         let capture = shop::capture(&shop::run("one"), Side::Post);
-        let run = place.app().await.run(&capture.run);
-        let census = |bytes: &[u8]| larder::of_bytes(larder::place(&capture, "orders"), bytes);
+        let run = backend.app().await.run(&capture.run);
+        let census =
+            |bytes: &[u8]| census_fixtures::census_of_bytes(census_fixtures::census_place(&capture, "orders"), bytes);
         let put = async |bytes: &[u8]| run.put_census(Side::Post, &capture.attempt, &census(bytes)).await.unwrap();
         let (first, second) = (put(b"one").await, put(b"two").await);
         assert!(first.key.ends_with("/pxbbq.orders.census") && second.key.ends_with("/pxbbq.orders.2.census"));
         assert_eq!((put(b"one").await, put(b"two").await), (first.clone(), second));
-        assert_eq!(fs::read(place.file(&format!("v1/pxbbq/one/{}", first.key))).unwrap(), b"one");
+        assert_eq!(fs::read(backend.file(&format!("v1/pxbbq/one/{}", first.key))).unwrap(), b"one");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_another_attempt_or_that_changed_meanwhile_is_not_stored() {
-    for place in Place::both().await {
+async fn a_census_of_another_attempt_or_with_another_digest_is_not_stored() {
+    for backend in TestStore::on_both_backends().await {
         let capture = shop::capture(&shop::run("one"), Side::Pre);
-        let run = place.app().await.run(&capture.run);
+        let run = backend.app().await.run(&capture.run);
         let other = shop::capture(&shop::run("one"), Side::Pre).attempt;
-        let belongs = larder::place(&capture, "orders");
+        let belongs = census_fixtures::census_place(&capture, "orders");
         let put = async |attempt, recorded| run.put_census(Side::Pre, attempt, &recorded).await.unwrap_err().code();
-        assert_eq!(put(&other, larder::of_bytes(belongs.clone(), b"bytes")).await, "T0407");
-        // the scratch file is shorter than it was, or another
-        let mut cut = larder::of_bytes(belongs.clone(), b"bytes");
+        assert_eq!(put(&other, census_fixtures::census_of_bytes(belongs.clone(), b"bytes")).await, "T0407");
+        // the scratch file is shorter than recorded, or has another digest
+        let mut cut = census_fixtures::census_of_bytes(belongs.clone(), b"bytes");
         cut.length += 1;
         assert_eq!(put(&capture.attempt, cut).await, "T0404");
-        let mut altered = larder::of_bytes(belongs, b"bytes");
+        let mut altered = census_fixtures::census_of_bytes(belongs, b"bytes");
         altered.sha256 = "00".repeat(32);
-        // the server refuses what is not what was announced
-        let refused = if place.kind() == "s3" { "T0416" } else { "T0404" };
+        // the S3 back end refuses it before the upload is completed
+        let refused = if backend.kind() == "s3" { "T0416" } else { "T0404" };
         assert_eq!(put(&capture.attempt, altered).await, refused);
-        assert_eq!(place.objects(), [] as [&Path; 0]);
+        assert_eq!(backend.objects(), [] as [&Path; 0]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_altered_byte_and_every_other_length_is_an_error() {
-    for shelf in Shelf::both(3).await {
-        let whole = fs::read(&shelf.path).unwrap();
+async fn every_altered_byte_and_every_other_length_of_a_census_is_an_error() {
+    for census in StoredCensus::on_both_backends(3).await {
+        let whole = fs::read(&census.path).unwrap();
         for at in 0..whole.len() {
             let mut altered = whole.clone();
             altered[at] ^= 1 << (at % 8);
-            fs::write(&shelf.path, &altered).unwrap();
-            assert!(shelf.is_refused().await, "byte {at}");
-            fs::write(&shelf.path, &whole[..at]).unwrap();
-            assert!(shelf.is_refused().await, "{at} bytes");
+            fs::write(&census.path, &altered).unwrap();
+            assert!(census.is_refused().await, "byte {at}");
+            fs::write(&census.path, &whole[..at]).unwrap();
+            assert!(census.is_refused().await, "{at} bytes");
         }
-        fs::write(&shelf.path, [&whole[..], b"\0"].concat()).unwrap();
-        assert!(shelf.is_refused().await, "a byte more");
-        fs::remove_file(&shelf.path).unwrap();
-        let error = shelf.open().await.unwrap_err();
+        fs::write(&census.path, [&whole[..], b"\0"].concat()).unwrap();
+        assert!(census.is_refused().await, "a byte more");
+        fs::remove_file(&census.path).unwrap();
+        let error = census.open().await.unwrap_err();
         assert_eq!(error.code(), "T0410", "{error}");
-        fs::write(&shelf.path, &whole).unwrap();
-        shelf.open().await.unwrap();
+        fs::write(&census.path, &whole).unwrap();
+        census.open().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_census_is_taken_for_another() {
-    for shelf in Shelf::both(3).await {
-        let whole = fs::read(&shelf.path).unwrap();
+    for census in StoredCensus::on_both_backends(3).await {
+        let whole = fs::read(&census.path).unwrap();
         let mut elsewhere = vec![
             shop::capture(&shop::run("two"), Side::Pre),
             shop::capture(&shop::run("one"), Side::Pre),
             shop::capture(&shop::run("one"), Side::Post),
         ];
-        let mut database = shelf.capture.clone();
+        let mut database = census.capture.clone();
         database.server.database = "another".to_owned();
         elsewhere.push(database);
-        let mut places: Vec<_> = elsewhere.iter().map(|capture| larder::place(capture, "orders")).collect();
-        places.push(larder::place(&shelf.capture, "menu"));
-        places.push(taster_census::Place { id: "orders-2".to_owned(), ..larder::place(&shelf.capture, "orders") });
-        places.push(taster_census::Place { probe: "other".to_owned(), ..larder::place(&shelf.capture, "orders") });
+        let mut places: Vec<_> =
+            elsewhere.iter().map(|capture| census_fixtures::census_place(capture, "orders")).collect();
+        places.push(census_fixtures::census_place(&census.capture, "menu"));
+        places.push(taster_census::CensusIdentity {
+            id: "orders-2".to_owned(),
+            ..census_fixtures::census_place(&census.capture, "orders")
+        });
+        places.push(taster_census::CensusIdentity {
+            probe: "other".to_owned(),
+            ..census_fixtures::census_place(&census.capture, "orders")
+        });
         for place in places {
-            let other = larder::real(&place, 3);
+            let other = census_fixtures::real_census(&place, 3);
             let mut bytes = vec![0; usize::try_from(other.length).unwrap()];
             std::os::unix::fs::FileExt::read_exact_at(&other.file, &mut bytes, 0).unwrap();
-            fs::write(&shelf.path, &bytes).unwrap();
-            assert!(shelf.is_refused().await, "{place:?}");
-            // and where the capture was altered along with it
-            let mut capture = shelf.capture.clone();
+            fs::write(&census.path, &bytes).unwrap();
+            assert!(census.is_refused().await, "{place:?}");
+            // and if the capture was altered along with it
+            let mut capture = census.capture.clone();
             capture.objects[0].length = other.length;
             capture.objects[0].sha256.clone_from(&other.sha256);
-            let error = shelf.open_as(&capture, &shelf.facts).await.unwrap_err();
-            // a server says by itself that its object is not the one that was listed
-            let expected: &[&str] = if shelf.place.kind() == "s3" { &["T0406", "T0407"] } else { &["T0407"] };
+            let error = census.open_as(&capture, &census.facts).await.unwrap_err();
+            // the metadata of the S3 object shows another digest
+            let expected: &[&str] = if census.backend.kind() == "s3" { &["T0406", "T0407"] } else { &["T0407"] };
             assert!(expected.contains(&error.code()), "{place:?}: {error}");
         }
-        fs::write(&shelf.path, &whole).unwrap();
-        shelf.open().await.unwrap();
+        fs::write(&census.path, &whole).unwrap();
+        census.open().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_capture_says_must_be_what_the_census_says() {
-    for shelf in Shelf::both(3).await {
+async fn facts_that_differ_between_capture_and_census_are_an_error() {
+    for census in StoredCensus::on_both_backends(3).await {
         let altered = [
-            CensusFacts { documents: 4, ..shelf.facts.clone() },
-            CensusFacts { sum: "00".repeat(16), ..shelf.facts.clone() },
-            CensusFacts { options: serde_json::json!({"detail": "fields"}), ..shelf.facts.clone() },
+            CensusFacts { documents: 4, ..census.facts.clone() },
+            CensusFacts { sum: "00".repeat(16), ..census.facts.clone() },
+            CensusFacts { options: serde_json::json!({"detail": "fields"}), ..census.facts.clone() },
         ];
         for facts in altered {
-            let error = shelf.open_as(&shelf.capture, &facts).await.unwrap_err();
+            let error = census.open_as(&census.capture, &facts).await.unwrap_err();
             assert_eq!(error.code(), "T0406", "{error}");
         }
-        let unlisted = CensusFacts { object: "pre/x.census".to_owned(), ..shelf.facts.clone() };
-        assert_eq!(shelf.open_as(&shelf.capture, &unlisted).await.unwrap_err().code(), "T0411");
-        // whatever a capture says, nothing outside of its attempt is read
+        let unlisted = CensusFacts { object: "pre/x.census".to_owned(), ..census.facts.clone() };
+        assert_eq!(census.open_as(&census.capture, &unlisted).await.unwrap_err().code(), "T0411");
+        // nothing outside of the capture's attempt is read, whatever keys it lists
         for key in ["../../../../etc/passwd", "/etc/passwd", "post/x/pxbbq.orders.census", "pre/capture.json"] {
-            let mut capture = shelf.capture.clone();
+            let mut capture = census.capture.clone();
             capture.objects[0].key = key.to_owned();
-            let facts = CensusFacts { object: key.to_owned(), ..shelf.facts.clone() };
-            assert_eq!(shelf.open_as(&capture, &facts).await.unwrap_err().code(), "T0407", "{key}");
+            let facts = CensusFacts { object: key.to_owned(), ..census.facts.clone() };
+            assert_eq!(census.open_as(&capture, &facts).await.unwrap_err().code(), "T0407", "{key}");
         }
     }
 }
 
-/// Of several processes that store censuses of one collection under one attempt, none loses its own.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_processes_at_once_none_overwrites_another() {
-    for place in Place::both().await {
-        let names: Vec<String> = (0..4).map(|n| format!("shelver{n}")).collect();
-        let shelvers: Vec<_> = names.iter().map(|name| child::spawn("shelve", &place, name)).collect();
+async fn concurrent_processes_do_not_overwrite_censuses() {
+    for backend in TestStore::on_both_backends().await {
+        let names: Vec<String> = (0..4).map(|n| format!("child{n}")).collect();
+        let children: Vec<_> =
+            names.iter().map(|name| child_process::spawn("store censuses", &backend, name)).collect();
         for name in &names {
-            child::wait_for(&place.note(&format!("{name}.ready")));
+            child_process::wait_for(&backend.note(&format!("{name}.ready")));
         }
-        fs::write(place.note("go"), "").unwrap();
-        for mut shelver in shelvers {
-            assert!(shelver.wait().unwrap().success());
+        fs::write(backend.note("go"), "").unwrap();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
         }
         let mut keys = Vec::new();
         for name in &names {
-            let noted = fs::read_to_string(place.note(&format!("{name}.noted"))).unwrap();
+            let noted = fs::read_to_string(backend.note(&format!("{name}.noted"))).unwrap();
             for (round, key) in noted.lines().enumerate() {
-                let bytes = fs::read(place.file(&format!("v1/pxbbq/one/{key}"))).unwrap();
+                let bytes = fs::read(backend.file(&format!("v1/pxbbq/one/{key}"))).unwrap();
                 assert_eq!(bytes, format!("{name} {round}").into_bytes());
                 keys.push(key.to_owned());
             }
@@ -226,6 +234,9 @@ async fn of_several_processes_at_once_none_overwrites_another() {
         let all = keys.len();
         keys.sort();
         keys.dedup();
-        assert_eq!((keys.len(), all), (4 * child::SHELVED, 4 * child::SHELVED));
+        assert_eq!(
+            (keys.len(), all),
+            (4 * child_process::CENSUSES_PER_PROCESS, 4 * child_process::CENSUSES_PER_PROCESS)
+        );
     }
 }

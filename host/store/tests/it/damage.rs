@@ -1,42 +1,42 @@
-//! Whatever happens to a stored object, it is an error and never a pass.
+//! Damaged objects are errors.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use taster_model::Coded;
+use taster_model::Diagnostic;
 use taster_store::{AppStore, StoreError};
 
-use crate::{place::Place, shop};
+use crate::{shop, test_store::TestStore};
 
-/// Every document of a whole run, with the error of reading it.
-struct Kitchen {
-    place: Place,
+/// A complete run and the files of its documents.
+struct StoredRun {
+    backend: TestStore,
     store: AppStore,
     documents: Vec<PathBuf>,
 }
 
-impl Kitchen {
-    async fn both() -> Vec<Self> {
-        let mut kitchens = Vec::new();
-        for place in Place::both().await {
-            kitchens.push(Self::at(place).await);
+impl StoredRun {
+    async fn on_both_backends() -> Vec<Self> {
+        let mut runs = Vec::new();
+        for backend in TestStore::on_both_backends().await {
+            runs.push(Self::create(backend).await);
         }
-        kitchens
+        runs
     }
 
-    async fn at(place: Place) -> Self {
-        let store = place.app().await;
+    async fn create(backend: TestStore) -> Self {
+        let store = backend.app().await;
         shop::whole_run(&store, &shop::run("one")).await;
         let documents: Vec<PathBuf> =
-            place.objects().into_iter().filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+            backend.objects().into_iter().filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
         assert_eq!(documents.len(), 6, "{documents:?}");
-        place.forget_checksums();
-        Self { place, store, documents }
+        backend.forget_checksums();
+        Self { backend, store, documents }
     }
 
-    /// Reads everything of the run that the store reads.
+    /// Reads every document of the run.
     async fn read(&self) -> Result<(), StoreError> {
         let run = self.store.run(&shop::run("one"));
         self.store.current().await?;
@@ -50,7 +50,7 @@ impl Kitchen {
         Ok(())
     }
 
-    /// The documents that are read; the verdict beside its capture is a copy for people.
+    /// The documents that the store reads. The verdict beside its capture is a copy for people.
     fn read_documents(&self) -> impl Iterator<Item = &Path> {
         let copy = |path: &Path| path.ends_with("verdict.json") && path.components().any(|c| c.as_os_str() == "post");
         self.documents.iter().map(PathBuf::as_path).filter(move |path| !copy(path))
@@ -59,35 +59,35 @@ impl Kitchen {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_altered_byte_of_every_document_is_an_error() {
-    for kitchen in Kitchen::both().await {
-        kitchen.read().await.unwrap();
-        for path in kitchen.read_documents() {
+    for stored in StoredRun::on_both_backends().await {
+        stored.read().await.unwrap();
+        for path in stored.read_documents() {
             let whole = fs::read(path).unwrap();
-            for at in (0..whole.len()).step_by(kitchen.place.step()) {
+            for at in (0..whole.len()).step_by(stored.backend.sampling_step()) {
                 let mut altered = whole.clone();
                 altered[at] ^= 1 << (at % 8);
                 fs::write(path, &altered).unwrap();
-                let error = kitchen.read().await.expect_err(&format!("byte {at} of {}", path.display()));
+                let error = stored.read().await.expect_err(&format!("byte {at} of {}", path.display()));
                 assert_eq!(error.code(), "T0406", "byte {at} of {}: {error}", path.display());
             }
             fs::write(path, &whole).unwrap();
         }
-        kitchen.read().await.unwrap();
+        stored.read().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_truncation_and_every_addition_is_an_error() {
-    for kitchen in Kitchen::both().await {
-        for path in kitchen.read_documents() {
+    for stored in StoredRun::on_both_backends().await {
+        for path in stored.read_documents() {
             let whole = fs::read(path).unwrap();
-            for length in (0..whole.len()).step_by(kitchen.place.step()) {
+            for length in (0..whole.len()).step_by(stored.backend.sampling_step()) {
                 fs::write(path, &whole[..length]).unwrap();
-                assert!(kitchen.read().await.is_err(), "{length} bytes of {}", path.display());
+                assert!(stored.read().await.is_err(), "{length} bytes of {}", path.display());
             }
             for more in [&b"\n"[..], b" ", b"{}", b"\0"] {
                 fs::write(path, [&whole, more].concat()).unwrap();
-                assert!(kitchen.read().await.is_err(), "{more:?} behind {}", path.display());
+                assert!(stored.read().await.is_err(), "{more:?} behind {}", path.display());
             }
             fs::write(path, &whole).unwrap();
         }
@@ -96,12 +96,12 @@ async fn every_truncation_and_every_addition_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_document_is_taken_for_another() {
-    for kitchen in Kitchen::both().await {
-        shop::whole_run(&kitchen.store, &shop::run("two")).await;
-        kitchen.place.forget_checksums();
+    for stored in StoredRun::on_both_backends().await {
+        shop::whole_run(&stored.store, &shop::run("two")).await;
+        stored.backend.forget_checksums();
         let all: Vec<PathBuf> =
-            kitchen.place.objects().into_iter().filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
-        for path in kitchen.read_documents() {
+            stored.backend.objects().into_iter().filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+        for path in stored.read_documents() {
             let whole = fs::read(path).unwrap();
             for other in &all {
                 let foreign = fs::read(other).unwrap();
@@ -109,7 +109,7 @@ async fn no_document_is_taken_for_another() {
                     continue;
                 }
                 fs::write(path, &foreign).unwrap();
-                let error = kitchen.read().await.expect_err(&format!("{} at {}", other.display(), path.display()));
+                let error = stored.read().await.expect_err(&format!("{} at {}", other.display(), path.display()));
                 assert_eq!(error.code(), "T0407", "{} at {}: {error}", other.display(), path.display());
             }
             fs::write(path, &whole).unwrap();
@@ -119,13 +119,13 @@ async fn no_document_is_taken_for_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_run_hides_no_other() {
-    for kitchen in Kitchen::both().await {
-        shop::whole_run(&kitchen.store, &shop::run("two")).await;
-        kitchen.place.forget_checksums();
-        for path in kitchen.read_documents().filter(|path| !path.ends_with("current.json")) {
+    for stored in StoredRun::on_both_backends().await {
+        shop::whole_run(&stored.store, &shop::run("two")).await;
+        stored.backend.forget_checksums();
+        for path in stored.read_documents().filter(|path| !path.ends_with("current.json")) {
             let whole = fs::read(path).unwrap();
             fs::write(path, &whole[1..]).unwrap();
-            let runs = kitchen.store.runs().await.unwrap();
+            let runs = stored.store.runs().await.unwrap();
             let [two, one] = runs.as_slice() else { panic!("{runs:?}") };
             assert_eq!((two.run.as_str(), &two.damaged), ("two", &None));
             assert!(two.pre.is_some() && two.post.is_some() && two.verdict.is_some() && two.accepted);

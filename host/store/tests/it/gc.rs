@@ -1,14 +1,14 @@
-//! Old runs go, and nothing goes that anything rests on; on both back ends.
+//! Garbage collection on both back ends: old runs are removed, and needed ones are kept.
 
 use std::process::ExitStatus;
 
 use jiff::{SignedDuration, Timestamp};
 use taster_model::{Side, Verdict};
-use taster_store::{AppStore, Fate, Retention, Settings, Store};
+use taster_store::{AppStore, GcMode, GcOutcome, Retention, Settings, Store};
 
-use crate::{child, s3_server::Server, shop};
+use crate::{child_process, s3_server::Server, shop};
 
-/// Both kinds of store, and what they live in.
+/// Both kinds of store, with the folder and the server that hold them.
 async fn stores() -> (tempfile::TempDir, Server, Vec<(&'static str, Settings)>) {
     let (folder, server) = (tempfile::tempdir().unwrap(), Server::start().await);
     let files = Settings::from(folder.path().to_str().unwrap());
@@ -17,7 +17,7 @@ async fn stores() -> (tempfile::TempDir, Server, Vec<(&'static str, Settings)>) 
 }
 
 async fn app(settings: Settings) -> AppStore {
-    Store::at(settings).await.unwrap().app(&shop::app_name())
+    Store::open_unverified(settings).await.unwrap().app(&shop::app_name())
 }
 
 fn in_days(days: i64) -> Timestamp {
@@ -32,10 +32,16 @@ fn older_than(days: u64) -> Retention {
     Retention { keep: None, max_age: Some(std::time::Duration::from_hours(24 * days)) }
 }
 
-/// The names of the runs that met a fate, newest first.
-async fn of(store: &AppStore, retention: Retention, now: Timestamp, dry: bool, fate: Fate) -> Vec<String> {
-    let collection = store.collect(retention, now, dry).await.unwrap();
-    collection.runs.into_iter().filter(|run| run.fate == fate).map(|run| run.run.to_string()).collect()
+/// The runs with an outcome, newest first.
+async fn runs_with(
+    store: &AppStore,
+    retention: Retention,
+    now: Timestamp,
+    mode: GcMode,
+    outcome: GcOutcome,
+) -> Vec<String> {
+    let collection = store.collect(retention, now, mode).await.unwrap();
+    collection.runs.into_iter().filter(|run| run.outcome == outcome).map(|run| run.run.to_string()).collect()
 }
 
 async fn names(store: &AppStore) -> Vec<String> {
@@ -43,48 +49,51 @@ async fn names(store: &AppStore) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_runs_go_and_what_is_rested_on_stays() {
+async fn old_runs_are_removed_and_needed_ones_are_kept() {
     let (_folder, _server, settings) = stores().await;
     for (kind, settings) in settings {
         let store = app(settings).await;
         for run in ["a", "b", "c", "d"] {
             shop::whole_run(&store, &shop::run(run)).await;
-            // the clocks of stores have seconds
+            // stores record modification times in seconds
             tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
         }
-        // `a` is the baseline; `e` never got further than its capture
+        // `a` is the baseline; `e` has only its capture
         let baseline = store.run(&shop::run("a")).pre().await.unwrap().unwrap().into_inner();
         store.update_current(|_| Some(shop::current(&baseline, None))).await.unwrap();
         let e = shop::run("e");
         store.run(&e).commit_pre(&shop::capture(&e, Side::Pre)).await.unwrap();
 
-        let nothing = of(&store, keep(1), Timestamp::now(), false, Fate::Removed).await;
-        assert!(nothing.is_empty(), "{kind}: younger than an hour, and gone: {nothing:?}");
-        let nothing = of(&store, older_than(9), in_days(8), false, Fate::Removed).await;
+        let nothing = runs_with(&store, keep(1), Timestamp::now(), GcMode::Remove, GcOutcome::Removed).await;
+        assert!(nothing.is_empty(), "{kind}: removed, but younger than an hour: {nothing:?}");
+        let nothing = runs_with(&store, older_than(9), in_days(8), GcMode::Remove, GcOutcome::Removed).await;
         assert!(nothing.is_empty(), "{kind}: {nothing:?}");
         let both = Retention { keep: Some(5), ..older_than(1) };
-        assert!(of(&store, both, in_days(8), false, Fate::Removed).await.is_empty(), "{kind}: beyond one of both");
+        assert!(
+            runs_with(&store, both, in_days(8), GcMode::Remove, GcOutcome::Removed).await.is_empty(),
+            "{kind}: beyond only one of both limits"
+        );
 
-        let dry = of(&store, keep(1), in_days(8), true, Fate::Removed).await;
+        let dry = runs_with(&store, keep(1), in_days(8), GcMode::DryRun, GcOutcome::Removed).await;
         assert_eq!(dry, ["c", "b"], "{kind}");
-        assert_eq!(names(&store).await.len(), 5, "{kind}: a dry run touched something");
-        assert_eq!(of(&store, keep(1), in_days(8), false, Fate::Removed).await, dry, "{kind}");
-        // the newest complete run is not the newest one, and both stay
+        assert_eq!(names(&store).await.len(), 5, "{kind}: a dry run removed something");
+        assert_eq!(runs_with(&store, keep(1), in_days(8), GcMode::Remove, GcOutcome::Removed).await, dry, "{kind}");
+        // the newest complete run is not the newest one, and both are kept
         assert_eq!(names(&store).await, ["e", "d", "a"], "{kind}");
         assert!(store.runs().await.unwrap().iter().all(|run| run.damaged.is_none()), "{kind}");
-        // once the baseline is closed, its run is one of many
+        // once the baseline is closed, its run is removed like any other
         store.update_current(|_| Some(shop::current(&baseline, Some(Verdict::Same)))).await.unwrap();
         store
-            .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+            .update_current(|current| Some(taster_model::CurrentState { baseline: None, last: None, ..current? }))
             .await
             .unwrap();
-        of(&store, older_than(1), in_days(8), false, Fate::Removed).await;
+        runs_with(&store, older_than(1), in_days(8), GcMode::Remove, GcOutcome::Removed).await;
         assert_eq!(names(&store).await, ["d"], "{kind}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_goes_while_nobody_can_read_what_stands() {
+async fn nothing_is_removed_while_the_current_state_is_unreadable() {
     let (folder, server, settings) = stores().await;
     let damaged = [folder.path().join("v1/pxbbq/current.json"), server.file("v1/pxbbq/current.json")];
     for ((kind, settings), file) in settings.into_iter().zip(damaged) {
@@ -93,13 +102,13 @@ async fn nothing_goes_while_nobody_can_read_what_stands() {
             shop::whole_run(&store, &shop::run(run)).await;
         }
         std::fs::write(file, "{}").unwrap();
-        assert!(store.collect(older_than(1), in_days(8), false).await.is_err(), "{kind}");
+        assert!(store.collect(older_than(1), in_days(8), GcMode::Remove).await.is_err(), "{kind}");
         assert_eq!(names(&store).await.len(), 2, "{kind}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time() {
+async fn a_killed_collection_leaves_no_verdict_and_the_next_one_finishes() {
     let folder = tempfile::tempdir().unwrap();
     let store = shop::app(&folder.path().join("results")).await;
     for run in ["a", "b"] {
@@ -107,15 +116,15 @@ async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     store
-        .update_current(|current| Some(taster_model::Current { baseline: None, last: None, ..current? }))
+        .update_current(|current| Some(taster_model::CurrentState { baseline: None, last: None, ..current? }))
         .await
         .unwrap();
     let gone = store.run(&shop::run("a"));
     let mut kills = 0;
     loop {
         let status: ExitStatus =
-            child::command("collect", folder.path(), "gc").env("TASTER_FAULT", "1").status().unwrap();
-        // killed after the first object: what stood before stands, less one
+            child_process::command("collect garbage", folder.path(), "gc").env("TASTER_FAULT", "1").status().unwrap();
+        // killed after the first object, which is the verdict
         assert!(gone.verdict().await.unwrap().is_none());
         let entry = store.index().await.unwrap().into_iter().find(|entry| entry.run.as_str() == "a");
         assert!(entry.as_ref().is_none_or(|entry| !entry.complete()));
@@ -131,28 +140,31 @@ async fn whenever_it_is_killed_what_is_left_is_no_verdict_and_goes_the_next_time
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn proofs_of_killed_processes_are_swept() {
-    for place in crate::place::Place::both().await {
-        let store = place.app().await;
+async fn verification_objects_of_killed_processes_are_swept() {
+    for backend in crate::test_store::TestStore::on_both_backends().await {
+        let store = backend.app().await;
         shop::whole_run(&store, &shop::run("a")).await;
         for kill in 1..=3 {
-            let status = child::at("prove", &place, "").env("TASTER_FAULT", kill.to_string()).status().unwrap();
-            assert!(!status.success(), "{}: it was not killed", place.kind());
+            let status = child_process::command_for("verify", &backend, "")
+                .env("TASTER_FAULT", kill.to_string())
+                .status()
+                .unwrap();
+            assert!(!status.success(), "{}: it was not killed", backend.kind());
         }
-        let proofs = || {
-            std::fs::read_dir(place.file("v1"))
+        let verification_objects = || {
+            std::fs::read_dir(backend.file("v1"))
                 .unwrap()
                 .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name() != "pxbbq"))
         };
-        let left = proofs().count() as u64;
-        assert!(left > 0, "{}: a killed proof leaves something", place.kind());
-        let sweep = async |now, dry| store.collect(keep(9), now, dry).await.unwrap().unfinished;
-        assert_eq!(sweep(Timestamp::now(), false).await, 0, "somebody may be proving");
-        assert!(sweep(in_days(2), true).await > 0 && proofs().count() as u64 == left);
-        assert!(sweep(in_days(2), false).await > 0);
-        let remain: Vec<_> = proofs().collect();
-        assert!(remain.is_empty(), "{}: {remain:?}", place.kind());
-        assert_eq!(store.index().await.unwrap().len(), 1, "the run is whole");
+        let left = verification_objects().count() as u64;
+        assert!(left > 0, "{}: a killed verification leaves an object", backend.kind());
+        let sweep = async |now, mode| store.collect(keep(9), now, mode).await.unwrap().unfinished;
+        assert_eq!(sweep(Timestamp::now(), GcMode::Remove).await, 0, "another process may be verifying");
+        assert!(sweep(in_days(2), GcMode::DryRun).await > 0 && verification_objects().count() as u64 == left);
+        assert!(sweep(in_days(2), GcMode::Remove).await > 0);
+        let remain: Vec<_> = verification_objects().collect();
+        assert!(remain.is_empty(), "{}: {remain:?}", backend.kind());
+        assert_eq!(store.index().await.unwrap().len(), 1, "the run is complete");
     }
 }
 
@@ -161,15 +173,15 @@ async fn unfinished_writes_of_killed_processes_are_swept() {
     let folder = tempfile::tempdir().unwrap();
     let store = shop::app(folder.path()).await;
     shop::whole_run(&store, &shop::run("a")).await;
-    let litter = folder.path().join("v1/pxbbq/a/pre/.tmp-01ARZ3NDEKTSV4RRFFQ69G5FAV");
-    std::fs::write(&litter, "half").unwrap();
+    let unfinished = folder.path().join("v1/pxbbq/a/pre/.tmp-01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    std::fs::write(&unfinished, "half").unwrap();
     assert_eq!(
-        store.collect(keep(1), Timestamp::now(), false).await.unwrap().unfinished,
+        store.collect(keep(1), Timestamp::now(), GcMode::Remove).await.unwrap().unfinished,
         0,
-        "somebody may be writing it"
+        "another process may be writing it"
     );
-    assert_eq!(store.collect(keep(1), in_days(2), true).await.unwrap().unfinished, 1);
-    assert!(litter.exists());
-    assert_eq!(store.collect(keep(1), in_days(2), false).await.unwrap().unfinished, 1);
-    assert!(!litter.exists());
+    assert_eq!(store.collect(keep(1), in_days(2), GcMode::DryRun).await.unwrap().unfinished, 1);
+    assert!(unfinished.exists());
+    assert_eq!(store.collect(keep(1), in_days(2), GcMode::Remove).await.unwrap().unfinished, 1);
+    assert!(!unfinished.exists());
 }

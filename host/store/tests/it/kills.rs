@@ -1,47 +1,47 @@
-//! A process that is killed at any moment leaves nothing half.
+//! Killed processes leave no partial objects.
 
 use std::time::Duration;
 
-use crate::{child, place::Place, shop};
+use crate::{child_process, shop, test_store::TestStore};
 
 const KILLS: u32 = 30;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whenever_it_is_killed_no_half_object_is_read() {
-    for place in &Place::both().await {
-        kill_at(place).await;
+async fn a_killed_process_leaves_no_partial_object() {
+    for backend in &TestStore::on_both_backends().await {
+        kill_writers(backend).await;
     }
 }
 
-async fn kill_at(place: &Place) {
-    let store = place.app().await;
+async fn kill_writers(backend: &TestStore) {
+    let store = backend.app().await;
     let mut unfinished = 0;
     for kill in 0..KILLS {
         let name = format!("kill{kill}");
-        let mut cook = child::spawn("cook until killed", place, &name);
-        child::wait_for(&place.note(&format!("{name}.ready")));
-        // other moments each time, from the very first write to some runs later
+        let mut writer = child_process::spawn("write runs until killed", backend, &name);
+        child_process::wait_for(&backend.note(&format!("{name}.ready")));
+        // a later moment each time, from the first write to some runs later
         std::thread::sleep(Duration::from_micros(u64::from(kill) * 1_700));
-        cook.kill().unwrap();
-        cook.wait().unwrap();
+        writer.kill().unwrap();
+        writer.wait().unwrap();
 
         for summary in store.runs().await.unwrap() {
             assert_eq!(summary.damaged, None, "{summary:?}");
             let run = store.run(&summary.run);
             let pre = run.pre().await.unwrap();
-            // a capture that counts has all of its censuses, whole
+            // a committed capture has all of its censuses, complete
             for object in pre.iter().flat_map(|pre| &pre.get().objects) {
-                let path = place.file(&format!("v1/pxbbq/{}/{}", summary.run, object.key));
+                let path = backend.file(&format!("v1/pxbbq/{}/{}", summary.run, object.key));
                 assert_eq!(std::fs::metadata(path).unwrap().len(), object.length);
             }
             unfinished += u32::from(pre.is_none() || summary.verdict.is_none());
-            // each stands on what was stored before it
+            // each document depends on an earlier one
             assert!(summary.post.is_none() || pre.is_some(), "{summary:?}");
             assert!(!summary.accepted || summary.verdict.is_some(), "{summary:?}");
             if let Some(verdict) = run.verdict().await.unwrap() {
                 let attempt = &verdict.get().attempt;
                 assert!(run.post(attempt).await.unwrap().is_some());
-                assert!(place.file(&format!("v1/pxbbq/{}/post/{attempt}/report.md", summary.run)).exists());
+                assert!(backend.file(&format!("v1/pxbbq/{}/post/{attempt}/report.md", summary.run)).exists());
             }
         }
         if let Some(baseline) = store.current().await.unwrap().and_then(|current| current.baseline) {
@@ -49,32 +49,32 @@ async fn kill_at(place: &Place) {
             assert_eq!(pre.get().attempt, baseline.attempt);
         }
     }
-    // a test that never hit the middle of a run would prove nothing
-    assert!(unfinished > 0, "{}: every kill fell between two runs", place.kind());
+    // at least one kill must fall within a run
+    assert!(unfinished > 0, "{}: every kill fell between two runs", backend.kind());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_attempt_left_is_in_nobodys_way() {
-    for place in &Place::both().await {
-        go_on_at(place).await;
+async fn a_run_can_be_repeated_after_its_process_was_killed() {
+    for backend in &TestStore::on_both_backends().await {
+        repeat_runs(backend).await;
     }
 }
 
-async fn go_on_at(place: &Place) {
-    let store = place.app().await;
-    let mut cook = child::spawn("cook until killed", place, "first");
-    child::wait_for(&place.note("first.ready"));
+async fn repeat_runs(backend: &TestStore) {
+    let store = backend.app().await;
+    let mut writer = child_process::spawn("write runs until killed", backend, "first");
+    child_process::wait_for(&backend.note("first.ready"));
     std::thread::sleep(Duration::from_millis(10));
-    cook.kill().unwrap();
-    cook.wait().unwrap();
-    // the same run ids again: a capture that was committed stands, everything else begins anew
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    // the same run ids again: a committed capture is kept, everything else is written again
     for round in 0..3 {
         let run = shop::run(&format!("first-{round}"));
         let before = store.run(&run).pre().await.unwrap();
         let again = shop::capture(&run, taster_model::Side::Pre);
         store.run(&run).commit_pre(&again).await.unwrap();
-        let stands = store.run(&run).pre().await.unwrap().unwrap().into_inner();
-        assert_eq!(stands, before.map_or(again, taster_store::Committed::into_inner));
+        let committed = store.run(&run).pre().await.unwrap().unwrap().into_inner();
+        assert_eq!(committed, before.map_or(again, taster_store::Committed::into_inner));
         let post = shop::capture(&run, taster_model::Side::Post);
         store.run(&run).commit_post(&post).await.unwrap();
         assert_eq!(store.run(&run).latest_post().await.unwrap().unwrap().into_inner(), post);

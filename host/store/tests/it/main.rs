@@ -1,18 +1,18 @@
-//! What the store promises across processes: kills, races, damage on the disk, a full disk.
+//! The guarantees of the store across processes: kills, races, damaged objects, a full disk.
 
-#![expect(clippy::unwrap_used, reason = "every file of this binary is a test or plays for one")]
+#![expect(clippy::unwrap_used, reason = "every file of this binary is a test or serves one")]
 
 mod census;
-mod child;
+mod census_fixtures;
+mod child_process;
+mod credentials;
 mod damage;
+mod full_disk;
 mod gc;
+mod guarantees;
 mod kills;
-mod larder;
-mod place;
-mod promises;
 mod races;
 mod s3;
 mod s3_server;
 mod shop;
-mod space;
-mod trust;
+mod test_store;

@@ -1,4 +1,4 @@
-//! The S3 back end against a real server: what it promises, and what it makes of a server that fails.
+//! The S3 back end against a real server, also one with faults.
 
 use std::{
     collections::BTreeMap,
@@ -8,35 +8,36 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use taster_model::{Coded, Side};
-use taster_store::{CommitPre, ConditionalWrites, Keys, Settings, Store};
+use taster_model::{Diagnostic, Side};
+use taster_store::{AccessKey, CommitPre, ConditionalWrites, Settings, Store};
 
 use crate::{
-    larder,
+    census_fixtures,
     s3_server::{Manners, Server},
     shop,
 };
 
 async fn app(settings: Settings) -> taster_store::AppStore {
-    Store::at(settings).await.unwrap().app(&shop::app_name())
+    Store::open_unverified(settings).await.unwrap().app(&shop::app_name())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_is_proven_and_the_proof_leaves_nothing() {
+async fn verifying_a_bucket_leaves_no_objects() {
     let server = Server::start().await;
-    Store::open(server.settings()).await.unwrap();
+    Store::open_verified(server.settings()).await.unwrap();
     let left = fs::read_dir(server.file("v1")).map(Iterator::count).unwrap_or_default();
     assert_eq!(left, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_store_is_refused_with_the_way_out() {
+async fn invalid_settings_are_errors_with_help() {
     let server = Server::start().await;
     let mut stranger = server.settings();
-    stranger.s3.keys = Some(Keys { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "hunter2hunter2".to_owned() });
+    stranger.s3.access_key =
+        Some(AccessKey { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "hunter2hunter2".to_owned() });
     let mut nobody = server.settings();
     nobody.s3.endpoint = Some("http://127.0.0.1:1".to_owned());
-    nobody.s3.patience = Some(std::time::Duration::from_millis(300));
+    nobody.s3.retry_timeout = Some(std::time::Duration::from_millis(300));
     let mut nameless = server.settings();
     nameless.url = "s3://".to_owned();
     let mut untrusting = server.settings();
@@ -44,12 +45,12 @@ async fn what_is_no_store_is_refused_with_the_way_out() {
     let cases = [
         (stranger, "T0402", "SignatureDoesNotMatch"),
         (nobody, "T0415", "tried"),
-        (nameless, "T0413", "no name of a bucket"),
+        (nameless, "T0413", "invalid bucket name"),
         (untrusting, "T0413", "no certificate"),
     ];
     for (settings, code, says) in cases {
         let url = settings.url.clone();
-        let Some(error) = Store::open(settings).await.err() else { panic!("{url}: {says}") };
+        let Some(error) = Store::open_verified(settings).await.err() else { panic!("{url}: {says}") };
         let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
         assert_eq!(error.code(), code, "{chain}");
         assert!(chain.contains(says), "{chain}");
@@ -59,24 +60,24 @@ async fn what_is_no_store_is_refused_with_the_way_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_overwrites_is_refused_unless_the_risk_is_taken() {
+async fn a_store_that_overwrites_is_refused_unless_configured() {
     let server = Server::with(Manners { overwrites: true, ..Manners::default() }).await;
-    let error = Store::open(server.settings()).await.err().unwrap();
+    let error = Store::open_verified(server.settings()).await.err().unwrap();
     assert_eq!(error.code(), "T0403", "{error}");
     assert!(error.help().unwrap().contains("i-accept-that-results-can-be-overwritten"));
     let mut settings = server.settings();
-    settings.s3.conditional_writes = ConditionalWrites::Unproven;
-    Store::open(settings.clone()).await.unwrap();
-    // one after the other it still overwrites nothing
+    settings.s3.conditional_writes = ConditionalWrites::NotRequired;
+    Store::open_verified(settings.clone()).await.unwrap();
+    // without concurrency it still overwrites nothing
     let run = app(settings).await.run(&shop::run("one"));
     let (first, second) = (shop::capture(&shop::run("one"), Side::Pre), shop::capture(&shop::run("one"), Side::Pre));
     assert!(matches!(run.commit_pre(&first).await.unwrap(), CommitPre::Committed(_)));
-    let CommitPre::Standing(standing) = run.commit_pre(&second).await.unwrap() else { panic!("overwritten") };
-    assert_eq!(standing.get().attempt, first.attempt);
+    let CommitPre::AlreadyCommitted(committed) = run.commit_pre(&second).await.unwrap() else { panic!("overwritten") };
+    assert_eq!(committed.get().attempt, first.attempt);
 }
 
-/// A census of bytes of ours that is so large.
-fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> taster_census::Recorded {
+/// A census with `length` arbitrary bytes.
+fn census_of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> taster_census::CensusFile {
     let mut file = tempfile::tempfile().unwrap();
     let mut digest = Sha256::new();
     let mut left = length;
@@ -93,53 +94,58 @@ fn of_size(capture: &taster_model::Capture, collection: &str, length: u64) -> ta
         left -= size as u64;
     }
     file.rewind().unwrap();
-    larder::of_file(larder::place(capture, collection), file, length, hex::encode(digest.finalize()))
+    census_fixtures::census_from_file(
+        census_fixtures::census_place(capture, collection),
+        file,
+        length,
+        hex::encode(digest.finalize()),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_objects_go_up_in_parts_and_are_read_in_ranges() {
+async fn large_objects_are_uploaded_in_parts_and_read_in_ranges() {
     let server = Server::start().await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
     let run = app(server.settings()).await.run(&capture.run);
     let length = (41 << 20) + 7;
-    let recorded = of_size(&capture, "orders", length);
+    let recorded = census_of_size(&capture, "orders", length);
     let object = run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
     assert_eq!(object.length, length);
     let stored = fs::read(server.file(&format!("v1/pxbbq/one/{}", object.key))).unwrap();
     assert_eq!(hex::encode(Sha256::digest(&stored)), recorded.sha256);
-    // the same again is one's own; another one gets a name of its own
+    // storing it again returns the same object; another census gets another name
     assert_eq!(run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap().key, object.key);
-    let other = of_size(&capture, "orders", length - 8);
+    let other = census_of_size(&capture, "orders", length - 8);
     assert_ne!(run.put_census(Side::Pre, &capture.attempt, &other).await.unwrap().key, object.key);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_changed_after_it_was_recorded_creates_nothing() {
+async fn a_file_that_does_not_match_its_digest_creates_nothing() {
     let server = Server::start().await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
     let run = app(server.settings()).await.run(&capture.run);
     for length in [100, 20 << 20] {
-        let mut recorded = of_size(&capture, "orders", length);
+        let mut recorded = census_of_size(&capture, "orders", length);
         recorded.file.write_all(b"other").unwrap();
         recorded.file.rewind().unwrap();
         let error = run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap_err();
-        assert!(error.to_string().contains("changed after it was recorded"), "{error}");
+        assert!(error.to_string().contains("changed after its digest was recorded"), "{error}");
         assert!(!server.file("v1/pxbbq/one").exists());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
+async fn an_altered_census_cannot_be_read() {
     let server = Server::start().await;
     let store = app(server.settings()).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-    let recorded = larder::real(&larder::place(&capture, "orders"), 200_000);
+    let recorded = census_fixtures::real_census(&census_fixtures::census_place(&capture, "orders"), 200_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-    let facts = larder::list(&mut capture, &recorded, object.clone());
+    let facts = census_fixtures::list_in_capture(&mut capture, &recorded, object.clone());
     let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
     assert_eq!(census.documents(), 200_000);
     tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap();
-    // every byte is covered: what is read of an altered object is an error, never other documents
+    // an altered byte anywhere is an error when it is read
     let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
     let good = fs::read(&file).unwrap();
     for place in (0..good.len()).step_by(good.len() / 40) {
@@ -150,7 +156,7 @@ async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
             Ok(census) => tokio::task::spawn_blocking(move || census.check().is_ok()).await.unwrap(),
             Err(_) => false,
         };
-        assert!(!whole, "nobody noticed byte {place}");
+        assert!(!whole, "altered byte {place} was not detected");
     }
     fs::write(&file, &good[..good.len() - 1]).unwrap();
     let error = store.run(&capture.run).censuses().open(&capture, &facts).await.err().unwrap();
@@ -158,7 +164,7 @@ async fn a_census_is_read_back_and_one_that_is_altered_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_a_page_is_listed() {
+async fn listings_of_several_pages_are_complete() {
     let server = Server::start().await;
     let store = app(server.settings()).await;
     let folder = server.file("v1/pxbbq");
@@ -169,23 +175,23 @@ async fn more_than_a_page_is_listed() {
     let index = store.index().await.unwrap();
     assert_eq!(index.len(), 1100);
     assert!(index.iter().all(|run| run.pre && run.bytes == 2 && run.objects == 1));
-    assert_eq!(Store::at(server.settings()).await.unwrap().apps().await.unwrap(), [shop::app_name()]);
+    assert_eq!(Store::open_unverified(server.settings()).await.unwrap().apps().await.unwrap(), [shop::app_name()]);
 }
 
-/// Whole runs, one after the other.
+/// Stores complete runs, one after the other.
 async fn rounds(settings: Settings, name: &str, rounds: u32) -> BTreeMap<String, Vec<u8>> {
     let store = app(settings.clone()).await;
     let mut kept = BTreeMap::new();
     for round in 0..rounds {
         let run = shop::run(&format!("{name}-{round}"));
         shop::whole_run(&store, &run).await;
-        // what was acknowledged, as it was acknowledged
+        // the acknowledged capture
         let pre = store.run(&run).pre().await.unwrap().unwrap().into_inner();
         kept.insert(format!("v1/pxbbq/{run}/pre/capture.json"), pre.attempt.to_string().into_bytes());
-        // another attempt never takes its place
+        // another attempt never replaces it
         let other = shop::capture(&run, Side::Pre);
         match store.run(&run).commit_pre(&other).await.unwrap() {
-            CommitPre::Standing(standing) => assert_eq!(standing.get().attempt, pre.attempt),
+            CommitPre::AlreadyCommitted(committed) => assert_eq!(committed.get().attempt, pre.attempt),
             CommitPre::Committed(_) => panic!("{run}: a baseline was overwritten"),
         }
     }
@@ -202,15 +208,15 @@ async fn five_hundred_rounds_of_faults_lose_nothing_and_overwrite_nothing() {
     assert_eq!(kept.len(), 500);
     for (key, attempt) in &kept {
         let bytes = fs::read_to_string(server.file(key)).unwrap();
-        assert!(bytes.contains(std::str::from_utf8(attempt).unwrap()), "{key} is another one than was acknowledged");
+        assert!(bytes.contains(std::str::from_utf8(attempt).unwrap()), "{key} is not the acknowledged capture");
     }
     let (requests, faults) = (server.requests.load(Ordering::SeqCst), server.faults.load(Ordering::SeqCst));
     println!("{requests} requests, {faults} faults");
-    assert!(faults > 500, "{faults} faults in {requests} requests are no test");
+    assert!(faults > 500, "only {faults} faults in {requests} requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_damaged_reads_as_a_verdict() {
+async fn a_damaged_verdict_is_an_error() {
     let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
     let store = app(server.settings()).await;
     let run = shop::run("one");
@@ -234,16 +240,16 @@ async fn nothing_that_is_damaged_reads_as_a_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_is_replaced_while_it_is_read_is_an_error() {
+async fn an_object_that_is_removed_while_it_is_read_is_an_error() {
     let server = Server::start().await;
     let store = app(server.settings()).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-    let recorded = larder::real(&larder::place(&capture, "orders"), 1_000_000);
+    let recorded = census_fixtures::real_census(&census_fixtures::census_place(&capture, "orders"), 1_000_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-    let facts = larder::list(&mut capture, &recorded, object.clone());
+    let facts = census_fixtures::list_in_capture(&mut capture, &recorded, object.clone());
     let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
     let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
     fs::remove_file(&file).unwrap();
     let error = tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap_err();
-    assert!(error.to_string().contains("vanished"), "{error:?}");
+    assert!(error.to_string().contains("removed while"), "{error:?}");
 }

@@ -23,7 +23,7 @@ use s3s::{
     Body, HttpError, HttpRequest, HttpResponse, auth::SimpleAuth, dto::StreamingBlob, service::S3ServiceBuilder,
 };
 use s3s_fs::FileSystem;
-use taster_store::{Keys, S3Settings, Settings};
+use taster_store::{AccessKey, S3Settings, Settings};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::RwLock};
 
@@ -129,8 +129,8 @@ impl Server {
 pub(crate) fn settings(endpoint: &str) -> Settings {
     let s3 = S3Settings {
         endpoint: Some(endpoint.to_owned()),
-        patience: Some(Duration::from_secs(20)),
-        keys: Some(Keys { id: ID.to_owned(), secret: SECRET.to_owned() }),
+        retry_timeout: Some(Duration::from_secs(20)),
+        access_key: Some(AccessKey { id: ID.to_owned(), secret: SECRET.to_owned() }),
         ..S3Settings::default()
     };
     Settings { url: format!("s3://{BUCKET}/stage"), s3 }

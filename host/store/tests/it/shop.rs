@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use taster_model::{
-    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, Current, DataKind, Labels, LastRun,
-    Metric, Outcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage, Value,
-    Verdict, VerdictDocument, schema,
+    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, CurrentState, DataKind, Labels,
+    LastRun, Metric, ProbeOutcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage,
+    Value, Verdict, VerdictDocument, schema,
 };
 use taster_store::{AppStore, Store};
 
-use crate::larder;
+use crate::census_fixtures;
 
 pub(crate) fn app_name() -> AppName {
     "pxbbq".parse().unwrap()
@@ -20,7 +20,7 @@ pub(crate) fn run(name: &str) -> RunId {
 }
 
 pub(crate) async fn app(folder: &Path) -> AppStore {
-    Store::at(folder.to_str().unwrap()).await.unwrap().app(&app_name())
+    Store::open_unverified(folder.to_str().unwrap()).await.unwrap().app(&app_name())
 }
 
 fn server() -> ServerFacts {
@@ -68,7 +68,7 @@ pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
             severity: Severity::Fail,
             muted: false,
             declarations: Vec::new(),
-            outcome: Outcome::Metrics(vec![
+            outcome: ProbeOutcome::Metrics(vec![
                 metric("orders.count", Value::Integer(200_000)),
                 metric("orders.mean", Value::Real(Real(0.1 + 0.2))),
                 metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
@@ -122,8 +122,8 @@ pub(crate) fn acceptance(verdict: &VerdictDocument) -> Acceptance {
     }
 }
 
-pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
-    Current {
+pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> CurrentState {
+    CurrentState {
         known: Vec::new(),
         schema: schema::CURRENT.to_owned(),
         app: app_name(),
@@ -144,9 +144,9 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> Current {
 pub(crate) async fn whole_run(store: &AppStore, run: &RunId) {
     let stored = store.run(run);
     let mut pre = capture(run, Side::Pre);
-    let census = larder::of_bytes(larder::place(&pre, "orders"), &[7; 5_000]);
+    let census = census_fixtures::census_of_bytes(census_fixtures::census_place(&pre, "orders"), &[7; 5_000]);
     let object = stored.put_census(Side::Pre, &pre.attempt, &census).await.unwrap();
-    larder::list(&mut pre, &census, object);
+    census_fixtures::list_in_capture(&mut pre, &census, object);
     stored.commit_pre(&pre).await.unwrap();
     store.update_current(|_| Some(current(&pre, None))).await.unwrap();
     let post = capture(run, Side::Post);

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_store::Store;
 
 use crate::{
@@ -33,13 +33,13 @@ pub(crate) async fn serve() -> Outcome<()> {
 }
 
 /// Stores a census in a bucket.
-pub(crate) async fn measure(recorded: &Recorded, many: &str, table: &mut Table) -> Outcome<()> {
+pub(crate) async fn measure(recorded: &CensusFile, many: &str, table: &mut Table) -> Outcome<()> {
     let mut command = Command::new(env::current_exe()?);
     let mut server = command.env(PART, "1").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut endpoint = String::new();
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut endpoint)?;
     let place = &recorded.place;
-    let store = Store::open(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
+    let store = Store::open_verified(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
 
     memory::forget_peak()?;
     let begun = Instant::now();

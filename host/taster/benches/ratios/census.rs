@@ -3,9 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use taster_census::{Builder, Census, Comparing, Key, Options, Place, Recorded, Recording, Scratch, diff};
+use taster_census::{
+    Census, CensusBuilder, CensusFile, CensusIdentity, CensusKey, CensusOptions, CensusSpec, DiffOptions, ScratchSpace,
+    diff,
+};
 use taster_model::{AttemptId, RunId, Side};
-use taster_query::CensusSetup;
+use taster_query::CensusEnv;
 
 use crate::{
     Outcome, bucket, data, memory,
@@ -19,8 +22,8 @@ const DIFFERENCES: u64 = 1000;
 const BATCH: u64 = 4096;
 
 /// What the host needs to record censuses.
-pub(crate) fn setup(key: Key) -> CensusSetup {
-    CensusSetup {
+pub(crate) fn env(key: Key) -> CensusEnv {
+    CensusEnv {
         key,
         app: "bench".parse().expect("`bench` is a name"),
         run: RunId::generate(),
@@ -30,7 +33,7 @@ pub(crate) fn setup(key: Key) -> CensusSetup {
         baseline: Vec::new(),
         redaction: None,
         secret: None,
-        scratch: Scratch::default(),
+        scratch: ScratchSpace::default(),
         cursors: 1,
         deadline: Duration::from_hours(1),
     }
@@ -40,7 +43,7 @@ pub(crate) fn setup(key: Key) -> CensusSetup {
 pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     let documents = stage.size.documents * 10;
     let many = crate::table::grouped(documents);
-    let key = Key::random()?;
+    let key = CensusKey::random()?;
     memory::forget_peak()?;
     let before = record(&key, Side::Pre, documents)?;
     let after = record(&key, Side::Post, documents)?;
@@ -51,7 +54,7 @@ pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     bucket::measure(&before, &many, table).await?;
 
     let (before, after) = (Census::open(before.file)?, Census::open(after.file)?);
-    let comparing = Comparing { changes: &[], most_ids: 1000 };
+    let comparing = DiffOptions { changes: &[], max_ids: 1000 };
     let begun = Instant::now();
     let difference = diff(&before, &after, &comparing)?;
     let took = begun.elapsed();
@@ -70,16 +73,16 @@ fn of(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }
 
-fn record(key: &Key, side: Side, documents: u64) -> Outcome<Recorded> {
-    let recording = Recording {
+fn record(key: &CensusKey, side: Side, documents: u64) -> Outcome<CensusFile> {
+    let recording = CensusSpec {
         key: key.clone(),
-        options: Options::default(),
+        options: CensusOptions::default(),
         side,
         changes: Vec::new(),
         secret: None,
-        scratch: Scratch::default(),
+        scratch: ScratchSpace::default(),
     };
-    let mut builder = Builder::new(&recording);
+    let mut builder = CensusBuilder::new(&recording);
     // spread over the whole collection, as a bad migration's are
     let every = documents / (DIFFERENCES / 2);
     let mut next = 0;
@@ -102,7 +105,7 @@ fn record(key: &Key, side: Side, documents: u64) -> Outcome<Recorded> {
         builder.push(&batch, 0)?;
         next = end;
     }
-    let place = Place {
+    let place = CensusIdentity {
         app: "bench".parse()?,
         run: RunId::generate(),
         side,

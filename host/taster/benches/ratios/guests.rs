@@ -33,7 +33,7 @@ impl Guests {
     /// Compiles them, and loads them again from the cache as every run but the first does.
     pub(crate) async fn load() -> Outcome<Self> {
         let cache = tempfile::tempdir()?;
-        let engine = || Engine::new(EngineOptions { cache: Some(cache.path().to_owned()), shipped: None });
+        let engine = || Engine::new(EngineOptions { cache: Some(cache.path().to_owned()), precompiled: None });
         let bytes = (component("scan")?, component("schema-shape")?);
         let limits = Limits::default();
         let compiling = engine()?;

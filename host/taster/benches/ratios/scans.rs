@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use bson::{Document, RawDocumentBuf, doc};
 use futures_util::TryStreamExt as _;
 use mongodb::Client;
-use taster_census::Key;
+use taster_census::CensusKey;
 use taster_demo::Mongod;
 use taster_engine::Probe;
 use taster_model::CollectionGrant;
-use taster_query::{CensusRequest, Database, FindOptions, Grant, Limits, Session, SessionOptions};
+use taster_query::{CensusRequest, Connection, ConnectionOptions, Database, FindOptions, Grant, Limits, Snapshot};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
@@ -69,38 +69,41 @@ impl Contestant {
 /// Everything that a scan needs.
 pub(crate) struct Stage {
     client: Client,
-    session: Session,
+    connection: Connection,
+    snapshot: Snapshot,
     pub(crate) guests: Guests,
     pub(crate) size: Size,
-    key: Key,
+    key: CensusKey,
 }
 
 impl Stage {
     pub(crate) async fn open(mongod: &Mongod, client: Client, guests: Guests, size: Size) -> Outcome<Self> {
-        let options = SessionOptions {
+        let options = ConnectionOptions {
             uri: mongod.uri().parse()?,
             database: data::DATABASE.to_owned(),
             comment: "taster/bench".to_owned(),
             server_selection_timeout: Duration::from_secs(30),
             command_events: None,
         };
-        Ok(Self { client, session: Session::connect(options).await?, guests, size, key: Key::random()? })
+        let connection = Connection::connect(options).await?;
+        let snapshot = connection.initial_snapshot();
+        Ok(Self { client, connection, snapshot, guests, size, key: Key::random()? })
     }
 
     pub(crate) async fn close(self) {
-        self.session.close().await;
+        self.connection.close().await;
     }
 
     /// The capability over some collections.
     pub(crate) fn database(&self, collections: &[&str]) -> Database {
         let grant = |name: &&str| CollectionGrant { name: (*name).to_owned(), role: "collections".to_owned() };
-        self.session.database(Grant {
+        let grant = Grant {
             probe: "bench".to_owned(),
             collections: collections.iter().map(grant).collect(),
             limits: Limits::default(),
             setting: "limits".to_owned(),
-            census: Some(census::setup(self.key.clone())),
-        })
+        };
+        self.snapshot.database_with_census(grant, census::env(self.key.clone()))
     }
 
     /// How long a scan of the large collection takes.

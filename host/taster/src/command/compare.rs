@@ -38,7 +38,7 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, CliError> 
         let wants_config = common.config.is_some() || config_path(common).exists();
         let config = if wants_config { Some(configuration(common, None)?.0) } else { None };
         let rules = config.as_ref().map(Rules::from).unwrap_or_default();
-        let beside = (Censuses::beside(paths.0, before.side), Censuses::beside(paths.1, after.side));
+        let beside = (Censuses::beside_capture(paths.0, before.side), Censuses::beside_capture(paths.1, after.side));
         let earlier = StoredCapture { capture: &before, censuses: &beside.0 };
         let later = StoredCapture { capture: &after, censuses: &beside.1 };
         return write_verdict(

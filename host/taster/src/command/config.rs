@@ -6,7 +6,7 @@ use clap::Subcommand;
 use taster_config::Config;
 use taster_diagnostics::{CliError, Exit};
 use taster_model::CollectionFacts;
-use taster_query::{PrivilegeReport, Session};
+use taster_query::{Connection, PrivilegeReport};
 use taster_store::Store;
 
 use super::{config_path, configuration, only};
@@ -109,7 +109,7 @@ async fn check(common: &Common, live: bool) -> Result<Exit, CliError> {
         session.close().await;
     }
     if live {
-        match Store::open(config.settings()).await {
+        match Store::open_verified(config.store_settings()).await {
             Ok(_) => checks.good(&format!("store {}: writable, and refuses to overwrite", config.store)),
             Err(error) => checks.bad("store", &error),
         }
@@ -125,8 +125,8 @@ fn cluster(config: &Config, checks: &mut Checks) {
         let namespace = cluster.namespace.as_deref().unwrap_or("of the pod, or of the kubeconfig");
         checks.good(&format!("cluster: scales {} (namespace {namespace})", order.join(", then ")));
     }
-    for fresh in &config.fresh {
-        checks.good(&format!("fresh: {}, at most {} old", fresh.source, fresh.max_age));
+    for fresh in &config.freshness {
+        checks.good(&format!("freshness: {}, at most {} old", fresh.source, fresh.max_age));
     }
 }
 
@@ -134,7 +134,7 @@ fn flow_is_there(collections: &[CollectionFacts], name: &str) -> bool {
     collections.iter().any(|collection| collection.name == name)
 }
 
-async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
+async fn connect(config: &Config, checks: &mut Checks) -> Option<Connection> {
     match taster_flow::connect(config, "taster/config-check").await {
         Ok(session) => {
             let facts = session.facts();
@@ -149,12 +149,12 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Session> {
 }
 
 /// The user's privileges, and then the collections, if the user may know them.
-async fn look(session: &Session, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
+async fn look(session: &Connection, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
     match session.check_privileges(&taster_flow::required_privileges(config)).await {
         Ok(report) => user(&report, config, checks),
         Err(error) => checks.bad("user", &CliError::from(error)),
     }
-    match session.collections().await {
+    match session.initial_snapshot().collections().await {
         Ok(collections) => Some(collections),
         Err(error) => {
             checks.bad("collections", &CliError::from(error));

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use taster_config::{Period, RetentionSection};
 use taster_diagnostics::{CliError, Exit};
-use taster_store::{Collection, Fate, Retention};
+use taster_store::{GcMode, GcOutcome, GcReport, Retention};
 
 use super::{Stored, only, stored};
 use crate::{cli::Common, cli::Format, output};
@@ -36,28 +36,29 @@ pub async fn run(common: &Common, args: &GcArgs) -> Result<Exit, CliError> {
         let help = "set `retention: {keep: 50, maxAge: 90d}` in the configuration, or --keep, --max-age".to_owned();
         return Err(CliError::new("T0634", "nobody says which runs may go", help).with_exit(Exit::Usage));
     }
-    let collection = store.collect(retention, Timestamp::now(), args.dry_run).await?;
+    let mode = if args.dry_run { GcMode::DryRun } else { GcMode::Remove };
+    let report = store.collect(retention, Timestamp::now(), mode).await?;
     if common.format == Format::Json {
-        output::write_json(common, &collection)?;
+        output::write_json(common, &report)?;
     } else {
-        output::write_text(common, &human(app.as_str(), &collection, args.dry_run))?;
+        output::write_text(common, &human(app.as_str(), &report, mode))?;
     }
-    let refused = collection.runs.iter().any(|run| run.fate == Fate::Refused);
+    let refused = report.runs.iter().any(|run| run.outcome == GcOutcome::Refused);
     Ok(if refused { Exit::Failed } else { Exit::Done })
 }
 
-fn human(app: &str, collection: &Collection, dry: bool) -> String {
+fn human(app: &str, report: &GcReport, mode: GcMode) -> String {
     let mut table = taster_report::human::table();
     table.set_header(["run", "last change", "objects", "bytes", "", "why"]);
     let (mut removed, mut bytes) = (0, 0);
-    for run in &collection.runs {
-        let word = match (run.fate, dry) {
-            (Fate::Kept, _) => "kept",
-            (Fate::Removed, true) => "would go",
-            (Fate::Removed, false) => "removed",
-            (Fate::Refused, _) => "refused",
+    for run in &report.runs {
+        let word = match (run.outcome, mode) {
+            (GcOutcome::Kept, _) => "kept",
+            (GcOutcome::Removed, GcMode::DryRun) => "would go",
+            (GcOutcome::Removed, GcMode::Remove) => "removed",
+            (GcOutcome::Refused, _) => "refused",
         };
-        if run.fate == Fate::Removed {
+        if run.outcome == GcOutcome::Removed {
             removed += 1;
             bytes += run.bytes;
         }
@@ -70,13 +71,16 @@ fn human(app: &str, collection: &Collection, dry: bool) -> String {
             taster_text::escape_hidden(&run.why),
         ]);
     }
-    let verb = if dry { "would be removed" } else { "removed" };
+    let verb = match mode {
+        GcMode::DryRun => "would be removed",
+        GcMode::Remove => "removed",
+    };
     let mut text = taster_report::human::lines(&table);
     // writing to a string cannot fail
     let _ =
         write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::counted(removed, "run"), taster_text::grouped(bytes));
-    if collection.unfinished > 0 {
-        let _ = write!(text, ", and {}", taster_text::counted(collection.unfinished, "unfinished write"));
+    if report.unfinished > 0 {
+        let _ = write!(text, ", and {}", taster_text::counted(report.unfinished, "unfinished write"));
     }
     text.push('\n');
     text

@@ -6,7 +6,7 @@ use clap::Args;
 use taster_config::Config;
 use taster_diagnostics::{CliError, Exit};
 use taster_model::{CollectionGrant, Failure};
-use taster_query::{FindOptions, Grant, Limits, Session};
+use taster_query::{FindOptions, Grant, Limits, Snapshot};
 
 use super::config_path;
 use crate::{cli::Common, output};
@@ -26,8 +26,9 @@ pub struct InitArgs {
 pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, CliError> {
     let config = Config::for_uri(&args.mongodb)?;
     let session = taster_flow::connect(&config, "taster/init").await?;
-    let collections = session.collections().await?;
-    let empty = empty_ones(&session).await;
+    let snapshot = session.initial_snapshot();
+    let collections = snapshot.collections().await?;
+    let empty = empty_ones(&snapshot).await;
     session.close().await;
     let store = common.store.clone().unwrap_or_else(|| config.store.clone());
     let text = yaml(&config, &store, &empty?)?;
@@ -56,15 +57,14 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, CliError> {
 }
 
 /// Collections without a document: zero against zero is `unknown` until somebody declares that it is right.
-async fn empty_ones(session: &Session) -> Result<Vec<String>, CliError> {
-    let collections = session.readable().await?;
+async fn empty_ones(snapshot: &Snapshot) -> Result<Vec<String>, CliError> {
+    let collections = snapshot.readable_collections().await?;
     let grants = collections.iter().map(|c| CollectionGrant::any(&c.name));
-    let database = session.database(Grant {
+    let database = snapshot.database(Grant {
         probe: "init".to_owned(),
         collections: grants.collect(),
         limits: Limits::default(),
         setting: "limits".to_owned(),
-        census: None,
     });
     let mut empty = Vec::new();
     for collection in &collections {

@@ -78,7 +78,7 @@ async fn stored(common: &Common) -> Result<Stored, CliError> {
     if common.config.is_some() || config_path(common).exists() {
         match configuration(common, None) {
             Ok((config, _)) => {
-                let store = Store::at(config.settings()).await?.app(&config.app);
+                let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
                 let (app, url) = (config.app.clone(), config.store.clone());
                 return Ok(Stored { app, url, config: Some(config), store });
             }
@@ -88,7 +88,7 @@ async fn stored(common: &Common) -> Result<Stored, CliError> {
         }
     }
     let url = common.store.clone().unwrap_or_else(|| taster_config::DEFAULT_STORE.to_owned());
-    let store = Store::at(url.as_str()).await?;
+    let store = Store::open_unverified(url.as_str()).await?;
     let apps = store.apps().await?;
     let [app] = apps.as_slice() else {
         let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Pre, PreOutcome};
-use taster_model::{Capture, Outcome};
+use taster_model::{Capture, ProbeOutcome};
 
 use super::{only, open_context, scaled, write_nothing_yet};
 use crate::{cli::Common, cli::Database, cli::Format, output, termination, termination::Told};
@@ -90,8 +90,8 @@ fn probes(capture: &Capture) -> String {
     let mut table = taster_report::human::table();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
-            Outcome::Metrics(metrics) => ("✓", taster_text::counted(metrics.len() as u64, "metric")),
-            Outcome::Failed(failure) => ("✗", failure.to_string()),
+            ProbeOutcome::Metrics(metrics) => ("✓", taster_text::counted(metrics.len() as u64, "metric")),
+            ProbeOutcome::Failed(failure) => ("✗", failure.to_string()),
         };
         let read = format!(
             "{}, {}",

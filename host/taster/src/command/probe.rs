@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use taster_census::Recorded;
+use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{CaptureIdentity, CensusSettings, ProbeEnv, progress::Task};
@@ -182,8 +182,9 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
         .await
         .map_err(|failure| failed(&probe, &failure))?;
     let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
+    let snapshot = session.initial_snapshot();
     let result = tokio::select! {
-        result = served_as_asked(&loaded, &session, &probe, &config, args) => result,
+        result = served_as_asked(&loaded, &snapshot, &probe, &config, args) => result,
         signal = taster_flow::wait_for_signal() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
@@ -211,19 +212,19 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
 /// What came of a run, and the censuses that it took: counted here, and kept nowhere.
 struct Served {
     report: taster_engine::RunReport,
-    censuses: Vec<Recorded>,
+    censuses: Vec<CensusFile>,
 }
 
 /// What JSON says of a census. Not its sum: that is keyed, and the key is thrown away.
-fn census(census: &Recorded) -> serde_json::Value {
-    serde_json::json!({"id": census.place.id, "collection": census.place.collection, "documents": census.documents,
+fn census(census: &CensusFile) -> serde_json::Value {
+    serde_json::json!({"id": census.identity.id, "collection": census.identity.collection, "documents": census.documents,
         "bytes": census.bytes, "length": census.length})
 }
 
 /// Runs the probe once, or twice where that was asked; of two answers that differ the second is a failure.
 async fn served_as_asked(
     loaded: &taster_engine::Probe,
-    session: &taster_query::Session,
+    snapshot: &taster_query::Snapshot,
     probe: &Probe,
     config: &Config,
     args: &RunArgs,
@@ -232,9 +233,9 @@ async fn served_as_asked(
     let occasion = CaptureIdentity { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
     // one key for both runs: else no two censuses would be alike
     let census_settings = CensusSettings::new(config, &occasion)?;
-    let first = serve(loaded, session, probe, &census_settings).await?;
+    let first = serve(loaded, snapshot, probe, &census_settings).await?;
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
-    let mut second = serve(loaded, session, probe, &census_settings).await?;
+    let mut second = serve(loaded, snapshot, probe, &census_settings).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
         taster_flow::check_deterministic(metrics, &again)?;
         taster_flow::check_censuses_deterministic(&first.censuses, &second.censuses)?;
@@ -245,16 +246,16 @@ async fn served_as_asked(
 
 async fn serve(
     loaded: &taster_engine::Probe,
-    session: &taster_query::Session,
+    snapshot: &taster_query::Snapshot,
     probe: &Probe,
     census_settings: &CensusSettings,
 ) -> Result<Served, CliError> {
-    let live = session.readable().await?;
+    let live = snapshot.readable_collections().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::start(probe.name.clone());
     // a fixed clock and seed: the same data gives the same output, run after run
     let world = ProbeEnv { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: census_settings.env(probe) };
-    let input = taster_flow::probe_run_input(session, probe, &grants, world, &task);
+    let input = taster_flow::probe_run_input(snapshot, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
     task.finish(if report.outcome.is_ok() { "done" } else { "failed" });
@@ -286,9 +287,9 @@ fn collections(given: &[String]) -> Option<Collections> {
 }
 
 /// A value as a person reads it; a census as the number of its documents.
-fn shown(value: &Value, censuses: &[Recorded]) -> String {
+fn shown(value: &Value, censuses: &[CensusFile]) -> String {
     if let Value::Census(id) = value {
-        let census = censuses.iter().find(|census| census.place.id == *id);
+        let census = censuses.iter().find(|census| census.identity.id == *id);
         return census
             .map_or_else(|| format!("no census `{id}`"), |census| taster_text::counted(census.documents, "document"));
     }
@@ -302,7 +303,7 @@ fn shown(value: &Value, censuses: &[Recorded]) -> String {
 
 fn table(
     metrics: &[Metric],
-    censuses: &[Recorded],
+    censuses: &[CensusFile],
     usage: &taster_model::Usage,
     limits: &taster_engine::Limits,
 ) -> String {

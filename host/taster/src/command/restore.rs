@@ -12,7 +12,7 @@ use crate::{cli::Common, cli::Format, output, termination, termination::Told};
 /// What is put back.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArgs {
-    /// Only what stands scaled up for longer than `cluster.maxUp`, and only if no other process is at work
+    /// Only what stands scaled up for longer than `cluster.abandonedAfter`, and only if no other process is at work
     #[arg(long)]
     pub abandoned: bool,
 }
@@ -32,7 +32,8 @@ async fn restored(common: &Common, args: &RestoreArgs) -> Result<Told, CliError>
         RestoreOutcome::Done(report) if report.restored.is_empty() => match what {
             RestoreScope::Everything => "nothing was to be put back\n".to_owned(),
             RestoreScope::Abandoned => {
-                let limit = config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.max_up.to_string());
+                let limit =
+                    config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.abandoned_after.to_string());
                 format!("nothing was to be put back: nothing stands scaled up for longer than {limit}\n")
             }
         },

@@ -41,7 +41,7 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, CliError> {
         output::write_json(common, &taster_serve::openapi::document())?;
         return Ok(Exit::Done);
     }
-    let store = Store::at(settings(common)?).await?;
+    let store = Store::open_unverified(settings(common)?).await?;
     let ServeArgs { listen, token_files, allow_anonymous, request_timeout, max_requests, openapi: _ } = args.clone();
     let request_timeout = request_timeout.get();
     let options = Options { listen, token_files, allow_anonymous, request_timeout, max_requests };
@@ -64,7 +64,7 @@ fn refused(error: ServeError) -> CliError {
 fn settings(common: &Common) -> Result<Settings, CliError> {
     if common.config.is_some() || config_path(common).exists() {
         match configuration(common, None) {
-            Ok((config, _)) => return Ok(config.settings()),
+            Ok((config, _)) => return Ok(config.store_settings()),
             // who only looks at results need not know the connection string, if the store is named
             Err(problem) if problem.code() == "T0104" && common.store.is_some() => {}
             Err(problem) => return Err(problem),

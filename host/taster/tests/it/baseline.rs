@@ -87,7 +87,11 @@ async fn another_database_is_unknown() {
     table.configure(&SHOP.replace("database: pxbbq", "database: backup"));
     let post = table.taster(&["post"]);
     assert_ne!(post.code, 0, "{}", post.all());
-    assert!(post.out.contains("another database: `pxbbq` before, `backup` after"), "{}", post.out);
+    assert!(
+        post.out.contains("the captures are of different databases: `pxbbq` before, `backup` after"),
+        "{}",
+        post.out
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -95,7 +95,7 @@ fn variable_in_quotes() {
 #[test]
 fn app_that_is_no_name() {
     assert_snapshot!(config("app: My Shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n"), @r#"
-    error[T0102]: taster.yaml:1:6: app `My Shop` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
+    error[T0102]: taster.yaml:1:6: invalid app `My Shop`: expected 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
         |
       1 | app: My Shop
         |      ^
@@ -128,7 +128,7 @@ fn size_that_is_none() {
 #[test]
 fn rule_that_is_none() {
     assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: documents, rule: equals}}\n")), @r#"
-    error[T0102]: taster.yaml:4:31: `equals` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+    error[T0102]: taster.yaml:4:31: unknown rule `equals`: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
         |
       4 |   - {metric: documents, rule: equals}
         |                               ^
@@ -139,7 +139,7 @@ fn rule_that_is_none() {
 #[test]
 fn expectation_of_a_metric_that_is_no_name() {
     assert_snapshot!(config(&format!("{HEAD}expect:\n  - {{metric: Orders Count, rule: equal}}\n")), @r#"
-    error[T0102]: taster.yaml:4:14: `Orders Count` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+    error[T0102]: taster.yaml:4:14: invalid metric pattern `Orders Count`: expected segments of a-z, 0-9 and `_`, or `*`, joined by `.`, at most 128 bytes
         |
       4 |   - {metric: Orders Count, rule: equal}
         |              ^
@@ -158,7 +158,7 @@ fn expectation_of_a_probe_that_is_not_there() {
 #[test]
 fn connection_string_that_is_none() {
     assert_snapshot!(config("app: shop\nmongodb: {uri: \"postgres://joe:s3cret@localhost/shop\"}\n"), @r#"
-    error[T0201]: this is no connection string: unsupported connection string scheme: postgres
+    error[T0201]: invalid connection string: unsupported connection string scheme: postgres
       help: write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and password are written %40 %3A %2F %3F %23 %25
     "#);
 }
@@ -230,7 +230,7 @@ fn component_that_is_none() {
     std::fs::write(table.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
     assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
-    ✗ probe a: T0303: this is not a WebAssembly component but something else (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
+    ✗ probe a: T0303: not a WebAssembly component: the file is of an unknown format (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
     "#);
 }
 
@@ -301,7 +301,7 @@ fn store_of_an_unknown_kind() {
     let table = Table::new("mongodb://127.0.0.1:1/pxbbq");
     table.configure(&format!("{HEAD}store: ftp://results\n"));
     assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
-    error[T0401]: `ftp:` is not a kind of store
+    error[T0401]: unsupported store URL: scheme `ftp:`
       help: use s3://bucket/prefix, file:///absolute/path or file://./relative/path
     "#);
 }
@@ -312,7 +312,7 @@ fn store_that_is_a_file() {
     table.configure(&format!("{HEAD}store: file://./taster.yaml\n"));
     assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
     error[T0404]: cannot list v1/shop/: Not a directory (os error 20)
-      help: is the store still there and readable? the same command may be run again
+      help: check that the store exists and is readable, then run the command again
     "#);
 }
 
@@ -343,7 +343,7 @@ fn capture_file_that_is_none() {
     let table = Table::new("");
     std::fs::write(table.path().join("a.json"), "{}").expect("a file");
     assert_snapshot!(fails(&table, 4, &["compare", "a.json", "a.json"]), @r#"
-    error[T0608]: cannot use the capture a.json: the capture is damaged: it carries no checksum
+    error[T0608]: cannot use the capture a.json: the capture is damaged: it has no checksum
       help: give a capture.json that Taster wrote, unaltered
     "#);
     assert_snapshot!(fails(&table, 4, &["compare", "b.json", "a.json"]), @r#"
@@ -356,7 +356,7 @@ fn capture_file_that_is_none() {
 fn wrong_usage() {
     let table = Table::new("");
     assert_snapshot!(fails(&table, 2, &["pre", "--run", "My Run"]), @r#"
-    error: invalid value 'My Run' for '--run <ID>': run `My Run` is not allowed: 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
+    error: invalid value 'My Run' for '--run <ID>': invalid run `My Run`: expected 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
 
     For more information, try '--help'.
     "#);

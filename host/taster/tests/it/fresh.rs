@@ -28,7 +28,7 @@ async fn data_that_are_too_old_are_not_tasted_unless_that_is_a_warning() {
         let old = table(&kitchen, "{collection: beats, field: at}, maxAge: 1h").taster(&["pre", "--run", "a"]);
         assert_eq!(old.code, 4, "{}", old.all());
         assert!(old.err.contains("error[T0735]") && old.err.contains("2h"), "{}", old.err);
-        assert!(old.err.contains("fresh[newest beats.at].maxAge is 1h"), "{}", old.err);
+        assert!(old.err.contains("freshness[newest beats.at].maxAge is 1h"), "{}", old.err);
 
         let warned = table(&kitchen, "{collection: beats, field: at}, maxAge: 1h, severity: warn");
         let pre = warned.taster(&["pre", "--run", "a"]);

@@ -14,6 +14,7 @@ mod flow;
 mod fresh;
 mod hostile;
 mod interrupted;
+mod memory;
 mod million;
 mod moments;
 mod notify;

@@ -10,7 +10,7 @@ use std::{
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 use taster_model::{
-    AppName, AttemptId, Capture, DocumentDetail, Documents, FindingOutcome, RunId, Verdict, VerdictDocument,
+    AppName, AttemptId, Capture, DifferingDocuments, DocumentDetail, FindingOutcome, RunId, Verdict, VerdictDocument,
 };
 use taster_report::html::{self, Around, Links};
 use taster_store::Store;
@@ -210,7 +210,7 @@ fn large(verdict: &VerdictDocument) -> VerdictDocument {
     };
     let details: Vec<DocumentDetail> = (0..CHANGED).map(detail).collect();
     let finding = verdict.findings.iter_mut().find(|finding| finding.documents.is_some()).expect("a census");
-    let mut documents = Documents::default();
+    let mut documents = DifferingDocuments::default();
     documents.changed.count = CHANGED as u64;
     documents.changed.ids = details.iter().map(|detail| detail.id.clone()).collect();
     documents.changed.fields = [("status".to_owned(), CHANGED as u64), ("total".to_owned(), CHANGED as u64)].into();
@@ -238,11 +238,12 @@ impl Filled {
         let app: AppName = "pxbbq".parse().expect("a name");
         let run: RunId = "r2".parse().expect("a run");
         let url = |path: &Path| format!("file://{}", path.display());
-        let real = Store::at(&url(&table.path().join("results"))).await.expect("a store").app(&app).run(&run);
+        let real =
+            Store::open_unverified(&url(&table.path().join("results"))).await.expect("a store").app(&app).run(&run);
         let pre = real.pre().await.expect("a store").expect("a capture").into_inner();
         let post = real.latest_post().await.expect("a store").expect("a capture").into_inner();
         let verdict = real.verdict().await.expect("a store").expect("a verdict").into_inner();
-        let store = Store::at(&url(folder)).await.expect("a store");
+        let store = Store::open_unverified(&url(folder)).await.expect("a store");
         Self { store, pre, post, verdict }
     }
 

@@ -39,11 +39,11 @@ fn what_is_no_probe_is_told_why() {
         ended.err.trim().to_owned()
     };
     assert_snapshot!(says("text.wasm"), @r#"
-    error[T0303]: this is not a WebAssembly component but WebAssembly in text form
+    error[T0303]: not a WebAssembly component: the file is WebAssembly in text form
       help: make it binary: `wasm-tools parse`
     "#);
     assert_snapshot!(says("core.wasm"), @r#"
-    error[T0303]: this is not a WebAssembly component but a core module
+    error[T0303]: not a WebAssembly component: the file is a core module
       help: make it a component: `wasm-tools component new`
     "#);
     assert_snapshot!(says("empty.wasm"), @r#"

@@ -99,7 +99,7 @@ async fn a_majority_that_lags_too_far_behind_is_unknown() {
     write.write_concern(WriteConcern::builder().w(Acknowledgment::Nodes(1)).build()).await.expect("a write");
     let pre = table.taster(&["pre", "--run", "a"]);
     assert_eq!(pre.code, 3, "{}", pre.all());
-    assert!(pre.out.contains("T0219") && pre.out.contains("mongodb.reach"), "{}", pre.all());
+    assert!(pre.out.contains("T0219") && pre.out.contains("mongodb.majorityTimeout"), "{}", pre.all());
     let post = table.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 3, "{}", post.all());
     assert!(post.out.contains("snapshot-not-reached"), "{}", post.out);

@@ -140,6 +140,19 @@ impl Shop {
         )
     }
 
+    /// How long ago the last of the two workloads was recorded.
+    async fn youngest_record_age(&self) -> Duration {
+        let mongo = self.api::<StatefulSet>().get_metadata("mongo").await.expect("an answer").metadata;
+        let web = self.api::<Deployment>().get_metadata("pxbbq-web").await.expect("an answer").metadata;
+        let since = [mongo, web].map(|metadata| {
+            let record = metadata.annotations.expect("a record")["taster.dev/scaled"].clone();
+            let record: Value = serde_json::from_str(&record).expect("JSON");
+            record["since"].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time")
+        });
+        let age = jiff::Timestamp::now().duration_since(since.into_iter().max().expect("two records"));
+        Duration::try_from(age).unwrap_or_default()
+    }
+
     /// Who holds the lock, if anybody.
     async fn holder(&self) -> Option<String> {
         let lease = self.api::<Lease>().get_opt("taster-pxbbq").await.expect("an answer")?;

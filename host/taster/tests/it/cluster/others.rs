@@ -1,15 +1,50 @@
-//! Others at work, an API server that is away, a sync that was abandoned.
+//! Other processes that hold the lock, an unreachable API server, an abandoned sync.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    path::PathBuf,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PROBES, Shop, ended, until};
-use crate::control_plane::Away;
+use crate::{control_plane::Away, support::Ended};
+
+/// A command whose log a test can wait for while it runs.
+struct LoggedCommand {
+    child: Child,
+    log: PathBuf,
+}
+
+impl LoggedCommand {
+    fn spawn(shop: &Shop, arguments: &[&str]) -> Self {
+        let log = shop.table.path().join("log");
+        let file = File::create(&log).expect("a log");
+        let child = shop.command(arguments).stdout(Stdio::piped()).stderr(file).spawn().expect("the binary runs");
+        Self { child, log }
+    }
+
+    /// Waits until the log contains this text.
+    async fn logs(&self, text: &str) {
+        until(text, async || self.log().contains(text)).await;
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits for the end. The log is the standard error.
+    async fn ended(self) -> Ended {
+        let ended = ended(self.child).await;
+        Ended { err: std::fs::read_to_string(&self.log).unwrap_or_default(), ..ended }
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn of_two_at_once_one_works_and_the_other_waits_or_fails() {
+async fn of_two_processes_one_works_and_the_other_waits_or_fails() {
     let shop = Shop::open().await;
     shop.kubelet.hold("mongo");
     let first = shop.spawn(&["pre", "--run", "a"]);
@@ -19,12 +54,11 @@ async fn of_two_at_once_one_works_and_the_other_waits_or_fails() {
     assert_eq!(refused.code, 4, "{}", refused.all());
     assert!(refused.err.contains("error[T0712]") && refused.err.contains("(pre of run a)"), "{}", refused.err);
     shop.configure("  lock: {busy: wait, wait: 2m}\n", PROBES);
-    let second = shop.spawn(&["post", "--run", "a"]);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let second = LoggedCommand::spawn(&shop, &["post", "--run", "a"]);
+    second.logs("waiting for the lock, held by process").await;
     shop.kubelet.let_go();
-    let (first, second) = (ended(first).await, ended(second).await);
+    let (first, second) = (ended(first).await, second.ended().await);
     assert_eq!((first.code, second.code), (0, 0), "{}\n{}", first.all(), second.all());
-    assert!(second.err.contains("waiting for the lock: process"), "{}", second.err);
     shop.expect_back(0, &second.all()).await;
 }
 
@@ -36,11 +70,11 @@ async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
     let first = shop.spawn(&["pre", "--run", "a"]);
     until("the first one holds the lock", async || shop.holder().await.is_some()).await;
     // of another run, so it is not taken over
-    let restore = shop.spawn(&["restore", "--run", "b"]);
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let restore = LoggedCommand::spawn(&shop, &["restore", "--run", "b"]);
+    restore.logs("waiting for the lock").await;
     let asked = Instant::now();
-    kill_process(Pid::from_child(&restore), Signal::TERM).expect("it waits");
-    let restore = ended(restore).await;
+    kill_process(Pid::from_child(&restore.child), Signal::TERM).expect("it waits");
+    let restore = restore.ended().await;
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(restore.code, 4, "{}", restore.all());
     assert!(restore.err.contains("SIGTERM") && restore.err.contains("nothing was put back"), "{}", restore.err);
@@ -53,7 +87,7 @@ async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn whoever_loses_the_lock_stops_and_leaves_everything_to_the_other() {
+async fn a_process_that_loses_the_lock_stops_and_restores_nothing() {
     let shop = Shop::open().await;
     shop.kubelet.hold("mongo");
     let first = shop.spawn(&["pre", "--run", "a"]);
@@ -69,7 +103,7 @@ async fn whoever_loses_the_lock_stops_and_leaves_everything_to_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn what_cannot_be_put_back_is_told_first_and_the_next_one_finds_it() {
+async fn workloads_that_cannot_be_restored_are_reported_first_and_restored_later() {
     let shop = Shop::alone().await;
     shop.kubelet.hold("pxbbq-web");
     let child = shop.spawn(&["pre", "--run", "a"]);
@@ -113,7 +147,7 @@ async fn restore_needs_neither_database_nor_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn an_annotation_that_was_taken_off_is_known_to_the_store() {
+async fn a_workload_whose_annotation_was_removed_is_restored_from_the_store() {
     use k8s_openapi::api::apps::v1::StatefulSet;
     let shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
@@ -126,20 +160,20 @@ async fn an_annotation_that_was_taken_off_is_known_to_the_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn what_was_abandoned_goes_back_once_it_stands_long_enough_and_nobody_is_at_work() {
+async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free() {
     let shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
     let young = shop.fine(&["restore", "--abandoned"]).await;
     assert!(young.out.contains("nothing stands scaled up for longer than 4h"), "{}", young.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
     shop.configure("  maxUp: 1s\n", PROBES);
-    tokio::time::sleep(Duration::from_secs(3)).await;
     // a living process is at work with it: no pod of the applications gets ready
     shop.scale(0).await;
     shop.kubelet.hold("pxbbq-web");
     let post = shop.spawn(&["post", "--run", "a"]);
     until("post waits for the applications", async || shop.counts().await == (1, 1, 2)).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    until("the records are older than `maxUp`", async || shop.youngest_record_age().await > Duration::from_secs(2))
+        .await;
     let busy = shop.fine(&["restore", "--abandoned"]).await;
     assert!(busy.out.contains("nothing was put back: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
@@ -153,7 +187,7 @@ async fn what_was_abandoned_goes_back_once_it_stands_long_enough_and_nobody_is_a
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn data_that_nobody_vouches_for_are_not_tasted() {
+async fn data_of_unknown_age_are_not_captured() {
     let shop = Shop::open().await;
     let source = "fresh:\n  - {migrationSchedule: portworx/none, maxAge: 30m";
     shop.configure("", &format!("{PROBES}{source}}}\n"));

@@ -104,7 +104,7 @@ pub(super) fn namespaces_refused() -> Vec<Case> {
         ),
         stages("lookup by number", [lookup(1.into())], Refused("T0225")),
         stages("lookup with a dollar", [lookup("$cmd".into())], Refused("T0227")),
-        stages("lookup in a view nobody granted", [lookup("private_view".into())], Refused("T0226")),
+        stages("lookup in a view that is not granted", [lookup("private_view".into())], Refused("T0226")),
         stages(
             "lookup without a collection",
             [doc! {"$lookup": {"pipeline": [{"$match": {}}], "as": "a"}}],

@@ -1,4 +1,4 @@
-//! Filters, and what stands beside them.
+//! Cases of filters and find options.
 
 use bson::{Bson, Document, doc};
 use taster_query::FindOptions;

@@ -1,4 +1,4 @@
-//! Stages on one collection, and the expressions in them.
+//! Cases of stages on one collection, and of the expressions in them.
 #![expect(clippy::too_many_lines, reason = "a table is as long as it is")]
 
 use bson::{DateTime, doc};
@@ -358,7 +358,7 @@ pub(super) fn expressions() -> Vec<Case> {
         compute("roles of the user", "$$USER_ROLES", Refused("T0232")),
         compute("search meta", "$$SEARCH_META", Refused("T0243")),
         compute("js scope", "$$JS_SCOPE", Refused("T0232")),
-        compute("a variable of nobody", "$$NONESUCH", Refused("T0224")),
+        compute("an unknown variable", "$$NONESUCH", Refused("T0224")),
         compute("a dollar behind root", "$$ROOT.$a", Refused("T0225")),
         compute("a lonely dollar", "$", Refused("T0225")),
         compute("two lonely dollars", "$$", Refused("T0224")),

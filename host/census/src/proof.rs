@@ -1,0 +1,384 @@
+//! How each kind of declared change is proven for one document: a type per kind.
+//!
+//! A change is proven by reversing it (added, renamed and reversibly retyped fields), by a digest of the field kept beside
+//! the document's (removed and irreversibly retyped fields), or by the mark of the filter that the document matched (added
+//! and removed documents).
+
+use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, FieldPresence, RenamedField, RetypedField};
+
+use crate::{
+    CensusOptions,
+    attempt::Attempt,
+    document::reversible_changes,
+    document_pair::{ChangeStatus, DocumentPair, FieldTypes},
+    format::Header,
+    record::{SeparateField, Undo, UndoState},
+    rewrite::MIXED,
+};
+
+/// How a declared change is proven.
+pub(crate) trait ProofMethod {
+    /// The status of the change in a document that is the same before and after the sync.
+    fn status_of_unchanged(&self, _types: FieldTypes, _pair: DocumentPair<'_>) -> ChangeStatus {
+        ChangeStatus::NotConcerned
+    }
+
+    /// The status of the change in a document that is not the same. Reverses the change in `attempt` if possible.
+    fn status_of_changed<'a>(
+        &'a self,
+        _types: FieldTypes,
+        _pair: DocumentPair<'_>,
+        _attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        ChangeStatus::NotConcerned
+    }
+
+    /// Whether the change covers a missing document with this mark.
+    fn covers_missing(&self, _mark: u8) -> bool {
+        false
+    }
+
+    /// Whether the change covers an extra document with this mark.
+    fn covers_extra(&self, _mark: u8) -> bool {
+        false
+    }
+
+    /// Why the change cannot be proven at all.
+    fn unproven_reason(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// The change was not declared when its census was taken.
+struct Unproven(&'static str);
+
+impl ProofMethod for Unproven {
+    fn unproven_reason(&self) -> Option<&'static str> {
+        Some(self.0)
+    }
+}
+
+const NOT_IN_BASELINE: &str =
+    "the change was not declared when the baseline was taken, so its census does not contain what proves it";
+const NOT_IN_POST: &str = "the change was declared after `post` took its capture: run `taster post` again";
+
+/// How `change` is proven by these two censuses.
+pub(crate) fn proof_method(change: &DeclaredChange, before: &Header, after: &Header) -> Box<dyn ProofMethod> {
+    let separate_column = |path| before.options.separate.iter().position(|other| other == path);
+    let mark = |position: Option<usize>| position.and_then(|position| u8::try_from(position + 1).ok());
+    let undo_column = || {
+        let mut columns = reversible_changes(after.identity.side, &after.changes);
+        columns.position(|other| other.kind == change.kind)
+    };
+    let proof: Option<Box<dyn ProofMethod>> = match &change.kind {
+        ChangeKind::AddedField(added) => undo_column().map(|column| added_field(added.clone(), column)),
+        ChangeKind::RenamedField(renamed) => {
+            undo_column().map(|column| boxed(Renamed { change: renamed.clone(), column }))
+        }
+        ChangeKind::RetypedField(retyped) if retyped.is_reversible() => {
+            undo_column().map(|column| retyped_field(retyped.clone(), column))
+        }
+        ChangeKind::RetypedField(retyped) => {
+            let column = separate_column(&retyped.path);
+            column.map(|column| boxed(IrreversiblyRetyped { change: retyped.clone(), column }))
+        }
+        ChangeKind::RemovedField(path) => {
+            separate_column(path).map(|column| boxed(Removed { path: path.clone(), column }))
+        }
+        ChangeKind::RemovedDocuments(removed) => {
+            let position = before.options.removed_filters.iter().position(|filter| *filter == removed.filter);
+            mark(position).map(|mark| boxed(RemovedDocuments { mark }))
+        }
+        ChangeKind::AddedDocuments(added) => {
+            let mut filters = CensusOptions::added_document_filters(&after.changes);
+            mark(filters.position(|filter| *filter == added.filter)).map(|mark| boxed(AddedDocuments { mark }))
+        }
+        ChangeKind::AddedIndex(_)
+        | ChangeKind::RemovedIndex(_)
+        | ChangeKind::AddedCollection
+        | ChangeKind::RemovedCollection => None,
+    };
+    let late = if change.kind.must_be_declared_before_sync() { NOT_IN_BASELINE } else { NOT_IN_POST };
+    proof.unwrap_or_else(|| boxed(Unproven(late)))
+}
+
+fn boxed(proof: impl ProofMethod + 'static) -> Box<dyn ProofMethod> {
+    Box::new(proof)
+}
+
+fn added_field(change: AddedField, column: usize) -> Box<dyn ProofMethod> {
+    if change.path.is_top_level() {
+        boxed(AddedTopLevel { change, column })
+    } else {
+        boxed(AddedNested { change, column })
+    }
+}
+
+fn retyped_field(change: RetypedField, column: usize) -> Box<dyn ProofMethod> {
+    if change.path.is_top_level() { boxed(RetypedTopLevel { change, column }) } else { boxed(RetypedNested { column }) }
+}
+
+/// A top-level field that was added. Shapes show whether it was there before.
+struct AddedTopLevel {
+    change: AddedField,
+    column: usize,
+}
+
+impl ProofMethod for AddedTopLevel {
+    fn status_of_unchanged(&self, types: FieldTypes, _pair: DocumentPair<'_>) -> ChangeStatus {
+        match types.before {
+            Some(kind) if kind == self.change.field_type.code() => ChangeStatus::AlreadyBefore,
+            _ if self.change.presence == FieldPresence::All => ChangeStatus::NotHappened,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let Undo { state, delta } = pair.after.undo(self.column);
+        match (types.before, state) {
+            (Some(kind), _) if kind == self.change.field_type.code() => ChangeStatus::AlreadyBefore,
+            (None, UndoState::Complete) => attempt.apply(delta, &self.change.path),
+            (None, UndoState::Absent) if self.change.presence == FieldPresence::All => ChangeStatus::NotHappened,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+/// A nested field that was added. Shapes do not show whether it was there before.
+struct AddedNested {
+    change: AddedField,
+    column: usize,
+}
+
+impl ProofMethod for AddedNested {
+    fn status_of_unchanged(&self, _types: FieldTypes, pair: DocumentPair<'_>) -> ChangeStatus {
+        match pair.after.undo(self.column).state {
+            UndoState::Complete => ChangeStatus::AlreadyBefore,
+            UndoState::Absent | UndoState::Partial | UndoState::Other if self.change.presence == FieldPresence::All => {
+                ChangeStatus::NotHappened
+            }
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        _types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let Undo { state, delta } = pair.after.undo(self.column);
+        match state {
+            UndoState::Complete => attempt.apply_tentative(delta, ChangeStatus::Happened),
+            UndoState::Partial => attempt.apply_tentative(delta, ChangeStatus::NotHappened),
+            UndoState::Absent if self.change.presence == FieldPresence::All => ChangeStatus::NotHappened,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+/// A top-level field that was renamed.
+struct Renamed {
+    change: RenamedField,
+    column: usize,
+}
+
+impl ProofMethod for Renamed {
+    fn status_of_unchanged(&self, types: FieldTypes, _pair: DocumentPair<'_>) -> ChangeStatus {
+        match (types.before, types.new_name_before) {
+            (Some(_), _) => ChangeStatus::NotHappened,
+            (None, Some(_)) => ChangeStatus::AlreadyBefore,
+            (None, None) => ChangeStatus::NotConcerned,
+        }
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let Undo { state, delta } = pair.after.undo(self.column);
+        match (types.before, state) {
+            (Some(_), UndoState::Complete) => {
+                attempt.ignore_name(&self.change.to);
+                attempt.apply(delta, &self.change.from)
+            }
+            (Some(_), _) if types.after.is_some() => ChangeStatus::NotHappened,
+            (None, _) if types.new_name_before.is_some() => ChangeStatus::AlreadyBefore,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+/// A top-level field that was converted to another type, reversibly.
+struct RetypedTopLevel {
+    change: RetypedField,
+    column: usize,
+}
+
+impl ProofMethod for RetypedTopLevel {
+    fn status_of_unchanged(&self, _types: FieldTypes, pair: DocumentPair<'_>) -> ChangeStatus {
+        unchanged_retyped_field(pair.after.undo(self.column))
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let Undo { state, delta } = pair.after.undo(self.column);
+        let RetypedField { path, from, to } = &self.change;
+        match (types.before, state) {
+            (Some(kind), UndoState::Complete) if kind == from.code() => attempt.apply(delta, path),
+            (Some(kind), UndoState::Partial) if kind == from.code() => ChangeStatus::NotHappened,
+            (Some(kind), _) if kind == to.code() => ChangeStatus::AlreadyBefore,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+/// A nested field that was converted to another type, reversibly.
+struct RetypedNested {
+    column: usize,
+}
+
+impl ProofMethod for RetypedNested {
+    fn status_of_unchanged(&self, _types: FieldTypes, pair: DocumentPair<'_>) -> ChangeStatus {
+        unchanged_retyped_field(pair.after.undo(self.column))
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        _types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let Undo { state, delta } = pair.after.undo(self.column);
+        match state {
+            UndoState::Complete => attempt.apply_tentative(delta, ChangeStatus::Happened),
+            UndoState::Partial => attempt.apply_tentative(delta, ChangeStatus::NotHappened),
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+fn unchanged_retyped_field(undo: Undo) -> ChangeStatus {
+    match undo.state {
+        UndoState::Complete => ChangeStatus::AlreadyBefore,
+        UndoState::Partial => ChangeStatus::NotHappened,
+        _ => ChangeStatus::NotConcerned,
+    }
+}
+
+/// A field that was removed; its digest is separate.
+struct Removed {
+    path: FieldPath,
+    column: usize,
+}
+
+impl ProofMethod for Removed {
+    fn status_of_unchanged(&self, _types: FieldTypes, pair: DocumentPair<'_>) -> ChangeStatus {
+        if pair.before.separate(self.column).exists() { ChangeStatus::NotHappened } else { ChangeStatus::NotConcerned }
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        _types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let (old, new) = (pair.before.separate(self.column), pair.after.separate(self.column));
+        match (old.exists(), new.exists()) {
+            (true, false) => excuse(self.column, &self.path, attempt),
+            (true, true) if old == new => ChangeStatus::NotHappened,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+/// A field that was converted to another type irreversibly; the digest of its value is separate.
+struct IrreversiblyRetyped {
+    change: RetypedField,
+    column: usize,
+}
+
+impl ProofMethod for IrreversiblyRetyped {
+    fn status_of_unchanged(&self, _types: FieldTypes, pair: DocumentPair<'_>) -> ChangeStatus {
+        match pair.before.separate(self.column).kind {
+            kind if kind == self.change.from.code() || kind == MIXED => ChangeStatus::NotHappened,
+            kind if kind == self.change.to.code() => ChangeStatus::AlreadyBefore,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        _types: FieldTypes,
+        pair: DocumentPair<'_>,
+        attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        let (old, new) = (pair.before.separate(self.column), pair.after.separate(self.column));
+        let RetypedField { path, from, to } = &self.change;
+        let is = |field: SeparateField, kind: &taster_model::BsonType| field.kind == kind.code();
+        match (is(old, from), is(new, to)) {
+            (true, true) => excuse(self.column, path, attempt),
+            (true, false) if old == new => ChangeStatus::NotHappened,
+            (false, _) if is(old, to) => ChangeStatus::AlreadyBefore,
+            _ => ChangeStatus::NotConcerned,
+        }
+    }
+}
+
+/// A separate field changed as declared: its column may differ.
+fn excuse<'a>(column: usize, path: &'a FieldPath, attempt: &mut Attempt<'a>) -> ChangeStatus {
+    attempt.excused.push(column);
+    attempt.apply(0, path)
+}
+
+/// Documents that were removed; before the sync they had the mark of the filter.
+struct RemovedDocuments {
+    mark: u8,
+}
+
+impl RemovedDocuments {
+    fn status(&self, pair: DocumentPair<'_>) -> ChangeStatus {
+        if pair.before.mark() == self.mark { ChangeStatus::NotHappened } else { ChangeStatus::NotConcerned }
+    }
+}
+
+impl ProofMethod for RemovedDocuments {
+    fn status_of_unchanged(&self, _types: FieldTypes, pair: DocumentPair<'_>) -> ChangeStatus {
+        self.status(pair)
+    }
+
+    fn status_of_changed<'a>(
+        &'a self,
+        _types: FieldTypes,
+        pair: DocumentPair<'_>,
+        _attempt: &mut Attempt<'a>,
+    ) -> ChangeStatus {
+        self.status(pair)
+    }
+
+    fn covers_missing(&self, mark: u8) -> bool {
+        mark == self.mark
+    }
+}
+
+/// Documents that were added; after the sync they have the mark of the filter.
+struct AddedDocuments {
+    mark: u8,
+}
+
+impl ProofMethod for AddedDocuments {
+    fn covers_extra(&self, mark: u8) -> bool {
+        mark == self.mark
+    }
+}

@@ -1,0 +1,58 @@
+//! `probes[].limits`: what one run of a probe may use.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::{Period, Size};
+
+/// What one probe may use. Every limit has a default; a refusal names the limit and its setting.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(default)]
+pub struct Limits {
+    /// Wall time of a run. Default `10m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Period>,
+    /// Wall time of all censuses of a run, which counts against no other limit. Default `6h`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub census: Option<Period>,
+    /// Sum of all memories and tables. Default `256MiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Size>,
+    /// Documents read. Default 100 000 000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<u64>,
+    /// Bytes of documents read. Default `1TiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Size>,
+    /// Server cursors open at a time. Default 16.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursors: Option<u32>,
+    /// Time the server spends on its reads. Default `10m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_time: Option<Period>,
+    /// Bytes of one batch handed to the probe, unless one document is larger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Size>,
+    /// Metrics in a result. Default 10 000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<u32>,
+    /// Bytes of a result. Default `1MiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<Size>,
+    /// Bytes of log kept. Default `64KiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<Size>,
+    /// Handles of resources alive at a time. Default 10 000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handles: Option<u32>,
+    /// Bytes the host allocates for one call of the probe. Default `8MiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostcall_bytes: Option<Size>,
+    /// Size of the component. Default `64MiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component_size: Option<Size>,
+}
+
+/// How long one census may take when nobody said: collections of many millions of documents are no exception.
+pub const DEFAULT_CENSUS: Period = Period::from_secs(6 * 60 * 60);

@@ -1,0 +1,160 @@
+//! Findings about declared changes of fields and documents, which censuses prove.
+
+use taster_model::{
+    Capture, CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, DifferingDocuments, Finding, FindingOutcome,
+    ProbeRecord,
+};
+
+use super::finding::{happened, missing, unproven};
+use crate::{capture_pair::CapturePair, show};
+
+/// What one census says about a declared change.
+struct CensusEvidence<'a> {
+    outcome: &'a ChangeOutcome,
+    difference: &'a CensusDifference,
+    probe: &'a str,
+    record: Option<&'a ProbeRecord>,
+}
+
+/// A finding for each change that a census reports on, and for each change that needs a census and has none.
+pub(super) fn findings(captures: &CapturePair<'_>) -> Vec<Finding> {
+    let mut by_change: Vec<(&DeclaredChange, Vec<CensusEvidence<'_>>)> = captures
+        .changes
+        .iter()
+        .filter(|change| change.kind.needs_census())
+        .map(|change| (change, Vec::new()))
+        .collect();
+    for ((probe, ..), difference) in captures.differences {
+        let Ok(difference) = difference else { continue };
+        let record = find_probe(captures.after, probe);
+        for outcome in &difference.changes {
+            let evidence = CensusEvidence { outcome, difference, probe, record };
+            match by_change.iter_mut().find(|(change, _)| is_same_change(change, &outcome.change)) {
+                Some((_, all)) => all.push(evidence),
+                None => by_change.push((&outcome.change, vec![evidence])),
+            }
+        }
+    }
+    by_change.into_iter().map(|(change, evidence)| strongest_finding(captures, change, evidence)).collect()
+}
+
+/// Whether two declarations are about the same change, whatever their reasons are.
+fn is_same_change(a: &DeclaredChange, b: &DeclaredChange) -> bool {
+    (&a.collection, &a.kind) == (&b.collection, &b.kind)
+}
+
+fn find_probe<'a>(capture: &'a Capture, probe: &str) -> Option<&'a ProbeRecord> {
+    capture.probes.iter().find(|record| record.name == probe)
+}
+
+/// The one finding about a change that several censuses report on. Censuses that decide the verdict come first, then
+/// those that disprove the change, then those that prove it: a census with a filter may prove less than another.
+fn strongest_finding(
+    captures: &CapturePair<'_>,
+    change: &DeclaredChange,
+    evidence: Vec<CensusEvidence<'_>>,
+) -> Finding {
+    let rank = |evidence: &CensusEvidence<'_>| {
+        let finding = evidence.finding();
+        let outcome = match finding.outcome {
+            FindingOutcome::Different => 0_u8,
+            FindingOutcome::Expected | FindingOutcome::Same => 1,
+            FindingOutcome::Unknown => 2,
+        };
+        // a finding that lists documents is more useful than one that only counts them
+        (!finding.gates(), outcome, finding.documents.is_none())
+    };
+    match evidence.into_iter().min_by_key(rank) {
+        Some(strongest) => strongest.finding(),
+        None => without_census(captures, change),
+    }
+}
+
+impl CensusEvidence<'_> {
+    fn finding(&self) -> Finding {
+        Finding {
+            probe: Some(self.probe.to_owned()),
+            severity: self.record.map(|record| record.severity).unwrap_or_default(),
+            muted: self.record.is_some_and(|record| record.muted),
+            ..judge_outcome(self.outcome, self.difference)
+        }
+    }
+}
+
+fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Finding {
+    let change = &outcome.change;
+    if let Some(why) = &outcome.unproven_reason {
+        return unproven(change, taster_text::escape_hidden(why));
+    }
+    if let Some(reason) = exceeded_limit(outcome, difference) {
+        return missing(change, reason);
+    }
+    if outcome.happened == 0 {
+        let reason = match outcome.already_before {
+            0 => "declared, but it did not happen".to_owned(),
+            already => format!("already present before the sync in {}", taster_text::counted(already, "document")),
+        };
+        return with_unchanged_documents(missing(change, reason), outcome);
+    }
+    if outcome.not_happened.count > 0 {
+        let reason = incomplete_reason(outcome);
+        return with_unchanged_documents(missing(change, reason), outcome);
+    }
+    let already = match outcome.already_before {
+        0 => String::new(),
+        already => format!("; {} already had it", taster_text::grouped(already)),
+    };
+    let is_about_documents = matches!(change.kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
+    let preposition = if is_about_documents { "" } else { "in " };
+    happened(change, format!("{preposition}{}{already}", taster_text::counted(outcome.happened, "document")))
+}
+
+/// The change happened in some documents only.
+fn incomplete_reason(outcome: &ChangeOutcome) -> String {
+    let documents = taster_text::counted(outcome.not_happened.count, "document");
+    let reason = match outcome.change.kind {
+        ChangeKind::AddedField(_) => format!("missing in {documents}"),
+        ChangeKind::RemovedDocuments(_) => format!("still present: {documents}"),
+        _ => format!("did not happen in {documents}"),
+    };
+    format!("{reason}; it happened in {}", taster_text::grouped(outcome.happened))
+}
+
+/// More documents were added or removed than `maxDocuments` allows. Then the declaration covers none of them, because it
+/// does not say which ones.
+fn exceeded_limit(outcome: &ChangeOutcome, difference: &CensusDifference) -> Option<String> {
+    let (documents, differing, label) = match &outcome.change.kind {
+        ChangeKind::RemovedDocuments(documents) => (documents, difference.documents.missing.count, "missing"),
+        ChangeKind::AddedDocuments(documents) => (documents, difference.documents.extra.count, "extra"),
+        _ => return None,
+    };
+    let limit = documents.max_documents?;
+    (outcome.happened == 0 && differing > limit || outcome.happened > limit).then(|| {
+        let count = taster_text::counted(differing.max(outcome.happened), "document");
+        format!("{count} {label}, but `maxDocuments` allows {}: none of them is covered", taster_text::grouped(limit))
+    })
+}
+
+/// Lists the documents in which the change did not happen.
+fn with_unchanged_documents(finding: Finding, outcome: &ChangeOutcome) -> Finding {
+    let changed = outcome.not_happened.clone();
+    let documents = (changed.count > 0).then(|| DifferingDocuments { changed, ..DifferingDocuments::default() });
+    Finding { documents, ..finding }
+}
+
+/// No census reports on the change.
+fn without_census(captures: &CapturePair<'_>, change: &DeclaredChange) -> Finding {
+    let collection = show::name(&change.collection);
+    let is_recorded = [captures.before, captures.after]
+        .into_iter()
+        .flat_map(|capture| &capture.censuses)
+        .any(|census| census.collection == change.collection);
+    unproven(
+        change,
+        if is_recorded {
+            format!("the censuses of {collection} were not compared, or were compared without this change")
+        } else {
+            format!("no census covers {collection}: add a probe with `component: census`")
+        },
+    )
+}

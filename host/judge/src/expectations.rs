@@ -1,0 +1,125 @@
+//! Which expectation applies to a metric, and which expectations match no metric.
+//!
+//! Of the operator's expectations that match, the most specific one applies: one with a probe before one without; then one
+//! with the metric's name before one with a pattern; then one with more literal segments; then one with more labels; then,
+//! among equals, the later one in the configuration. If none matches, the probe's own expectation applies, and `equal` if
+//! it has none.
+
+use std::cmp::Reverse;
+
+use taster_model::{
+    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeOutcome, ProbeRecord, ReasonCode,
+    Rule, Severity,
+};
+
+use crate::{compare::RuleOrigin, show, verdict};
+
+/// The rule that applies to one metric.
+#[derive(Debug, Clone)]
+pub(crate) struct AppliedRule<'a> {
+    pub(crate) rule: &'a Rule,
+    pub(crate) origin: RuleOrigin,
+    pub(crate) severity: Severity,
+    pub(crate) muted: bool,
+    /// The reason that the operator's expectation gives.
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// The rule that applies to `metric` of `probe`.
+pub(crate) fn applied_rule<'a>(
+    expectations: &'a [Expectation],
+    probe: &'a ProbeRecord,
+    metric: &Metric,
+) -> AppliedRule<'a> {
+    let most_specific = expectations
+        .iter()
+        .enumerate()
+        .filter(|(_, expectation)| matches(expectation, &probe.name, metric))
+        .max_by_key(|(position, expectation)| (specificity(expectation), *position))
+        .map(|(_, expectation)| expectation);
+    if let Some(expectation) = most_specific {
+        return AppliedRule {
+            rule: &expectation.rule,
+            origin: RuleOrigin::Explicit,
+            severity: expectation.severity.unwrap_or(probe.severity),
+            muted: expectation.muted || probe.muted,
+            reason: expectation.reason.as_deref(),
+        };
+    }
+    let own = find_declaration(&probe.declarations, metric).and_then(|declaration| declaration.expect.as_ref());
+    AppliedRule {
+        rule: own.unwrap_or(&Rule::Equal),
+        origin: if own.is_some() { RuleOrigin::Explicit } else { RuleOrigin::Default },
+        severity: probe.severity,
+        muted: probe.muted,
+        reason: None,
+    }
+}
+
+fn specificity(expectation: &Expectation) -> (bool, bool, usize, usize) {
+    let metric = &expectation.metric;
+    (expectation.probe.is_some(), metric.is_exact(), metric.literal_segments(), expectation.labels.len())
+}
+
+fn matches(expectation: &Expectation, probe: &str, metric: &Metric) -> bool {
+    expectation.probe.as_deref().is_none_or(|name| name == probe)
+        && expectation.metric.matches(&metric.name)
+        && expectation.labels.iter().all(|(key, value)| metric.labels.get(key) == Some(value))
+}
+
+/// The probe's declaration of `metric`: the most specific pattern of the metric's kind; among equals the first.
+fn find_declaration<'a>(declarations: &'a [MetricDeclaration], metric: &Metric) -> Option<&'a MetricDeclaration> {
+    declarations
+        .iter()
+        .filter(|declaration| declaration.kind == metric.value.kind() && declaration.name.matches(&metric.name))
+        .min_by_key(|declaration| Reverse((declaration.name.is_exact(), declaration.name.literal_segments())))
+}
+
+/// Expectations that match no metric of either capture: mistyped, or the metric no longer exists.
+pub(crate) fn unmatched(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Vec<Finding> {
+    let metrics: Vec<(&str, &Metric)> =
+        [before, after].into_iter().flat_map(|capture| &capture.probes).flat_map(metrics_of_probe).collect();
+    expectations
+        .iter()
+        .filter(|expectation| !metrics.iter().any(|(probe, metric)| matches(expectation, probe, metric)))
+        .map(|expectation| {
+            let probe = after.probes.iter().find(|record| Some(&record.name) == expectation.probe.as_ref());
+            Finding {
+                probe: expectation.probe.clone(),
+                metric: Some(expectation.metric.to_string()),
+                labels: expectation.labels.clone(),
+                severity: expectation.severity.or(probe.map(|record| record.severity)).unwrap_or_default(),
+                muted: expectation.muted || probe.is_some_and(|record| record.muted),
+                rule: Some(expectation.rule.to_string()),
+                declared: expectation.reason.clone(),
+                ..verdict::finding(
+                    FindingOutcome::Unknown,
+                    ReasonCode::ExpectationUnmatched,
+                    unmatched_reason(expectation, &metrics),
+                )
+            }
+        })
+        .collect()
+}
+
+fn unmatched_reason(expectation: &Expectation, metrics: &[(&str, &Metric)]) -> String {
+    let is_of_probe = |probe: &str| expectation.probe.as_deref().is_none_or(|name| name == probe);
+    let name_exists =
+        metrics.iter().any(|(probe, metric)| is_of_probe(probe) && expectation.metric.matches(&metric.name));
+    if name_exists {
+        return "the expectation matched no metric: metrics of this name exist, but none with these labels".to_owned();
+    }
+    match &expectation.probe {
+        Some(probe) if !metrics.iter().any(|(name, _)| name == probe) => {
+            format!("the expectation matched no metric: probe {} returned none", show::name(probe))
+        }
+        _ => "the expectation matched no metric".to_owned(),
+    }
+}
+
+fn metrics_of_probe(record: &ProbeRecord) -> Vec<(&str, &Metric)> {
+    match &record.outcome {
+        ProbeOutcome::Metrics(metrics) => metrics.iter().map(|metric| (record.name.as_str(), metric)).collect(),
+        ProbeOutcome::Failed(_) => Vec::new(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Explains differences that standard probes report by declared changes: an index in the inventory, a path in the schema
+//! shape, a document count that a census proves. Whatever a declared change does not explain must be unchanged.
+
+use serde_json::{Map, Value as Json};
+use taster_model::{
+    CensusDifference, ChangeKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode, Rule, Value,
+};
+
+use crate::{
+    capture_pair::{COLLECTION, CapturePair},
+    compare::{self, Comparison, RuleOrigin},
+    pairing::Pair,
+    show,
+};
+
+/// A comparison that takes declared changes into account, with the operator's reason.
+#[derive(Debug)]
+pub(crate) struct Explained<'a> {
+    pub(crate) comparison: Comparison,
+    pub(crate) reason: Option<&'a str>,
+}
+
+/// A metric of one collection in both captures, under the rule that applies.
+struct CollectionMetric<'m, 'c> {
+    collection: &'c str,
+    before: &'m Metric,
+    after: &'m Metric,
+    rule: &'m Rule,
+}
+
+/// The comparison with declared changes taken into account. `None`: no declared change concerns it.
+pub(crate) fn explain<'a>(
+    captures: &CapturePair<'a>,
+    record: &ProbeRecord,
+    pair: &Pair<'a, Metric>,
+    rule: &Rule,
+    comparison: &Comparison,
+) -> Option<Explained<'a>> {
+    if matches!(comparison.outcome, FindingOutcome::Same | FindingOutcome::Expected) {
+        return None;
+    }
+    let collection = pair.newest().labels.get(COLLECTION)?;
+    if let Some(explained) = explain_by_collection(captures, collection, pair, comparison) {
+        return Some(explained);
+    }
+    let Pair::Both(before, after) = *pair else { return None };
+    let metric = CollectionMetric { collection, before, after, rule };
+    match (record.component.as_str(), before.name.as_str()) {
+        ("index-inventory", "indexes") => {
+            // each declared index has a finding of its own, which always decides
+            explain_entries(captures, &metric, |change, key| is_about_index(&change.kind, key))
+        }
+        ("schema-shape", "shape") => explain_shape(captures, &metric),
+        ("document-count", "documents") if before.labels.len() == 1 => explain_count(captures, &metric),
+        _ => None,
+    }
+}
+
+/// If the whole collection was created or dropped as declared, any difference of its metrics is expected.
+fn explain_by_collection<'a>(
+    captures: &CapturePair<'a>,
+    collection: &str,
+    pair: &Pair<'_, Metric>,
+    comparison: &Comparison,
+) -> Option<Explained<'a>> {
+    let change = captures.created_or_dropped(collection)?;
+    let is_created = change.kind == ChangeKind::AddedCollection;
+    let is_explained = match comparison.code {
+        ReasonCode::Changed | ReasonCode::ZeroAgainstZero => matches!(pair, Pair::Both(..)),
+        ReasonCode::OnlyBefore => !is_created,
+        ReasonCode::OnlyAfter => is_created,
+        _ => false,
+    };
+    is_explained.then(|| Explained {
+        comparison: as_declared(format!("{}; {}", comparison.reason, taster_text::escape_hidden(&change.to_string()))),
+        reason: change.reason.as_deref(),
+    })
+}
+
+/// Removes the entries that declared changes are about from both documents, and compares the remaining entries.
+fn explain_entries<'a>(
+    captures: &CapturePair<'a>,
+    metric: &CollectionMetric<'_, '_>,
+    is_about: impl Fn(&DeclaredChange, &str) -> bool,
+) -> Option<Explained<'a>> {
+    let (Value::Document(Json::Object(before)), Value::Document(Json::Object(after))) =
+        (&metric.before.value, &metric.after.value)
+    else {
+        return None;
+    };
+    let differs = |key: &str| before.get(key) != after.get(key);
+    let declared_entries: Vec<(&'a DeclaredChange, &str)> = captures
+        .changes
+        .iter()
+        .filter(|change| change.collection == metric.collection)
+        .flat_map(|change| {
+            let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
+            let is_about = &is_about;
+            keys.filter(move |key| is_about(change, key) && differs(key)).map(move |key| (change, key.as_str()))
+        })
+        .collect();
+    let (first_change, _) = *declared_entries.first()?;
+    let mut keys: Vec<&str> = declared_entries.iter().map(|(_, key)| *key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let remaining = |metric: &Metric, entries: &Map<String, Json>| {
+        let entries = entries.iter().filter(|(key, _)| keys.binary_search(&key.as_str()).is_err());
+        let value = Value::Document(entries.map(|(key, value)| (key.clone(), value.clone())).collect());
+        Metric { value, ..metric.clone() }
+    };
+    let (old, new) = (remaining(metric.before, before), remaining(metric.after, after));
+    // an empty rest is correct: the metric had entries, and they were declared
+    let rest = compare::compare(&old, &new, metric.rule, RuleOrigin::Explicit);
+    let declared = format!("as declared: {}", show::names(keys.iter().copied()));
+    let comparison = match rest.outcome {
+        FindingOutcome::Same => as_declared(declared),
+        FindingOutcome::Expected => as_declared(format!("{declared}; otherwise {}", rest.reason)),
+        FindingOutcome::Different | FindingOutcome::Unknown => {
+            Comparison { reason: format!("{}; {declared}", rest.reason), ..rest }
+        }
+    };
+    Some(Explained { comparison, reason: first_change.reason.as_deref() })
+}
+
+fn is_about_index(kind: &ChangeKind, key: &str) -> bool {
+    matches!(kind, ChangeKind::AddedIndex(name) | ChangeKind::RemovedIndex(name) if name == key)
+}
+
+/// Whether a change is about the field at `key`, as `schema-shape` writes paths, or about a field around it. Declared paths
+/// do not mention arrays.
+fn is_about_path(kind: &ChangeKind, key: &str) -> bool {
+    kind.fields().iter().any(|path| {
+        let mut segments = key.split('.').map(without_array_suffix);
+        path.names().iter().all(|name| segments.next().is_some_and(|segment| segment == shape_name(name)))
+    })
+}
+
+/// `items[][]` → `items`. `\[]` is part of a name.
+fn without_array_suffix(mut segment: &str) -> &str {
+    while let Some(rest) = segment.strip_suffix("[]").filter(|rest| !rest.ends_with('\\')) {
+        segment = rest;
+    }
+    segment
+}
+
+/// A field's name as `schema-shape` writes it.
+fn shape_name(name: &str) -> String {
+    let text = name.replace('\\', "\\\\");
+    match text.strip_suffix("[]") {
+        Some(start) => format!("{start}\\[]"),
+        None if text == "*" || text == "\"\"" => format!("\\{text}"),
+        None => text,
+    }
+}
+
+/// A document count that a census of the collection explains exactly: by documents that were removed or added as declared,
+/// or that expired.
+fn explain_count<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, 'a>) -> Option<Explained<'a>> {
+    let (Value::Integer(before), Value::Integer(after)) = (&metric.before.value, &metric.after.value) else {
+        return None;
+    };
+    let counts = (u64::try_from(*before).ok()?, u64::try_from(*after).ok()?);
+    explain_by_moved_documents(captures, metric.collection, counts)
+}
+
+/// The schema shape without the paths of declared fields. If documents were added or removed as declared, every count in
+/// the shape differs; then a census of all documents and fields explains the shape.
+///
+/// A path is removed only if such a census proves its change.
+fn explain_shape<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, 'a>) -> Option<Explained<'a>> {
+    let is_proven = |change: &DeclaredChange| {
+        captures.complete_censuses(metric.collection).flat_map(|difference| &difference.changes).any(|outcome| {
+            (&outcome.change.collection, &outcome.change.kind) == (&change.collection, &change.kind)
+                && outcome.unproven_reason.is_none()
+                && outcome.happened > 0
+        })
+    };
+    let by_fields =
+        explain_entries(captures, metric, |change, key| is_about_path(&change.kind, key) && is_proven(change));
+    if by_fields.as_ref().is_some_and(|explained| explained.comparison.outcome == FindingOutcome::Expected) {
+        return by_fields;
+    }
+    let counts = (documents_in_shape(&metric.before.value)?, documents_in_shape(&metric.after.value)?);
+    explain_by_moved_documents(captures, metric.collection, counts).or(by_fields)
+}
+
+/// Number of documents that a shape is of: each has an `_id`.
+fn documents_in_shape(shape: &Value) -> Option<u64> {
+    let Value::Document(shape) = shape else { return None };
+    let Some(types) = shape.get("_id") else { return Some(0) };
+    let counts = types.as_object()?.values().map(|count| match count.get("$numberLong").or(count.get("$numberInt")) {
+        Some(digits) => digits.as_str()?.parse::<u64>().ok(),
+        None => count.as_u64(),
+    });
+    counts.sum()
+}
+
+/// The documents that were added, removed or expired, by a census with exactly these counts before and after the sync.
+fn explain_by_moved_documents<'a>(
+    captures: &CapturePair<'a>,
+    collection: &'a str,
+    counts: (u64, u64),
+) -> Option<Explained<'a>> {
+    captures.complete_censuses(collection).find_map(|difference| {
+        if (difference.before, difference.after) == counts { moved_documents(difference) } else { None }
+    })
+}
+
+/// Documents that were added or removed as declared, or that expired, if nothing else differs in the census.
+fn moved_documents(difference: &CensusDifference) -> Option<Explained<'_>> {
+    if !difference.is_clean() || difference.changes.iter().any(|outcome| outcome.unproven_reason.is_some()) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    let mut reason = None;
+    for outcome in difference.changes.iter().filter(|outcome| outcome.happened > 0) {
+        let verb = match outcome.change.kind {
+            ChangeKind::AddedDocuments(_) => "added",
+            ChangeKind::RemovedDocuments(_) => "removed",
+            _ => continue,
+        };
+        parts.push(format!("{} {verb} as declared", taster_text::grouped(outcome.happened)));
+        reason = reason.or(outcome.change.reason.as_deref());
+    }
+    if difference.expired.count > 0 {
+        parts.push(format!("{} expired", taster_text::grouped(difference.expired.count)));
+    }
+    (!parts.is_empty()).then(|| Explained { comparison: as_declared(parts.join(", ")), reason })
+}
+
+fn as_declared(reason: String) -> Comparison {
+    Comparison::new(FindingOutcome::Expected, ReasonCode::DeclaredChange, reason)
+}

@@ -1,0 +1,316 @@
+//! How a declared change is written in a configuration: one key that names the kind, and the keys that go with it.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{
+    bson_type::BsonType,
+    change::{AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField},
+    field_path::FieldPath,
+};
+
+/// A change that the migration is meant to make. Taster proves it document by document; one that did not happen is a
+/// finding of its own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(rename = "DeclaredChange")]
+struct RawDeclaredChange {
+    /// The collection that changes; not with `addedCollection` and `removedCollection`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collection: Option<String>,
+    /// Path of a field that is added; requires `type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    added_field: Option<FieldPath>,
+    /// Path of a field that is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed_field: Option<FieldPath>,
+    /// Old name of a top-level field that is renamed; requires `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    renamed_field: Option<FieldPath>,
+    /// Path of a field that is converted to another type; requires `from` and `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retyped_field: Option<FieldPath>,
+    /// Name of an index that is added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    added_index: Option<String>,
+    /// Name of an index that is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed_index: Option<String>,
+    /// Name of a collection that is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    added_collection: Option<String>,
+    /// Name of a collection that is dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed_collection: Option<String>,
+    /// Filter (Extended JSON) that matches the inserted documents after the sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    added_documents: Option<serde_json::Value>,
+    /// Filter (Extended JSON) that matches, before the sync, the documents that will be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removed_documents: Option<serde_json::Value>,
+    /// With `addedField`: the type of its values, as a `$type` alias.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    field_type: Option<BsonType>,
+    /// With `addedField`: in `all` documents (the default) or in `some`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    present: Option<FieldPresence>,
+    /// With `retypedField`: the old type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<BsonType>,
+    /// With `renamedField`: the new name. With `retypedField`: the new type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    /// With `addedDocuments` and `removedDocuments`: the change may cover at most this many documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_documents: Option<u64>,
+    /// Why the change is right; shown in reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Serialize for DeclaredChange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawDeclaredChange::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for DeclaredChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        RawDeclaredChange::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for DeclaredChange {
+    fn schema_name() -> Cow<'static, str> {
+        RawDeclaredChange::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        RawDeclaredChange::json_schema(generator)
+    }
+}
+
+/// Takes the keys of one kind out of a declaration. `None`: it is not of that kind.
+type ParseKind = fn(&mut RawDeclaredChange) -> Result<Option<ChangeKind>, String>;
+
+/// Every kind, by the key that names it.
+const KINDS: [(&str, ParseKind); 10] = [
+    ("addedField", parse_added_field),
+    ("removedField", |raw| Ok(raw.removed_field.take().map(ChangeKind::RemovedField))),
+    ("renamedField", parse_renamed_field),
+    ("retypedField", parse_retyped_field),
+    ("addedIndex", |raw| Ok(raw.added_index.take().map(ChangeKind::AddedIndex))),
+    ("removedIndex", |raw| Ok(raw.removed_index.take().map(ChangeKind::RemovedIndex))),
+    // the name of the collection is taken later
+    ("addedCollection", |raw| Ok(raw.added_collection.is_some().then_some(ChangeKind::AddedCollection))),
+    ("removedCollection", |raw| Ok(raw.removed_collection.is_some().then_some(ChangeKind::RemovedCollection))),
+    ("addedDocuments", parse_added_documents),
+    ("removedDocuments", parse_removed_documents),
+];
+
+fn parse_added_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
+    let Some(path) = raw.added_field.take() else { return Ok(None) };
+    let field_type = raw.field_type.take().ok_or("`addedField` requires `type`, such as `bool`")?;
+    let presence = raw.present.take().unwrap_or_default();
+    Ok(Some(ChangeKind::AddedField(AddedField { path, field_type, presence })))
+}
+
+fn parse_renamed_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
+    let Some(from) = raw.renamed_field.take() else { return Ok(None) };
+    let to: FieldPath = raw.to.take().ok_or("`renamedField` requires `to`, the new name")?.try_into()?;
+    if !(from.is_top_level() && to.is_top_level()) {
+        return Err(format!(
+            "`renamedField: {from}` is not supported for nested fields: declare one `removedField` and one `addedField`"
+        ));
+    }
+    Ok(Some(ChangeKind::RenamedField(RenamedField { from, to })))
+}
+
+fn parse_retyped_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
+    let Some(path) = raw.retyped_field.take() else { return Ok(None) };
+    let from = raw.from.take().ok_or("`retypedField` requires `from`, the old type")?;
+    let to = raw.to.take().ok_or("`retypedField` requires `to`, the new type")?;
+    let to: BsonType = serde_json::from_value(to.clone().into())
+        .map_err(|_| format!("unknown BSON type `{to}`: use a `$type` alias, such as `int` or `date`"))?;
+    Ok(Some(ChangeKind::RetypedField(RetypedField { path, from, to })))
+}
+
+fn parse_added_documents(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
+    let filter = raw.added_documents.take();
+    Ok(parse_filter(raw, "addedDocuments", filter)?.map(ChangeKind::AddedDocuments))
+}
+
+fn parse_removed_documents(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
+    let filter = raw.removed_documents.take();
+    Ok(parse_filter(raw, "removedDocuments", filter)?.map(ChangeKind::RemovedDocuments))
+}
+
+fn parse_filter(
+    raw: &mut RawDeclaredChange,
+    key: &str,
+    filter: Option<serde_json::Value>,
+) -> Result<Option<DocumentFilter>, String> {
+    let Some(filter) = filter else { return Ok(None) };
+    if !filter.is_object() {
+        return Err(format!("`{key}` requires a filter document, such as {{status: cancelled}}"));
+    }
+    Ok(Some(DocumentFilter { filter, max_documents: raw.max_documents.take() }))
+}
+
+impl RawDeclaredChange {
+    /// The one kind that the declaration names, with its key.
+    fn parse_kind(&mut self) -> Result<(&'static str, ChangeKind), String> {
+        let mut kinds: Vec<(&str, ChangeKind)> = Vec::new();
+        for (key, parse) in KINDS {
+            kinds.extend(parse(self)?.map(|kind| (key, kind)));
+        }
+        match kinds.len() {
+            1 => Ok(kinds.remove(0)),
+            0 => Err(format!("a declared change requires one of {}", KINDS.map(|(key, _)| key).join(", "))),
+            _ => {
+                let keys: Vec<&str> = kinds.iter().map(|(key, _)| *key).collect();
+                Err(format!("a declared change is of one kind; this one has {}", keys.join(", ")))
+            }
+        }
+    }
+
+    /// The collection, named by `collection` or by the kind itself.
+    fn parse_collection(&mut self, key: &str) -> Result<String, String> {
+        let named_by_kind = self.added_collection.take().or(self.removed_collection.take());
+        match (named_by_kind, self.collection.take()) {
+            (Some(name), None) | (None, Some(name)) => Ok(name),
+            (Some(_), Some(_)) => Err(format!("`{key}` already names the collection: remove `collection`")),
+            (None, None) => Err(format!("`{key}` requires `collection`, the collection that changes")),
+        }
+    }
+
+    /// A key that was given and that no kind took.
+    fn left_over_key(&self) -> Option<&'static str> {
+        let keys = [
+            ("type", self.field_type.is_some()),
+            ("present", self.present.is_some()),
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+            ("maxDocuments", self.max_documents.is_some()),
+        ];
+        keys.into_iter().find(|(_, is_given)| *is_given).map(|(key, _)| key)
+    }
+}
+
+impl TryFrom<RawDeclaredChange> for DeclaredChange {
+    type Error = String;
+
+    fn try_from(mut raw: RawDeclaredChange) -> Result<Self, String> {
+        let (key, kind) = raw.parse_kind()?;
+        if let Some(left_over) = raw.left_over_key() {
+            return Err(format!("`{left_over}` cannot be combined with `{key}`"));
+        }
+        let collection = raw.parse_collection(key)?;
+        Ok(Self { collection, kind, reason: raw.reason })
+    }
+}
+
+impl From<DeclaredChange> for RawDeclaredChange {
+    fn from(change: DeclaredChange) -> Self {
+        let mut raw = Self { reason: change.reason, ..Self::default() };
+        let mut collection = Some(change.collection);
+        match change.kind {
+            ChangeKind::AddedField(AddedField { path, field_type, presence }) => {
+                raw.added_field = Some(path);
+                raw.field_type = Some(field_type);
+                raw.present = (presence != FieldPresence::All).then_some(presence);
+            }
+            ChangeKind::RemovedField(path) => raw.removed_field = Some(path),
+            ChangeKind::RenamedField(RenamedField { from, to }) => {
+                raw.renamed_field = Some(from);
+                raw.to = Some(to.to_string());
+            }
+            ChangeKind::RetypedField(RetypedField { path, from, to }) => {
+                raw.retyped_field = Some(path);
+                raw.from = Some(from);
+                raw.to = Some(to.to_string());
+            }
+            ChangeKind::AddedIndex(name) => raw.added_index = Some(name),
+            ChangeKind::RemovedIndex(name) => raw.removed_index = Some(name),
+            ChangeKind::AddedCollection => raw.added_collection = collection.take(),
+            ChangeKind::RemovedCollection => raw.removed_collection = collection.take(),
+            ChangeKind::AddedDocuments(documents) => {
+                raw.added_documents = Some(documents.filter);
+                raw.max_documents = documents.max_documents;
+            }
+            ChangeKind::RemovedDocuments(documents) => {
+                raw.removed_documents = Some(documents.filter);
+                raw.max_documents = documents.max_documents;
+            }
+        }
+        raw.collection = collection;
+        raw
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_and_writes_itself() {
+        for written in [
+            json!({"collection": "orders", "addedField": "archived", "type": "bool", "reason": "v4.3"}),
+            json!({"collection": "orders", "addedField": "a.b", "type": "int", "present": "some"}),
+            json!({"collection": "orders", "removedField": "legacy.code"}),
+            json!({"collection": "orders", "renamedField": "mail", "to": "email"}),
+            json!({"collection": "orders", "retypedField": "total", "from": "double", "to": "decimal"}),
+            json!({"collection": "orders", "addedIndex": "email_1"}),
+            json!({"collection": "orders", "removedIndex": "email_1"}),
+            json!({"addedCollection": "audit"}),
+            json!({"removedCollection": "audit"}),
+            json!({"collection": "orders", "addedDocuments": {"seed": true}, "maxDocuments": 3}),
+            json!({"collection": "orders", "removedDocuments": {"status": "cancelled"}}),
+        ] {
+            let change: DeclaredChange = serde_json::from_value(written.clone()).unwrap();
+            assert_eq!(serde_json::to_value(&change).unwrap(), written, "the order of keys does not matter");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_missing_or_cannot_be_combined_is_named() {
+        let cases = [
+            json!({"collection": "orders"}),
+            json!({"collection": "orders", "addedField": "a"}),
+            json!({"collection": "orders", "addedField": "a", "type": "bool", "removedField": "b"}),
+            json!({"collection": "orders", "removedField": "a", "maxDocuments": 3}),
+            json!({"collection": "orders", "renamedField": "a.b", "to": "c"}),
+            json!({"collection": "orders", "retypedField": "a", "from": "int", "to": "integer"}),
+            json!({"collection": "orders", "addedCollection": "audit"}),
+            json!({"removedField": "a"}),
+            json!({"collection": "orders", "removedField": "_id"}),
+            json!({"collection": "orders", "removedField": "a..b"}),
+            json!({"collection": "orders", "removedDocuments": "all"}),
+        ];
+        let errors = cases.map(|case| serde_json::from_value::<DeclaredChange>(case).unwrap_err().to_string());
+        insta::assert_snapshot!(errors.join("\n"), @"
+            a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments
+            `addedField` requires `type`, such as `bool`
+            a declared change is of one kind; this one has addedField, removedField
+            `maxDocuments` cannot be combined with `removedField`
+            `renamedField: a.b` is not supported for nested fields: declare one `removedField` and one `addedField`
+            unknown BSON type `integer`: use a `$type` alias, such as `int` or `date`
+            `addedCollection` already names the collection: remove `collection`
+            `removedField` requires `collection`, the collection that changes
+            `_id` cannot be declared: a document with another `_id` is another document
+            invalid field path `a..b`: expected names joined by dots, such as `total` or `customer.email`
+            `removedDocuments` requires a filter document, such as {status: cancelled}
+        ");
+    }
+
+    #[test]
+    fn the_key_of_stored_documents_is_unknown_to_a_configuration() {
+        let old = json!({"collection": "orders", "removedDocuments": {"status": "void"}, "most": 3});
+        let error = serde_json::from_value::<DeclaredChange>(old).unwrap_err().to_string();
+        assert!(error.starts_with("unknown field `most`"), "{error}");
+    }
+}
