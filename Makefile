@@ -1,6 +1,6 @@
-# Each target does its own set-up on a fresh Debian or Ubuntu machine with a Rust toolchain.
+# Each target installs what it needs on a fresh Debian or Ubuntu machine with a Rust toolchain.
 .DEFAULT_GOAL := help
-.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint deny ci clean
+.PHONY: help setup mongod build image demo test test-web test-cluster story cluster cluster-down bench lint prose deny ci nightly clean
 
 CARGO ?= cargo
 UPGRADE ?= clean
@@ -24,15 +24,14 @@ image: ## Build the image taster:dev (IMAGE=, OUT=file.tar, BINARY= for one that
 demo: mongod ## Taste the barbecue shop before and after an upgrade (UPGRADE=lossy, ORDERS=1000)
 	$(CARGO) run --locked --quiet -- demo --upgrade $(UPGRADE) --orders $(ORDERS)
 
-test: mongod ## Pass the tests: all crates, the probes, real servers
-	$(CARGO) test --locked --workspace
-	$(CARGO) test --locked --manifest-path probes/Cargo.toml --target-dir target/probes-test
+test: mongod ## Run the tests of all crates and probes against real servers (FILTER=part of a test's name, JOBS=1)
+	@.ci/tests.py $(and $(JOBS),--jobs $(JOBS)) $(FILTER)
 
-test-web: mongod build ## Look at the pages with a real browser, and ask the API ten thousand questions (Node; REQUESTS=1000)
+test-web: mongod build ## Check the pages in a real browser, and the API with generated requests (Node; REQUESTS=10000)
 	@.ci/web.sh
-	@.ci/api.sh
+	@REQUESTS='$(REQUESTS)' .ci/api.sh
 
-test-cluster: mongod ## Pass the tests against a control plane, and play the hooks on a real node (KUBEBUILDER_ASSETS, KUBECONFIG, TIMES=2)
+test-cluster: mongod ## Run the tests against a control plane, and play the hooks on a real node (KUBEBUILDER_ASSETS, KUBECONFIG, TIMES=2)
 	@TIMES='$(or $(TIMES),1)' .ci/test-cluster.sh
 
 story: mongod ## Play the whole story under a real Argo CD (TIMES=2; KEEP=folder for the report; BINARY= for one that is built)
@@ -48,18 +47,29 @@ cluster-down: ## Remove that cluster and everything of it
 bench: mongod ## Print the ratios against a plain driver loop (TASTER_BENCH_DOCUMENTS=100000)
 	$(CARGO) bench --locked -p taster --bench ratios
 
-lint: setup ## Format and lints, warnings are errors
+lint: setup ## Check format, lints, documentation, scripts and the layers of the crates; warnings are errors
 	@.ci/features.sh
+	@.ci/rooms.py --self-test
+	@.ci/rooms.py
+	@.ci/shellcheck.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --all --check --manifest-path probes/Cargo.toml
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --manifest-path probes/Cargo.toml --target-dir target/probes-test -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --workspace --no-deps
+	$(CARGO) test --locked --quiet --workspace --doc
 
-deny: ## Licences, sources and known vulnerabilities of every dependency
+prose: ## Links, words, spelling, old names, the book (Go)
+	@.ci/prose.sh
+
+deny: ## Check licences, sources and known vulnerabilities of every dependency
 	@.ci/deny.sh
 
-ci: ## What CI runs
+ci: ## Run what CI runs
 	@bash .ci/run
+
+nightly: mongod build ## Run in full what CI shortens, and the benchmarks; takes hours
+	@.ci/nightly.sh
 
 clean: ## Remove what was built
 	$(CARGO) clean

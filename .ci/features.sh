@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# `make demo` and `make test` share one build: no crate of the binary may get other features from what only tests need.
-# Where one does, cargo compiles it and all that stands on it twice, and says nothing.
+# `make demo` and `make test` share one build, so the crates of the binary must have the same features in both. Where a
+# dependency of tests asks for more features, cargo compiles that crate and its dependents a second time, silently.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# made for tests alone, and nothing of the binary stands on it
-apart='^(wit-component) '
-crates() { # EDGES
-  "${CARGO:-cargo}" tree --locked --workspace --edges "$1" --prefix none --no-dedupe --format '{p} {f}' | grep -vE "$apart" | sort -u
+# used by tests alone, and no crate of the binary depends on it
+tests_only='^(wit-component) '
+crates() { # ARGUMENTS of cargo tree
+  "${CARGO:-cargo}" tree --locked "$@" --prefix none --no-dedupe --format '{p} {f}' | grep -vE "$tests_only" | sort -u
 }
-# a crate of the binary whose line the tests do not have as well
-binary=$(crates normal)
-tests=$(crates normal,dev)
+binary=$(crates --manifest-path host/taster/Cargo.toml --edges normal)
+tests=$(crates --workspace --edges normal,dev)
+
+if grep -q '^taster-testkit ' <<<"$binary"; then
+  echo "the binary depends on taster-testkit, which is for tests and benchmarks alone" >&2
+  exit 1
+fi
+# lines of the binary that the tests lack: the same crate with other features
 twice=$(comm -23 <(echo "$binary") <(echo "$tests") | cut -d ' ' -f 1,2)
-[ -z "$twice" ] || { printf 'compiled twice, for other features in tests; see host/taster/Cargo.toml:\n%s\n' "$twice" >&2; exit 1; }
+[ -z "$twice" ] || { printf 'compiled twice, with other features in tests; see host/taster/Cargo.toml:\n%s\n' "$twice" >&2; exit 1; }

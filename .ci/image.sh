@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Builds the image with what is there: a docker that answers, else buildah.
+# Builds the image, with docker when its daemon runs, else with buildah.
 #
 #   IMAGE=taster:dev     its name
-#   BINARY=FILE          put this binary into it instead of compiling one in the build stage
-#   OUT=FILE.tar         write it as an archive, too
-#   BUILD_IMAGE, BASE_IMAGE   other bases than the public ones; `local` makes them of Debian packages
+#   BINARY=FILE          use this binary instead of compiling one in the build stage
+#   OUT=FILE.tar         also write the image to an archive
+#   BUILD_IMAGE, BASE_IMAGE   base images instead of the public ones; `local` builds them from Debian packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 image=${IMAGE:-taster:dev}
 
 engine=
-# bases that are made here are known to buildah alone
+# only buildah knows base images that are built here
 if [ "${BUILD_IMAGE:-}" != local ] && [ "${BASE_IMAGE:-}" != local ] && docker info >/dev/null 2>&1; then
   engine=docker
 elif command -v buildah >/dev/null 2>&1; then
@@ -21,10 +21,10 @@ else
 fi
 
 arguments=(--build-arg "VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)")
-# a tree with changes is no revision that anybody could look up
+# marked when the tree has changes, because then no commit has this source
 arguments+=(--build-arg "REVISION=$(git describe --always --abbrev=40 --exclude '*' --dirty 2>/dev/null || echo unknown)")
 arguments+=(--build-arg "SOURCE=$({ git config --get remote.origin.url 2>/dev/null || true; } | sed 's#//[^/@]*@#//#')")
-# the date of all that is in it, so that what is built again is the same, byte for byte
+# the date of all files in it, so that the build is reproducible
 date=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 base() { # ARGUMENT VALUE BASE
   local value=$2
@@ -36,7 +36,7 @@ base BASE_IMAGE "${BASE_IMAGE:-}" runtime
 
 if [ -n "${BINARY:-}" ]; then
   mkdir -p target/image
-  # the symbols are for whoever has the build, not for a pod
+  # a pod needs no symbols
   strip --strip-debug -o target/image/taster "$BINARY"
   arguments+=(--build-arg BINARY=target/image/taster)
 fi
@@ -47,7 +47,7 @@ case $engine in
     [ -z "${OUT:-}" ] || docker save --output "$OUT" "$image"
     ;;
   buildah)
-    # a root that may not do everything still may chroot
+    # works for a root user without all privileges
     buildah --storage-driver "${STORAGE_DRIVER:-overlay}" bud --isolation chroot --format docker --timestamp "$date" "${arguments[@]}" --tag "$image" .
     if [ -n "${OUT:-}" ]; then
       rm -f "$OUT"

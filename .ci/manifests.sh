@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Are the manifests what they promise? `write` makes manifests/hooks-component and manifests/hooks-s3 of manifests/hooks anew.
+# Checks the manifests. `manifests.sh write` derives manifests/hooks-component and manifests/hooks-s3 from manifests/hooks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# kustomize refuses `generateName`, so the component's Jobs are those of hooks/ with a name; nothing else may differ
+# kustomize rejects `generateName`, so the component's Jobs have names; they may differ from hooks/ in nothing else
 named() {
   sed 's/^  generateName: \(.*\)-$/  name: \1/' "manifests/hooks/$1.yaml"
 }
 hooks=(pre post syncfail)
 
-# an object store in place of the volume; nothing else may differ
+# an object store instead of the volume; they may differ from hooks/ in nothing else
 in_s3() {
   sed -e '/name: results[,}]/d' -e 's|store: file:///var/lib/taster|store: s3://taster-results/stage|' "manifests/hooks/$1.yaml"
 }
@@ -23,20 +23,20 @@ fi
 
 for hook in "${hooks[@]}"; do
   diff --unified=0 --label "hooks/$hook.yaml, named" <(named "$hook") "manifests/hooks-component/$hook.yaml" || {
-    echo "the hooks differ in more than their names: mend hooks/$hook.yaml, then: .ci/manifests.sh write" >&2
+    echo "the hooks differ in more than their names: edit hooks/$hook.yaml, then run .ci/manifests.sh write" >&2
     exit 1
   }
 done
-echo "hooks and hooks-component differ in the names alone"
+echo "hooks and hooks-component differ only in their names"
 for object in "${objects[@]}"; do
   diff --unified=0 --label "hooks/$object.yaml, in S3" <(in_s3 "$object") "manifests/hooks-s3/$object.yaml" || {
-    echo "hooks-s3 differs in more than its store: mend hooks/$object.yaml, then: .ci/manifests.sh write" >&2
+    echo "hooks-s3 differs in more than its store: edit hooks/$object.yaml, then run .ci/manifests.sh write" >&2
     exit 1
   }
 done
-echo "hooks and hooks-s3 differ in the store alone"
+echo "hooks and hooks-s3 differ only in their store"
 
-# a python of one's own often lacks the library that the system's has
+# a Python that a user installed often lacks the library that the system's has
 for python in python3 /usr/bin/python3; do
   "$python" -c 'import yaml' 2>/dev/null && break
   python=

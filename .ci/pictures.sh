@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the pictures of README.md anew, of what `make story KEEP=FOLDER` has kept: pictures.sh FOLDER
+# Renders the pictures of README.md from the files of `make story KEEP=FOLDER`: pictures.sh FOLDER
 set -euo pipefail
 cd "$(dirname "$0")/.."
-kept=${1:?the folder that make story was given as KEEP}
+kept=${1:?the folder given to make story as KEEP}
 # shellcheck source=.ci/web/tools.sh
 source .ci/web/tools.sh
 cp .ci/web/pictures.mjs "$tools/"

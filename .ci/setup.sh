@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a bare Debian or Ubuntu lacks. Does nothing where all of it is there.
+# Installs what a bare Debian or Ubuntu machine lacks. Does nothing where everything is installed.
 set -euo pipefail
 
 missing=()
@@ -10,18 +10,20 @@ need_file() { # PATH PACKAGE
   [ -e "$1" ] || missing+=("$2")
 }
 library() { # NAME PACKAGE
-  # read whole: a `grep -q` that is done early breaks the pipe, and what is there would count as missing
+  # read as a whole: `grep -q` closes the pipe early, and the library would then count as missing
   [[ "$(ldconfig -p 2>/dev/null)" == *"$1"* ]] || missing+=("$2")
 }
 
 need cc gcc
 need python3 python3
-# the server is asked by it
+# requests to `taster serve`
 need curl curl
 # keys of the control plane that tests start
 need openssl openssl
+# `make lint` checks the scripts
+need shellcheck shellcheck
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
-# the manifests are read, and Argo CD's health check of a Job is run
+# .ci/manifests.sh reads YAML and runs Argo CD's health check of a Job
 python3 -c 'import yaml' 2>/dev/null || need_file /usr/lib/python3/dist-packages/yaml python3-yaml
 need lua5.1 lua5.1
 # the MongoDB server of the tests is linked against these
@@ -36,7 +38,7 @@ has_target() {
 }
 if ! has_target; then
   if ! { command -v rustup >/dev/null 2>&1 && timeout 60 rustup target add $target >/dev/null 2>&1; }; then
-    [ -x /usr/bin/cargo ] && [ -d /usr/src/rustc-* ] 2>/dev/null || missing+=(rustc-web cargo-web rust-web-src)
+    compgen -G '/usr/src/rustc-*' >/dev/null && [ -x /usr/bin/cargo ] || missing+=(rustc-web cargo-web rust-web-src)
   fi
 fi
 

@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
-# The whole story under a real Argo CD, on this machine's cluster, as often as it is asked to: story.sh [TIMES]
-# BINARY=target/release/taster plays it with one that is built. A cluster that was there before stays; one that was started for this is removed.
+# Plays the whole story under a real Argo CD on this machine's cluster, TIMES times: story.sh [TIMES]
+# BINARY=target/release/taster plays it with an existing binary. A cluster that ran before keeps running; one that this
+# script started is removed.
 #
-# Ends with 4 when the machine lacks something, which is said.
+# Exits with 4, and names it, when the machine lacks something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cluster=manifests/local/cluster.sh
 times=${1:-1}
 
-found=0
-$cluster status >/dev/null 2>&1 || found=$?
-if [ "$found" -eq 3 ]; then # none
-  trap 'code=$?; $cluster down || code=1; $cluster check-clean || code=1; exit $code' EXIT
+remove_cluster() {
+  local code=$?
+  $cluster down || code=1
+  $cluster check-clean || code=1
+  exit "$code"
+}
+status=0
+$cluster status >/dev/null 2>&1 || status=$?
+if [ "$status" -eq 3 ]; then # there is none
+  trap remove_cluster EXIT
 fi
 ARGOCD=1 $cluster up >/dev/null
 if [ -z "${BINARY:-}" ]; then

@@ -1,36 +1,37 @@
 #!/usr/bin/env bash
-# The tests that need Kubernetes: the room's and the flows' against a control plane, then the story of the hooks on a real node.
-# TIMES=2 plays it twice: the second time finds what the first has left.
+# The tests that need Kubernetes: those of host/cluster and host/taster against a control plane, then the story of the hooks
+# on a real node. TIMES=2 plays the story twice: the second time starts from what the first has left.
 #
 #   KUBEBUILDER_ASSETS   a folder with etcd, kube-apiserver, kube-controller-manager and kubectl, instead of building them
 #   KUBECONFIG           a cluster that has the images, instead of starting one
 #
-# Ends with 4 when the machine lacks something, which is said.
+# Exits with 4, and names it, when the machine lacks something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cluster=manifests/local/cluster.sh
+remove_cluster() {
+  local code=$?
+  $cluster down || code=1
+  $cluster check-clean || code=1
+  exit "$code"
+}
 
 if [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
   KUBEBUILDER_ASSETS=$(manifests/local/build.sh kubernetes | tail -n 1)
 fi
 export KUBEBUILDER_ASSETS
-# of the whole workspace, as `make test` has built it: for one crate, cargo would choose other features
-log=$(mktemp)
-"${CARGO:-cargo}" test --locked --workspace --test it -- --ignored | tee "$log"
-# a filter that fits nothing passes as well
-awk -v least=70 '/^test result: ok/ { sum += $4 } END { if (sum < least) { print sum " tests passed, not " least; exit 1 } }' "$log"
-rm -f "$log"
+.ci/tests.py --ignored --least 70
 
-# who works with this machine's cluster by hand wants that one, with what is built now
+# $KUBECONFIG of this machine's own cluster: it is used, with an image of the current build
 if [ "${KUBECONFIG:-}" = "${TASTER_CLUSTER_STATE:-/var/lib/taster-cluster}/kubeconfig" ]; then unset KUBECONFIG; fi
 
 story=(manifests/local/story.sh)
 if [ -z "${KUBECONFIG:-}" ]; then
-  # one that was there before stays, and another checkout's is not ours to remove
-  found=0
-  $cluster status >/dev/null 2>&1 || found=$?
-  if [ "$found" -eq 3 ]; then # none
-    trap 'code=$?; $cluster down || code=1; $cluster check-clean || code=1; exit $code' EXIT
+  # a cluster that ran before keeps running, be it this checkout's or another's
+  status=0
+  $cluster status >/dev/null 2>&1 || status=$?
+  if [ "$status" -eq 3 ]; then # there is none
+    trap remove_cluster EXIT
   fi
   KUBECONFIG=$($cluster up)
   export KUBECONFIG
@@ -39,5 +40,5 @@ if [ -z "${KUBECONFIG:-}" ]; then
   story+=(target/taster.tar)
 fi
 for _ in $(seq "${TIMES:-1}"); do "${story[@]}"; done
-# README's commands are for the cluster of this machine
-[ ${#story[@]} -eq 1 ] || manifests/local/readme.sh
+# the commands of the book are for the cluster of this machine
+[ ${#story[@]} -eq 1 ] || manifests/local/walkthrough.sh

@@ -70,7 +70,7 @@ choose_tools() {
     return
   fi
   if [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && has_sources /usr/bin/rustc && linker=$(find_linker); then
-    rustc=/usr/bin/rustc cargo=/usr/bin/cargo build_std=(-Zbuild-std=std,panic_abort)
+    rustc=/usr/bin/rustc cargo=/usr/bin/cargo build_std=('-Zbuild-std=std,panic_abort')
     # -Z on a released compiler; the standard library's own build needs it as well
     export RUSTC_BOOTSTRAP=1
     return

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of this server from its document."""
+"""Adapts generated requests to this server: schemathesis knows only its document."""
 
 import re
 import zlib
@@ -6,7 +6,7 @@ import zlib
 import schemathesis
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
-# the verdict of `large` has two megabytes: asked for as often as the others, it would be what most of the time goes to
+# the verdict of `large` has two megabytes: requested as often as the others, it would take most of the time
 STORED = (
     [{"app": "large", "run": "r1"}]
     + [{"app": "hostile", "run": "r1"}] * 4
@@ -16,7 +16,7 @@ STORED = (
 
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    """Every other well-formed path is about something that is there: a random name never is."""
+    """Points every other well-formed path at a stored run: a random name never exists."""
     if not path_parameters or not all(isinstance(v, str) and NAME.match(v) for v in path_parameters.values()):
         return path_parameters
     digest = zlib.crc32(repr(sorted(path_parameters.items())).encode())
@@ -28,5 +28,5 @@ def map_path_parameters(context, path_parameters):
 
 @schemathesis.hook
 def filter_headers(context, headers):
-    """A message whose length is garbage is no HTTP: its end is not known, so the library below answers without a body."""
+    """Drops requests with an invalid length: the HTTP library below the server answers them, without a body."""
     return not headers or not {name.lower() for name in headers} & {"content-length", "transfer-encoding"}

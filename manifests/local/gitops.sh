@@ -211,7 +211,7 @@ start_sync "$once"
 wait_for_sync 300 Failed
 contains "Argo CD's message of the post hook" "$(hook_message PostSync)" "different" "$lost missing"
 save_log "$(job_of pre)"
-contains "the run of the baseline" "$(grep -F "$dead" "$work/$(job_of pre).log" | head -n 1)" "run $dead" "stands"
+contains "the run of the baseline" "$(grep -F "$dead" "$work/$(job_of pre).log" | head -n 1)" "run $dead" "neither passed"
 check_webhook "$unix" 404
 check_webhook "$dead" 409
 wait_restored 30

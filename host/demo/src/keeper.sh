@@ -1,3 +1,4 @@
+#!/bin/sh
 # Runs a mongod that lives no longer than its owner, however the owner ends (kill -9 included).
 # $1 folder to remove at the end, or nothing · $2 file for what mongod prints · rest: the command
 # The owner holds our standard input open, and reads mongod's exit status from our standard output.

@@ -10,7 +10,10 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, Receiver},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -92,11 +95,21 @@ impl Default for MongodOptions {
     }
 }
 
+/// What a start waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ready {
+    /// It answers, whatever its state.
+    Answering,
+    /// It accepts writes.
+    Writable,
+}
+
 /// A running mongod. Dropping it kills it, and removes its folder unless that was given; so does the end of this
 /// process, even by `kill -9`.
 pub struct Mongod {
     keeper: Child,
-    ended: Receiver<String>,
+    /// Receives its exit status. In a mutex, so that threads can share the server.
+    ended: Mutex<Receiver<String>>,
     binary: PathBuf,
     dir: PathBuf,
     port: u16,
@@ -110,42 +123,34 @@ impl fmt::Debug for Mongod {
 }
 
 impl Mongod {
-    /// Starts one and waits until it answers; on a replica set, until it takes writes.
+    /// Starts one and waits until it accepts writes.
     pub async fn start(options: MongodOptions) -> Result<Self, DemoError> {
+        Self::start_until(Ready::Writable, &options).await
+    }
+
+    /// Starts a member of a replica set that the caller initiates, and waits until it answers.
+    pub async fn start_member(options: MongodOptions) -> Result<Self, DemoError> {
+        Self::start_until(Ready::Answering, &options).await
+    }
+
+    async fn start_until(ready: Ready, options: &MongodOptions) -> Result<Self, DemoError> {
         let binary = match &options.binary {
             Some(binary) => binary.clone(),
             None => find_mongod()?,
         };
-        // the port is free when we ask and may be taken when mongod does: so ask again
+        // another process may take the port between our search for a free one and mongod's start: then another one
         for _ in 0..4 {
-            match Self::attempt(&binary, &options).await {
+            match Self::attempt(&binary, ready, options).await {
                 Err(DemoError::Died { status, .. }) if status == PORT_TAKEN => {}
                 outcome => return outcome,
             }
         }
-        Self::attempt(&binary, &options).await
+        Self::attempt(&binary, ready, options).await
     }
 
-    /// Starts one that is going to be a member of a set that somebody else initiates, and waits until it answers.
-    pub async fn start_member(options: MongodOptions) -> Result<Self, DemoError> {
-        let binary = match &options.binary {
-            Some(binary) => binary.clone(),
-            None => find_mongod()?,
-        };
-        let mongod = Self::spawn(&binary, &options)?;
-        let begun = Instant::now();
-        let admin = mongod.direct_client().map_err(DemoError::database("make a client"))?.database("admin");
-        while let Err(error) = admin.run_command(doc! {"hello": 1}).await {
-            if begun.elapsed() > options.ready {
-                return Err(DemoError::database("ask the member who it is")(error));
-            }
-        }
-        Ok(mongod)
-    }
-
-    async fn attempt(binary: &Path, options: &MongodOptions) -> Result<Self, DemoError> {
+    async fn attempt(binary: &Path, ready: Ready, options: &MongodOptions) -> Result<Self, DemoError> {
         let mongod = Self::spawn(binary, options)?;
-        mongod.wait_until_ready(options.ready).await?;
+        mongod.wait_until(ready, options.ready).await?;
         Ok(mongod)
     }
 
@@ -188,27 +193,31 @@ impl Mongod {
             let _ = BufReader::new(output).read_line(&mut status);
             let _ = tell.send(status.trim().to_owned());
         });
-        Ok(Self { keeper, ended, binary: binary.to_owned(), dir, port, replica_set: options.replica_set })
+        Ok(Self {
+            keeper,
+            ended: Mutex::new(ended),
+            binary: binary.to_owned(),
+            dir,
+            port,
+            replica_set: options.replica_set,
+        })
     }
 
-    async fn wait_until_ready(&self, patience: Duration) -> Result<(), DemoError> {
-        let begun = Instant::now();
+    async fn wait_until(&self, ready: Ready, timeout: Duration) -> Result<(), DemoError> {
+        let started = Instant::now();
         let client = self.direct_client().map_err(DemoError::database("make a client"))?;
         let admin = client.database("admin");
         let mut initiated = false;
         loop {
-            if let Ok(status) = self.ended.try_recv() {
+            let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
+            if let Ok(status) = ended {
                 return Err(DemoError::Died { binary: self.binary.clone(), status, words: self.last_words() });
             }
-            if begun.elapsed() > patience {
-                return Err(DemoError::Slow {
-                    binary: self.binary.clone(),
-                    waited: patience,
-                    words: self.last_words(),
-                });
+            if started.elapsed() > timeout {
+                return Err(DemoError::Slow { binary: self.binary.clone(), waited: timeout, words: self.last_words() });
             }
             if let Ok(hello) = admin.run_command(doc! {"hello": 1}).await {
-                if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+                if ready == Ready::Answering || hello.get_bool("isWritablePrimary").unwrap_or(false) {
                     client.shutdown().await;
                     return Ok(());
                 }

@@ -2,9 +2,8 @@
 
 use taster_diagnostics::CliError;
 use taster_model::{
-    AttemptId, Baseline, Capture, CurrentState, LastRun, RunId, Side, Verdict, VerdictDocument, schema,
+    AttemptId, Baseline, Capture, CurrentState, LastRun, ReportFile, RunId, Side, Verdict, VerdictDocument, schema,
 };
-use taster_report::{html::Around, html::Links};
 use taster_store::{RunStore, fault};
 use tracing::{Instrument, field};
 
@@ -28,9 +27,6 @@ use crate::{
 
 /// A stop before the capture is committed.
 const BEFORE_COMMIT: StopPoint = StopPoint::BeforeCommit("capture after the sync");
-
-/// The names of the reports in the store.
-const REPORTS: [&str; 3] = ["report.html", "report.md", "junit.xml"];
 
 /// The result of `post`.
 #[derive(Debug)]
@@ -88,7 +84,7 @@ async fn compare_after(
     let after = commit(context, uncommitted, &store, scaler).await?;
     let verdict = judge(context, before.as_ref(), &after, &store).await?;
     let verdict = publish(context, before.as_ref(), &verdict, &store).await?;
-    let reports = REPORTS.map(|name| store.report_url(&verdict.attempt, name)).to_vec();
+    let reports = ReportFile::RENDERED.map(|file| store.report_url(&verdict.attempt, file.name())).to_vec();
     if let Some(scaler) = scaler {
         scaler.publish_verdict(&verdict).await;
     }
@@ -178,15 +174,9 @@ async fn publish(
     verdict: &VerdictDocument,
     store: &RunStore,
 ) -> Result<VerdictDocument, CliError> {
-    let around = Around { links: Links::beside(), ..Around::default() };
-    let texts = [
-        taster_report::html::report(verdict, &around),
-        taster_report::markdown::verdict(verdict),
-        taster_report::junit::verdict(verdict)?,
-    ];
     // before the verdict: a reader who sees the verdict must find its reports
-    for (name, text) in REPORTS.into_iter().zip(texts) {
-        store.put_report(&verdict.attempt, name, text.as_bytes()).await?;
+    for (file, text) in taster_report::stored_reports(verdict)? {
+        store.put_report(&verdict.attempt, file.name(), text.as_bytes()).await?;
     }
     let stored = store.put_verdict(verdict).await?;
     context.timer.result_written("verdict");

@@ -318,39 +318,39 @@ impl Diagnostic for QueryError {
             }
             Self::Authentication { .. } => {
                 "check user, password and authSource; a copy holds production's users: create `taster` in production, and \
-                 every refresh copies it (host/SERVER.md)"
+                 every refresh copies it (docs/src/operations/mongodb.md)"
             }
             Self::NotAuthorised { .. } => {
-                "grant the user the role `read` on the database, or the narrower one of host/SERVER.md"
+                "grant the user the role `read` on the database, or the narrower one of docs/src/operations/mongodb.md"
             }
             Self::NoPrimary { .. } => {
                 "wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= \
                  must be the set's name"
             }
             Self::CopiedMember { .. } => {
-                "make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as host/SERVER.md \
+                "make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as docs/src/operations/mongodb.md \
                  shows; Taster never reconfigures a set"
             }
             Self::NoMajority { .. } => {
                 "start the other members; or, if the copy has only this member, make it the only one of its set: \
-                 host/SERVER.md"
+                 docs/src/operations/mongodb.md"
             }
             Self::SetDataStandalone { .. } => {
                 "start it with --replSet and make it the only member of its set; or, if no writes are missing, empty \
-                 local.system.replset: host/SERVER.md shows both"
+                 local.system.replset: docs/src/operations/mongodb.md shows both"
             }
             Self::OtherServer { .. } => {
                 "if the named server is the right one, add ?directConnection=true; if it is a copy, give it a replica set \
-                 configuration of its own: host/SERVER.md"
+                 configuration of its own: docs/src/operations/mongodb.md"
             }
             Self::WritePrivileges { .. } => {
-                "give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`"
+                "give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`"
             }
             Self::MissingPrivileges { command, .. } => {
                 return Some(format!("in mongosh, as an administrator: {command}"));
             }
             Self::NoAccessControl { .. } => {
-                "start mongod with --auth and give Taster a user (host/SERVER.md), or remove `requireReadOnlyUser`"
+                "start mongod with --auth and give Taster a user (docs/src/operations/mongodb.md), or remove `requireReadOnlyUser`"
             }
             Self::TooOld { .. } => "upgrade the server first",
             Self::SnapshotGone { .. } => {

@@ -1,4 +1,4 @@
-//! Documents by id: how many are missing, extra or changed, which they are, and what changed in them.
+//! Documents of a finding by id: how many are missing, extra or changed, which ones, and which fields changed.
 //!
 //! Ids, names and values come from the database: they are shown as compact JSON on one line, with nothing in it that a
 //! terminal would obey. What else a format takes for markup is escaped where that format is written.
@@ -13,31 +13,31 @@ const LONGEST_ID: usize = 256;
 /// Longer documents are cut.
 const LONGEST_DOCUMENT: usize = 2000;
 
-/// One kind of difference that a finding has documents of.
+/// The documents of a finding that differ in one way.
 #[derive(Debug)]
-pub struct Part<'a> {
+pub struct DifferenceGroup<'a> {
     /// `missing`, `extra`, `changed` or `without the change`.
     pub what: &'static str,
     /// The documents.
     pub set: &'a DocumentSet,
 }
 
-/// What a finding says of documents; nothing where it says that there are none.
+/// The documents of a finding, by the way in which they differ; empty ways are left out.
 #[must_use]
-pub fn parts(finding: &Finding) -> Vec<Part<'_>> {
+pub fn groups(finding: &Finding) -> Vec<DifferenceGroup<'_>> {
     let Some(documents) = &finding.documents else { return Vec::new() };
-    // of a declared change those are named in which it did not happen
+    // of a declared change, the documents that it left out are listed
     let changed = if finding.code == ReasonCode::ChangeMissing { "without the change" } else { "changed" };
     [("missing", &documents.missing), ("extra", &documents.extra), (changed, &documents.changed)]
         .into_iter()
         .filter(|(_, set)| set.count > 0)
-        .map(|(what, set)| Part { what, set })
+        .map(|(what, set)| DifferenceGroup { what, set })
         .collect()
 }
 
-/// One document: its id and what is known of it.
+/// One document that differs.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct DocumentLine {
     /// Compact canonical Extended JSON.
     pub id: String,
     /// Fields that changed.
@@ -48,23 +48,23 @@ pub struct Line {
     pub after: Option<String>,
 }
 
-impl Part<'_> {
+impl DifferenceGroup<'_> {
     /// `34 missing`, `2 changed: total in 2, status in 1`.
     #[must_use]
     pub fn heading(&self, most: usize) -> String {
         let what = format!("{} {}", grouped(self.set.count), self.what);
         let fields = counted(&self.set.fields);
-        let (label, told) = if fields.is_empty() {
+        let (label, names) = if fields.is_empty() {
             ("; what differs in the collection: ", self.set.paths.iter().map(|path| escape_hidden(path)).collect())
         } else {
             (": ", fields)
         };
-        if told.is_empty() { what } else { format!("{what}{label}{}", some(&told, most)) }
+        if names.is_empty() { what } else { format!("{what}{label}{}", first_of(&names, most)) }
     }
 
     /// The first `most` documents.
     #[must_use]
-    pub fn lines(&self, most: usize) -> Vec<Line> {
+    pub fn lines(&self, most: usize) -> Vec<DocumentLine> {
         let details: HashMap<String, &DocumentDetail> =
             self.set.details.iter().map(|detail| (detail.id.to_string(), detail)).collect();
         let whole =
@@ -74,9 +74,9 @@ impl Part<'_> {
             .iter()
             .take(most)
             .map(|id| {
-                let line = Line { id: self::id(id), ..Line::default() };
+                let line = DocumentLine { id: id_text(id), ..DocumentLine::default() };
                 match details.get(&id.to_string()) {
-                    Some(detail) => Line {
+                    Some(detail) => DocumentLine {
                         fields: detail.fields.iter().map(|field| escape_hidden(field)).collect(),
                         before: detail.before.as_ref().map(whole),
                         after: detail.after.as_ref().map(whole),
@@ -88,13 +88,13 @@ impl Part<'_> {
             .collect()
     }
 
-    /// What becomes of the documents after the first `shown`: `… and 29 more in the report`.
+    /// How many documents are not shown after the first `shown`: `… and 29 more in the report`.
     #[must_use]
     pub fn rest(&self, shown: usize) -> Option<String> {
         self.rest_in(shown, "the report")
     }
 
-    /// The same, where another place has those whose ids are known.
+    /// The same, where `place` has the ids of all that are known.
     #[must_use]
     pub fn rest_in(&self, shown: usize, place: &str) -> Option<String> {
         let named = self.set.ids.len() as u64;
@@ -103,7 +103,7 @@ impl Part<'_> {
         match (hidden, counted) {
             (0, 0) => None,
             (hidden, 0) => Some(format!("… and {} more in {place}", grouped(hidden))),
-            (0, counted) if named == 0 => Some(format!("… no id of the {} was kept", grouped(counted))),
+            (0, counted) if named == 0 => Some(format!("… the ids of the {} were not kept", grouped(counted))),
             (0, counted) => Some(format!("… and {} more, which were only counted", grouped(counted))),
             (hidden, counted) => Some(format!(
                 "… and {} more in {place}; another {} were only counted",
@@ -115,7 +115,7 @@ impl Part<'_> {
 }
 
 /// An id on one line.
-fn id(id: &serde_json::Value) -> String {
+fn id_text(id: &serde_json::Value) -> String {
     truncate_chars(&escape_hidden(&id.to_string()), LONGEST_ID)
 }
 
@@ -132,7 +132,7 @@ fn counted(fields: &BTreeMap<String, u64>) -> Vec<String> {
 
 /// The first of a list, and how many more.
 #[must_use]
-pub fn some(items: &[String], most: usize) -> String {
+pub fn first_of(items: &[String], most: usize) -> String {
     let shown = &items[..items.len().min(most)];
     match items.len() - shown.len() {
         0 => shown.join(", "),

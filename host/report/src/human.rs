@@ -1,53 +1,22 @@
-//! For a terminal: at most 100 columns, the verdict first, what to do last.
+//! The verdict for a terminal: the verdict first, what to do next last, as wide as the terminal.
 
-use std::fmt::Write;
-
-use comfy_table::{Cell, ContentArrangement, Table, presets};
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{counted, escape_hidden, grouped, size, truncate_chars};
+use taster_text::{counted, escape_hidden, grouped, size};
 
-use super::{change, documents, images, mark, reason, server, subject, tally};
+use crate::{
+    documents,
+    finding_text::{change, mark, reason, server, subject, tally},
+    images,
+    layout::{MAX_SENTENCE, TextTable, line_within, unbroken, width, wrap_within},
+};
 
-/// The widest line, whatever the terminal.
-pub const WIDTH: u16 = 100;
-/// How many findings a terminal shows; the report has all.
-const SHOWN: usize = 20;
-/// How many documents of a kind a terminal names; the report has all whose ids are known.
-const NAMED: usize = 50;
-/// How many fields stand on a line.
-const FIELDS: usize = 6;
-
-/// Columns to use: the terminal's, at most [`WIDTH`].
-#[must_use]
-pub fn width() -> u16 {
-    // snapshots must not depend on the window that the tests run in
-    if cfg!(test) {
-        return WIDTH;
-    }
-    let (_, columns) = console::Term::stdout().size_checked().unwrap_or((0, WIDTH));
-    columns.clamp(60, WIDTH)
-}
-
-/// A table without lines, as wide as it needs to be and no wider than [`width`].
-#[must_use]
-pub fn table() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
-    table
-}
-
-/// Two spaces in front of every line, nothing behind.
-#[must_use]
-pub fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {}", line.trim())).fold(String::new(), |all, line| all + line.trim_end() + "\n")
-}
-
-/// A table's lines, without the blanks at their ends.
-#[must_use]
-pub fn lines(table: &Table) -> String {
-    table.lines().fold(String::new(), |all, line| all + line.trim_end() + "\n")
-}
+/// How many findings are shown; the report has all.
+const MAX_FINDINGS: usize = 20;
+/// How many documents of each kind of difference are listed; the report has all whose ids are known.
+const MAX_DOCUMENTS: usize = 50;
+/// How many fields are listed on a line.
+const MAX_FIELDS: usize = 6;
 
 fn style(verdict: Verdict) -> Style {
     match verdict {
@@ -57,119 +26,106 @@ fn style(verdict: Verdict) -> Style {
     }
 }
 
-/// The verdict of a run.
+/// The verdict of a run, as wide as the terminal.
 #[must_use]
 pub fn verdict(document: &VerdictDocument) -> String {
-    let mut out = String::new();
+    verdict_within(width(), document)
+}
+
+/// The verdict of a run, for lines of this width.
+#[must_use]
+pub(crate) fn verdict_within(width: usize, document: &VerdictDocument) -> String {
     let word = style(document.verdict).apply_to(document.verdict.to_string().to_uppercase());
-    let _ = writeln!(out, "{word}  {} run {}  ({})\n", document.app, document.run, tally(document));
-    sides(&mut out, document);
+    let headline = format!("{} run {}  ({})", document.app, document.run, tally(document));
+    let mut out = line_within(width, &format!("{word}  "), 2, &headline);
+    out.push('\n');
+    out.push_str(&sides(width, document));
     if let Some(images) = images::tasted(document) {
-        out.push_str(&indented(&wrapped("", &images)));
+        out.push_str(&wrap_within(width, "  ", 4, &images));
     }
-    let telling: Vec<&Finding> = document.findings.iter().filter(|f| f.outcome != FindingOutcome::Same).collect();
-    if !telling.is_empty() {
+    let notable: Vec<&Finding> = document.findings.iter().filter(|f| f.outcome != FindingOutcome::Same).collect();
+    if !notable.is_empty() {
+        let shown = &notable[..notable.len().min(MAX_FINDINGS)];
         out.push('\n');
-        out.push_str(&findings(&telling[..telling.len().min(SHOWN)]));
-        if telling.len() > SHOWN {
-            let _ = writeln!(out, "  … and {} more in the report", grouped((telling.len() - SHOWN) as u64));
+        out.push_str(&findings(width, shown));
+        if notable.len() > shown.len() {
+            let more = format!("… and {} more in the report", grouped((notable.len() - shown.len()) as u64));
+            out.push_str(&line_within(width, "  ", 4, &more));
         }
-        for finding in telling.iter().take(SHOWN) {
-            named(&mut out, finding);
+        for finding in shown {
+            out.push_str(&documents_of(width, finding));
         }
     }
     if !document.uncovered.is_empty() {
-        let names: Vec<String> = document.uncovered.iter().map(|name| escape_hidden(name)).collect();
-        let _ = write!(out, "\n{}", wrapped("No probe covers: ", &names.join(", ")));
+        let names: Vec<String> = document.uncovered.iter().map(|name| unbroken(&escape_hidden(name))).collect();
+        out.push('\n');
+        out.push_str(&wrap_within(width, "No probe covers: ", 2, &names.join(", ")));
     }
     if let Some(remedy) = &document.remedy {
-        let _ = write!(out, "\n{}", wrapped("Next: ", remedy));
+        out.push('\n');
+        out.push_str(&wrap_within(width.min(MAX_SENTENCE), "Next: ", 2, remedy));
     }
     out
 }
 
-fn sides(out: &mut String, document: &VerdictDocument) {
-    let mut rows = Vec::new();
-    match &document.before {
-        Some(before) => rows.push(("before", before)),
-        None => out.push_str("  before  nothing: there is no capture from before the sync\n"),
+/// When and where each side was captured.
+fn sides(width: usize, document: &VerdictDocument) -> String {
+    let mut out = String::new();
+    if document.before.is_none() {
+        out.push_str(&line_within(width, "  before  ", 10, "nothing: there is no capture from before the sync"));
     }
-    rows.push(("after", &document.after));
-    for (name, side) in rows {
-        let other = if side.run == document.run { String::new() } else { format!("\n          of run {}", side.run) };
-        let _ = writeln!(
-            out,
-            "  {name:<6}  {}  {}\n          {} read ({}){other}",
-            side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            server(side),
-            counted(side.documents, "document"),
-            size(side.bytes),
-        );
+    let before = document.before.iter().map(|side| ("before", side));
+    for (name, side) in before.chain([("after", &document.after)]) {
+        let started = unbroken(&side.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+        out.push_str(&line_within(width, &format!("  {name:<6}  "), 10, &format!("{started}  {}", server(side))));
+        let read = format!("{} read ({})", counted(side.documents, "document"), size(side.bytes));
+        out.push_str(&line_within(width, "          ", 10, &read));
+        if side.run != document.run {
+            out.push_str(&line_within(width, "          ", 10, &format!("of run {}", side.run)));
+        }
     }
+    out
 }
 
-fn findings(findings: &[&Finding]) -> String {
-    let mut table = table();
+fn findings(width: usize, findings: &[&Finding]) -> String {
+    let mut table = TextTable::default();
     for finding in findings {
-        let what = [finding.probe.as_deref().unwrap_or_default().to_owned(), subject(finding)];
-        table.add_row(vec![
-            Cell::new(mark(finding)),
-            Cell::new(what[0].as_str()),
-            Cell::new(what[1].as_str()),
-            Cell::new(change(finding)),
-            Cell::new(reason(finding)),
-        ]);
+        let probe = escape_hidden(finding.probe.as_deref().unwrap_or_default());
+        table.add_row([mark(finding).to_owned(), probe, unbroken_subject(finding), change(finding), reason(finding)]);
     }
-    lines(&table)
+    table.render_within(width)
 }
 
-/// The documents of a finding, a line each.
-fn named(out: &mut String, finding: &Finding) {
-    let parts = documents::parts(finding);
-    if parts.is_empty() {
-        return;
+/// The subject of a finding; a metric's labels stay whole, and a line may break between them.
+fn unbroken_subject(finding: &Finding) -> String {
+    let subject = subject(finding);
+    if finding.metric.is_none() {
+        return subject;
+    }
+    subject.split(", ").map(unbroken).collect::<Vec<_>>().join(", ")
+}
+
+/// The documents of a finding, one per line.
+fn documents_of(width: usize, finding: &Finding) -> String {
+    let groups = documents::groups(finding);
+    if groups.is_empty() {
+        return String::new();
     }
     let probe = finding.probe.as_deref().map(|probe| format!("{} ", escape_hidden(probe))).unwrap_or_default();
-    out.push('\n');
-    line(out, 2, &format!("{probe}{}", subject(finding)));
-    for part in parts {
-        line(out, 4, &part.heading(FIELDS));
-        let lines = part.lines(NAMED);
+    let mut out = String::from("\n");
+    out.push_str(&line_within(width, "  ", 4, &format!("{probe}{}", unbroken_subject(finding))));
+    for group in groups {
+        out.push_str(&line_within(width, "    ", 6, &group.heading(MAX_FIELDS)));
+        let lines = group.lines(MAX_DOCUMENTS);
         for document in &lines {
-            let fields = documents::some(&document.fields, FIELDS);
+            let fields: Vec<String> = document.fields.iter().map(|field| unbroken(field)).collect();
+            let fields = documents::first_of(&fields, MAX_FIELDS);
             let fields = if fields.is_empty() { fields } else { format!(": {fields}") };
-            line(out, 6, &format!("{}{fields}", truncate_chars(&document.id, 60)));
+            out.push_str(&line_within(width, "      ", 8, &format!("{}{fields}", unbroken(&document.id))));
         }
-        if let Some(rest) = part.rest(lines.len()) {
-            line(out, 6, &rest);
+        if let Some(rest) = group.rest(lines.len()) {
+            out.push_str(&line_within(width, "      ", 8, &rest));
         }
     }
-}
-
-/// A line of its own, no wider than the rest.
-fn line(out: &mut String, indent: usize, text: &str) {
-    let _ = writeln!(out, "{}{}", " ".repeat(indent), truncate_chars(text, usize::from(width()) - indent));
-}
-
-/// `text` behind `label`, wrapped to the width, later lines indented.
-#[must_use]
-pub fn wrapped(label: &str, text: &str) -> String {
-    let limit = usize::from(width());
-    let mut out = label.to_owned();
-    let mut column = label.chars().count();
-    let mut first = true;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if !first && column + 1 + length > limit {
-            out.push_str("\n  ");
-            column = 2;
-        } else if !first {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-        first = false;
-    }
-    out + "\n"
+    out
 }

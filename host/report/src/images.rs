@@ -1,4 +1,4 @@
-//! What ran on the two sides: `tasted v4.2 → v4.3`.
+//! The container images of both sides: `tasted v4.2 → v4.3`.
 
 use taster_model::{VerdictDocument, WorkloadFacts};
 use taster_text::escape_hidden;
@@ -14,9 +14,9 @@ pub struct Image {
     pub after: Option<String>,
 }
 
-/// Every image of both sides, those that are not what they were first. None without a cluster.
+/// Every image of both sides, the changed ones first. None without a cluster.
 #[must_use]
-pub fn of(document: &VerdictDocument) -> Vec<Image> {
+pub fn compared(document: &VerdictDocument) -> Vec<Image> {
     let before = document.before.as_ref().map_or(&[][..], |side| &side.workloads);
     let after = &document.after.workloads;
     let mut images = Vec::new();
@@ -46,16 +46,16 @@ pub fn of(document: &VerdictDocument) -> Vec<Image> {
 /// image. Nothing without a cluster.
 #[must_use]
 pub fn tasted(document: &VerdictDocument) -> Option<String> {
-    let told: Vec<String> = of(document)
+    let texts: Vec<String> = compared(document)
         .iter()
         .map(|image| match (&image.before, &image.after) {
-            (Some(before), Some(after)) if before == after => format!("{} {}", image.name, shown(after)),
+            (Some(before), Some(after)) if before == after => format!("{} {}", image.name, tag_or_image(after)),
             (Some(before), Some(after)) => format!("{} {}", image.name, change(before, after)),
             (None, after) => format!("{} {}", image.name, escape_hidden(after.as_deref().unwrap_or_default())),
             (Some(_), None) => format!("{} before", image.name),
         })
         .collect();
-    (!told.is_empty()).then(|| format!("tasted {}", told.join("; ")))
+    (!texts.is_empty()).then(|| format!("tasted {}", texts.join("; ")))
 }
 
 fn name(workload: &WorkloadFacts, container: &str) -> String {
@@ -79,7 +79,7 @@ fn change(before: &str, after: &str) -> String {
     }
 }
 
-fn shown(image: &str) -> String {
+fn tag_or_image(image: &str) -> String {
     escape_hidden(split(image).map_or(image, |(_, tag)| tag))
 }
 

@@ -1,21 +1,35 @@
-//! For CI systems that read test results: a suite a probe, a case a finding.
+//! `JUnit` XML for CI systems: one suite per probe, one case per finding.
 
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use taster_diagnostics::CliError;
-use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
+use taster_model::{Diagnostic, Finding, FindingOutcome, Verdict, VerdictDocument};
 
-use super::{change, documents, images, reason, subject};
+use crate::{
+    documents,
+    finding_text::{change, reason, subject},
+    images,
+};
 
 /// How many documents of a kind a failure names.
 const NAMED: usize = 20;
 
+/// A report that cannot be written as XML.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the result as JUnit: {0}")]
+pub struct JunitError(String);
+
+impl Diagnostic for JunitError {
+    fn code(&self) -> &'static str {
+        "T0603"
+    }
+}
+
 /// The verdict of a run.
 ///
-/// `different` that gates is a failure and `unknown` that gates an error; what does not gate is skipped with its text,
-/// so that a suite is never green because of it, nor red.
-pub fn verdict(document: &VerdictDocument) -> Result<String, CliError> {
+/// A gating finding that is `different` is a failure, one that is `unknown` an error. A finding that does not gate is skipped,
+/// with its reason as the message.
+pub fn verdict(document: &VerdictDocument) -> Result<String, JunitError> {
     let mut report = Report::new(format!("taster {} {}", document.app, document.run));
     report.add_test_suite(overall(document));
     let mut suites: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
@@ -27,12 +41,10 @@ pub fn verdict(document: &VerdictDocument) -> Result<String, CliError> {
         suite.add_test_cases(findings.into_iter().map(case));
         report.add_test_suite(suite);
     }
-    report
-        .to_string()
-        .map_err(|error| CliError::new("T0603", format!("cannot write the result as JUnit: {error}"), None))
+    report.to_string().map_err(|error| JunitError(error.to_string()))
 }
 
-/// The verdict as a case of its own: a run in which nothing was judged must not be a green report with no case.
+/// The verdict as a case of its own, so that a run without findings is not an empty report, which passes.
 fn overall(document: &VerdictDocument) -> TestSuite {
     let status = match document.verdict {
         Verdict::Same => TestCaseStatus::success(),
@@ -77,13 +89,13 @@ fn case(finding: &Finding) -> TestCase {
 /// Both values, and the first documents of each kind, a line each.
 fn details(finding: &Finding) -> String {
     let mut lines = vec![change(finding)];
-    for part in documents::parts(finding) {
+    for part in documents::groups(finding) {
         lines.push(part.heading(NAMED));
         let named = part.lines(NAMED);
         let rest = part.rest(named.len());
         lines.extend(named.into_iter().map(|line| match line.fields.as_slice() {
             [] => format!("  {}", line.id),
-            fields => format!("  {}: {}", line.id, documents::some(fields, NAMED)),
+            fields => format!("  {}: {}", line.id, documents::first_of(fields, NAMED)),
         }));
         lines.extend(rest.map(|rest| format!("  {rest}")));
     }

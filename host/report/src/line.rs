@@ -3,13 +3,16 @@
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{escape_hidden, truncate_bytes};
 
-use super::{change, documents, reason, subject};
+use crate::{
+    documents,
+    finding_text::{change, reason, subject},
+};
 
-/// Bytes of the verdict on a Job.
-pub const ON_THE_JOB: usize = 1024;
-/// Ids that are named of each kind of difference: as many as there is room for, and never more or fewer than these.
+/// Bytes of the verdict in a Job's annotation.
+pub const JOB_ANNOTATION_BYTES: usize = 1024;
+/// How many ids of each kind of difference are listed: the most that there is room for.
 const IDS: [usize; 4] = [50, 25, 12, 3];
-/// Fields that are named of each kind of difference.
+/// How many fields of each kind of difference are listed.
 const FIELDS: usize = 3;
 
 /// `different: orders: 34 missing ({"$oid":"…"}, … 31 more); …`: the verdict, then what decides it, as far as there is room.
@@ -20,9 +23,9 @@ pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
         Verdict::Different => FindingOutcome::Different,
         Verdict::Unknown => FindingOutcome::Unknown,
     };
-    let telling = document.findings.iter().filter(|f| f.gates() && f.outcome == wanted);
-    // which documents are lost says more than how many there are: what is counted gets the room that is left
-    let (counted, named): (Vec<&Finding>, Vec<&Finding>) = telling.partition(|f| documents::parts(f).is_empty());
+    let deciding = document.findings.iter().filter(|f| f.gates() && f.outcome == wanted);
+    // findings with document ids come first; findings that are only counts get the room that is left
+    let (counted, named): (Vec<&Finding>, Vec<&Finding>) = deciding.partition(|f| documents::groups(f).is_empty());
     let in_words = |findings: &[&Finding], ids: usize| {
         let told: Vec<String> = findings.iter().map(|finding| finding_in_words(finding, ids)).collect();
         told.join("; ")
@@ -39,13 +42,13 @@ fn same(document: &VerdictDocument) -> String {
     let expected = document.findings.iter().filter(|f| f.outcome == FindingOutcome::Expected).count();
     let changes = match expected {
         0 => String::new(),
-        n => format!(", {n} as expected"),
+        n => format!(", {} as expected", taster_text::grouped(n as u64)),
     };
     format!("same: {} compared{changes}", taster_text::counted(document.findings.len() as u64, "finding"))
 }
 
 fn finding_in_words(finding: &Finding, most: usize) -> String {
-    let parts: Vec<String> = documents::parts(finding)
+    let parts: Vec<String> = documents::groups(finding)
         .iter()
         .map(|part| {
             let ids: Vec<String> = part.lines(most).into_iter().map(|line| line.id).collect();

@@ -1,11 +1,15 @@
-//! For a comment on a pull request, and the report that lies beside the verdict: every finding, nothing cut.
+//! Markdown for a comment on a pull request, and the stored `report.md`: every finding in full.
 
 use std::fmt::Write;
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, size};
 
-use super::{change, documents, images, mark, reason, server, subject, tally};
+use crate::{
+    documents,
+    finding_text::{change, mark, reason, server, subject, tally},
+    images,
+};
 
 /// The verdict of a run.
 #[must_use]
@@ -26,7 +30,7 @@ pub fn verdict(document: &VerdictDocument) -> String {
             "| {name} (run `{}`) | {} | {} | {}, {} |",
             side.run,
             side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            cell(&server(side)),
+            escape_markdown(&server(side)),
             counted(side.documents, "document"),
             size(side.bytes),
         );
@@ -35,26 +39,26 @@ pub fn verdict(document: &VerdictDocument) -> String {
         out.push_str("| before | - | there is no capture from before the sync | - |\n");
     }
     if let Some(images) = images::tasted(document) {
-        let _ = writeln!(out, "\n{}.", cell(&images));
+        let _ = writeln!(out, "\n{}.", escape_markdown(&images));
     }
-    let (telling, same): (Vec<&Finding>, Vec<&Finding>) =
+    let (notable, same): (Vec<&Finding>, Vec<&Finding>) =
         document.findings.iter().partition(|f| f.outcome != FindingOutcome::Same);
-    if !telling.is_empty() {
+    if !notable.is_empty() {
         out.push_str("\n### Findings\n\n");
-        table(&mut out, &telling);
-        for finding in &telling {
-            named(&mut out, finding);
+        table(&mut out, &notable);
+        for finding in &notable {
+            list_documents(&mut out, finding);
         }
     }
     if !document.uncovered.is_empty() {
-        let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", cell(name))).collect();
+        let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", escape_markdown(name))).collect();
         let _ = writeln!(out, "\nNo probe covers: {}", names.join(", "));
     }
     if let Some(remedy) = &document.remedy {
         let _ = writeln!(out, "\n**Next:** {remedy}");
     }
     if !same.is_empty() {
-        let _ = writeln!(out, "\n<details><summary>{} the same</summary>\n", same.len());
+        let _ = writeln!(out, "\n<details><summary>{} the same</summary>\n", taster_text::grouped(same.len() as u64));
         table(&mut out, &same);
         out.push_str("\n</details>\n");
     }
@@ -68,35 +72,35 @@ fn table(out: &mut String, findings: &[&Finding]) {
             out,
             "| {} | {} | {} | {} | {} | {} |",
             mark(finding),
-            cell(finding.probe.as_deref().unwrap_or_default()),
-            code(&subject(finding)),
-            cell(&change(finding)),
-            cell(&reason(finding)),
-            code(finding.rule.as_deref().unwrap_or_default()),
+            escape_markdown(finding.probe.as_deref().unwrap_or_default()),
+            code_cell(&subject(finding)),
+            escape_markdown(&change(finding)),
+            escape_markdown(&reason(finding)),
+            code_cell(finding.rule.as_deref().unwrap_or_default()),
         );
     }
 }
 
 /// Every document of a finding whose id is known, folded away.
-fn named(out: &mut String, finding: &Finding) {
-    let parts = documents::parts(finding);
+fn list_documents(out: &mut String, finding: &Finding) {
+    let parts = documents::groups(finding);
     if parts.is_empty() {
         return;
     }
     let counts: Vec<String> =
         parts.iter().map(|part| format!("{} {}", taster_text::grouped(part.set.count), part.what)).collect();
     let about = format!("{} {}: {}", finding.probe.as_deref().unwrap_or_default(), subject(finding), counts.join(", "));
-    let _ = writeln!(out, "\n<details><summary>{}</summary>\n", html(about.trim_start()));
+    let _ = writeln!(out, "\n<details><summary>{}</summary>\n", escape_html(about.trim_start()));
     for part in &parts {
-        let _ = writeln!(out, "**{}**\n", cell(&part.heading(usize::MAX)));
+        let _ = writeln!(out, "**{}**\n", escape_markdown(&part.heading(usize::MAX)));
         let lines = part.lines(usize::MAX);
         for line in &lines {
-            let fields: Vec<String> = line.fields.iter().map(|field| span(field)).collect();
+            let fields: Vec<String> = line.fields.iter().map(|field| code_span(field)).collect();
             let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
-            let _ = writeln!(out, "- {}{fields}", span(&line.id));
+            let _ = writeln!(out, "- {}{fields}", code_span(&line.id));
             for (when, document) in [("before", &line.before), ("after", &line.after)] {
                 if let Some(document) = document {
-                    let _ = writeln!(out, "  - {when}: {}", span(document));
+                    let _ = writeln!(out, "  - {when}: {}", code_span(document));
                 }
             }
         }
@@ -108,8 +112,8 @@ fn named(out: &mut String, finding: &Finding) {
     out.push_str("</details>\n");
 }
 
-/// What stands between tags, where nothing is markdown.
-fn html(text: &str) -> String {
+/// Text between HTML tags, where markdown does not apply.
+fn escape_html(text: &str) -> String {
     let escape = |c: char| match c {
         c if c.is_control() => " ".to_owned(),
         '<' => "&lt;".to_owned(),
@@ -120,17 +124,17 @@ fn html(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// A code span that holds `text` to the letter, whatever backticks are in it. Not for tables.
-fn span(text: &str) -> String {
+/// A code span around `text`, whatever backticks are in it. Not for tables.
+fn code_span(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
-    // a backtick at an end would join the fence; one blank on each side is taken off by whoever shows it
+    // a backtick at an end would join the fence; one blank on each side is removed when it is rendered
     let edge = if longest > 0 { " " } else { "" };
     format!("{fence}{edge}{text}{edge}{fence}")
 }
 
-/// What a probe or a database said, as text: it may carry markup of its own.
-fn cell(text: &str) -> String {
+/// Text of a probe or a database with its markup escaped.
+fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -148,7 +152,7 @@ fn cell(text: &str) -> String {
     out
 }
 
-fn code(text: &str) -> String {
+fn code_cell(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }

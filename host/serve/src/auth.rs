@@ -1,4 +1,4 @@
-//! Who may read: bearer tokens out of files, which may change while the server runs.
+//! Authentication: bearer tokens from files that may change while the server runs.
 //!
 //! A browser sends the token as the password of HTTP Basic, whatever the user's name. Only digests are kept, each request
 //! is compared with all of them, and no comparison ends early: how long it takes says nothing about a token.
@@ -21,45 +21,46 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{ServeError, refusal::Refused};
+use crate::{
+    error::RequestError,
+    start_error::{MIN_TOKEN_LENGTH, ServeError},
+};
 
-/// Characters that a token has at least: shorter ones can be guessed.
-pub(super) const SHORTEST: usize = 16;
 /// Bytes that a file of tokens has at most.
-const LARGEST: u64 = 64 * 1024;
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_secs(1);
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+/// How often the files are read.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// SHA-256 of a token.
-type Print = [u8; 32];
+type TokenDigest = [u8; 32];
 
 /// The tokens of all files, as they stand now.
 pub(super) struct Tokens {
     files: Vec<PathBuf>,
-    prints: RwLock<Vec<Print>>,
+    digests: RwLock<Vec<TokenDigest>>,
 }
 
 impl Tokens {
-    /// Reads the files now, and every second from now on: a mounted Secret changes in place, and a token that was taken
-    /// out must not open anything any more.
+    /// Reads the files now and then every second: a mounted Secret changes in place, and a token that was removed must no longer
+    /// be accepted.
     pub(super) fn read(files: Vec<PathBuf>) -> Result<Arc<Self>, ServeError> {
-        let mut prints = Vec::new();
+        let mut digests = Vec::new();
         for file in &files {
-            prints.extend(prints_of(file)?);
+            digests.extend(read_digests(file)?);
         }
-        let tokens = Arc::new(Self { files, prints: RwLock::new(prints) });
+        let tokens = Arc::new(Self { files, digests: RwLock::new(digests) });
         let watched = Arc::clone(&tokens);
         tokio::spawn(async move {
             let mut broken = false;
             loop {
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(RELOAD_INTERVAL).await;
                 let again = Arc::clone(&watched);
                 // a file may lie on a disk that hangs
-                let read = tokio::task::spawn_blocking(move || again.read_again()).await;
+                let read = tokio::task::spawn_blocking(move || again.reload()).await;
                 let errors = read.unwrap_or_default();
                 if !broken {
                     for error in &errors {
-                        tracing::error!("{error}; none of its tokens counts until that is mended");
+                        tracing::error!("{error}; its tokens are not accepted until this is fixed");
                     }
                 }
                 broken = !errors.is_empty();
@@ -70,63 +71,67 @@ impl Tokens {
 
     /// Takes what the files say now; what is wrong with those that cannot be used. Their tokens do not count any more:
     /// whoever emptied a file meant to take them back.
-    fn read_again(&self) -> Vec<ServeError> {
+    fn reload(&self) -> Vec<ServeError> {
         let mut errors = Vec::new();
-        let mut prints = Vec::new();
+        let mut digests = Vec::new();
         for file in &self.files {
-            match prints_of(file) {
-                Ok(found) => prints.extend(found),
+            match read_digests(file) {
+                Ok(found) => digests.extend(found),
                 Err(error) => errors.push(error),
             }
         }
-        let mut known = self.prints.write().unwrap_or_else(PoisonError::into_inner);
-        if *known != prints {
-            tracing::info!("tokens were read again: there are {} now", prints.len());
-            *known = prints;
+        let mut known = self.digests.write().unwrap_or_else(PoisonError::into_inner);
+        if *known != digests {
+            tracing::info!("tokens reloaded: {} are accepted now", digests.len());
+            *known = digests;
         }
         errors
     }
 
     /// Whether it is one of them.
-    fn has(&self, token: &[u8]) -> bool {
-        let print: Print = Sha256::digest(token).into();
-        let known = self.prints.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().fold(Choice::from(0), |found, other| found | print.ct_eq(other)).into()
+    fn contains(&self, token: &[u8]) -> bool {
+        let digest: TokenDigest = Sha256::digest(token).into();
+        let known = self.digests.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().fold(Choice::from(0), |found, other| found | digest.ct_eq(other)).into()
     }
 }
 
-fn prints_of(file: &Path) -> Result<Vec<Print>, ServeError> {
+fn read_digests(file: &Path) -> Result<Vec<TokenDigest>, ServeError> {
     let wrong = |what: String| ServeError::Tokens { path: file.to_owned(), what };
     let mut text = String::new();
     // one byte more than is allowed shows that there is more
     let opened = File::open(file).map_err(|error| wrong(error.to_string()))?;
-    let read = opened.take(LARGEST + 1).read_to_string(&mut text);
-    // the error of a text that is none must not quote it
+    let read = opened.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
+    // the error of invalid UTF-8 must not quote the file
     read.map_err(|error| wrong(error.kind().to_string()))?;
-    if text.len() as u64 > LARGEST {
-        return Err(wrong(format!("it has more than {LARGEST} bytes")));
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(wrong(format!("it has more than {MAX_FILE_BYTES} bytes")));
     }
-    let mut prints = Vec::new();
+    let mut digests = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        if line.len() < SHORTEST {
-            return Err(wrong(format!("line {} has {} characters, fewer than {SHORTEST}", index + 1, line.len())));
+        if line.len() < MIN_TOKEN_LENGTH {
+            return Err(wrong(format!(
+                "line {} has {} characters, fewer than {MIN_TOKEN_LENGTH}",
+                index + 1,
+                line.len()
+            )));
         }
         if !line.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(wrong(format!("line {} has a character that cannot be sent in a header", index + 1)));
         }
-        prints.push(Sha256::digest(line).into());
+        digests.push(Sha256::digest(line).into());
     }
-    if prints.is_empty() { Err(wrong("there is none in it".to_owned())) } else { Ok(prints) }
+    if digests.is_empty() { Err(wrong("the file has no token".to_owned())) } else { Ok(digests) }
 }
 
 /// The token that a request carries.
-fn given(headers: &HeaderMap) -> Option<Vec<u8>> {
+fn presented_token(headers: &HeaderMap) -> Option<Vec<u8>> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
-    // of several nobody could say which one counts
+    // several are ambiguous
     let (value, None) = (all.next()?.as_bytes(), all.next()) else { return None };
     let space = value.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = value.split_at(space);
@@ -142,13 +147,13 @@ fn given(headers: &HeaderMap) -> Option<Vec<u8>> {
     Some(pair[colon + 1..].to_vec())
 }
 
-/// Lets those pass who have a token; everybody, where there are no tokens.
-pub(super) async fn known(State(tokens): State<Option<Arc<Tokens>>>, request: Request, next: Next) -> Response {
+/// Rejects requests without a valid token, unless the server has no tokens.
+pub(super) async fn require_token(State(tokens): State<Option<Arc<Tokens>>>, request: Request, next: Next) -> Response {
     let Some(tokens) = tokens else { return next.run(request).await };
-    if given(request.headers()).is_some_and(|token| tokens.has(&token)) {
+    if presented_token(request.headers()).is_some_and(|token| tokens.contains(&token)) {
         next.run(request).await
     } else {
-        Refused::Unauthorised.into_response()
+        RequestError::Unauthorised.into_response()
     }
 }
 
@@ -169,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_comes_as_a_bearer_or_as_a_password() {
-        let token = |values: &[&str]| given(&headers(values)).map(|token| String::from_utf8(token).unwrap());
+    fn a_token_is_sent_as_bearer_or_as_basic_password() {
+        let token = |values: &[&str]| presented_token(&headers(values)).map(|token| String::from_utf8(token).unwrap());
         let basic = |pair: &str| format!("Basic {}", BASE64_STANDARD.encode(pair));
         assert_eq!(token(&["Bearer abc"]).as_deref(), Some("abc"));
         assert_eq!(token(&["bearer   abc "]).as_deref(), Some("abc"));
@@ -184,33 +189,33 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_tokens_is_read_strictly_and_never_quoted() {
+    fn a_token_file_is_parsed_strictly_and_never_quoted() {
         let good = file(b"# ada\n0123456789abcdef\n\n  fedcba9876543210  \r\n");
-        let tokens = Tokens { files: Vec::new(), prints: RwLock::new(prints_of(good.path()).unwrap()) };
-        assert!(tokens.has(b"0123456789abcdef") && tokens.has(b"fedcba9876543210"));
-        assert!(!tokens.has(b"0123456789abcdeF") && !tokens.has(b"") && !tokens.has(b"# ada"));
+        let tokens = Tokens { files: Vec::new(), digests: RwLock::new(read_digests(good.path()).unwrap()) };
+        assert!(tokens.contains(b"0123456789abcdef") && tokens.contains(b"fedcba9876543210"));
+        assert!(!tokens.contains(b"0123456789abcdeF") && !tokens.contains(b"") && !tokens.contains(b"# ada"));
         let says = |text: &[u8]| {
             let file = file(text);
-            prints_of(file.path()).unwrap_err().to_string().replace(&file.path().display().to_string(), "[file]")
+            read_digests(file.path()).unwrap_err().to_string().replace(&file.path().display().to_string(), "[file]")
         };
-        assert_snapshot!(says(b"# nothing\n"), @"cannot use the tokens of [file]: there is none in it");
-        assert_snapshot!(says(b"\nsecret\n"), @"cannot use the tokens of [file]: line 2 has 6 characters, fewer than 16");
-        assert_snapshot!(says(b"0123456789 abcdef"), @"cannot use the tokens of [file]: line 1 has a character that cannot be sent in a header");
-        assert_snapshot!(says(b"\xff0123456789abcdef"), @"cannot use the tokens of [file]: invalid data");
-        assert_snapshot!(says(&b"a".repeat(70_000)), @"cannot use the tokens of [file]: it has more than 65536 bytes");
-        let gone = prints_of(Path::new("/nonexistent/tokens")).unwrap_err().to_string();
-        assert_snapshot!(gone, @"cannot use the tokens of /nonexistent/tokens: No such file or directory (os error 2)");
+        assert_snapshot!(says(b"# nothing\n"), @"cannot use the token file [file]: the file has no token");
+        assert_snapshot!(says(b"\nsecret\n"), @"cannot use the token file [file]: line 2 has 6 characters, fewer than 16");
+        assert_snapshot!(says(b"0123456789 abcdef"), @"cannot use the token file [file]: line 1 has a character that cannot be sent in a header");
+        assert_snapshot!(says(b"\xff0123456789abcdef"), @"cannot use the token file [file]: invalid data");
+        assert_snapshot!(says(&b"a".repeat(70_000)), @"cannot use the token file [file]: it has more than 65536 bytes");
+        let gone = read_digests(Path::new("/nonexistent/tokens")).unwrap_err().to_string();
+        assert_snapshot!(gone, @"cannot use the token file /nonexistent/tokens: No such file or directory (os error 2)");
     }
 
     #[test]
-    fn a_file_that_cannot_be_used_any_more_opens_nothing() {
+    fn tokens_of_a_file_that_became_invalid_are_rejected() {
         let (one, two) = (file(b"0123456789abcdef"), file(b"fedcba9876543210"));
         let files = vec![one.path().to_owned(), two.path().to_owned()];
-        let tokens = Tokens { files, prints: RwLock::new(Vec::new()) };
-        assert!(tokens.read_again().is_empty());
-        assert!(tokens.has(b"0123456789abcdef") && tokens.has(b"fedcba9876543210"));
+        let tokens = Tokens { files, digests: RwLock::new(Vec::new()) };
+        assert!(tokens.reload().is_empty());
+        assert!(tokens.contains(b"0123456789abcdef") && tokens.contains(b"fedcba9876543210"));
         std::fs::write(one.path(), "").unwrap();
-        assert_eq!(tokens.read_again().len(), 1);
-        assert!(!tokens.has(b"0123456789abcdef") && tokens.has(b"fedcba9876543210"));
+        assert_eq!(tokens.reload().len(), 1);
+        assert!(!tokens.contains(b"0123456789abcdef") && tokens.contains(b"fedcba9876543210"));
     }
 }

@@ -1,26 +1,27 @@
-//! The webhook: is this run the same as before? `curl -f` on it is a gate.
+//! `GET` and `POST /compare`: the webhook. `curl -f` on it gates a deployment.
 //!
-//! It answers 200 where a stored verdict says `same`, and where everything that this rests on is as it was written.
-//! Whatever else is the case, it is another status. It asks nobody but the store, and each time anew.
+//! The status is 200 only if the stored verdict is `same` and every object that it rests on is undamaged. Each request reads
+//! the store again.
 
 use axum::{
+    Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use taster_model::{Acceptance, AppName, Verdict, VerdictDocument};
 use taster_store::{AppStore, Committed, RunEntry, StoreError};
 
-use super::{
-    Site,
-    answer::{About, Answer},
-    ask::{Asked, Posted, Wanted},
-    refusal::Refused,
+use crate::{
+    error::RequestError,
+    extract::{PostedSelector, QueryParams, RunSelector},
+    response::{RunIdentity, VerdictResponse},
+    state::AppState,
 };
 
-/// Ask for the verdict of a run
+/// Get the verdict of a run
 ///
-/// The status is the verdict's, so that `curl -f` is a gate: 200 `same`, 404 `different`, 409 `unknown`, no such run or no
-/// verdict yet. A person who accepted a run is named, and the status stays what it was.
+/// The status is the verdict, so that `curl -f` can gate a deployment: 200 `same`, 404 `different`, 409 `unknown`, no such run
+/// or no verdict yet. An accepted run keeps its status; the response names who accepted it.
 #[utoipa::path(
     get,
     path = "/compare",
@@ -31,19 +32,22 @@ use super::{
         ("run" = Option<String>, Query, description = "The run. Default: the newest one of the app."),
     ),
     responses(
-        (status = 200, description = "The verdict is `same`.", body = ref("#/components/schemas/Answer")),
-        (status = 404, description = "The verdict is `different`.", body = ref("#/components/schemas/Answer")),
-        (status = 409, description = "The verdict is `unknown`; or there is none, or it cannot be believed.",
-            body = ref("#/components/schemas/Answer")),
+        (status = 200, description = "The verdict is `same`.", body = ref("#/components/schemas/VerdictResponse")),
+        (status = 404, description = "The verdict is `different`.", body = ref("#/components/schemas/VerdictResponse")),
+        (status = 409, description = "The verdict is `unknown`, missing or damaged.",
+            body = ref("#/components/schemas/VerdictResponse")),
     ),
 )]
-pub(super) async fn compare(State(site): State<Site>, Asked(wanted): Asked<Wanted>) -> Response {
-    answer(&site, wanted).await
+pub(super) async fn compare(
+    State(state): State<AppState>,
+    QueryParams(selector): QueryParams<RunSelector>,
+) -> Response {
+    respond(&state, selector).await
 }
 
-/// Ask for the verdict of a run, as a webhook does
+/// Get the verdict of a run, as a webhook
 ///
-/// The same as GET. What is asked stands in the query or in the body, nothing of it in both.
+/// As GET. Each parameter is given in the query or in the body, not in both.
 #[utoipa::path(
     post,
     path = "/compare",
@@ -54,72 +58,77 @@ pub(super) async fn compare(State(site): State<Site>, Asked(wanted): Asked<Wante
         ("run" = Option<String>, Query, description = "The run. Default: the newest one of the app."),
     ),
     request_body(
-        description = "What the query does not say.",
+        description = "Parameters that the query does not give.",
         content(
-            (ref("#/components/schemas/Wanted") = "application/json"),
-            (ref("#/components/schemas/Wanted") = "application/x-www-form-urlencoded"),
+            (ref("#/components/schemas/RunSelector") = "application/json"),
+            (ref("#/components/schemas/RunSelector") = "application/x-www-form-urlencoded"),
         ),
     ),
     responses(
-        (status = 200, description = "The verdict is `same`.", body = ref("#/components/schemas/Answer")),
-        (status = 404, description = "The verdict is `different`.", body = ref("#/components/schemas/Answer")),
-        (status = 409, description = "The verdict is `unknown`; or there is none, or it cannot be believed.",
-            body = ref("#/components/schemas/Answer")),
+        (status = 200, description = "The verdict is `same`.", body = ref("#/components/schemas/VerdictResponse")),
+        (status = 404, description = "The verdict is `different`.", body = ref("#/components/schemas/VerdictResponse")),
+        (status = 409, description = "The verdict is `unknown`, missing or damaged.",
+            body = ref("#/components/schemas/VerdictResponse")),
     ),
 )]
-pub(super) async fn compare_posted(State(site): State<Site>, Posted(wanted): Posted) -> Response {
-    answer(&site, wanted).await
+pub(super) async fn compare_posted(
+    State(state): State<AppState>,
+    PostedSelector(selector): PostedSelector,
+) -> Response {
+    respond(&state, selector).await
 }
 
-async fn answer(site: &Site, Wanted { app, run }: Wanted) -> Response {
-    let mut about = About { app, run };
-    match judged(site, &mut about).await {
-        Ok((verdict, accepted)) => Answer::judged(verdict, accepted).into_response(),
-        Err(refused) => Answer::refused(&refused).about(about).into_response_of(&refused),
+async fn respond(state: &AppState, RunSelector { app, run }: RunSelector) -> Response {
+    let mut identity = RunIdentity { app, run };
+    match find_verdict(state, &mut identity).await {
+        Ok((verdict, accepted)) => VerdictResponse::judged(verdict, accepted).into_response(),
+        Err(error) => error.respond(Json(error.body().about(identity))),
     }
 }
 
-/// The verdict that stands, with who accepted it. `about` learns which run it is, however far that comes.
-async fn judged(site: &Site, about: &mut About) -> Result<(VerdictDocument, Option<Acceptance>), Refused> {
-    let app = match &about.app {
+/// The verdict in force, and who accepted it. `identity` is completed as far as the run becomes known.
+async fn find_verdict(
+    state: &AppState,
+    identity: &mut RunIdentity,
+) -> Result<(VerdictDocument, Option<Acceptance>), RequestError> {
+    let app = match &identity.app {
         Some(app) => app.clone(),
-        None => only_app(site).await?,
+        None => only_app(state).await?,
     };
-    about.app = Some(app.clone());
-    let store = site.store.app(&app);
-    let entry = match &about.run {
+    identity.app = Some(app.clone());
+    let store = state.store.app(&app);
+    let entry = match &identity.run {
         Some(run) => {
             let entry = store.run(run).entry().await?;
-            entry.ok_or_else(|| Refused::Unknown(format!("app `{app}` has no run `{run}`")))?
+            entry.ok_or_else(|| RequestError::Unknown(format!("app `{app}` has no run `{run}`")))?
         }
         None => newest(&store, &app).await?,
     };
-    about.run = Some(entry.run.clone());
+    identity.run = Some(entry.run.clone());
     let run = store.run(&entry.run);
     let verdict = run.verdict().await?.map(Committed::into_inner);
-    let verdict = verdict.ok_or_else(|| Refused::Unknown(format!("run `{}` has no verdict yet", entry.run)))?;
-    // an attempt that was committed after the one that was judged saw the database later: what it saw is not judged yet
+    let verdict = verdict.ok_or_else(|| RequestError::Unknown(format!("run `{}` has no verdict yet", entry.run)))?;
+    // an attempt committed after the judged one saw the database later, and has no verdict yet
     if entry.posts.last().is_some_and(|latest| *latest > verdict.attempt) {
-        let message =
-            format!("run `{}` was tasted again since it was judged, and has no verdict on that yet", entry.run);
-        return Err(Refused::Unknown(message));
+        let message = format!("run `{}` has a newer capture that has not been compared yet", entry.run);
+        return Err(RequestError::Unknown(message));
     }
     if verdict.verdict == Verdict::Same {
         confirm(&store, &verdict).await?;
         return Ok((verdict, None));
     }
     let accepted = if entry.accepted { run.accepted().await?.map(Committed::into_inner) } else { None };
-    // who took responsibility for another attempt has not seen this one
+    // an acceptance of another attempt does not count
     let accepted = accepted.filter(|accepted| accepted.attempt == verdict.attempt);
     Ok((verdict, accepted))
 }
 
-async fn only_app(site: &Site) -> Result<AppName, Refused> {
-    let mut apps = site.store.apps().await?;
+async fn only_app(state: &AppState) -> Result<AppName, RequestError> {
+    let mut apps = state.store.apps().await?;
     match (apps.pop(), apps.is_empty()) {
         (Some(app), true) => Ok(app),
-        (None, _) => Err(Refused::Unknown("there is no app in the store".to_owned())),
-        (Some(_), false) => Err(Refused::Unknown("there are several apps in the store: name one with app=".to_owned())),
+        (None, _) => Err(RequestError::Unknown("the store has no app".to_owned())),
+        (Some(_), false) => Err(RequestError::Unknown("the store has several apps: name one with app=".to_owned())),
     }
 }
 
@@ -130,28 +139,29 @@ async fn only_app(site: &Site) -> Result<AppName, Refused> {
 /// died after it had committed a capture. The listing shows every capture, ordered by the store's clock, which is of no use
 /// after a store was copied. Where both agree it is that one. Where they do not, a run without a verdict is believed, for
 /// that cannot pass; and between two with a verdict nobody can choose.
-async fn newest(store: &AppStore, app: &AppName) -> Result<RunEntry, Refused> {
+async fn newest(store: &AppStore, app: &AppName) -> Result<RunEntry, RequestError> {
     let (current, index) = futures_util::try_join!(store.current(), store.index())?;
     let Some(newest) = index.into_iter().next() else {
-        return Err(Refused::Unknown(format!("app `{app}` has no run yet")));
+        return Err(RequestError::Unknown(format!("app `{app}` has no run yet")));
     };
     let last = current.and_then(|current| current.last).map(|last| last.run);
     match last {
-        Some(last) if newest.verdict && last != newest.run => Err(Refused::Unknown(format!(
-            "nobody can tell which run is the newest: `{last}` was noted last, and the objects of `{}` are younger; name \
-             one with run=",
+        Some(last) if newest.verdict && last != newest.run => Err(RequestError::Unknown(format!(
+            "the newest run is ambiguous: `{last}` was recorded last, but the objects of `{}` are newer; name one with \
+             run=",
             newest.run
         ))),
-        None if newest.verdict => {
-            Err(Refused::Unknown(format!("nothing notes that `{}` is the newest run; name it with run=", newest.run)))
-        }
+        None if newest.verdict => Err(RequestError::Unknown(format!(
+            "the newest run is ambiguous: `{}` is not recorded as the last run; name it with run=",
+            newest.run
+        ))),
         _ => Ok(newest),
     }
 }
 
 /// A pass rests on three documents: on the verdict, and on the two captures that it compared. The baseline's run may have
 /// been cleared away since, for it is closed; what is there must be what was written.
-async fn confirm(store: &AppStore, verdict: &VerdictDocument) -> Result<(), Refused> {
+async fn confirm(store: &AppStore, verdict: &VerdictDocument) -> Result<(), RequestError> {
     let after = store.run(&verdict.run);
     let before = verdict.before.as_ref().map(|before| store.run(&before.run));
     let before = async {
@@ -162,5 +172,5 @@ async fn confirm(store: &AppStore, verdict: &VerdictDocument) -> Result<(), Refu
     };
     let (after, _) = futures_util::try_join!(after.post(&verdict.attempt), before)?;
     let key = format!("v1/{}/{}/post/{}/capture.json", verdict.app, verdict.run, verdict.attempt);
-    after.map(drop).ok_or(Refused::Store(StoreError::Missing { key }))
+    after.map(drop).ok_or(RequestError::Store(StoreError::Missing { key }))
 }

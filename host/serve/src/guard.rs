@@ -1,5 +1,4 @@
-//! What every request has to pass: limits of size, number and time, and headers that keep browsers from doing more with
-//! an answer than showing it.
+//! Checks of every request: limits of size, number and time, and the security headers of every response.
 
 use std::{net::IpAddr, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -15,57 +14,65 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use super::refusal::Refused;
+use crate::error::RequestError;
 
 /// Bytes of a request's body.
-pub(super) const LARGEST_BODY: usize = 64 * 1024;
+pub(super) const MAX_BODY: usize = 64 * 1024;
 /// Bytes of a request's address.
-pub(super) const LONGEST_ADDRESS: usize = 8 * 1024;
+pub(super) const MAX_ADDRESS: usize = 8 * 1024;
 /// Bytes of its headers: room for what proxies add.
-pub(super) const LONGEST_HEADERS: usize = 32 * 1024;
+pub(super) const MAX_HEADERS: usize = 32 * 1024;
 
-/// How many requests at a time, and for how long each.
-pub(super) struct Limits {
+/// How many requests at the same time, and how long each may take.
+pub(super) struct RequestLimits {
     time: Duration,
     most: usize,
-    places: Semaphore,
+    permits: Semaphore,
 }
 
-impl Limits {
+impl RequestLimits {
     pub(super) fn new(time: Duration, most: NonZeroUsize) -> Self {
         let most = most.get().min(Semaphore::MAX_PERMITS);
-        Self { time, most, places: Semaphore::new(most) }
+        Self { time, most, permits: Semaphore::new(most) }
     }
 }
 
-/// Answers within the limits, or says which one was reached. Nobody waits for a place: who is refused at once may ask
-/// again, who waits only fills the memory.
-pub(super) async fn bounded(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
-    let Ok(_place) = limits.places.try_acquire() else {
-        return Refused::Busy { most: limits.most }.into_response();
+/// Answers within the limits, or with the limit that was reached. Requests do not queue: a queue would only fill the memory.
+pub(super) async fn limit_load(State(limits): State<Arc<RequestLimits>>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = limits.permits.try_acquire() else {
+        return RequestError::Busy { most: limits.most }.into_response();
     };
     match tokio::time::timeout(limits.time, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Refused::Slow { limit: limits.time }.into_response(),
+        Err(_) => RequestError::Slow { limit: limits.time }.into_response(),
     }
 }
 
-/// Refuses addresses and headers that are too long. Where nobody is asked for a token, refuses what was meant for another host: a page
-/// of anywhere may give its own name the address of this machine, and would read everything through its visitor's browser.
-pub(super) async fn addressed(State(only_here): State<bool>, request: Request, next: Next) -> Response {
+/// Which hosts a request may be addressed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AllowedHosts {
+    /// Every host: a token is required, or a proxy calls this machine by another name.
+    Any,
+    /// Only this machine. Without this check any web page could point its own name at this machine (DNS rebinding) and read all
+    /// results through its visitor's browser.
+    Loopback,
+}
+
+/// Rejects addresses and headers that are too long, and requests for hosts that are not allowed.
+pub(super) async fn check_address(State(hosts): State<AllowedHosts>, request: Request, next: Next) -> Response {
     let length = length(request.uri());
-    if length > LONGEST_ADDRESS {
-        return Refused::TooLong { length, most: LONGEST_ADDRESS }.into_response();
+    if length > MAX_ADDRESS {
+        return RequestError::TooLong { length, most: MAX_ADDRESS }.into_response();
     }
     let length = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    if length > LONGEST_HEADERS {
-        return Refused::LongHeaders { length, most: LONGEST_HEADERS }.into_response();
+    if length > MAX_HEADERS {
+        return RequestError::LongHeaders { length, most: MAX_HEADERS }.into_response();
     }
-    if only_here
+    if hosts == AllowedHosts::Loopback
         && let Some(host) = host(&request)
-        && !is_here(&host)
+        && !is_loopback(&host)
     {
-        return Refused::Misdirected(host).into_response();
+        return RequestError::Misdirected(host).into_response();
     }
     next.run(request).await
 }
@@ -74,7 +81,7 @@ fn length(uri: &Uri) -> usize {
     uri.path().len() + uri.query().map_or(0, |query| query.len() + 1)
 }
 
-/// The host that a request is meant for, as it was written.
+/// The host that a request is addressed to.
 fn host(request: &Request) -> Option<String> {
     if let Some(host) = request.uri().host() {
         return Some(host.to_owned());
@@ -83,14 +90,14 @@ fn host(request: &Request) -> Option<String> {
     Some(header.parse::<Authority>().map_or_else(|_| header.to_owned(), |authority| authority.host().to_owned()))
 }
 
-fn is_here(host: &str) -> bool {
+fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Headers of every answer that has none of its own: nothing is kept, nothing is guessed, nothing is loaded or framed, and
-/// no other site learns an address.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
+/// Adds to every response the security headers that it does not set itself: not cached, not sniffed, no referrer, nothing
+/// loaded, not framed.
+pub(super) async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let all: [(HeaderName, &str); 4] = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -111,10 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_this_machine_are_here() {
+    fn only_names_of_this_machine_are_loopback() {
         let asked = |uri: &str, header: &str| {
             let request = Request::builder().uri(uri).header(HOST, header).body(Body::empty()).unwrap();
-            is_here(&host(&request).unwrap())
+            is_loopback(&host(&request).unwrap())
         };
         for here in ["localhost", "LocalHost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "[::1]"] {
             assert!(asked("/compare", here), "{here}");

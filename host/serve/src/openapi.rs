@@ -1,63 +1,43 @@
-//! The `OpenAPI` document: paths and answers from the handlers, schemas from the types that are sent and stored.
+//! The `OpenAPI` document: paths and responses from the handlers, schemas from the types that are sent and stored.
 
-use std::sync::OnceLock;
-
-use axum::{
-    http::header::CONTENT_TYPE,
-    response::{IntoResponse, Response},
-};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 use taster_model::DocumentKind;
 use taster_model::VERSION;
 use utoipa::openapi::{InfoBuilder, OpenApiBuilder, tag::TagBuilder};
 
-use super::{answer, ask, health, runs};
+use crate::{extract, health, response, routes, runs};
 
-/// Where the types of answers stand in the document.
+/// Where the document keeps its types.
 const SCHEMAS: &str = "#/components/schemas/";
 
-const ABOUT: &str = "What Taster stored about the runs of each app. Everything is read, nothing is changed.\n\n\
-    Whatever is refused, on whichever path, is answered with a `Refusal`: its `verdict` is `unknown`, its `error` has a \
-    stable code, a message and a way out. A path that is not listed here is answered with 404, a method that is not with \
-    405 and `Allow`. HEAD is answered wherever GET is.";
-
-/// Read this document
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    operation_id = "openapi",
-    tag = "operation",
-    responses((status = 200, description = "This document.", content_type = "application/json", body = Object)),
-)]
-pub(super) async fn openapi() -> Response {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    let text = TEXT.get_or_init(|| document().to_string());
-    ([(CONTENT_TYPE, "application/json")], text.as_str()).into_response()
-}
+const ABOUT: &str = "Results that Taster stored of the runs of each app. The API only reads.\n\n\
+    Every error, on any path, is an `ErrorResponse`: its `verdict` is `unknown`, its `error` has a stable code, a message \
+    and what to do. The status is 404 for a path that is not listed here, and 405 with `Allow` for a method that is not. \
+    HEAD is supported wherever GET is.";
 
 /// The document, as it is served at `/openapi.json`.
 #[must_use]
 pub fn document() -> Value {
     let tags = [
-        ("webhook", "The gate: one request, whose status is the verdict"),
+        ("webhook", "Gates a deployment: the status of the response is the verdict"),
         ("results", "Apps, runs and verdicts, for programs"),
-        ("operation", "How the server does"),
+        ("operation", "Health, metrics and this document"),
     ];
     let tags = tags.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
     let info = InfoBuilder::new().title("Taster").version(VERSION).description(Some(ABOUT)).build();
     let empty = OpenApiBuilder::new().info(info).tags(Some(tags)).build();
     let (_, api) = utoipa_axum::router::OpenApiRouter::with_openapi(empty)
-        .merge(super::open_routes())
-        .merge(super::closed_routes())
+        .merge(routes::public_routes())
+        .merge(routes::protected_routes())
         .split_for_parts();
     let mut document = serde_json::to_value(&api).unwrap_or_default();
     document["components"] = json!({
         "schemas": schemas(),
         "responses": responses(),
         "securitySchemes": {
-            "bearer": {"type": "http", "scheme": "bearer", "description": "A token of a file of --token-file."},
-            "basic": {"type": "http", "scheme": "basic", "description": "The token as the password, of any user."},
+            "bearer": {"type": "http", "scheme": "bearer", "description": "A token from a --token-file."},
+            "basic": {"type": "http", "scheme": "basic", "description": "The token as the password; any user name."},
         },
     });
     document["security"] = json!([{"bearer": []}, {"basic": []}]);
@@ -68,22 +48,22 @@ pub fn document() -> Value {
     document
 }
 
-/// What is refused before a handler is asked, and what every handler may come to.
-const REFUSALS: [(&str, &str, &str); 9] = [
-    ("400", "Bad", "The request cannot be understood: a name that is none, one that is unknown or given twice."),
-    ("401", "Unauthorised", "The request carries no token that this server knows."),
+/// Errors that every operation can return: status, name, description.
+const ERRORS: [(&str, &str, &str); 9] = [
+    ("400", "Bad", "The request is malformed: an invalid name, or a parameter that is unknown or given twice."),
+    ("401", "Unauthorised", "The bearer token is missing or invalid."),
     ("413", "TooLarge", "The body has more than 64 KiB."),
     ("414", "TooLong", "The address has more than 8 KiB."),
     ("415", "WrongType", "The body is neither JSON nor a form."),
-    ("421", "Misdirected", "Nobody is asked for a token here, and the request was meant for another host."),
+    ("421", "Misdirected", "The server requires no token, and the request is for another host."),
     ("431", "LongHeaders", "The headers have more than 32 KiB. Past 64 KiB the body is empty."),
-    ("500", "Panicked", "Taster itself failed. It must not happen; report it."),
-    ("503", "Unavailable", "The store cannot be reached, or too much is asked of this server: ask again."),
+    ("500", "Panicked", "Internal error. Report it."),
+    ("503", "Unavailable", "The store cannot be reached, or there are too many requests: retry."),
 ];
 
 fn responses() -> Value {
     let of = |(status, name, description): &(&str, &str, &str)| {
-        let schema = json!({"$ref": format!("{SCHEMAS}Refusal")});
+        let schema = json!({"$ref": format!("{SCHEMAS}ErrorResponse")});
         let mut response = json!({"description": description, "content": {"application/json": {"schema": schema}}});
         let text = json!({"type": "string"});
         match *status {
@@ -93,10 +73,10 @@ fn responses() -> Value {
         }
         ((*name).to_owned(), response)
     };
-    REFUSALS.iter().map(of).collect::<Map<_, _>>().into()
+    ERRORS.iter().map(of).collect::<Map<_, _>>().into()
 }
 
-/// Adds to an operation what it has in common with others.
+/// Adds to an operation what all operations share.
 fn complete(operation: &mut Value) {
     let is_open = operation.get("security").is_some();
     if is_open {
@@ -107,7 +87,7 @@ fn complete(operation: &mut Value) {
         operation["requestBody"]["required"] = false.into();
     }
     let has_input = has_body || operation.get("parameters").is_some();
-    for (status, name, _) in &REFUSALS {
+    for (status, name, _) in &ERRORS {
         let applies = match *status {
             "400" => has_input,
             "401" => !is_open,
@@ -118,7 +98,7 @@ fn complete(operation: &mut Value) {
             operation["responses"][status] = json!({"$ref": format!("#/components/responses/{name}")});
         }
     }
-    // what a verdict says stands in the status as well
+    // the status determines the verdict
     if operation["tags"] == json!(["webhook"]) {
         for (status, verdict) in [("200", "same"), ("404", "different"), ("409", "unknown")] {
             let schema = &mut operation["responses"][status]["content"]["application/json"]["schema"];
@@ -130,20 +110,20 @@ fn complete(operation: &mut Value) {
         let schema = match name {
             "app" => json!({"$ref": format!("{SCHEMAS}AppName")}),
             "run" | "after" => json!({"$ref": format!("{SCHEMAS}RunId")}),
-            // what is left out is not the same as what is given as nothing
-            _ => json!({"type": "integer", "minimum": 1, "maximum": runs::LONGEST_PAGE, "default": runs::PAGE}),
+            // an absent parameter has a default; an empty one is an error
+            _ => json!({"type": "integer", "minimum": 1, "maximum": runs::MAX_PAGE, "default": runs::PAGE}),
         };
         parameter["schema"] = schema;
     }
 }
 
-/// Every type that an answer is made of, by name.
+/// Every type of a response, by name.
 fn schemas() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = SCHEMAS[1..].into());
     let mut generator = settings.into_generator();
-    generator.subschema_for::<answer::Answer>();
-    generator.subschema_for::<answer::Refusal>();
-    generator.subschema_for::<ask::Wanted>();
+    generator.subschema_for::<response::VerdictResponse>();
+    generator.subschema_for::<response::ErrorResponse>();
+    generator.subschema_for::<extract::RunSelector>();
     generator.subschema_for::<health::Health>();
     generator.subschema_for::<runs::Apps>();
     generator.subschema_for::<runs::Runs>();

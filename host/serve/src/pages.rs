@@ -1,4 +1,4 @@
-//! Pages for people: apps, the runs of one, and a run, whose page is the stored report with links to the others.
+//! Pages for browsers: all apps, the runs of an app, and a run.
 
 use axum::{
     Router,
@@ -12,78 +12,74 @@ use axum::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
-use taster_model::{AppName, Diagnostic, RunId};
-use taster_report::{html, html::Around, html::Badge, html::Links, html::Numbers, html::Pending, html::Refusal};
+use taster_model::{AppName, Diagnostic, ReportFile, RunId};
+use taster_report::html::{self, Badge, ErrorPage, Links, Numbers, Pending, ReportContext};
 use taster_store::{AppStore, RunEntry, RunSummary};
 use taster_text::escape_hidden;
 
-use super::{
-    Site,
-    ask::Named,
-    refusal::Refused,
-    runs::{self, PAGE, noted},
+use crate::{
+    error::RequestError,
+    extract::PathParams,
+    runs::{self, PAGE, note_damage},
+    state::AppState,
 };
 
-/// Runs and apps that are read at a time.
-const AT_A_TIME: usize = 8;
-/// Metrics that an address may ask for.
-const METRICS: usize = 32;
+/// Runs and apps that are read at the same time.
+const CONCURRENT_READS: usize = 8;
+/// Metrics that a page shows at most.
+const MAX_METRICS: usize = 32;
 
-/// What is served to browsers. None of it is for programs, and none is in the document of the API.
-pub(super) fn routes() -> Router<Site> {
+/// The routes of the pages. They are not part of the API's document.
+pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(|| async { Redirect::to("/apps") }))
         .route("/apps", get(apps))
         .route("/apps/{app}", get(app))
         .route("/apps/{app}/runs/{run}", get(run))
-        .route("/apps/{app}/runs/{run}/{form}", get(form))
+        .route("/apps/{app}/runs/{run}/{file}", get(report_file))
 }
 
-/// A page, which may do nothing but show itself.
+/// A page with its content security policy.
 struct Page(String);
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let mut response = Html(self.0).into_response();
-        let policy = HeaderValue::from_str(&html::HEADER).expect("the policy is of visible characters");
+        let policy = HeaderValue::from_str(&html::HEADER).expect("the policy has only visible characters");
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         response
     }
 }
 
-/// That there is no page, said on one.
-struct Turned(Refused);
+/// An error, shown as a page.
+struct PageError(RequestError);
 
-impl<E: Into<Refused>> From<E> for Turned {
+impl<E: Into<RequestError>> From<E> for PageError {
     fn from(error: E) -> Self {
         Self(error.into())
     }
 }
 
-impl IntoResponse for Turned {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let Self(refused) = self;
-        let status = refused.status();
-        let page = html::refused(&Refusal {
+        let Self(error) = self;
+        let status = error.status();
+        let page = html::error_page(&ErrorPage {
             status: status.as_u16(),
-            title: status.canonical_reason().unwrap_or("No page"),
-            code: refused.code(),
-            message: &refused.message(),
-            help: refused.help().as_deref(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            code: error.code(),
+            message: &error.message(),
+            help: error.help().as_deref(),
         });
-        let mut response = (status, Page(page)).into_response();
-        for (name, value) in refused.headers() {
-            response.headers_mut().append(name, value);
-        }
-        response
+        error.respond(Page(page))
     }
 }
 
-type Shown<T = Page> = Result<T, Turned>;
+type PageResult<T = Page> = Result<T, PageError>;
 
-async fn apps(State(site): State<Site>) -> Shown {
+async fn apps(State(state): State<AppState>) -> PageResult {
     let one = async |app: AppName| {
-        let store = site.store.app(&app);
+        let store = state.store.app(&app);
         let index = store.index().await?;
         let (newest, damaged) = match index.first() {
             None => (None, None),
@@ -93,51 +89,53 @@ async fn apps(State(site): State<Site>) -> Shown {
                 (Some((entry.at, badge)), summary.and_then(|summary| summary.damaged))
             }
         };
-        Ok::<_, Refused>(html::App { app, runs: index.len(), newest, damaged })
+        Ok::<_, RequestError>(html::App { app, runs: index.len(), newest, damaged })
     };
-    let apps = site.store.apps().await?;
-    let apps: Vec<_> = stream::iter(apps.into_iter().map(one)).buffered(AT_A_TIME).try_collect().await?;
+    let apps = state.store.apps().await?;
+    let apps: Vec<_> = stream::iter(apps.into_iter().map(one)).buffered(CONCURRENT_READS).try_collect().await?;
     Ok(Page(html::apps(&apps)))
 }
 
-async fn app(State(site): State<Site>, named: Result<Named<AppName>, Refused>, uri: Uri) -> Shown {
-    let Named(app) = named?;
-    let asked = Asked::of(uri.query().unwrap_or_default())?;
-    let store = site.store.app(&app);
-    let (standing, index) = futures_util::try_join!(runs::standing(&store), store.index())?;
+async fn app(State(state): State<AppState>, params: Result<PathParams<AppName>, RequestError>, uri: Uri) -> PageResult {
+    let PathParams(app) = params?;
+    let query = PageQuery::parse(uri.query().unwrap_or_default())?;
+    let store = state.store.app(&app);
+    let (standing, index) = futures_util::try_join!(runs::open_baseline(&store), store.index())?;
     if index.is_empty() {
-        return Err(Refused::NoApp { app }.into());
+        return Err(RequestError::NoApp { app }.into());
     }
     let total = index.len();
     let length = usize::from(PAGE);
-    let first = match &asked.after {
+    let first = match &query.after {
         None => 0,
         Some(after) => match index.iter().position(|entry| entry.run == *after) {
-            Some(place) => place + 1,
-            None => return Err(Refused::NoRun { app, run: after.clone() }.into()),
+            Some(position) => position + 1,
+            None => return Err(RequestError::NoRun { app, run: after.clone() }.into()),
         },
     };
-    let newer = (first > 0).then(|| first.checked_sub(length + 1).map(|place| index[place].run.clone()));
-    let entries = index.into_iter().skip(first).take(length).map(|entry| line(&store, entry));
-    let runs = stream::iter(entries).buffered(AT_A_TIME).try_collect().await?;
-    let Asked { after, metrics } = asked;
+    let newer = (first > 0).then(|| first.checked_sub(length + 1).map(|position| index[position].run.clone()));
+    let entries = index.into_iter().skip(first).take(length).map(|entry| run_entry(&store, entry));
+    let runs = stream::iter(entries).buffered(CONCURRENT_READS).try_collect().await?;
+    let PageQuery { after, metrics } = query;
     Ok(Page(html::runs(&html::Runs { app: &app, standing, runs, first, total, after, newer, metrics })))
 }
 
-async fn line(store: &AppStore, entry: RunEntry) -> Result<html::Run, Refused> {
+async fn run_entry(store: &AppStore, entry: RunEntry) -> Result<html::Run, RequestError> {
     let (summary, verdict) = futures_util::join!(store.summaries([entry.clone()]), async {
         if entry.verdict { store.run(&entry.run).verdict().await } else { Ok(None) }
     });
     let mut damaged = Vec::new();
-    let verdict = noted(verdict, &mut damaged)?;
-    let Some(summary) = summary?.pop() else { return Err(Refused::Unknown("the run vanished".to_owned())) };
+    let verdict = note_damage(verdict, &mut damaged)?;
+    let Some(summary) = summary?.pop() else {
+        return Err(RequestError::Unknown("the run was removed meanwhile".to_owned()));
+    };
     let badge = if damaged.is_empty() { badge(&entry, &summary) } else { Badge::DAMAGED };
     Ok(html::Run {
         at: entry.at,
         badge,
         accepted: summary.accepted,
         damaged: summary.damaged.map(|what| escape_hidden(&what)).or_else(|| damaged.pop()),
-        // a damaged run says nothing that belongs into a trend
+        // a damaged run does not count in trends
         numbers: verdict.filter(|_| badge != Badge::DAMAGED).as_ref().map(Numbers::of),
         run: entry.run,
     })
@@ -152,14 +150,14 @@ fn badge(entry: &RunEntry, summary: &RunSummary) -> Badge {
     }
 }
 
-async fn run(State(site): State<Site>, named: Result<Named<(AppName, RunId)>, Refused>) -> Shown {
-    let Named((app, run)) = named?;
-    page_of(&site, app, run).await.map(Page)
+async fn run(State(state): State<AppState>, params: Result<PathParams<(AppName, RunId)>, RequestError>) -> PageResult {
+    let PathParams((app, run)) = params?;
+    run_page(&state, app, run).await.map(Page)
 }
 
-async fn page_of(site: &Site, app: AppName, run: RunId) -> Shown<String> {
-    let store = site.store.app(&app).run(&run);
-    let Some(entry) = store.entry().await? else { return Err(Refused::NoRun { app, run }.into()) };
+async fn run_page(state: &AppState, app: AppName, run: RunId) -> PageResult<String> {
+    let store = state.store.app(&app).run(&run);
+    let Some(entry) = store.entry().await? else { return Err(RequestError::NoRun { app, run }.into()) };
     let latest = async {
         match entry.posts.last() {
             Some(attempt) => store.post(attempt).await,
@@ -168,10 +166,10 @@ async fn page_of(site: &Site, app: AppName, run: RunId) -> Shown<String> {
     };
     let (pre, post, verdict, accepted) = tokio::join!(store.pre(), latest, store.verdict(), store.accepted());
     let mut damaged = Vec::new();
-    let pre = noted(pre, &mut damaged)?;
-    let post = noted(post, &mut damaged)?;
-    let verdict = noted(verdict, &mut damaged)?;
-    let accepted = noted(accepted, &mut damaged)?;
+    let pre = note_damage(pre, &mut damaged)?;
+    let post = note_damage(post, &mut damaged)?;
+    let verdict = note_damage(verdict, &mut damaged)?;
+    let accepted = note_damage(accepted, &mut damaged)?;
     let Some(verdict) = verdict else {
         let [pre, post] = [pre, post].map(|capture| capture.as_ref().map(taster_flow::side_summary));
         let (pre, post) = (pre.as_ref(), post.as_ref());
@@ -179,7 +177,7 @@ async fn page_of(site: &Site, app: AppName, run: RunId) -> Shown<String> {
     };
     Ok(html::report(
         &verdict,
-        &Around {
+        &ReportContext {
             accepted: accepted.as_ref(),
             damage: (!damaged.is_empty()).then(|| damaged.join("; ")),
             links: Links::served(&app, &run),
@@ -187,60 +185,66 @@ async fn page_of(site: &Site, app: AppName, run: RunId) -> Shown<String> {
     ))
 }
 
-/// The verdict in the forms in which `post` stores it: made from the verdict that stands, whose checksum was confirmed.
-async fn form(State(site): State<Site>, named: Result<Named<(AppName, RunId, String)>, Refused>) -> Shown<Response> {
-    let Named((app, run, form)) = named?;
-    let store = site.store.app(&app).run(&run);
+/// A report file, rendered from the stored verdict, whose checksum was confirmed.
+async fn report_file(
+    State(state): State<AppState>,
+    params: Result<PathParams<(AppName, RunId, String)>, RequestError>,
+) -> PageResult<Response> {
+    let PathParams((app, run, name)) = params?;
+    let Some(file) = ReportFile::of_name(&name) else {
+        return Err(RequestError::NoSuchPath(format!("/apps/{app}/runs/{run}/{name}")).into());
+    };
+    let store = state.store.app(&app).run(&run);
     let verdict = async || match store.verdict().await {
         Ok(Some(verdict)) => Ok(verdict.into_inner()),
-        Ok(None) => Err(Refused::NoVerdict { app: app.clone(), run: run.clone() }),
+        Ok(None) => Err(RequestError::NoVerdict { app: app.clone(), run: run.clone() }),
         Err(error) => Err(error.into()),
     };
-    Ok(match form.as_str() {
-        "report.html" => Page(page_of(&site, app, run).await?).into_response(),
-        "report.md" => text("text/markdown; charset=utf-8", taster_report::markdown::verdict(&verdict().await?)),
-        "junit.xml" => {
-            let verdict = verdict().await?;
-            let junit = taster_report::junit::verdict(&verdict);
-            text("application/xml", junit.map_err(|error| Refused::Unknown(error.to_string()))?)
+    Ok(match file {
+        ReportFile::Html => Page(run_page(&state, app, run).await?).into_response(),
+        ReportFile::Markdown => download(file, taster_report::markdown::verdict(&verdict().await?)),
+        ReportFile::Junit => {
+            let junit = taster_report::junit::verdict(&verdict().await?);
+            download(file, junit.map_err(|error| RequestError::Unknown(error.to_string()))?)
         }
-        "verdict.json" => axum::Json(verdict().await?).into_response(),
-        _ => return Err(Refused::NoSuchPath(format!("/apps/{app}/runs/{run}/{form}")).into()),
+        ReportFile::Verdict => axum::Json(verdict().await?).into_response(),
     })
 }
 
-fn text(kind: &'static str, text: String) -> Response {
-    ([(CONTENT_TYPE, kind)], text).into_response()
+fn download(file: ReportFile, text: String) -> Response {
+    ([(CONTENT_TYPE, file.media_type())], text).into_response()
 }
 
-/// Which runs, and which metrics: the one parameter that may be there more than once.
+/// The query of an app's page: which runs, and which metrics. `metric` may be repeated.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Asked {
+struct PageQuery {
     after: Option<RunId>,
     metrics: Vec<String>,
 }
 
-impl Asked {
-    fn of(query: &str) -> Result<Self, Refused> {
-        let mut asked = Self::default();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+impl PageQuery {
+    fn parse(text: &str) -> Result<Self, RequestError> {
+        let mut query = Self::default();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = value.replace('+', " ");
             let value = percent_decode_str(&value).decode_utf8_lossy();
             match name {
-                "after" if asked.after.is_none() => {
-                    asked.after = Some(value.parse().map_err(|error| Refused::Bad(format!("after: {error}")))?);
+                "after" if query.after.is_none() => {
+                    query.after = Some(value.parse().map_err(|error| RequestError::Bad(format!("after: {error}")))?);
                 }
-                "after" => return Err(Refused::Bad("`after` stands in the address twice".to_owned())),
-                "metric" if asked.metrics.len() == METRICS => {
-                    return Err(Refused::Bad(format!("more than {METRICS} metrics are asked for")));
+                "after" => return Err(RequestError::Bad("`after` is given twice".to_owned())),
+                "metric" if query.metrics.len() == MAX_METRICS => {
+                    return Err(RequestError::Bad(format!("too many metrics: the limit is {MAX_METRICS}")));
                 }
-                "metric" => asked.metrics.push(value.into_owned()),
+                "metric" => query.metrics.push(value.into_owned()),
                 other => {
-                    return Err(Refused::Bad(format!("unknown parameter `{other}`: a page knows after and metric")));
+                    return Err(RequestError::Bad(format!(
+                        "unknown parameter `{other}`: expected `after` or `metric`"
+                    )));
                 }
             }
         }
-        Ok(asked)
+        Ok(query)
     }
 }

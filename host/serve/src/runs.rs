@@ -1,6 +1,6 @@
 //! The API for programs: apps, their runs, and what is known of one.
 
-#![expect(clippy::struct_field_names, reason = "the keys of the API are the words of those who ask")]
+#![expect(clippy::struct_field_names, reason = "the fields are the keys of the API")]
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
@@ -11,17 +11,17 @@ use taster_report::html::links;
 use taster_store::{AppStore, Committed, RunEntry, RunStore, RunSummary, StoreError};
 use taster_text::escape_hidden;
 
-use super::{
-    Site,
-    answer::Accepted,
-    ask::{Asked, Named},
-    refusal::{Refused, is_damage},
+use crate::{
+    error::{RequestError, is_damage},
+    extract::{PathParams, QueryParams},
+    response::Accepted,
+    state::AppState,
 };
 
-/// Runs of a page, where nobody says how many.
+/// Runs per page by default.
 pub(super) const PAGE: u16 = 50;
-/// Runs of a page at most: the captures of each are read.
-pub(super) const LONGEST_PAGE: u16 = 200;
+/// Runs per page at most: the captures of each are read.
+pub(super) const MAX_PAGE: u16 = 200;
 
 /// The apps that have results.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -52,7 +52,7 @@ pub(super) struct Runs {
     total: usize,
     /// Those of this page.
     runs: Vec<Run>,
-    /// What is wrong with what says where the app stands.
+    /// Why the open baseline cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
     /// The next page, relative to this server. Absent on the last one.
@@ -66,7 +66,7 @@ pub(super) struct Runs {
 struct Run {
     /// The run.
     run: RunId,
-    /// When it last got somewhere, by the store's clock.
+    /// Its last change, by the store's clock.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
     /// When the capture before the sync began.
@@ -77,26 +77,26 @@ struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     post: Option<Timestamp>,
-    /// The verdict, once there is one; `unknown` where anything of the run is damaged.
+    /// The verdict, once there is one; `unknown` if any object of the run is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
     /// Whether a person accepted it.
     accepted: bool,
-    /// Whether its capture is the app's standing baseline. Absent where nobody can tell.
+    /// Whether its capture is the app's open baseline. Absent if that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<bool>,
-    /// What is wrong with its objects.
+    /// Which of its objects are damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<String>,
     /// How many objects it has.
     objects: u64,
     /// Bytes of them.
     bytes: u64,
-    /// Where there is more.
+    /// Related addresses.
     links: Links,
 }
 
-/// Where there is more, relative to this server.
+/// Related addresses, relative to this server.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Links {
     /// The run.
@@ -118,17 +118,17 @@ impl Links {
     }
 }
 
-/// One run, with what its captures say of the server and of each probe.
+/// One run, with summaries of its captures.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RunDetail {
     /// The app.
     app: AppName,
     /// The run.
     run: RunId,
-    /// When it last got somewhere, by the store's clock.
+    /// Its last change, by the store's clock.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
-    /// The verdict, once there is one; `unknown` where anything of the run is damaged.
+    /// The verdict, once there is one; `unknown` if any object of the run is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
     /// The attempt that the verdict judged.
@@ -137,10 +137,10 @@ pub(super) struct RunDetail {
     /// The run whose capture it was compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<RunId>,
-    /// Who took responsibility for the verdict.
+    /// Who accepted the verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<Accepted>,
-    /// Whether its capture is the app's standing baseline. Absent where nobody can tell.
+    /// Whether its capture is the app's open baseline. Absent if that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<bool>,
     /// The capture before the sync.
@@ -151,13 +151,13 @@ pub(super) struct RunDetail {
     post: Option<SideSummary>,
     /// Attempts after the sync that were committed, the latest one last.
     posts: Vec<AttemptId>,
-    /// What is wrong with its objects.
+    /// Which of its objects are damaged.
     damaged: Vec<String>,
     /// How many objects it has.
     objects: u64,
     /// Bytes of them.
     bytes: u64,
-    /// Where there is more.
+    /// Related addresses.
     links: Links,
 }
 
@@ -169,8 +169,8 @@ pub(super) struct RunDetail {
     tag = "results",
     responses((status = 200, description = "The apps, by name.", body = ref("#/components/schemas/Apps"))),
 )]
-pub(super) async fn apps(State(site): State<Site>) -> Result<Json<Apps>, Refused> {
-    let apps = site.store.apps().await?;
+pub(super) async fn apps(State(state): State<AppState>) -> Result<Json<Apps>, RequestError> {
+    let apps = state.store.apps().await?;
     let apps = apps.into_iter().map(|app| App { runs: format!("/v1/apps/{app}/runs"), page: links::app(&app), app });
     Ok(Json(Apps { apps: apps.collect() }))
 }
@@ -196,34 +196,34 @@ fn page_length() -> u16 {
     tag = "results",
     params(
         ("app" = String, Path, description = "The app."),
-        ("limit" = Option<u16>, Query, description = "Runs of a page. Default: 50.", minimum = 1, maximum = 200),
-        ("after" = Option<String>, Query, description = "The last run of the page before. Default: the first page."),
+        ("limit" = Option<u16>, Query, description = "Runs per page. Default: 50.", minimum = 1, maximum = 200),
+        ("after" = Option<String>, Query, description = "The last run of the previous page. Default: the first page."),
     ),
     responses(
         (status = 200, description = "Some runs.", body = ref("#/components/schemas/Runs")),
-        (status = 404, description = "There is no such app, or no such run to go on after.",
-            body = ref("#/components/schemas/Refusal")),
+        (status = 404, description = "There is no such app, or no run `after`.",
+            body = ref("#/components/schemas/ErrorResponse")),
     ),
 )]
 pub(super) async fn runs(
-    State(site): State<Site>,
-    Named(app): Named<AppName>,
-    Asked(page): Asked<Page>,
-) -> Result<Json<Runs>, Refused> {
-    if !(1..=LONGEST_PAGE).contains(&page.limit) {
-        return Err(Refused::Bad(format!("limit is {}, and must be 1 to {LONGEST_PAGE}", page.limit)));
+    State(state): State<AppState>,
+    PathParams(app): PathParams<AppName>,
+    QueryParams(page): QueryParams<Page>,
+) -> Result<Json<Runs>, RequestError> {
+    if !(1..=MAX_PAGE).contains(&page.limit) {
+        return Err(RequestError::Bad(format!("limit is {}; it must be 1 to {MAX_PAGE}", page.limit)));
     }
-    let store = site.store.app(&app);
-    let (standing, index) = futures_util::try_join!(standing(&store), store.index())?;
+    let store = state.store.app(&app);
+    let (open_baseline, index) = futures_util::try_join!(open_baseline(&store), store.index())?;
     if index.is_empty() {
-        return Err(Refused::NoApp { app });
+        return Err(RequestError::NoApp { app });
     }
     let total = index.len();
     let first = match page.after {
         None => 0,
         Some(after) => match index.iter().position(|entry| entry.run == after) {
-            Some(place) => place + 1,
-            None => return Err(Refused::NoRun { app, run: after }),
+            Some(position) => position + 1,
+            None => return Err(RequestError::NoRun { app, run: after }),
         },
     };
     let entries: Vec<RunEntry> = index.into_iter().skip(first).take(page.limit.into()).collect();
@@ -234,19 +234,23 @@ pub(super) async fn runs(
         _ => None,
     };
     let summaries = store.summaries(entries.iter().cloned()).await?;
-    let runs = entries.iter().zip(summaries).map(|(entry, summary)| line(&app, entry, summary, &standing));
-    Ok(Json(Runs { total, runs: runs.collect(), damaged: standing.err(), next, app }))
+    let runs = entries.iter().zip(summaries).map(|(entry, summary)| run_entry(&app, entry, summary, &open_baseline));
+    Ok(Json(Runs { total, runs: runs.collect(), damaged: open_baseline.err(), next, app }))
 }
 
-fn line(app: &AppName, entry: &RunEntry, summary: RunSummary, standing: &Standing) -> Run {
+fn run_entry(app: &AppName, entry: &RunEntry, summary: RunSummary, open_baseline: &OpenBaseline) -> Run {
     let RunSummary { run, pre, post, verdict, accepted, damaged } = summary;
     Run {
         at: entry.at,
         pre,
         post,
-        verdict: shown(entry, verdict, damaged.is_some()),
+        verdict: shown_verdict(
+            entry,
+            verdict,
+            if damaged.is_some() { ObjectHealth::Damaged } else { ObjectHealth::Intact },
+        ),
         accepted,
-        baseline: is_baseline(standing, &run),
+        baseline: is_baseline(open_baseline, &run),
         damaged: damaged.map(|what| escape_hidden(&what)),
         objects: entry.objects,
         bytes: entry.bytes,
@@ -255,10 +259,10 @@ fn line(app: &AppName, entry: &RunEntry, summary: RunSummary, standing: &Standin
     }
 }
 
-/// The run whose capture is the standing baseline; or what is wrong with what would say so.
-pub(super) type Standing = Result<Option<RunId>, String>;
+/// The run whose capture is the open baseline; or why that cannot be read.
+pub(super) type OpenBaseline = Result<Option<RunId>, String>;
 
-pub(super) async fn standing(store: &AppStore) -> Result<Standing, StoreError> {
+pub(super) async fn open_baseline(store: &AppStore) -> Result<OpenBaseline, StoreError> {
     match store.current().await {
         Ok(current) => Ok(Ok(current.and_then(|current| current.baseline).map(|baseline| baseline.run))),
         Err(error) if is_damage(&error) => Ok(Err(escape_hidden(&error.to_string()))),
@@ -266,16 +270,26 @@ pub(super) async fn standing(store: &AppStore) -> Result<Standing, StoreError> {
     }
 }
 
-fn is_baseline(standing: &Standing, run: &RunId) -> Option<bool> {
-    standing.as_ref().ok().map(|baseline| baseline.as_ref() == Some(run))
+fn is_baseline(open_baseline: &OpenBaseline, run: &RunId) -> Option<bool> {
+    open_baseline.as_ref().ok().map(|baseline| baseline.as_ref() == Some(run))
 }
 
-/// What is shown for a verdict: nothing where there is none, and `unknown` where anything of the run is damaged.
-fn shown(entry: &RunEntry, verdict: Option<Verdict>, damaged: bool) -> Option<Verdict> {
-    if damaged { entry.verdict.then_some(Verdict::Unknown) } else { verdict }
+/// Whether the objects of a run are as they were written.
+#[derive(Clone, Copy)]
+enum ObjectHealth {
+    Intact,
+    Damaged,
 }
 
-/// Say what is known of a run
+/// The verdict that the API returns: none if there is none, and `unknown` if any object of the run is damaged.
+fn shown_verdict(entry: &RunEntry, verdict: Option<Verdict>, health: ObjectHealth) -> Option<Verdict> {
+    match health {
+        ObjectHealth::Damaged => entry.verdict.then_some(Verdict::Unknown),
+        ObjectHealth::Intact => verdict,
+    }
+}
+
+/// Get one run
 #[utoipa::path(
     get,
     path = "/v1/apps/{app}/runs/{run}",
@@ -283,39 +297,43 @@ fn shown(entry: &RunEntry, verdict: Option<Verdict>, damaged: bool) -> Option<Ve
     tag = "results",
     params(("app" = String, Path, description = "The app."), ("run" = String, Path, description = "The run.")),
     responses(
-        (status = 200, description = "What is known of it.", body = ref("#/components/schemas/RunDetail")),
-        (status = 404, description = "There is no such run.", body = ref("#/components/schemas/Refusal")),
+        (status = 200, description = "The run.", body = ref("#/components/schemas/RunDetail")),
+        (status = 404, description = "There is no such run.", body = ref("#/components/schemas/ErrorResponse")),
     ),
 )]
 pub(super) async fn run(
-    State(site): State<Site>,
-    Named((app, run)): Named<(AppName, RunId)>,
-) -> Result<Json<RunDetail>, Refused> {
-    let store = site.store.app(&app);
+    State(state): State<AppState>,
+    PathParams((app, run)): PathParams<(AppName, RunId)>,
+) -> Result<Json<RunDetail>, RequestError> {
+    let store = state.store.app(&app);
     let stored = store.run(&run);
-    let Some(entry) = stored.entry().await? else { return Err(Refused::NoRun { app, run }) };
+    let Some(entry) = stored.entry().await? else { return Err(RequestError::NoRun { app, run }) };
     Ok(Json(detail(app, &store, &stored, entry).await?))
 }
 
-async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEntry) -> Result<RunDetail, Refused> {
+async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEntry) -> Result<RunDetail, RequestError> {
     let latest = async {
         match entry.posts.last() {
             Some(attempt) => stored.post(attempt).await,
             None => Ok(None),
         }
     };
-    let (pre, post, verdict, accepted, standing) =
-        tokio::join!(stored.pre(), latest, stored.verdict(), stored.accepted(), standing(store));
+    let (pre, post, verdict, accepted, open_baseline) =
+        tokio::join!(stored.pre(), latest, stored.verdict(), stored.accepted(), open_baseline(store));
     let mut damaged = Vec::new();
-    let pre = noted(pre, &mut damaged)?;
-    let post = noted(post, &mut damaged)?;
-    let verdict = noted(verdict, &mut damaged)?;
-    let accepted = noted(accepted, &mut damaged)?;
-    let baseline = is_baseline(&standing?, &entry.run);
+    let pre = note_damage(pre, &mut damaged)?;
+    let post = note_damage(post, &mut damaged)?;
+    let verdict = note_damage(verdict, &mut damaged)?;
+    let accepted = note_damage(accepted, &mut damaged)?;
+    let baseline = is_baseline(&open_baseline?, &entry.run);
     let judged = verdict.as_ref().map(|verdict| verdict.attempt.clone());
     Ok(RunDetail {
         at: entry.at,
-        verdict: shown(&entry, verdict.as_ref().map(|verdict| verdict.verdict), !damaged.is_empty()),
+        verdict: shown_verdict(
+            &entry,
+            verdict.as_ref().map(|verdict| verdict.verdict),
+            if damaged.is_empty() { ObjectHealth::Intact } else { ObjectHealth::Damaged },
+        ),
         accepted: accepted.filter(|accepted| Some(&accepted.attempt) == judged.as_ref()).map(Accepted::from),
         judged,
         against: verdict.and_then(|verdict| verdict.before).map(|before| before.run),
@@ -332,8 +350,8 @@ async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEnt
     })
 }
 
-/// Damage becomes a note: whoever looks at a run wants to see what is left of it.
-pub(super) fn noted<T>(
+/// Damage becomes a note, so that the rest of the run is still shown.
+pub(super) fn note_damage<T>(
     result: Result<Option<Committed<T>>, StoreError>,
     damaged: &mut Vec<String>,
 ) -> Result<Option<T>, StoreError> {
@@ -346,9 +364,9 @@ pub(super) fn noted<T>(
     }
 }
 
-/// Read the verdict of a run
+/// Get the verdict document of a run
 ///
-/// The stored document, whatever it says: always 200 where there is one.
+/// The stored document. The status is 200 whatever the verdict.
 #[utoipa::path(
     get,
     path = "/v1/apps/{app}/runs/{run}/verdict",
@@ -358,16 +376,16 @@ pub(super) fn noted<T>(
     responses(
         (status = 200, description = "The verdict.", body = ref("#/components/schemas/VerdictDocument")),
         (status = 404, description = "There is no such run, or it has no verdict.",
-            body = ref("#/components/schemas/Refusal")),
-        (status = 409, description = "The verdict is damaged.", body = ref("#/components/schemas/Refusal")),
+            body = ref("#/components/schemas/ErrorResponse")),
+        (status = 409, description = "The verdict is damaged.", body = ref("#/components/schemas/ErrorResponse")),
     ),
 )]
 pub(super) async fn verdict(
-    State(site): State<Site>,
-    Named((app, run)): Named<(AppName, RunId)>,
-) -> Result<Json<VerdictDocument>, Refused> {
-    match site.store.app(&app).run(&run).verdict().await? {
+    State(state): State<AppState>,
+    PathParams((app, run)): PathParams<(AppName, RunId)>,
+) -> Result<Json<VerdictDocument>, RequestError> {
+    match state.store.app(&app).run(&run).verdict().await? {
         Some(verdict) => Ok(Json(verdict.into_inner())),
-        None => Err(Refused::NoVerdict { app, run }),
+        None => Err(RequestError::NoVerdict { app, run }),
     }
 }

@@ -1,159 +1,119 @@
-//! The command line: every command and flag, documented where it is defined.
+//! The command line: the tree of commands, and how the process starts and ends.
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use taster_diagnostics::{CliError, Exit};
-use taster_model::RunId;
 
-use crate::{command, progress};
+use crate::{command, logging, logging::LogFormat, output};
 
-/// Tastes a database before and after an upgrade and says whether it still tastes the same.
+/// The command line of `taster`.
 #[derive(Debug, Parser)]
 #[command(
     name = "taster",
     version,
+    about = "Compare a MongoDB database before and after a GitOps sync",
     max_term_width = 100,
-    after_help = "Exit codes: 0 same (or done), 1 different, 2 wrong usage, 3 unknown, 4 could not do it."
+    after_help = "Exit codes: 0 same (or done), 1 different, 2 wrong usage, 3 unknown, 4 the command failed."
 )]
 struct Cli {
     #[command(flatten)]
-    common: Common,
+    logging: LogArgs,
     #[command(subcommand)]
     command: Command,
 }
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
-pub struct Common {
-    /// The configuration [default: taster.yaml]
-    #[arg(short, long, global = true, value_name = "FILE", env = "TASTER_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// Where results are kept; overrides the configuration
-    #[arg(long, global = true, value_name = "URL", env = "TASTER_STORE")]
-    pub store: Option<String>,
-    /// Which run this is; found out by itself in hook Jobs and between `pre` and `post`
-    #[arg(long, global = true, value_name = "ID", env = "TASTER_RUN")]
-    pub run: Option<RunId>,
-    /// How the result is written
-    #[arg(long, global = true, value_enum, default_value_t)]
-    pub format: Format,
-    /// Write the result to a file instead of standard output
-    #[arg(short, long, global = true, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// How log lines are written to standard error
+struct LogArgs {
+    /// Format of the log lines on standard error
     #[arg(long, global = true, value_enum, default_value_t, env = "TASTER_LOG_FORMAT")]
-    pub log_format: LogFormat,
-    /// Say more: -v debug, -vv trace
+    log_format: LogFormat,
+    /// Log more: -v debug, -vv trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-}
-
-/// How a result is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For a terminal.
-    #[default]
-    Human,
-    /// The stored document.
-    Json,
-    /// For a comment on a pull request.
-    Markdown,
-    /// For a CI system that reads test results.
-    Junit,
-    /// For a browser: one file that needs nothing else.
-    Html,
-}
-
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// A line a person reads.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// Which database, for commands that work without a configuration.
-#[derive(Debug, Clone, Args)]
-pub struct Database {
-    /// Taste this database with no configuration at all: every collection, the standard probes
-    #[arg(long, value_name = "URI", conflicts_with = "config")]
-    pub mongodb: Option<String>,
-    /// Run every probe twice on the same data: one that gives two answers is `unknown`
-    #[arg(long)]
-    pub twice: bool,
+    verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look at a database and write the shortest configuration that covers it
+    /// Write the shortest configuration that covers a database
+    #[command(after_long_help = command::init::EXAMPLES)]
     Init(command::init::InitArgs),
-    /// Taste before the upgrade
-    Pre(Database),
-    /// Taste after the upgrade, compare, and end with the verdict
+    /// Capture the database before the sync
+    #[command(after_long_help = command::pre::EXAMPLES)]
+    Pre(command::pre::PreArgs),
+    /// Capture the database after the sync, compare, and exit with the verdict
+    #[command(after_long_help = command::post::EXAMPLES)]
     Post(command::post::PostArgs),
-    /// Put back what was scaled up for tasting and was left so: after a sync that failed, or was killed
+    /// Restore the replica counts of workloads that an interrupted run left scaled up
     Restore(command::restore::RestoreArgs),
-    /// Judge a stored run, or two capture files, again
+    /// Compare a stored run, or two capture files, again
     Compare(command::compare::CompareArgs),
-    /// Take responsibility for what a run found: closes its baseline
+    /// Accept the verdict of a run and close its baseline
+    #[command(after_long_help = command::accept::EXAMPLES)]
     Accept(command::accept::AcceptArgs),
     /// List the runs of the app, newest first
-    Runs,
-    /// Remove old runs: never the standing baseline, never the newest complete run
+    Runs(command::runs::RunsArgs),
+    /// Remove old runs; the open baseline and the newest complete run are always kept
     Gc(command::gc::GcArgs),
     /// Print a stored run
     Show(command::show::ShowArgs),
-    /// Serve results: the webhook that gates a deployment, an API, metrics and pages
+    /// Serve results over HTTP: a webhook that gates deployments, an API, metrics and pages
+    #[command(after_long_help = command::serve::EXAMPLES)]
     Serve(command::serve::ServeArgs),
-    /// See the whole thing on a throwaway database
+    /// Try Taster on a temporary database
     Demo(command::demo::DemoArgs),
-    /// Work with probes
-    #[command(subcommand)]
+    /// Check, inspect and run probes
+    #[command(subcommand, after_long_help = command::probe::EXAMPLES)]
     Probe(command::probe::ProbeCommand),
-    /// Work with the configuration
+    /// Check the configuration and print its schema
     #[command(subcommand)]
     Config(command::config::ConfigCommand),
-    /// Print completions for a shell
+    /// Print shell completions
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write man pages, one file per command
+    Man {
+        /// The folder; created if it is missing
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
-/// How long threads that nobody waits for may take to end.
-const STRAGGLERS: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long to wait at the end for threads whose result is no longer needed.
+const SHUTDOWN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Each census is a file that stays open until the capture is written: one for each collection of a database.
+/// Raises the limit of open files to the hard limit: each collection's census is a file that stays open until the capture is
+/// written.
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    // where it may not be raised, a database of very many collections says so
+    // if it cannot be raised, opening a census fails with an error of its own
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
-/// Parses the command line, runs the command, and says how it ended.
+/// Parses the command line, runs the command, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     taster_flow::timing::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // clap knows where help and errors go; a closed pipe is no reason to panic
+            // clap chooses the stream; a closed pipe is no reason to panic
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    progress::init(cli.common.log_format, cli.common.verbose);
+    logging::init(cli.logging.log_format, cli.logging.verbose);
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(dispatch(cli));
-            // whoever asked us to stop does not wait for a thread that compares or writes what nobody wants any more
-            runtime.shutdown_timeout(STRAGGLERS);
+            let result = runtime.block_on(dispatch(cli.command));
+            // after an interrupt, do not wait for threads that still compare or write
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             result
         }
         Err(error) => Err(CliError::new("T0601", format!("cannot start the runtime: {error}"), None)),
@@ -161,39 +121,39 @@ pub fn main() -> ExitCode {
     match result {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            // standard error may be closed; then there is nobody to tell
+            // standard error may be closed
             let _ = writeln!(std::io::stderr(), "{problem}");
             problem.exit.into()
         }
     }
 }
 
-async fn dispatch(cli: Cli) -> Result<Exit, CliError> {
-    let common = &cli.common;
-    match cli.command {
-        Command::Init(args) => command::init::run(common, &args).await,
-        Command::Pre(database) => command::pre::run(common, &database).await,
-        Command::Post(args) => command::post::run(common, &args).await,
-        Command::Restore(args) => command::restore::run(common, &args).await,
-        Command::Compare(args) => command::compare::run(common, &args).await,
-        Command::Accept(args) => command::accept::run(common, &args).await,
-        Command::Runs => command::runs::run(common).await,
-        Command::Gc(args) => command::gc::run(common, &args).await,
-        Command::Show(args) => command::show::run(common, &args).await,
-        Command::Serve(args) => command::serve::run(common, &args).await,
-        Command::Demo(args) => command::demo::run(common, &args).await,
-        Command::Probe(probe) => command::probe::run(common, &probe).await,
-        Command::Config(config) => command::config::run(common, &config).await,
+async fn dispatch(command: Command) -> Result<Exit, CliError> {
+    match command {
+        Command::Init(args) => command::init::run(&args).await,
+        Command::Pre(args) => command::pre::run(&args).await,
+        Command::Post(args) => command::post::run(&args).await,
+        Command::Restore(args) => command::restore::run(&args).await,
+        Command::Compare(args) => command::compare::run(&args).await,
+        Command::Accept(args) => command::accept::run(&args).await,
+        Command::Runs(args) => command::runs::run(&args).await,
+        Command::Gc(args) => command::gc::run(&args).await,
+        Command::Show(args) => command::show::run(&args).await,
+        Command::Serve(args) => command::serve::run(&args).await,
+        Command::Demo(args) => command::demo::run(&args).await,
+        Command::Probe(command) => command::probe::run(&command).await,
+        Command::Config(command) => command::config::run(&command).await,
         Command::Completions { shell } => {
-            let mut out = Vec::new();
-            clap_complete::generate(shell, &mut command_tree(), "taster", &mut out);
-            crate::output::write(common, &out)?;
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command_tree(), "taster", &mut text);
+            output::write(None, &text)?;
             Ok(Exit::Done)
         }
+        Command::Man { folder } => command::man::run(command_tree(), &folder),
     }
 }
 
-/// The whole command tree, for completions and the tests of `--help`.
+/// The whole command tree, for completions, man pages and the tests of `--help`.
 #[must_use]
 pub fn command_tree() -> clap::Command {
     use clap::CommandFactory;

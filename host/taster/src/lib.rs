@@ -2,10 +2,11 @@
 //!
 //! `main.rs` only calls [`main`], so that tests reach every part.
 
+pub mod args;
 pub mod cli;
 pub mod command;
+pub mod logging;
 pub mod output;
-pub mod progress;
 pub mod termination;
 
 pub use cli::main;

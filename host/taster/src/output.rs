@@ -2,12 +2,11 @@
 
 use std::{fs, io::Write, path::Path};
 
-use crate::cli::Common;
 use taster_diagnostics::CliError;
 
-/// Proves that the result can be written, before the database is tasted for nothing. Leaves a file as it is.
-pub fn prove(common: &Common) -> Result<(), CliError> {
-    let Some(path) = &common.output else { return Ok(()) };
+/// Checks that the file can be written before the database is read for nothing. The file's contents stay as they are.
+pub fn check_writable(file: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = file else { return Ok(()) };
     let opened = fs::OpenOptions::new().append(true).create(true).open(path);
     opened.map(drop).map_err(|error| cannot_write(path, &error))
 }
@@ -17,11 +16,11 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new("T0602", format!("cannot write {}: {error}", path.display()), help)
 }
 
-/// Writes a result.
+/// Writes a result to the file, or to standard output where there is none.
 ///
 /// A reader that went away (`taster show … | head`) is not an error; a full disk is.
-pub fn write(common: &Common, bytes: &[u8]) -> Result<(), CliError> {
-    match &common.output {
+pub fn write(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
+    match file {
         Some(path) => fs::write(path, bytes).map_err(|error| cannot_write(path, &error)),
         None => {
             let mut out = std::io::stdout().lock();
@@ -36,14 +35,14 @@ pub fn write(common: &Common, bytes: &[u8]) -> Result<(), CliError> {
 }
 
 /// Writes a text that ends in one line feed.
-pub fn write_text(common: &Common, text: &str) -> Result<(), CliError> {
+pub fn write_text(file: Option<&Path>, text: &str) -> Result<(), CliError> {
     let text = format!("{}\n", text.trim_end());
-    write(common, text.as_bytes())
+    write(file, text.as_bytes())
 }
 
 /// Writes a document as JSON, indented.
-pub fn write_json(common: &Common, document: &impl serde::Serialize) -> Result<(), CliError> {
+pub fn write_json(file: Option<&Path>, document: &impl serde::Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| CliError::new("T0603", format!("cannot write the result as JSON: {error}"), None))?;
-    write_text(common, &text)
+    write_text(file, &text)
 }

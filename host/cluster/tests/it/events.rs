@@ -16,7 +16,7 @@ use taster_cluster::{EventSpec, EventType, ProcessIdentity, container_images};
 use taster_model::Diagnostic;
 
 use crate::{
-    control_plane,
+    cluster_client, control_plane,
     shop::{Shop, until},
 };
 
@@ -52,7 +52,7 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_with_the_time_left() {
         job: None,
     };
     for me in [me.clone(), ProcessIdentity { job: Some("pre".into()), ..me.clone() }] {
-        let own = control_plane::cluster("default", me).await.own_job().await.expect("an answer").expect("a Job");
+        let own = cluster_client::cluster("default", me).await.own_job().await.expect("an answer").expect("a Job");
         assert_eq!((own.name.as_str(), Some(&own.uid)), ("pre", job.metadata.uid.as_ref()));
         assert_eq!(own.grace_period, Duration::from_mins(2));
         let left = own.time_left.expect("a deadline").as_secs();
@@ -63,7 +63,7 @@ async fn the_own_job_is_found_by_its_name_or_by_its_pod_with_the_time_left() {
         ProcessIdentity { uid: Some("another".into()), ..me.clone() },
         ProcessIdentity { pod: Some("laptop".into()), uid: None, ..me.clone() },
     ] {
-        let own = control_plane::cluster(&shop.namespace, identity.clone()).await.own_job().await.expect("an answer");
+        let own = cluster_client::cluster(&shop.namespace, identity.clone()).await.own_job().await.expect("an answer");
         assert_eq!(own, None, "{identity:?}");
     }
 }
@@ -79,7 +79,7 @@ async fn the_own_job_is_annotated_and_another_job_of_the_same_name_is_not() {
         namespace: Some(shop.namespace.clone()),
         job: Some("pre".into()),
     };
-    let cluster = control_plane::cluster("default", me).await;
+    let cluster = cluster_client::cluster("default", me).await;
     let own = cluster.own_job().await.expect("an answer").expect("a Job");
     let annotations = BTreeMap::from([("taster.dev/verdict".to_owned(), "different: orders: 34 missing".to_owned())]);
     cluster.annotate_job(&own, &annotations).await.expect("annotated");
@@ -105,7 +105,7 @@ async fn kubectl_describe_finds_an_event() {
         namespace: Some(shop.namespace.clone()),
         job: Some("pre".into()),
     };
-    let cluster = control_plane::cluster(&shop.namespace, me).await;
+    let cluster = cluster_client::cluster(&shop.namespace, me).await;
     let own = cluster.own_job().await.expect("an answer").expect("a Job");
     cluster.publish_workload_event(&mongo.reference, event(&"ü".repeat(2000))).await.expect("an Event");
     cluster.publish_workload_event(&mongo.reference, event("a second one")).await.expect("another Event");
@@ -182,10 +182,10 @@ async fn a_missing_right_is_named() {
         namespace: Some(shop.namespace.clone()),
         job: Some("pre".into()),
     };
-    let admin = control_plane::cluster(&shop.namespace, me.clone()).await;
+    let admin = cluster_client::cluster(&shop.namespace, me.clone()).await;
     let own = admin.own_job().await.expect("an answer").expect("a Job");
     let unprivileged = control_plane::client_with(&shop.namespace, &json!([])).await;
-    let unprivileged = control_plane::cluster_of(unprivileged, &shop.namespace, me);
+    let unprivileged = cluster_client::cluster_of(unprivileged, &shop.namespace, me);
     let annotations = BTreeMap::from([("taster.dev/run".to_owned(), "1".to_owned())]);
     let pod = pod.metadata.name.expect("a name");
     for (error, text) in [

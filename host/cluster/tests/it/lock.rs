@@ -15,7 +15,7 @@ use taster_cluster::{Cluster, ClusterError, Lock, LockRequest, ProcessIdentity, 
 use taster_model::Diagnostic;
 use tokio::sync::Notify;
 
-use crate::{control_plane, proxy::ApiProxy, shop::Shop};
+use crate::{cluster_client, proxy::ApiProxy, shop::Shop};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,7 @@ async fn in_pod(shop: &Shop, name: &str) -> Cluster {
         namespace: Some(shop.namespace.clone()),
         job: None,
     };
-    control_plane::cluster(&shop.namespace, me).await
+    cluster_client::cluster(&shop.namespace, me).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,7 @@ async fn of_eight_processes_one_holds_the_lock() {
     let mut processes = Vec::new();
     for _ in 0..8 {
         let (cluster, inside) =
-            (control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await, Arc::clone(&inside));
+            (cluster_client::cluster(&shop.namespace, ProcessIdentity::default()).await, Arc::clone(&inside));
         processes.push(tokio::spawn(async move {
             for _ in 0..3 {
                 let lock = take(&cluster, None, WhenLocked::Wait(120 * SECOND)).await.expect("its turn");
@@ -101,7 +101,7 @@ async fn a_second_process_fails_or_waits_as_requested() {
 async fn the_lock_of_an_ended_pod_is_free_at_once_and_that_of_a_killed_process_after_its_lease() {
     let shop = Shop::open("dead").await;
     let mut first = in_pod(&shop, "pre-1").await;
-    let outside = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
+    let outside = cluster_client::cluster(&shop.namespace, ProcessIdentity::default()).await;
     for end in ["deleted", "failed"] {
         let long = LockRequest { lease_duration: 600 * SECOND, ..request(None) };
         let lock = first.acquire_lock(long, &|_| {}).await.expect("held");
@@ -127,7 +127,7 @@ async fn the_lock_of_an_ended_pod_is_free_at_once_and_that_of_a_killed_process_a
     // whether a process outside a pod still runs cannot be looked up
     drop(take(&outside, None, WhenLocked::Fail).await.expect("held"));
     let begun = Instant::now();
-    let other = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
+    let other = cluster_client::cluster(&shop.namespace, ProcessIdentity::default()).await;
     let lock = take(&other, None, WhenLocked::Wait(30 * SECOND)).await.expect("after its two seconds");
     assert!((2 * SECOND..8 * SECOND).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     lock.release().await.expect("given back");
@@ -163,7 +163,7 @@ async fn editing_or_deleting_the_lease_does_not_take_the_lock_from_its_holder() 
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
     held.confirm().await.expect("held again: no other process took it");
     shop.api::<Lease>().delete("taster-shop", &DeleteParams::default()).await.expect("deleted");
-    let other = control_plane::cluster(&shop.namespace, ProcessIdentity::default()).await;
+    let other = cluster_client::cluster(&shop.namespace, ProcessIdentity::default()).await;
     let faster = take(&other, None, WhenLocked::Fail).await.expect("another process was faster");
     assert!(matches!(held.confirm().await, Err(ClusterError::LockLost { .. })));
     faster.confirm().await.expect("held");
@@ -175,7 +175,7 @@ async fn editing_or_deleting_the_lease_does_not_take_the_lock_from_its_holder() 
 async fn an_unreachable_api_server_does_not_lose_the_lock_but_a_take_over_does() {
     let shop = Shop::open("away").await;
     let proxy = ApiProxy::start().await;
-    let far = control_plane::cluster_of(proxy.client().await, &shop.namespace, ProcessIdentity::default());
+    let far = cluster_client::cluster_of(proxy.client().await, &shop.namespace, ProcessIdentity::default());
     let held = take(&far, None, WhenLocked::Fail).await.expect("held");
     proxy.block();
     let error = held.confirm().await.expect_err("no answer");
@@ -197,7 +197,7 @@ async fn an_unreachable_api_server_does_not_lose_the_lock_but_a_take_over_does()
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn in_a_missing_namespace_the_request_fails_at_once() {
-    let nowhere = control_plane::cluster("taster-nowhere", ProcessIdentity::default()).await;
+    let nowhere = cluster_client::cluster("taster-nowhere", ProcessIdentity::default()).await;
     let answer = tokio::time::timeout(10 * SECOND, take(&nowhere, None, WhenLocked::Wait(600 * SECOND))).await;
     let Err(error) = answer.expect("an answer at once") else { panic!("there is nothing to hold") };
     assert_eq!(error.code(), "T0703");

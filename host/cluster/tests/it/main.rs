@@ -1,7 +1,7 @@
-//! Tests against a real control plane: etcd, API server and controller manager, but no kubelet. See `control_plane.rs`.
+//! Tests against a real control plane: etcd, API server and controller manager, but no kubelet.
 
 mod background_wait;
-mod control_plane;
+mod cluster_client;
 mod events;
 mod freshness;
 mod inspect;
@@ -14,3 +14,5 @@ mod records;
 mod revision;
 mod scale;
 mod shop;
+
+use taster_testkit::control_plane;

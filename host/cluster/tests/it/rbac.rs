@@ -144,7 +144,7 @@ impl Shop {
                     Err(_) => {}
                     Ok(()) => panic!("{of} cannot be ready"),
                 }
-                self.kubelet.let_go();
+                self.kubelet.release();
             }
             cluster.wait_until_ready(&found.workload, Instant::now() + Duration::from_mins(1), &|_| {}).await?;
         }

@@ -14,7 +14,7 @@ use taster_model::Diagnostic;
 
 use crate::{
     background_wait::BackgroundWait,
-    control_plane,
+    cluster_client, control_plane,
     proxy::ApiProxy,
     shop::{Shop, ready, until, waits},
 };
@@ -29,7 +29,7 @@ async fn an_unreachable_api_server_is_retried_until_the_deadline() {
     let pod = shop.pod("web", "pxbbq-web:v4.2").await;
     let proxy = ApiProxy::start().await;
     let through = Shop {
-        cluster: control_plane::cluster_of(proxy.client().await, &shop.namespace, ProcessIdentity::default()),
+        cluster: cluster_client::cluster_of(proxy.client().await, &shop.namespace, ProcessIdentity::default()),
         ..shop
     };
 
@@ -73,7 +73,7 @@ async fn a_missing_right_is_an_error_at_once() {
     let rule = |(group, resource, verb): &(&str, &str, &str)| json!({"apiGroups": [group], "resources": [resource], "verbs": [verb]});
     let wait_error = async |rules: Vec<Value>, expected: &dyn Fn(&ClusterError) -> bool| {
         let client = control_plane::client_with(&shop.namespace, &json!(rules)).await;
-        let cluster = control_plane::cluster_of(client, &shop.namespace, ProcessIdentity::default());
+        let cluster = cluster_client::cluster_of(client, &shop.namespace, ProcessIdentity::default());
         let limited = Shop { cluster, client: shop.client.clone(), namespace: shop.namespace.clone() };
         // the API server learns of a new Role a moment later
         until("the expected error", || async {

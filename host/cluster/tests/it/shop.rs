@@ -17,7 +17,7 @@ use kube::{
 use serde_json::{Value, json};
 use taster_cluster::{Cluster, ClusterError, ProcessIdentity, Workload, WorkloadRef};
 
-use crate::control_plane;
+use crate::{cluster_client, control_plane};
 
 /// How long a controller may take to do what it was asked.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ impl Shop {
         let spaces: Api<Namespace> = Api::all(client.clone());
         let space = serde_json::from_value(json!({"metadata": {"name": namespace}})).expect("a namespace");
         spaces.create(&PostParams::default(), &space).await.expect("a namespace of our own");
-        let cluster = control_plane::cluster(&namespace, ProcessIdentity::default()).await;
+        let cluster = cluster_client::cluster(&namespace, ProcessIdentity::default()).await;
         let shop = Self { client, namespace, cluster };
         // pods are refused before it is there
         let accounts: Api<ServiceAccount> = shop.api();

@@ -11,7 +11,7 @@ use taster_engine::{Engine, EngineOptions, Limits, Probe};
 
 use crate::{
     component::Guest,
-    kitchen::{Pantry, SETTING, input, told},
+    fixtures::{FakeDatabase, SETTING, describe_error, input},
 };
 
 fn open(dir: &Path) -> Engine {
@@ -33,7 +33,7 @@ async fn the_second_start_uses_cached_code() {
     assert!(!load(dir.path(), &guest).await.from_cache());
     let again = load(dir.path(), &guest).await;
     assert!(again.from_cache());
-    assert_eq!(again.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap().len(), 1);
+    assert_eq!(again.run(input(Limits::default(), FakeDatabase::default())).await.outcome.unwrap().len(), 1);
     assert_eq!(again.exports(), ["describe", "run"]);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir.path().join("taster/code")), 0o700);
@@ -68,7 +68,7 @@ fn a_cache_folder_that_others_can_write() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
     let error = Engine::new(EngineOptions { cache: Some(dir.path().to_owned()), precompiled: None }).unwrap_err();
-    assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
+    assert_snapshot!(describe_error(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
     T0308: cannot use the code cache /tmp/x: others can write to it (mode 777)
     help: remove /tmp/x, or choose another folder
     ");
@@ -81,7 +81,7 @@ fn a_cache_folder_that_is_a_symbolic_link() {
     fs::create_dir(&target).unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
     let error = Engine::new(EngineOptions { cache: Some(link.clone()), precompiled: None }).unwrap_err();
-    assert_snapshot!(told(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
+    assert_snapshot!(describe_error(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
     T0308: cannot use the code cache /tmp/x: it is not a folder
     help: remove /tmp/x, or choose another folder
     ");
@@ -106,7 +106,7 @@ async fn precompiled_code_is_used() {
     precompile_into(dir.path(), &bytes);
     let probe = engine_with_precompiled(dir.path()).unwrap().load(&bytes, &Limits::default(), SETTING).await.unwrap();
     assert!(probe.from_cache());
-    assert_eq!(probe.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap().len(), 1);
+    assert_eq!(probe.run(input(Limits::default(), FakeDatabase::default())).await.outcome.unwrap().len(), 1);
     // the same bytes again, so that image builds are reproducible
     assert_eq!(Engine::precompile(&bytes).unwrap(), Engine::precompile(&bytes).unwrap());
 }
@@ -134,7 +134,7 @@ fn precompiled_code_in_a_folder_that_others_can_write_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
     let error = engine_with_precompiled(dir.path()).unwrap_err();
-    assert_snapshot!(told(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
+    assert_snapshot!(describe_error(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
     T0313: cannot use the precompiled code in /tmp/x: others can write to it (mode 777)
     help: make root the owner of /tmp/x and the only user who can write, or set TASTER_CODE to another folder
     ");

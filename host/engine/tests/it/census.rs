@@ -8,7 +8,7 @@ use taster_model::Value as Found;
 
 use crate::{
     component::{Answer, Guest, Kind, Value},
-    kitchen::{Pantry, brief, failure, run_on},
+    fixtures::{FakeDatabase, brief, failure, run_on},
 };
 
 /// Imports, `$census` of a collection by number (0 `orders`, 1 `denied`) that leaves its result at 512, and `$hand_on`,
@@ -62,18 +62,18 @@ fn seen(ids: &[&'static str]) -> Answer {
 
 /// Runs with a deadline of 300 ms and a census that takes three times as long.
 async fn run_with_a_long_census(steps: &str) -> (RunReport, Duration) {
-    let pantry = Pantry { census: 3 * brief().deadline, ..Pantry::default() };
+    let database = FakeDatabase { census: 3 * brief().deadline, ..FakeDatabase::default() };
     let begun = Instant::now();
-    (run_on(&guest(steps, seen(&["c1"])), brief(), pantry).await, begun.elapsed())
+    (run_on(&guest(steps, seen(&["c1"])), brief(), database).await, begun.elapsed())
 }
 
 #[tokio::test]
 async fn recorded_censuses_may_be_metrics() {
-    let pantry = Pantry::default();
-    let report = run_on(&guest(&TAKE.repeat(2), seen(&["c2", "c1"])), Limits::default(), pantry.clone()).await;
+    let database = FakeDatabase::default();
+    let report = run_on(&guest(&TAKE.repeat(2), seen(&["c2", "c1"])), Limits::default(), database.clone()).await;
     let values: Vec<_> = report.outcome.unwrap().into_iter().map(|metric| metric.value).collect();
     assert_eq!(values, ["c2", "c1"].map(|id| Found::Census(id.to_owned())));
-    let asked = pantry.censuses.lock().unwrap();
+    let asked = database.censuses.lock().unwrap();
     assert_eq!((asked.len(), asked[0].filter.as_deref()), (2, Some(&[5, 0, 0, 0, 0][..])));
     assert_eq!((&*asked[0].ignored, asked[0].sample), (&["total".to_owned()][..], 3));
     assert!(matches!(asked[0].detail, CensusDetail::Fields));
@@ -86,15 +86,15 @@ async fn the_guest_gets_the_complete_census_summary() {
                             (i64.ne (i64.load (i32.const 536)) (i64.const 700))) (then unreachable))
          (if (i32.ne (i32.load16_u (i32.load (i32.const 520))) (i32.const 0x3163)) (then unreachable))"
     );
-    let report = run_on(&guest(&look, seen(&["c1"])), Limits::default(), Pantry::default()).await;
+    let report = run_on(&guest(&look, seen(&["c1"])), Limits::default(), FakeDatabase::default()).await;
     assert!(report.outcome.is_ok(), "{report:?}");
 }
 
 #[tokio::test]
 async fn census_ids_that_were_not_recorded_in_this_run() {
-    let report = run_on(&guest("", seen(&["c1"])), Limits::default(), Pantry::default()).await;
+    let report = run_on(&guest("", seen(&["c1"])), Limits::default(), FakeDatabase::default()).await;
     assert_snapshot!(failure(&report), @"T0328: the metric `a.seen`: it names the census `c1`, which was not recorded in this run");
-    let report = run_on(&guest(TAKE, seen(&["c1", "c1"])), Limits::default(), Pantry::default()).await;
+    let report = run_on(&guest(TAKE, seen(&["c1", "c1"])), Limits::default(), FakeDatabase::default()).await;
     assert_snapshot!(failure(&report), @"T0328: the metrics `a.seen` and `b.seen` name the same census `c1`");
 }
 
@@ -103,17 +103,17 @@ async fn an_undeclared_census_call_is_refused() {
     let steps =
         "(call $census (local.get $db) (i32.const 0)) (call $drop_database (local.get $db)) (return (call $hand_on))";
     let guest = Guest { methods: vec!["find"], ..guest(steps, seen(&[])) };
-    let pantry = Pantry::default();
-    let report = run_on(&guest, Limits::default(), pantry.clone()).await;
+    let database = FakeDatabase::default();
+    let report = run_on(&guest, Limits::default(), database.clone()).await;
     assert_snapshot!(failure(&report), @"T0330: the probe calls `census`, which its manifest does not declare (asked: census; allowed: find)");
-    assert!(pantry.censuses.lock().unwrap().is_empty());
+    assert!(database.censuses.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_refused_census_is_reported_completely() {
     let steps =
         "(call $census (local.get $db) (i32.const 1)) (call $drop_database (local.get $db)) (return (call $hand_on))";
-    let report = run_on(&guest(steps, seen(&[])), Limits::default(), Pantry::default()).await;
+    let report = run_on(&guest(steps, seen(&[])), Limits::default(), FakeDatabase::default()).await;
     assert_snapshot!(failure(&report), @"T0312: this host records no census");
 }
 

@@ -7,7 +7,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::Guest,
-    kitchen::{Pantry, brief, failure, input, load_within, run, told},
+    fixtures::{FakeDatabase, brief, describe_error, failure, input, load_within, run},
     reading::FIND,
 };
 
@@ -25,7 +25,7 @@ async fn spinning_in_run() {
 #[tokio::test]
 async fn spinning_in_describe() {
     let guest = Guest { describe: SPIN, ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
     T0309: the component's `describe` failed: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
     help: raise probes[orders].limits.deadline, or fix the probe's `describe`
     ");
@@ -34,7 +34,7 @@ async fn spinning_in_describe() {
 #[tokio::test]
 async fn spinning_in_an_initialiser() {
     let guest = Guest { items: "(func $init (loop $again (br $again))) (start $init)", ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&guest.build(), &brief()).await.unwrap_err()), @r"
     T0309: the component's `describe` failed: T0321: the deadline passed while the probe was computing (asked: more than 300ms; allowed: 300ms; setting: probes[orders].limits.deadline)
     help: raise probes[orders].limits.deadline, or fix the probe's `describe`
     ");
@@ -67,7 +67,7 @@ async fn other_tasks_of_the_thread_run_while_a_guest_spins() {
         begun.elapsed()
     };
     let limits = Limits { deadline: Duration::from_secs(2), ..brief() };
-    let (report, fired) = tokio::join!(probe.run(input(limits, Pantry::default())), timer);
+    let (report, fired) = tokio::join!(probe.run(input(limits, FakeDatabase::default())), timer);
     assert!(report.outcome.is_err());
     assert!(fired < Duration::from_secs(1), "{fired:?}");
 }

@@ -7,7 +7,7 @@ use taster_model::{Metric, Value as Found};
 
 use crate::{
     component::{Answer, Guest, Value},
-    kitchen::{Pantry, failure, input, load, run},
+    fixtures::{FakeDatabase, failure, input, load, run},
 };
 
 const WASI: &[&str] = &[
@@ -82,7 +82,7 @@ async fn invariant_1_same_inputs_same_bytes_out() {
     let probe = load(&guest(READ_EVERYTHING).build()).await.unwrap();
     let mut seen = Vec::new();
     for _ in 0..2 {
-        seen.push(numbers(&probe.run(input(Limits::default(), Pantry::default())).await.outcome.unwrap()));
+        seen.push(numbers(&probe.run(input(Limits::default(), FakeDatabase::default())).await.outcome.unwrap()));
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(seen[0], seen[1]);
@@ -92,7 +92,7 @@ async fn invariant_1_same_inputs_same_bytes_out() {
     assert_eq!(Timestamp::from_second(wall).unwrap().to_string(), "2026-11-23T06:00:00Z");
     assert_eq!((environment, files), (0, 0), "no environment, no folders, no arguments");
 
-    let mut other = input(Limits::default(), Pantry::default());
+    let mut other = input(Limits::default(), FakeDatabase::default());
     other.seed = [8; 32];
     assert_ne!(numbers(&probe.run(other).await.outcome.unwrap())[0], random);
 }

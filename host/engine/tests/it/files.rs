@@ -5,11 +5,11 @@ use taster_engine::Limits;
 
 use crate::{
     component::Guest,
-    kitchen::{load, load_within, told},
+    fixtures::{describe_error, load, load_within},
 };
 
 async fn refused(bytes: &[u8]) -> String {
-    told(&load(bytes).await.unwrap_err())
+    describe_error(&load(bytes).await.unwrap_err())
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_component_that_is_too_large() {
     let limits = Limits { component_size: 1000, ..Limits::default() };
     let mut component = Guest::default().build();
     component.resize(1001, 0);
-    assert_snapshot!(told(&load_within(&component, &limits).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&component, &limits).await.unwrap_err()), @r"
     T0302: the component is too large: 1001 bytes (limit 1000 bytes, setting probes[orders].limits.componentSize)
     help: strip debug information from it, or raise probes[orders].limits.componentSize
     ");

@@ -7,7 +7,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::Guest,
-    kitchen::{Pantry, failure, run_on},
+    fixtures::{FakeDatabase, failure, run_on},
     reading::FIND,
 };
 
@@ -20,10 +20,10 @@ async fn more_open_cursors_than_allowed() {
             .to_owned(),
         ..Guest::default()
     };
-    let pantry = Pantry::default();
-    let report = run_on(&guest, Limits { handles: 100, ..Limits::default() }, pantry.clone()).await;
+    let database = FakeDatabase::default();
+    let report = run_on(&guest, Limits { handles: 100, ..Limits::default() }, database.clone()).await;
     assert_snapshot!(failure(&report), @"T0325: the probe has too many open cursors: it must drop those it has read (asked: 101 handles; allowed: 100 handles; setting: probes[orders].limits.handles)");
-    assert_eq!(pantry.open.load(Ordering::SeqCst), 0, "all of them are closed");
+    assert_eq!(database.open.load(Ordering::SeqCst), 0, "all of them are closed");
 }
 
 #[tokio::test]
@@ -39,6 +39,6 @@ async fn dropped_cursors_do_not_count() {
             .to_owned(),
         ..Guest::default()
     };
-    let report = run_on(&guest, Limits { handles: 100, ..Limits::default() }, Pantry::default()).await;
+    let report = run_on(&guest, Limits { handles: 100, ..Limits::default() }, FakeDatabase::default()).await;
     assert!(report.outcome.is_ok(), "{report:?}");
 }

@@ -10,7 +10,7 @@ use taster_engine::{Limits, LogLevel, Progress};
 
 use crate::{
     component::Guest,
-    kitchen::{Pantry, failure, input, load, run},
+    fixtures::{FakeDatabase, failure, input, load, run},
 };
 
 const LOG: &str = r#"
@@ -122,7 +122,7 @@ async fn progress_is_reported_at_intervals_and_at_the_end() {
     );
     let probe = load(&guest.build()).await.unwrap();
     let reports = Arc::new(Mutex::new(Vec::new()));
-    let mut input = input(Limits::default(), Pantry::default());
+    let mut input = input(Limits::default(), FakeDatabase::default());
     let recorded = Arc::clone(&reports);
     input.progress = Some(Arc::new(move |progress: Progress| recorded.lock().unwrap().push(progress)));
     assert!(probe.run(input).await.outcome.is_ok());

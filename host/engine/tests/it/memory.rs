@@ -5,7 +5,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::{Guest, with_module},
-    kitchen::{failure, load_within, run, told},
+    fixtures::{describe_error, failure, load_within, run},
 };
 
 fn small() -> Limits {
@@ -30,7 +30,7 @@ async fn a_guest_may_go_on_after_memory_grow_failed() {
 #[tokio::test]
 async fn an_initial_memory_beyond_the_limit() {
     let guest = Guest { pages: 2000, ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
     T0309: the component's `describe` failed: T0322: the probe ran out of memory: memory minimum size of 2000 pages exceeds memory limits (asked: 125 MiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or fix the probe's `describe`
     ");
@@ -39,7 +39,7 @@ async fn an_initial_memory_beyond_the_limit() {
 #[tokio::test]
 async fn two_memories_beyond_the_limit_together() {
     let component = with_module(Guest { pages: 12, ..Guest::default() }.build(), "(module (memory 12))");
-    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&component, &small()).await.unwrap_err()), @r"
     T0309: the component's `describe` failed: T0322: the probe ran out of memory: memory minimum size of 12 pages exceeds memory limits (asked: 1536 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or fix the probe's `describe`
     ");
@@ -58,7 +58,7 @@ async fn a_table() {
 #[tokio::test]
 async fn an_initial_table_beyond_the_limit() {
     let guest = Guest { items: "(table $t 9000000 funcref)", ..Guest::default() };
-    assert_snapshot!(told(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
     T0309: the component's `describe` failed: T0322: the probe ran out of memory: table minimum size of 9000000 elements exceeds table limits (asked: 72131072 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or fix the probe's `describe`
     ");
@@ -68,7 +68,7 @@ async fn an_initial_table_beyond_the_limit() {
 async fn many_small_memories() {
     let component =
         (0..40).fold(Guest::default().build(), |component, _| with_module(component, "(module (memory 0))"));
-    assert_snapshot!(told(&load_within(&component, &small()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load_within(&component, &small()).await.unwrap_err()), @r"
     T0309: the component's `describe` failed: T0323: the component has too many instances, tables or memories: resource limit exceeded: memory count too high at 33
     help: fix the probe's `describe`: it fails before it reads any data
     ");

@@ -5,7 +5,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::Guest,
-    kitchen::{failure, load, run, told},
+    fixtures::{describe_error, failure, load, run},
     reading::FIND,
 };
 
@@ -24,7 +24,7 @@ async fn a_method_that_the_manifest_does_not_declare() {
 #[tokio::test]
 async fn a_method_that_does_not_exist() {
     let guest = Guest { methods: vec!["insert"], ..Guest::default() };
-    assert_snapshot!(told(&load(&guest.build()).await.unwrap_err()), @r"
+    assert_snapshot!(describe_error(&load(&guest.build()).await.unwrap_err()), @r"
     T0310: the component's `describe` returned an invalid manifest: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
     help: fix the manifest that the probe's `describe` returns
     ");

@@ -7,7 +7,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::{Answer, Guest},
-    kitchen::{Pantry, failure, run_on},
+    fixtures::{FakeDatabase, failure, run_on},
 };
 
 /// Imports for reading, and `$find_in`: names a collection by number (0 `slow`, 1 `denied`, 2 `orders`), leaves the
@@ -41,15 +41,15 @@ pub(crate) const READ_ALL: &str = r"
 #[tokio::test]
 async fn batches_are_read_one_by_one() {
     let guest = Guest { items: FIND, run: READ_ALL.to_owned(), ..Guest::default() };
-    let pantry = Pantry { batches: 100, size: 1 << 20, ..Pantry::default() };
-    let report = run_on(&guest, Limits { memory: 16 << 20, ..Limits::default() }, pantry.clone()).await;
+    let database = FakeDatabase { batches: 100, size: 1 << 20, ..FakeDatabase::default() };
+    let report = run_on(&guest, Limits { memory: 16 << 20, ..Limits::default() }, database.clone()).await;
     assert_eq!(report.outcome.as_ref().unwrap().len(), 1, "{report:?}");
     assert_eq!((report.usage.bytes, report.usage.server_ms), (100 << 20, 7));
     // find, a hundred batches and the end
     assert_eq!(report.usage.host_calls, 102);
     assert!(report.usage.memory_peak < 4 << 20, "{}", report.usage.memory_peak);
-    assert_eq!(*pantry.filters.lock().unwrap(), [vec![5, 0, 0, 0, 0]]);
-    assert_eq!(pantry.open.load(Ordering::SeqCst), 0, "a cursor that the guest never dropped is closed all the same");
+    assert_eq!(*database.filters.lock().unwrap(), [vec![5, 0, 0, 0, 0]]);
+    assert_eq!(database.open.load(Ordering::SeqCst), 0, "a cursor that the guest never dropped is closed all the same");
 }
 
 #[tokio::test]
@@ -61,12 +61,12 @@ async fn a_refusal_that_the_probe_returns_is_reported_completely() {
             .to_owned(),
         ..Guest::default()
     };
-    let report = run_on(&guest, Limits::default(), Pantry::default()).await;
+    let report = run_on(&guest, Limits::default(), FakeDatabase::default()).await;
     assert_snapshot!(failure(&report), @"T0202: the collection is not granted (asked: denied; allowed: orders; setting: probes[orders].collections)");
 }
 
 #[tokio::test]
 async fn a_failure_that_the_probe_returns() {
     let guest = Guest { answer: Answer::Failure("no orders\u{1b}[2J today"), ..Guest::default() };
-    assert_snapshot!(failure(&run_on(&guest, Limits::default(), Pantry::default()).await), @"no orders�[2J today");
+    assert_snapshot!(failure(&run_on(&guest, Limits::default(), FakeDatabase::default()).await), @"no orders�[2J today");
 }

@@ -6,7 +6,7 @@ use taster_model::Value as Found;
 
 use crate::{
     component::{Answer, Guest, Kind, Value},
-    kitchen::{failure, run},
+    fixtures::{failure, run},
 };
 
 /// Returns `count` metrics that all lie at the same place of an enlarged memory.

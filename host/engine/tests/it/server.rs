@@ -1,25 +1,17 @@
 //! The whole way once: a guest, the capability that reads a server, and a real mongod.
 
-use std::{
-    net::{TcpListener, TcpStream},
-    os::unix::process::CommandExt,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use insta::assert_snapshot;
-use mongodb::{
-    Client,
-    bson::{Document, doc},
-};
+use mongodb::bson::{Document, doc};
 use taster_engine::{Limits, RunInput, RunReport};
 use taster_model::CollectionGrant;
 use taster_query::{Connection, ConnectionOptions, Database, Grant, Snapshot};
+use taster_testkit::mongod::{self, MongodOptions, open_cursors};
 
 use crate::{
     component::Guest,
-    kitchen::{SETTING, failure, load},
+    fixtures::{SETTING, failure, load},
     reading::{FIND, READ_ALL},
 };
 
@@ -28,12 +20,12 @@ const ORDERS: i32 = 30_000;
 
 #[tokio::test]
 async fn a_guest_reads_a_server() {
-    let port = mongod();
-    let client = Client::with_uri_str(format!("mongodb://127.0.0.1:{port}")).await.unwrap();
+    let server = mongod::start(MongodOptions::default()).await;
+    let client = server.client().await.unwrap();
     let orders = (0..ORDERS).map(|n| doc! {"_id": n, "note": "x".repeat(300)});
     client.database("shop").collection::<Document>("orders").insert_many(orders).await.unwrap();
     let connection = Connection::connect(ConnectionOptions {
-        uri: format!("mongodb://127.0.0.1:{port}").parse().unwrap(),
+        uri: server.uri().parse().unwrap(),
         database: "shop".to_owned(),
         comment: "taster/test/pre".to_owned(),
         server_selection_timeout: Duration::from_secs(20),
@@ -56,9 +48,7 @@ async fn a_guest_reads_a_server() {
     let report = run(begins, &snapshot, taster_query::Limits::default()).await;
     assert_snapshot!(failure(&report), @"T0321: the deadline passed while the probe was computing (asked: more than 3s; allowed: 3s; setting: probes[orders].limits.deadline)");
     connection.close().await;
-    let status = client.database("admin").run_command(doc! {"serverStatus": 1}).await.unwrap();
-    let open = status.get_document("metrics").unwrap().get_document("cursor").unwrap().get_document("open").unwrap();
-    assert_eq!(open.get_i64("total").unwrap(), 0, "a guest that is stopped leaves no cursor behind");
+    assert_eq!(open_cursors(&client, "total").await, 0, "a guest that is stopped leaves no cursor behind");
 }
 
 /// Reads to the end, or returns the failure that ends the reading.
@@ -90,42 +80,4 @@ async fn run(steps: &str, snapshot: &Snapshot, limits: taster_query::Limits) -> 
         progress: None,
     };
     load(&guest.build()).await.unwrap().run(input).await
-}
-
-/// Starts a server that ends with this process, however that ends.
-#[expect(clippy::zombie_processes, reason = "it ends with this process, which has then nobody to wait for")]
-fn mongod() -> u16 {
-    let folder = tempfile::Builder::new().prefix("taster-mongod-").tempdir().unwrap().keep();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    // the reader ends when this process does, even by SIGKILL, for then the kernel closes the pipe
-    let watch =
-        r#"folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -KILL $server; wait $server; rm -rf "$folder""#;
-    let mut command = Command::new("sh");
-    command.args(["-c", watch, "sh"]).arg(&folder).arg(program()).arg("--dbpath").arg(&folder);
-    command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--unixSocketPrefix"]).arg(&folder);
-    command.args(["--wiredTigerCacheSizeGB", "0.25"]).process_group(0);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // open until the process ends
-    std::mem::forget(child.stdin.take());
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_mins(1), "mongod does not start in {}", folder.display());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    port
-}
-
-fn program() -> PathBuf {
-    if let Some(path) = std::env::var_os("TASTER_MONGOD") {
-        return path.into();
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if let Some(found) = std::env::split_paths(&path).map(|folder| folder.join("mongod")).find(|file| file.is_file()) {
-        return found;
-    }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache"));
-    let cached = cache.join("taster/mongod-6.0.5/mongod");
-    assert!(cached.is_file(), "this test needs a real MongoDB server and found none: run `make mongod`");
-    cached
 }

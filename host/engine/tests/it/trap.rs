@@ -5,7 +5,7 @@ use taster_engine::Limits;
 
 use crate::{
     component::Guest,
-    kitchen::{failure, run},
+    fixtures::{failure, run},
 };
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use taster_cluster::{Cluster, ClusterError, EventSpec, EventType, OwnJob, WorkloadRef};
 use taster_diagnostics::CliError;
 use taster_model::{RunId, Verdict, VerdictDocument};
-use taster_report::line::ON_THE_JOB;
+use taster_report::line::JOB_ANNOTATION_BYTES;
 use tokio::time::timeout;
 
 use super::{report::RestoreReport, scaler::Scaler};
@@ -55,7 +55,7 @@ pub(crate) async fn publish_restored(cluster: &Cluster, report: &RestoreReport) 
 pub(super) async fn publish_failure(cluster: &Cluster, job: Option<&OwnJob>, error: &CliError) {
     let Some(job) = job else { return };
     let note = error.one_line();
-    let text = taster_text::truncate_bytes(&format!("failed: {note}"), ON_THE_JOB);
+    let text = taster_text::truncate_bytes(&format!("failed: {note}"), JOB_ANNOTATION_BYTES);
     let annotations = BTreeMap::from([(VERDICT.to_owned(), text)]);
     write("the annotations of the Job", cluster.annotate_job(job, &annotations)).await;
     let event = EventSpec { event_type: EventType::Warning, reason: "Failed", action: "Tasting", note };
@@ -83,15 +83,15 @@ impl Scaler<'_> {
             Some(text) => (EventType::Warning, format!("{text}; ")),
             None => (event_type, String::new()),
         };
-        let room = ON_THE_JOB.saturating_sub(lead.len());
+        let room = JOB_ANNOTATION_BYTES.saturating_sub(lead.len());
         let line = format!("{lead}{}", taster_report::line::verdict(document, room));
-        let text = taster_text::truncate_bytes(&line, ON_THE_JOB);
+        let text = taster_text::truncate_bytes(&line, JOB_ANNOTATION_BYTES);
         self.publish(&document.run, ResultEvent { event_type, reason, text }).await;
     }
 
     /// Publishes the result of `pre` on the Job.
     pub(crate) async fn publish_capture(&self, run: &RunId, text: &str, event_type: EventType) {
-        let text = taster_text::truncate_bytes(text, ON_THE_JOB);
+        let text = taster_text::truncate_bytes(text, JOB_ANNOTATION_BYTES);
         self.publish(run, ResultEvent { event_type, reason: "Tasted", text }).await;
     }
 

@@ -119,7 +119,7 @@ fn write_access_is_summarised() {
 fn the_documents_show_the_required_role() {
     let whole = required("shop", &[]).into_iter();
     let role = whole.chain([LocalCollection::StartupLog.privilege(), LocalCollection::ReplicaSetConfig.privilege()]);
-    let documents = [include_str!("../../../SERVER.md"), include_str!("../../../../README.md")];
+    let documents = [include_str!("../../../../docs/src/operations/mongodb.md"), include_str!("../../../../README.md")];
     for privilege in role {
         let shown = script(&Bson::Document(privilege.document()));
         assert!(documents.iter().all(|document| document.contains(&shown)), "{shown}");

@@ -6,9 +6,10 @@ use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::{IndexModel, options::IndexOptions};
 use taster_model::ReadMode;
 use taster_query::{CollectionChange, Connection, ConnectionOptions, FindOptions, Limits, Snapshot, SnapshotOptions};
+use taster_testkit::{WAIT_TIMEOUT, mongod::Server, wait_until};
 
 use crate::{
-    mongod::{Mongod, replica_set, standalone, wait_until},
+    mongod::{Mongod, replica_set, standalone},
     support::{Shop, database, drain, grant, raw},
 };
 
@@ -111,7 +112,7 @@ async fn write(kind: &str, shop: &Shop, connection: &Connection) {
             ledger.insert_one(doc! {"_id": "due", "due": DateTime::from_millis(0)}).await.unwrap();
             let before = connection.read_inventory().await.unwrap();
             let gone = async || ledger.count_documents(doc! {"_id": "due"}).await.unwrap() == 0;
-            wait_until("the TTL monitor", gone).await;
+            wait_until("the TTL monitor", WAIT_TIMEOUT, gone).await;
             let after = connection.read_inventory().await.unwrap();
             assert_eq!(before.change(&after, "ledger"), Some(CollectionChange::Written), "{kind}");
         }
@@ -325,8 +326,8 @@ async fn scans_longer_than_the_history_are_read_in_ranges() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_server_is_detected() {
-    let (folder, port) = (crate::mongod::folder(), crate::mongod::free_port());
-    let first = crate::mongod::Process::start(folder, port, &[]);
+    let first = Server::start(&[]).await;
+    let port = first.port();
     let uri = format!("mongodb://127.0.0.1:{port}/shop");
     let client = mongodb::Client::with_uri_str(&uri).await.unwrap();
     client.database("shop").collection("orders").insert_one(doc! {"a": 1}).await.unwrap();
@@ -344,7 +345,7 @@ async fn a_restarted_server_is_detected() {
     client.database("admin").run_command(doc! {"fsync": 1}).await.unwrap();
     let copy = first.copy();
     drop(first);
-    let _second = crate::mongod::Process::start(copy, port, &[]);
+    let _second = Server::on_port(port, copy, &[]).await;
     let now = connection.read_inventory().await.unwrap();
     assert_eq!(before.change(&now, "orders"), Some(CollectionChange::ServerRestarted));
     let error = connection.snapshot(snapshot_options(ReadMode::Live)).await.err().unwrap();

@@ -6,9 +6,10 @@ use bson::doc;
 use insta::assert_snapshot;
 use taster_model::Refusal;
 use taster_query::{AggregateOptions, Connection, Database, FindOptions, Limits, Snapshot};
+use taster_testkit::{WAIT_TIMEOUT, wait_until};
 
 use crate::{
-    mongod::{Mongod, quiet, replica_set, standalone, wait_until},
+    mongod::{Mongod, quiet, replica_set, standalone},
     support::{Shop, database, drain, grant, raw},
 };
 
@@ -110,7 +111,7 @@ async fn no_cursor_stays_open_on_the_server() {
     let server = quiet();
     let (shop, connection, snapshot) = filled(server, "nothing").await;
     let nothing_open = async |after: &str| {
-        wait_until(after, async || server.open_cursors().await == 0).await;
+        wait_until(after, WAIT_TIMEOUT, async || server.open_cursors().await == 0).await;
     };
     let find = async |database: &Database| database.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
     let all = database(&snapshot, &["orders"]);
@@ -172,7 +173,7 @@ async fn slow(database: &Database) -> taster_query::Cursor {
 }
 
 async fn getting_more(shop: &Shop) {
-    wait_until("a getMore", async || {
+    wait_until("a getMore", WAIT_TIMEOUT, async || {
         let traces = shop.server.traces(&shop.comment()).await;
         traces.iter().any(|op| op.get_document("command").is_ok_and(|command| command.contains_key("getMore")))
     })

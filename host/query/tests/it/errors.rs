@@ -70,10 +70,10 @@ async fn failed_connections_report_the_cause() {
         check host, port, network and replicaSet; if the data were copied from another set, its configuration still names the old hosts: add ?directConnection=true
 
         T0205 authentication failed at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (docs/src/operations/mongodb.md)
 
         T0205 authentication failed at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: SCRAM failure: Authentication failed.
-        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (host/SERVER.md)
+        check user, password and authSource; a copy holds production's users: create `taster` in production, and every refresh copies it (docs/src/operations/mongodb.md)
 
         T0207 the replica set at mongodb://127.0.0.1:PORT/shop?directConnection=true has no primary: it is not initiated yet
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
@@ -109,10 +109,10 @@ async fn users_without_privileges_get_the_missing_ones() {
     settings().bind(|| {
         assert_snapshot!(errors.join("\n\n"), @r"
             T0206 the user is not allowed to list the collections of `shop`: command listCollections requires authentication
-            grant the user the role `read` on the database, or the narrower one of host/SERVER.md
+            grant the user the role `read` on the database, or the narrower one of docs/src/operations/mongodb.md
 
             T0206 the user is not allowed to list the collections of `shop`: not authorized on shop
-            grant the user the role `read` on the database, or the narrower one of host/SERVER.md
+            grant the user the role `read` on the database, or the narrower one of docs/src/operations/mongodb.md
             ");
     });
 }
@@ -201,7 +201,7 @@ async fn a_probe_without_privileges_gets_the_missing_ones() {
     let connection = connect(&with_users().uri_as("nobody", "geheim", "shop"), "shop").await.unwrap();
     let failure =
         database(&connection.initial_snapshot(), &["orders"]).count("orders", &raw(&doc! {})).await.unwrap_err();
-    assert_snapshot!(failure, @"T0206: the user is not allowed to list the collections of `shop`: not authorized on shop (allowed: grant the user the role `read` on the database, or the narrower one of host/SERVER.md)");
+    assert_snapshot!(failure, @"T0206: the user is not allowed to list the collections of `shop`: not authorized on shop (allowed: grant the user the role `read` on the database, or the narrower one of docs/src/operations/mongodb.md)");
     connection.close().await;
 }
 

@@ -9,7 +9,6 @@ mod errors;
 mod guard;
 mod mongod;
 mod privileges;
-mod replica_set;
 mod server;
 mod spans;
 mod support;

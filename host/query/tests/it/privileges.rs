@@ -92,22 +92,22 @@ async fn missing_and_excess_privileges_are_reported() {
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+          give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`
         unreadable ["startup_log", "system.replset"]
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+          give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`
         unreadable ["startup_log", "system.replset"]
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
-          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+          give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`
         unreadable []
 
         fine
         T0237 the user can do more than read: insert, update, remove, dropCollection and 31 more on every database; insert, update, remove, dropCollection and 8 more on system.js of every database; dropCollection, convertToCapped, createCollection on system.profile of every database; and on 15 more
-          give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+          give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`
         unreadable []
 
         T0238 the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop

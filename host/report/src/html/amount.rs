@@ -6,13 +6,13 @@ use taster_text::{group_digits, grouped};
 
 /// Width of the bars in the units of their drawing.
 pub(super) const WIDTH: f64 = 160.0;
-/// A difference is never drawn thinner: one in a million is to be seen, too.
-const THINNEST: f64 = 2.0;
-/// Longer numbers are none that anybody reads as one.
-const LONGEST: usize = 48;
-/// So many digits of a number that is too long to be read.
+/// A difference is never drawn thinner, so that one in a million is visible.
+const MIN_GAP: f64 = 2.0;
+/// Longer texts are not taken for numbers.
+const MAX_LENGTH: usize = 48;
+/// Digits of a number that is shown as a power of ten.
 const PRECISION: u64 = 6;
-/// Doubles go no further.
+/// The range of a double.
 const GREATEST_EXPONENT: u32 = 330;
 
 /// A number out of a metric, kept exactly: decimals are text in a verdict.
@@ -37,17 +37,17 @@ impl Amount {
         let plain = digits.bytes().all(digit) && digits.starts_with(|c: char| c.is_ascii_digit());
         // the check of the exponent comes first: one of nine digits would be written out in as many
         let small = exponent.parse::<i32>().is_ok_and(|exponent| exponent.unsigned_abs() <= GREATEST_EXPONENT);
-        (text.len() <= LONGEST && plain && small).then(|| text.parse().ok().map(Self)).flatten()
+        (text.len() <= MAX_LENGTH && plain && small).then(|| text.parse().ok().map(Self)).flatten()
     }
 
-    /// Where it lies, for a drawing.
+    /// Its value, for a drawing.
     #[must_use]
     pub(super) fn place(&self) -> f64 {
         self.0.to_f64().unwrap_or_default()
     }
 }
 
-/// What became of a number.
+/// How a number changed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Delta {
     /// `−34`, `+1 035.30`.
@@ -101,7 +101,7 @@ impl Bars {
             return None;
         }
         let (before, after) = (before / longest * WIDTH, after / longest * WIDTH);
-        let gap = (before - after).abs().max(THINNEST);
+        let gap = (before - after).abs().max(MIN_GAP);
         let length = |length: f64| format!("{length:.1}");
         Some(Self {
             before: length(before),
@@ -126,7 +126,7 @@ fn ratio(sign: &str, percent: f64) -> String {
 /// With the digits before the point in threes; very long ones as a power of ten.
 fn written(amount: &BigDecimal) -> String {
     let text = amount.to_plain_string();
-    if text.len() > LONGEST {
+    if text.len() > MAX_LENGTH {
         return amount.with_prec(PRECISION).normalized().to_scientific_notation().to_lowercase();
     }
     match text.split_once('.') {
@@ -142,29 +142,29 @@ mod tests {
     use super::*;
 
     /// By how much, in percent, and the bars: where the gap begins, how long it is, whether it is a loss.
-    type Told = (String, Option<String>, Option<(String, String, bool)>);
+    type DeltaParts = (String, Option<String>, Option<(String, String, bool)>);
 
-    fn delta(before: &Value, after: &Value) -> Option<Told> {
+    fn delta(before: &Value, after: &Value) -> Option<DeltaParts> {
         let delta = Delta::between(&Amount::of(before)?, &Amount::of(after)?)?;
         Some((delta.by, delta.percent, delta.bars.map(|bars| (bars.from, bars.gap, bars.lost))))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "so that it is compared with what may be nothing")]
-    fn told(by: &str, percent: Option<&str>, bars: Option<(&str, &str, bool)>) -> Option<Told> {
+    fn expected(by: &str, percent: Option<&str>, bars: Option<(&str, &str, bool)>) -> Option<DeltaParts> {
         let bars = bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost));
         Some((by.to_owned(), percent.map(str::to_owned), bars))
     }
 
     #[test]
     fn a_difference_has_a_sign_a_share_and_a_length() {
-        assert_eq!(delta(&json!(200), &json!(150)), told("−50", Some("−25 %"), Some(("120.0", "40.0", true))));
-        assert_eq!(delta(&json!(150), &json!(200)), told("+50", Some("+33 %"), Some(("120.0", "40.0", false))));
+        assert_eq!(delta(&json!(200), &json!(150)), expected("−50", Some("−25 %"), Some(("120.0", "40.0", true))));
+        assert_eq!(delta(&json!(150), &json!(200)), expected("+50", Some("+33 %"), Some(("120.0", "40.0", false))));
         assert_eq!(
             delta(&json!(200_000), &json!(199_999)),
-            told("−1", Some("under 0.1 %"), Some(("158.0", "2.0", true)))
+            expected("−1", Some("under 0.1 %"), Some(("158.0", "2.0", true)))
         );
-        assert_eq!(delta(&json!(0), &json!(1234)), told("+1 234", None, Some(("0.0", "160.0", false))));
-        assert_eq!(delta(&json!(-5), &json!(5)), told("+10", Some("+200 %"), None));
+        assert_eq!(delta(&json!(0), &json!(1234)), expected("+1 234", None, Some(("0.0", "160.0", false))));
+        assert_eq!(delta(&json!(-5), &json!(5)), expected("+10", Some("+200 %"), None));
         assert_eq!(delta(&json!(7), &json!(7)), None);
     }
 

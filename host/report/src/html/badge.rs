@@ -1,4 +1,4 @@
-//! How something came out: a colour, a sign and a word, for no colour says anything alone.
+//! A verdict or an outcome as a colour, a sign and a word: colour alone is not readable by everybody.
 
 use taster_model::{Finding, FindingOutcome, Verdict};
 
@@ -12,9 +12,9 @@ pub struct Badge {
 }
 
 impl Badge {
-    /// A run that was tasted before its sync, and not after it yet.
+    /// A run with a capture before the sync and none after it.
     pub const PENDING: Self = Self { tone: "pending", word: "not judged yet" };
-    /// A run of which something is not what was written. It is never shown as `same`.
+    /// A run with damaged objects. It is never shown as `same`.
     pub const DAMAGED: Self = Self { tone: "unknown", word: "damaged" };
 
     /// Of a verdict.
@@ -27,7 +27,7 @@ impl Badge {
         }
     }
 
-    /// Of findings that came out so.
+    /// Of an outcome.
     #[must_use]
     pub fn outcome(outcome: FindingOutcome) -> Self {
         match outcome {
@@ -38,7 +38,7 @@ impl Badge {
         }
     }
 
-    /// Of a finding; one that decides nothing is not as loud.
+    /// Of a finding; one that does not gate is toned down.
     #[must_use]
     pub fn finding(finding: &Finding) -> Self {
         let badge = Self::outcome(finding.outcome);

@@ -1,17 +1,17 @@
-//! Where a page leads to.
+//! The links of a page.
 
-use taster_model::{AppName, RunId};
+use taster_model::{AppName, ReportFile, RunId};
 
 use super::text::{Href, Text};
 
-/// Where a page leads to: a file alone knows its neighbours at most, the server's page all others.
+/// The links of a page: a report file links to the files beside it, a page of the server to all others.
 #[derive(Debug, Default)]
 pub struct Links {
     files: Vec<(String, String)>,
     served: bool,
 }
 
-/// The same verdict in another form.
+/// The same verdict in another format.
 #[derive(Debug)]
 pub(super) struct File {
     /// `report.md`.
@@ -19,9 +19,6 @@ pub(super) struct File {
     /// Absent where a browser cannot follow it; the name is the whole address then.
     pub(super) href: Option<Href>,
 }
-
-/// The forms of a verdict that the server writes.
-const FORMS: [&str; 4] = ["report.html", "report.md", "junit.xml", "verdict.json"];
 
 /// One step of the way to a page.
 #[derive(Debug)]
@@ -60,16 +57,16 @@ pub fn run(app: &AppName, run: &RunId) -> String {
 }
 
 impl Links {
-    /// Of `report.html` where it lies beside the other reports of its attempt.
+    /// Of a stored `report.html`: to the other files of its attempt, which are in the same folder.
     #[must_use]
-    pub fn beside() -> Self {
-        let others = FORMS.iter().filter(|name| **name != "report.html");
-        Self { files: others.map(|name| ((*name).to_owned(), (*name).to_owned())).collect(), served: false }
+    pub fn to_siblings() -> Self {
+        let others = ReportFile::ALL.into_iter().filter(|file| *file != ReportFile::Html);
+        Self { files: others.map(|file| (file.name().to_owned(), file.name().to_owned())).collect(), served: false }
     }
 
-    /// Of a report that is written to anywhere: to where the stored ones lie.
+    /// Of a report that is written elsewhere: to the stored reports.
     #[must_use]
-    pub fn to(addresses: &[String]) -> Self {
+    pub fn to_stored(addresses: &[String]) -> Self {
         let name = |address: &String| address.rsplit('/').next().unwrap_or_default().to_owned();
         Self { files: addresses.iter().map(|address| (name(address), address.clone())).collect(), served: false }
     }
@@ -78,7 +75,8 @@ impl Links {
     #[must_use]
     pub fn served(app: &AppName, run: &RunId) -> Self {
         let page = self::run(app, run);
-        Self { files: FORMS.iter().map(|name| ((*name).to_owned(), format!("{page}/{name}"))).collect(), served: true }
+        let file = |file: ReportFile| (file.name().to_owned(), format!("{page}/{}", file.name()));
+        Self { files: ReportFile::ALL.into_iter().map(file).collect(), served: true }
     }
 
     pub(super) fn files(&self) -> Vec<File> {

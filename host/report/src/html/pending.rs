@@ -1,4 +1,4 @@
-//! A run without a verdict: what there is of it.
+//! The page of a run without a verdict.
 
 use askama::Template;
 use taster_model::{AppName, RunId, SideSummary};
@@ -11,7 +11,7 @@ use super::{
     text::{Prose, Text},
 };
 
-/// What is known of a run that was not judged.
+/// What is stored of a run without a verdict.
 #[derive(Debug)]
 pub struct Pending<'a> {
     /// The app.
@@ -22,7 +22,7 @@ pub struct Pending<'a> {
     pub pre: Option<&'a SideSummary>,
     /// The latest capture after it.
     pub post: Option<&'a SideSummary>,
-    /// What is wrong with its objects.
+    /// Which of its objects are damaged.
     pub damaged: &'a [String],
 }
 
@@ -42,10 +42,10 @@ impl Page {
         let links = Links::served(app, run);
         let badge = if damaged.is_empty() { Badge::PENDING } else { Badge::DAMAGED };
         let tally = match (pre, post) {
-            _ if !damaged.is_empty() => "What is stored of this run is not what was written.".to_owned(),
+            _ if !damaged.is_empty() => "Stored objects of this run are damaged.".to_owned(),
             (_, Some(_)) => format!("Captured after the sync; `taster compare --run {run}` judges it."),
             (Some(_), None) => format!("Captured before the sync; `taster post --run {run}` judges it after the sync."),
-            (None, None) => "No capture of this run was committed: its Job ended before that.".to_owned(),
+            (None, None) => "No capture of this run was committed: its Job ended too early.".to_owned(),
         };
         let side = |name, side: Option<&SideSummary>| {
             side.map(|side| Side { name, facts: Some(facts(side, (app, run), &links)) })

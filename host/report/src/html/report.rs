@@ -1,4 +1,4 @@
-//! One run, from the verdict to what each probe used.
+//! The page of a run: verdict, sides, findings, and what each probe used.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,12 @@ use super::{
     text::{Href, Prose, Text, When},
     usage::{self, Usage},
 };
-use crate::{change, documents, documents::Part, images, server, subject, tally, value};
+use crate::{
+    documents,
+    documents::DifferenceGroup,
+    finding_text::{change, server, subject, tally, value},
+    images,
+};
 
 /// Findings of no probe go by this name, as in `JUnit`.
 const NO_PROBE: &str = "expectations";
@@ -34,14 +39,14 @@ const FIELDS: usize = 40;
 /// A difference of so few fields is shown unfolded.
 const OPEN_ROWS: usize = 8;
 
-/// What is around a verdict.
+/// What a report shows besides the verdict document.
 #[derive(Debug, Default)]
-pub struct Around<'a> {
-    /// Who took responsibility for it.
+pub struct ReportContext<'a> {
+    /// Who accepted it.
     pub accepted: Option<&'a Acceptance>,
-    /// What is wrong with the objects of its run: whatever the verdict says, nobody can rely on it then.
+    /// Which stored objects of the run are damaged: the verdict cannot be trusted then.
     pub damage: Option<String>,
-    /// Where the page leads to.
+    /// The links of the page.
     pub links: Links,
 }
 
@@ -55,7 +60,7 @@ pub(super) struct Page {
     remedy: Option<Prose>,
     accepted: Option<Accepted>,
     sides: Vec<Side>,
-    images: Vec<Tasted>,
+    images: Vec<ImageRow>,
     groups: Vec<Group>,
     uncovered: Vec<Text>,
     usage: Usage,
@@ -93,7 +98,7 @@ pub(super) struct SideFacts {
     pub(super) of: Option<(Text, Option<Href>)>,
 }
 
-struct Tasted {
+struct ImageRow {
     name: Text,
     before: Option<Text>,
     after: Option<Text>,
@@ -169,19 +174,19 @@ impl Diff {
 }
 
 impl Page {
-    pub(super) fn new(document: &VerdictDocument, around: &Around<'_>) -> Self {
+    pub(super) fn new(document: &VerdictDocument, context: &ReportContext<'_>) -> Self {
         let stored = Badge::verdict(document.verdict);
-        let damage = around.damage.as_deref().map(|what| Damage { what: Text::of(what), stored });
+        let damage = context.damage.as_deref().map(|what| Damage { what: Text::of(what), stored });
         let badge = if damage.is_some() { Badge::DAMAGED } else { stored };
         let (app, run) = (&document.app, &document.run);
-        let links = &around.links;
+        let links = &context.links;
         Self {
             shell: Shell::new(&format!("{app} {run}: {}", badge.word), links.crumbs(app, run), &document.taster),
             badge,
             damage,
             tally: tally(document),
             remedy: document.remedy.as_deref().map(Prose::of),
-            accepted: around.accepted.map(|accepted| Accepted {
+            accepted: context.accepted.map(|accepted| Accepted {
                 who: Text::of(&accepted.who),
                 at: When(accepted.at),
                 reason: Text::of(&accepted.reason),
@@ -191,9 +196,9 @@ impl Page {
                 Side { name: "Before", facts: document.before.as_ref().map(|side| facts(side, (app, run), links)) },
                 Side { name: "After", facts: Some(facts(&document.after, (app, run), links)) },
             ],
-            images: images::of(document)
+            images: images::compared(document)
                 .into_iter()
-                .map(|image| Tasted {
+                .map(|image| ImageRow {
                     changed: image.before != image.after,
                     name: Text::of(&image.name),
                     before: image.before.as_deref().map(Text::of),
@@ -270,8 +275,8 @@ fn row(finding: &Finding) -> Row {
     Row {
         badge: Badge::finding(finding),
         note: match (finding.muted, finding.severity) {
-            (true, _) => Some("muted: it decides nothing"),
-            (false, Severity::Warn) => Some("a warning: it decides nothing"),
+            (true, _) => Some("muted: does not decide the verdict"),
+            (false, Severity::Warn) => Some("warning: does not decide the verdict"),
             (false, Severity::Fail) => None,
         },
         // a finding about a whole probe has no subject of its own
@@ -294,11 +299,11 @@ fn row(finding: &Finding) -> Row {
         rule: finding.rule.as_deref().map(|rule| Text::cut(rule, 400)),
         code: finding.code.as_str(),
         diff,
-        documents: if telling { documents::parts(finding).iter().map(set).collect() } else { Vec::new() },
+        documents: if telling { documents::groups(finding).iter().map(set).collect() } else { Vec::new() },
     }
 }
 
-fn set(part: &Part<'_>) -> Documents {
+fn set(part: &DifferenceGroup<'_>) -> Documents {
     let details: HashMap<String, &DocumentDetail> =
         part.set.details.iter().map(|detail| (detail.id.to_string(), detail)).collect();
     let mut named: Vec<Document> = part

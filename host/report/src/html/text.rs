@@ -1,7 +1,7 @@
-//! What may stand in a page: text without anything hidden in it, and addresses that are safe to follow.
+//! What a page may contain: text without hidden characters, and addresses that are safe to follow.
 //!
-//! The templates escape whatever they show, so that nothing becomes markup. These types carry the rest: a page takes no
-//! `String` from a database, a probe or a configuration, but a [`Text`], and no address but a [`Href`].
+//! The templates escape all text, so that nothing becomes markup. These types guarantee the rest: a page takes text of a
+//! database, a probe or a configuration only as [`Text`], and addresses only as [`Href`].
 
 use std::fmt;
 
@@ -174,16 +174,16 @@ mod tests {
 
     #[test]
     fn backticks_in_pairs_enclose_code() {
-        let told = |text: &str| {
+        let parts = |text: &str| {
             Prose::of(text).spans().iter().map(|span| (span.code, span.text.to_string())).collect::<Vec<_>>()
         };
         assert_eq!(
-            told("run `taster post` again"),
+            parts("run `taster post` again"),
             [(false, "run ".to_owned()), (true, "taster post".to_owned()), (false, " again".to_owned()),]
         );
-        assert_eq!(told("`total`"), [(true, "total".to_owned())]);
-        assert_eq!(told("a ` stray one"), [(false, "a ` stray one".to_owned())]);
-        assert_eq!(told(""), []);
+        assert_eq!(parts("`total`"), [(true, "total".to_owned())]);
+        assert_eq!(parts("a ` stray one"), [(false, "a ` stray one".to_owned())]);
+        assert_eq!(parts(""), []);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use taster_model::{FindingOutcome, VerdictDocument};
 use taster_text::truncate_chars;
 
 use super::{amount::Amount, badge::Badge, text::Text};
-use crate::{subject, tally, value};
+use crate::finding_text::{subject, tally, value};
 
 /// So many metrics are drawn.
 pub(super) const MOST: usize = 6;
@@ -87,7 +87,7 @@ pub(super) struct Trend {
     /// `2 966 to 3 000 in 12 runs`.
     pub(super) range: Text,
     /// The same in a sentence, for whoever does not see the drawing.
-    pub(super) told: Text,
+    pub(super) description: Text,
     /// Points of lines; a run without the metric parts two.
     pub(super) lines: Vec<String>,
     pub(super) dots: Vec<Dot>,
@@ -164,14 +164,14 @@ fn trend(runs: &[(Badge, Option<&Numbers>)], metric: &Metric) -> Option<Trend> {
         let r = if value.differs { "4" } else { "2" };
         dots.push(Dot { tone: if value.differs { runs[index].0.tone } else { "" }, x, y, r });
     }
-    let runs_told = taster_text::counted(measured.len() as u64, "run");
+    let run_count = taster_text::counted(measured.len() as u64, "run");
     let range = if lowest.shown == highest.shown {
-        format!("the same in {runs_told}")
+        format!("the same in {run_count}")
     } else {
-        format!("{} to {} in {runs_told}", lowest.shown, highest.shown)
+        format!("{} to {} in {run_count}", lowest.shown, highest.shown)
     };
     Some(Trend {
-        told: Text::of(&format!(
+        description: Text::of(&format!(
             "{}: from {} in the oldest run to {} in the newest, {range}",
             metric.subject, oldest.shown, latest.shown
         )),
@@ -225,7 +225,7 @@ mod tests {
         let runs = [10.0, 30.0, 20.0].map(|n| Some(numbers(&[("n", n, false)])));
         let [trend] = &drawn(&runs, &[])[..] else { panic!() };
         assert_eq!(trend.lines, ["4.0,40.0 160.0,6.0 316.0,74.0"]);
-        assert_eq!(trend.told.as_str(), "n: from 20 in the oldest run to 10 in the newest, 10 to 30 in 3 runs");
+        assert_eq!(trend.description.as_str(), "n: from 20 in the oldest run to 10 in the newest, 10 to 30 in 3 runs");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
-use taster_model::{AttemptId, Capture, Consistency, DataKind, Diagnostic, RunId, ServerFacts, Side, Topology, schema};
+use taster_model::{Diagnostic, RunId, Side};
+use taster_testkit::captures;
 use tempfile::TempDir;
 
 use super::*;
@@ -12,46 +13,6 @@ use crate::{
     document::{self, read_capture},
     run::CommitPre,
 };
-
-fn server() -> ServerFacts {
-    ServerFacts {
-        version: "6.0.5".to_owned(),
-        topology: Topology::Standalone,
-        replica_set: None,
-        process_id: None,
-        database: "pxbbq".to_owned(),
-        read_at: None,
-        members: Vec::new(),
-        volumes: Vec::new(),
-        copied: Vec::new(),
-    }
-}
-
-fn capture(run: &str, side: Side) -> Capture {
-    let now = "2026-01-02T03:04:05Z".parse().unwrap();
-    Capture {
-        schema: schema::CAPTURE.to_owned(),
-        app: "pxbbq".parse().unwrap(),
-        run: run.parse().unwrap(),
-        side,
-        attempt: AttemptId::generate(),
-        taster: "0.0.0".to_owned(),
-        started: now,
-        finished: now,
-        probe_clock: now,
-        probe_seed: "00".to_owned(),
-        server: server(),
-        data: DataKind::Copy,
-        workloads: Vec::new(),
-        consistency: Consistency::default(),
-        collections: Vec::new(),
-        probes: Vec::new(),
-        censuses: Vec::new(),
-        census_key: None,
-        changes: Vec::new(),
-        objects: Vec::new(),
-    }
-}
 
 fn app(folder: &Path) -> AppStore {
     Store { objects: Arc::new(file::Files::new(folder.into())) }.app(&"pxbbq".parse().unwrap())
@@ -91,7 +52,7 @@ async fn an_unfinished_write_is_invisible() {
     fs::create_dir_all(&pre).unwrap();
     fs::write(pre.join(".tmp-01ARZ3NDEKTSV4RRFFQ69G5FAV"), "{\"schema\": \"taster.dev/cap").unwrap();
     assert!(store.run(&run("one")).pre().await.unwrap().is_none());
-    let mine = capture("one", Side::Pre);
+    let mine = captures::empty("one", Side::Pre);
     assert!(matches!(store.run(&run("one")).commit_pre(&mine).await.unwrap(), CommitPre::Committed(_)));
 }
 
@@ -100,7 +61,7 @@ async fn results_are_readable_by_their_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = TempDir::new().unwrap();
     let store = app(&folder.path().join("results"));
-    store.run(&run("one")).commit_pre(&capture("one", Side::Pre)).await.unwrap();
+    store.run(&run("one")).commit_pre(&captures::empty("one", Side::Pre)).await.unwrap();
     let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("results"), 0o700);
     assert_eq!(mode("results/v1/pxbbq/one/pre/capture.json"), 0o600);
@@ -109,7 +70,7 @@ async fn results_are_readable_by_their_owner_only() {
 proptest! {
     #[test]
     fn any_altered_byte_is_an_error(position in 0_usize..10_000, bit in 0_u8..8) {
-        let mut bytes = document::write("k", &capture("one", Side::Pre)).unwrap();
+        let mut bytes = document::write("k", &captures::empty("one", Side::Pre)).unwrap();
         let position = position % bytes.len();
         bytes[position] ^= 1 << bit;
         prop_assert!(read_capture(&bytes).is_err(), "byte {} of {}", position, bytes.len());
@@ -117,14 +78,14 @@ proptest! {
 
     #[test]
     fn any_truncation_is_an_error(length in 0_usize..10_000) {
-        let bytes = document::write("k", &capture("one", Side::Pre)).unwrap();
+        let bytes = document::write("k", &captures::empty("one", Side::Pre)).unwrap();
         prop_assert!(read_capture(&bytes[..length % bytes.len()]).is_err());
     }
 }
 
 #[test]
 fn a_document_reads_back_and_ends_in_its_checksum() {
-    let written = capture("one", Side::Pre);
+    let written = captures::empty("one", Side::Pre);
     let bytes = document::write("k", &written).unwrap();
     assert_eq!(read_capture(&bytes).unwrap(), written);
     let text = String::from_utf8(bytes).unwrap();

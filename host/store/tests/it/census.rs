@@ -9,7 +9,7 @@ use std::{
 use taster_model::{Capture, CensusFacts, Diagnostic, Side};
 use taster_store::{AppStore, Censuses, StoreError};
 
-use crate::{census_fixtures, child_process, shop, test_store::TestStore};
+use crate::{child_process, shop, stored_censuses, test_store::TestStore};
 
 /// A stored census of a capture, and its file.
 struct StoredCensus {
@@ -32,10 +32,10 @@ impl StoredCensus {
     async fn create(backend: TestStore, documents: i32) -> Self {
         let store = backend.app().await;
         let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-        let recorded = census_fixtures::real_census(&census_fixtures::census_place(&capture, "orders"), documents);
+        let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), documents);
         let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
         let path = backend.file(&format!("v1/pxbbq/one/{}", object.key));
-        let facts = census_fixtures::list_in_capture(&mut capture, &recorded, object);
+        let facts = stored_censuses::add_to(&mut capture, &recorded, object);
         store.run(&capture.run).commit_pre(&capture).await.unwrap();
         backend.forget_checksums();
         Self { backend, store, capture, facts, path }
@@ -88,8 +88,7 @@ async fn a_census_is_never_overwritten_and_storing_it_twice_returns_the_same_obj
     for backend in TestStore::on_both_backends().await {
         let capture = shop::capture(&shop::run("one"), Side::Post);
         let run = backend.app().await.run(&capture.run);
-        let census =
-            |bytes: &[u8]| census_fixtures::census_of_bytes(census_fixtures::census_place(&capture, "orders"), bytes);
+        let census = |bytes: &[u8]| stored_censuses::from_bytes(stored_censuses::place(&capture, "orders"), bytes);
         let put = async |bytes: &[u8]| run.put_census(Side::Post, &capture.attempt, &census(bytes)).await.unwrap();
         let (first, second) = (put(b"one").await, put(b"two").await);
         assert!(first.key.ends_with("/pxbbq.orders.census") && second.key.ends_with("/pxbbq.orders.2.census"));
@@ -104,14 +103,14 @@ async fn a_census_of_another_attempt_or_with_another_digest_is_not_stored() {
         let capture = shop::capture(&shop::run("one"), Side::Pre);
         let run = backend.app().await.run(&capture.run);
         let other = shop::capture(&shop::run("one"), Side::Pre).attempt;
-        let belongs = census_fixtures::census_place(&capture, "orders");
+        let belongs = stored_censuses::place(&capture, "orders");
         let put = async |attempt, recorded| run.put_census(Side::Pre, attempt, &recorded).await.unwrap_err().code();
-        assert_eq!(put(&other, census_fixtures::census_of_bytes(belongs.clone(), b"bytes")).await, "T0407");
+        assert_eq!(put(&other, stored_censuses::from_bytes(belongs.clone(), b"bytes")).await, "T0407");
         // the scratch file is shorter than recorded, or has another digest
-        let mut cut = census_fixtures::census_of_bytes(belongs.clone(), b"bytes");
+        let mut cut = stored_censuses::from_bytes(belongs.clone(), b"bytes");
         cut.length += 1;
         assert_eq!(put(&capture.attempt, cut).await, "T0404");
-        let mut altered = census_fixtures::census_of_bytes(belongs, b"bytes");
+        let mut altered = stored_censuses::from_bytes(belongs, b"bytes");
         altered.sha256 = "00".repeat(32);
         // the S3 back end refuses it before the upload is completed
         let refused = if backend.kind() == "s3" { "T0416" } else { "T0404" };
@@ -154,19 +153,18 @@ async fn no_census_is_taken_for_another() {
         let mut database = census.capture.clone();
         database.server.database = "another".to_owned();
         elsewhere.push(database);
-        let mut places: Vec<_> =
-            elsewhere.iter().map(|capture| census_fixtures::census_place(capture, "orders")).collect();
-        places.push(census_fixtures::census_place(&census.capture, "menu"));
+        let mut places: Vec<_> = elsewhere.iter().map(|capture| stored_censuses::place(capture, "orders")).collect();
+        places.push(stored_censuses::place(&census.capture, "menu"));
         places.push(taster_census::CensusIdentity {
             id: "orders-2".to_owned(),
-            ..census_fixtures::census_place(&census.capture, "orders")
+            ..stored_censuses::place(&census.capture, "orders")
         });
         places.push(taster_census::CensusIdentity {
             probe: "other".to_owned(),
-            ..census_fixtures::census_place(&census.capture, "orders")
+            ..stored_censuses::place(&census.capture, "orders")
         });
         for place in places {
-            let other = census_fixtures::real_census(&place, 3);
+            let other = stored_censuses::with_documents(&place, 3);
             let mut bytes = vec![0; usize::try_from(other.length).unwrap()];
             std::os::unix::fs::FileExt::read_exact_at(&other.file, &mut bytes, 0).unwrap();
             fs::write(&census.path, &bytes).unwrap();

@@ -9,8 +9,9 @@ use std::{
 
 use taster_model::{Diagnostic, Side, Verdict};
 use taster_store::{AppStore, CommitPre, Store};
+use taster_testkit::block_until;
 
-use crate::{census_fixtures, s3_server, shop, test_store::TestStore};
+use crate::{s3_settings, shop, stored_censuses, test_store::TestStore};
 
 const ROLE: &str = "TASTER_STORE_TEST_ROLE";
 const FOLDER: &str = "TASTER_STORE_TEST_FOLDER";
@@ -45,20 +46,14 @@ pub(crate) fn command_for(role: &str, backend: &TestStore, name: &str) -> Comman
 /// The store of this child process.
 async fn store(folder: &Path) -> AppStore {
     match env::var(ENDPOINT) {
-        Ok(endpoint) => Store::open_unverified(s3_server::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
+        Ok(endpoint) => Store::open_unverified(s3_settings::settings(&endpoint)).await.unwrap().app(&shop::app_name()),
         Err(_) => shop::app(&folder.join("results")).await,
     }
 }
 
 /// Waits until `path` exists, for 30 s at most.
 pub(crate) fn wait_for(path: &Path) {
-    for _ in 0..30_000 {
-        if path.exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("{} does not exist after 30 s", path.display());
+    block_until(&path.display().to_string(), Duration::from_secs(30), || path.exists());
 }
 
 /// Not a test: the entry point of child processes.
@@ -133,8 +128,7 @@ async fn store_censuses(folder: &Path, name: &str) {
     let mut noted = Vec::new();
     for round in 0..CENSUSES_PER_PROCESS {
         let bytes = format!("{name} {round}");
-        let census =
-            census_fixtures::census_of_bytes(census_fixtures::census_place(&capture, "orders"), bytes.as_bytes());
+        let census = stored_censuses::from_bytes(stored_censuses::place(&capture, "orders"), bytes.as_bytes());
         noted.push(store.put_census(Side::Pre, &capture.attempt, &census).await.unwrap().key);
     }
     std::fs::write(folder.join(format!("{name}.noted")), noted.join("\n")).unwrap();
@@ -153,7 +147,7 @@ async fn collect_garbage(folder: &Path) {
 async fn verify_store(folder: &Path) {
     taster_store::fault::arm();
     match env::var(ENDPOINT) {
-        Ok(endpoint) => Store::open_verified(s3_server::settings(&endpoint)).await.unwrap(),
+        Ok(endpoint) => Store::open_verified(s3_settings::settings(&endpoint)).await.unwrap(),
         Err(_) => Store::open_verified(folder.join("results").to_str().unwrap()).await.unwrap(),
     };
 }
@@ -163,8 +157,7 @@ async fn fill_disk_with_censuses(folder: &Path) {
     let store = shop::app(folder).await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
     let put = async |size: usize| {
-        let census =
-            census_fixtures::census_of_bytes(census_fixtures::census_place(&capture, "orders"), &vec![7; size]);
+        let census = stored_censuses::from_bytes(stored_censuses::place(&capture, "orders"), &vec![7; size]);
         store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &census).await
     };
     put(300 << 10).await.unwrap();

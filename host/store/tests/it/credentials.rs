@@ -9,6 +9,7 @@ use std::{
 
 use taster_model::{Diagnostic, Side};
 use taster_store::{CommitPre, Encryption, Store};
+use taster_testkit::s3::{Behaviour, ID, SECRET, Server};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy},
@@ -23,12 +24,7 @@ use tokio_rustls::{
     },
 };
 
-use crate::{
-    child_process,
-    s3_server::{ID, Manners, SECRET, Server, settings},
-    shop,
-    test_store::TestStore,
-};
+use crate::{child_process, s3_settings::settings, shop, test_store::TestStore};
 
 /// A certificate authority and a certificate for this machine, made by `openssl`.
 struct CertificateAuthority {
@@ -63,7 +59,7 @@ struct TlsProxy {
 
 impl TlsProxy {
     async fn open(server: &Server, authority: &CertificateAuthority) -> Self {
-        let to = server.settings().s3.endpoint.unwrap().trim_start_matches("http://").to_owned();
+        let to = server.endpoint().trim_start_matches("http://").to_owned();
         let certificates = CertificateDer::pem_file_iter(authority.file("cert.pem")).unwrap();
         let certificates = certificates.collect::<Result<Vec<_>, _>>().unwrap();
         let key = PrivateKeyDer::from_pem_file(authority.file("key.pem")).unwrap();
@@ -143,14 +139,14 @@ async fn a_private_certificate_authority_is_trusted_when_configured() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_bucket_is_an_error_when_it_is_opened_for_writing() {
-    let server = Server::with(Manners { read_only: true, ..Manners::default() }).await;
-    let error = Store::open_verified(server.settings()).await.err().unwrap();
+    let server = Server::with(Behaviour { read_only: true, ..Behaviour::default() }).await;
+    let error = Store::open_verified(settings(&server.endpoint())).await.err().unwrap();
     let chain = format!("{error}: {:?}", std::error::Error::source(&error).map(ToString::to_string));
     assert_eq!(error.code(), "T0402", "{chain}");
     assert!(chain.contains("AccessDenied"), "{chain}");
     assert!(error.help().is_some());
     // opening it for reading works
-    Store::open_unverified(server.settings()).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
+    Store::open_unverified(settings(&server.endpoint())).await.unwrap().app(&shop::app_name()).runs().await.unwrap();
 }
 
 /// A security token service that exchanges a service account's token.

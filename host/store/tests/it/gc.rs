@@ -1,18 +1,19 @@
 //! Garbage collection on both back ends: old runs are removed, and needed ones are kept.
 
-use std::process::ExitStatus;
+use std::{fs::File, path::Path, process::ExitStatus, time::SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use taster_model::{Side, Verdict};
 use taster_store::{AppStore, GcMode, GcOutcome, Retention, Settings, Store};
+use taster_testkit::s3::Server;
 
-use crate::{child_process, s3_server::Server, shop};
+use crate::{child_process, s3_settings::settings, shop};
 
 /// Both kinds of store, with the folder and the server that hold them.
 async fn stores() -> (tempfile::TempDir, Server, Vec<(&'static str, Settings)>) {
     let (folder, server) = (tempfile::tempdir().unwrap(), Server::start().await);
     let files = Settings::from(folder.path().to_str().unwrap());
-    let settings = vec![("file", files), ("s3", server.settings())];
+    let settings = vec![("file", files), ("s3", settings(&server.endpoint()))];
     (folder, server, settings)
 }
 
@@ -44,19 +45,27 @@ async fn runs_with(
     collection.runs.into_iter().filter(|run| run.outcome == outcome).map(|run| run.run.to_string()).collect()
 }
 
+/// Makes all files of a folder so many seconds older: the clocks of stores have seconds, and the order of runs is theirs.
+fn backdate(folder: &Path, seconds: u64) {
+    let then = SystemTime::now() - std::time::Duration::from_secs(seconds);
+    for path in shop::files(folder) {
+        File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    }
+}
+
 async fn names(store: &AppStore) -> Vec<String> {
     store.index().await.unwrap().into_iter().map(|entry| entry.run.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_runs_are_removed_and_needed_ones_are_kept() {
-    let (_folder, _server, settings) = stores().await;
-    for (kind, settings) in settings {
+    let (folder, server, settings) = stores().await;
+    let roots = [folder.path().join("v1/pxbbq"), server.file("v1/pxbbq")];
+    for ((kind, settings), root) in settings.into_iter().zip(roots) {
         let store = app(settings).await;
-        for run in ["a", "b", "c", "d"] {
+        for (run, age) in [("a", 40), ("b", 30), ("c", 20), ("d", 10)] {
             shop::whole_run(&store, &shop::run(run)).await;
-            // stores record modification times in seconds
-            tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
+            backdate(&root.join(run), age);
         }
         // `a` is the baseline; `e` has only its capture
         let baseline = store.run(&shop::run("a")).pre().await.unwrap().unwrap().into_inner();
@@ -111,9 +120,9 @@ async fn nothing_is_removed_while_the_current_state_is_unreadable() {
 async fn a_killed_collection_leaves_no_verdict_and_the_next_one_finishes() {
     let folder = tempfile::tempdir().unwrap();
     let store = shop::app(&folder.path().join("results")).await;
-    for run in ["a", "b"] {
+    for (run, age) in [("a", 20), ("b", 10)] {
         shop::whole_run(&store, &shop::run(run)).await;
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        backdate(&folder.path().join("results/v1/pxbbq").join(run), age);
     }
     store
         .update_current(|current| Some(taster_model::CurrentState { baseline: None, last: None, ..current? }))

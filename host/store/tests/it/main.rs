@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "every file of this binary is a test or serves one")]
 
 mod census;
-mod census_fixtures;
 mod child_process;
 mod credentials;
 mod damage;
@@ -13,6 +12,7 @@ mod guarantees;
 mod kills;
 mod races;
 mod s3;
-mod s3_server;
+mod s3_settings;
 mod shop;
+mod stored_censuses;
 mod test_store;

@@ -10,12 +10,9 @@ use std::{
 use sha2::{Digest, Sha256};
 use taster_model::{Diagnostic, Side};
 use taster_store::{AccessKey, CommitPre, ConditionalWrites, Settings, Store};
+use taster_testkit::s3::{Behaviour, Server};
 
-use crate::{
-    census_fixtures,
-    s3_server::{Manners, Server},
-    shop,
-};
+use crate::{s3_settings::settings, shop, stored_censuses};
 
 async fn app(settings: Settings) -> taster_store::AppStore {
     Store::open_unverified(settings).await.unwrap().app(&shop::app_name())
@@ -24,7 +21,7 @@ async fn app(settings: Settings) -> taster_store::AppStore {
 #[tokio::test(flavor = "multi_thread")]
 async fn verifying_a_bucket_leaves_no_objects() {
     let server = Server::start().await;
-    Store::open_verified(server.settings()).await.unwrap();
+    Store::open_verified(settings(&server.endpoint())).await.unwrap();
     let left = fs::read_dir(server.file("v1")).map(Iterator::count).unwrap_or_default();
     assert_eq!(left, 0);
 }
@@ -32,15 +29,15 @@ async fn verifying_a_bucket_leaves_no_objects() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_settings_are_errors_with_help() {
     let server = Server::start().await;
-    let mut stranger = server.settings();
+    let mut stranger = settings(&server.endpoint());
     stranger.s3.access_key =
         Some(AccessKey { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "hunter2hunter2".to_owned() });
-    let mut nobody = server.settings();
+    let mut nobody = settings(&server.endpoint());
     nobody.s3.endpoint = Some("http://127.0.0.1:1".to_owned());
     nobody.s3.retry_timeout = Some(std::time::Duration::from_millis(300));
-    let mut nameless = server.settings();
+    let mut nameless = settings(&server.endpoint());
     nameless.url = "s3://".to_owned();
-    let mut untrusting = server.settings();
+    let mut untrusting = settings(&server.endpoint());
     untrusting.s3.ca_file = Some("/dev/null".into());
     let cases = [
         (stranger, "T0402", "SignatureDoesNotMatch"),
@@ -61,11 +58,11 @@ async fn invalid_settings_are_errors_with_help() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_overwrites_is_refused_unless_configured() {
-    let server = Server::with(Manners { overwrites: true, ..Manners::default() }).await;
-    let error = Store::open_verified(server.settings()).await.err().unwrap();
+    let server = Server::with(Behaviour { overwrites: true, ..Behaviour::default() }).await;
+    let error = Store::open_verified(settings(&server.endpoint())).await.err().unwrap();
     assert_eq!(error.code(), "T0403", "{error}");
     assert!(error.help().unwrap().contains("i-accept-that-results-can-be-overwritten"));
-    let mut settings = server.settings();
+    let mut settings = settings(&server.endpoint());
     settings.s3.conditional_writes = ConditionalWrites::NotRequired;
     Store::open_verified(settings.clone()).await.unwrap();
     // without concurrency it still overwrites nothing
@@ -94,8 +91,8 @@ fn census_of_size(capture: &taster_model::Capture, collection: &str, length: u64
         left -= size as u64;
     }
     file.rewind().unwrap();
-    census_fixtures::census_from_file(
-        census_fixtures::census_place(capture, collection),
+    stored_censuses::from_file(
+        stored_censuses::place(capture, collection),
         file,
         length,
         hex::encode(digest.finalize()),
@@ -106,7 +103,7 @@ fn census_of_size(capture: &taster_model::Capture, collection: &str, length: u64
 async fn large_objects_are_uploaded_in_parts_and_read_in_ranges() {
     let server = Server::start().await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
-    let run = app(server.settings()).await.run(&capture.run);
+    let run = app(settings(&server.endpoint())).await.run(&capture.run);
     let length = (41 << 20) + 7;
     let recorded = census_of_size(&capture, "orders", length);
     let object = run.put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
@@ -123,7 +120,7 @@ async fn large_objects_are_uploaded_in_parts_and_read_in_ranges() {
 async fn a_file_that_does_not_match_its_digest_creates_nothing() {
     let server = Server::start().await;
     let capture = shop::capture(&shop::run("one"), Side::Pre);
-    let run = app(server.settings()).await.run(&capture.run);
+    let run = app(settings(&server.endpoint())).await.run(&capture.run);
     for length in [100, 20 << 20] {
         let mut recorded = census_of_size(&capture, "orders", length);
         recorded.file.write_all(b"other").unwrap();
@@ -137,11 +134,11 @@ async fn a_file_that_does_not_match_its_digest_creates_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_altered_census_cannot_be_read() {
     let server = Server::start().await;
-    let store = app(server.settings()).await;
+    let store = app(settings(&server.endpoint())).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-    let recorded = census_fixtures::real_census(&census_fixtures::census_place(&capture, "orders"), 200_000);
+    let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), 200_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-    let facts = census_fixtures::list_in_capture(&mut capture, &recorded, object.clone());
+    let facts = stored_censuses::add_to(&mut capture, &recorded, object.clone());
     let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
     assert_eq!(census.documents(), 200_000);
     tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap();
@@ -166,7 +163,7 @@ async fn an_altered_census_cannot_be_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn listings_of_several_pages_are_complete() {
     let server = Server::start().await;
-    let store = app(server.settings()).await;
+    let store = app(settings(&server.endpoint())).await;
     let folder = server.file("v1/pxbbq");
     for n in 0..1100 {
         fs::create_dir_all(folder.join(format!("run-{n:04}/pre"))).unwrap();
@@ -175,7 +172,10 @@ async fn listings_of_several_pages_are_complete() {
     let index = store.index().await.unwrap();
     assert_eq!(index.len(), 1100);
     assert!(index.iter().all(|run| run.pre && run.bytes == 2 && run.objects == 1));
-    assert_eq!(Store::open_unverified(server.settings()).await.unwrap().apps().await.unwrap(), [shop::app_name()]);
+    assert_eq!(
+        Store::open_unverified(settings(&server.endpoint())).await.unwrap().apps().await.unwrap(),
+        [shop::app_name()]
+    );
 }
 
 /// Stores complete runs, one after the other.
@@ -200,9 +200,9 @@ async fn rounds(settings: Settings, name: &str, rounds: u32) -> BTreeMap<String,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_hundred_rounds_of_faults_lose_nothing_and_overwrite_nothing() {
-    let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
+    let server = Server::with(Behaviour { one_in: 9, ..Behaviour::default() }).await;
     let each = 250;
-    let (one, two) = (server.settings(), server.settings());
+    let (one, two) = (settings(&server.endpoint()), settings(&server.endpoint()));
     let (first, second) = tokio::join!(tokio::spawn(rounds(one, "a", each)), tokio::spawn(rounds(two, "b", each)));
     let kept: BTreeMap<String, Vec<u8>> = first.unwrap().into_iter().chain(second.unwrap()).collect();
     assert_eq!(kept.len(), 500);
@@ -217,8 +217,8 @@ async fn five_hundred_rounds_of_faults_lose_nothing_and_overwrite_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_verdict_is_an_error() {
-    let server = Server::with(Manners { one_in: 9, ..Manners::default() }).await;
-    let store = app(server.settings()).await;
+    let server = Server::with(Behaviour { one_in: 9, ..Behaviour::default() }).await;
+    let store = app(settings(&server.endpoint())).await;
     let run = shop::run("one");
     shop::whole_run(&store, &run).await;
     let key = "v1/pxbbq/one/verdict.json";
@@ -242,11 +242,11 @@ async fn a_damaged_verdict_is_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_is_removed_while_it_is_read_is_an_error() {
     let server = Server::start().await;
-    let store = app(server.settings()).await;
+    let store = app(settings(&server.endpoint())).await;
     let mut capture = shop::capture(&shop::run("one"), Side::Pre);
-    let recorded = census_fixtures::real_census(&census_fixtures::census_place(&capture, "orders"), 1_000_000);
+    let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), 1_000_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
-    let facts = census_fixtures::list_in_capture(&mut capture, &recorded, object.clone());
+    let facts = stored_censuses::add_to(&mut capture, &recorded, object.clone());
     let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
     let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
     fs::remove_file(&file).unwrap();

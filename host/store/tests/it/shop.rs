@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use taster_model::{
-    Acceptance, AppName, AttemptId, Baseline, Capture, Consistency, CopyWitness, CurrentState, DataKind, Labels,
-    LastRun, Metric, ProbeOutcome, ProbeRecord, Real, RunId, ServerFacts, Severity, Side, SideSummary, Topology, Usage,
-    Value, Verdict, VerdictDocument, schema,
+    Acceptance, AppName, Baseline, Capture, CopyWitness, CurrentState, Labels, LastRun, Metric, ProbeOutcome, Real,
+    RunId, Side, SideSummary, Value, Verdict, VerdictDocument, schema,
 };
 use taster_store::{AppStore, Store};
+use taster_testkit::captures;
 
-use crate::census_fixtures;
+use crate::stored_censuses;
 
 pub(crate) fn app_name() -> AppName {
     "pxbbq".parse().unwrap()
@@ -23,63 +23,17 @@ pub(crate) async fn app(folder: &Path) -> AppStore {
     Store::open_unverified(folder.to_str().unwrap()).await.unwrap().app(&app_name())
 }
 
-fn server() -> ServerFacts {
-    ServerFacts {
-        version: "6.0.5".to_owned(),
-        topology: Topology::Standalone,
-        replica_set: None,
-        process_id: None,
-        database: "pxbbq".to_owned(),
-        read_at: None,
-        members: Vec::new(),
-        volumes: Vec::new(),
-        copied: Vec::new(),
-    }
-}
-
 pub(crate) fn capture(run: &RunId, side: Side) -> Capture {
-    let attempt = AttemptId::generate();
-    let at = jiff::Timestamp::from_millisecond(attempt.started_ms().try_into().unwrap()).unwrap();
     let metric =
         |name: &str, value| Metric { name: name.to_owned(), labels: Labels::new(), value, unit: "1".to_owned() };
+    let metrics = vec![
+        metric("orders.count", Value::Integer(200_000)),
+        metric("orders.mean", Value::Real(Real(0.1 + 0.2))),
+        metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
+    ];
     Capture {
-        schema: schema::CAPTURE.to_owned(),
-        app: app_name(),
-        run: run.clone(),
-        side,
-        attempt,
-        taster: "0.1.0".to_owned(),
-        started: at,
-        finished: at,
-        probe_clock: at,
-        probe_seed: "00".repeat(32),
-        server: server(),
-        data: DataKind::Copy,
-        workloads: Vec::new(),
-        consistency: Consistency::default(),
-        collections: Vec::new(),
-        probes: vec![ProbeRecord {
-            name: "orders".to_owned(),
-            component: "group-report".to_owned(),
-            sha256: "ab".repeat(32),
-            version: "1.0.0".to_owned(),
-            options_sha256: "cd".repeat(32),
-            collections: Vec::new(),
-            severity: Severity::Fail,
-            muted: false,
-            declarations: Vec::new(),
-            outcome: ProbeOutcome::Metrics(vec![
-                metric("orders.count", Value::Integer(200_000)),
-                metric("orders.mean", Value::Real(Real(0.1 + 0.2))),
-                metric("orders.note", Value::Text("größer \"als\"\n\u{1b}[2J".to_owned())),
-            ]),
-            usage: Usage::default(),
-            limits: None,
-        }],
-        censuses: Vec::new(),
-        census_key: None,
-        changes: Vec::new(),
-        objects: Vec::new(),
+        probes: vec![captures::probe("orders", ProbeOutcome::Metrics(metrics))],
+        ..captures::empty(run.as_str(), side)
     }
 }
 
@@ -88,7 +42,7 @@ pub(crate) fn verdict(after: &Capture, before: &RunId, verdict: Verdict) -> Verd
         run: run.clone(),
         started: after.started,
         finished: after.finished,
-        server: server(),
+        server: captures::server(),
         workloads: Vec::new(),
         documents: 1,
         bytes: 2,
@@ -144,9 +98,9 @@ pub(crate) fn current(pre: &Capture, verdict: Option<Verdict>) -> CurrentState {
 pub(crate) async fn whole_run(store: &AppStore, run: &RunId) {
     let stored = store.run(run);
     let mut pre = capture(run, Side::Pre);
-    let census = census_fixtures::census_of_bytes(census_fixtures::census_place(&pre, "orders"), &[7; 5_000]);
+    let census = stored_censuses::from_bytes(stored_censuses::place(&pre, "orders"), &[7; 5_000]);
     let object = stored.put_census(Side::Pre, &pre.attempt, &census).await.unwrap();
-    census_fixtures::list_in_capture(&mut pre, &census, object);
+    stored_censuses::add_to(&mut pre, &census, object);
     stored.commit_pre(&pre).await.unwrap();
     store.update_current(|_| Some(current(&pre, None))).await.unwrap();
     let post = capture(run, Side::Post);

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use taster_store::{AppStore, Settings, Store};
+use taster_testkit::s3::Server;
 use tempfile::TempDir;
 
-use crate::{s3_server::Server, shop};
+use crate::{s3_settings::settings, shop};
 
 /// A store that is removed when this value is dropped.
 pub(crate) struct TestStore {
@@ -35,7 +36,7 @@ impl TestStore {
 
     pub(crate) fn settings(&self) -> Settings {
         match &self.server {
-            Some(server) => server.settings(),
+            Some(server) => settings(&server.endpoint()),
             None => Settings::from(self.folder.path().join("results").to_str().unwrap()),
         }
     }

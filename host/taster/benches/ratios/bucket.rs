@@ -9,11 +9,11 @@ use std::{
 };
 
 use taster_census::CensusFile;
-use taster_store::Store;
+use taster_store::{AccessKey, S3Settings, Settings, Store};
+use taster_testkit::s3::{self, Server};
 
 use crate::{
     Outcome, memory,
-    s3_server::{Server, settings},
     table::{Goal, Table},
 };
 
@@ -27,9 +27,15 @@ pub(crate) fn is_server() -> bool {
 /// Serves until the other process closes its end.
 pub(crate) async fn serve() -> Outcome<()> {
     let server = Server::start().await;
-    println!("{}", server.settings().s3.endpoint.ok_or("no endpoint")?);
+    println!("{}", server.endpoint());
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
     Ok(())
+}
+
+fn settings(endpoint: &str) -> Settings {
+    let access_key = AccessKey { id: s3::ID.to_owned(), secret: s3::SECRET.to_owned() };
+    let s3 = S3Settings { endpoint: Some(endpoint.to_owned()), access_key: Some(access_key), ..S3Settings::default() };
+    Settings { url: format!("s3://{}/stage", s3::BUCKET), s3 }
 }
 
 /// Stores a census in a bucket.
@@ -38,7 +44,7 @@ pub(crate) async fn measure(recorded: &CensusFile, many: &str, table: &mut Table
     let mut server = command.env(PART, "1").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut endpoint = String::new();
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut endpoint)?;
-    let place = &recorded.place;
+    let place = &recorded.identity;
     let store = Store::open_verified(settings(endpoint.trim())).await?.app(&place.app).run(&place.run);
 
     memory::forget_peak()?;

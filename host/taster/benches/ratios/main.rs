@@ -12,9 +12,6 @@ mod data;
 mod facts;
 mod guests;
 mod memory;
-#[path = "../../../store/tests/it/s3_server.rs"]
-#[expect(dead_code, reason = "the tests of the store need more of it")]
-mod s3_server;
 mod scans;
 mod table;
 

@@ -1,63 +1,97 @@
-//! `taster accept`: a person takes responsibility for what a run found.
+//! `taster accept`: a person accepts the verdict of a run.
 
 use clap::Args;
 use jiff::Timestamp;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
-use taster_model::{Acceptance, RunId, Verdict, schema};
-use taster_store::fault;
+use taster_model::{Acceptance, AppName, RunId, Verdict, VerdictDocument, schema};
+use taster_store::{AppStore, StoreError, fault};
 
-use super::{Stored, stored};
-use crate::{cli::Common, output};
+use super::inputs::{StoredApp, open_app};
+use crate::{
+    args::{ConfigArgs, StoreArgs},
+    output,
+};
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  # The lost orders were test data: accept the verdict, so that the next run starts a new baseline
+  taster accept deploy-42 --reason \"test orders were removed on purpose, TICKET-17\"
+
+  # In the name of somebody else, with results in S3
+  taster accept deploy-42 --reason \"approved in review\" --by ann --store s3://taster-results/stage";
 
 /// Arguments of `accept`.
 #[derive(Debug, Clone, Args)]
 pub struct AcceptArgs {
     /// The run
     #[arg(value_name = "RUN")]
-    which: RunId,
-    /// Why it is right; kept beside the run
+    run: RunId,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Why the change is right; stored with the run
     #[arg(long)]
     reason: String,
-    /// Who says so [default: the user's name]
+    /// Who accepts it [default: the user's name]
     #[arg(long, env = "TASTER_USER")]
     by: Option<String>,
 }
 
-/// Stores the acceptance and closes the baseline that the run was judged against.
-pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, CliError> {
+/// Stores the acceptance and closes the baseline that the run was compared with.
+pub async fn run(args: &AcceptArgs) -> Result<Exit, CliError> {
     if args.reason.trim().is_empty() {
-        let help = "whoever reads the report later wants to know".to_owned();
+        let help = "give the reason that readers of the report will see".to_owned();
         return Err(CliError::new("T0619", "--reason is empty", help).with_exit(Exit::Usage));
     }
-    let Stored { app, store, .. } = stored(common).await?;
-    let run = store.run(&args.which);
+    let StoredApp { app, store, .. } = open_app(&args.config, &args.store).await?;
+    let run = store.run(&args.run);
     let Some(verdict) = run.verdict().await?.map(taster_store::Committed::into_inner) else {
-        return Err(FlowError::NoVerdict { run: args.which.clone() }.into());
+        return Err(FlowError::NoVerdict { run: args.run.clone() }.into());
     };
     if verdict.verdict == Verdict::Same {
-        return Err(FlowError::NothingToAccept { run: args.which.clone() }.into());
+        return Err(FlowError::NothingToAccept { run: args.run.clone() }.into());
     }
+    fault::arm();
+    let acceptance = run.accept(&acceptance(args, &app, &verdict)).await?.into_inner();
+    fault::point("accept: stored");
+    close_baseline(&store, verdict).await?;
+    let text = format!(
+        "{} run {}: `{}` accepted by {} on {} ({}). The next `taster pre` sets a new baseline.",
+        app,
+        args.run,
+        acceptance.verdict,
+        acceptance.who,
+        acceptance.at.strftime("%Y-%m-%d %H:%M UTC"),
+        acceptance.reason,
+    );
+    output::write_text(None, &text)?;
+    Ok(Exit::Done)
+}
+
+fn acceptance(args: &AcceptArgs, app: &AppName, verdict: &VerdictDocument) -> Acceptance {
     let who = args.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
-    let acceptance = Acceptance {
+    Acceptance {
         schema: schema::ACCEPTED.to_owned(),
         app: app.clone(),
-        run: args.which.clone(),
+        run: args.run.clone(),
         verdict: verdict.verdict,
-        attempt: verdict.attempt,
+        attempt: verdict.attempt.clone(),
         who,
         reason: args.reason.clone(),
         at: Timestamp::now(),
-    };
-    fault::arm();
-    let acceptance = run.accept(&acceptance).await?.into_inner();
-    fault::point("accept: stored");
+    }
+}
+
+/// Closes the baseline that the verdict was given against. A later baseline stays open: it belongs to another question.
+async fn close_baseline(store: &AppStore, verdict: VerdictDocument) -> Result<(), StoreError> {
     let judged = verdict.before.map(|before| before.run);
     let passed = verdict.after.workloads;
     store
         .update_current(|current| {
             let mut current = current?;
-            // only the baseline that this run was judged against: a later one is somebody else's question
             if current.baseline.as_ref().map(|baseline| &baseline.run) == judged.as_ref() {
                 current.baseline = None;
                 current.known.clone_from(&passed);
@@ -65,15 +99,5 @@ pub async fn run(common: &Common, args: &AcceptArgs) -> Result<Exit, CliError> {
             Some(current)
         })
         .await?;
-    let text = format!(
-        "{} run {}: `{}` accepted by {} on {} ({}). The next `taster pre` sets a new baseline.",
-        app,
-        args.which,
-        acceptance.verdict,
-        acceptance.who,
-        acceptance.at.strftime("%Y-%m-%d %H:%M UTC"),
-        acceptance.reason,
-    );
-    output::write_text(common, &text)?;
-    Ok(Exit::Done)
+    Ok(())
 }

@@ -1,6 +1,6 @@
-//! `taster compare`: judge again what is stored, with the rules of today.
+//! `taster compare`: judges stored captures again, with the current rules.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
@@ -8,54 +8,67 @@ use taster_flow::{FlowError, Rules, StoredCapture};
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
 
-use super::{Beside, config_path, configuration, stored, which_run, write_verdict};
-use crate::cli::Common;
+use super::{
+    inputs::{load_config, open_app, resolve_run},
+    results::{VerdictContext, write_verdict},
+};
+use crate::args::{ConfigArgs, RunArg, StoreArgs, VerdictOutput};
 
 /// Arguments of `compare`.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
     /// Two capture files; without them, the stored run of --run is judged again
     #[arg(num_args = 2, value_names = ["PRE.json", "POST.json"])]
-    files: Vec<PathBuf>,
+    files: Vec<std::path::PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    run: RunArg,
+    #[command(flatten)]
+    output: VerdictOutput,
 }
 
-/// Judges, prints, stores nothing.
-pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, CliError> {
-    if let [before, after] = args.files.as_slice() {
-        let (paths, path) = ((before, after), after);
-        let (before, after) = (read(before)?, read(after)?);
-        let bad =
-            |message: &str| FlowError::BadCapture { path: path.display().to_string(), message: message.to_owned() };
-        if before.attempt == after.attempt {
-            return Err(bad("it is the same capture as the other one").into());
-        }
-        if (before.side, after.side) == (Side::Post, Side::Pre) {
-            return Err(
-                bad("it was taken before the sync and the other one after it: give them the other way round").into()
-            );
-        }
-        // files need no configuration; where there is one, its expectations count
-        let wants_config = common.config.is_some() || config_path(common).exists();
-        let config = if wants_config { Some(configuration(common, None)?.0) } else { None };
-        let rules = config.as_ref().map(Rules::from).unwrap_or_default();
-        let beside = (Censuses::beside_capture(paths.0, before.side), Censuses::beside_capture(paths.1, after.side));
-        let earlier = StoredCapture { capture: &before, censuses: &beside.0 };
-        let later = StoredCapture { capture: &after, censuses: &beside.1 };
-        return write_verdict(
-            common,
-            &taster_flow::verdict_document(Some(earlier), later, rules).await,
-            &Beside::default(),
-        );
+/// Judges and prints; stores nothing.
+pub async fn run(args: &CompareArgs) -> Result<Exit, CliError> {
+    match args.files.as_slice() {
+        [before, after] => compare_files(args, before, after).await,
+        _ => compare_stored(args).await,
     }
-    let stored = stored(common).await?;
-    let run = which_run(common.run.as_ref(), &stored).await?;
+}
+
+async fn compare_files(args: &CompareArgs, before_path: &Path, after_path: &Path) -> Result<Exit, CliError> {
+    let (before, after) = (read_capture(before_path)?, read_capture(after_path)?);
+    let bad =
+        |message: &str| FlowError::BadCapture { path: after_path.display().to_string(), message: message.to_owned() };
+    if before.attempt == after.attempt {
+        return Err(bad("both files hold the same capture").into());
+    }
+    if (before.side, after.side) == (Side::Post, Side::Pre) {
+        return Err(bad("it was captured before the sync and the other file after it: swap the two files").into());
+    }
+    // files need no configuration; where there is one, its expectations apply
+    let config = if args.config.is_given() { Some(load_config(&args.config, Some(&args.store))?.config) } else { None };
+    let rules = config.as_ref().map(Rules::from).unwrap_or_default();
+    let before_censuses = Censuses::beside_capture(before_path, before.side);
+    let after_censuses = Censuses::beside_capture(after_path, after.side);
+    let earlier = StoredCapture { capture: &before, censuses: &before_censuses };
+    let later = StoredCapture { capture: &after, censuses: &after_censuses };
+    let document = taster_flow::verdict_document(Some(earlier), later, rules).await;
+    write_verdict(&args.output, &document, &VerdictContext::default())
+}
+
+async fn compare_stored(args: &CompareArgs) -> Result<Exit, CliError> {
+    let stored = open_app(&args.config, &args.store).await?;
+    let run = resolve_run(args.run.run.as_ref(), &stored).await?;
     let store = &stored.store;
     let run_store = store.run(&run);
     let Some(after) = run_store.latest_post().await? else {
         return Err(FlowError::NoPost { run }.into());
     };
     let after = after.into_inner();
-    // the verdict says which baseline it was; without one, the standing one; else the run's own
+    // the baseline of the stored verdict; without a verdict the app's open baseline; else the run's own capture
     let judged = match taster_flow::judged_against(store, &run).await? {
         Some(judged) => Some(judged),
         None => store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run),
@@ -64,10 +77,11 @@ pub async fn run(common: &Common, args: &CompareArgs) -> Result<Exit, CliError> 
     let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
     let earlier = before.as_ref().map(|before| StoredCapture { capture: before.get(), censuses: &censuses });
     let later = StoredCapture { capture: &after, censuses: &run_store.censuses() };
-    write_verdict(common, &taster_flow::verdict_document(earlier, later, stored.rules()).await, &Beside::default())
+    let document = taster_flow::verdict_document(earlier, later, stored.rules()).await;
+    write_verdict(&args.output, &document, &VerdictContext::default())
 }
 
-fn read(path: &PathBuf) -> Result<Capture, CliError> {
+fn read_capture(path: &Path) -> Result<Capture, CliError> {
     let bad = |message: String| FlowError::BadCapture { path: path.display().to_string(), message };
     let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
     Ok(taster_store::read_capture(&bytes).map_err(|error| bad(error.to_string()))?)

@@ -1,4 +1,4 @@
-//! `taster demo`: the whole thing on a throwaway database.
+//! `taster demo`: a whole comparison on a temporary database.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use taster_diagnostics::{CliError, Exit};
 use taster_flow::{FlowContext, Post, progress::Task};
 use taster_model::RunId;
 
-use super::{Beside, write_verdict};
-use crate::{cli::Common, cli::Format};
+use super::results::{VerdictContext, write_verdict};
+use crate::args::{RunArg, VerdictFormat, VerdictOutput};
 
 /// Arguments of `demo`.
 #[derive(Debug, Clone, Args)]
@@ -21,18 +21,22 @@ pub struct DemoArgs {
     /// How many orders the shop has
     #[arg(long, value_name = "N", default_value_t = Shop::default().orders)]
     orders: u64,
-    /// Taste a replica set of one member, which is read at one moment, instead of a standalone server
+    /// Use a replica set of one member, which is read from one snapshot, instead of a standalone server
     #[arg(long)]
     replica_set: bool,
-    /// Where the configuration and the results go [default: a new folder among the temporary ones]
+    /// Folder for the configuration and the results [default: a new temporary folder]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunArg,
+    #[command(flatten)]
+    output: VerdictOutput,
 }
 
-/// Starts a mongod, loads the shop, tastes, upgrades, tastes again. Ends with the verdict.
-pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
+/// Starts a mongod, loads the shop, captures, upgrades, and captures again. Exits with the verdict.
+pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     let upgrade = Upgrade::named(&args.upgrade)?;
-    let dir = folder(args.dir.as_deref())?;
+    let dir = create_folder(args.dir.as_deref())?;
     let task = Task::start("mongod");
     let mongod = Mongod::start(MongodOptions { replica_set: args.replica_set, ..MongodOptions::default() }).await?;
     task.finish(&format!("MongoDB {} on port {}", mongod.version().await?, mongod.port()));
@@ -49,8 +53,8 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
         taster_text::duration(loaded.took),
     ));
 
-    let context = open_context(&mongod, &dir, upgrade).await?;
-    let run: RunId = common.run.clone().unwrap_or_else(RunId::generate);
+    let context = open_flow(&mongod, &dir, upgrade).await?;
+    let run: RunId = args.run.run.clone().unwrap_or_else(RunId::generate);
     taster_flow::pre(&context, Some(&run)).await?;
     let task = Task::start(format!("upgrade `{}`", upgrade.name));
     let played = upgrade.play(&client).await?;
@@ -60,21 +64,22 @@ pub async fn run(common: &Common, args: &DemoArgs) -> Result<Exit, CliError> {
         // only a cluster can be empty
         return Ok(Exit::Unknown);
     };
-    let exit = write_verdict(common, &outcome.verdict, &Beside { reports: &outcome.reports, ..Beside::default() })?;
-    if common.format == Format::Human {
+    let shown = VerdictContext { reports: &outcome.reports, ..VerdictContext::default() };
+    let exit = write_verdict(&args.output, &outcome.verdict, &shown)?;
+    if args.output.format == VerdictFormat::Human {
         for line in &played.did {
-            tracing::info!("what the upgrade had done: {line}");
+            tracing::info!("the upgrade did: {line}");
         }
         tracing::info!("configuration and results: {}", dir.display());
         if outcome.verdict.verdict != upgrade.expected {
-            tracing::warn!("`{}` was expected of this upgrade", upgrade.expected);
+            tracing::warn!("the expected verdict of this upgrade is `{}`", upgrade.expected);
         }
     }
     client.shutdown().await;
     Ok(exit)
 }
 
-async fn open_context(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<FlowContext, CliError> {
+async fn open_flow(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<FlowContext, CliError> {
     let store = format!("file://{}", dir.join("results").display());
     let yaml = taster_demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
     let path = dir.join("taster.yaml");
@@ -85,12 +90,16 @@ async fn open_context(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<
     FlowContext::open(config, dir.to_owned()).await
 }
 
-fn folder(given: Option<&Path>) -> Result<PathBuf, CliError> {
+fn create_folder(given: Option<&Path>) -> Result<PathBuf, CliError> {
     let dir = match given {
         Some(dir) => dir.to_owned(),
         None => std::env::temp_dir().join(format!("taster-demo-{}", RunId::generate())),
     };
     std::fs::create_dir_all(&dir).and_then(|()| dir.canonicalize()).map_err(|error| {
-        CliError::new("T0616", format!("cannot make {}: {error}", dir.display()), "name a folder with --dir".to_owned())
+        CliError::new(
+            "T0616",
+            format!("cannot create {}: {error}", dir.display()),
+            "name a folder with --dir".to_owned(),
+        )
     })
 }

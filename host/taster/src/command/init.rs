@@ -1,4 +1,4 @@
-//! `taster init`: look at a database and write the shortest configuration that covers it.
+//! `taster init`: writes the shortest configuration that covers a database.
 
 use std::{fmt::Write, fs::OpenOptions, io::Write as _};
 
@@ -8,37 +8,57 @@ use taster_diagnostics::{CliError, Exit};
 use taster_model::{CollectionGrant, Failure};
 use taster_query::{FindOptions, Grant, Limits, Snapshot};
 
-use super::config_path;
-use crate::{cli::Common, output};
+use taster_report::layout::wrap;
+
+use crate::{
+    args::{ConfigArgs, StoreArgs},
+    output,
+};
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  # Write ./taster.yaml for the database of the connection string
+  export MONGODB_URI=mongodb://reader:secret@db.stage:27017/shop
+  taster init
+
+  # Write another file, with results in S3
+  taster init -c stage/taster.yaml --store s3://taster-results/stage
+
+The file refers to the connection string as ${MONGODB_URI} and never contains it.";
 
 /// Arguments of `init`.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
-    /// The database to look at; the file refers to it as `${MONGODB_URI}`
+    /// The database; the file refers to it as `${MONGODB_URI}`
     #[arg(long, value_name = "URI", env = "MONGODB_URI", hide_env_values = true)]
     mongodb: String,
-    /// Replace the file if there is one
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Replace the file if it exists
     #[arg(long)]
     force: bool,
 }
 
-/// Looks, writes, and says what to do next.
-pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, CliError> {
+/// Lists the collections, writes the file, and prints the next steps.
+pub async fn run(args: &InitArgs) -> Result<Exit, CliError> {
     let config = Config::for_uri(&args.mongodb)?;
     let session = taster_flow::connect(&config, "taster/init").await?;
     let snapshot = session.initial_snapshot();
     let collections = snapshot.collections().await?;
-    let empty = empty_ones(&snapshot).await;
+    let empty = empty_collections(&snapshot).await;
     session.close().await;
-    let store = common.store.clone().unwrap_or_else(|| config.store.clone());
+    let store = args.store.store.clone().unwrap_or_else(|| config.store.clone());
     let text = yaml(&config, &store, &empty?)?;
-    // what is written must be what is read back
+    // the file must parse
     let environment = [("MONGODB_URI".to_owned(), args.mongodb.clone())].into();
     taster_config::parse("the new configuration", &text, environment)?;
-    let path = config_path(common);
+    let path = args.config.path();
     let mut options = OpenOptions::new();
     options.write(true).create(args.force).truncate(args.force).create_new(!args.force);
-    options.open(&path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::AlreadyExists => "--force replaces it, -c names another file",
             _ => "-c names another file",
@@ -52,12 +72,12 @@ pub async fn run(common: &Common, args: &InitArgs) -> Result<Exit, CliError> {
         taster_text::counted(collections.len() as u64, "collection"),
         config.database()?,
     );
-    output::write_text(common, &taster_report::human::wrapped("", &next))?;
+    output::write_text(None, &wrap(&next))?;
     Ok(Exit::Done)
 }
 
-/// Collections without a document: zero against zero is `unknown` until somebody declares that it is right.
-async fn empty_ones(snapshot: &Snapshot) -> Result<Vec<String>, CliError> {
+/// Collections without a document: comparing zero with zero is `unknown` unless it is declared as expected.
+async fn empty_collections(snapshot: &Snapshot) -> Result<Vec<String>, CliError> {
     let collections = snapshot.readable_collections().await?;
     let grants = collections.iter().map(|c| CollectionGrant::any(&c.name));
     let database = snapshot.database(Grant {
@@ -69,7 +89,7 @@ async fn empty_ones(snapshot: &Snapshot) -> Result<Vec<String>, CliError> {
     let mut empty = Vec::new();
     for collection in &collections {
         let failed = |failure: Failure| {
-            CliError::new("T0615", format!("cannot look into `{}`: {failure}", collection.name), None)
+            CliError::new("T0615", format!("cannot read collection `{}`: {failure}", collection.name), None)
         };
         let options = FindOptions { limit: Some(1), ..FindOptions::default() };
         // five bytes: the empty document
@@ -84,7 +104,7 @@ async fn empty_ones(snapshot: &Snapshot) -> Result<Vec<String>, CliError> {
 fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, CliError> {
     let mut out = String::new();
     let _ =
-        writeln!(out, "# `taster config schema` describes every key; `taster config check --live` tries this file.");
+        writeln!(out, "# `taster config schema` describes every key; `taster config check --live` tests this file.");
     let _ = writeln!(out, "app: {}", config.app);
     let _ = writeln!(out, "store: {}", quoted(store));
     let _ = writeln!(out, "mongodb:\n  uri: ${{MONGODB_URI}}\n  database: {}", quoted(&config.database()?));

@@ -1,69 +1,103 @@
-//! `taster post`.
+//! `taster post`: captures after the sync and compares.
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{FlowContext, FlowOutcome, Post, PostOutcome};
 
-use super::{Beside, open_context, scaled, write_nothing_yet, write_verdict};
-use crate::{cli::Common, cli::Database, output, termination, termination::Told};
+use super::{
+    inputs::open_flow,
+    results::{VerdictContext, scaling_summary, write_nothing_yet, write_verdict},
+};
+use crate::{
+    args::{ConfigArgs, DatabaseArgs, RunArg, StoreArgs, TextFormat, VerdictFormat, VerdictOutput},
+    output, termination,
+    termination::Termination,
+};
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  # After the upgrade: compare with the capture of `taster pre`
+  taster post
+
+  # Without a configuration, as in a plain CI job; a comment for the pull request is written to a file
+  taster post --mongodb \"$MONGODB_URI\" --run deploy-42 --format markdown -o comment.md
+
+  # Test results for the CI system
+  taster post --format junit -o taster.xml
+
+The exit code is the verdict: 0 same, 1 different, 3 unknown. 2 and 4 mean that nothing was compared.";
 
 /// Arguments of `post`.
 #[derive(Debug, Clone, Args)]
 pub struct PostArgs {
     #[command(flatten)]
-    database: Database,
-    /// The commit that was synced, for those who are notified [default: what Argo CD's Application says]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    run: RunArg,
+    #[command(flatten)]
+    output: VerdictOutput,
+    /// The commit that was synced, for notifications [default: the revision of Argo CD's Application]
     #[arg(long, value_name = "COMMIT", env = "TASTER_REVISION", value_parser = commit)]
     revision: Option<String>,
 }
 
-/// The whole hash; an empty variable is one that is not set.
+/// A full hash; an empty variable counts as not set.
 fn commit(text: &str) -> Result<String, String> {
     let text = text.trim().to_ascii_lowercase();
     if text.is_empty() || taster_notify::is_commit(&text) {
         return Ok(text);
     }
-    Err("a commit is named by all 40 (or 64) digits of its hash".to_owned())
+    Err("not a full commit hash of 40 or 64 hexadecimal digits".to_owned())
 }
 
-/// Tastes after the sync, compares, tells others, and ends with the verdict.
-pub async fn run(common: &Common, args: &PostArgs) -> Result<Exit, CliError> {
-    let (context, flow) = match judged(common, args).await {
+/// Captures after the sync, compares, sends notifications, and exits with the verdict.
+pub async fn run(args: &PostArgs) -> Result<Exit, CliError> {
+    let (context, ended) = match capture_and_judge(args).await {
         Ok(judged) => judged,
-        Err(problem) => return termination::tell(Err(problem)),
+        Err(problem) => return termination::write_message(Err(problem)),
     };
-    let exit = termination::tell(told(common, &context, &flow));
-    // last: the one thing that may take long and decides nothing
-    if let Post::Judged(outcome) = &flow.value {
+    let exit = termination::write_message(write_result(args, &context, &ended));
+    // last, because it may take long and does not change the exit code
+    if let Post::Judged(outcome) = &ended.value {
         let revision = args.revision.as_deref().filter(|revision| !revision.is_empty());
         taster_notify::send_all(&context, &outcome.verdict, &outcome.reports, revision).await;
     }
     exit
 }
 
-async fn judged(common: &Common, args: &PostArgs) -> Result<(FlowContext, FlowOutcome<Post>), CliError> {
-    output::prove(common)?;
-    let context = open_context(common, &args.database).await?;
-    let flow = taster_flow::post(&context, common.run.as_ref()).await?;
-    Ok((context, flow))
+async fn capture_and_judge(args: &PostArgs) -> Result<(FlowContext, FlowOutcome<Post>), CliError> {
+    output::check_writable(args.output.output.as_deref())?;
+    let context = open_flow(&args.config, &args.store, &args.database).await?;
+    let ended = taster_flow::post(&context, args.run.run.as_ref()).await?;
+    Ok((context, ended))
 }
 
-fn told(common: &Common, context: &FlowContext, flow: &FlowOutcome<Post>) -> Result<Told, CliError> {
-    let not_restored = flow.not_restored();
-    match &flow.value {
+fn write_result(args: &PostArgs, context: &FlowContext, ended: &FlowOutcome<Post>) -> Result<Termination, CliError> {
+    let not_restored = ended.not_restored();
+    match &ended.value {
         Post::NothingYet { run } => {
-            write_nothing_yet(common, &context.config.app, run)?;
-            Ok(Told { exit: Exit::Done, line: "nothing to taste yet".to_owned() })
+            let format = match args.output.format {
+                VerdictFormat::Json => TextFormat::Json,
+                _ => TextFormat::Human,
+            };
+            write_nothing_yet(format, args.output.output.as_deref(), &context.config.app, run)?;
+            Ok(Termination { exit: Exit::Done, message: "nothing to taste yet".to_owned() })
         }
         Post::Judged(outcome) => {
             let PostOutcome { verdict, reports } = &**outcome;
-            let exit = write_verdict(common, verdict, &Beside { reports, scaled: &scaled(flow), accepted: None })?;
+            let shown = VerdictContext { reports, scaling: &scaling_summary(ended), accepted: None };
+            let exit = write_verdict(&args.output, verdict, &shown)?;
             let url = context.config.report.url_of(&verdict.app, &verdict.run);
             let report = url.or_else(|| reports.first().cloned());
-            let what = taster_report::line::verdict(verdict, termination::BYTES);
-            Ok(Told {
-                exit: termination::exit(exit, not_restored.as_deref()),
-                line: termination::line(not_restored.as_deref(), &what, report.as_deref()),
+            let result = taster_report::line::verdict(verdict, termination::MAX_BYTES);
+            Ok(Termination {
+                exit: termination::exit_code(exit, not_restored.as_deref()),
+                message: termination::message(not_restored.as_deref(), &result, report.as_deref()),
             })
         }
     }

@@ -1,60 +1,99 @@
-//! `taster pre`.
+//! `taster pre`: captures before the sync.
 
 use std::fmt::Write;
 
+use clap::Args;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Pre, PreOutcome};
 use taster_model::{Capture, ProbeOutcome};
 
-use super::{only, open_context, scaled, write_nothing_yet};
-use crate::{cli::Common, cli::Database, cli::Format, output, termination, termination::Told};
+use taster_report::layout::{TextTable, wrap_labeled};
 
-/// Tastes before the sync. Ends with 0, or with 3 when a gating probe did not end well.
-pub async fn run(common: &Common, database: &Database) -> Result<Exit, CliError> {
-    termination::tell(tasted(common, database).await)
+use super::{
+    inputs::open_flow,
+    results::{scaling_summary, write_nothing_yet},
+};
+use crate::{
+    args::{ConfigArgs, DatabaseArgs, RunArg, StoreArgs, TextFormat, TextOutput},
+    output, termination,
+    termination::Termination,
+};
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  # Before the upgrade, with the configuration ./taster.yaml
+  taster pre
+
+  # Without a configuration, as in a plain CI job; `taster post` takes the same --run
+  taster pre --mongodb \"$MONGODB_URI\" --run deploy-42
+
+  # Another configuration, and results in another store
+  taster pre -c stage/taster.yaml --store s3://taster-results/stage
+
+Exits 0 when the capture is stored, and 3 when a probe that decides the verdict failed.";
+
+/// Arguments of `pre`.
+#[derive(Debug, Clone, Args)]
+pub struct PreArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    run: RunArg,
+    #[command(flatten)]
+    output: TextOutput,
 }
 
-async fn tasted(common: &Common, database: &Database) -> Result<Told, CliError> {
-    only(common, &[Format::Human, Format::Json])?;
-    output::prove(common)?;
-    let context = open_context(common, database).await?;
-    let flow = taster_flow::pre(&context, common.run.as_ref()).await?;
-    let outcome = match &flow.value {
+/// Captures before the sync. Exits 0, or 3 when a gating probe failed.
+pub async fn run(args: &PreArgs) -> Result<Exit, CliError> {
+    termination::write_message(capture(args).await)
+}
+
+async fn capture(args: &PreArgs) -> Result<Termination, CliError> {
+    let file = args.output.output.as_deref();
+    output::check_writable(file)?;
+    let context = open_flow(&args.config, &args.store, &args.database).await?;
+    let ended = taster_flow::pre(&context, args.run.run.as_ref()).await?;
+    let outcome = match &ended.value {
         Pre::Captured(outcome) => outcome,
         Pre::NothingYet { run } => {
-            write_nothing_yet(common, &context.config.app, run)?;
-            return Ok(Told { exit: Exit::Done, line: "nothing to taste yet".to_owned() });
+            write_nothing_yet(args.output.format, file, &context.config.app, run)?;
+            return Ok(Termination { exit: Exit::Done, message: "nothing to taste yet".to_owned() });
         }
     };
-    match common.format {
-        Format::Json => output::write_json(common, &outcome.capture)?,
-        _ => {
-            // without a configuration the next command needs the connection string again, and it may hold a password
-            let how = if database.mongodb.is_some() { "taster post --mongodb URI" } else { "taster post" };
-            let mut text = human(outcome, &context.store_url, how);
-            text.push_str(&scaled(&flow));
-            output::write_text(common, &text)?;
+    match args.output.format {
+        TextFormat::Json => output::write_json(file, &outcome.capture)?,
+        TextFormat::Human => {
+            // the connection string may hold a password, so it is not repeated
+            let next = if args.database.mongodb.is_some() { "taster post --mongodb URI" } else { "taster post" };
+            let mut text = summary(outcome, &context.store_url, next);
+            text.push_str(&scaling_summary(&ended));
+            output::write_text(file, &text)?;
         }
     }
     let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
-    let (exit, what) = if failed.is_empty() {
+    let (exit, result) = if failed.is_empty() {
         (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
     } else {
         (Exit::Unknown, taster_text::escape_hidden(&format!("unknown: {}", failed.join("; "))))
     };
-    let not_restored = flow.not_restored();
-    Ok(Told {
-        exit: termination::exit(exit, not_restored.as_deref()),
-        line: termination::line(not_restored.as_deref(), &what, None),
+    let not_restored = ended.not_restored();
+    Ok(Termination {
+        exit: termination::exit_code(exit, not_restored.as_deref()),
+        message: termination::message(not_restored.as_deref(), &result, None),
     })
 }
 
-fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
+fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
     let capture = &outcome.capture;
     let mut out = String::new();
     let documents = capture.probes.iter().map(|p| p.usage.documents).sum();
     let headline =
-        if outcome.committed_now { "tasted before the sync" } else { "was tasted already; that capture stands" };
+        if outcome.committed_now { "tasted before the sync" } else { "already captured; the stored capture was kept" };
     let _ = writeln!(
         out,
         "{} run {}: {headline} ({} read by {})\n",
@@ -66,28 +105,28 @@ fn human(outcome: &PreOutcome, store: &str, how: &str) -> String {
     out.push_str(&probes(capture));
     if outcome.baseline.run != outcome.run {
         let text = format!(
-            "run {} of {} stands: it has neither passed nor been accepted, so `post` is judged against it",
+            "run {} of {}: its change neither passed nor was accepted, so `post` compares with that run",
             outcome.baseline.run,
             outcome.baseline.started.strftime("%Y-%m-%d %H:%M UTC")
         );
-        let _ = write!(out, "\n{}", taster_report::human::wrapped("Baseline: ", &text));
+        let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
     }
     let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
     if failed.is_empty() {
-        let _ = writeln!(out, "\nStored in {store}. After the sync: {how} --run {}", outcome.run);
+        let _ = writeln!(out, "\nStored in {store}. After the sync: {next} --run {}", outcome.run);
     } else {
         let text = format!(
-            "{} did not end well, so the verdict after the sync would be unknown. Mend it and taste again, under another \
-             --run if you name one",
+            "{} failed, so the verdict after the sync would be unknown. Fix the cause and run `taster pre` again, with \
+             another --run if you name one",
             failed.join(", ")
         );
-        let _ = write!(out, "\n{}", taster_report::human::wrapped("Unknown: ", &text));
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
     }
     out
 }
 
 fn probes(capture: &Capture) -> String {
-    let mut table = taster_report::human::table();
+    let mut table = TextTable::default();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
             ProbeOutcome::Metrics(metrics) => ("✓", taster_text::counted(metrics.len() as u64, "metric")),
@@ -98,7 +137,7 @@ fn probes(capture: &Capture) -> String {
             taster_text::counted(probe.usage.documents, "document"),
             taster_text::duration(std::time::Duration::from_millis(probe.usage.wall_ms))
         );
-        table.add_row(vec![mark.to_owned(), probe.name.clone(), what, read]);
+        table.add_row([mark.to_owned(), probe.name.clone(), what, read]);
     }
-    taster_report::human::lines(&table)
+    table.render()
 }

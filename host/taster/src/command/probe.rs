@@ -1,4 +1,4 @@
-//! `taster probe`: for people who write or receive probes.
+//! `taster probe`: checks, inspects, runs and precompiles probes.
 
 use std::{
     fmt::Write,
@@ -16,21 +16,37 @@ use taster_diagnostics::{CliError, Exit};
 use taster_flow::{CaptureIdentity, CensusSettings, ProbeEnv, progress::Task};
 use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
 
-use super::only;
-use crate::{cli::Common, cli::Format, output};
+use taster_report::layout::TextTable;
 
-/// What can be done with a probe.
+use crate::{
+    args::{TextFormat, TextOutput},
+    output,
+};
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  # What does a standard probe return, and what may it read?
+  taster probe inspect census
+
+  # Is this file a probe?
+  taster probe check ./sums.wasm
+
+  # Run it against a database and print its metrics
+  taster probe run ./sums.wasm --mongodb \"$MONGODB_URI\" --collection orders --options '{\"by\": \"status\"}'";
+
+/// The subcommands of `probe`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ProbeCommand {
     /// Check that a component is a probe: world, imports, size, manifest
-    Check(Component),
-    /// Say what a probe is and what it asks for
-    Inspect(Component),
+    Check(ComponentArgs),
+    /// Print a probe's manifest: what it reads and which metrics it returns
+    Inspect(ComponentArgs),
     /// Run a probe against a database and print its metrics
     Run(RunArgs),
-    /// Compile the standard probes ahead, for an image: `TASTER_CODE` names the folder there
+    /// Compile the standard probes ahead of time, for an image that sets `TASTER_CODE` to the folder
     Precompile {
-        /// The folder; made where it is missing
+        /// The folder; created if it is missing
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
@@ -39,9 +55,18 @@ pub enum ProbeCommand {
 /// Which component.
 #[derive(Debug, Clone, Args)]
 pub struct Component {
-    /// A standard probe by its bare name, or a file
+    /// The name of a standard probe, or a file
     #[arg(value_name = "COMPONENT")]
     component: String,
+}
+
+/// Arguments of `probe check` and `probe inspect`.
+#[derive(Debug, Clone, Args)]
+pub struct ComponentArgs {
+    #[command(flatten)]
+    component: Component,
+    #[command(flatten)]
+    output: TextOutput,
 }
 
 /// Arguments of `probe run`.
@@ -49,42 +74,43 @@ pub struct Component {
 pub struct RunArgs {
     #[command(flatten)]
     component: Component,
-    /// The database
+    /// The database to run it against
     #[arg(long, value_name = "URI", env = "MONGODB_URI", hide_env_values = true)]
     mongodb: String,
-    /// A collection that it may read, or ROLE=COLLECTION; repeat for more [default: every collection]
+    /// A collection that the probe may read, or ROLE=COLLECTION; repeatable [default: every collection]
     #[arg(long = "collection", value_name = "NAME")]
     collections: Vec<String>,
-    /// JSON handed to the probe
+    /// Options of the probe, as JSON
     #[arg(long = "options", value_name = "JSON")]
     options: Option<String>,
-    /// Wall time that it may take
+    /// Limit of the wall time
     #[arg(long, value_name = "DURATION")]
     deadline: Option<taster_config::Period>,
-    /// Memory that it may use
+    /// Limit of the memory
     #[arg(long, value_name = "SIZE")]
     memory: Option<taster_config::Size>,
-    /// Run it twice on the same data: two answers that differ by a byte are none
+    /// Run the probe twice on the same data, and fail if the results differ
     #[arg(long)]
     twice: bool,
+    #[command(flatten)]
+    output: TextOutput,
 }
 
-/// Runs one of them.
-pub async fn run(common: &Common, command: &ProbeCommand) -> Result<Exit, CliError> {
-    only(common, &[Format::Human, Format::Json])?;
+/// Runs a subcommand.
+pub async fn run(command: &ProbeCommand) -> Result<Exit, CliError> {
     match command {
-        ProbeCommand::Check(component) => check(common, component).await,
-        ProbeCommand::Inspect(component) => inspect(common, component).await,
-        ProbeCommand::Run(args) => taste(common, args).await,
-        ProbeCommand::Precompile { folder } => precompile(common, folder),
+        ProbeCommand::Check(args) => check(args).await,
+        ProbeCommand::Inspect(args) => inspect(args).await,
+        ProbeCommand::Run(args) => run_probe(args).await,
+        ProbeCommand::Precompile { folder } => precompile(folder),
     }
 }
 
-fn precompile(common: &Common, folder: &Path) -> Result<Exit, CliError> {
+fn precompile(folder: &Path) -> Result<Exit, CliError> {
     let cannot_write = |path: &Path, error: &std::io::Error| {
         CliError::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
     };
-    // whatever the umask is: a folder that others may write to is refused where it is used
+    // independent of the umask: Taster refuses to load code from a folder that others can write to
     fs::create_dir_all(folder)
         .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
         .map_err(|error| cannot_write(folder, &error))?;
@@ -92,7 +118,7 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, CliError> {
     for (name, component) in taster_standard_probes::standard_probes() {
         let (file, code) = taster_engine::Engine::precompile(component)?;
         let path = folder.join(file);
-        // whole or not at all: a process that maps it is never shown half of it
+        // written under another name first: a process that maps the file must never see half of it
         let partial = path.with_extension("part");
         fs::write(&partial, &code)
             .and_then(|()| fs::set_permissions(&partial, Permissions::from_mode(0o644)))
@@ -100,12 +126,12 @@ fn precompile(common: &Common, folder: &Path) -> Result<Exit, CliError> {
             .map_err(|error| cannot_write(&path, &error))?;
         let _ = writeln!(out, "{name:<16} {}", taster_text::size(code.len() as u64));
     }
-    output::write_text(common, &out)?;
+    output::write_text(None, &out)?;
     Ok(Exit::Done)
 }
 
-/// The component as a probe of a configuration; here a bare name may also be a file in this folder.
-fn as_probe(component: &Component) -> Probe {
+/// The component as a probe of a configuration. Unlike there, a bare name may also be a file in the current folder.
+fn probe_entry(component: &Component) -> Probe {
     let given = &component.component;
     let is_file = matches!(ComponentSource::of(given), ComponentSource::Unknown(_)) && PathBuf::from(given).exists();
     let component = if is_file { format!("./{given}") } else { given.clone() };
@@ -115,19 +141,19 @@ fn as_probe(component: &Component) -> Probe {
 }
 
 async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
-    let probe = as_probe(component);
+    let probe = probe_entry(component);
     let limits = taster_flow::engine_limits(&probe.limits);
     let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
     Ok(taster_flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
 }
 
-async fn check(common: &Common, component: &Component) -> Result<Exit, CliError> {
-    let probe = load(component).await?;
+async fn check(args: &ComponentArgs) -> Result<Exit, CliError> {
+    let probe = load(&args.component).await?;
     let manifest = probe.manifest();
-    if common.format == Format::Json {
+    if args.output.format == TextFormat::Json {
         let report = serde_json::json!({"sha256": probe.sha256(), "bytes": probe.size(), "imports": probe.imports(),
             "exports": probe.exports(), "manifest": manifest});
-        output::write_json(common, &report)?;
+        output::write_json(args.output.output.as_deref(), &report)?;
         return Ok(Exit::Done);
     }
     let mut out = format!("{} {} is a probe: {}\n", manifest.name, manifest.version, manifest.summary);
@@ -135,44 +161,44 @@ async fn check(common: &Common, component: &Component) -> Result<Exit, CliError>
     let _ = writeln!(out, "  size     {}", taster_text::size(probe.size()));
     let _ = writeln!(out, "  imports  {}", probe.imports().join(", "));
     let _ = writeln!(out, "  exports  {}", probe.exports().join(", "));
-    output::write_text(common, &out)?;
+    output::write_text(args.output.output.as_deref(), &out)?;
     Ok(Exit::Done)
 }
 
-async fn inspect(common: &Common, component: &Component) -> Result<Exit, CliError> {
-    let probe = load(component).await?;
+async fn inspect(args: &ComponentArgs) -> Result<Exit, CliError> {
+    let probe = load(&args.component).await?;
     let manifest = probe.manifest();
-    if common.format == Format::Json {
-        output::write_json(common, manifest)?;
+    if args.output.format == TextFormat::Json {
+        output::write_json(args.output.output.as_deref(), manifest)?;
         return Ok(Exit::Done);
     }
-    let mut out = format!("{} {}\n{}\n\nIt asks for\n", manifest.name, manifest.version, manifest.summary);
+    let mut out = format!("{} {}\n{}\n\nReads\n", manifest.name, manifest.version, manifest.summary);
     for role in &manifest.roles {
         let many = if role.many { "one or more collections" } else { "one collection" };
         let optional = if role.required { "" } else { ", optional" };
         let _ = writeln!(out, "  {:<12} {many}{optional}: {}", role.name, role.summary);
     }
     let _ = writeln!(out, "  {:<12} {}", "methods", manifest.methods.join(", "));
-    out.push_str("\nIt may return\n");
-    let mut table = taster_report::human::table();
+    out.push_str("\nReturns\n");
+    let mut table = TextTable::default();
     for metric in &manifest.metrics {
-        table.add_row(declaration(metric));
+        table.add_row(metric_row(metric));
     }
-    out.push_str(&taster_report::human::lines(&table));
-    output::write_text(common, &out)?;
+    out.push_str(&table.render());
+    output::write_text(args.output.output.as_deref(), &out)?;
     Ok(Exit::Done)
 }
 
-fn declaration(metric: &MetricDeclaration) -> [String; 5] {
+fn metric_row(metric: &MetricDeclaration) -> [String; 5] {
     let labels = if metric.labels.is_empty() { String::new() } else { format!("{{{}}}", metric.labels.join(", ")) };
     let expect = metric.expect.as_ref().map_or_else(|| "equal".to_owned(), ToString::to_string);
     [format!("{}{labels}", metric.name), metric.kind.to_string(), metric.unit.clone(), expect, metric.summary.clone()]
 }
 
-async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
-    let mut probe = as_probe(&args.component);
+async fn run_probe(args: &RunArgs) -> Result<Exit, CliError> {
+    let mut probe = probe_entry(&args.component);
     probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..Limits::default() };
-    probe.collections = collections(&args.collections);
+    probe.collections = parse_collections(&args.collections);
     probe.config = args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
         CliError::new("T0612", format!("--options is not JSON: {error}"), None).with_exit(Exit::Usage)
     })?;
@@ -180,62 +206,61 @@ async fn taste(common: &Common, args: &RunArgs) -> Result<Exit, CliError> {
     let engine = taster_flow::open_engine()?;
     let loaded = taster_flow::load_probe(&engine, &probe, &PathBuf::from("."))
         .await
-        .map_err(|failure| failed(&probe, &failure))?;
+        .map_err(|failure| probe_problem(&probe, &failure))?;
     let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
     let snapshot = session.initial_snapshot();
     let result = tokio::select! {
-        result = served_as_asked(&loaded, &snapshot, &probe, &config, args) => result,
+        result = run_once_or_twice(&loaded, &snapshot, &probe, &config, args) => result,
         signal = taster_flow::wait_for_signal() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
-    let Served { report, censuses } = result?;
+    let ProbeRun { report, censuses } = result?;
     match report.outcome {
-        Err(failure) => Err(failed(&probe, &failure)),
-        Ok(metrics) if common.format == Format::Json => {
+        Err(failure) => Err(probe_problem(&probe, &failure)),
+        Ok(metrics) if args.output.format == TextFormat::Json => {
             let mut result = serde_json::json!({"metrics": metrics, "usage": report.usage});
             if !censuses.is_empty() {
-                result["censuses"] = censuses.iter().map(census).collect();
+                result["censuses"] = censuses.iter().map(census_json).collect();
             }
-            output::write_json(common, &result)?;
+            output::write_json(args.output.output.as_deref(), &result)?;
             Ok(Exit::Done)
         }
         Ok(metrics) => {
-            output::write_text(
-                common,
-                &table(&metrics, &censuses, &report.usage, &taster_flow::engine_limits(&probe.limits)),
-            )?;
+            let limits = taster_flow::engine_limits(&probe.limits);
+            let text = run_summary(&metrics, &censuses, &report.usage, &limits);
+            output::write_text(args.output.output.as_deref(), &text)?;
             Ok(Exit::Done)
         }
     }
 }
 
-/// What came of a run, and the censuses that it took: counted here, and kept nowhere.
-struct Served {
+/// The result of a run, and the censuses that it took; they are counted here and not stored.
+struct ProbeRun {
     report: taster_engine::RunReport,
     censuses: Vec<CensusFile>,
 }
 
-/// What JSON says of a census. Not its sum: that is keyed, and the key is thrown away.
-fn census(census: &CensusFile) -> serde_json::Value {
+/// A census as JSON, without its checksum: that is keyed with a key that is thrown away.
+fn census_json(census: &CensusFile) -> serde_json::Value {
     serde_json::json!({"id": census.identity.id, "collection": census.identity.collection, "documents": census.documents,
         "bytes": census.bytes, "length": census.length})
 }
 
-/// Runs the probe once, or twice where that was asked; of two answers that differ the second is a failure.
-async fn served_as_asked(
+/// Runs the probe once, or twice with `--twice`; results that differ become a failure.
+async fn run_once_or_twice(
     loaded: &taster_engine::Probe,
     snapshot: &taster_query::Snapshot,
     probe: &Probe,
     config: &Config,
     args: &RunArgs,
-) -> Result<Served, CliError> {
+) -> Result<ProbeRun, CliError> {
     let (run, attempt) = (RunId::generate(), AttemptId::generate());
     let occasion = CaptureIdentity { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
-    // one key for both runs: else no two censuses would be alike
+    // one key for both runs, because digests under different keys cannot be compared
     let census_settings = CensusSettings::new(config, &occasion)?;
-    let first = serve(loaded, snapshot, probe, &census_settings).await?;
+    let first = run_loaded(loaded, snapshot, probe, &census_settings).await?;
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
-    let mut second = serve(loaded, snapshot, probe, &census_settings).await?;
+    let mut second = run_loaded(loaded, snapshot, probe, &census_settings).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
         taster_flow::check_deterministic(metrics, &again)?;
         taster_flow::check_censuses_deterministic(&first.censuses, &second.censuses)?;
@@ -244,16 +269,16 @@ async fn served_as_asked(
     Ok(second)
 }
 
-async fn serve(
+async fn run_loaded(
     loaded: &taster_engine::Probe,
     snapshot: &taster_query::Snapshot,
     probe: &Probe,
     census_settings: &CensusSettings,
-) -> Result<Served, CliError> {
+) -> Result<ProbeRun, CliError> {
     let live = snapshot.readable_collections().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
     let task = Task::start(probe.name.clone());
-    // a fixed clock and seed: the same data gives the same output, run after run
+    // a fixed clock and seed, so that the same data gives the same output
     let world = ProbeEnv { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: census_settings.env(probe) };
     let input = taster_flow::probe_run_input(snapshot, probe, &grants, world, &task);
     let database = input.database.clone();
@@ -262,14 +287,14 @@ async fn serve(
     for line in &report.log {
         tracing::info!(probe = probe.name, "{}", line.message);
     }
-    Ok(Served { report, censuses: database.take_censuses() })
+    Ok(ProbeRun { report, censuses: database.take_censuses() })
 }
 
-fn failed(probe: &Probe, failure: &taster_model::Failure) -> CliError {
-    CliError::new("T0613", format!("probe {} did not end well: {failure}", probe.name), None).with_exit(Exit::Unknown)
+fn probe_problem(probe: &Probe, failure: &taster_model::Failure) -> CliError {
+    CliError::new("T0613", format!("probe {} failed: {failure}", probe.name), None).with_exit(Exit::Unknown)
 }
 
-fn collections(given: &[String]) -> Option<Collections> {
+fn parse_collections(given: &[String]) -> Option<Collections> {
     if given.is_empty() {
         return None;
     }
@@ -286,8 +311,8 @@ fn collections(given: &[String]) -> Option<Collections> {
     ))
 }
 
-/// A value as a person reads it; a census as the number of its documents.
-fn shown(value: &Value, censuses: &[CensusFile]) -> String {
+/// A value as text; a census as the number of its documents.
+fn value_text(value: &Value, censuses: &[CensusFile]) -> String {
     if let Value::Census(id) = value {
         let census = censuses.iter().find(|census| census.identity.id == *id);
         return census
@@ -301,18 +326,18 @@ fn shown(value: &Value, censuses: &[CensusFile]) -> String {
     }
 }
 
-fn table(
+fn run_summary(
     metrics: &[Metric],
     censuses: &[CensusFile],
     usage: &taster_model::Usage,
     limits: &taster_engine::Limits,
 ) -> String {
-    let mut table = taster_report::human::table();
+    let mut table = TextTable::default();
     for metric in metrics {
-        let shown = shown(&metric.value, censuses);
-        table.add_row([taster_report::metric_name(&metric.name, &metric.labels), shown, metric.unit.clone()]);
+        let value = value_text(&metric.value, censuses);
+        table.add_row([taster_report::metric_name(&metric.name, &metric.labels), value, metric.unit.clone()]);
     }
-    let mut out = taster_report::human::lines(&table);
+    let mut out = table.render();
     let _ = writeln!(
         out,
         "\n  time       {} of {} (guest {}, server {})\n  documents  {} ({})\n  memory     {} of {}\n  host calls {}",

@@ -1,29 +1,43 @@
-//! `taster runs`.
+//! `taster runs`: lists the runs of an app.
 
-use super::{Stored, only, stored};
-use crate::{cli::Common, cli::Format, output};
+use clap::Args;
+use jiff::Timestamp;
 use taster_diagnostics::{CliError, Exit};
+use taster_report::layout::{TextTable, wrap};
+
+use super::inputs::{StoredApp, open_app};
+use crate::{
+    args::{ConfigArgs, StoreArgs, TextFormat, TextOutput},
+    output,
+};
+
+/// Arguments of `runs`.
+#[derive(Debug, Clone, Args)]
+pub struct RunsArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    output: TextOutput,
+}
 
 /// Lists the runs of the app, newest first.
-pub async fn run(common: &Common) -> Result<Exit, CliError> {
-    only(common, &[Format::Human, Format::Json])?;
-    let Stored { app, url, store, .. } = stored(common).await?;
+pub async fn run(args: &RunsArgs) -> Result<Exit, CliError> {
+    let StoredApp { app, url, store, .. } = open_app(&args.config, &args.store).await?;
+    let file = args.output.output.as_deref();
     let runs = store.runs().await?;
-    if common.format == Format::Json {
-        output::write_json(common, &runs)?;
+    if args.output.format == TextFormat::Json {
+        output::write_json(file, &runs)?;
         return Ok(Exit::Done);
     }
     if runs.is_empty() {
-        output::write_text(common, &format!("{app} has no runs in {url} yet: `taster pre` begins one"))?;
+        output::write_text(file, &wrap(&format!("{app} has no runs in {url} yet: `taster pre` starts the first")))?;
         return Ok(Exit::Done);
     }
     let baseline = store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run);
-    let mut table = taster_report::human::table();
-    table.set_header(["run", "before", "after", "verdict", ""]);
+    let mut table = TextTable::with_header(["run", "before", "after", "verdict", ""]);
     for run in &runs {
-        let when = |at: Option<jiff::Timestamp>| {
-            at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
-        };
         let note = match (&run.damaged, baseline.as_ref() == Some(&run.run), run.accepted) {
             (Some(damage), _, _) => format!("damaged: {damage}"),
             (None, true, _) => "baseline".to_owned(),
@@ -31,8 +45,12 @@ pub async fn run(common: &Common) -> Result<Exit, CliError> {
             (None, false, false) => String::new(),
         };
         let verdict = run.verdict.map_or_else(|| "-".to_owned(), |verdict| verdict.to_string());
-        table.add_row([run.run.to_string(), when(run.pre), when(run.post), verdict, note]);
+        table.add_row([run.run.to_string(), time(run.pre), time(run.post), verdict, note]);
     }
-    output::write_text(common, &taster_report::human::lines(&table))?;
+    output::write_text(file, &table.render())?;
     Ok(Exit::Done)
+}
+
+fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

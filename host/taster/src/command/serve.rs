@@ -1,4 +1,4 @@
-//! `taster serve`.
+//! `taster serve`: serves results over HTTP.
 
 use std::{io::Write, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
@@ -8,45 +8,63 @@ use taster_diagnostics::{CliError, Exit};
 use taster_serve::{Options, ServeError, Server};
 use taster_store::{Settings, Store};
 
-use super::{config_path, configuration, only};
-use crate::{cli::Common, cli::Format, output};
+use super::inputs::optional_config;
+use crate::{
+    args::{ConfigArgs, StoreArgs},
+    output,
+};
+
+/// Shown by `--help`.
+pub const EXAMPLES: &str = "\
+Examples:
+  # For this machine only, without a token: http://127.0.0.1:8080
+  taster serve --store s3://taster-results/stage
+
+  # For a cluster, with the bearer tokens of a mounted Secret
+  taster serve --listen 0.0.0.0:8080 --store s3://taster-results/stage --token-file /etc/taster/tokens
+
+  # Gate a deployment: curl fails unless the verdict is `same`
+  curl -f -H \"Authorization: Bearer $TOKEN\" \"https://taster.example/compare?app=shop&run=deploy-42\"";
 
 /// Arguments of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// Where to listen; port 0 takes a free one
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Answer only those who have a token of this file: one a line, `#` begins a comment; read again when it changes
+    /// Require a bearer token of this file: one token per line, `#` starts a comment; reloaded when it changes
     #[arg(long = "token-file", value_name = "FILE")]
     token_files: Vec<PathBuf>,
-    /// Answer whoever can reach the address, without a token
+    /// Require no token, also on an address that other machines can reach
     #[arg(long, conflicts_with = "token_files")]
     allow_anonymous: bool,
     /// How long a request may take
     #[arg(long, value_name = "TIME", default_value = "30s")]
     request_timeout: Period,
-    /// Requests that are answered at a time; more are refused
+    /// How many requests are answered at the same time; more are refused with 503
     #[arg(long, value_name = "NUMBER", default_value = "64")]
     max_requests: NonZeroUsize,
-    /// Print the `OpenAPI` document and end
+    /// Print the `OpenAPI` document and exit
     #[arg(long)]
     openapi: bool,
 }
 
 /// Serves until the process is asked to stop.
-pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, CliError> {
-    only(common, &[Format::Human, Format::Json])?;
+pub async fn run(args: &ServeArgs) -> Result<Exit, CliError> {
     if args.openapi {
-        output::write_json(common, &taster_serve::openapi::document())?;
+        output::write_json(None, &taster_serve::openapi::document())?;
         return Ok(Exit::Done);
     }
-    let store = Store::open_unverified(settings(common)?).await?;
-    let ServeArgs { listen, token_files, allow_anonymous, request_timeout, max_requests, openapi: _ } = args.clone();
+    let store = Store::open_unverified(settings(args)?).await?;
+    let ServeArgs { listen, token_files, allow_anonymous, request_timeout, max_requests, .. } = args.clone();
     let request_timeout = request_timeout.get();
     let options = Options { listen, token_files, allow_anonymous, request_timeout, max_requests };
-    let server = Server::bind(store, options).await.map_err(refused)?;
-    // nobody may read the line, and the server serves all the same
+    let server = Server::bind(store, options).await.map_err(start_problem)?;
+    // the server runs even if nothing reads this line
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "listening on http://{}", server.address()).and_then(|()| out.flush());
     drop(out);
@@ -54,21 +72,16 @@ pub async fn run(common: &Common, args: &ServeArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn refused(error: ServeError) -> CliError {
+fn start_problem(error: ServeError) -> CliError {
     let usage = matches!(error, ServeError::Open { .. });
     let problem = CliError::from(error);
     if usage { problem.with_exit(Exit::Usage) } else { problem }
 }
 
-/// Which store: the configuration's, where there is one; it needs none.
-fn settings(common: &Common) -> Result<Settings, CliError> {
-    if common.config.is_some() || config_path(common).exists() {
-        match configuration(common, None) {
-            Ok((config, _)) => return Ok(config.store_settings()),
-            // who only looks at results need not know the connection string, if the store is named
-            Err(problem) if problem.code() == "T0104" && common.store.is_some() => {}
-            Err(problem) => return Err(problem),
-        }
+/// The settings of the configuration's store, or of `--store` where there is no configuration.
+fn settings(args: &ServeArgs) -> Result<Settings, CliError> {
+    match optional_config(&args.config, &args.store)? {
+        Some(config) => Ok(config.store_settings()),
+        None => Ok(Settings::from(args.store.store.as_deref().unwrap_or(DEFAULT_STORE))),
     }
-    Ok(Settings::from(common.store.as_deref().unwrap_or(DEFAULT_STORE)))
 }

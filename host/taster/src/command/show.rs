@@ -1,26 +1,44 @@
-//! `taster show`.
+//! `taster show`: prints a stored run.
+
+use std::path::Path;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
-use taster_model::RunId;
+use taster_model::{Capture, ReportFile, RunId};
+use taster_report::layout::wrap;
 
-use super::{Beside, stored, which_run, write_verdict};
-use crate::{cli::Common, cli::Format, output};
+use super::{
+    inputs::{open_app, resolve_run},
+    results::{VerdictContext, write_verdict},
+};
+use crate::{
+    args::{ConfigArgs, RunArg, StoreArgs, VerdictFormat, VerdictOutput},
+    output,
+};
 
 /// Arguments of `show`.
 #[derive(Debug, Clone, Args)]
 pub struct ShowArgs {
-    /// The run [default: the last one]
-    #[arg(value_name = "ID")]
-    which: Option<RunId>,
+    /// The run [default: --run, else the last one]
+    #[arg(value_name = "RUN", id = "shown_run")]
+    shown: Option<RunId>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    run: RunArg,
+    #[command(flatten)]
+    output: VerdictOutput,
 }
 
-/// Prints a stored run: its verdict, or its capture where it has none yet. Ends with 0 whatever the verdict.
-pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, CliError> {
-    let place = stored(common).await?;
-    let run = which_run(args.which.as_ref().or(common.run.as_ref()), &place).await?;
-    let stored = place.store.run(&run);
+/// Prints the verdict of a stored run, or its capture if it has no verdict yet. Exits 0 whatever the
+/// verdict.
+pub async fn run(args: &ShowArgs) -> Result<Exit, CliError> {
+    let app = open_app(&args.config, &args.store).await?;
+    let run = resolve_run(args.shown.as_ref().or(args.run.run.as_ref()), &app).await?;
+    let stored = app.store.run(&run);
     if let Some(verdict) = stored.verdict().await? {
         let verdict = verdict.into_inner();
         let accepted = stored.accepted().await?.map(taster_store::Committed::into_inner);
@@ -32,26 +50,29 @@ pub async fn run(common: &Common, args: &ShowArgs) -> Result<Exit, CliError> {
                 accepted.reason
             );
         }
-        let reports = ["report.html", "report.md", "junit.xml"].map(|name| stored.report_url(&verdict.attempt, name));
-        write_verdict(common, &verdict, &Beside { reports: &reports, scaled: "", accepted: accepted.as_ref() })?;
+        let reports = ReportFile::RENDERED.map(|file| stored.report_url(&verdict.attempt, file.name()));
+        let context = VerdictContext { reports: &reports, scaling: "", accepted: accepted.as_ref() };
+        write_verdict(&args.output, &verdict, &context)?;
         return Ok(Exit::Done);
     }
     let Some(capture) = stored.pre().await? else {
-        return Err(FlowError::NoRun { run, app: place.app.to_string(), store: place.url.clone() }.into());
+        return Err(FlowError::NoRun { run, app: app.app.to_string(), store: app.url.clone() }.into());
     };
-    let capture = capture.into_inner();
-    if common.format == Format::Json {
-        output::write_json(common, &capture)?;
-    } else {
-        let text = format!(
-            "{} run {}: tasted before the sync at {} ({}), no verdict yet: taster post --run {}",
-            capture.app,
-            capture.run,
-            capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            taster_text::counted(capture.probes.len() as u64, "probe"),
-            capture.run,
-        );
-        output::write_text(common, &text)?;
-    }
+    write_capture(args.output.format, args.output.output.as_deref(), &capture.into_inner())?;
     Ok(Exit::Done)
+}
+
+fn write_capture(format: VerdictFormat, file: Option<&Path>, capture: &Capture) -> Result<(), CliError> {
+    if format == VerdictFormat::Json {
+        return output::write_json(file, capture);
+    }
+    let text = format!(
+        "{} run {}: tasted before the sync at {} ({}), no verdict yet: taster post --run {}",
+        capture.app,
+        capture.run,
+        capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        taster_text::counted(capture.probes.len() as u64, "probe"),
+        capture.run,
+    );
+    output::write_text(file, &wrap(&text))
 }

@@ -7,9 +7,12 @@ use mongodb::bson::{
     spec::BinarySubtype,
 };
 use serde_json::Value;
-use tokio::time::sleep;
+use taster_testkit::wait_until;
 
 use crate::support::{Kitchen, SHOP};
+
+/// How long it may take until documents expire and the server has removed them.
+const EXPIRY_TIMEOUT: Duration = Duration::from_mins(2);
 
 const CENSUS: &str =
     "probes:\n  - {name: documents, component: census, collections: [types, words, log, weather, sessions, tiny]}\n";
@@ -112,9 +115,8 @@ async fn meddle(kitchen: &Kitchen) {
     let measured = doc! {"at": DateTime::from_millis(1), "place": "here", "degrees": -40};
     insert(kitchen, "weather", vec![measured]).await;
     let sessions = kitchen.database.collection::<Document>("sessions");
-    while sessions.count_documents(doc! {"_id": {"$lt": 3}}).await.expect("a count") > 0 {
-        sleep(Duration::from_millis(100)).await;
-    }
+    let expired = async || sessions.count_documents(doc! {"_id": {"$lt": 3}}).await.expect("a count") == 0;
+    wait_until("the TTL monitor", EXPIRY_TIMEOUT, expired).await;
 }
 
 fn set(verdict: &Value, collection: &str, kind: &str) -> (u64, BTreeSet<String>) {
@@ -172,9 +174,8 @@ async fn what_expired_alone_is_expected() {
     table.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n"));
     assert_eq!(table.taster(&["pre"]).code, 0);
     let sessions = kitchen.database.collection::<Document>("sessions");
-    while sessions.count_documents(doc! {}).await.expect("a count") > 3 {
-        sleep(Duration::from_millis(100)).await;
-    }
+    let expired = async || sessions.count_documents(doc! {}).await.expect("a count") <= 3;
+    wait_until("the TTL monitor", EXPIRY_TIMEOUT, expired).await;
     let post = table.taster(&["post", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert!(post.out.contains("3 expired"), "{}", post.out);

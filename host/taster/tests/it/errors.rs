@@ -282,11 +282,11 @@ async fn options_that_the_probe_does_not_understand() {
         |options: &str| fails(&table, 3, &["probe", "run", "document-count", "--mongodb", &uri, "--options", options]);
     assert_snapshot!(run(r#"{"grupBy": {"orders": ["status"]}}"#), @r#"
     INFO document-count: failed
-    error[T0613]: probe document-count did not end well: probes[…].config.grupBy: unknown field `grupBy`, expected one of `filters`, `groupBy`, `collections`, `groups` (setting: probes[…].config.grupBy)
+    error[T0613]: probe document-count failed: probes[…].config.grupBy: unknown field `grupBy`, expected one of `filters`, `groupBy`, `collections`, `groups` (setting: probes[…].config.grupBy)
     "#);
     assert_snapshot!(run(r#"{"filters": {"bad": {"$where": "1"}}}"#), @r#"
     INFO document-count: failed
-    error[T0613]: probe document-count did not end well: T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
+    error[T0613]: probe document-count failed: T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
     "#);
     assert_snapshot!(fails(&table, 2, &["probe", "run", "document-count", "--mongodb", &uri, "--options", "{"]), @"error[T0612]: --options is not JSON: EOF while parsing an object at line 1 column 1");
     assert_snapshot!(
@@ -376,7 +376,9 @@ fn wrong_usage() {
     "#);
     table.configure(HEAD);
     assert_snapshot!(fails(&table, 2, &["runs", "--format", "junit"]), @r#"
-    error[T0611]: this command does not write `junit`
-      help: it writes human and json
+    error: invalid value 'junit' for '--format <FORMAT>'
+      [possible values: human, json]
+
+    For more information, try '--help'.
     "#);
 }

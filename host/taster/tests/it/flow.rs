@@ -4,11 +4,14 @@ use mongodb::bson::{Document, doc};
 
 use crate::support::{Kitchen, Table};
 
-/// The configuration that README.md shows, with the store in the test's folder.
+/// The configuration that the book's first page shows, with the store in the test's folder.
 fn readme() -> String {
-    let text = include_str!("../../../../README.md");
-    let yaml =
-        text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("README shows a configuration");
+    let text = include_str!("../../../../docs/src/getting-started.md");
+    let yaml = text
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("the page shows a configuration");
     yaml.replace("file:///var/lib/taster", "file://./results").replace("database: shop", "database: pxbbq")
 }
 

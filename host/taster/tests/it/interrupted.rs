@@ -1,50 +1,111 @@
-//! Killed at any point, started twice at once: never half a capture that `post` accepts.
+//! Killed at any point, stopped by a signal, started twice at once: never half a capture that `post` accepts.
 
-use std::{process::Stdio, thread, time::Duration};
+use std::{
+    process::{Child, Stdio},
+    time::Duration,
+};
 
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    Client,
+    bson::{Bson, Document, doc},
+};
+use rustix::process::{Pid, Signal};
+use taster_demo::{DATABASE, Mongod, Shop};
+use taster_testkit::{
+    WAIT_TIMEOUT,
+    mongod::{self, open_cursors},
+    wait_until,
+};
 
-use crate::support::{Ended, Kitchen, SHOP};
+use crate::support::{Ended, Kitchen, SHOP, Table};
+
+/// The commands by which `pre` reads, and so the points between two answers of the server.
+const COMMANDS: [&str; 8] =
+    ["aggregate", "collStats", "count", "find", "getMore", "listCollections", "listIndexes", "serverStatus"];
+
+/// The fail point of a command that is not answered, and that of a `getMore` that does not return.
+const COMMAND: &str = "failCommand";
+const READ: &str = "waitAfterPinningCursorBeforeGetMoreBatch";
+
+/// A shop on a server with fail points.
+struct FaultyShop {
+    _mongod: Mongod,
+    client: Client,
+    table: Table,
+}
+
+impl FaultyShop {
+    async fn open(replica_set: bool, orders: u64) -> Self {
+        let mongod = mongod::start(mongod::options(replica_set, &["--setParameter", "enableTestCommands=1"])).await;
+        let client = mongod.client().await.expect("a client");
+        Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");
+        let table = Table::new(&mongod.uri_of(DATABASE));
+        table.configure(SHOP);
+        Self { _mongod: mongod, client, table }
+    }
+
+    /// Changes a fail point; returns how often it was entered until now.
+    async fn configure(&self, name: &str, mode: impl Into<Bson>, data: Document) -> i64 {
+        let mode: Bson = mode.into();
+        let command = doc! {"configureFailPoint": name, "mode": mode, "data": data};
+        let answer = self.client.database("admin").run_command(command).await.expect("a fail point");
+        let entered = answer.get("count").expect("how often it was entered");
+        entered.as_i64().or_else(|| entered.as_i32().map(i64::from)).expect("a number")
+    }
+
+    /// Waits a moment; whether the fail point was entered so often by then.
+    async fn is_entered(&self, name: &str, times: i64) -> bool {
+        let command = doc! {"waitForFailPoint": name, "timesEntered": times, "maxTimeMS": 50};
+        self.client.database("admin").run_command(command).await.is_ok()
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.table.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    }
+
+    /// Kills a command while it waits for the server's answer to the read number `skip`. Returns whether it came so far.
+    async fn kill_at(&self, skip: i32, arguments: &[&str]) -> bool {
+        let data = doc! {"failCommands": COMMANDS.to_vec(), "blockConnection": true, "blockTimeMS": 60_000};
+        let entered = self.configure(COMMAND, doc! {"skip": skip}, data).await;
+        let mut child = self.spawn(arguments);
+        let killed = loop {
+            if self.is_entered(COMMAND, entered + 1).await {
+                child.kill().expect("a signal");
+                break true;
+            }
+            if child.try_wait().expect("a status").is_some() {
+                break false;
+            }
+        };
+        let ended = Ended::of(&child.wait_with_output().expect("it ends"));
+        assert_eq!(ended.code, if killed { -1 } else { 0 }, "{}", ended.all());
+        self.configure(COMMAND, "off", doc! {}).await;
+        killed
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pre_killed_at_any_point_and_run_again_leaves_a_whole_capture() {
-    let kitchen = Kitchen::open(false, 4000).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
-    let begun = std::time::Instant::now();
-    assert_eq!(table.taster(&["pre", "--run", "calibrate", "--store", "file://./other"]).code, 0);
-    let whole = begun.elapsed();
-    let (mut committed, mut empty) = (0, 0);
-    for step in 0..12_u32 {
-        let run = format!("kill-{step}");
-        let mut child = table
-            .command(&["pre", "--run", &run])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary runs");
-        thread::sleep(whole * step / 11);
-        // kill -9, or too late
-        let _ = child.kill();
-        child.wait().expect("it ends");
-        let capture = table.path().join(format!("results/v1/pxbbq/{run}/pre/capture.json"));
-        if capture.exists() {
-            committed += 1;
-        } else {
-            empty += 1;
+async fn pre_killed_at_any_read_and_run_again_leaves_a_whole_capture() {
+    let shop = FaultyShop::open(false, 1000).await;
+    let mut kills = 0;
+    // every third read: the others are much like their neighbours
+    for skip in (0..).step_by(3) {
+        let run = format!("kill-{skip}");
+        let killed = shop.kill_at(skip, &["pre", "--run", &run]).await;
+        let capture = shop.table.path().join(format!("results/v1/pxbbq/{run}/pre/capture.json"));
+        assert_eq!(capture.exists(), !killed, "pre reads nothing after its commit");
+        let again = shop.table.taster(&["pre", "--run", &run]);
+        assert_eq!(again.code, 0, "killed at read {skip}, then: {}", again.all());
+        let post = shop.table.taster(&["post", "--run", &run]);
+        assert_eq!(post.code, 0, "killed at read {skip}, then: {}", post.all());
+        if !killed {
+            break;
         }
-        let again = table.taster(&["pre", "--run", &run]);
-        assert_eq!(again.code, 0, "killed at {step}/11, then: {}", again.all());
-        let post = table.taster(&["post", "--run", &run]);
-        assert_eq!(post.code, 0, "killed at {step}/11, then: {}", post.all());
+        kills += 1;
     }
-    assert!(empty > 0, "no kill came before the commit ({committed} came after)");
-    // what is left on the server?
-    let status = kitchen.database.run_command(doc! {"serverStatus": 1}).await.expect("status");
-    let open =
-        status.get_document("metrics").and_then(|m| m.get_document("cursor")).and_then(|c| c.get_document("open"));
-    let pinned = open.expect("cursor metrics").get_i64("pinned").expect("a number");
-    assert_eq!(pinned, 0);
+    assert!(kills > 5, "pre was killed at {kills} reads");
+    assert_eq!(open_cursors(&shop.client, "pinned").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,62 +137,29 @@ async fn two_pre_of_one_run_at_once_leave_one_capture() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor_on_a_standalone() {
-    a_signal_leaves_no_cursor(Kitchen::open(false, 120_000).await).await;
+    a_signal_leaves_no_cursor(&FaultyShop::open(false, 4000).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor_on_a_replica_set() {
-    a_signal_leaves_no_cursor(Kitchen::open(true, 120_000).await).await;
+    a_signal_leaves_no_cursor(&FaultyShop::open(true, 4000).await).await;
 }
 
-async fn a_signal_leaves_no_cursor(kitchen: Kitchen) {
-    let table = kitchen.table();
-    table.configure(SHOP);
-    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
-        let child = table
-            .command(&["pre", "--run", "stopped"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let pid = rustix::process::Pid::from_child(&child);
-        // wait until it reads: a cursor of ours is open
-        for _ in 0..600 {
-            if open_cursors(&kitchen).await > 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+async fn a_signal_leaves_no_cursor(shop: &FaultyShop) {
+    shop.configure(READ, "alwaysOn", doc! {"shouldCheckForInterrupt": true}).await;
+    for signal in [Signal::TERM, Signal::INT] {
+        let child = shop.spawn(&["pre", "--run", "stopped"]);
+        let pid = Pid::from_child(&child);
+        let reads = async || open_cursors(&shop.client, "pinned").await > 0;
+        wait_until("a read that does not return", WAIT_TIMEOUT, reads).await;
         rustix::process::kill_process(pid, signal).expect("a signal");
         let ended = Ended::of(&child.wait_with_output().expect("it ends"));
         assert_eq!(ended.code, 4, "{}", ended.all());
         assert!(ended.err.contains("T0604"), "{}", ended.err);
-        // the server closes a cursor that was killed in the middle of a read once that read notices
-        for _ in 0..300 {
-            if open_cursors(&kitchen).await == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        assert_eq!(open_cursors(&kitchen).await, 0, "{:#?}\n{}", cursors(&kitchen).await, ended.err);
+        // the server closes a cursor that was killed during a read once that read notices
+        let closed = async || open_cursors(&shop.client, "total").await == 0;
+        wait_until("the end of all cursors", Duration::from_secs(3), closed).await;
     }
-    assert!(!table.path().join("results/v1/pxbbq/stopped/pre/capture.json").exists());
-}
-
-async fn open_cursors(kitchen: &Kitchen) -> i64 {
-    let status = kitchen.database.run_command(doc! {"serverStatus": 1}).await.expect("status");
-    let open =
-        status.get_document("metrics").and_then(|m| m.get_document("cursor")).and_then(|c| c.get_document("open"));
-    open.expect("cursor metrics").get_i64("total").expect("a number")
-}
-
-/// What the server says of its cursors, for a message.
-async fn cursors(kitchen: &Kitchen) -> Vec<Document> {
-    use futures_util::TryStreamExt;
-    let admin = kitchen.mongod.client().await.expect("a client").database("admin");
-    let stages = [
-        doc! {"$currentOp": {"allUsers": true, "idleCursors": true, "localOps": true}},
-        doc! {"$match": {"cursor": {"$exists": true}}},
-    ];
-    admin.aggregate(stages).await.expect("operations").try_collect().await.expect("operations")
+    let capture = shop.table.path().join("results/v1/pxbbq/stopped/pre/capture.json");
+    assert!(!capture.exists());
 }

@@ -4,11 +4,10 @@ mod baseline;
 mod census;
 mod cluster;
 mod collections;
-#[path = "../../../cluster/tests/it/control_plane.rs"]
-mod control_plane;
 mod copies;
 mod crashes;
 mod demo;
+mod docs;
 mod errors;
 mod flow;
 mod fresh;
@@ -23,10 +22,9 @@ mod probe;
 mod promises;
 mod replica_set;
 mod s3;
-#[path = "../../../store/tests/it/s3_server.rs"]
-#[expect(dead_code, reason = "the tests of the store need more of it")]
-mod s3_server;
 mod schemas;
 mod serve;
 mod server;
 mod support;
+
+use taster_testkit::control_plane;

@@ -21,6 +21,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use taster_testkit::wait_until;
 
 use crate::{
     serve::done,
@@ -366,11 +367,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
     let log = table.path().join("log");
     let file = fs::File::create(&log).expect("a file");
     let mut child = table.command(&["post", "--run", "r1"]).stderr(file).spawn().expect("it runs");
-    let began = Instant::now();
-    while hangs.heard().is_empty() {
-        assert!(began.elapsed() < Duration::from_mins(1), "nobody was told");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    wait_until("a notification", Duration::from_mins(1), async || !hangs.heard().is_empty()).await;
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
     let asked = Instant::now();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use taster_model::{
     AppName, AttemptId, Capture, DifferingDocuments, DocumentDetail, FindingOutcome, RunId, Verdict, VerdictDocument,
 };
-use taster_report::html::{self, Around, Links};
+use taster_report::html::{self, Links, ReportContext};
 use taster_store::Store;
 
 use crate::{
@@ -126,7 +126,7 @@ async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
         ("/apps/pxbbq/runs/r9", 404, "has no run `r9`"),
         ("/apps/pxbbq?after=r9", 404, "has no run `r9`"),
         ("/apps/pxbbq/runs/r3/verdict.json", 404, "has no verdict"),
-        ("/apps/pxbbq/runs/r2/passwd", 404, "nothing is served"),
+        ("/apps/pxbbq/runs/r2/passwd", 404, "no such path"),
         ("/apps/Px!", 400, "is not allowed"),
         ("/apps/pxbbq?metrik=1", 400, "unknown parameter"),
         ("/apps/pxbbq?after=%00", 400, "is not allowed"),
@@ -143,7 +143,7 @@ async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
     fs::write(&capture, text).expect("a capture");
     let run = served.get("/apps/pxbbq/runs/r1");
     is_page(&run, "r1");
-    assert!(run.body.contains("damaged") && run.body.contains("Nobody can rely on this run"), "{}", run.body);
+    assert!(run.body.contains("damaged") && run.body.contains("This run cannot be trusted"), "{}", run.body);
     let runs = served.get("/apps/pxbbq");
     assert!(runs.body.contains("damaged"), "{}", runs.body);
 }
@@ -267,7 +267,7 @@ impl Filled {
         }
         verdict.after.run.clone_from(&run);
         change(&mut verdict);
-        let page = html::report(&verdict, &Around { links: Links::beside(), ..Around::default() });
+        let page = html::report(&verdict, &ReportContext { links: Links::to_siblings(), ..ReportContext::default() });
         store.put_report(&verdict.attempt, "report.html", page.as_bytes()).await.expect("a report");
         store.put_verdict(&verdict).await.expect("a verdict");
     }

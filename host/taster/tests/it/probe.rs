@@ -20,7 +20,7 @@ fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
         );
         let inspect = table.taster(&["probe", "inspect", name]);
         assert_eq!(inspect.code, 0, "{}", inspect.all());
-        assert!(inspect.out.starts_with(name) && inspect.out.contains("It may return"), "{}", inspect.out);
+        assert!(inspect.out.starts_with(name) && inspect.out.contains("Returns"), "{}", inspect.out);
         assert!(inspect.out.lines().all(|line| line.chars().count() <= 100), "{}", inspect.out);
     }
 }

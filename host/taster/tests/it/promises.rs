@@ -34,7 +34,7 @@ fn every_error_code_stands_in_the_list_and_the_list_has_no_other() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
     let mut given = BTreeSet::new();
     sources(host, &mut given);
-    let list = fs::read_to_string(host.join("ERRORS.md")).expect("host/ERRORS.md");
+    let list = fs::read_to_string(host.join("../docs/src/reference/errors.md")).expect("the page of errors");
     let listed: BTreeSet<String> = list
         .lines()
         .filter_map(|line| line.strip_prefix("| `T0"))
@@ -43,13 +43,13 @@ fn every_error_code_stands_in_the_list_and_the_list_has_no_other() {
         .collect();
     let missing: Vec<_> = given.difference(&listed).collect();
     let stale: Vec<_> = listed.difference(&given).collect();
-    assert!(missing.is_empty() && stale.is_empty(), "not in ERRORS.md: {missing:?}; only there: {stale:?}");
+    assert!(missing.is_empty() && stale.is_empty(), "not in errors.md: {missing:?}; only there: {stale:?}");
 }
 
 #[test]
 fn every_reason_is_in_the_list_of_reasons_and_the_list_has_no_other() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
-    let list = fs::read_to_string(host.join("ERRORS.md")).expect("host/ERRORS.md");
+    let list = fs::read_to_string(host.join("../docs/src/reference/errors.md")).expect("the page of errors");
     let (_, section) = list.split_once("\n| reason | meaning | what to do |\n").expect("a table of reasons");
     let rows = section.lines().skip(1).take_while(|line| line.starts_with('|'));
     let listed: BTreeSet<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
@@ -59,16 +59,51 @@ fn every_reason_is_in_the_list_of_reasons_and_the_list_has_no_other() {
     assert!(missing.is_empty() && stale.is_empty(), "not in the list: {missing:?}; only in the list: {stale:?}");
 }
 
+/// Every command of the tree below `command`, by its words.
+fn paths(command: &clap::Command, path: &[String]) -> Vec<(Vec<String>, clap::Command)> {
+    let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let below = visible.flat_map(|command| paths(command, &[path, &[command.get_name().to_owned()]].concat()));
+    [(path.to_vec(), command.clone())].into_iter().chain(below).collect()
+}
+
+/// Every command of a tree by its words (`probe run`), without the root.
+fn commands(tree: &clap::Command, words: &str, found: &mut Vec<(String, clap::Command)>) {
+    for command in tree.get_subcommands() {
+        let path = format!("{words} {}", command.get_name()).trim().to_owned();
+        found.push((path.clone(), command.clone()));
+        commands(command, &path, found);
+    }
+}
+
+fn all_commands() -> Vec<(String, clap::Command)> {
+    let mut found = Vec::new();
+    commands(&taster::cli::command_tree(), "", &mut found);
+    found
+}
+
 #[test]
-fn the_help_names_every_command_and_the_exit_codes() {
+fn the_help_of_every_command_names_its_subcommands_and_flags() {
+    let table = Table::new("");
+    let commands = paths(&taster::cli::command_tree(), &[]);
+    assert!(commands.len() > 12, "{} commands", commands.len());
+    for (path, command) in commands {
+        let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = table.taster(&words);
+        assert_eq!(help.code, 0, "{words:?}: {}", help.all());
+        for name in command.get_subcommands().filter(|one| !one.is_hide_set()).map(clap::Command::get_name) {
+            assert!(help.out.contains(&format!("\n  {name}")), "{words:?} without {name}: {}", help.out);
+        }
+        for flag in command.get_arguments().filter(|one| !one.is_hide_set()).filter_map(clap::Arg::get_long) {
+            assert!(help.out.contains(&format!("--{flag}")), "{words:?} without --{flag}: {}", help.out);
+        }
+    }
+}
+
+#[test]
+fn the_help_names_the_exit_codes_and_fits_a_terminal() {
     let table = Table::new("");
     let help = table.taster(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in
-        ["init", "pre", "post", "compare", "accept", "runs", "show", "demo", "probe", "config", "completions"]
-    {
-        assert!(help.out.contains(&format!("\n  {command}")), "{command}: {}", help.out);
-    }
     assert!(help.out.contains("Exit codes: 0 same"), "{}", help.out);
     assert!(help.out.lines().all(|line| line.chars().count() <= 100), "{}", help.out);
     for shell in ["bash", "zsh", "fish"] {
@@ -77,23 +112,68 @@ fn the_help_names_every_command_and_the_exit_codes() {
 }
 
 #[test]
-fn the_commands_of_the_readme_exist() {
-    let readme = include_str!("../../../../README.md");
+fn each_command_has_only_the_flags_that_it_uses() {
+    let shared = "config store run format output";
+    let flags = |command: &clap::Command| {
+        let longs = command.get_arguments().filter_map(clap::Arg::get_long).filter(|long| shared.contains(long));
+        longs.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+    };
+    let table: Vec<String> =
+        all_commands().iter().map(|(name, command)| format!("{name}: {}", flags(command)).trim().to_owned()).collect();
+    insta::assert_snapshot!(table.join("\n"), @r"
+    init: config store
+    pre: config format output run store
+    post: config format output run store
+    restore: config run store
+    compare: config format output run store
+    accept: config store
+    runs: config format output store
+    gc: config format output store
+    show: config format output run store
+    serve: config store
+    demo: format output run
+    probe:
+    probe check: format output
+    probe inspect: format output
+    probe run: format output
+    probe precompile:
+    config:
+    config check: config store
+    config schema:
+    completions:
+    man:
+    ");
     let tree = taster::cli::command_tree();
-    for line in readme.lines().filter_map(|line| line.strip_prefix("taster ")) {
-        let words: Vec<&str> =
-            line.split_whitespace().take_while(|word| word.bytes().all(|b| b.is_ascii_lowercase())).collect();
-        let mut command = &tree;
-        for word in &words {
-            let Some(next) = command.find_subcommand(word) else { break };
-            command = next;
-        }
-        assert_ne!(command.get_name(), "taster", "README shows `taster {line}`");
-        for flag in line.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
-            let known = command.get_arguments().chain(tree.get_arguments()).any(|a| a.get_long() == Some(flag));
-            assert!(known, "README shows --{flag} in `taster {line}`");
-        }
+    let global: Vec<&str> = tree.get_arguments().filter_map(clap::Arg::get_long).collect();
+    assert_eq!(global, ["log-format", "verbose"]);
+}
+
+#[test]
+fn the_long_help_of_the_main_commands_has_examples() {
+    let table = Table::new("");
+    for command in ["init", "pre", "post", "accept", "serve", "probe"] {
+        let help = table.taster(&[command, "--help"]).out;
+        assert!(help.contains("Examples:") && help.contains("\n  taster "), "{help}");
+        assert!(!table.taster(&[command, "-h"]).out.contains("Examples:"), "{command}");
     }
+}
+
+#[test]
+fn man_writes_a_page_for_every_command() {
+    let table = Table::new("");
+    let folder = table.path().join("share/man/man1");
+    let written = table.taster(&["man", "share/man/man1"]);
+    assert_eq!(written.code, 0, "{}", written.all());
+    for (command, _) in all_commands() {
+        let page = folder.join(format!("taster-{}.1", command.replace(' ', "-")));
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        assert!(text.contains(".SH SYNOPSIS"), "{command}: {text}");
+    }
+    assert!(folder.join("taster.1").exists());
+    fs::write(table.path().join("file"), "").expect("a file");
+    let failed = table.taster(&["man", "file/man"]);
+    assert_eq!(failed.code, 4, "{}", failed.all());
+    assert!(failed.err.contains("error[T0602]: cannot write man pages to file/man: "), "{}", failed.err);
 }
 
 #[test]
@@ -136,21 +216,4 @@ async fn no_secret_is_stored_or_said() {
         }
     }
     assert!(files >= 5, "{files} files");
-}
-
-#[test]
-fn every_configuration_of_the_readme_is_one() {
-    let readme = include_str!("../../../../README.md");
-    let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert!(blocks.len() >= 2, "{} blocks", blocks.len());
-    let table = Table::new("mongodb://127.0.0.1:27017/shop");
-    for block in blocks {
-        // a part of one begins without the app
-        let app = if block.contains("app:") { "" } else { "app: shop\n" };
-        table.configure(&format!("{app}{block}"));
-        let mut check = table.command(&["config", "check"]);
-        let output = check.env("WEBHOOK_SECRET", "secret").env("GITHUB_TOKEN", "token").output().expect("it runs");
-        let checked = Ended::of(&output);
-        assert_eq!(checked.code, 0, "{block}\n{}", checked.all());
-    }
 }

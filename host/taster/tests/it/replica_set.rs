@@ -7,65 +7,45 @@ use mongodb::{
     bson::{Document, doc},
     options::{Acknowledgment, WriteConcern},
 };
-use taster_demo::{DATABASE, Mongod, MongodOptions, Shop};
+use taster_demo::{DATABASE, Shop};
+use taster_testkit::{replica_set::ReplicaSet, wait_until};
 
 use crate::support::{SHOP, Table};
 
-/// A primary and two members that apply everything this much later.
+/// How many seconds the secondaries apply every write later than the primary.
 const DELAY: i32 = 4;
 
 struct ThreeMembers {
-    members: Vec<Mongod>,
+    set: ReplicaSet,
     client: Client,
 }
 
 impl ThreeMembers {
-    async fn start(delay: Option<i32>) -> Self {
-        let mut members = Vec::new();
-        for _ in 0..3 {
-            let arguments = ["--replSet", "lag", "--oplogSize", "64"].map(str::to_owned).to_vec();
-            members.push(
-                Mongod::start_member(MongodOptions { arguments, ..MongodOptions::default() }).await.expect("a member"),
-            );
-        }
-        let hosts: Vec<Document> = members
-            .iter()
-            .zip(0..)
-            .map(|(member, id)| {
-                let host = format!("127.0.0.1:{}", member.port());
-                match delay {
-                    Some(delay) if id > 0 => {
-                        doc! {"_id": id, "host": host, "priority": 0, "secondaryDelaySecs": delay}
-                    }
-                    _ => doc! {"_id": id, "host": host},
-                }
-            })
-            .collect();
-        let direct =
-            Client::with_uri_str(format!("mongodb://127.0.0.1:{}/?directConnection=true", members[0].port())).await;
-        let admin = direct.expect("a client").database("admin");
-        admin.run_command(doc! {"replSetInitiate": {"_id": "lag", "members": hosts}}).await.expect("a set");
-        let client = Client::with_uri_str(Self::uri_of(&members, "")).await.expect("a client");
-        let begun = std::time::Instant::now();
-        loop {
-            let hello = client.database("admin").run_command(doc! {"hello": 1}).await;
-            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
-                break;
-            }
-            assert!(begun.elapsed() < Duration::from_mins(1), "no primary");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Shop::of(300).load(&client.clone(), |_, _| {}).await.expect("the shop loads");
-        Self { members, client }
+    /// Two of them apply every write `DELAY` seconds later.
+    async fn delayed() -> Self {
+        let late = doc! {"priority": 0, "secondaryDelaySecs": DELAY};
+        Self::start(&[doc! {}, late.clone(), late]).await
     }
 
-    fn uri_of(members: &[Mongod], database: &str) -> String {
-        let hosts: Vec<String> = members.iter().map(|member| format!("127.0.0.1:{}", member.port())).collect();
-        format!("mongodb://{}/{database}?replicaSet=lag&w=1", hosts.join(","))
+    async fn ordinary() -> Self {
+        Self::start(&[doc! {}, doc! {}, doc! {}]).await
+    }
+
+    async fn start(members: &[Document]) -> Self {
+        // no election but the one of the test, even on a busy machine
+        let patient = doc! {"electionTimeoutMillis": 10_000, "heartbeatIntervalMillis": 2000};
+        let set = ReplicaSet::start(members, patient).await;
+        let client = Client::with_uri_str(Self::uri(&set, "")).await.expect("a client");
+        Shop::of(300).load(&client.clone(), |_, _| {}).await.expect("the shop loads");
+        Self { set, client }
+    }
+
+    fn uri(set: &ReplicaSet, database: &str) -> String {
+        format!("{}&w=1", set.uri(database))
     }
 
     fn table(&self) -> Table {
-        let table = Table::new(&Self::uri_of(&self.members, DATABASE));
+        let table = Table::new(&Self::uri(&self.set, DATABASE));
         table.configure(SHOP);
         table
     }
@@ -73,7 +53,7 @@ impl ThreeMembers {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_that_only_the_primary_knows_of_is_seen() {
-    let set = ThreeMembers::start(Some(DELAY)).await;
+    let set = ThreeMembers::delayed().await;
     let table = set.table();
     let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
@@ -91,7 +71,7 @@ async fn a_loss_that_only_the_primary_knows_of_is_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_majority_that_lags_too_far_behind_is_unknown() {
-    let set = ThreeMembers::start(Some(DELAY)).await;
+    let set = ThreeMembers::delayed().await;
     let table = set.table();
     table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  reach: 500ms"));
     let orders = set.client.database(DATABASE).collection::<Document>("orders");
@@ -107,7 +87,7 @@ async fn a_majority_that_lags_too_far_behind_is_unknown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_election_makes_no_new_copy() {
-    let set = ThreeMembers::start(None).await;
+    let set = ThreeMembers::ordinary().await;
     let table = set.table();
     let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
@@ -117,18 +97,15 @@ async fn an_election_makes_no_new_copy() {
     assert!(members.iter().all(|member| member["startups"].as_array().is_some_and(|ids| !ids.is_empty())), "{server}");
     let first = members[0]["host"].clone();
     let admin = set.client.database("admin");
-    let begun = std::time::Instant::now();
-    loop {
+    wait_until("another primary", Duration::from_mins(1), async || {
         // refused until a secondary has caught up
         let _ = admin.run_command(doc! {"replSetStepDown": 60, "secondaryCatchUpPeriodSecs": 10}).await;
         let hello = admin.run_command(doc! {"hello": 1}).await;
-        if hello.is_ok_and(|hello| {
+        hello.is_ok_and(|hello| {
             hello.get_str("me").ok() != first.as_str() && hello.get_bool("isWritablePrimary").unwrap_or(false)
-        }) {
-            break;
-        }
-        assert!(begun.elapsed() < Duration::from_mins(1), "nobody else was elected");
-    }
+        })
+    })
+    .await;
     let post = table.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert_ne!(post.json()["after"]["server"]["members"][0]["host"], first, "another member was read");

@@ -2,21 +2,19 @@
 
 use mongodb::bson::doc;
 
-use crate::{
-    s3_server::{self, Manners, Server},
-    support::{Ended, Kitchen, SHOP, Table},
-};
+use taster_testkit::s3::{self, Behaviour, Server};
+
+use crate::support::{Ended, Kitchen, SHOP, Table};
 
 /// The configuration of the shop, with its results in the server's bucket.
 fn configuration(server: &Server, more: &str) -> String {
-    let settings = server.settings();
-    let shop = SHOP.replace("file://./results", &settings.url);
-    format!("{shop}s3: {{endpoint: \"{}\"{more}}}\n", settings.s3.endpoint.unwrap_or_default())
+    let shop = SHOP.replace("file://./results", &format!("s3://{}/stage", s3::BUCKET));
+    format!("{shop}s3: {{endpoint: \"{}\"{more}}}\n", server.endpoint())
 }
 
 fn taster(table: &Table, arguments: &[&str]) -> Ended {
     let mut command = table.command(arguments);
-    command.env("AWS_ACCESS_KEY_ID", s3_server::ID).env("AWS_SECRET_ACCESS_KEY", s3_server::SECRET);
+    command.env("AWS_ACCESS_KEY_ID", s3::ID).env("AWS_SECRET_ACCESS_KEY", s3::SECRET);
     Ended::of(&command.output().expect("the binary runs"))
 }
 
@@ -47,7 +45,7 @@ async fn a_run_in_a_bucket_ends_as_one_in_a_folder() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_overwrites_ends_with_4_before_anything_is_read() {
-    let server = Server::with(Manners { overwrites: true, ..Manners::default() }).await;
+    let server = Server::with(Behaviour { overwrites: true, ..Behaviour::default() }).await;
     // no server answers there: had it been asked, that would be the error
     let table = Table::new("mongodb://127.0.0.1:1/pxbbq?serverSelectionTimeoutMS=200");
     table.configure(&configuration(&server, ""));

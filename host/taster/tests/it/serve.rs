@@ -16,6 +16,8 @@ use std::{
 use insta::assert_snapshot;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
+use taster_testkit::{WAIT_TIMEOUT, block_until};
+use tokio::sync::OnceCell;
 
 use crate::support::{Kitchen, SHOP, Table};
 
@@ -83,11 +85,11 @@ impl Served {
     }
 
     fn until(&self, holds: impl Fn(&Self) -> bool) {
-        until(|| holds(self));
+        block_until("the server's state", WAIT_TIMEOUT, || holds(self));
     }
 
     fn until_refused(&self) {
-        until(|| TcpStream::connect(self.address).is_err());
+        block_until("the server to refuse connections", WAIT_TIMEOUT, || TcpStream::connect(self.address).is_err());
     }
 
     fn signal(&self, name: &str) {
@@ -107,14 +109,6 @@ impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-fn until(holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it does not come to that");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -228,50 +222,74 @@ fn gate(served: &Served, run: Option<&str>, status: u16, verdict: &str) -> Value
     last
 }
 
+/// Asks about the newest run.
+fn newest(served: &Served, status: u16, verdict: &str) -> Value {
+    gate(served, None, status, verdict)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn curl_f_is_a_gate_in_every_state_and_changes_nothing() {
+async fn the_gate_is_closed_until_the_run_has_passed() {
     let kitchen = Kitchen::open(false, 300).await;
     let table = kitchen.table();
     table.configure(SHOP);
     // the configuration names the store
     let served = Served::start(&table, &[]);
-    let newest = |status, verdict| gate(&served, None, status, verdict);
-    let results = table.path().join("results/v1/pxbbq");
-
-    assert_eq!(newest(409, "unknown")["error"]["code"], "T0664", "nothing is there yet");
+    assert_eq!(newest(&served, 409, "unknown")["error"]["code"], "T0664", "nothing is there yet");
     assert_eq!(gate(&served, Some("r1"), 409, "unknown")["run"], "r1", "no such app");
 
     done(&table, 0, &["pre", "--run", "r1"]);
-    let waiting = newest(409, "unknown");
+    let waiting = newest(&served, 409, "unknown");
     assert_eq!((&waiting["app"], &waiting["run"]), (&json!("pxbbq"), &json!("r1")), "{waiting}");
     assert!(waiting["error"]["message"].as_str().expect("a message").contains("no verdict yet"), "{waiting}");
 
     done(&table, 0, &["post", "--run", "r1"]);
-    let passed = newest(200, "same");
+    let passed = newest(&served, 200, "same");
     assert_eq!(passed["url"], "/apps/pxbbq/runs/r1");
     assert!(passed.get("error").is_none() && passed.get("accepted").is_none(), "{passed}");
     gate(&served, Some("r9"), 409, "unknown");
+}
 
-    // a newer run has begun: what an older one came to is no answer about it
-    done(&table, 0, &["pre", "--run", "r2"]);
-    assert_eq!(newest(409, "unknown")["run"], "r2");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_run_that_has_begun_closes_the_gate_of_the_newest() {
+    let table = three_runs().await;
+    let served = Served::start(&table, &[]);
+    assert_eq!(newest(&served, 409, "unknown")["run"], "r3");
     gate(&served, Some("r1"), 200, "same");
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_closes_the_gate_and_accepting_it_does_not_open_it() {
+    let kitchen = Kitchen::open(false, 300).await;
+    let table = kitchen.table();
+    table.configure(SHOP);
+    let served = Served::start(&table, &[]);
+    done(&table, 0, &["pre", "--run", "r2"]);
     assert!(kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
     done(&table, 1, &["post", "--run", "r2"]);
-    let lost = newest(404, "different");
+    let lost = newest(&served, 404, "different");
     assert!(lost["remedy"].as_str().expect("a remedy").contains("taster accept r2"), "{lost}");
 
     done(&table, 0, &["accept", "r2", "--reason", "they were tests"]);
-    let accepted = newest(404, "different");
+    let accepted = newest(&served, 404, "different");
     assert_eq!(accepted["accepted"]["who"], "tester", "{accepted}");
     assert_eq!(accepted["accepted"]["reason"], "they were tests", "{accepted}");
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_a_baseline_closes_the_gate_with_its_stored_verdict() {
+    let kitchen = Kitchen::open(false, 300).await;
+    let table = kitchen.table();
+    table.configure(SHOP);
+    let served = Served::start(&table, &[]);
     done(&table, 3, &["post", "--run", "r3"]);
-    let baseless = newest(409, "unknown");
+    let baseless = newest(&served, 409, "unknown");
     assert!(baseless.get("error").is_none() && baseless["remedy"].is_string(), "a stored verdict: {baseless}");
+}
 
-    // asking has left everything as it was
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_changes_nothing_in_the_store() {
+    let table = three_runs().await;
+    let served = Served::start(&table, &[]);
     let before = contents(&table.path().join("results"));
     for run in [None, Some("r1"), Some("r2"), Some("r3"), Some("r4")] {
         let query = run.map(|run| format!("?run={run}")).unwrap_or_default();
@@ -283,8 +301,13 @@ async fn curl_f_is_a_gate_in_every_state_and_changes_nothing() {
         assert_eq!(served.get(path).status, 200, "{path}");
     }
     assert_eq!(contents(&table.path().join("results")), before);
+}
 
-    // whatever of a run that passed is damaged, it passes no more
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_passed_passes_no_more_when_an_object_of_it_is_damaged() {
+    let table = three_runs().await;
+    let served = Served::start(&table, &[]);
+    let results = table.path().join("results/v1/pxbbq");
     let capture = fs::read_dir(results.join("r1/post")).expect("attempts").next().expect("one").expect("an entry");
     for object in
         [results.join("r1/verdict.json"), capture.path().join("capture.json"), results.join("r1/pre/capture.json")]
@@ -299,33 +322,53 @@ async fn curl_f_is_a_gate_in_every_state_and_changes_nothing() {
         fs::write(&object, whole).expect("an object");
         gate(&served, Some("r1"), 200, "same");
     }
-    // nor does one whose verdict is another run's
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_verdict_of_another_run_opens_no_gate() {
+    let table = three_runs().await;
+    let served = Served::start(&table, &[]);
+    let results = table.path().join("results/v1/pxbbq");
     fs::copy(results.join("r1/verdict.json"), results.join("r2/verdict.json")).expect("a copy");
     assert_eq!(gate(&served, Some("r2"), 409, "unknown")["error"]["code"], "T0407");
-    // where it cannot be said which run is the newest, none is
-    done(&table, 0, &["pre", "--run", "r5"]);
-    done(&table, 0, &["post", "--run", "r5"]);
-    newest(200, "same");
-    let current = fs::read(results.join("current.json")).expect("current.json");
-    fs::remove_file(results.join("current.json")).expect("it was there");
-    newest(409, "unknown");
-    fs::write(results.join("current.json"), &current[..current.len() / 2]).expect("a file");
-    newest(409, "unknown");
-    gate(&served, Some("r5"), 200, "same");
-    fs::write(results.join("current.json"), &current).expect("a file");
-    newest(200, "same");
-    // with two apps one has to be named
-    fs::create_dir(table.path().join("results/v1/other")).expect("a folder");
-    newest(409, "unknown");
-    gate(&served, Some("r5"), 200, "same");
-    fs::remove_dir(table.path().join("results/v1/other")).expect("a folder");
+}
 
-    // a store that cannot be reached: a file in its place
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_readable_current_json_no_run_is_the_newest() {
+    let table = a_run_that_passed().await;
+    let served = Served::start(&table, &[]);
+    let file = table.path().join("results/v1/pxbbq/current.json");
+    newest(&served, 200, "same");
+    let current = fs::read(&file).expect("current.json");
+    fs::remove_file(&file).expect("it was there");
+    newest(&served, 409, "unknown");
+    fs::write(&file, &current[..current.len() / 2]).expect("a file");
+    newest(&served, 409, "unknown");
+    gate(&served, Some("r1"), 200, "same");
+    fs::write(&file, &current).expect("a file");
+    newest(&served, 200, "same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_two_apps_a_request_must_name_one() {
+    let table = a_run_that_passed().await;
+    let served = Served::start(&table, &[]);
+    newest(&served, 200, "same");
+    fs::create_dir(table.path().join("results/v1/other")).expect("a folder");
+    newest(&served, 409, "unknown");
+    gate(&served, Some("r1"), 200, "same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_cannot_be_reached_is_503_until_it_is_back() {
+    let table = a_run_that_passed().await;
+    let served = Served::start(&table, &[]);
     let (there, away) = (table.path().join("results"), table.path().join("away"));
     fs::rename(&there, &away).expect("a move");
-    newest(409, "unknown");
+    newest(&served, 409, "unknown");
+    // a file in its place
     fs::write(&there, "").expect("a file");
-    assert_eq!(gate(&served, Some("r5"), 503, "unknown")["error"]["code"], "T0404");
+    assert_eq!(gate(&served, Some("r1"), 503, "unknown")["error"]["code"], "T0404");
     assert_eq!(served.get("/compare").header("retry-after"), "1");
     served.until(|served| served.get("/readyz").status == 503);
     assert_eq!(served.get("/readyz").code(), "T0665");
@@ -333,7 +376,7 @@ async fn curl_f_is_a_gate_in_every_state_and_changes_nothing() {
     fs::remove_file(&there).expect("a file");
     fs::rename(&away, &there).expect("a move");
     served.until(|served| served.get("/readyz").status == 200);
-    newest(200, "same");
+    newest(&served, 200, "same");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -402,23 +445,23 @@ fn a_server_that_would_tell_everybody_does_not_start() {
         ended.err.trim().to_owned()
     };
     assert_snapshot!(says(2, &["--listen", "0.0.0.0:0"]), @r"
-    error[T0640]: --listen 0.0.0.0:0 can be reached from other machines, and nobody would be asked for a token
-      help: name a file of tokens with --token-file, or let everybody in with --allow-anonymous
+    error[T0640]: --listen 0.0.0.0:0 can be reached from other machines, and no token would be required
+      help: give a token file with --token-file, or allow everybody with --allow-anonymous
     ");
     assert_snapshot!(says(4, &["--token-file", "short"]), @r"
-    error[T0642]: cannot use the tokens of short: line 1 has 10 characters, fewer than 16
-      help: one token a line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
+    error[T0642]: cannot use the token file short: line 1 has 10 characters, fewer than 16
+      help: one token per line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
     ");
     assert_snapshot!(says(4, &["--token-file", "absent"]), @r"
-    error[T0642]: cannot use the tokens of absent: No such file or directory (os error 2)
-      help: one token a line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
+    error[T0642]: cannot use the token file absent: No such file or directory (os error 2)
+      help: one token per line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
     ");
     let taken = Served::start(&table, &["--store", "file://./results"]);
     let address = taken.address.to_string();
     let says_taken = says(4, &["--listen", &address]).replace(&address, "[address]");
     assert_snapshot!(says_taken, @r"
     error[T0641]: cannot listen on [address]: Address already in use (os error 98)
-      help: name another address with --listen; port 0 takes a free one
+      help: name another address with --listen; port 0 picks a free one
     ");
     let listen = says(2, &["--listen", "localhost"]);
     assert!(listen.contains("--listen <ADDRESS:PORT>"), "{listen}");
@@ -603,10 +646,16 @@ fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
     assert!((Duration::from_secs(8)..Duration::from_secs(20)).contains(&took), "{took:?}");
 }
 
-/// Runs of a shop: `r1` passed, `r2` is different and accepted, `r3` waits for its `post`.
+/// A folder of its own with the runs of `three_runs_made`, which are made once.
 pub(crate) async fn three_runs() -> Table {
+    static MADE: OnceCell<Table> = OnceCell::const_new();
+    MADE.get_or_init(three_runs_made).await.copy()
+}
+
+/// Runs of a shop: `r1` passed, `r2` is different and accepted, `r3` waits for its `post`.
+async fn three_runs_made() -> Table {
     let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
+    let table = Table::lasting(&kitchen.uri());
     table.configure(SHOP);
     done(&table, 0, &["pre", "--run", "r1"]);
     done(&table, 0, &["post", "--run", "r1"]);
@@ -618,27 +667,44 @@ pub(crate) async fn three_runs() -> Table {
     table
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_api_says_what_is_stored_in_the_shapes_of_its_document() {
+/// A folder of its own with one run, `r1`, which passed.
+async fn a_run_that_passed() -> Table {
+    static MADE: OnceCell<Table> = OnceCell::const_new();
+    let made = async || {
+        let kitchen = Kitchen::open(false, 300).await;
+        let table = Table::lasting(&kitchen.uri());
+        table.configure(SHOP);
+        done(&table, 0, &["pre", "--run", "r1"]);
+        done(&table, 0, &["post", "--run", "r1"]);
+        table
+    };
+    MADE.get_or_init(made).await.copy()
+}
+
+/// The body of a response that must be 200, as JSON.
+fn json_of(served: &Served, path: &str) -> Value {
+    let reply = served.get(path);
+    assert_eq!(reply.status, 200, "{path}: {reply:?}");
+    reply.json()
+}
+
+/// A server that has no configuration and is given the store alone.
+async fn serve_three_runs() -> (Table, Served) {
     let table = three_runs().await;
-    // no configuration: the store alone is named
     fs::remove_file(table.path().join("taster.yaml")).expect("a file");
     let served = Served::start(&table, &["--store", "file://./results"]);
-    let table_of = |path: &str| {
-        let reply = served.get(path);
-        assert_eq!(reply.status, 200, "{path}: {reply:?}");
-        reply.json()
-    };
-    assert_eq!(
-        table_of("/v1/apps"),
-        json!({"apps": [{"app": "pxbbq", "runs": "/v1/apps/pxbbq/runs", "page": "/apps/pxbbq"}]})
-    );
+    (table, served)
+}
 
-    // page by page, newest first
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_lists_runs_page_by_page_newest_first() {
+    let (_table, served) = serve_three_runs().await;
+    let apps = json!({"apps": [{"app": "pxbbq", "runs": "/v1/apps/pxbbq/runs", "page": "/apps/pxbbq"}]});
+    assert_eq!(json_of(&served, "/v1/apps"), apps);
     let mut next = "/v1/apps/pxbbq/runs?limit=2".to_owned();
     let mut runs = Vec::new();
     loop {
-        let page = table_of(&next);
+        let page = json_of(&served, &next);
         assert_eq!(page["total"], 3);
         runs.extend(page["runs"].as_array().expect("runs").clone());
         let Some(more) = page["next"].as_str() else { break };
@@ -655,8 +721,12 @@ async fn the_api_says_what_is_stored_in_the_shapes_of_its_document() {
     assert!(same["bytes"].as_u64() > Some(1000) && same["objects"].as_u64() > Some(4), "{same}");
     assert_eq!(served.get("/v1/apps/pxbbq/runs?after=r9").code(), "T0662");
     assert_eq!(served.get("/v1/apps/tools/runs").status, 404);
+}
 
-    let run = table_of("/v1/apps/pxbbq/runs/r2");
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_returns_a_run_and_its_verdict_as_they_are_stored() {
+    let (table, served) = serve_three_runs().await;
+    let run = json_of(&served, "/v1/apps/pxbbq/runs/r2");
     assert_eq!((&run["verdict"], &run["against"]), (&json!("different"), &json!("r2")), "{run}");
     assert_eq!(run["accepted"]["who"], "tester", "{run}");
     assert_eq!(run["pre"]["server"]["version"], "6.0.5", "{run}");
@@ -664,10 +734,15 @@ async fn the_api_says_what_is_stored_in_the_shapes_of_its_document() {
     let stored = fs::read(table.path().join("results/v1/pxbbq/r2/verdict.json")).expect("a verdict");
     let mut stored: Value = serde_json::from_slice(&stored).expect("JSON");
     stored.as_object_mut().expect("an object").remove("checksum");
-    assert_eq!(table_of("/v1/apps/pxbbq/runs/r2/verdict"), stored, "always 200: it is there to be read");
+    // 200 although it is `different`: this path is no gate
+    assert_eq!(json_of(&served, "/v1/apps/pxbbq/runs/r2/verdict"), stored);
     assert_eq!(served.get("/v1/apps/pxbbq/runs/r3/verdict").code(), "T0663");
     assert_eq!(served.get("/v1/apps/pxbbq/runs/r4").code(), "T0662");
-    // what the captures know and nobody has to know
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_returns_neither_the_census_key_nor_the_seed_of_probes() {
+    let (table, served) = serve_three_runs().await;
     let secret = fs::read_to_string(table.path().join("results/v1/pxbbq/r1/pre/capture.json")).expect("a capture");
     let secret: Value = serde_json::from_str(&secret).expect("JSON");
     for key in ["census_key", "probe_seed"] {
@@ -676,8 +751,12 @@ async fn the_api_says_what_is_stored_in_the_shapes_of_its_document() {
             assert!(!served.get(path).body.contains(key), "{path}");
         }
     }
+}
 
-    let document = table_of("/openapi.json");
+#[tokio::test(flavor = "multi_thread")]
+async fn every_response_has_the_shape_that_the_openapi_document_gives_it() {
+    let (table, served) = serve_three_runs().await;
+    let document = json_of(&served, "/openapi.json");
     assert_eq!(document, table.taster(&["serve", "--openapi"]).json());
     assert_eq!(document["openapi"], "3.1.0");
     let asked = [

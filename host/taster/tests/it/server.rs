@@ -49,7 +49,7 @@ async fn data_of_a_replica_set_under_a_standalone_server_end_with_4() {
     settings(&mongod).bind(|| {
         assert_snapshot!(ended.err.trim(), @r"
             error[T0235]: the standalone server at mongodb://127.0.0.1:PORT/shop holds data of a member of replica set `taster` (127.0.0.1:OTHER); it has not replayed the oplog, so the latest writes may be missing
-              help: start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: host/SERVER.md shows both
+              help: start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: docs/src/operations/mongodb.md shows both
             ");
     });
     assert!(!table.path().join("results/v1/shop").exists(), "nothing was recorded");
@@ -99,22 +99,22 @@ async fn users_that_lack_something_or_may_write_are_named() {
         $ config check --live # 
         ✗ user: error[T0238]: the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
           help: in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
-        ✓ user: may do no more than read
+        ✓ user: can only read
         ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether the latest writes of a replica set's data are missing
         ✗ collections: error[T0206]: the user is not allowed to list the collections of `shop`: not authorized on shop
-          help: grant the user the role `read` on the database, or the narrower one of host/SERVER.md
+          help: grant the user the role `read` on the database, or the narrower one of docs/src/operations/mongodb.md
 
         $ pre --run 1 # 
-         WARN the user MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` makes this an error
+         WARN the user MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error
          WARN the user may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether the latest writes of a replica set's data are missing. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
 
         $ pre # requireReadOnlyUser: true
         error[T0237]: the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          help: give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+          help: give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`
 
         $ config check --live # 
-        ✓ user: may read all that is needed
-        ! user: MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (host/SERVER.md); `requireReadOnlyUser: true` makes this an error
+        ✓ user: can read everything that is needed
+        ! user: MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error
         ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether the latest writes of a replica set's data are missing. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         ✓ probe census: census 0.1.0, 1 collection
         ✓ probe document-count: document-count 0.1.0, 1 collection
@@ -122,9 +122,9 @@ async fn users_that_lack_something_or_may_write_are_named() {
         ✓ probe schema-shape: schema-shape 0.1.0, 1 collection
 
         $ config check --live # requireReadOnlyUser: true
-        ✓ user: may read all that is needed
+        ✓ user: can read everything that is needed
         ✗ user: error[T0237]: the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js
-          help: give Taster a user of its own with the role of host/SERVER.md, or remove `requireReadOnlyUser`
+          help: give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`
         ! user: may not read local.startup_log, so nobody can tell whether the copy was replaced between `pre` and `post`; may not read local.system.replset, so nobody can tell whether the latest writes of a replica set's data are missing. In mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         ✓ probe census: census 0.1.0, 1 collection
         ✓ probe document-count: document-count 0.1.0, 1 collection

@@ -7,7 +7,8 @@ use std::{
 };
 
 use mongodb::{Database, bson::Document};
-use taster_demo::{DATABASE, Mongod, MongodOptions, Shop};
+use taster_demo::{DATABASE, Shop};
+use taster_testkit::mongod::{self, BorrowedMongod, Flavour};
 use tempfile::TempDir;
 
 /// The binary that is tested.
@@ -57,6 +58,20 @@ impl Table {
         Self { folder: TempDir::new().expect("a folder"), uri: uri.to_owned() }
     }
 
+    /// One that several tests copy. It stays until `cargo clean`, since nothing is dropped at the end of the process.
+    pub(crate) fn lasting(uri: &str) -> Self {
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        Self { folder, uri: uri.to_owned() }
+    }
+
+    /// Another folder with the same files.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new(&self.uri);
+        let copied = Command::new("cp").arg("-a").arg(self.path().join(".")).arg(copy.path()).status();
+        assert!(copied.expect("cp runs").success());
+        copy
+    }
+
     /// The server has another address now.
     pub(crate) fn point_at(&mut self, uri: &str) {
         uri.clone_into(&mut self.uri);
@@ -95,28 +110,22 @@ impl Table {
 
 /// A small shop on a real mongod.
 pub(crate) struct Kitchen {
-    pub(crate) mongod: Mongod,
+    pub(crate) mongod: BorrowedMongod,
     pub(crate) database: Database,
 }
 
 impl Kitchen {
     pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
-        Self::with(replica_set, orders, &[]).await
+        let flavour = if replica_set { Flavour::ReplicaSet } else { Flavour::Standalone };
+        Self::on(mongod::borrow(flavour).await, orders).await
     }
 
-    /// A replica set whose server remembers nothing of what was: no scan ends in time, and all are cut into ranges.
+    /// A replica set whose server keeps no history: no scan ends in time, and all are cut into ranges.
     pub(crate) async fn forgetful(orders: u64) -> Self {
-        Self::with(true, orders, &["minSnapshotHistoryWindowInSeconds=0"]).await
+        Self::on(mongod::borrow(Flavour::WithoutHistory).await, orders).await
     }
 
-    async fn with(replica_set: bool, orders: u64, parameters: &[&str]) -> Self {
-        // a minute passes else before what is due is deleted, and before ranges are read
-        let shorter = ["ttlMonitorSleepSecs=1", "transactionLifetimeLimitSeconds=1"];
-        let parameters = shorter.iter().chain(parameters);
-        let arguments =
-            parameters.flat_map(|parameter| ["--setParameter".to_owned(), (*parameter).to_owned()]).collect();
-        let options = MongodOptions { replica_set, arguments, ..MongodOptions::default() };
-        let mongod = Mongod::start(options).await.expect("`make mongod` fetches a server");
+    async fn on(mongod: BorrowedMongod, orders: u64) -> Self {
         let client = mongod.client().await.expect("a client");
         Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");
         Self { database: client.database(DATABASE), mongod }

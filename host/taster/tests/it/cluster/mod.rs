@@ -86,8 +86,8 @@ impl Shop {
     fn configure(&self, more: &str, rest: &str) {
         let Self { namespace, .. } = self;
         self.table.configure(&format!(
-            "{}cluster:\n  namespace: {namespace}\n  data: [{{kind: StatefulSet, name: mongo, ready: 1m}}]\n  apps: \
-             [{{kind: Deployment, name: pxbbq-web, ready: 1m}}]\n{more}{rest}",
+            "{}cluster:\n  namespace: {namespace}\n  data: [{{kind: StatefulSet, name: mongo, readyTimeout: 1m}}]\n  apps: \
+             [{{kind: Deployment, name: pxbbq-web, readyTimeout: 1m}}]\n{more}{rest}",
             crate::support::SHOP,
         ));
     }

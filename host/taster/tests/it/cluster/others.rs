@@ -8,9 +8,10 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+use taster_testkit::control_plane::ApiServerPause;
 
 use super::{PROBES, Shop, ended, until};
-use crate::{control_plane::Away, support::Ended};
+use crate::support::Ended;
 
 /// A command whose log a test can wait for while it runs.
 struct LoggedCommand {
@@ -56,7 +57,7 @@ async fn of_two_processes_one_works_and_the_other_waits_or_fails() {
     shop.configure("  lock: {busy: wait, wait: 2m}\n", PROBES);
     let second = LoggedCommand::spawn(&shop, &["post", "--run", "a"]);
     second.logs("waiting for the lock, held by process").await;
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let (first, second) = (ended(first).await, second.ended().await);
     assert_eq!((first.code, second.code), (0, 0), "{}\n{}", first.all(), second.all());
     shop.expect_back(0, &second.all()).await;
@@ -78,7 +79,7 @@ async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(restore.code, 4, "{}", restore.all());
     assert!(restore.err.contains("SIGTERM") && restore.err.contains("nothing was put back"), "{}", restore.err);
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let first = ended(first).await;
     assert_eq!(first.code, 0, "{}", first.all());
     shop.fine(&["restore", "--run", "a"]).await;
@@ -94,7 +95,7 @@ async fn a_process_that_loses_the_lock_stops_and_restores_nothing() {
     until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
     // the hook of the failed sync takes over from its own run
     let restored = shop.fine(&["restore", "--run", "a"]).await;
-    assert!(restored.out.contains("put back StatefulSet mongo 1→0"), "{}", restored.out);
+    assert!(restored.out.contains("restored StatefulSet mongo 1→0"), "{}", restored.out);
     let first = ended(first).await;
     assert_eq!(first.code, 4, "{}", first.all());
     assert!(first.err.contains("error[T0713]") || first.err.contains("error[T0724]"), "{}", first.err);
@@ -108,12 +109,12 @@ async fn workloads_that_cannot_be_restored_are_reported_first_and_restored_later
     shop.kubelet.hold("pxbbq-web");
     let child = shop.spawn(&["pre", "--run", "a"]);
     until("the applications are scaled up", async || shop.counts().await.1 == 1).await;
-    let away = Away::begin();
+    let pause = ApiServerPause::begin();
     let asked = Instant::now();
     kill_process(Pid::from_child(&child), Signal::TERM).expect("it is there");
     let ended = ended(child).await;
     let took = asked.elapsed();
-    drop(away);
+    drop(pause);
     assert_eq!(ended.code, 4, "{}", ended.all());
     assert!(took < Duration::from_secs(30), "the grace period was over: {took:?}");
     let lead = "NOT RESTORED pxbbq-web 1→0, mongo 1→0";
@@ -164,24 +165,26 @@ async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free(
     let shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
     let young = shop.fine(&["restore", "--abandoned"]).await;
-    assert!(young.out.contains("nothing stands scaled up for longer than 4h"), "{}", young.out);
+    assert!(young.out.contains("no workload has been scaled up for longer than 4h"), "{}", young.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
-    shop.configure("  maxUp: 1s\n", PROBES);
+    shop.configure("  abandonedAfter: 1s\n", PROBES);
     // a living process is at work with it: no pod of the applications gets ready
     shop.scale(0).await;
     shop.kubelet.hold("pxbbq-web");
     let post = shop.spawn(&["post", "--run", "a"]);
     until("post waits for the applications", async || shop.counts().await == (1, 1, 2)).await;
-    until("the records are older than `maxUp`", async || shop.youngest_record_age().await > Duration::from_secs(2))
-        .await;
+    until("the records are older than `abandonedAfter`", async || {
+        shop.youngest_record_age().await > Duration::from_secs(2)
+    })
+    .await;
     let busy = shop.fine(&["restore", "--abandoned"]).await;
-    assert!(busy.out.contains("nothing was put back: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
+    assert!(busy.out.contains("nothing was restored: process") && busy.out.contains("(post of run a)"), "{}", busy.out);
     assert_eq!(shop.counts().await, (1, 1, 2));
     kill_process(Pid::from_child(&post), Signal::KILL).expect("it is there");
     ended(post).await;
     // its lease expires, and nobody needs to name a run
     let back = shop.fine(&["restore", "--abandoned"]).await;
-    assert!(back.out.contains("put back StatefulSet mongo 1→0"), "{}", back.out);
+    assert!(back.out.contains("restored StatefulSet mongo 1→0"), "{}", back.out);
     shop.expect_back(0, &back.all()).await;
 }
 
@@ -189,7 +192,7 @@ async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free(
 #[ignore = "needs a control plane: make test-cluster"]
 async fn data_of_unknown_age_are_not_captured() {
     let shop = Shop::open().await;
-    let source = "fresh:\n  - {migrationSchedule: portworx/none, maxAge: 30m";
+    let source = "freshness:\n  - {migrationSchedule: portworx/none, maxAge: 30m";
     shop.configure("", &format!("{PROBES}{source}}}\n"));
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());

@@ -18,7 +18,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let pre = shop.spawn(&["pre", "--run", "a"]);
     until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    shop.kubelet.let_go();
+    shop.kubelet.release();
     let pre = ended(pre).await;
     assert_eq!((pre.code, shop.counts().await), (0, (1, 1, 2)), "{}", pre.all());
     assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);
@@ -34,16 +34,16 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let post = shop.fine(&["post", "--run", "a"]).await;
     shop.expect_back(0, &post.all()).await;
     assert!(post.out.contains("Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5"), "{}", post.out);
-    assert!(post.out.contains("Put back: Deployment pxbbq-web 1→0, StatefulSet mongo 1→0"), "{}", post.out);
+    assert!(post.out.contains("Restored: Deployment pxbbq-web 1→0, StatefulSet mongo 1→0"), "{}", post.out);
     assert!(shop.last_word().starts_with("same: "), "{}", shop.last_word());
     let capture = stored(shop.table.path(), "a/pre/capture.json");
     assert_eq!(capture["workloads"][1]["images"][0]["image"], "pxbbq-web:v4.2");
     // once more, and restoring twice does nothing
     shop.fine(&["pre", "--run", "b"]).await;
     let first = shop.fine(&["restore", "--run", "b"]).await;
-    assert!(first.out.contains("put back Deployment pxbbq-web 1→0\nput back StatefulSet mongo 1→0"), "{}", first.out);
+    assert!(first.out.contains("restored Deployment pxbbq-web 1→0\nrestored StatefulSet mongo 1→0"), "{}", first.out);
     let again = shop.fine(&["restore", "--run", "b"]).await;
-    assert_eq!(again.out, "nothing was to be put back\n");
+    assert_eq!(again.out, "nothing to restore\n");
     shop.expect_back(0, "twice").await;
 }
 
@@ -81,7 +81,7 @@ async fn a_version_that_has_not_passed_is_not_started_before_the_sync() {
     shop.release("pxbbq-web:v4.3").await;
     let post = shop.taster(&["post", "--run", "b"]).await;
     assert_eq!(post.code, 1, "the orders are still missing: {}", post.all());
-    assert!(post.out.contains("Put back: Deployment pxbbq-web 1→0"), "{}", post.out);
+    assert!(post.out.contains("Restored: Deployment pxbbq-web 1→0"), "{}", post.out);
     shop.expect_back(0, &post.all()).await;
 
     // whom a person takes responsibility for is known from then on
@@ -134,7 +134,7 @@ async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload()
     shop.configure("", PROBES);
     shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
     let yaml = std::fs::read_to_string(shop.table.path().join("taster.yaml")).expect("it is there");
-    shop.table.configure(&yaml.replacen("ready: 1m", "ready: 3s", 1));
+    shop.table.configure(&yaml.replacen("readyTimeout: 1m", "readyTimeout: 3s", 1));
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
     assert!(pre.err.contains("waiting for MongoDB: no MongoDB server answers"), "{}", pre.err);

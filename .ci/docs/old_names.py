@@ -1,0 +1,77 @@
+"""Names that were replaced: each is found nowhere but in the changelog and in the places listed with it."""
+import os
+import re
+import subprocess
+import sys
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+# where old names may be: this list, the changelog, and the rules that find them in prose
+ANYWHERE = ("CHANGELOG.md", ".ci/docs/old_names.py", ".ci/vale/")
+# the table behind the error that names the new key, and its tests
+RENAMED_KEYS = ("host/config/src/renamed.rs", "host/config/src/tests", "host/taster/tests/it/errors")
+
+RUST = r"\.rs$"
+CONFIGURATION = r"\.(ya?ml|md|rs|sh|py)$"
+EVERYTHING = r""
+
+# was, is, in which files, where else it may be. `was` is a regular expression for whole words.
+NAMES = [
+    # configuration keys
+    (r"fresh:(?= *(?:#|$|\\|`|\[))", "freshness:", CONFIGURATION, RENAMED_KEYS),
+    (r"mongodb\.(reach|quiet|rescans|connect)(?!\w)", "mongodb.majorityTimeout, quietPeriod, maxRescans, connectTimeout", EVERYTHING, RENAMED_KEYS),
+    (r"(reach|quiet|connect): \d+m?s\b", "majorityTimeout, quietPeriod, connectTimeout", CONFIGURATION, RENAMED_KEYS),
+    (r"rescans: \d", "maxRescans", CONFIGURATION, RENAMED_KEYS),
+    (r"s3\.patience|patience: \d", "s3.retryTimeout", EVERYTHING, RENAMED_KEYS),
+    (r"most: \d+[,}]", "maxDocuments", CONFIGURATION, RENAMED_KEYS),
+    (r"maxUp", "abandonedAfter", EVERYTHING, RENAMED_KEYS),
+    (r"ready: \d+[smh]", "readyTimeout", CONFIGURATION, RENAMED_KEYS),
+    # files that became pages of the book
+    (r"host/SERVER\.md|host/ERRORS\.md|GITOPS\.md", "docs/src", EVERYTHING, ()),
+    # types and functions
+    (r"Kitchen", "FlowContext; fixtures by what they hold", RUST, ()),
+    (r"Guests|unserved", "ProbeRunner, not_run", RUST, ()),
+    (r"Tasting|at_table", "CaptureJob, with_session", RUST, ()),
+    (r"Pace|aloud", "PhaseTimer, log_at_info", RUST, ()),
+    (r"Raised", "ScaledUp", RUST, ()),
+    (r"Looking|Look(?! )", "Snapshot, SnapshotOptions", RUST, ()),
+    (r"Manner|Beside", "CommandOptions, LocalCollection", RUST, ()),
+    (r"Told", "CopyStatus", RUST, ()),
+    (r"NotHonest|StoreError::Away", "ConditionalWritesBroken, Unavailable", RUST, ()),
+    (r"Trouble|Patience", "S3Failure, RetryPolicy", RUST, ()),
+    (r"take_off|try_off", "apply, apply_tentative", RUST, ()),
+    (r"CensusSetup|Taking", "CensusEnv, CensusScan", RUST, ()),
+    (r"Coded|Border", "Diagnostic, ComponentInterface", RUST, ()),
+    (r"taster[-_]taster", "taster", EVERYTHING, ()),
+]
+
+
+def main():
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True, capture_output=True, text=True
+    ).stdout.split("\n")
+    texts = {}
+    for name in listing:
+        if not name or name.startswith(ANYWHERE) or not os.path.isfile(os.path.join(TOP, name)):
+            continue
+        try:
+            with open(os.path.join(TOP, name), encoding="utf-8") as file:
+                texts[name] = file.read().split("\n")
+        except UnicodeDecodeError:
+            continue
+    found = 0
+    for was, new, files, others in NAMES:
+        # a type in quotes is a text, not a name
+        before = r"(?<![\w.\"`-])" if files == RUST else r"(?<![\w.-])"
+        pattern = re.compile(rf"{before}(?:{was})" + ("" if was.endswith(("\\b", ")", "}", "]", "\\d")) else r"(?!\w)"))
+        for name, lines in texts.items():
+            if not re.search(files, name) or name.startswith(tuple(others)):
+                continue
+            for number, line in enumerate(lines, 1):
+                if match := pattern.search(line):
+                    found += 1
+                    print(f"{name}:{number}: `{match.group(0)}` is now {new}", file=sys.stderr)
+    print(f"{len(NAMES)} old names, {found} found")
+    sys.exit(1 if found else 0)
+
+
+main()

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# What CI shortens, in full, and what it leaves out for its time. Prints what each step took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+times=()
+print_times() {
+  printf '\n== %s s in all\n' "$SECONDS"
+  printf '%s\n' "${times[@]}"
+}
+trap print_times EXIT
+step() { # NAME COMMAND...
+  local started=$SECONDS
+  printf '\n== %s (%s)\n' "$1" "$(date +%T)"
+  "${@:2}"
+  times+=("$((SECONDS - started)) s  $1")
+}
+
+# CI: 2000 requests
+step "pages, and the API with ten thousand requests" make --no-print-directory test-web REQUESTS=10000
+# CI: once; the second time starts from what the first has left
+step "cluster tests, the hooks twice" make --no-print-directory test-cluster TIMES=2
+step "the story under Argo CD, twice" make --no-print-directory story TIMES=2 BINARY=target/debug/taster
+# CI: not at all
+step "benchmarks" make --no-print-directory bench
