@@ -9,7 +9,7 @@ use bson::{Bson, DateTime, Document, doc};
 use insta::assert_snapshot;
 use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::json;
-use taster_census::{Census, CensusFile, DiffOptions, Key, Redaction, Scratch, diff};
+use taster_census::{Census, CensusFile, CensusKey, DiffOptions, Redaction, ScratchSpace, diff};
 use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, ReadMode, Side};
 use taster_query::{CensusEnv, CensusRequest, CensusSummary, Database, Detail, FindOptions, Limits, Snapshot};
 
@@ -21,7 +21,7 @@ use crate::{
 
 fn env() -> CensusEnv {
     CensusEnv {
-        key: Key::from_hex(&"5a".repeat(192)).unwrap(),
+        key: CensusKey::from_hex(&"5a".repeat(192)).unwrap(),
         app: "shop".parse().unwrap(),
         run: "r1".parse().unwrap(),
         side: Side::Pre,
@@ -116,7 +116,7 @@ async fn every_document_is_recorded(server: &'static Mongod) {
     let recorded = database.take_censuses();
     let ids: Vec<_> = recorded.iter().map(|recorded| recorded.identity.id.as_str()).collect();
     assert_eq!(ids, ["c1", "c2", "c3"]);
-    assert_eq!((recorded[0].place.database.as_str(), recorded[0].place.probe.as_str()), ("census", "orders"));
+    assert_eq!((recorded[0].identity.database.as_str(), recorded[0].identity.probe.as_str()), ("census", "orders"));
     assert!(database.take_censuses().is_empty(), "handed over once");
     for recorded in recorded {
         let census = Census::open(recorded.file).unwrap();
