@@ -11,7 +11,7 @@ use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::json;
 use taster_census::{Census, CensusFile, CensusKey, DiffOptions, Redaction, ScratchSpace, diff};
 use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, ReadMode, Side};
-use taster_query::{CensusEnv, CensusRequest, CensusSummary, Database, Detail, FindOptions, Limits, Snapshot};
+use taster_query::{CensusEnv, CensusRequest, CensusSummary, Database, DetailLevel, FindOptions, Limits, Snapshot};
 
 use crate::{
     consistency::{mixed_ids, queries, snapshot_options},
@@ -178,7 +178,7 @@ async fn every_way_of_reading_records_the_same(server: &'static Mongod) {
     shop.fill("german", (0..1000).map(|n| of(format!("{}{n}", if n % 2 == 0 { "Ö" } else { "z" }).into()))).await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    let request = || CensusRequest { detail: Detail::Fields, sample: 5, ..CensusRequest::default() };
+    let request = || CensusRequest { detail: DetailLevel::Fields, sample: 5, ..CensusRequest::default() };
     for collection in ["plain", "german"] {
         let (_, mut one) = take(&snapshot, collection, env(), request()).await;
         let expected = body(&mut one);
@@ -370,7 +370,10 @@ async fn declared_documents_are_recorded_separately(server: &'static Mongod) {
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
     let (summary, baseline) = take(&snapshot, "orders", before, request()).await;
-    assert_eq!((summary.documents, baseline.options.leaving.len(), baseline.options.apart.len()), (400, 3, 1));
+    assert_eq!(
+        (summary.documents, baseline.options.removed_filters.len(), baseline.options.separate.len()),
+        (400, 3, 1)
+    );
     connection.close().await;
 
     let orders = shop.mongo().collection::<Document>("orders");
