@@ -190,7 +190,7 @@ async fn every_way_of_reading_records_the_same(server: &'static Mongod) {
             let opened = queries(server).await - opened;
             assert!(opened >= i64::from(cursors.clamp(1, 64)), "{collection} was read in {opened} queries");
         }
-        let little = Scratch { memory: 1 << 10, ..Scratch::default() };
+        let little = ScratchSpace { memory: 1 << 10, ..ScratchSpace::default() };
         let spilt = CensusEnv { cursors: 3, scratch: little, ..env() };
         let (_, mut spilt) = take(&snapshot, collection, spilt, request()).await;
         assert!(body(&mut spilt) == expected, "{collection} over scratch files");
@@ -512,7 +512,7 @@ async fn an_unusable_scratch_folder_is_a_failure_with_help() {
     shop.fill("orders", (0..1000).map(|n| doc! {"_id": n})).await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    let scratch = Scratch { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
+    let scratch = ScratchSpace { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
     let database = with_census(&snapshot, &["orders"], CensusEnv { scratch, ..env() });
     let failure = database.census("orders", CensusRequest::default()).await.unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("T0804"));
