@@ -93,7 +93,7 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
             // the library's text begins or ends with the position, which ours names already
             let message = message.lines().next().unwrap_or_default();
             let message = message.split(" at line ").next().unwrap_or(message);
-            ConfigError::Malformed { location, message: taster_text::scrub(message.trim()) }
+            ConfigError::Malformed { location, message: taster_text::redact_credentials(message.trim()) }
         }
     }
 }
@@ -103,7 +103,12 @@ fn location(file: &str, text: &str, location: Option<Location>) -> SourceLocatio
     let index = usize::try_from(line).unwrap_or(usize::MAX) - 1;
     let shown = text.lines().nth(index).unwrap_or_default();
     let before = index.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
-    SourceLocation { file: file.to_owned(), line, column, text: hidden(before, &taster_text::scrub(shown.trim_end())) }
+    SourceLocation {
+        file: file.to_owned(),
+        line,
+        column,
+        text: hidden(before, &taster_text::redact_credentials(shown.trim_end())),
+    }
 }
 
 /// The line without the value of a key that holds a secret, however that is written, unless it is the name of a variable.

@@ -161,7 +161,7 @@ fn a_cluster_has_defaults_and_keeps_its_order() {
     ");
     assert_eq!(cluster.abandoned_after.get().as_secs(), 4 * 3600);
     assert!(cluster.settle.get().is_zero());
-    assert_eq!(cluster.lock.busy(), taster_cluster::WhenLocked::Wait(std::time::Duration::from_mins(10)));
+    assert_eq!(cluster.lock.when_locked(), taster_cluster::WhenLocked::Wait(std::time::Duration::from_mins(10)));
     let url = config.report.url_of(&config.app, &"7".parse().unwrap());
     assert_eq!(url.as_deref(), Some("https://t/shop/7"));
     assert!(read("").unwrap().cluster.is_none(), "nothing is scaled unless somebody says so");

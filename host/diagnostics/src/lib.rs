@@ -1,21 +1,21 @@
-//! How a command ends: exit codes and the errors that a person reads.
+//! Exit codes of commands, and [`CliError`]: an error with its code, causes and help, as the command line prints it.
 
 use std::{fmt, process::ExitCode};
 
 use taster_model::{Diagnostic, Verdict};
 
-/// How a command ended. The numbers are part of the contract with hook Jobs.
+/// The exit code of a command. Hook Jobs rely on these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// `same`, or done.
+    /// The verdict is `same`, or the command succeeded.
     Done = 0,
-    /// `different`.
+    /// The verdict is `different`.
     Different = 1,
-    /// Wrong usage.
+    /// The command line is wrong.
     Usage = 2,
-    /// `unknown`.
+    /// The verdict is `unknown`.
     Unknown = 3,
-    /// It could not be done: infrastructure, configuration.
+    /// The command failed: infrastructure or configuration.
     Failed = 4,
 }
 
@@ -35,26 +35,26 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error on its way to a person: code, chain of causes, place, help.
-pub struct Problem {
+/// An error as the command line prints it: code, message, chain of causes, source excerpt, help, and the exit code.
+pub struct CliError {
     code: &'static str,
     message: String,
     causes: Vec<String>,
     excerpt: Option<String>,
     help: Option<String>,
-    /// What people have to be told first.
+    /// A line that is printed before the error, such as `NOT RESTORED mongo 1→0`.
     lead: Option<String>,
-    /// What the process ends with.
+    /// The exit code of the process.
     pub exit: Exit,
 }
 
-impl Problem {
-    /// An error that no library has a type for.
+impl CliError {
+    /// Creates an error for which no library has a type.
     #[must_use]
     pub fn new(code: &'static str, message: impl fmt::Display, help: impl Into<Option<String>>) -> Self {
         Self {
             code,
-            message: taster_text::scrub(&message.to_string()),
+            message: taster_text::redact_credentials(&message.to_string()),
             causes: Vec::new(),
             excerpt: None,
             help: help.into(),
@@ -63,44 +63,44 @@ impl Problem {
         }
     }
 
-    /// The same, ending with another exit code.
+    /// Sets the exit code.
     #[must_use]
-    pub fn exiting(mut self, exit: Exit) -> Self {
+    pub fn with_exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
     }
 
-    /// The same, with what people have to be told first.
+    /// Sets the line that is printed before the error, if there is one.
     #[must_use]
-    pub fn led_by(mut self, lead: Option<String>) -> Self {
+    pub fn with_lead(mut self, lead: Option<String>) -> Self {
         self.lead = lead.or(self.lead);
         self
     }
 
-    /// All of it on one line, for where there is room for no more.
+    /// The whole error on one line, for termination messages and Events.
     #[must_use]
-    pub fn in_a_line(&self) -> String {
+    pub fn one_line(&self) -> String {
         let lead = self.lead.iter().cloned();
         let error = std::iter::once(format!("error[{}]: {}", self.code, self.message));
         let help = self.help.iter().map(|help| format!("help: {help}"));
         let parts: Vec<String> = lead.chain(error).chain(self.causes.iter().cloned()).chain(help).collect();
-        taster_text::plain(&parts.join("; ").split_whitespace().collect::<Vec<_>>().join(" "))
+        taster_text::escape_hidden(&parts.join("; ").split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    /// Its stable code.
+    /// The stable code, such as `T0602`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 }
 
-impl<E: Diagnostic + 'static> From<E> for Problem {
+impl<E: Diagnostic + 'static> From<E> for CliError {
     fn from(error: E) -> Self {
-        let message = taster_text::scrub(&error.to_string());
+        let message = taster_text::redact_credentials(&error.to_string());
         let mut causes = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
-            let text = taster_text::scrub(&cause.to_string());
+            let text = taster_text::redact_credentials(&cause.to_string());
             // many errors repeat their source in their own text
             if !message.contains(&text) && !causes.contains(&text) {
                 causes.push(text);
@@ -119,7 +119,7 @@ impl<E: Diagnostic + 'static> From<E> for Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(lead) = &self.lead {
             writeln!(f, "{lead}")?;
@@ -140,7 +140,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Debug for Problem {
+impl fmt::Debug for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

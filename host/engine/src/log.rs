@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use taster_text::{is_hidden, shorten};
+use taster_text::{is_hidden, truncate_chars};
 
 use crate::limits::size;
 
@@ -100,7 +100,7 @@ impl GuestLog {
         lines.end_lines();
         let last =
             lines.kept.iter().rev().find(|line| line.level >= LogLevel::Warn && !line.message.trim().is_empty())?;
-        Some(shorten(last.message.trim(), 300))
+        Some(truncate_chars(last.message.trim(), 300))
     }
 
     /// Takes the log, with a note if lines were dropped.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use taster_model::{Manifest, Merge, MetricDeclaration, MetricPattern, Role, Rule, ValueKind};
-use taster_text::shorten;
+use taster_text::truncate_chars;
 
 use crate::{bindings::taster::probe::types, error::EngineError, log::printable, names};
 
@@ -132,7 +132,7 @@ fn kind(given: types::ValueKind) -> ValueKind {
 
 /// A text of the probe as one short line.
 fn single_line(text: &str) -> String {
-    shorten(printable(text).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_LINE_CHARS)
+    truncate_chars(printable(text).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_LINE_CHARS)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The rules for names and units from guests.
 
-use taster_text::shorten;
+use taster_text::truncate_chars;
 
 use crate::log::printable;
 
@@ -41,5 +41,5 @@ pub(crate) fn check_unit(unit: &str) -> Result<(), String> {
 
 /// A text from a guest, quoted for an error.
 pub(crate) fn quoted(text: &str) -> String {
-    format!("`{}`", shorten(&printable(text), 80))
+    format!("`{}`", truncate_chars(&printable(text), 80))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Failure, Refusal};
-use taster_text::shorten;
+use taster_text::truncate_chars;
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
@@ -97,7 +97,7 @@ pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits
 
 /// A failure that the probe returned. Its texts may be long or contain escape sequences.
 pub(crate) fn guest_failure(given: types::Failure) -> Failure {
-    let clean = |text: String| shorten(&printable(&text), MAX_TEXT_CHARS);
+    let clean = |text: String| truncate_chars(&printable(&text), MAX_TEXT_CHARS);
     Failure {
         message: clean(given.message),
         refusal: given.refusal.map(|refusal| match refusal {
@@ -124,7 +124,7 @@ fn root_cause(error: &wasmtime::Error) -> String {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    shorten(&printable(text.trim_start_matches("wasm trap: ")), MAX_TEXT_CHARS)
+    truncate_chars(&printable(text.trim_start_matches("wasm trap: ")), MAX_TEXT_CHARS)
 }
 
 /// ` in sum < orders < run`
@@ -137,7 +137,7 @@ fn backtrace_text(backtrace: &WasmBacktrace) -> String {
         .iter()
         .take(MAX_FRAMES)
         .map(|frame| match frame.func_name() {
-            Some(name) => shorten(&printable(&format!("{:#}", rustc_demangle::demangle(name))), MAX_NAME_CHARS),
+            Some(name) => truncate_chars(&printable(&format!("{:#}", rustc_demangle::demangle(name))), MAX_NAME_CHARS),
             None => format!("function {}", frame.func_index()),
         })
         .collect();

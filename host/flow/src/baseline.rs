@@ -1,58 +1,58 @@
-//! The standing baseline: whose it is, of which copy, and what a killed process could not say about it any more.
+//! The state of an app in `current.json`: the baseline that `post` compares with, and repairs after a killed process.
 
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     Baseline, Capture, CopyRelation, CurrentState, DataKind, LastRun, ProbeOutcome, RunId, ServerFacts, Severity,
     Verdict, WorkloadFacts, schema,
 };
 
-use super::Kitchen;
+use crate::context::FlowContext;
 
-/// Captures announced at a time. Each process that dies between announcing and committing leaves one behind.
-const CLAIMS: usize = 16;
-/// How often it is tried while others keep moving `current.json`.
-const TRIES: usize = 20;
+/// The most announced captures. Each process that dies between announcing and committing leaves one behind.
+const MAX_CLAIMS: usize = 16;
+/// How often the repair is tried while other processes change `current.json`.
+const MAX_ATTEMPTS: usize = 20;
 
-/// Where the app stands, with what was committed and could not be noted: a capture whose process died before it said so
-/// becomes the baseline, and a verdict or an acceptance that closes the baseline closes it.
-pub(super) async fn current(kitchen: &Kitchen) -> Result<Option<CurrentState>, Problem> {
-    for _ in 0..TRIES {
-        let Some(seen) = kitchen.store.current().await? else { return Ok(None) };
-        let mended = mended(kitchen, &seen).await?;
-        if mended == seen {
+/// The state of the app, repaired: a capture whose process died before it was recorded becomes the baseline, and a verdict or
+/// an acceptance that closes the baseline closes it.
+pub(crate) async fn load_current(context: &FlowContext) -> Result<Option<CurrentState>, CliError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(seen) = context.store.current().await? else { return Ok(None) };
+        let repaired = repaired(context, &seen).await?;
+        if repaired == seen {
             return Ok(Some(seen));
         }
-        let stands = kitchen
+        let stands = context
             .store
-            .update_current(|current| if current.as_ref() == Some(&seen) { Some(mended.clone()) } else { None })
+            .update_current(|current| if current.as_ref() == Some(&seen) { Some(repaired.clone()) } else { None })
             .await?;
-        if stands.as_ref() == Some(&mended) {
+        if stands.as_ref() == Some(&repaired) {
             return Ok(stands);
         }
     }
-    Ok(kitchen.store.current().await?)
+    Ok(context.store.current().await?)
 }
 
-async fn mended(kitchen: &Kitchen, seen: &CurrentState) -> Result<CurrentState, Problem> {
+async fn repaired(context: &FlowContext, seen: &CurrentState) -> Result<CurrentState, CliError> {
     let mut current = seen.clone();
-    // An announced capture that is there counts as if its process had noted it. Of several, the first one stands: it was
-    // announced before anything that the others might have seen.
+    // An announced capture that is committed counts as if its process had recorded it. Of several, the first one counts: the
+    // others may have seen what happened after it.
     for claim in &seen.claims {
-        if !is_committed(kitchen, claim).await? {
+        if !is_committed(context, claim).await? {
             continue;
         }
         current.claims.retain(|other| other != claim);
-        if current.baseline.is_none() && !is_closed(kitchen, &claim.run).await? {
+        if current.baseline.is_none() && !is_closed(context, &claim.run).await? {
             current.baseline = Some(claim.clone());
             current.nothing_yet = None;
-            let verdict = kitchen.store.run(&claim.run).verdict().await?.map(|v| v.into_inner().verdict);
+            let verdict = context.store.run(&claim.run).verdict().await?.map(|v| v.into_inner().verdict);
             current.last = Some(LastRun { run: claim.run.clone(), verdict });
         }
     }
     let runs = [current.last.as_ref().map(|last| last.run.clone()), current.baseline.as_ref().map(|b| b.run.clone())];
     for run in runs.into_iter().flatten() {
         let Some(baseline) = &current.baseline else { break };
-        if let Some(passed) = closes(kitchen, &run, baseline).await? {
+        if let Some(passed) = closed_by(context, &run, baseline).await? {
             current.baseline = None;
             current.known = passed;
         }
@@ -60,20 +60,24 @@ async fn mended(kitchen: &Kitchen, seen: &CurrentState) -> Result<CurrentState, 
     Ok(current)
 }
 
-/// Whether the capture that was announced is the one that stands for its run.
-async fn is_committed(kitchen: &Kitchen, claim: &Baseline) -> Result<bool, Problem> {
-    let standing = kitchen.store.run(&claim.run).pre().await?;
+/// Whether the announced capture is the committed one of its run.
+async fn is_committed(context: &FlowContext, claim: &Baseline) -> Result<bool, CliError> {
+    let standing = context.store.run(&claim.run).pre().await?;
     Ok(standing.is_some_and(|capture| capture.get().attempt == claim.attempt))
 }
 
-/// Whether what stands for `run` closes the baseline: a verdict `same` against it that no later attempt outdid, or an
-/// acceptance of what was found against it. Then it is known which versions passed.
-async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<Option<Vec<WorkloadFacts>>, Problem> {
-    let store = kitchen.store.run(run);
+/// Whether `run` closes the baseline: it has the verdict `same` against it, which no later attempt has superseded, or its
+/// verdict was accepted. Returns the workloads, whose versions have passed.
+async fn closed_by(
+    context: &FlowContext,
+    run: &RunId,
+    baseline: &Baseline,
+) -> Result<Option<Vec<WorkloadFacts>>, CliError> {
+    let store = context.store.run(run);
     let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(None) };
     let against = verdict.before.as_ref().is_some_and(|before| before.run == baseline.run);
-    let outdone = baseline.judged.as_ref().is_some_and(|judged| *judged > verdict.attempt);
-    if !against || outdone {
+    let superseded = baseline.judged.as_ref().is_some_and(|judged| *judged > verdict.attempt);
+    if !against || superseded {
         return Ok(None);
     }
     let passed = verdict.verdict == Verdict::Same
@@ -81,15 +85,15 @@ async fn closes(kitchen: &Kitchen, run: &RunId, baseline: &Baseline) -> Result<O
     Ok(passed.then_some(verdict.after.workloads))
 }
 
-/// Whether the run has passed or was accepted: nothing is compared with its capture any more.
-pub(super) async fn is_closed(kitchen: &Kitchen, run: &RunId) -> Result<bool, Problem> {
-    let store = kitchen.store.run(run);
+/// Whether the run has passed or was accepted. Nothing is compared with its capture any more.
+pub(crate) async fn is_closed(context: &FlowContext, run: &RunId) -> Result<bool, CliError> {
+    let store = context.store.run(run);
     let passed = store.verdict().await?.is_some_and(|verdict| verdict.get().verdict == Verdict::Same);
     Ok(passed || store.accepted().await?.is_some())
 }
 
-/// What a capture is as a baseline.
-pub(super) fn of(capture: &Capture) -> Baseline {
+/// A capture as a baseline.
+pub(crate) fn from_capture(capture: &Capture) -> Baseline {
     Baseline {
         run: capture.run.clone(),
         attempt: capture.attempt.clone(),
@@ -99,15 +103,15 @@ pub(super) fn of(capture: &Capture) -> Baseline {
     }
 }
 
-/// Announces a capture that is about to be committed: a process that is killed right after that leaves a capture that
-/// nobody else would know of, and the next one would take its baseline from what the upgrade has left.
-pub(super) async fn announce(kitchen: &Kitchen, claim: &Baseline) -> Result<(), Problem> {
-    kitchen
+/// Announces a capture that is about to be committed. Without that, the capture of a process that is killed right after the
+/// commit would be unknown, and the next baseline would be what the upgrade has left.
+pub(crate) async fn announce(context: &FlowContext, claim: &Baseline) -> Result<(), CliError> {
+    context
         .store
         .update_current(|current| {
-            let mut current = current.unwrap_or_else(|| nothing(kitchen));
+            let mut current = current.unwrap_or_else(|| empty_state(context));
             current.claims.push(claim.clone());
-            let surplus = current.claims.len().saturating_sub(CLAIMS);
+            let surplus = current.claims.len().saturating_sub(MAX_CLAIMS);
             current.claims.drain(..surplus);
             Some(current)
         })
@@ -115,25 +119,27 @@ pub(super) async fn announce(kitchen: &Kitchen, claim: &Baseline) -> Result<(), 
     Ok(())
 }
 
-/// Notes the committed capture of `run`. It becomes the baseline where none stands; where one stands it is kept, for what
-/// a later capture saw may be the damage. Two kinds of baseline give way: one of another copy, and one that nothing could
-/// ever be `same` against.
-pub(super) async fn note(
-    kitchen: &Kitchen,
+/// Records the committed capture of `run`. It becomes the baseline if there is none. An existing baseline is kept, because a
+/// later capture may have seen the damage, with two exceptions: a baseline of another copy, and one that no capture could be
+/// `same` as.
+pub(crate) async fn record_capture(
+    context: &FlowContext,
     run: &RunId,
     capture: &Capture,
     server: &ServerFacts,
-) -> Result<Baseline, Problem> {
-    let own = of(capture);
-    let verdict = kitchen.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
-    let closed = is_closed(kitchen, run).await?;
-    let unusable = unusable(kitchen, is_whole(capture)).await?;
-    let current = kitchen
+) -> Result<Baseline, CliError> {
+    let own = from_capture(capture);
+    let verdict = context.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
+    let closed = is_closed(context, run).await?;
+    let replaceable = if is_comparable(capture) { replaceable_baseline(context).await? } else { None };
+    let current = context
         .store
         .update_current(|current| {
-            let mut current = current.unwrap_or_else(|| nothing(kitchen));
-            let of_this_copy = |standing: &Baseline| copy(kitchen, standing, server) != CopyRelation::Different;
-            let standing = current.baseline.filter(of_this_copy).filter(|standing| Some(standing) != unusable.as_ref());
+            let mut current = current.unwrap_or_else(|| empty_state(context));
+            let of_this_copy =
+                |standing: &Baseline| copy_relation(context, standing, server) != CopyRelation::Different;
+            let standing =
+                current.baseline.filter(of_this_copy).filter(|standing| Some(standing) != replaceable.as_ref());
             current.baseline = if closed { standing } else { standing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);
             current.last = Some(LastRun { run: run.clone(), verdict });
@@ -147,34 +153,34 @@ pub(super) async fn note(
     Ok(current.and_then(|c| c.baseline).unwrap_or(own))
 }
 
-/// How the copy of a baseline is related to what the server holds.
-pub(super) fn copy(kitchen: &Kitchen, baseline: &Baseline, server: &ServerFacts) -> CopyRelation {
-    match kitchen.config.mongodb.data {
+/// How the copy of a baseline is related to the data of the server.
+pub(crate) fn copy_relation(context: &FlowContext, baseline: &Baseline, server: &ServerFacts) -> CopyRelation {
+    match context.config.mongodb.data {
         DataKind::Live => CopyRelation::Same,
         DataKind::Copy => server.copy_relation(&baseline.copy),
     }
 }
 
-/// The standing baseline, if a whole capture may take its place: it is not whole itself, and no `post` has judged
-/// against it. Before the sync nothing can have been lost between the two; after a `post` it may.
-async fn unusable(kitchen: &Kitchen, replacement_is_whole: bool) -> Result<Option<Baseline>, Problem> {
-    let Some(standing) = kitchen.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
-    if !replacement_is_whole || standing.judged.is_some() {
+/// The baseline, if a comparable capture may replace it: it is not comparable itself, and no `post` has compared with it.
+/// Before the sync, nothing can have been lost between the two captures; after a `post`, something may.
+async fn replaceable_baseline(context: &FlowContext) -> Result<Option<Baseline>, CliError> {
+    let Some(standing) = context.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
+    if standing.judged.is_some() {
         return Ok(None);
     }
-    let spoilt = is_spoilt(kitchen, &standing.run).await?;
-    Ok(Some(standing).filter(|_| spoilt))
+    let has_failed = has_failed_probes(context, &standing.run).await?;
+    Ok(Some(standing).filter(|_| has_failed))
 }
 
-/// Whether the run has a capture in which a gating probe failed, and nothing was judged against it yet.
-pub(super) async fn is_spoilt(kitchen: &Kitchen, run: &RunId) -> Result<bool, Problem> {
-    let store = kitchen.store.run(run);
-    let broken = store.pre().await?.is_some_and(|capture| !is_whole(capture.get()));
+/// Whether the run has a capture in which a gating probe failed, and no `post` yet.
+pub(crate) async fn has_failed_probes(context: &FlowContext, run: &RunId) -> Result<bool, CliError> {
+    let store = context.store.run(run);
+    let broken = store.pre().await?.is_some_and(|capture| !is_comparable(capture.get()));
     Ok(broken && store.latest_post().await?.is_none())
 }
 
-/// Whether every gating probe ended well: only then can anything be judged `same` against the capture.
-fn is_whole(capture: &Capture) -> bool {
+/// Whether every gating probe succeeded. Only then can a later capture be `same`.
+fn is_comparable(capture: &Capture) -> bool {
     capture
         .probes
         .iter()
@@ -183,11 +189,11 @@ fn is_whole(capture: &Capture) -> bool {
         && capture.consistency.unstable.is_empty()
 }
 
-/// An app of which nothing is known.
-pub(super) fn nothing(kitchen: &Kitchen) -> CurrentState {
+/// The state of an app without any run.
+pub(crate) fn empty_state(context: &FlowContext) -> CurrentState {
     CurrentState {
         schema: schema::CURRENT.to_owned(),
-        app: kitchen.config.app.clone(),
+        app: context.config.app.clone(),
         baseline: None,
         claims: Vec::new(),
         last: None,

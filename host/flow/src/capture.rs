@@ -1,51 +1,39 @@
-//! One side of a run: connect, run every probe, record what came of it.
-
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+//! [`CaptureJob`]: captures one side of a run over a connection.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use taster_census::CensusFile;
-use taster_config::{DEFAULT_CENSUS, Limits, Probe};
-use taster_diagnostics::Problem;
-use taster_engine::{Engine, LogLevel, LogLine, RunInput};
-use taster_model::{
-    AttemptId, Capture, CollectionGrant, Diagnostic, Failure, Metric, ProbeOutcome, ProbeRecord, Refusal, RunId, Side,
-    Usage, UsageLimits, schema,
-};
-use taster_query::{CensusEnv, Connection, Database, Grant, Snapshot};
+use taster_diagnostics::CliError;
+use taster_model::{AttemptId, Capture, RunId, Side, schema};
+use taster_query::Connection;
 
-use super::{
-    Kitchen, Tastings,
-    census::{self, Draft, Occasion, Taking},
-    cluster::Surroundings,
-    determinism, grants,
-    moment::{self, Moment},
-    pace::For,
-    stop::{Stop, Until},
+use crate::{
+    census::{CaptureIdentity, CensusSettings, UncommittedCapture},
+    cluster::ClusterFacts,
+    consistency::{ConsistentResults, run_probes},
+    context::FlowContext,
+    privileges::check_user,
+    probe_runner::ProbeRunner,
+    shutdown::{Shutdown, StopPoint},
+    timing::Phase,
 };
-use crate::{component, progress::Task};
 
-/// Which side of which run is tasted, and what guests see of the world.
-pub(super) struct Tasting<'a> {
-    pub(super) kitchen: &'a Kitchen,
-    pub(super) run: &'a RunId,
-    pub(super) side: Side,
-    pub(super) attempt: AttemptId,
-    /// The baseline, on `post`: guests get its clock and seed, so that they cannot tell the sides apart.
-    pub(super) before: Option<&'a Capture>,
-    /// What is around the database.
-    pub(super) around: Surroundings,
+/// Which side of which run is captured.
+pub(crate) struct CaptureJob<'a> {
+    pub(crate) context: &'a FlowContext,
+    pub(crate) run: &'a RunId,
+    pub(crate) side: Side,
+    pub(crate) attempt: AttemptId,
+    /// The baseline, in `post`.
+    pub(crate) before: Option<&'a Capture>,
+    pub(crate) cluster_facts: ClusterFacts,
 }
 
-impl Tasting<'_> {
-    /// Tastes the database over `session`, which the caller closes.
-    pub(super) async fn taste(&self, session: &Connection) -> Result<Draft, Problem> {
+impl CaptureJob<'_> {
+    /// Captures the database. The caller closes `connection`.
+    pub(crate) async fn run(self, connection: &Connection) -> Result<UncommittedCapture, CliError> {
         let started = Timestamp::now();
-        let kitchen = self.kitchen;
-        let facts = session.facts();
+        let config = &self.context.config;
+        let facts = connection.facts();
         tracing::info!(
             database = facts.database,
             version = facts.version,
@@ -54,44 +42,55 @@ impl Tasting<'_> {
             self.side,
             self.run
         );
-        kitchen.pace.of(For::MongoDb, super::server::check_user(session, &kitchen.config)).await?;
-        let (clock, seed) = match self.before {
-            Some(before) => (before.probe_clock, before.probe_seed.clone()),
-            // a ULID has 80 random bits; the hash spreads them over the whole seed
-            None => (started, hex::encode(Sha256::digest(RunId::generate().as_str()))),
+        self.context.timer.time(Phase::MongoDb, check_user(connection, config)).await?;
+        let (clock, seed) = self.clock_and_seed(started);
+        let census_settings = CensusSettings::new(config, &self.identity())?;
+        let runner = ProbeRunner {
+            context: self.context,
+            before: self.before,
+            clock,
+            seed: &seed,
+            census_settings: &census_settings,
         };
-        let taking = Taking::new(&kitchen.config, &self.occasion())?;
-        let guests = Guests { kitchen, before: self.before, clock, seed: &seed, taking: &taking };
-        let Moment { server, collections, probes, censuses, consistency } = moment::record(&guests, session).await?;
-        let server = self.around.joined(&server);
+        let results = run_probes(&runner, connection).await?;
+        let ConsistentResults { server, collections, probes, censuses, consistency } = results;
         let capture = Capture {
             schema: schema::CAPTURE.to_owned(),
-            app: kitchen.config.app.clone(),
+            app: config.app.clone(),
             run: self.run.clone(),
             side: self.side,
-            attempt: self.attempt.clone(),
+            server: self.cluster_facts.add_to(&server),
+            attempt: self.attempt,
             taster: taster_model::VERSION.to_owned(),
             started,
             finished: Timestamp::now(),
             probe_clock: clock,
             probe_seed: seed,
-            server,
-            data: kitchen.config.mongodb.data,
-            workloads: self.around.workloads.clone(),
+            data: config.mongodb.data,
+            workloads: self.cluster_facts.workloads,
             consistency,
             collections,
             probes,
             censuses: Vec::new(),
             census_key: None,
-            changes: kitchen.config.changes.clone(),
+            changes: config.changes.clone(),
             objects: Vec::new(),
         };
-        Ok(Draft { capture, censuses, key: taking.key().clone() })
+        Ok(UncommittedCapture { capture, censuses, key: census_settings.key().clone() })
     }
 
-    fn occasion(&self) -> Occasion<'_> {
-        Occasion {
-            app: &self.kitchen.config.app,
+    /// The clock and the seed of the probes. `post` takes those of the baseline, so that a probe cannot tell the sides apart.
+    fn clock_and_seed(&self, started: Timestamp) -> (Timestamp, String) {
+        match self.before {
+            Some(before) => (before.probe_clock, before.probe_seed.clone()),
+            // a ULID has 80 random bits; the hash spreads them over the whole seed
+            None => (started, hex::encode(Sha256::digest(RunId::generate().as_str()))),
+        }
+    }
+
+    fn identity(&self) -> CaptureIdentity<'_> {
+        CaptureIdentity {
+            app: &self.context.config.app,
             run: self.run,
             side: self.side,
             attempt: &self.attempt,
@@ -100,280 +99,15 @@ impl Tasting<'_> {
     }
 }
 
-/// Works with a connection until it is done or it is time to stop. Whatever happens, no cursor stays open on the server.
-pub(super) async fn at_table<T>(
-    stop: &Stop,
-    session: Connection,
-    until: Until,
-    work: impl AsyncFnOnce(&Connection) -> Result<T, Problem>,
-) -> Result<T, Problem> {
-    let result = stop.unless(until, work(&session)).await;
-    session.close().await;
+/// Runs `work` with a connection until it is done or a stop is requested, and then closes the connection: no cursor stays
+/// open on the server.
+pub(crate) async fn with_connection<T>(
+    shutdown: &Shutdown,
+    connection: Connection,
+    stop_point: StopPoint,
+    work: impl AsyncFnOnce(&Connection) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let result = shutdown.run_until(stop_point, work(&connection)).await;
+    connection.close().await;
     result
-}
-
-/// What one probe found, and what it read: a look at each of the databases says whether that still counts.
-pub(super) struct Tasted {
-    pub(super) record: ProbeRecord,
-    pub(super) databases: Vec<Database>,
-    /// Those that its metrics name.
-    pub(super) censuses: Vec<CensusFile>,
-}
-
-/// What a probe that ended well came to.
-struct Answer {
-    metrics: Vec<Metric>,
-    censuses: Vec<CensusFile>,
-}
-
-/// What every probe of a capture is given.
-pub(super) struct Guests<'a> {
-    pub(super) kitchen: &'a Kitchen,
-    pub(super) before: Option<&'a Capture>,
-    pub(super) clock: Timestamp,
-    pub(super) seed: &'a str,
-    pub(super) taking: &'a Taking,
-}
-
-impl Guests<'_> {
-    /// Runs one probe on one look at the database. A probe that fails is a record of its failure; the others still run.
-    pub(super) async fn serve(&self, probe: &Probe, snapshot: &Snapshot) -> Tasted {
-        let mut record = unserved(probe, Failure::from_probe("not run"));
-        let mut databases = Vec::new();
-        let begun = Instant::now();
-        let task = Task::begin(probe.name.clone());
-        let mut censuses = Vec::new();
-        record.outcome = match self.run(probe, snapshot, &mut record, &mut databases, &task).await {
-            Ok(answer) => {
-                censuses = answer.censuses;
-                ProbeOutcome::Metrics(answer.metrics)
-            }
-            Err(failure) => ProbeOutcome::Failed(named(failure, &probe.name)),
-        };
-        self.kitchen.pace.probe_ended();
-        // what cannot be read back must not take the other probes' findings with it
-        if let Err(error) = read_back(&record.outcome) {
-            let message = format!("the result cannot be stored: {error}");
-            record.outcome = ProbeOutcome::Failed(Failure::refused(Refusal::Invalid, "T0618", message));
-        }
-        match &record.outcome {
-            ProbeOutcome::Metrics(metrics) => task.end(&format!(
-                "{} metrics from {} documents in {}",
-                taster_text::number(metrics.len() as u64),
-                taster_text::number(record.usage.documents),
-                taster_text::elapsed(begun.elapsed())
-            )),
-            ProbeOutcome::Failed(failure) => {
-                task.end("failed");
-                tracing::warn!("{}: {failure}", probe.name);
-            }
-        }
-        let censuses = census::named(&record.outcome, censuses);
-        Tasted { record, databases, censuses }
-    }
-
-    async fn run(
-        &self,
-        probe: &Probe,
-        snapshot: &Snapshot,
-        record: &mut ProbeRecord,
-        databases: &mut Vec<Database>,
-        task: &Task,
-    ) -> Result<Answer, Failure> {
-        let loaded = load_probe(&self.kitchen.engine, probe, &self.kitchen.base).await?;
-        loaded.sha256().clone_into(&mut record.sha256);
-        record.version.clone_from(&loaded.manifest().version);
-        record.declarations.clone_from(&loaded.manifest().metrics);
-        let earlier = self.before.and_then(|before| before.probes.iter().find(|p| p.name == probe.name));
-        let collections = self.kitchen.pace.of(For::MongoDb, snapshot.readable_collections()).await;
-        let collections = collections.map_err(|error| coded_failure(&error))?;
-        let earlier = earlier.map_or(&[][..], |p| &p.collections);
-        record.collections = grants::resolve(probe, loaded.manifest(), &collections, earlier)
-            .map_err(|error| error.into_failure(probe))?;
-        self.kitchen.pace.probe_begins();
-        let answer = self.taste_once(&loaded, probe, snapshot, record, databases, task).await?;
-        if self.kitchen.tastings == Tastings::Two {
-            let usage = record.usage.clone();
-            let again = self.taste_once(&loaded, probe, snapshot, record, databases, task).await?;
-            record.usage = usage;
-            determinism::agree(&answer.metrics, &again.metrics)?;
-            census::censuses_agree(&answer.censuses, &again.censuses)?;
-        }
-        Ok(answer)
-    }
-
-    async fn taste_once(
-        &self,
-        loaded: &taster_engine::Probe,
-        probe: &Probe,
-        snapshot: &Snapshot,
-        record: &mut ProbeRecord,
-        databases: &mut Vec<Database>,
-        task: &Task,
-    ) -> Result<Answer, Failure> {
-        let world = World { clock: self.clock, seed: self.seed, census: self.taking.setup(probe) };
-        let input = probe_run_input(snapshot, probe, &record.collections, world, task);
-        let database = input.database.clone();
-        databases.push(database.clone());
-        let report = loaded.run(input).await;
-        record.usage = report.usage;
-        write_log(&probe.name, &report.log);
-        match database.lost_snapshot() {
-            // whatever the probe made of it: its result is not of the moment of this capture
-            Some(lost) => Err(lost),
-            None => report.outcome.map(|metrics| Answer { metrics, censuses: database.take_censuses() }),
-        }
-    }
-}
-
-/// The record of a probe that could not run.
-pub(super) fn unserved(probe: &Probe, why: Failure) -> ProbeRecord {
-    ProbeRecord {
-        name: probe.name.clone(),
-        component: probe.component.clone(),
-        sha256: String::new(),
-        version: String::new(),
-        options_sha256: options_digest(probe),
-        collections: Vec::new(),
-        severity: probe.severity,
-        muted: probe.muted,
-        declarations: Vec::new(),
-        outcome: ProbeOutcome::Failed(why),
-        usage: Usage::default(),
-        limits: Some(recorded_limits(&probe.limits)),
-    }
-}
-
-/// A probe does not know its name in the configuration; whoever reads the failure does.
-fn named(failure: Failure, probe: &str) -> Failure {
-    let named = |text: String| text.replace("probes[…]", &format!("probes[{probe}]"));
-    Failure { message: named(failure.message), setting: failure.setting.map(named), ..failure }
-}
-
-fn read_back(outcome: &ProbeOutcome) -> Result<(), serde_json::Error> {
-    let again: ProbeOutcome = serde_json::from_slice(&serde_json::to_vec(outcome)?)?;
-    if again == *outcome { Ok(()) } else { Err(serde::de::Error::custom("it reads back as something else")) }
-}
-
-/// Reads and loads the component of `probe`.
-pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<taster_engine::Probe, Failure> {
-    let limits = limits_of(&probe.limits);
-    let read = component::read(probe, base, limits.component_size).map_err(|error| coded_failure(&error))?;
-    engine.load(&read.bytes, &limits, &probe.limits_setting()).await.map_err(|error| match error {
-        // the limit that `describe` met, and its setting, stay with it
-        taster_engine::EngineError::Describe(failure) => *failure,
-        other => coded_failure(&other),
-    })
-}
-
-pub(super) fn coded_failure(error: &dyn Diagnostic) -> Failure {
-    let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
-    match error.help() {
-        Some(help) => failure.allowed(help),
-        None => failure,
-    }
-}
-
-/// What guests see of the world beside the database.
-pub struct World<'a> {
-    /// The only clock.
-    pub clock: Timestamp,
-    /// The only entropy.
-    pub seed: &'a str,
-    /// What their censuses are taken with.
-    pub census: CensusEnv,
-}
-
-/// What a run of `probe` is given.
-#[must_use]
-pub fn probe_run_input(
-    snapshot: &Snapshot,
-    probe: &Probe,
-    collections: &[CollectionGrant],
-    world: World<'_>,
-    task: &Task,
-) -> RunInput<Database> {
-    let World { clock, seed, census } = world;
-    let task = task.clone();
-    let config = probe.config.as_ref().map_or_else(|| "null".to_owned(), serde_json::Value::to_string);
-    let setting = probe.limits_setting();
-    let grant = Grant {
-        probe: probe.name.clone(),
-        collections: collections.to_vec(),
-        limits: query_limits(&probe.limits),
-        setting: setting.clone(),
-    };
-    RunInput {
-        probe: probe.name.clone(),
-        database: snapshot.database_with_census(grant, census),
-        config,
-        limits: limits_of(&probe.limits),
-        setting,
-        clock,
-        seed: Sha256::digest(seed.as_bytes()).into(),
-        progress: Some(std::sync::Arc::new(move |progress: taster_engine::Progress| {
-            task.at(progress.done, progress.total);
-        })),
-    }
-}
-
-/// The engine's limits, where the configuration sets none by default.
-#[must_use]
-pub fn limits_of(limits: &Limits) -> taster_engine::Limits {
-    let defaults = taster_engine::Limits::default();
-    taster_engine::Limits {
-        deadline: limits.deadline.map_or(defaults.deadline, taster_config::Period::get),
-        memory: limits.memory.map_or(defaults.memory, taster_config::Size::bytes),
-        metrics: limits.metrics.unwrap_or(defaults.metrics),
-        result_bytes: limits.result_bytes.map_or(defaults.result_bytes, taster_config::Size::bytes),
-        log_bytes: limits.log_bytes.map_or(defaults.log_bytes, taster_config::Size::bytes),
-        handles: limits.handles.unwrap_or(defaults.handles),
-        hostcall_bytes: limits.hostcall_bytes.map_or(defaults.hostcall_bytes, taster_config::Size::bytes),
-        component_size: limits.component_size.map_or(defaults.component_size, taster_config::Size::bytes),
-    }
-}
-
-/// The limits, as a capture records them beside what was used of them.
-fn recorded_limits(limits: &Limits) -> UsageLimits {
-    let (engine, query) = (limits_of(limits), query_limits(limits));
-    let millis = |period: Duration| u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
-    UsageLimits {
-        wall_ms: millis(engine.deadline),
-        server_ms: millis(query.server_time),
-        census_ms: millis(limits.census.unwrap_or(DEFAULT_CENSUS).get()),
-        documents: query.documents,
-        bytes: query.bytes,
-        memory_peak: engine.memory,
-        metrics: engine.metrics.into(),
-        log_bytes: engine.log_bytes,
-    }
-}
-
-fn query_limits(limits: &Limits) -> taster_query::Limits {
-    let defaults = taster_query::Limits::default();
-    taster_query::Limits {
-        documents: limits.documents.unwrap_or(defaults.documents),
-        bytes: limits.bytes.map_or(defaults.bytes, taster_config::Size::bytes),
-        cursors: limits.cursors.unwrap_or(defaults.cursors),
-        server_time: limits.server_time.map_or(defaults.server_time, taster_config::Period::get),
-        batch: limits.batch.map_or(defaults.batch, |size| usize::try_from(size.bytes()).unwrap_or(usize::MAX)),
-    }
-}
-
-/// Digest of what decides a probe's result beside the data: its options and the collections as configured.
-///
-/// Not the resolved collections: an upgrade that adds one must not make every probe incomparable.
-fn options_digest(probe: &Probe) -> String {
-    let options = serde_json::json!({"config": probe.config, "collections": probe.collections});
-    hex::encode(Sha256::digest(options.to_string().as_bytes()))
-}
-
-fn write_log(probe: &str, lines: &[LogLine]) {
-    for line in lines {
-        match line.level {
-            LogLevel::Debug => tracing::debug!(probe, "{}", line.message),
-            LogLevel::Info => tracing::info!(probe, "{}", line.message),
-            LogLevel::Warn | LogLevel::Error => tracing::warn!(probe, "{}", line.message),
-        }
-    }
 }

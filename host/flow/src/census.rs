@@ -1,11 +1,11 @@
-//! Censuses of a capture: what probes take them with, which of them count, and where they are kept.
+//! The censuses of a capture: their settings, which of them count, and how they are stored.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use taster_census::{CensusFile, CensusKey, Redaction, ScratchSpace};
 use taster_config::{Config, DEFAULT_CENSUS, Period, Probe, Redact, Secret};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, ProbeOutcome, Refusal, RunId,
     Side, Value, failure,
@@ -13,28 +13,28 @@ use taster_model::{
 use taster_query::CensusEnv;
 use taster_store::{RunStore, fault};
 
-/// Which capture censuses are taken for.
-pub struct Occasion<'a> {
+/// The capture that censuses belong to.
+pub struct CaptureIdentity<'a> {
     /// The app.
     pub app: &'a AppName,
     /// The run.
     pub run: &'a RunId,
-    /// Which side of it.
+    /// The side.
     pub side: Side,
-    /// Which attempt.
+    /// The attempt.
     pub attempt: &'a AttemptId,
-    /// The baseline, on `post`.
+    /// The baseline, in `post`.
     pub before: Option<&'a Capture>,
 }
 
-/// What all censuses of one capture are taken with.
-pub struct Taking(CensusEnv);
+/// The settings that all censuses of one capture share.
+pub struct CensusSettings(CensusEnv);
 
-impl Taking {
-    /// `post` takes over the baseline's key: without it nothing could be compared. Where the baseline took no census it
-    /// has none, and a new one does no harm.
-    pub fn new(config: &Config, occasion: &Occasion<'_>) -> Result<Self, Problem> {
-        let baseline = occasion.before;
+impl CensusSettings {
+    /// In `post`, the key is that of the baseline: with another key nothing could be compared. A baseline without a census has
+    /// no key, and a new one does no harm.
+    pub fn new(config: &Config, identity: &CaptureIdentity<'_>) -> Result<Self, CliError> {
+        let baseline = identity.before;
         let key = match baseline.and_then(|before| before.census_key.as_deref()) {
             Some(key) => CensusKey::from_hex(key)?,
             None => CensusKey::random()?,
@@ -43,12 +43,12 @@ impl Taking {
         let censuses = baseline.map(|before| before.censuses.clone()).unwrap_or_default();
         Ok(Self(CensusEnv {
             key,
-            app: occasion.app.clone(),
-            run: occasion.run.clone(),
-            side: occasion.side,
-            attempt: occasion.attempt.clone(),
+            app: identity.app.clone(),
+            run: identity.run.clone(),
+            side: identity.side,
+            attempt: identity.attempt.clone(),
             changes: config.changes.clone(),
-            baseline: censuses.into_iter().map(|facts| with_secret_of_today(facts, secret)).collect(),
+            baseline: censuses.into_iter().map(|facts| with_current_secret(facts, secret)).collect(),
             redaction: redaction(&config.redact),
             secret: secret.map(|secret| secret.as_bytes().to_vec()),
             scratch: ScratchSpace::default(),
@@ -57,14 +57,14 @@ impl Taking {
         }))
     }
 
-    /// What one probe is given.
+    /// The settings for the censuses of one probe.
     #[must_use]
-    pub fn setup(&self, probe: &Probe) -> CensusEnv {
+    pub fn env(&self, probe: &Probe) -> CensusEnv {
         let deadline = probe.limits.census.map_or(self.0.deadline, Period::get);
         CensusEnv { deadline, ..self.0.clone() }
     }
 
-    pub(super) fn key(&self) -> &CensusKey {
+    pub(crate) fn key(&self) -> &CensusKey {
         &self.0.key
     }
 }
@@ -73,48 +73,46 @@ fn redaction(redact: &Redact) -> Option<Redaction> {
     let mut fields: Vec<FieldPath> = redact.fields.iter().map(|field| field.path().clone()).collect();
     fields.sort();
     fields.dedup();
-    let secret = redact.secret.as_ref().map(|secret| name_of(secret.expose()));
+    let secret = redact.secret.as_ref().map(|secret| secret_fingerprint(secret.expose()));
     let redaction = Redaction { ids: redact.ids, fields, secret };
     (redaction != Redaction::default()).then_some(redaction)
 }
 
-/// Tells secrets apart without giving them away: nobody finds one of 16 characters or more by its digest.
-fn name_of(secret: &str) -> String {
+/// Tells secrets apart without revealing them: a secret has at least 16 characters, too many to be found by its digest.
+fn secret_fingerprint(secret: &str) -> String {
     hex::encode(&Sha256::digest(format!("taster redact.secret {secret}"))[..8])
 }
 
-/// The facts of a baseline's census, under the name of the secret that its ids are hashed with today. Under another
-/// secret every document has another id: the options differ then, and say that nothing can be compared, where the ids
-/// would say that every document is missing.
-fn with_secret_of_today(mut facts: CensusFacts, secret: Option<&str>) -> CensusFacts {
+/// The facts of a baseline's census, with the fingerprint of the current secret. With another secret, every document has
+/// another id. The options then differ, so that the censuses are not compared instead of reporting every document as missing.
+fn with_current_secret(mut facts: CensusFacts, secret: Option<&str>) -> CensusFacts {
     if let Some(redaction) = facts.options.get_mut("redaction").and_then(serde_json::Value::as_object_mut) {
         redaction.remove("secret");
         if let Some(secret) = secret {
-            redaction.insert("secret".to_owned(), name_of(secret).into());
+            redaction.insert("secret".to_owned(), secret_fingerprint(secret).into());
         }
     }
     facts
 }
 
-/// Of the censuses that a probe took, those that its metrics name. The others are nobody's, and their scratch files end
-/// with them.
-pub(super) fn named(outcome: &ProbeOutcome, censuses: Vec<CensusFile>) -> Vec<CensusFile> {
+/// The censuses that the metrics of a probe name. The others are dropped with their scratch files.
+pub(crate) fn named_by_metrics(outcome: &ProbeOutcome, censuses: Vec<CensusFile>) -> Vec<CensusFile> {
     let ProbeOutcome::Metrics(metrics) = outcome else { return Vec::new() };
-    let names: BTreeSet<&str> = metrics.iter().filter_map(id).collect();
+    let names: BTreeSet<&str> = metrics.iter().filter_map(census_id).collect();
     censuses.into_iter().filter(|census| names.contains(census.identity.id.as_str())).collect()
 }
 
-fn id(metric: &Metric) -> Option<&str> {
+fn census_id(metric: &Metric) -> Option<&str> {
     match &metric.value {
         Value::Census(id) => Some(id),
         _ => None,
     }
 }
 
-/// Whether two tastings of the same data found the same documents.
+/// Checks that two runs of a probe on the same data found the same documents.
 ///
-/// Not whether the bytes are the same: they hold when the census was taken, for what expires.
-pub fn censuses_agree(first: &[CensusFile], second: &[CensusFile]) -> Result<(), Failure> {
+/// The bytes may differ: they hold the time of the census, for documents that expire.
+pub fn check_censuses_deterministic(first: &[CensusFile], second: &[CensusFile]) -> Result<(), Failure> {
     for census in first {
         let again = second.iter().find(|again| again.identity.id == census.identity.id);
         let what = |census: &CensusFile| (census.documents, census.bytes, census.sum.clone(), census.options.clone());
@@ -123,7 +121,7 @@ pub fn censuses_agree(first: &[CensusFile], second: &[CensusFile]) -> Result<(),
         }
         let counted = again.map_or(0, |again| again.documents);
         let message = format!(
-            "the probe gave two answers about the same data: a census of `{}` holds {} documents, then {counted} or others",
+            "the probe returned different results for the same data: a census of `{}` holds {} documents, then {counted} or others",
             census.identity.collection, census.documents
         );
         let help = "a census is of the same options each time, and of a collection that nobody writes to";
@@ -132,17 +130,17 @@ pub fn censuses_agree(first: &[CensusFile], second: &[CensusFile]) -> Result<(),
     Ok(())
 }
 
-/// A capture whose censuses lie in scratch files yet.
-pub(super) struct Draft {
-    pub(super) capture: Capture,
-    pub(super) censuses: Vec<CensusFile>,
-    pub(super) key: CensusKey,
+/// A capture whose censuses are still in scratch files.
+pub(crate) struct UncommittedCapture {
+    pub(crate) capture: Capture,
+    pub(crate) censuses: Vec<CensusFile>,
+    pub(crate) key: CensusKey,
 }
 
-impl Draft {
-    /// Stores the censuses under the attempt and lists them. Nothing of it counts before the capture is committed; a
-    /// store that cannot keep one of them cannot keep what the verdict would rest on.
-    pub(super) async fn keep(self, store: &RunStore) -> Result<Capture, Problem> {
+impl UncommittedCapture {
+    /// Stores the censuses under the attempt and lists them in the capture. Nothing of it counts before the capture is
+    /// committed. An error fails the whole capture: the verdict would rest on the census that is missing.
+    pub(crate) async fn store_censuses(self, store: &RunStore) -> Result<Capture, CliError> {
         let Self { mut capture, mut censuses, key } = self;
         if !censuses.is_empty() {
             capture.census_key = Some(key.to_hex());
@@ -151,16 +149,16 @@ impl Draft {
         for census in censuses {
             let object = store.put_census(capture.side, &capture.attempt, &census).await?;
             fault::point("census: stored");
-            capture.censuses.push(facts(&census, &object)?);
+            capture.censuses.push(census_facts(&census, &object)?);
             capture.objects.push(object);
         }
         Ok(capture)
     }
 }
 
-fn facts(census: &CensusFile, object: &ObjectRef) -> Result<CensusFacts, Problem> {
+fn census_facts(census: &CensusFile, object: &ObjectRef) -> Result<CensusFacts, CliError> {
     let options = serde_json::to_value(&census.options)
-        .map_err(|error| Problem::new("T0618", format!("the options of a census cannot be stored: {error}"), None))?;
+        .map_err(|error| CliError::new("T0618", format!("the options of a census cannot be stored: {error}"), None))?;
     Ok(CensusFacts {
         probe: census.identity.probe.clone(),
         id: census.identity.id.clone(),
@@ -181,7 +179,7 @@ mod tests {
     use super::*;
 
     fn census(id: &str, sum: &str) -> CensusFile {
-        let place = CensusIdentity {
+        let identity = CensusIdentity {
             app: "pxbbq".parse().unwrap(),
             run: "one".parse().unwrap(),
             side: Side::Pre,
@@ -193,11 +191,11 @@ mod tests {
         };
         let (options, file) = (CensusOptions::default(), tempfile::tempfile().unwrap());
         let (sha256, sum) = (AttemptId::generate().to_string(), sum.to_owned());
-        CensusFile { identity: place, options, file, length: 0, sha256, documents: 3, bytes: 30, sum }
+        CensusFile { identity, options, file, length: 0, sha256, documents: 3, bytes: 30, sum }
     }
 
     #[test]
-    fn what_no_metric_names_is_dropped() {
+    fn censuses_that_no_metric_names_are_dropped() {
         let metric = |id: &str| Metric {
             name: "census".to_owned(),
             labels: Labels::from([("collection".to_owned(), id.to_owned())]),
@@ -205,13 +203,13 @@ mod tests {
             unit: "1".to_owned(),
         };
         let taken = || vec![census("a", "1"), census("b", "2")];
-        let kept = named(&ProbeOutcome::Metrics(vec![metric("b"), metric("b")]), taken());
+        let kept = named_by_metrics(&ProbeOutcome::Metrics(vec![metric("b"), metric("b")]), taken());
         assert_eq!(kept.iter().map(|census| census.identity.id.as_str()).collect::<Vec<_>>(), ["b"]);
-        assert!(named(&ProbeOutcome::Failed(Failure::from_probe("no")), taken()).is_empty());
+        assert!(named_by_metrics(&ProbeOutcome::Failed(Failure::from_probe("no")), taken()).is_empty());
     }
 
     #[test]
-    fn under_another_secret_the_options_are_others() {
+    fn another_secret_changes_the_options() {
         let of = |secret: Option<&str>| {
             let yaml = secret.map(|secret| format!("redact: {{ids: true, fields: [b, a], secret: {secret}}}"));
             let yaml = yaml.unwrap_or_else(|| "redact: {ids: true, fields: [a, b]}".to_owned());
@@ -222,11 +220,12 @@ mod tests {
         let facts = |secret| CensusFacts {
             options: serde_json::to_value(CensusOptions { redaction: Some(of(secret)), ..CensusOptions::default() })
                 .unwrap(),
-            ..facts(&census("a", "1"), &ObjectRef { key: String::new(), length: 0, sha256: String::new() }).unwrap()
+            ..census_facts(&census("a", "1"), &ObjectRef { key: String::new(), length: 0, sha256: String::new() })
+                .unwrap()
         };
         for before in [None, Some(one), Some(two)] {
             for today in [None, Some(one), Some(two)] {
-                let seen = with_secret_of_today(facts(before), today);
+                let seen = with_current_secret(facts(before), today);
                 assert_eq!(seen == facts(before), before == today);
                 assert_eq!(seen, facts(today), "nothing but the secret's name");
                 assert!(!seen.options.to_string().contains(one));
@@ -235,10 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn two_tastings_agree_about_documents_whatever_the_bytes() {
-        assert_eq!(censuses_agree(&[census("a", "1")], &[census("a", "1"), census("b", "1")]), Ok(()));
+    fn two_runs_are_compared_by_documents_not_by_bytes() {
+        assert_eq!(check_censuses_deterministic(&[census("a", "1")], &[census("a", "1"), census("b", "1")]), Ok(()));
         for second in [census("a", "2"), census("b", "1")] {
-            let failure = censuses_agree(&[census("a", "1")], &[second]).unwrap_err();
+            let failure = check_censuses_deterministic(&[census("a", "1")], &[second]).unwrap_err();
             assert_eq!(failure.reason(), Some(ReasonCode::NotDeterministic));
         }
     }

@@ -1,19 +1,20 @@
-//! The connection to the database, and patience with one that is being started.
+//! Connecting to the database, with retries while the database is starting.
 
 use std::time::{Duration, Instant};
 
 use taster_config::Config;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_query::{Connection, ConnectionOptions};
+use taster_retry::RetryPolicy;
 
-use super::FlowError;
+use crate::error::FlowError;
 
-/// Connects with the configuration's words.
-pub async fn connect(config: &Config, comment: &str) -> Result<Connection, Problem> {
+/// Connects with the settings of the configuration. `comment` shows in the server's log and profiler.
+pub async fn connect(config: &Config, comment: &str) -> Result<Connection, CliError> {
     Ok(Connection::connect(options(config, comment)?).await?)
 }
 
-fn options(config: &Config, comment: &str) -> Result<ConnectionOptions, Problem> {
+fn options(config: &Config, comment: &str) -> Result<ConnectionOptions, CliError> {
     Ok(ConnectionOptions {
         uri: config.mongodb.uri.parse()?,
         database: config.database()?,
@@ -23,44 +24,46 @@ fn options(config: &Config, comment: &str) -> Result<ConnectionOptions, Problem>
     })
 }
 
-/// How long a database that is being started may take to answer.
+/// Until when a database that was scaled up must answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Waiting {
-    /// Until when.
-    pub(super) until: Instant,
-    /// The setting that says so, without `.readyTimeout`: `cluster.data[mongo]`.
-    pub(super) setting: String,
+pub(crate) struct StartupDeadline {
+    /// No attempt starts later than this.
+    pub(crate) at: Instant,
+    /// The entry whose `ready` set it: `cluster.data[mongo]`.
+    pub(crate) setting: String,
 }
 
-/// How long one try may take while a database is being started.
-const TRY: Duration = Duration::from_secs(5);
+/// How long one attempt may take while the database is starting.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause between two attempts is random, between these two.
+const MIN_PAUSE: Duration = Duration::from_millis(250);
+const MAX_PAUSE: Duration = Duration::from_millis(750);
 
-/// Connects to a database that is being started: asks again while what is wrong passes by itself.
-pub(super) async fn connect_when_ready(
+/// Connects. Before `deadline`, retries while the error may pass by itself; without a deadline, tries once.
+pub(crate) async fn connect_when_ready(
     config: &Config,
     comment: &str,
-    waiting: Option<Waiting>,
-) -> Result<Connection, Problem> {
-    let Some(Waiting { until, setting }) = waiting else { return connect(config, comment).await };
-    // the applications' start may have taken all of it
-    let until = until.max(Instant::now() + config.mongodb.connect_timeout.get());
-    let mut said = String::new();
+    deadline: Option<StartupDeadline>,
+) -> Result<Connection, CliError> {
+    let Some(StartupDeadline { at, setting }) = deadline else { return connect(config, comment).await };
+    let mut backoff = RetryPolicy::constant(MAX_PAUSE).start();
+    // the start of the applications may have taken all of the time
+    backoff.set_deadline(at.max(Instant::now() + config.mongodb.connect_timeout.get()));
+    let mut logged = String::new();
     loop {
         let mut options = options(config, comment)?;
-        options.server_selection_timeout = options.server_selection_timeout.min(TRY);
+        options.server_selection_timeout = options.server_selection_timeout.min(ATTEMPT_TIMEOUT);
         let error = match Connection::connect(options).await {
             Ok(connection) => return Ok(connection),
-            Err(error) if error.is_transient() => error,
+            Err(error) if error.is_transient() => error.to_string(),
             Err(error) => return Err(error.into()),
         };
-        if Instant::now() >= until {
-            return Err(FlowError::DatabaseNotReady { setting, last: error.to_string() }.into());
+        if error != logged {
+            tracing::info!("waiting for MongoDB: {error}");
+            logged.clone_from(&error);
         }
-        let text = error.to_string();
-        if text != said {
-            tracing::info!("waiting for MongoDB: {text}");
-            said = text;
+        if backoff.wait(MIN_PAUSE).await.is_err() {
+            return Err(FlowError::DatabaseNotReady { setting, last: error }.into());
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

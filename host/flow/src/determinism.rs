@@ -1,19 +1,19 @@
-//! A probe gives one answer about one state of the data, or its answers cannot be compared.
+//! Checks that a probe returns the same result for the same data. Without that, results cannot be compared.
 
 use taster_model::{Failure, Metric, Refusal, failure};
 
-/// How often each probe tastes.
+/// How often each probe runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Tastings {
+pub enum ProbeRuns {
     /// Once.
     #[default]
-    One,
-    /// Twice on the same data; two answers that differ by a byte are none.
-    Two,
+    Once,
+    /// Twice on the same data. Different results fail the probe.
+    Twice,
 }
 
-/// Whether two answers are the same, to the byte.
-pub fn agree(first: &[Metric], second: &[Metric]) -> Result<(), Failure> {
+/// Checks that two results are the same, byte by byte.
+pub fn check_deterministic(first: &[Metric], second: &[Metric]) -> Result<(), Failure> {
     let bytes = |metrics: &[Metric]| serde_json::to_string(metrics).unwrap_or_default();
     if bytes(first) == bytes(second) {
         return Ok(());
@@ -21,18 +21,18 @@ pub fn agree(first: &[Metric], second: &[Metric]) -> Result<(), Failure> {
     let differs = first.iter().zip(second).find(|(a, b)| a != b);
     let message = match differs {
         Some((a, b)) if (&a.name, &a.labels) == (&b.name, &b.labels) => format!(
-            "the probe gave two answers about the same data: `{}` is {}, then {}",
+            "the probe returned different results for the same data: `{}` is {}, then {}",
             a.name,
             a.value.plain(),
             b.value.plain()
         ),
         _ => format!(
-            "the probe gave two answers about the same data: {} metrics, then {} with other names or labels",
+            "the probe returned different results for the same data: {} metrics, then {} with other names or labels",
             first.len(),
             second.len()
         ),
     };
-    let help = "a probe has no clock and no chance but the host's, and no order but a sort's";
+    let help = "use the host's clock and entropy, and sort what has no order";
     Err(Failure::refused(Refusal::Invalid, failure::NOT_DETERMINISTIC, message).allowed(help))
 }
 
@@ -47,11 +47,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bit_is_a_difference() {
-        assert_eq!(agree(&[metric("a", f64::NAN)], &[metric("a", f64::NAN)]), Ok(()));
-        let error = agree(&[metric("a", 0.0)], &[metric("a", -0.0)]).unwrap_err();
+    fn results_that_differ_in_one_bit_are_different() {
+        assert_eq!(check_deterministic(&[metric("a", f64::NAN)], &[metric("a", f64::NAN)]), Ok(()));
+        let error = check_deterministic(&[metric("a", 0.0)], &[metric("a", -0.0)]).unwrap_err();
         assert_eq!(error.reason(), Some(taster_model::ReasonCode::NotDeterministic));
-        assert!(agree(&[metric("a", 1.0)], &[]).is_err());
-        assert!(agree(&[metric("a", 1.0)], &[metric("b", 1.0)]).is_err());
+        assert!(check_deterministic(&[metric("a", 1.0)], &[]).is_err());
+        assert!(check_deterministic(&[metric("a", 1.0)], &[metric("b", 1.0)]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What the censuses of two captures say about each other, read from where they lie.
+//! Compares the censuses of two captures, which it reads from the store or from files.
 
 use taster_census::{Census, CensusError, DiffOptions};
 use taster_model::{
@@ -7,25 +7,29 @@ use taster_model::{
 };
 use taster_store::{CensusBytes, Censuses, StoreError};
 
-use super::Rules;
+use crate::rules::Rules;
 
-/// A capture, and where its censuses lie.
+/// A capture and the place of its censuses.
 #[derive(Clone, Copy)]
-pub struct Kept<'a> {
+pub struct StoredCapture<'a> {
     /// The capture.
     pub capture: &'a Capture,
-    /// Where its censuses lie.
+    /// The place of its censuses.
     pub censuses: &'a Censuses,
 }
 
-/// Compares every census that a metric of both captures names. One census after the other, each in parts: memory does
-/// not grow with them. What cannot be read or compared is said so, and is never a pass.
-pub(super) async fn between(before: Kept<'_>, after: Kept<'_>, rules: Rules<'_>) -> CensusDifferences {
+/// Compares every census that a metric of both captures names. They are compared one after the other and in parts, so that
+/// memory does not grow with them. A census that cannot be read or compared is an error, never a pass.
+pub(crate) async fn between(
+    before: StoredCapture<'_>,
+    after: StoredCapture<'_>,
+    rules: Rules<'_>,
+) -> CensusDifferences {
     let mut found = CensusDifferences::new();
     for (earlier, later) in pairs(&before.capture.probes, &after.capture.probes) {
-        for (metric, was, is) in named_by_both(earlier, later) {
-            let was = Named { kept: before, probe: &earlier.name, id: was };
-            let is = Named { kept: after, probe: &later.name, id: is };
+        for (metric, was, is) in metrics_of_both(earlier, later) {
+            let was = CensusRef { stored: before, probe: &earlier.name, id: was };
+            let is = CensusRef { stored: after, probe: &later.name, id: is };
             let key = (earlier.name.clone(), metric.name.clone(), metric.labels.clone());
             found.insert(key, difference(was, is, rules).await);
         }
@@ -41,7 +45,7 @@ fn pairs<'a>(
 }
 
 /// Metrics of both sides that name a census, with the ids that each side gives it.
-fn named_by_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
+fn metrics_of_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'a Metric, &'a str, &'a str)> {
     let (ProbeOutcome::Metrics(before), ProbeOutcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
         return Vec::new();
     };
@@ -55,17 +59,17 @@ fn named_by_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(&'
     before.iter().filter_map(named).collect()
 }
 
-/// A census by the name that a metric gives it.
+/// A census as a metric names it.
 #[derive(Clone, Copy)]
-struct Named<'a> {
-    kept: Kept<'a>,
+struct CensusRef<'a> {
+    stored: StoredCapture<'a>,
     probe: &'a str,
     id: &'a str,
 }
 
-impl Named<'_> {
+impl CensusRef<'_> {
     fn facts(&self) -> Option<&CensusFacts> {
-        self.kept
+        self.stored
             .capture
             .censuses
             .iter()
@@ -75,11 +79,11 @@ impl Named<'_> {
     async fn open(&self) -> Result<Census<CensusBytes>, CensusComparisonError> {
         let unlisted = || StoreError::Unlisted { probe: self.probe.to_owned(), id: self.id.to_owned() };
         let facts = self.facts().ok_or_else(|| self.unreadable(&unlisted()))?;
-        self.kept.censuses.open(self.kept.capture, facts).await.map_err(|error| self.unreadable(&error))
+        self.stored.censuses.open(self.stored.capture, facts).await.map_err(|error| self.unreadable(&error))
     }
 
     fn unreadable(&self, error: &StoreError) -> CensusComparisonError {
-        let when = match self.kept.capture.side {
+        let when = match self.stored.capture.side {
             Side::Pre => "before the sync",
             Side::Post => "after the sync",
         };
@@ -89,8 +93,8 @@ impl Named<'_> {
 }
 
 async fn difference(
-    was: Named<'_>,
-    is: Named<'_>,
+    was: CensusRef<'_>,
+    is: CensusRef<'_>,
     rules: Rules<'_>,
 ) -> Result<CensusDifference, CensusComparisonError> {
     let (before, after) = (was.open().await?, is.open().await?);
@@ -104,17 +108,17 @@ async fn difference(
     let changes: Vec<DeclaredChange> =
         rules.changes.iter().filter(|change| change.collection == *collection).cloned().collect();
     let max_ids = rules.max_ids;
-    // it reads and computes for as long as there are differences; the runtime's own threads must not
+    // it reads and computes for long, which must not block the threads of the runtime
     let compared = tokio::task::spawn_blocking(move || {
-        taster_census::diff(&before, &after, &DiffOptions { changes: &changes, max_ids: max_ids })
+        taster_census::diff(&before, &after, &DiffOptions { changes: &changes, max_ids })
     });
     compared
         .await
         .unwrap_or_else(|error| Err(CensusError::Io(std::io::Error::other(error))))
-        .map_err(|error| problem(&error))
+        .map_err(|error| census_problem(&error))
 }
 
-fn problem(error: &CensusError) -> CensusComparisonError {
+fn census_problem(error: &CensusError) -> CensusComparisonError {
     let code = match error {
         CensusError::Incomparable { .. } => ReasonCode::NotComparable,
         _ => ReasonCode::CensusUnreadable,

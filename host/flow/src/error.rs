@@ -1,11 +1,11 @@
-//! What can go wrong between the rooms.
+//! Errors of the `pre`, `post` and `restore` flows, and of commands that read stored runs.
 
 use taster_model::{Diagnostic, RunId};
 
-/// What can go wrong between the rooms.
+/// An error of a flow, or of a command that reads stored runs.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
-    /// The process was asked to stop.
+    /// A signal stopped the process before anything was committed.
     #[error("stopped by {signal} before the {what} was committed; nothing of this attempt counts")]
     Interrupted {
         /// Which signal.
@@ -13,7 +13,7 @@ pub enum FlowError {
         /// What was not finished.
         what: &'static str,
     },
-    /// The process was asked to stop when what counts was committed already.
+    /// A signal stopped the process after the commit.
     #[error("stopped by {signal} while {doing}")]
     InterruptedLater {
         /// Which signal.
@@ -21,58 +21,58 @@ pub enum FlowError {
         /// What was being done.
         doing: &'static str,
     },
-    /// The Job has no time left.
-    #[error("`activeDeadlineSeconds` of Job {job} is nearly over, and this was not: {what}")]
+    /// The Job is about to reach its deadline.
+    #[error("Job {job} is about to reach `activeDeadlineSeconds`; stopped before the end: {what}")]
     OutOfTime {
         /// Its name.
         job: String,
         /// What was not finished.
         what: &'static str,
     },
-    /// There is nothing to taste where there was something before.
-    #[error("none of the workloads is there any more: {absent} in namespace {namespace}")]
+    /// None of the configured workloads exists any more.
+    #[error("none of the configured workloads was found: {absent} in namespace {namespace}")]
     AllAbsent {
         /// `StatefulSet mongo, Deployment web`.
         absent: String,
         /// Where.
         namespace: String,
     },
-    /// Some workloads are there and some are not.
-    #[error("of the workloads these are not there: {absent} in namespace {namespace}")]
+    /// Some of the configured workloads do not exist.
+    #[error("configured workloads not found: {absent} in namespace {namespace}")]
     PartlyAbsent {
         /// `Deployment web`.
         absent: String,
         /// Where.
         namespace: String,
     },
-    /// There is nothing to restore, and nobody says what that would be.
-    #[error("no `cluster` is configured: nothing was ever scaled")]
+    /// `restore` without a `cluster` in the configuration.
+    #[error("the configuration has no `cluster`: there is nothing to restore")]
     NoCluster,
-    /// Something went wrong that must not.
+    /// A panic.
     #[error("taster itself failed: {message}")]
     Panicked {
         /// What the panic said.
         message: String,
     },
-    /// The database does not answer although its pods are ready.
+    /// The database does not answer in time although its pods are ready.
     #[error(
-        "MongoDB does not answer in time, although its workload is ready: {last}; the limit is `readyTimeout` of {setting}"
+        "MongoDB did not answer in time, although its workload is ready: {last}; the limit is `readyTimeout` of {setting}"
     )]
     DatabaseNotReady {
         /// `cluster.data[mongo]`.
         setting: String,
-        /// What it was waited for last.
+        /// The last error.
         last: String,
     },
-    /// Nobody can say that the data are fresh.
-    #[error("no document of `{collection}` has a time in `{field}`: nobody can tell how old the data are")]
+    /// The age of the data is unknown.
+    #[error("no document of `{collection}` has a time in `{field}`: the age of the data is unknown")]
     NoNewest {
         /// The collection.
         collection: String,
         /// The field.
         field: String,
     },
-    /// The newest document cannot be asked for.
+    /// The newest document cannot be found.
     #[error("cannot find the newest document of `{collection}` by `{field}`: {failure}")]
     NewestFailed {
         /// The collection.
@@ -82,15 +82,15 @@ pub enum FlowError {
         /// Why not.
         failure: String,
     },
-    /// A workload could not be put back.
-    #[error("{count} could not be put back: {why}")]
+    /// Workloads were not restored.
+    #[error("{count} could not be restored: {why}")]
     NotRestored {
         /// `1 workload`.
         count: String,
         /// Why not, each.
         why: String,
     },
-    /// There is nothing to judge.
+    /// The run has no capture to compare.
     #[error("run `{run}` has no capture after the sync")]
     NoPost {
         /// The run.
@@ -106,7 +106,7 @@ pub enum FlowError {
         /// The store.
         store: String,
     },
-    /// The app has no run at all.
+    /// The app has no run.
     #[error("app `{app}` has no run in {store}")]
     NoRuns {
         /// The app.
@@ -128,19 +128,19 @@ pub enum FlowError {
         /// The run.
         run: RunId,
     },
-    /// A run that is over cannot begin again.
-    #[error("run `{run}` is over: it passed or was accepted")]
+    /// A run that has passed or was accepted cannot be captured again.
+    #[error("run `{run}` is closed: it passed or was accepted")]
     RunClosed {
         /// The run.
         run: RunId,
     },
-    /// The run was tasted before the copy was replaced.
-    #[error("run `{run}` was tasted already, on a copy of the data that was replaced since")]
+    /// The run has a capture of a copy that was replaced since.
+    #[error("run `{run}` has a capture already, of a copy of the data that was replaced since")]
     AnotherCopy {
         /// The run.
         run: RunId,
     },
-    /// `same` needs nobody to take responsibility.
+    /// `same` needs no acceptance.
     #[error("run `{run}` is `same`: there is nothing to accept")]
     NothingToAccept {
         /// The run.
@@ -177,38 +177,36 @@ impl Diagnostic for FlowError {
             Self::Interrupted { .. } => "run the same command again; it starts over".to_owned(),
             Self::InterruptedLater { .. } => "run the same command again; what was committed stands".to_owned(),
             Self::OutOfTime { .. } => {
-                "raise `activeDeadlineSeconds` of the Job: in it are the lock, every `ready`, the capture and the grace \
-                 period"
+                "raise `activeDeadlineSeconds` of the Job: it covers the lock, every `readyTimeout`, the capture and the grace period"
                     .to_owned()
             }
             Self::AllAbsent { .. } => {
-                "check `cluster.namespace`; or, if the app begins anew there, empty its folder in the store".to_owned()
+                "check `cluster.namespace`; or, if the app starts anew, empty its folder in the store".to_owned()
             }
             Self::PartlyAbsent { .. } => {
-                "check the names under `cluster`; what the sync is only going to make cannot be tasted before it".to_owned()
+                "check the names under `cluster`; a workload that the sync creates cannot be scaled before it".to_owned()
             }
-            Self::NoCluster => "name the configuration that has a `cluster`".to_owned(),
-            Self::Panicked { .. } => "report it, with the lines above".to_owned(),
+            Self::NoCluster => "name the configuration that has a `cluster` with --config".to_owned(),
+            Self::Panicked { .. } => "report this bug with the log lines above".to_owned(),
             Self::DatabaseNotReady { setting, .. } => format!(
-                "mend what it waits for, or raise `readyTimeout` of {setting}; `mongodb.uri` must name what that workload serves"
+                "fix what the last error says, or raise `readyTimeout` of {setting}; `mongodb.uri` must name that workload's service"
             ),
             Self::NoNewest { .. } => {
-                "name a field with dates, timestamps or ObjectIds; or `severity: warn`".to_owned()
+                "name a field with dates, timestamps or ObjectIds; or set `severity: warn`".to_owned()
             }
-            Self::NewestFailed { .. } => "see the failure in the text; or `severity: warn`".to_owned(),
+            Self::NewestFailed { .. } => "fix what the failure says; or set `severity: warn`".to_owned(),
             Self::NotRestored { .. } => {
-                "`taster restore` tries again: what was recorded stands on the workloads".to_owned()
+                "run `taster restore` to try again: the original counts are recorded on the workloads".to_owned()
             }
-            Self::NoPost { run } => format!("`taster post --run {run}` makes one"),
+            Self::NoPost { run } | Self::NoVerdict { run } => format!("run `taster post --run {run}` first"),
             Self::NoRun { .. } => "`taster runs` lists them".to_owned(),
             Self::NoRuns { .. } => "`taster pre` begins one; or --store names another place".to_owned(),
             Self::BadCapture { .. } => "give a capture.json that Taster wrote, unaltered".to_owned(),
-            Self::NoVerdict { run } => format!("`taster post --run {run}` gives it one"),
             Self::NothingToAccept { .. } => "the baseline is closed already".to_owned(),
             Self::AnotherCopy { .. } => {
-                "choose another --run, or none: the new copy gets a baseline of its own".to_owned()
+                "choose another --run, or none: the new copy gets its own baseline".to_owned()
             }
-            Self::RunClosed { .. } => "each sync is a run of its own: choose another --run, or none".to_owned(),
+            Self::RunClosed { .. } => "each sync needs its own run: choose another --run, or none".to_owned(),
         })
     }
 }

@@ -1,60 +1,30 @@
-//! From two captures to the document behind every report.
+//! Builds the verdict document from two captures.
 
-use std::time::Duration;
-
-use taster_config::{Config, Period, Report};
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_judge::JudgementInput;
 use taster_model::{
-    Capture, CensusDifferences, DeclaredChange, Expectation, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode,
-    RunId, SideSummary, Verdict, VerdictDocument, schema,
+    Capture, CensusDifferences, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary, Verdict,
+    VerdictDocument, schema,
 };
 use taster_store::AppStore;
 
-use super::differences::{self, Kept};
+use crate::{
+    differences::{self, StoredCapture},
+    rules::Rules,
+};
 
-/// The run whose capture `run` was judged against, where it was.
-pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, Problem> {
+/// The run with whose capture `run` was compared, if it has a verdict.
+pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, CliError> {
     let verdict = store.run(run).verdict().await?;
     Ok(verdict.and_then(|verdict| verdict.into_inner().before).map(|before| before.run))
 }
 
-/// What the operator says of what may change, and of how old a baseline may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules<'a> {
-    /// The operator's word.
-    pub expectations: &'a [Expectation],
-    /// What the migration was meant to do.
-    pub changes: &'a [DeclaredChange],
-    /// So many ids are named of each kind of difference between documents.
-    pub max_ids: usize,
-    /// The greatest age.
-    pub max_baseline_age: Option<Duration>,
-}
-
-fn max_ids(report: &Report) -> usize {
-    usize::try_from(report.max_ids).unwrap_or(usize::MAX)
-}
-
-impl Default for Rules<'_> {
-    fn default() -> Self {
-        Self { expectations: &[], changes: &[], max_ids: max_ids(&Report::default()), max_baseline_age: None }
-    }
-}
-
-impl<'a> From<&'a Config> for Rules<'a> {
-    fn from(config: &'a Config) -> Self {
-        Self {
-            expectations: &config.expect,
-            changes: &config.changes,
-            max_ids: max_ids(&config.report),
-            max_baseline_age: config.max_baseline_age.map(Period::get),
-        }
-    }
-}
-
-/// Judges `after` against `before`, their censuses document by document.
-pub async fn verdict_document(before: Option<Kept<'_>>, after: Kept<'_>, rules: Rules<'_>) -> VerdictDocument {
+/// Compares `after` with `before`, their censuses document by document.
+pub async fn verdict_document(
+    before: Option<StoredCapture<'_>>,
+    after: StoredCapture<'_>,
+    rules: Rules<'_>,
+) -> VerdictDocument {
     let differences = match before {
         Some(before) => differences::between(before, after, rules).await,
         None => CensusDifferences::new(),
@@ -118,7 +88,7 @@ fn probe_summary(probe: &ProbeRecord) -> ProbeSummary {
     }
 }
 
-/// The command that gets one unstuck. `baseline` is what is wrong with the baseline, if that is it.
+/// What to do about the verdict. `baseline` is the reason if the baseline itself cannot be used.
 #[must_use]
 pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Capture) -> Option<String> {
     let run = &after.run;

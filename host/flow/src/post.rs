@@ -1,198 +1,266 @@
-//! `post`: taste after the sync, judge against the standing baseline, write the verdict and its reports.
+//! `post`: captures the database after the sync, compares it with the baseline, and stores the verdict and its reports.
 
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::{
     AttemptId, Baseline, Capture, CurrentState, LastRun, ReportFile, RunId, Side, Verdict, VerdictDocument, schema,
 };
-use taster_store::fault;
+use taster_store::{RunStore, fault};
+use tracing::{Instrument, field};
 
-use super::{
-    Ended, Kitchen, Rules, baseline,
-    capture::{Tasting, at_table},
-    cluster::{self, After, Entry, Look, Scaler, Surroundings, Versions},
+use crate::{
+    baseline,
+    capture::{CaptureJob, with_connection},
+    census::UncommittedCapture,
+    cluster::{
+        self, AllowedImages, ClusterFacts, FlowOutcome, FlowRequest, OnSuccess, Scaler, WorkloadPresence,
+        with_scaled_workloads,
+    },
     connect::connect_when_ready,
-    differences::Kept,
-    fresh, judging,
-    pace::For,
+    context::FlowContext,
+    differences::StoredCapture,
+    freshness, judging,
+    rules::Rules,
     run_id,
-    stop::Until,
+    shutdown::StopPoint,
+    timing::Phase,
 };
 
-/// What a stop means before the capture is committed.
-const UNTIL: Until = Until::Committed("capture after the sync");
+/// A stop before the capture is committed.
+const BEFORE_COMMIT: StopPoint = StopPoint::BeforeCommit("capture after the sync");
 
-/// What `post` came to.
+/// The result of `post`.
 #[derive(Debug)]
 pub enum Post {
     /// A verdict.
     Judged(Box<PostOutcome>),
-    /// The sync made everything for the first time.
+    /// The sync created all workloads: there was nothing to compare with.
     NothingYet {
         /// The run.
         run: RunId,
     },
 }
 
-/// What came of judging.
+/// A verdict and its reports.
 #[derive(Debug)]
 pub struct PostOutcome {
     /// The verdict with all its findings.
     pub verdict: VerdictDocument,
-    /// Where the reports lie.
+    /// The URLs of the reports.
     pub reports: Vec<String>,
 }
 
-/// Tastes after the sync and judges. What was scaled up goes back once the database is read.
-pub async fn post(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Post>, Problem> {
-    let named = run_id::named(given, &super::hook_names());
-    let entry = Entry { what: "post", run: named.as_ref(), until: UNTIL };
-    let work = async |scaler: Option<&Scaler<'_>>| Box::pin(taste(kitchen, named.as_ref(), scaler)).await;
-    cluster::within(kitchen, entry, work, |post| match post {
-        Post::Judged(_) => After::Back,
-        Post::NothingYet { .. } => After::Up,
+/// Captures the database after the sync and compares. Scaled workloads are restored as soon as the database is read.
+pub async fn post(context: &FlowContext, given: Option<&RunId>) -> Result<FlowOutcome<Post>, CliError> {
+    let named = run_id::from_flag_or_hook(given, &run_id::hook_names());
+    let request = FlowRequest { command: "post", run: named.as_ref(), stop_point: BEFORE_COMMIT };
+    let work = async |scaler: Option<&Scaler<'_>>| Box::pin(compare_after(context, named.as_ref(), scaler)).await;
+    let span = tracing::info_span!("run", app = %context.config.app, run = field::Empty, side = "post");
+    with_scaled_workloads(context, request, work, |post| match post {
+        Post::Judged(_) => OnSuccess::Restore,
+        Post::NothingYet { .. } => OnSuccess::KeepScaled,
     })
+    .instrument(span)
     .await
 }
 
-async fn taste(kitchen: &Kitchen, named: Option<&RunId>, scaler: Option<&Scaler<'_>>) -> Result<Post, Problem> {
-    let (stop, pace) = (&kitchen.stop, &kitchen.pace);
-    let current = baseline::current(kitchen).await?;
-    if let Some(run) = had_nothing(named, current.as_ref()) {
-        // a first sync has made them by now; names that nothing has would pass for ever
-        if let Some(scaler) = scaler
-            && stop.unless(UNTIL, scaler.look()).await? == Look::Nothing
-        {
-            return Err(scaler.all_absent().into());
-        }
-        kitchen.store.update_current(|current| Some(CurrentState { nothing_yet: None, ..current? })).await?;
-        return Ok(Post::NothingYet { run });
+async fn compare_after(
+    context: &FlowContext,
+    named: Option<&RunId>,
+    scaler: Option<&Scaler<'_>>,
+) -> Result<Post, CliError> {
+    let current = baseline::load_current(context).await?;
+    if let Some(run) = run_without_pre(named, current.as_ref()) {
+        run_id::record_in_span(&run);
+        return nothing_yet(context, run, scaler).await;
     }
     let run = run_id::for_post(named, current.as_ref());
-    let store = kitchen.store.run(&run);
-    let before = judged_against(kitchen, &run, current.as_ref()).await?;
+    run_id::record_in_span(&run);
+    let store = context.store.run(&run);
+    let before = load_baseline(context, &run, current.as_ref()).await?;
     if before.is_none() {
         tracing::warn!("run {run} has no capture before the sync: the verdict will be unknown");
     }
-    let waiting = match scaler {
-        Some(scaler) => {
-            // never what `pre` left: in between anybody may have scaled
-            if stop.unless(UNTIL, scaler.look()).await? == Look::Nothing {
-                return Err(scaler.all_absent().into());
-            }
-            pace.of(For::Cluster, scaler.data_up(&run, UNTIL)).await?;
-            pace.of(For::Cluster, scaler.apps_up(&run, UNTIL, Versions::Any)).await?;
-            pace.of(For::Cluster, scaler.settle(UNTIL)).await?;
-            scaler.waiting()
-        }
-        None => None,
-    };
-    let comment = format!("taster/{run}/{}", Side::Post);
-    let connecting = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting));
-    let session = pace.of(For::MongoDb, connecting).await?;
-    let around = around(kitchen, scaler).await?;
-    let attempt = AttemptId::generate();
-    let tasting = Tasting { kitchen, run: &run, side: Side::Post, attempt, before: before.as_ref(), around };
-    let draft = at_table(stop, session, UNTIL, async |session| tasting.taste(session).await).await?;
-    fault::arm();
-    // the database is not needed any more: whoever waits for it need not wait for the store
-    let capture = stop.unless(UNTIL, draft.keep(&store)).await?;
+    let uncommitted = capture(context, &run, before.as_ref(), scaler).await?;
+    let after = commit(context, uncommitted, &store, scaler).await?;
+    let verdict = judge(context, before.as_ref(), &after, &store).await?;
+    let verdict = publish(context, before.as_ref(), &verdict, &store).await?;
+    let reports = ReportFile::RENDERED.map(|file| store.report_url(&verdict.attempt, file.name())).to_vec();
     if let Some(scaler) = scaler {
-        pace.of(For::Cluster, scaler.still_mine()).await?;
+        scaler.publish_verdict(&verdict).await;
     }
-    let after = store.commit_post(&capture).await?.into_inner();
-    fault::point("post: committed");
-    if let Some(scaler) = scaler {
-        pace.of(For::Cluster, scaler.restore()).await;
-    }
-    let earlier = before.as_ref().map(|before| (before, kitchen.store.run(&before.run).censuses()));
-    let earlier = earlier.as_ref().map(|(capture, censuses)| Kept { capture, censuses });
-    let later = Kept { capture: &after, censuses: &store.censuses() };
-    let judging = judging::verdict_document(earlier, later, Rules::from(&kitchen.config));
-    let verdict = stop.unless(Until::Committed("comparison"), async { Ok(judging.await) }).await?;
-    for (file, text) in taster_report::stored_reports(&verdict)? {
-        store.put_report(&after.attempt, file.name(), text.as_bytes()).await?;
-    }
-    // after the reports: whoever sees a verdict must find them
-    let standing = store.put_verdict(&verdict).await?;
-    pace.written("verdict");
-    fault::point("post: judged");
-    if standing.attempt == verdict.attempt {
-        close(kitchen, before.as_ref(), &verdict).await?;
-        fault::point("post: noted");
-    } else {
-        tracing::warn!("an attempt that began later has judged already; its verdict stands, not this one's");
-    }
-    let reports = ReportFile::RENDERED.map(|file| store.report_url(&standing.attempt, file.name())).to_vec();
-    if let Some(scaler) = scaler {
-        scaler.say_verdict(&standing).await;
-    }
-    Ok(Post::Judged(Box::new(PostOutcome { verdict: standing, reports })))
+    Ok(Post::Judged(Box::new(PostOutcome { verdict, reports })))
 }
 
-/// What is around the database after the sync.
-async fn around(kitchen: &Kitchen, scaler: Option<&Scaler<'_>>) -> Result<Surroundings, Problem> {
-    let copied = match scaler {
-        Some(scaler) => fresh::identities(&kitchen.config, &scaler.cluster).await,
-        None if fresh::asks_a_cluster(&kitchen.config) => {
-            fresh::identities(&kitchen.config, &cluster::connect(&kitchen.config).await?).await
-        }
-        None => Vec::new(),
-    };
+/// The `post` of a run whose `pre` found no workloads. They must exist by now: names that nothing has would pass forever.
+async fn nothing_yet(context: &FlowContext, run: RunId, scaler: Option<&Scaler<'_>>) -> Result<Post, CliError> {
+    if let Some(scaler) = scaler {
+        require_workloads(context, scaler).await?;
+    }
+    context.store.update_current(|current| Some(CurrentState { nothing_yet: None, ..current? })).await?;
+    Ok(Post::NothingYet { run })
+}
+
+async fn require_workloads(context: &FlowContext, scaler: &Scaler<'_>) -> Result<(), CliError> {
+    match context.shutdown.run_until(BEFORE_COMMIT, scaler.find_workloads()).await? {
+        WorkloadPresence::All => Ok(()),
+        WorkloadPresence::None => Err(scaler.all_absent().into()),
+    }
+}
+
+/// Scales everything up, connects and captures.
+async fn capture(
+    context: &FlowContext,
+    run: &RunId,
+    before: Option<&Capture>,
+    scaler: Option<&Scaler<'_>>,
+) -> Result<UncommittedCapture, CliError> {
+    let FlowContext { config, shutdown, timer, .. } = context;
+    if let Some(scaler) = scaler {
+        // not what `pre` has left: anybody may have scaled since
+        require_workloads(context, scaler).await?;
+        timer.time(Phase::Cluster, scaler.scale_up_data(run, BEFORE_COMMIT)).await?;
+        timer.time(Phase::Cluster, scaler.scale_up_apps(run, BEFORE_COMMIT, AllowedImages::Any)).await?;
+        timer.time(Phase::Cluster, scaler.settle(BEFORE_COMMIT)).await?;
+    }
+    let comment = format!("taster/{run}/{}", Side::Post);
+    let deadline = scaler.and_then(Scaler::startup_deadline);
+    let connecting = shutdown.run_until(BEFORE_COMMIT, connect_when_ready(config, &comment, deadline));
+    let connection = timer.time(Phase::MongoDb, connecting).await?;
+    let cluster_facts = cluster_facts(context, scaler).await?;
+    let attempt = AttemptId::generate();
+    let job = CaptureJob { context, run, side: Side::Post, attempt, before, cluster_facts };
+    with_connection(shutdown, connection, BEFORE_COMMIT, async |connection| job.run(connection).await).await
+}
+
+/// Commits the capture and restores the workloads: nothing after this reads the database.
+async fn commit(
+    context: &FlowContext,
+    uncommitted: UncommittedCapture,
+    store: &RunStore,
+    scaler: Option<&Scaler<'_>>,
+) -> Result<Capture, CliError> {
+    fault::arm();
+    let capture = context.shutdown.run_until(BEFORE_COMMIT, uncommitted.store_censuses(store)).await?;
+    if let Some(scaler) = scaler {
+        context.timer.time(Phase::Cluster, scaler.confirm_lock()).await?;
+    }
+    let capture = store.commit_post(&capture).await?.into_inner();
+    fault::point("post: committed");
+    if let Some(scaler) = scaler {
+        context.timer.time(Phase::Cluster, scaler.restore()).await;
+    }
+    Ok(capture)
+}
+
+/// Compares the capture with the baseline.
+async fn judge(
+    context: &FlowContext,
+    before: Option<&Capture>,
+    after: &Capture,
+    store: &RunStore,
+) -> Result<VerdictDocument, CliError> {
+    let before = before.map(|capture| (capture, context.store.run(&capture.run).censuses()));
+    let before = before.as_ref().map(|(capture, censuses)| StoredCapture { capture, censuses });
+    let after = StoredCapture { capture: after, censuses: &store.censuses() };
+    let judging = judging::verdict_document(before, after, Rules::from(&context.config));
+    context.shutdown.run_until(StopPoint::BeforeCommit("comparison"), async { Ok(judging.await) }).await
+}
+
+/// Stores the reports, then the verdict, and then records it. Returns the verdict of the run: that of a later attempt, if
+/// there is one.
+async fn publish(
+    context: &FlowContext,
+    before: Option<&Capture>,
+    verdict: &VerdictDocument,
+    store: &RunStore,
+) -> Result<VerdictDocument, CliError> {
+    // before the verdict: a reader who sees the verdict must find its reports
+    for (file, text) in taster_report::stored_reports(verdict)? {
+        store.put_report(&verdict.attempt, file.name(), text.as_bytes()).await?;
+    }
+    let stored = store.put_verdict(verdict).await?;
+    context.timer.result_written("verdict");
+    fault::point("post: judged");
+    if stored.attempt == verdict.attempt {
+        record_verdict(context, before, verdict).await?;
+        fault::point("post: noted");
+    } else {
+        tracing::warn!("a later attempt has stored a verdict already; that verdict counts, not this one");
+    }
+    Ok(stored)
+}
+
+/// The facts about the cluster after the sync.
+async fn cluster_facts(context: &FlowContext, scaler: Option<&Scaler<'_>>) -> Result<ClusterFacts, CliError> {
+    let config = &context.config;
     Ok(match scaler {
-        Some(scaler) => scaler.surroundings(copied).await,
-        None => Surroundings { copied, ..Surroundings::default() },
+        Some(scaler) => {
+            let copied = freshness::copy_identities(config, &scaler.cluster).await;
+            scaler.cluster_facts(copied).await
+        }
+        None if freshness::needs_cluster(config) => {
+            let copied = freshness::copy_identities(config, &cluster::connect(config).await?).await;
+            ClusterFacts { copied, ..ClusterFacts::default() }
+        }
+        None => ClusterFacts::default(),
     })
 }
 
-/// The run, if its `pre` found nothing to taste.
-fn had_nothing(named: Option<&RunId>, current: Option<&CurrentState>) -> Option<RunId> {
-    let noted = current.filter(|current| current.baseline.is_none())?.nothing_yet.as_ref()?;
-    named.is_none_or(|named| named == noted).then(|| noted.clone())
+/// The run, if its `pre` found no workloads.
+fn run_without_pre(named: Option<&RunId>, current: Option<&CurrentState>) -> Option<RunId> {
+    let skipped = current.filter(|current| current.baseline.is_none())?.nothing_yet.as_ref()?;
+    named.is_none_or(|named| named == skipped).then(|| skipped.clone())
 }
 
-/// The capture that `post` of this run is judged against: the standing baseline; else what the run was judged against
-/// before, so that a repeated hook says the same thing twice; else the run's own `pre`.
-async fn judged_against(
-    kitchen: &Kitchen,
+/// The capture that this run is compared with: that of the baseline; else the one that the run was compared with before, so
+/// that a repeated hook comes to the same verdict; else the run's own `pre`.
+async fn load_baseline(
+    context: &FlowContext,
     run: &RunId,
     current: Option<&CurrentState>,
-) -> Result<Option<Capture>, Problem> {
-    let standing = current.and_then(|c| c.baseline.as_ref()).map(|b| b.run.clone());
-    let of = match standing {
-        Some(standing) => standing,
-        None => judging::judged_against(&kitchen.store, run).await?.unwrap_or_else(|| run.clone()),
+) -> Result<Option<Capture>, CliError> {
+    let baseline = current.and_then(|current| current.baseline.as_ref()).map(|baseline| baseline.run.clone());
+    let of = match baseline {
+        Some(run) => run,
+        None => judging::judged_against(&context.store, run).await?.unwrap_or_else(|| run.clone()),
     };
-    Ok(kitchen.store.run(&of).pre().await?.map(taster_store::Committed::into_inner))
+    Ok(context.store.run(&of).pre().await?.map(taster_store::Committed::into_inner))
 }
 
-/// Notes the verdict in `current.json`. `same` closes the baseline; anything else leaves it standing, and puts it there
-/// where `pre` was killed between its capture and its note. The word of an attempt that began later is not undone.
-async fn close(kitchen: &Kitchen, before: Option<&Capture>, verdict: &VerdictDocument) -> Result<(), Problem> {
-    let mine = &verdict.attempt;
-    let judged = before.map(|before| Baseline { judged: Some(mine.clone()), ..baseline::of(before) });
-    let accepted = kitchen.store.run(&verdict.run).accepted().await?.is_some();
-    kitchen
+/// Records the verdict in `current.json`. `same` closes the baseline. Any other verdict keeps it, and adds it where `pre` was
+/// killed after it had committed its capture. The verdict of a later attempt is not overwritten.
+async fn record_verdict(
+    context: &FlowContext,
+    before: Option<&Capture>,
+    verdict: &VerdictDocument,
+) -> Result<(), CliError> {
+    let attempt = &verdict.attempt;
+    let judged = before.map(|before| Baseline { judged: Some(attempt.clone()), ..baseline::from_capture(before) });
+    let is_accepted = context.store.run(&verdict.run).accepted().await?.is_some();
+    context
         .store
         .update_current(|current| {
-            let CurrentState { baseline: standing, claims, known, .. } =
-                current.unwrap_or_else(|| baseline::nothing(kitchen));
-            if standing.as_ref().is_some_and(|standing| standing.judged.as_ref().is_some_and(|other| other > mine)) {
+            let CurrentState { baseline: existing, claims, known, .. } =
+                current.unwrap_or_else(|| baseline::empty_state(context));
+            if existing.as_ref().is_some_and(|existing| existing.judged.as_ref().is_some_and(|other| other > attempt)) {
                 return None;
             }
-            let ours = |standing: &Baseline| judged.as_ref().is_some_and(|judged| judged.run == standing.run);
-            let baseline = match (verdict.verdict, standing) {
-                (Verdict::Same, standing) => standing.filter(|standing| !ours(standing)),
-                (_, Some(standing)) if ours(&standing) => Some(Baseline { judged: Some(mine.clone()), ..standing }),
+            let is_ours = |existing: &Baseline| judged.as_ref().is_some_and(|judged| judged.run == existing.run);
+            let baseline = match (verdict.verdict, existing) {
+                (Verdict::Same, existing) => existing.filter(|existing| !is_ours(existing)),
+                (_, Some(existing)) if is_ours(&existing) => {
+                    Some(Baseline { judged: Some(attempt.clone()), ..existing })
+                }
                 (_, Some(other)) => Some(other),
-                (_, None) => judged.clone().filter(|_| !accepted),
+                (_, None) => judged.clone().filter(|_| !is_accepted),
             };
             Some(CurrentState {
                 schema: schema::CURRENT.to_owned(),
-                app: kitchen.config.app.clone(),
+                app: context.config.app.clone(),
                 baseline,
                 claims,
                 last: Some(LastRun { run: verdict.run.clone(), verdict: Some(verdict.verdict) }),
-                // whoever was judged had something to taste
+                // a run with a verdict had workloads
                 nothing_yet: None,
                 known: if verdict.verdict == Verdict::Same { verdict.after.workloads.clone() } else { known },
             })

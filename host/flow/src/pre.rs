@@ -1,56 +1,61 @@
-//! `pre`: taste before the sync, and let the capture stand as the baseline.
+//! `pre`: captures the database before the sync. The capture becomes the baseline of `post`.
 
-use taster_cluster::EventType;
-use taster_diagnostics::Problem;
+use taster_cluster::{Cluster, EventType};
+use taster_diagnostics::CliError;
 use taster_model::{
     AttemptId, Baseline, Capture, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId, ServerFacts, Severity, Side,
 };
 use taster_query::Connection;
-use taster_store::{CommitPre, fault};
+use taster_store::{CommitPre, RunStore, fault};
+use tracing::{Instrument, field};
 
-use super::{
-    Ended, FlowError, Kitchen, baseline,
-    capture::{Tasting, at_table},
-    cluster::{self, After, Entry, Look, Scaler, Surroundings, Versions},
+use crate::{
+    baseline,
+    capture::{CaptureJob, with_connection},
+    cluster::{
+        self, AllowedImages, ClusterFacts, FlowOutcome, FlowRequest, OnSuccess, Scaler, WorkloadPresence,
+        with_scaled_workloads,
+    },
     connect::connect_when_ready,
-    fresh,
-    pace::For,
-    run_id,
-    stop::Until,
+    context::FlowContext,
+    error::FlowError,
+    freshness, run_id,
+    shutdown::StopPoint,
+    timing::Phase,
 };
 
-/// What a stop means before the capture is committed.
-const UNTIL: Until = Until::Committed("capture before the sync");
-/// And after it.
-const THEN: Until = Until::While("the applications got ready; the capture before the sync stands");
+/// A stop before the capture is committed.
+const BEFORE_COMMIT: StopPoint = StopPoint::BeforeCommit("capture before the sync");
+/// A stop after it.
+const AFTER_COMMIT: StopPoint = StopPoint::During("the applications got ready; the capture before the sync stands");
 
-/// What `pre` came to.
+/// The result of `pre`.
 #[derive(Debug)]
 pub enum Pre {
-    /// It was tasted.
-    Tasted(Box<PreOutcome>),
-    /// The sync makes everything for the first time.
+    /// The database is captured.
+    Captured(Box<PreOutcome>),
+    /// None of the workloads exists yet: this is the first sync.
     NothingYet {
         /// The run.
         run: RunId,
     },
 }
 
-/// What came of tasting before the sync.
+/// A capture before the sync.
 #[derive(Debug)]
 pub struct PreOutcome {
     /// The run.
     pub run: RunId,
-    /// The capture that stands: this attempt's, or an earlier one's of the same run.
+    /// The capture of the run: this attempt's, or that of an earlier attempt.
     pub capture: Capture,
     /// Whether this attempt committed it.
     pub committed_now: bool,
-    /// The baseline that `post` will be judged against.
+    /// The baseline that `post` will compare with.
     pub baseline: Baseline,
 }
 
 impl PreOutcome {
-    /// Gating probes that did not end well. Before the sync is the better moment to learn it.
+    /// The gating probes that failed. `post` could only be `unknown`, so that it is better to know before the sync.
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
             match &p.outcome {
@@ -61,163 +66,193 @@ impl PreOutcome {
     }
 }
 
-/// Tastes before the sync. What was scaled up for it stays up, for the sync needs it, unless it came to nothing.
-pub async fn pre(kitchen: &Kitchen, given: Option<&RunId>) -> Result<Ended<Pre>, Problem> {
-    let named = run_id::named(given, &super::hook_names());
-    let entry = Entry { what: "pre", run: named.as_ref(), until: UNTIL };
-    let work = async |scaler: Option<&Scaler<'_>>| Box::pin(taste(kitchen, given, named.as_ref(), scaler)).await;
-    cluster::within(kitchen, entry, work, |pre| match pre {
-        Pre::Tasted(outcome) if outcome.failed().next().is_some() => After::Back,
-        Pre::Tasted(_) | Pre::NothingYet { .. } => After::Up,
+/// Captures the database before the sync. Workloads that were scaled up stay scaled up, because the sync needs them, unless a
+/// gating probe failed.
+pub async fn pre(context: &FlowContext, given: Option<&RunId>) -> Result<FlowOutcome<Pre>, CliError> {
+    let named = run_id::from_flag_or_hook(given, &run_id::hook_names());
+    let request = FlowRequest { command: "pre", run: named.as_ref(), stop_point: BEFORE_COMMIT };
+    let work =
+        async |scaler: Option<&Scaler<'_>>| Box::pin(capture_before(context, given, named.as_ref(), scaler)).await;
+    let span = tracing::info_span!("run", app = %context.config.app, run = field::Empty, side = "pre");
+    with_scaled_workloads(context, request, work, |pre| match pre {
+        Pre::Captured(outcome) if outcome.failed().next().is_some() => OnSuccess::Restore,
+        Pre::Captured(_) | Pre::NothingYet { .. } => OnSuccess::KeepScaled,
     })
+    .instrument(span)
     .await
 }
 
-async fn taste(
-    kitchen: &Kitchen,
+async fn capture_before(
+    context: &FlowContext,
     given: Option<&RunId>,
     named: Option<&RunId>,
     scaler: Option<&Scaler<'_>>,
-) -> Result<Pre, Problem> {
-    let (stop, pace) = (&kitchen.stop, &kitchen.pace);
-    let current = baseline::current(kitchen).await?;
+) -> Result<Pre, CliError> {
+    let current = baseline::load_current(context).await?;
     let mut run = run_id::resolve(named, current.as_ref());
-    if given.is_none() && baseline::is_spoilt(kitchen, &run).await? {
-        // a capture is written once; a retried hook of one in which a probe failed would find that failure forever
+    if given.is_none() && baseline::has_failed_probes(context, &run).await? {
+        // a capture is written once: a retried hook would find the failure of its first attempt forever
         run = RunId::generate();
     }
+    run_id::record_in_span(&run);
     if let Some(scaler) = scaler
-        && stop.unless(UNTIL, scaler.look()).await? == Look::Nothing
+        && context.shutdown.run_until(BEFORE_COMMIT, scaler.find_workloads()).await? == WorkloadPresence::None
     {
-        return nothing_yet(kitchen, run, current.as_ref(), scaler).await;
+        return nothing_yet(context, run, current.as_ref(), scaler).await;
     }
-    let asked = match scaler {
+    let PreparedCapture { connection, cluster, cluster_facts } = prepare(context, &run, scaler).await?;
+    let work = async |connection: &Connection| {
+        let checking = freshness::check_newest_documents(&context.config, connection, cluster.as_ref());
+        context.timer.time(Phase::MongoDb, checking).await?;
+        let job = PreJob { context, given, scaler, cluster_facts };
+        Box::pin(job.capture_and_record(run, connection)).await
+    };
+    let outcome = Box::pin(with_connection(&context.shutdown, connection, BEFORE_COMMIT, work)).await?;
+    if let Some(scaler) = scaler {
+        start_applications(context, &outcome, scaler).await?;
+    }
+    Ok(Pre::Captured(Box::new(outcome)))
+}
+
+/// What a capture needs: a database that is up and a connection to it.
+struct PreparedCapture {
+    connection: Connection,
+    /// The cluster whose clock and copies count, if there is one.
+    cluster: Option<Cluster>,
+    cluster_facts: ClusterFacts,
+}
+
+/// Checks the age of the copy, scales the database up and connects.
+async fn prepare(context: &FlowContext, run: &RunId, scaler: Option<&Scaler<'_>>) -> Result<PreparedCapture, CliError> {
+    let FlowContext { config, shutdown, timer, .. } = context;
+    let cluster = match scaler {
         Some(scaler) => Some(scaler.cluster.clone()),
-        None if fresh::asks_a_cluster(&kitchen.config) => Some(cluster::connect(&kitchen.config).await?),
+        None if freshness::needs_cluster(config) => Some(cluster::connect(config).await?),
         None => None,
     };
-    let copied = match &asked {
-        Some(cluster) => stop.unless(UNTIL, fresh::copies(&kitchen.config, cluster)).await?,
+    let copied = match &cluster {
+        Some(cluster) => shutdown.run_until(BEFORE_COMMIT, freshness::check_copies(config, cluster)).await?,
         None => Vec::new(),
     };
     if let Some(scaler) = scaler {
-        pace.of(For::Cluster, scaler.data_up(&run, UNTIL)).await?;
+        timer.time(Phase::Cluster, scaler.scale_up_data(run, BEFORE_COMMIT)).await?;
     }
     let comment = format!("taster/{run}/{}", Side::Pre);
-    let waiting = scaler.and_then(Scaler::waiting);
-    let connecting = stop.unless(UNTIL, connect_when_ready(&kitchen.config, &comment, waiting));
-    let session = pace.of(For::MongoDb, connecting).await?;
-    let around = match scaler {
-        Some(scaler) => scaler.surroundings(copied).await,
-        None => Surroundings { copied, ..Surroundings::default() },
+    let deadline = scaler.and_then(Scaler::startup_deadline);
+    let connecting = shutdown.run_until(BEFORE_COMMIT, connect_when_ready(config, &comment, deadline));
+    let connection = timer.time(Phase::MongoDb, connecting).await?;
+    let cluster_facts = match scaler {
+        Some(scaler) => scaler.cluster_facts(copied).await,
+        None => ClusterFacts { copied, ..ClusterFacts::default() },
     };
-    let work = async |session: &Connection| {
-        pace.of(For::MongoDb, fresh::newest(&kitchen.config, session, asked.as_ref())).await?;
-        Box::pin(before(kitchen, given, run, session, Before { around, scaler })).await
-    };
-    let outcome = Box::pin(at_table(stop, session, UNTIL, work)).await?;
-    if let Some(scaler) = scaler {
-        let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
-        if failed.is_empty() {
-            let known = kitchen.store.current().await?.map(|current| current.known).unwrap_or_default();
-            scaler.apps_up(&outcome.run, THEN, Versions::Known(&known)).await?;
-            let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
-            let text = format!("tasted before the sync: {}", taster_text::count(documents, "document"));
-            scaler.say_tasted(&outcome.run, text, EventType::Normal).await;
-        } else {
-            let text = format!("unknown: {}", failed.join("; "));
-            scaler
-                .say_tasted(
-                    &outcome.run,
-                    taster_text::cut(&text, taster_report::line::JOB_ANNOTATION_BYTES),
-                    EventType::Warning,
-                )
-                .await;
-        }
-    }
-    Ok(Pre::Tasted(Box::new(outcome)))
+    Ok(PreparedCapture { connection, cluster, cluster_facts })
 }
 
-/// A first sync into an empty namespace has nothing to lose. Noted, so that its `post` knows.
+/// Starts the applications after a good capture, and publishes the result on the Job.
+async fn start_applications(context: &FlowContext, outcome: &PreOutcome, scaler: &Scaler<'_>) -> Result<(), CliError> {
+    let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
+    if failed.is_empty() {
+        let verified = context.store.current().await?.map(|current| current.known).unwrap_or_default();
+        scaler.scale_up_apps(&outcome.run, AFTER_COMMIT, AllowedImages::Verified(&verified)).await?;
+        let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
+        let text = format!("tasted before the sync: {}", taster_text::counted(documents, "document"));
+        scaler.publish_capture(&outcome.run, &text, EventType::Normal).await;
+    } else {
+        let text = format!("unknown: {}", failed.join("; "));
+        scaler.publish_capture(&outcome.run, &text, EventType::Warning).await;
+    }
+    Ok(())
+}
+
+/// Records that the first sync into an empty namespace has nothing to lose, so that its `post` knows it.
 async fn nothing_yet(
-    kitchen: &Kitchen,
+    context: &FlowContext,
     run: RunId,
     current: Option<&CurrentState>,
     scaler: &Scaler<'_>,
-) -> Result<Pre, Problem> {
-    let first = current.is_none_or(|c| c.baseline.is_none() && c.claims.is_empty() && c.last.is_none());
-    if !first {
+) -> Result<Pre, CliError> {
+    let is_first = current.is_none_or(|c| c.baseline.is_none() && c.claims.is_empty() && c.last.is_none());
+    if !is_first {
         return Err(scaler.all_absent().into());
     }
-    let noted = Some(run.clone());
-    kitchen
+    let skipped = Some(run.clone());
+    context
         .store
         .update_current(|current| {
-            let current = current.unwrap_or_else(|| baseline::nothing(kitchen));
-            Some(CurrentState { nothing_yet: noted.clone(), ..current })
+            let current = current.unwrap_or_else(|| baseline::empty_state(context));
+            Some(CurrentState { nothing_yet: skipped.clone(), ..current })
         })
         .await?;
-    scaler.say_tasted(&run, "nothing to taste yet".to_owned(), EventType::Normal).await;
+    scaler.publish_capture(&run, "nothing to taste yet", EventType::Normal).await;
     Ok(Pre::NothingYet { run })
 }
 
-/// What the cluster has to do with a capture.
-struct Before<'a> {
-    around: Surroundings,
+/// Captures the database over an open connection, unless the run has a capture already.
+struct PreJob<'a> {
+    context: &'a FlowContext,
+    given: Option<&'a RunId>,
     scaler: Option<&'a Scaler<'a>>,
+    cluster_facts: ClusterFacts,
 }
 
-async fn before(
-    kitchen: &Kitchen,
-    given: Option<&RunId>,
-    mut run: RunId,
-    session: &Connection,
-    Before { around, scaler }: Before<'_>,
-) -> Result<PreOutcome, Problem> {
-    let server = &around.joined(session.facts());
-    if given.is_none() && of_another_copy(kitchen, &run, server).await? {
-        // the same holds of a copy that is gone
-        run = RunId::generate();
-    }
-    let store = kitchen.store.run(&run);
-    // a retried hook must not pay for a scan whose result cannot count
-    let (capture, committed_now) = match store.pre().await? {
-        // but who names a run that is over means a new sync, and would be judged against data of long ago
-        Some(_) if given.is_some() && baseline::is_closed(kitchen, &run).await? => {
-            return Err(FlowError::RunClosed { run }.into());
+impl PreJob<'_> {
+    async fn capture_and_record(self, mut run: RunId, connection: &Connection) -> Result<PreOutcome, CliError> {
+        let (context, given) = (self.context, self.given);
+        let server = self.cluster_facts.add_to(connection.facts());
+        if given.is_none() && is_of_another_copy(context, &run, &server).await? {
+            // the capture of a copy that was replaced must not be found forever, either
+            run = RunId::generate();
+            run_id::record_in_span(&run);
         }
-        Some(_) if of_another_copy(kitchen, &run, server).await? => {
-            return Err(FlowError::AnotherCopy { run }.into());
-        }
-        Some(standing) => (standing.into_inner(), false),
-        None => {
-            let attempt = AttemptId::generate();
-            let draft =
-                Tasting { kitchen, run: &run, side: Side::Pre, attempt, before: None, around }.taste(session).await?;
-            fault::arm();
-            let capture = draft.keep(&store).await?;
-            if let Some(scaler) = scaler {
-                scaler.still_mine().await?;
+        let store = context.store.run(&run);
+        // a retried hook does not scan again for a result that would not count
+        let (capture, committed_now) = match store.pre().await? {
+            // a run that is named although it is closed would compare the new sync with old data
+            Some(_) if given.is_some() && baseline::is_closed(context, &run).await? => {
+                return Err(FlowError::RunClosed { run }.into());
             }
-            baseline::announce(kitchen, &baseline::of(&capture)).await?;
-            fault::point("pre: announced");
-            match store.commit_pre(&capture).await? {
-                CommitPre::Committed(capture) => (capture.into_inner(), true),
-                CommitPre::AlreadyCommitted(capture) => (capture.into_inner(), false),
+            Some(_) if is_of_another_copy(context, &run, &server).await? => {
+                return Err(FlowError::AnotherCopy { run }.into());
             }
+            Some(existing) => (existing.into_inner(), false),
+            None => self.capture_and_commit(&run, &store, connection).await?,
+        };
+        fault::point("pre: committed");
+        let baseline = baseline::record_capture(context, &run, &capture, &server).await?;
+        fault::point("pre: noted");
+        if committed_now {
+            context.timer.result_written("capture");
         }
-    };
-    fault::point("pre: committed");
-    let baseline = baseline::note(kitchen, &run, &capture, server).await?;
-    fault::point("pre: noted");
-    if committed_now {
-        kitchen.pace.written("capture");
+        Ok(PreOutcome { run, capture, committed_now, baseline })
     }
-    Ok(PreOutcome { run, capture, committed_now, baseline })
+
+    /// Returns the capture of the run, and whether this attempt committed it.
+    async fn capture_and_commit(
+        self,
+        run: &RunId,
+        store: &RunStore,
+        connection: &Connection,
+    ) -> Result<(Capture, bool), CliError> {
+        let Self { context, scaler, cluster_facts, .. } = self;
+        let attempt = AttemptId::generate();
+        let job = CaptureJob { context, run, side: Side::Pre, attempt, before: None, cluster_facts };
+        let uncommitted = job.run(connection).await?;
+        fault::arm();
+        let capture = uncommitted.store_censuses(store).await?;
+        if let Some(scaler) = scaler {
+            scaler.confirm_lock().await?;
+        }
+        baseline::announce(context, &baseline::from_capture(&capture)).await?;
+        fault::point("pre: announced");
+        Ok(match store.commit_pre(&capture).await? {
+            CommitPre::Committed(capture) => (capture.into_inner(), true),
+            CommitPre::AlreadyCommitted(capture) => (capture.into_inner(), false),
+        })
+    }
 }
 
-/// Whether the run was tasted already, on a copy that was replaced since.
-async fn of_another_copy(kitchen: &Kitchen, run: &RunId, server: &ServerFacts) -> Result<bool, Problem> {
-    let Some(standing) = kitchen.store.run(run).pre().await? else { return Ok(false) };
-    Ok(baseline::copy(kitchen, &baseline::of(standing.get()), server) == CopyRelation::Different)
+/// Whether the run has a capture of a copy that was replaced since.
+async fn is_of_another_copy(context: &FlowContext, run: &RunId, server: &ServerFacts) -> Result<bool, CliError> {
+    let Some(standing) = context.store.run(run).pre().await? else { return Ok(false) };
+    Ok(baseline::copy_relation(context, &baseline::from_capture(standing.get()), server) == CopyRelation::Different)
 }

@@ -1,17 +1,17 @@
-//! Progress of long steps: a bar on a terminal, log lines elsewhere.
+//! Progress of long steps: a bar on a terminal, and a log line at the end.
 
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-/// All bars of the process; log lines are written above them.
+/// All progress bars of the process. Log lines are written above them.
 #[must_use]
 pub fn bars() -> &'static MultiProgress {
     static BARS: std::sync::OnceLock<MultiProgress> = std::sync::OnceLock::new();
     BARS.get_or_init(MultiProgress::new)
 }
 
-/// One thing that takes a while.
+/// A step that takes a while.
 #[derive(Clone)]
 pub struct Task {
     bar: Option<ProgressBar>,
@@ -19,9 +19,9 @@ pub struct Task {
 }
 
 impl Task {
-    /// Begins it and says so.
+    /// Starts the step, with a bar on a terminal.
     #[must_use]
-    pub fn begin(label: impl Into<String>) -> Self {
+    pub fn start(label: impl Into<String>) -> Self {
         let label: Arc<str> = label.into().into();
         if !std::io::stderr().is_terminal() {
             return Self { bar: None, label };
@@ -34,18 +34,18 @@ impl Task {
         Self { bar: Some(bar), label }
     }
 
-    /// How far it is, in whatever it counts.
-    pub fn at(&self, done: u64, total: Option<u64>) {
+    /// Shows how many items are done.
+    pub fn set_progress(&self, done: u64, total: Option<u64>) {
         let Some(bar) = &self.bar else { return };
-        let done = taster_text::number(done);
+        let done = taster_text::grouped(done);
         match total {
-            Some(total) => bar.set_message(format!("{done} of {}", taster_text::number(total))),
+            Some(total) => bar.set_message(format!("{done} of {}", taster_text::grouped(total))),
             None => bar.set_message(done),
         }
     }
 
-    /// Ends it with what came of it.
-    pub fn end(self, outcome: &str) {
+    /// Ends the step and logs its outcome.
+    pub fn finish(self, outcome: &str) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

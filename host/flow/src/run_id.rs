@@ -1,26 +1,36 @@
-//! Which run is this? The first that answers: `--run`, the hook Job's name, its pod's name, the app's unfinished run, a new
-//! id.
+//! The run that a process works for: that of `--run`, of the hook Job's name, of its pod's name, the app's unfinished run, or
+//! a new one, in this order.
 
 use taster_model::{CurrentState, RunId};
 
-/// The run that somebody names: `--run`, or the hook Job that this process runs in.
+/// The names that may tell the run of a hook: that of its Job, and that of its pod, which Kubernetes sets as `HOSTNAME`.
+pub(crate) fn hook_names() -> Vec<String> {
+    ["TASTER_JOB", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok()).collect()
+}
+
+/// Adds the run to the current `run` span, which began before the run was known.
+pub(crate) fn record_in_span(run: &RunId) {
+    tracing::Span::current().record("run", tracing::field::display(run));
+}
+
+/// The run that is named by `--run` or by the hook Job that this process runs in.
 ///
 /// A hook Job that Argo CD names by `generateName` is called `…-presync-<unix>`, its pod `…-presync-<unix>-<five>`; the
 /// number is the same for all hooks of one operation, retries included. The pod's name is cut where it is too long, so the
 /// Job's comes first.
-pub(super) fn named(given: Option<&RunId>, hooks: &[String]) -> Option<RunId> {
-    given.cloned().or_else(|| hooks.iter().find_map(|name| from_hook(name)))
+pub(crate) fn from_flag_or_hook(given: Option<&RunId>, hooks: &[String]) -> Option<RunId> {
+    given.cloned().or_else(|| hooks.iter().find_map(|name| from_hook_name(name)))
 }
 
 /// The run that this process works for.
 #[must_use]
-pub(super) fn resolve(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
+pub(crate) fn resolve(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
     named.cloned().or_else(|| unfinished(current)).unwrap_or_else(RunId::generate)
 }
 
-/// The run that a `post` works for. Where nobody names one, it is the app's last run even when that has a verdict: a
-/// `post` that comes twice judges the same run twice, and one of a new run would have nothing to compare with.
-pub(super) fn for_post(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
+/// The run of a `post`. If none is named, it is the app's last run, even if that has a verdict: a repeated `post` judges the
+/// same run again, and a new run would have nothing to compare with.
+pub(crate) fn for_post(named: Option<&RunId>, current: Option<&CurrentState>) -> RunId {
     let last = current.and_then(|current| current.last.as_ref()).map(|last| &last.run);
     resolve(named.or(last), current)
 }
@@ -30,7 +40,7 @@ fn unfinished(current: Option<&CurrentState>) -> Option<RunId> {
     last.verdict.is_none().then(|| last.run.clone())
 }
 
-fn from_hook(pod: &str) -> Option<RunId> {
+fn from_hook_name(pod: &str) -> Option<RunId> {
     let mut words = pod.rsplit('-').peekable();
     // the pod's own five characters; a Job's name comes without them
     if words.peek().is_some_and(|word| !is_unix(word)) {
@@ -62,7 +72,7 @@ mod tests {
             ("", None),
         ];
         for (pod, run) in cases {
-            assert_eq!(from_hook(pod).as_ref().map(RunId::as_str), run, "{pod}");
+            assert_eq!(from_hook_name(pod).as_ref().map(RunId::as_str), run, "{pod}");
         }
     }
 
@@ -82,8 +92,8 @@ mod tests {
         assert_eq!(for_post(None, Some(&current(Some(Verdict::Same)))).as_str(), "first");
         let given = "mine".parse().unwrap();
         let hooks = ["a-presync-1764000000".to_owned(), "a-presync-1764000001-x7k2p".to_owned()];
-        assert_eq!(named(Some(&given), &hooks).unwrap().as_str(), "mine");
-        assert_eq!(named(None, &hooks).unwrap().as_str(), "1764000000", "the Job's name before the pod's");
-        assert_eq!(named(None, &["laptop".to_owned()]), None);
+        assert_eq!(from_flag_or_hook(Some(&given), &hooks).unwrap().as_str(), "mine");
+        assert_eq!(from_flag_or_hook(None, &hooks).unwrap().as_str(), "1764000000", "the Job's name before the pod's");
+        assert_eq!(from_flag_or_hook(None, &["laptop".to_owned()]), None);
     }
 }

@@ -37,7 +37,7 @@ fn compare_documents(difference: &CensusDifference, data: DataKind, applied: &Ap
     let counts: Vec<String> = undeclared
         .iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, label, _)| format!("{} {label}", taster_text::number(*count)))
+        .map(|(count, label, _)| format!("{} {label}", taster_text::grouped(*count)))
         .collect();
     if undeclared.iter().any(|(count, _, is_allowed)| *count > 0 && !is_allowed) {
         return Comparison::new(FindingOutcome::Different, ReasonCode::Changed, counts.join(", "));
@@ -56,22 +56,30 @@ fn without_undeclared_differences(difference: &CensusDifference, origin: RuleOri
     let expired = difference.expired.count;
     let happened = difference.changes.iter().any(|outcome| outcome.happened > 0);
     if happened || expired > 0 {
-        let documents = taster_text::count(difference.after, "document");
-        let expired = if expired > 0 { format!("; {} expired", taster_text::number(expired)) } else { String::new() };
+        let documents = taster_text::counted(difference.after, "document");
+        let expired = if expired > 0 { format!("; {} expired", taster_text::grouped(expired)) } else { String::new() };
         let reason = format!("{documents} unchanged except as declared{expired}");
         return Comparison::new(FindingOutcome::Expected, ReasonCode::DeclaredChange, reason);
     }
     if difference.before == 0 {
-        return compare::both_empty("no document", origin, format!("{} unchanged", taster_text::count(0, "document")));
+        return compare::both_empty(
+            "no document",
+            origin,
+            format!("{} unchanged", taster_text::counted(0, "document")),
+        );
     }
-    Comparison::unchanged(format!("{} unchanged", taster_text::count(difference.after, "document")))
+    Comparison::unchanged(format!("{} unchanged", taster_text::counted(difference.after, "document")))
 }
 
 /// Why the comparison is inconclusive although no document is known to differ.
 fn inconclusive(difference: &CensusDifference) -> Option<Comparison> {
     for outcome in &difference.changes {
         if let Some(why) = &outcome.unproven_reason {
-            let reason = format!("{}: {}", taster_text::plain(&outcome.change.to_string()), taster_text::plain(why));
+            let reason = format!(
+                "{}: {}",
+                taster_text::escape_hidden(&outcome.change.to_string()),
+                taster_text::escape_hidden(why)
+            );
             return Some(Comparison::unknown(ReasonCode::ChangeUnproven, reason));
         }
     }
@@ -79,7 +87,7 @@ fn inconclusive(difference: &CensusDifference) -> Option<Comparison> {
     let happened = difference.changes.iter().any(|outcome| outcome.happened > 0);
     let explained = happened || difference.expired.count > 0 || !difference.is_clean();
     (!explained && difference.before != difference.after).then(|| {
-        let (before, after) = (taster_text::number(difference.before), taster_text::number(difference.after));
+        let (before, after) = (taster_text::grouped(difference.before), taster_text::grouped(difference.after));
         let reason = format!("{before} → {after} documents, but the censuses list no missing or extra document");
         Comparison::unknown(ReasonCode::CensusUnreadable, reason)
     })

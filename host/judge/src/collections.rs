@@ -91,7 +91,7 @@ fn inventory_change(old: &CollectionFacts, new: &CollectionFacts) -> Option<Stri
     if let (Some(before), Some(after)) = (old.documents, new.documents)
         && before != after
     {
-        let (before, after) = (taster_text::number(before), taster_text::number(after));
+        let (before, after) = (taster_text::grouped(before), taster_text::grouped(after));
         changes.push(format!("its estimated document count changed from {before} to {after}"));
     }
     // captures of earlier versions contain neither options nor indexes

@@ -72,7 +72,7 @@ fn explain_by_collection<'a>(
         _ => false,
     };
     is_explained.then(|| Explained {
-        comparison: as_declared(format!("{}; {}", comparison.reason, taster_text::plain(&change.to_string()))),
+        comparison: as_declared(format!("{}; {}", comparison.reason, taster_text::escape_hidden(&change.to_string()))),
         reason: change.reason.as_deref(),
     })
 }
@@ -219,11 +219,11 @@ fn moved_documents(difference: &CensusDifference) -> Option<Explained<'_>> {
             ChangeKind::RemovedDocuments(_) => "removed",
             _ => continue,
         };
-        parts.push(format!("{} {verb} as declared", taster_text::number(outcome.happened)));
+        parts.push(format!("{} {verb} as declared", taster_text::grouped(outcome.happened)));
         reason = reason.or(outcome.change.reason.as_deref());
     }
     if difference.expired.count > 0 {
-        parts.push(format!("{} expired", taster_text::number(difference.expired.count)));
+        parts.push(format!("{} expired", taster_text::grouped(difference.expired.count)));
     }
     (!parts.is_empty()).then(|| Explained { comparison: as_declared(parts.join(", ")), reason })
 }

@@ -76,7 +76,7 @@ fn compare_metric(
                 }
             }
             Err(error) => {
-                let comparison = Comparison::unknown(error.code, taster_text::plain(&error.reason));
+                let comparison = Comparison::unknown(error.code, taster_text::escape_hidden(&error.reason));
                 MetricComparison { comparison, documents: None, before, after }
             }
         };
@@ -123,7 +123,7 @@ fn compare_values(
 ) -> Comparison {
     let one_sided = |code, when, capture, metric: &Metric| {
         let value = match capture_pair::census_documents(capture, &record.name, metric) {
-            Some(documents) => taster_text::count(documents, "document"),
+            Some(documents) => taster_text::counted(documents, "document"),
             None => compare::format_value(&metric.value),
         };
         let reason = format!("only {when} the sync: {value}");

@@ -8,8 +8,8 @@ const MAX_CHARACTERS: usize = 48;
 /// `text` on one line, cut if it is long.
 pub(crate) fn short(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => format!("{}…", taster_text::plain(&text[..end])),
-        None => taster_text::plain(text),
+        Some((end, _)) => format!("{}…", taster_text::escape_hidden(&text[..end])),
+        None => taster_text::escape_hidden(text),
     }
 }
 

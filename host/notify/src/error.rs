@@ -1,49 +1,49 @@
-//! Why somebody was not told.
+//! Errors of notifications.
 
 use std::{path::Path, time::Duration};
 
 use taster_cluster::ClusterError;
 use taster_model::Diagnostic;
 
-/// Why somebody was not told. No text of it holds a token, a secret, or the path of a webhook.
+/// Why a notification was not sent. No text contains a token, a secret or the path of a webhook.
 #[derive(Debug, thiserror::Error)]
 pub enum NotifyError {
-    /// It cannot be reached, or its answer did not come.
+    /// The server is unreachable, or did not answer.
     #[error("{action} failed after {tries} tries: {why}")]
-    Away {
+    Unreachable {
         /// `sending the verdict`.
         action: &'static str,
-        /// How many.
+        /// The number of attempts.
         tries: u32,
-        /// What was said last.
+        /// The last error.
         why: String,
     },
-    /// It does not want to hear.
-    #[error("{action} was answered {status}{said}")]
+    /// The server refused the request.
+    #[error("{action} was answered {status}{message}")]
     Refused {
         /// `sending the verdict`.
         action: &'static str,
         /// `401 Unauthorized`.
         status: String,
         /// `: Bad credentials`.
-        said: String,
+        message: String,
     },
-    /// It took too long altogether.
+    /// The notification took too long in total.
     #[error("it took longer than {} s", limit.as_secs())]
-    Late {
+    TimedOut {
         /// The limit.
         limit: Duration,
     },
-    /// There is nothing to tell about.
+    /// There is no commit to notify about.
     #[error("{what}")]
     Skipped {
         /// Why not.
         what: String,
     },
     /// The Application cannot be read.
-    #[error("which commit was synced cannot be read: {0}")]
+    #[error("the synced commit cannot be read: {0}")]
     Application(#[from] ClusterError),
-    /// Nothing can be sent at all.
+    /// No request can be sent.
     #[error("{what}: {why}")]
     Client {
         /// `cannot read the certificates of /etc/taster/ca.pem`.
@@ -62,9 +62,9 @@ impl NotifyError {
 impl Diagnostic for NotifyError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Away { .. } => "T0670",
+            Self::Unreachable { .. } => "T0670",
             Self::Refused { .. } => "T0671",
-            Self::Late { .. } => "T0672",
+            Self::TimedOut { .. } => "T0672",
             Self::Skipped { .. } => "T0673",
             Self::Application(_) => "T0674",
             Self::Client { .. } => "T0675",
@@ -73,14 +73,16 @@ impl Diagnostic for NotifyError {
 
     fn help(&self) -> Option<String> {
         let help = match self {
-            Self::Away { .. } | Self::Late { .. } => "is it up, and may this machine reach it?",
-            Self::Refused { status, .. } if status.starts_with("401") => "is the token right, and not expired?",
-            Self::Refused { status, .. } if status.starts_with("403") => "may the token do that?",
+            Self::Unreachable { .. } | Self::TimedOut { .. } => {
+                "check that the server is up and that this machine can reach it"
+            }
+            Self::Refused { status, .. } if status.starts_with("401") => "check the token: it is wrong or expired",
+            Self::Refused { status, .. } if status.starts_with("403") => "grant the token the permission for this",
             Self::Refused { status, .. } if status.starts_with("404") => {
-                "is the address right? GitHub says this of what a token may not see as well"
+                "check the address and the token: GitHub also answers 404 to a token without access"
             }
             Self::Refused { status, .. } if status.starts_with('3') => {
-                "redirects are not followed: name the last address"
+                "use the final address: redirects are not followed"
             }
             Self::Refused { .. } | Self::Skipped { .. } | Self::Client { .. } => return None,
             Self::Application(error) => return error.help(),

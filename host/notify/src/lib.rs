@@ -1,7 +1,7 @@
-//! Tells others what came of a run: a webhook, a commit on GitHub and its pull requests.
+//! Notifications about a verdict: webhooks, the status of a commit on GitHub and comments on its pull requests.
 //!
-//! It comes last in `post`: the verdict is stored, the replicas are back, the lock is free, and the termination message is
-//! written. What cannot be told is said in the log, and changes neither the verdict nor how the process ends.
+//! They are the last step of `post`: the verdict is stored, the workloads are restored, the lock is released and the
+//! termination message is written. A notification that fails is a warning; it changes neither the verdict nor the exit code.
 
 mod client;
 mod error;
@@ -12,36 +12,36 @@ mod webhook;
 use std::time::Duration;
 
 use taster_config::{Config, NotificationTarget};
-use taster_flow::Kitchen;
+use taster_flow::FlowContext;
 use taster_model::{FindingCounts, FindingOutcome, Notification, VerdictDocument, schema};
 
 pub use error::NotifyError;
 pub use revision::is_commit;
 
-/// How long telling everybody may take together: somebody waits for the process to end.
-const WHOLE: Duration = Duration::from_mins(1);
-/// Bytes of the summary.
-const SUMMARY: usize = 1000;
+/// How long all notifications may take together: the sync waits for the process to end.
+const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
+/// The most bytes of the summary.
+const SUMMARY_BYTES: usize = 1000;
 
-/// Tells everybody who wants to know of such a verdict, all at the same time. `revision` is what the command line says.
-pub async fn tell(kitchen: &Kitchen, verdict: &VerdictDocument, reports: &[String], revision: Option<&str>) {
-    let config = &kitchen.config;
+/// Sends all notifications that are configured for this verdict, at the same time. `revision` is that of the command line.
+pub async fn send_all(context: &FlowContext, verdict: &VerdictDocument, reports: &[String], revision: Option<&str>) {
+    let config = &context.config;
     let wanted = config.notify.iter().filter(|entry| entry.on.contains(&verdict.verdict));
-    let all = futures_util::future::join_all(wanted.map(|entry| told(entry, config, verdict, reports, revision)));
+    let all = futures_util::future::join_all(wanted.map(|entry| send_one(entry, config, verdict, reports, revision)));
     tokio::select! {
         _ = all => {}
-        why = kitchen.asked_to_stop() => tracing::warn!("{why}: whoever was not told of the verdict by now never is"),
+        why = context.stop_requested() => tracing::warn!("{why}: notifications that were not sent by now are dropped"),
     }
 }
 
-async fn told(
+async fn send_one(
     entry: &NotificationTarget,
     config: &Config,
     verdict: &VerdictDocument,
     reports: &[String],
     revision: Option<&str>,
 ) {
-    let who = match (&entry.webhook, &entry.github) {
+    let receiver = match (&entry.webhook, &entry.github) {
         (Some(webhook), _) => client::host_of(webhook.expose()),
         (None, Some(github)) => format!("GitHub repository {}", github.repository),
         (None, None) => return,
@@ -52,28 +52,32 @@ async fn told(
         if let Some(github) = &entry.github {
             let revision = match revision {
                 Some(revision) => revision.to_owned(),
-                None => revision::of(config, github).await?,
+                None => revision::synced_commit(config, github).await?,
             };
             let repository = github::Repository::new(&client, github, &revision);
-            return repository.tell(verdict, page.as_deref().or_else(|| web(reports))).await;
+            return repository.publish(verdict, page.as_deref().or_else(|| browser_url(reports))).await;
         }
         let notification = notification(verdict, reports, page.clone(), revision.map(str::to_owned));
         webhook::send(&client, entry, &notification).await
     };
-    let result = tokio::time::timeout(WHOLE, work).await.unwrap_or(Err(NotifyError::Late { limit: WHOLE }));
+    let result =
+        tokio::time::timeout(TOTAL_TIMEOUT, work).await.unwrap_or(Err(NotifyError::TimedOut { limit: TOTAL_TIMEOUT }));
     match result {
-        Ok(what) => tracing::info!("{who}: {what}"),
-        Err(NotifyError::Skipped { what }) => tracing::warn!("{who} was not told: {what}"),
+        Ok(what) => tracing::info!("{receiver}: {what}"),
+        Err(NotifyError::Skipped { what }) => tracing::warn!("{receiver} was not notified: {what}"),
         Err(error) => {
             use taster_model::Diagnostic as _;
             let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-            tracing::warn!("[{}] {who} was not told of the verdict, which stands: {error}{help}", error.code());
+            tracing::warn!(
+                code = error.code(),
+                "{receiver} was not notified of the verdict, which stands: {error}{help}"
+            );
         }
     }
 }
 
-/// A report that a browser can open.
-fn web(reports: &[String]) -> Option<&str> {
+/// The URL of a report that a browser can open.
+fn browser_url(reports: &[String]) -> Option<&str> {
     reports.iter().map(String::as_str).find(|url| url.starts_with("https://") || url.starts_with("http://"))
 }
 
@@ -90,7 +94,7 @@ fn notification(
         run: verdict.run.clone(),
         attempt: verdict.attempt.clone(),
         verdict: verdict.verdict,
-        summary: taster_report::line::verdict(verdict, SUMMARY),
+        summary: taster_report::line::verdict(verdict, SUMMARY_BYTES),
         findings: FindingCounts {
             different: of(FindingOutcome::Different),
             unknown: of(FindingOutcome::Unknown),

@@ -1,14 +1,14 @@
-//! Which commit a verdict is about.
+//! The commit that a verdict is about.
 
 use taster_cluster::{Cluster, ClusterOptions, ProcessIdentity};
 use taster_config::{Application, Config, GitHub};
 
 use super::NotifyError;
 
-/// The commit that the Application is syncing. Where nobody knows one there is nothing to put a status on.
-pub(super) async fn of(config: &Config, github: &GitHub) -> Result<String, NotifyError> {
+/// The commit that the Application is syncing. Without a commit there is nothing to set a status on.
+pub(super) async fn synced_commit(config: &Config, github: &GitHub) -> Result<String, NotifyError> {
     let Some(application) = &github.application else {
-        let what = "no commit is known; name it with --revision or TASTER_REVISION, or the Application that knows it";
+        let what = "no commit is known; set --revision, TASTER_REVISION or `github.application`";
         return Err(NotifyError::Skipped { what: what.to_owned() });
     };
     let Application { name, namespace, source, kubeconfig } = application;
@@ -22,7 +22,7 @@ pub(super) async fn of(config: &Config, github: &GitHub) -> Result<String, Notif
     match revision {
         Some(revision) if is_commit(&revision) => Ok(revision),
         Some(other) => Err(NotifyError::Skipped {
-            what: format!("Application {namespace}/{name} syncs `{other}`, which is no commit"),
+            what: format!("Application {namespace}/{name} syncs `{other}`, which is not a commit"),
         }),
         None => Err(NotifyError::Skipped {
             what: format!("Application {namespace}/{name} has no operation with a revision"),
@@ -30,7 +30,7 @@ pub(super) async fn of(config: &Config, github: &GitHub) -> Result<String, Notif
     }
 }
 
-/// Whether it is the whole hash of a commit, and not a branch or the version of a chart.
+/// Whether the text is the full hash of a commit, and not a branch or the version of a chart.
 #[must_use]
 pub fn is_commit(revision: &str) -> bool {
     [40, 64].contains(&revision.len()) && revision.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

@@ -1,4 +1,4 @@
-//! A webhook: one POST of the verdict, signed where it wants to know from whom it is.
+//! A webhook: one POST of the verdict, signed if there is a secret.
 
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, header::CONTENT_TYPE};
@@ -11,9 +11,9 @@ use super::{
     client::{self, Client},
 };
 
-/// The signature, in the shape that GitHub's own webhooks made common.
+/// The signature, in the format of GitHub's webhooks.
 const SIGNATURE: &str = "X-Taster-Signature-256";
-/// The same for every try of one message, so that whoever got it twice knows.
+/// The same for every attempt at one message, so that a receiver can drop duplicates.
 const DELIVERY: &str = "X-Taster-Delivery";
 
 /// Sends the verdict.
@@ -22,13 +22,13 @@ pub(super) async fn send(
     entry: &NotificationTarget,
     message: &Notification,
 ) -> Result<String, NotifyError> {
-    let Some(webhook) = &entry.webhook else { return Ok("nothing to send to".to_owned()) };
+    let Some(webhook) = &entry.webhook else { return Ok("no webhook is configured".to_owned()) };
     let body = serde_json::to_vec(message).map_err(|error| NotifyError::Client {
-        what: "the message cannot be written".to_owned(),
+        what: "cannot serialize the message".to_owned(),
         why: error.to_string(),
     })?;
     let signature = entry.secret.as_ref().map(|secret| signature(secret.expose().as_bytes(), &body));
-    client::patiently("sending the verdict", async || {
+    client::with_retries("sending the verdict", async || {
         let mut request = client
             .request(Method::POST, webhook.expose())
             .header(CONTENT_TYPE, "application/json")
@@ -40,10 +40,10 @@ pub(super) async fn send(
         if let Some(bearer) = &entry.bearer {
             request = request.bearer_auth(bearer.expose());
         }
-        client.sent(request).await
+        client.send(request).await
     })
     .await?;
-    Ok(format!("told of the verdict `{}`", message.verdict))
+    Ok(format!("sent the verdict `{}`", message.verdict))
 }
 
 /// `sha256=` and the HMAC of the body in hexadecimal.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use taster_model::{DocumentDetail, DocumentSet, Finding, ReasonCode};
-use taster_text::{number, plain, shorten};
+use taster_text::{escape_hidden, grouped, truncate_chars};
 
 /// Longer ids are cut; `verdict.json` has them whole.
 const LONGEST_ID: usize = 256;
@@ -52,10 +52,10 @@ impl DifferenceGroup<'_> {
     /// `34 missing`, `2 changed: total in 2, status in 1`.
     #[must_use]
     pub fn heading(&self, most: usize) -> String {
-        let what = format!("{} {}", number(self.set.count), self.what);
+        let what = format!("{} {}", grouped(self.set.count), self.what);
         let fields = counted(&self.set.fields);
         let (label, names) = if fields.is_empty() {
-            ("; what differs in the collection: ", self.set.paths.iter().map(|path| plain(path)).collect())
+            ("; what differs in the collection: ", self.set.paths.iter().map(|path| escape_hidden(path)).collect())
         } else {
             (": ", fields)
         };
@@ -67,7 +67,8 @@ impl DifferenceGroup<'_> {
     pub fn lines(&self, most: usize) -> Vec<DocumentLine> {
         let details: HashMap<String, &DocumentDetail> =
             self.set.details.iter().map(|detail| (detail.id.to_string(), detail)).collect();
-        let whole = |document: &serde_json::Value| shorten(&plain(&document.to_string()), LONGEST_DOCUMENT);
+        let whole =
+            |document: &serde_json::Value| truncate_chars(&escape_hidden(&document.to_string()), LONGEST_DOCUMENT);
         self.set
             .ids
             .iter()
@@ -76,7 +77,7 @@ impl DifferenceGroup<'_> {
                 let line = DocumentLine { id: id_text(id), ..DocumentLine::default() };
                 match details.get(&id.to_string()) {
                     Some(detail) => DocumentLine {
-                        fields: detail.fields.iter().map(|field| plain(field)).collect(),
+                        fields: detail.fields.iter().map(|field| escape_hidden(field)).collect(),
                         before: detail.before.as_ref().map(whole),
                         after: detail.after.as_ref().map(whole),
                         ..line
@@ -101,19 +102,21 @@ impl DifferenceGroup<'_> {
         let counted = self.set.count.saturating_sub(named);
         match (hidden, counted) {
             (0, 0) => None,
-            (hidden, 0) => Some(format!("… and {} more in {place}", number(hidden))),
-            (0, counted) if named == 0 => Some(format!("… the ids of the {} were not kept", number(counted))),
-            (0, counted) => Some(format!("… and {} more, which were only counted", number(counted))),
-            (hidden, counted) => {
-                Some(format!("… and {} more in {place}; another {} were only counted", number(hidden), number(counted)))
-            }
+            (hidden, 0) => Some(format!("… and {} more in {place}", grouped(hidden))),
+            (0, counted) if named == 0 => Some(format!("… the ids of the {} were not kept", grouped(counted))),
+            (0, counted) => Some(format!("… and {} more, which were only counted", grouped(counted))),
+            (hidden, counted) => Some(format!(
+                "… and {} more in {place}; another {} were only counted",
+                grouped(hidden),
+                grouped(counted)
+            )),
         }
     }
 }
 
 /// An id on one line.
 fn id_text(id: &serde_json::Value) -> String {
-    shorten(&plain(&id.to_string()), LONGEST_ID)
+    truncate_chars(&escape_hidden(&id.to_string()), LONGEST_ID)
 }
 
 /// Fields with their numbers of documents, the most frequent first.
@@ -124,7 +127,7 @@ pub fn most_frequent(fields: &BTreeMap<String, u64>) -> impl Iterator<Item = (&s
 }
 
 fn counted(fields: &BTreeMap<String, u64>) -> Vec<String> {
-    most_frequent(fields).map(|(field, n)| format!("{} in {}", plain(field), number(n))).collect()
+    most_frequent(fields).map(|(field, n)| format!("{} in {}", escape_hidden(field), grouped(n))).collect()
 }
 
 /// The first of a list, and how many more.
@@ -133,6 +136,6 @@ pub fn first_of(items: &[String], most: usize) -> String {
     let shown = &items[..items.len().min(most)];
     match items.len() - shown.len() {
         0 => shown.join(", "),
-        more => format!("{} and {} more", shown.join(", "), number(more as u64)),
+        more => format!("{} and {} more", shown.join(", "), grouped(more as u64)),
     }
 }

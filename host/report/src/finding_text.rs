@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use taster_model::{Finding, FindingOutcome, Labels, Severity, SideSummary, Topology, VerdictDocument};
-use taster_text::{count, number, plain, shorten};
+use taster_text::{counted, escape_hidden, grouped, truncate_chars};
 
 /// `orders.count{status=open}`.
 #[must_use]
@@ -10,7 +10,7 @@ pub fn metric_name(name: &str, labels: &Labels) -> String {
     if labels.is_empty() {
         return name.to_owned();
     }
-    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect();
+    let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={}", escape_hidden(value))).collect();
     format!("{name}{{{}}}", labels.join(", "))
 }
 
@@ -20,10 +20,13 @@ pub fn subject(finding: &Finding) -> String {
     match &finding.metric {
         Some(metric) => metric_name(metric, &finding.labels),
         // a declared change is known by what was declared; of several of one collection the label does not tell which
-        None if finding.rule.is_some() => plain(finding.rule.as_deref().unwrap_or_default()),
-        None => {
-            finding.labels.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(", ")
-        }
+        None if finding.rule.is_some() => escape_hidden(finding.rule.as_deref().unwrap_or_default()),
+        None => finding
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={}", escape_hidden(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
@@ -33,15 +36,15 @@ pub fn value(value: Option<&Value>) -> String {
     let text = match value {
         None => return "absent".to_owned(),
         Some(Value::Number(n)) => match n.as_u64() {
-            Some(n) => number(n),
+            Some(n) => grouped(n),
             None => n.to_string(),
         },
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Object(map)) => return count(map.len() as u64, "entry").replace("entrys", "entries"),
-        Some(Value::Array(items)) => return count(items.len() as u64, "item"),
+        Some(Value::Object(map)) => return counted(map.len() as u64, "entry").replace("entrys", "entries"),
+        Some(Value::Array(items)) => return counted(items.len() as u64, "item"),
         Some(other) => other.to_string(),
     };
-    shorten(&plain(&text), 32)
+    truncate_chars(&escape_hidden(&text), 32)
 }
 
 /// `1 041 → 1 007`; nothing where neither side has a value.
@@ -67,7 +70,7 @@ pub fn server(side: &SideSummary) -> String {
         (Topology::Standalone, _) => "standalone".to_owned(),
         (Topology::Sharded, _) => "sharded".to_owned(),
     };
-    format!("{} on MongoDB {}, {topology}", plain(&facts.database), facts.version)
+    format!("{} on MongoDB {}, {topology}", escape_hidden(&facts.database), facts.version)
 }
 
 /// One mark a finding, the same in every report.
@@ -93,16 +96,16 @@ pub fn tally(document: &VerdictDocument) -> String {
         (of(FindingOutcome::Same), "same"),
     ];
     let parts: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", number(*n))).collect();
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", grouped(*n))).collect();
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
 }
 
 /// The reason, with the operator's own word where there is one.
 #[must_use]
 pub fn reason(finding: &Finding) -> String {
-    let mut text = plain(&finding.reason);
+    let mut text = escape_hidden(&finding.reason);
     if let Some(declared) = &finding.declared {
-        text = format!("{text} ({})", plain(declared));
+        text = format!("{text} ({})", escape_hidden(declared));
     }
     if finding.muted {
         text.push_str(" [muted]");

@@ -2,7 +2,7 @@
 
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{bytes, count, number, plain};
+use taster_text::{counted, escape_hidden, grouped, size};
 
 use crate::{
     documents,
@@ -49,7 +49,7 @@ pub(crate) fn verdict_within(width: usize, document: &VerdictDocument) -> String
         out.push('\n');
         out.push_str(&findings(width, shown));
         if notable.len() > shown.len() {
-            let more = format!("… and {} more in the report", number((notable.len() - shown.len()) as u64));
+            let more = format!("… and {} more in the report", grouped((notable.len() - shown.len()) as u64));
             out.push_str(&line_within(width, "  ", 4, &more));
         }
         for finding in shown {
@@ -57,7 +57,7 @@ pub(crate) fn verdict_within(width: usize, document: &VerdictDocument) -> String
         }
     }
     if !document.uncovered.is_empty() {
-        let names: Vec<String> = document.uncovered.iter().map(|name| unbroken(&plain(name))).collect();
+        let names: Vec<String> = document.uncovered.iter().map(|name| unbroken(&escape_hidden(name))).collect();
         out.push('\n');
         out.push_str(&wrap_within(width, "No probe covers: ", 2, &names.join(", ")));
     }
@@ -78,7 +78,7 @@ fn sides(width: usize, document: &VerdictDocument) -> String {
     for (name, side) in before.chain([("after", &document.after)]) {
         let started = unbroken(&side.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
         out.push_str(&line_within(width, &format!("  {name:<6}  "), 10, &format!("{started}  {}", server(side))));
-        let read = format!("{} read ({})", count(side.documents, "document"), bytes(side.bytes));
+        let read = format!("{} read ({})", counted(side.documents, "document"), size(side.bytes));
         out.push_str(&line_within(width, "          ", 10, &read));
         if side.run != document.run {
             out.push_str(&line_within(width, "          ", 10, &format!("of run {}", side.run)));
@@ -90,7 +90,7 @@ fn sides(width: usize, document: &VerdictDocument) -> String {
 fn findings(width: usize, findings: &[&Finding]) -> String {
     let mut table = TextTable::default();
     for finding in findings {
-        let probe = plain(finding.probe.as_deref().unwrap_or_default());
+        let probe = escape_hidden(finding.probe.as_deref().unwrap_or_default());
         table.add_row([mark(finding).to_owned(), probe, unbroken_subject(finding), change(finding), reason(finding)]);
     }
     table.render_within(width)
@@ -111,7 +111,7 @@ fn documents_of(width: usize, finding: &Finding) -> String {
     if groups.is_empty() {
         return String::new();
     }
-    let probe = finding.probe.as_deref().map(|probe| format!("{} ", plain(probe))).unwrap_or_default();
+    let probe = finding.probe.as_deref().map(|probe| format!("{} ", escape_hidden(probe))).unwrap_or_default();
     let mut out = String::from("\n");
     out.push_str(&line_within(width, "  ", 4, &format!("{probe}{}", unbroken_subject(finding))));
     for group in groups {

@@ -1,7 +1,7 @@
 //! The container images of both sides: `tasted v4.2 → v4.3`.
 
 use taster_model::{VerdictDocument, WorkloadFacts};
-use taster_text::plain;
+use taster_text::escape_hidden;
 
 /// One image, before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub fn tasted(document: &VerdictDocument) -> Option<String> {
         .map(|image| match (&image.before, &image.after) {
             (Some(before), Some(after)) if before == after => format!("{} {}", image.name, tag_or_image(after)),
             (Some(before), Some(after)) => format!("{} {}", image.name, change(before, after)),
-            (None, after) => format!("{} {}", image.name, plain(after.as_deref().unwrap_or_default())),
+            (None, after) => format!("{} {}", image.name, escape_hidden(after.as_deref().unwrap_or_default())),
             (Some(_), None) => format!("{} before", image.name),
         })
         .collect();
@@ -61,9 +61,9 @@ pub fn tasted(document: &VerdictDocument) -> Option<String> {
 fn name(workload: &WorkloadFacts, container: &str) -> String {
     let container = match workload.images.len() {
         1 => String::new(),
-        _ => format!(" {}", plain(container)),
+        _ => format!(" {}", escape_hidden(container)),
     };
-    format!("{} {}{container}", plain(&workload.kind), plain(&workload.name))
+    format!("{} {}{container}", escape_hidden(&workload.kind), escape_hidden(&workload.name))
 }
 
 fn is_same(one: &WorkloadFacts, other: &WorkloadFacts) -> bool {
@@ -72,13 +72,15 @@ fn is_same(one: &WorkloadFacts, other: &WorkloadFacts) -> bool {
 
 fn change(before: &str, after: &str) -> String {
     match (split(before), split(after)) {
-        (Some((old, from)), Some((new, to))) if old == new => format!("{} → {}", plain(from), plain(to)),
-        _ => format!("{} → {}", plain(before), plain(after)),
+        (Some((old, from)), Some((new, to))) if old == new => {
+            format!("{} → {}", escape_hidden(from), escape_hidden(to))
+        }
+        _ => format!("{} → {}", escape_hidden(before), escape_hidden(after)),
     }
 }
 
 fn tag_or_image(image: &str) -> String {
-    plain(split(image).map_or(image, |(_, tag)| tag))
+    escape_hidden(split(image).map_or(image, |(_, tag)| tag))
 }
 
 /// Repository and tag, or digest: `quay.io:443/px-tme/pxbbq:v4.3`.

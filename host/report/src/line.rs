@@ -1,7 +1,7 @@
 //! The verdict on one line, within a number of bytes: for termination messages, annotations and Events.
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{cut, plain};
+use taster_text::{escape_hidden, truncate_bytes};
 
 use crate::{
     documents,
@@ -19,7 +19,7 @@ const FIELDS: usize = 3;
 #[must_use]
 pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
     let wanted = match document.verdict {
-        Verdict::Same => return cut(&same(document), bytes),
+        Verdict::Same => return truncate_bytes(&same(document), bytes),
         Verdict::Different => FindingOutcome::Different,
         Verdict::Unknown => FindingOutcome::Unknown,
     };
@@ -35,16 +35,16 @@ pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
     let all = |ids: usize| [in_words(&named, ids), in_words(&counted, ids)].into_iter().filter(|part| !part.is_empty());
     let joined = |ids: usize| format!("{lead}{}", all(ids).collect::<Vec<_>>().join("; "));
     let ids = IDS.into_iter().find(|ids| lead.len() + in_words(&named, *ids).len() <= bytes).unwrap_or(fewest);
-    cut(&joined(if named.is_empty() { most } else { ids }), bytes)
+    truncate_bytes(&joined(if named.is_empty() { most } else { ids }), bytes)
 }
 
 fn same(document: &VerdictDocument) -> String {
     let expected = document.findings.iter().filter(|f| f.outcome == FindingOutcome::Expected).count();
     let changes = match expected {
         0 => String::new(),
-        n => format!(", {} as expected", taster_text::number(n as u64)),
+        n => format!(", {} as expected", taster_text::grouped(n as u64)),
     };
-    format!("same: {} compared{changes}", taster_text::count(document.findings.len() as u64, "finding"))
+    format!("same: {} compared{changes}", taster_text::counted(document.findings.len() as u64, "finding"))
 }
 
 fn finding_in_words(finding: &Finding, most: usize) -> String {
@@ -57,15 +57,15 @@ fn finding_in_words(finding: &Finding, most: usize) -> String {
             match (ids.is_empty(), more) {
                 (true, _) => heading,
                 (false, 0) => format!("{heading} ({})", ids.join(", ")),
-                (false, more) => format!("{heading} ({}, … {} more)", ids.join(", "), taster_text::number(more)),
+                (false, more) => format!("{heading} ({}, … {} more)", ids.join(", "), taster_text::grouped(more)),
             }
         })
         .collect();
-    let probe = finding.probe.as_deref().map(|probe| format!("{} ", plain(probe))).unwrap_or_default();
+    let probe = finding.probe.as_deref().map(|probe| format!("{} ", escape_hidden(probe))).unwrap_or_default();
     let what = format!("{probe}{}", subject(finding));
     if !parts.is_empty() {
         let collection = finding.labels.get("collection").filter(|_| finding.metric.is_some());
-        let what = collection.map_or(what, |collection| plain(collection));
+        let what = collection.map_or(what, |collection| escape_hidden(collection));
         return format!("{what}: {}", parts.join(", "));
     }
     let change = change(finding);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{bytes, count};
+use taster_text::{counted, size};
 
 use crate::{
     documents,
@@ -31,8 +31,8 @@ pub fn verdict(document: &VerdictDocument) -> String {
             side.run,
             side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
             escape_markdown(&server(side)),
-            count(side.documents, "document"),
-            bytes(side.bytes),
+            counted(side.documents, "document"),
+            size(side.bytes),
         );
     }
     if document.before.is_none() {
@@ -58,7 +58,7 @@ pub fn verdict(document: &VerdictDocument) -> String {
         let _ = writeln!(out, "\n**Next:** {remedy}");
     }
     if !same.is_empty() {
-        let _ = writeln!(out, "\n<details><summary>{} the same</summary>\n", taster_text::number(same.len() as u64));
+        let _ = writeln!(out, "\n<details><summary>{} the same</summary>\n", taster_text::grouped(same.len() as u64));
         table(&mut out, &same);
         out.push_str("\n</details>\n");
     }
@@ -88,7 +88,7 @@ fn list_documents(out: &mut String, finding: &Finding) {
         return;
     }
     let counts: Vec<String> =
-        parts.iter().map(|part| format!("{} {}", taster_text::number(part.set.count), part.what)).collect();
+        parts.iter().map(|part| format!("{} {}", taster_text::grouped(part.set.count), part.what)).collect();
     let about = format!("{} {}: {}", finding.probe.as_deref().unwrap_or_default(), subject(finding), counts.join(", "));
     let _ = writeln!(out, "\n<details><summary>{}</summary>\n", escape_html(about.trim_start()));
     for part in &parts {

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use taster_model::{Verdict, VerdictDocument};
-use taster_text::{count, number, shorten};
+use taster_text::{counted, grouped, truncate_chars};
 
 use super::{human, images, junit, line, markdown};
 
@@ -274,11 +274,11 @@ fn ids_of_enemies_break_no_report() {
 #[test]
 fn numbers_are_grouped_and_words_agree_with_them() {
     for (n, text) in [(0, "0"), (999, "999"), (1000, "1 000"), (200_000, "200 000"), (1_234_567, "1 234 567")] {
-        assert_eq!(number(n), text);
+        assert_eq!(grouped(n), text);
     }
-    assert_eq!(count(1, "document"), "1 document");
-    assert_eq!(count(34, "document"), "34 documents");
-    assert_eq!(shorten("abcdef", 4), "abc…");
+    assert_eq!(counted(1, "document"), "1 document");
+    assert_eq!(counted(34, "document"), "34 documents");
+    assert_eq!(truncate_chars("abcdef", 4), "abc…");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use axum::{
 use taster_flow::FlowError;
 use taster_model::{AppName, Diagnostic, RunId};
 use taster_store::StoreError;
-use taster_text::{plain, shorten};
+use taster_text::{escape_hidden, truncate_chars};
 
 use crate::response::{ErrorDetails, VerdictResponse};
 
@@ -157,7 +157,7 @@ impl RequestError {
 
     /// The error on one line, without credentials and control characters.
     pub(super) fn message(&self) -> String {
-        shorten(&plain(&taster_text::scrub(&self.to_string())), MAX_MESSAGE)
+        truncate_chars(&escape_hidden(&taster_text::redact_credentials(&self.to_string())), MAX_MESSAGE)
     }
 }
 
@@ -256,6 +256,6 @@ pub(super) async fn wrong_method() -> RequestError {
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    tracing::error!("{}", FlowError::Panicked { message: plain(message) });
+    tracing::error!("{}", FlowError::Panicked { message: escape_hidden(message) });
     RequestError::Panicked.into_response()
 }

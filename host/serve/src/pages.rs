@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use taster_model::{AppName, Diagnostic, ReportFile, RunId};
 use taster_report::html::{self, Badge, ErrorPage, Links, Numbers, Pending, ReportContext};
 use taster_store::{AppStore, RunEntry, RunSummary};
-use taster_text::plain;
+use taster_text::escape_hidden;
 
 use crate::{
     error::RequestError,
@@ -134,7 +134,7 @@ async fn run_entry(store: &AppStore, entry: RunEntry) -> Result<html::Run, Reque
         at: entry.at,
         badge,
         accepted: summary.accepted,
-        damaged: summary.damaged.map(|what| plain(&what)).or_else(|| damaged.pop()),
+        damaged: summary.damaged.map(|what| escape_hidden(&what)).or_else(|| damaged.pop()),
         // a damaged run does not count in trends
         numbers: verdict.filter(|_| badge != Badge::DAMAGED).as_ref().map(Numbers::of),
         run: entry.run,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use taster_model::{AppName, AttemptId, RunId, SideSummary, Verdict, VerdictDocument};
 use taster_report::html::links;
 use taster_store::{AppStore, Committed, RunEntry, RunStore, RunSummary, StoreError};
-use taster_text::plain;
+use taster_text::escape_hidden;
 
 use crate::{
     error::{RequestError, is_damage},
@@ -251,7 +251,7 @@ fn run_entry(app: &AppName, entry: &RunEntry, summary: RunSummary, open_baseline
         ),
         accepted,
         baseline: is_baseline(open_baseline, &run),
-        damaged: damaged.map(|what| plain(&what)),
+        damaged: damaged.map(|what| escape_hidden(&what)),
         objects: entry.objects,
         bytes: entry.bytes,
         links: Links::of(app, entry),
@@ -265,7 +265,7 @@ pub(super) type OpenBaseline = Result<Option<RunId>, String>;
 pub(super) async fn open_baseline(store: &AppStore) -> Result<OpenBaseline, StoreError> {
     match store.current().await {
         Ok(current) => Ok(Ok(current.and_then(|current| current.baseline).map(|baseline| baseline.run))),
-        Err(error) if is_damage(&error) => Ok(Err(plain(&error.to_string()))),
+        Err(error) if is_damage(&error) => Ok(Err(escape_hidden(&error.to_string()))),
         Err(error) => Err(error),
     }
 }
@@ -357,7 +357,7 @@ pub(super) fn note_damage<T>(
 ) -> Result<Option<T>, StoreError> {
     match result {
         Err(error) if is_damage(&error) => {
-            damaged.push(plain(&error.to_string()));
+            damaged.push(escape_hidden(&error.to_string()));
             Ok(None)
         }
         other => Ok(other?.map(Committed::into_inner)),

@@ -17,7 +17,7 @@ use prometheus_client::{
 };
 use taster_model::{AppName, FindingOutcome, RunId, Severity, Side, SideSummary, Verdict, VerdictDocument};
 use taster_store::{AppStore, Committed, RunEntry, Store, StoreError};
-use taster_text::plain;
+use taster_text::escape_hidden;
 use tokio::sync::Mutex;
 
 use crate::error::is_damage;
@@ -142,7 +142,10 @@ impl Snapshot {
         match self.read_apps(store).await {
             Ok(()) => self.up = true,
             Err(error) => {
-                tracing::warn!("cannot read metrics of the store: {}", plain(&taster_text::scrub(&error.to_string())));
+                tracing::warn!(
+                    "cannot read metrics of the store: {}",
+                    escape_hidden(&taster_text::redact_credentials(&error.to_string()))
+                );
                 self.up = false;
             }
         }

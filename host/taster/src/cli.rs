@@ -3,7 +3,7 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 
 use crate::{command, logging, logging::LogFormat, output};
 
@@ -97,7 +97,7 @@ fn raise_open_files() {
 /// Parses the command line, runs the command, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    taster_flow::pace::begin();
+    taster_flow::timing::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -116,7 +116,7 @@ pub fn main() -> ExitCode {
             runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             result
         }
-        Err(error) => Err(Problem::new("T0601", format!("cannot start the runtime: {error}"), None)),
+        Err(error) => Err(CliError::new("T0601", format!("cannot start the runtime: {error}"), None)),
     };
     match result {
         Ok(exit) => exit.into(),
@@ -128,7 +128,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command) -> Result<Exit, Problem> {
+async fn dispatch(command: Command) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => command::init::run(&args).await,
         Command::Pre(args) => command::pre::run(&args).await,

@@ -1,7 +1,13 @@
 //! Log lines on standard error, above the progress bars.
 
 use clap::ValueEnum;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    fmt::MakeWriter,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -21,12 +27,18 @@ pub fn init(format: LogFormat, verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("TASTER_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(LogWriter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(LogWriter);
     // a second call (tests in one process) finds the subscriber already set
     let _ = match format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(true);
+            tracing_subscriber::registry().with(layer.with_filter(filter)).try_init()
+        }
         LogFormat::Text => {
-            builder.with_target(false).with_ansi(console::colors_enabled_stderr()).without_time().compact().try_init()
+            let layer = layer.with_target(false).with_ansi(console::colors_enabled_stderr()).without_time().compact();
+            // on a terminal all lines are of one run: its span would repeat the app and the run on each of them
+            let shown = filter_fn(move |metadata| verbose > 0 || metadata.is_event());
+            tracing_subscriber::registry().with(layer.with_filter(filter.and(shown))).try_init()
         }
     };
 }

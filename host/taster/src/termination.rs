@@ -2,8 +2,8 @@
 
 use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
 
-use taster_diagnostics::{Exit, Problem};
-use taster_text::cut;
+use taster_diagnostics::{CliError, Exit};
+use taster_text::truncate_bytes;
 
 /// The kubelet reads at most this much of a termination message.
 pub const MAX_BYTES: usize = 4096;
@@ -18,16 +18,17 @@ pub struct Termination {
 }
 
 /// Writes the termination message of a command to where the kubelet reads it, and returns the command's exit code or error.
-pub fn write_message(ended: Result<Termination, Problem>) -> Result<Exit, Problem> {
+pub fn write_message(ended: Result<Termination, CliError>) -> Result<Exit, CliError> {
     let message = match &ended {
         Ok(termination) => termination.message.clone(),
-        Err(problem) => problem.in_a_line(),
+        Err(problem) => problem.one_line(),
     };
     let named = std::env::var_os("TASTER_TERMINATION_LOG");
     if let Some(path) = message_path(named, std::env::var_os("KUBERNETES_SERVICE_HOST")) {
         // the kubelet has created the file; outside a pod nothing reads it
         let written = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
-        if let Err(error) = written.and_then(|mut file| file.write_all(cut(&message, MAX_BYTES).as_bytes())) {
+        if let Err(error) = written.and_then(|mut file| file.write_all(truncate_bytes(&message, MAX_BYTES).as_bytes()))
+        {
             tracing::warn!("cannot write the termination message to {}: {error}", path.display());
         }
     }
@@ -57,7 +58,7 @@ pub fn message(not_restored: Option<&str>, result: &str, report: Option<&str>) -
     let lead = not_restored.map(|text| format!("{text}; ")).unwrap_or_default();
     let tail = report.map(|url| format!(" report={url}")).unwrap_or_default();
     let room = MAX_BYTES.saturating_sub(lead.len() + tail.len());
-    cut(&format!("{lead}{}{tail}", cut(result, room)), MAX_BYTES)
+    truncate_bytes(&format!("{lead}{}{tail}", truncate_bytes(result, room)), MAX_BYTES)
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Credentials never reach a log, a report or an error: text from outside goes through here first.
+//! Redaction of credentials in URLs. Text from outside passes through here before it reaches a log, a report or an error.
 
 /// Replaces `user:password@` after every `://` by `***@`.
 ///
-/// The user goes as well: for X.509 and cloud credentials it is half the secret.
+/// The user is redacted as well: for X.509 and cloud credentials it is half of the secret.
 #[must_use]
-pub fn scrub(text: &str) -> String {
+pub fn redact_credentials(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (head, tail) = rest.split_at(at + 3);
         out.push_str(head);
-        // an unescaped `/` may stand in a password that was pasted raw; the authority ends at the last `@` of the word
+        // a password that was pasted raw may contain an unescaped `/`; the authority ends at the last `@` of the word
         let word = tail.find(|c: char| c.is_whitespace() || "\"'`,}".contains(c)).unwrap_or(tail.len());
         rest = match tail[..word].rfind('@') {
             Some(end) => {
@@ -26,10 +26,10 @@ pub fn scrub(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::scrub;
+    use super::redact_credentials;
 
     #[test]
-    fn credentials_are_replaced_wherever_a_url_stands() {
+    fn credentials_are_redacted_in_every_url() {
         let cases = [
             ("mongodb://joe:s3cret@db:27017/x", "mongodb://***@db:27017/x"),
             ("uri: mongodb+srv://joe:p@ss/w@cluster/x and more", "uri: mongodb+srv://***@cluster/x and more"),
@@ -38,7 +38,7 @@ mod tests {
             ("no url, but an @ sign", "no url, but an @ sign"),
         ];
         for (given, expected) in cases {
-            assert_eq!(scrub(given), expected);
+            assert_eq!(redact_credentials(given), expected);
         }
     }
 }

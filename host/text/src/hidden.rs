@@ -1,9 +1,10 @@
-//! Characters that a terminal, a log or a page must not be sent as they are.
+//! Escaping of characters that are invisible or that control a terminal, a log or a page.
 
-/// Whether a character would be shown as something else than itself: it moves the cursor, breaks the line, turns the direction
-/// of writing, has no width, or cannot stand in XML.
+/// Whether a character is not shown as itself: it moves the cursor, breaks the line, changes the direction of writing, has no
+/// width, or is not allowed in XML.
 ///
-/// This is the one list. Every text from a database, a probe or a store that is shown to a person goes through it.
+/// This is the only list of such characters. Every text from a database, a probe or a store passes through it before it is
+/// shown to a person.
 #[must_use]
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -12,15 +13,16 @@ pub fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text with every hidden character written as its escape, `\u{202e}`.
+/// Replaces every hidden character by its escape, such as `\u{202e}`.
 #[must_use]
-pub fn plain(text: &str) -> String {
-    plain_except(text, |_| false)
+pub fn escape_hidden(text: &str) -> String {
+    escape_hidden_except(text, |_| false)
 }
 
-/// As [`plain`], but the characters for which `kept` says so stay as they are: line feeds of a log line of several lines.
+/// As [`escape_hidden`], but keeps the characters for which `kept` returns true, such as the line feeds of a log entry of
+/// several lines.
 #[must_use]
-pub fn plain_except(text: &str, kept: impl Fn(char) -> bool) -> String {
+pub fn escape_hidden_except(text: &str, kept: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hidden(c) && !kept(c) { out.extend(c.escape_default()) } else { out.push(c) }
@@ -30,10 +32,10 @@ pub fn plain_except(text: &str, kept: impl Fn(char) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{plain, plain_except};
+    use super::{escape_hidden, escape_hidden_except};
 
     #[test]
-    fn what_steers_a_terminal_or_hides_is_escaped() {
+    fn control_and_invisible_characters_are_escaped() {
         for c in [
             '\0',
             '\n',
@@ -60,15 +62,15 @@ mod tests {
             '\u{ffff}',
             '\u{e0041}',
         ] {
-            assert_eq!(plain(&format!("a{c}b")), format!("a{}b", c.escape_default()));
+            assert_eq!(escape_hidden(&format!("a{c}b")), format!("a{}b", c.escape_default()));
         }
     }
 
     #[test]
-    fn what_people_write_stays() {
+    fn visible_text_is_unchanged() {
         for text in ["Ünïcode", "日本語", "emoji 🍖", "a b", "é"] {
-            assert_eq!(plain(text), text);
+            assert_eq!(escape_hidden(text), text);
         }
-        assert_eq!(plain_except("a\nb\u{202e}", |c| c == '\n'), "a\nb\\u{202e}");
+        assert_eq!(escape_hidden_except("a\nb\u{202e}", |c| c == '\n'), "a\nb\\u{202e}");
     }
 }

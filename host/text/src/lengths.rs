@@ -1,8 +1,8 @@
-//! Texts that have to fit.
+//! Truncation of text to a number of characters or bytes.
 
-/// At most `limit` characters.
+/// Truncates to at most `limit` characters. A truncated text ends with `…`.
 #[must_use]
-pub fn shorten(text: &str, limit: usize) -> String {
+pub fn truncate_chars(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();
     }
@@ -10,9 +10,9 @@ pub fn shorten(text: &str, limit: usize) -> String {
     format!("{head}…")
 }
 
-/// At most so many bytes, no half character, and a sign that something is missing.
+/// Truncates to at most `bytes` bytes without splitting a character. A truncated text ends with `…` if there is room for it.
 #[must_use]
-pub fn cut(text: &str, bytes: usize) -> String {
+pub fn truncate_bytes(text: &str, bytes: usize) -> String {
     if text.len() <= bytes {
         return text.to_owned();
     }
@@ -32,10 +32,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_character_is_cut_in_two() {
-        assert_eq!(shorten("grüße", 4), "grü…");
-        assert_eq!(cut("üüü", 5), "ü…");
-        assert_eq!(cut("üü", 4), "üü");
-        assert_eq!(cut("abc", 2), "");
+    fn no_character_is_split() {
+        assert_eq!(truncate_chars("grüße", 4), "grü…");
+        assert_eq!(truncate_bytes("üüü", 5), "ü…");
+        assert_eq!(truncate_bytes("üü", 4), "üü");
+        assert_eq!(truncate_bytes("abc", 2), "");
     }
 }

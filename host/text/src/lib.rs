@@ -1,12 +1,12 @@
-//! Text as people read it: characters that must not be shown, credentials that must not be written, numbers, sizes, durations
-//! and lengths. Used by every crate that writes a line for a person; it knows nothing of Taster.
+//! Text for people: escapes hidden characters, redacts credentials, formats numbers, sizes and durations, and truncates.
+//! Every crate that writes a line for a person uses it. It depends on no other crate of Taster.
 
 mod amounts;
 mod credentials;
 mod hidden;
 mod lengths;
 
-pub use amounts::{bytes, count, elapsed, group, number};
-pub use credentials::scrub;
-pub use hidden::{is_hidden, plain, plain_except};
-pub use lengths::{cut, shorten};
+pub use amounts::{counted, duration, group_digits, grouped, size};
+pub use credentials::redact_credentials;
+pub use hidden::{escape_hidden, escape_hidden_except, is_hidden};
+pub use lengths::{truncate_bytes, truncate_chars};

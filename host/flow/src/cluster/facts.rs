@@ -1,42 +1,42 @@
-//! What a capture notes of the cluster: which images ran, on which volumes the data lay, and who copied them.
+//! [`ClusterFacts`]: what a capture records of the cluster, such as images, volumes and the copy that the data are.
 
 use taster_model::{ContainerImage, ServerFacts, WorkloadFacts};
 
-use super::Scaler;
+use super::scaler::Scaler;
 
-/// What is around the database. Empty without a cluster.
+/// What a capture records of the cluster. Empty without a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Surroundings {
-    /// What ran.
+pub(crate) struct ClusterFacts {
+    /// The workloads and their images.
     pub(crate) workloads: Vec<WorkloadFacts>,
-    /// `claim=volume`.
+    /// The volumes of the data, as `claim=volume`.
     pub(crate) volumes: Vec<String>,
-    /// Which copy the data are, as whoever copied them says.
+    /// Which copy the data are, according to the sources under `freshness`.
     pub(crate) copied: Vec<String>,
 }
 
-impl Surroundings {
-    /// The server with what is known around it.
-    pub(crate) fn joined(&self, server: &ServerFacts) -> ServerFacts {
+impl ClusterFacts {
+    /// Adds the facts about the data to those of the server.
+    pub(crate) fn add_to(&self, server: &ServerFacts) -> ServerFacts {
         ServerFacts { volumes: self.volumes.clone(), copied: self.copied.clone(), ..server.clone() }
     }
 }
 
 impl Scaler<'_> {
-    /// What is around the database now. `copied` was asked before.
-    pub(crate) async fn surroundings(&self, copied: Vec<String>) -> Surroundings {
-        let workloads = self.seen().found.iter().map(facts).collect();
-        Surroundings { workloads, volumes: self.volumes().await, copied }
+    /// The facts about the cluster as it is now. `copied` was read before.
+    pub(crate) async fn cluster_facts(&self, copied: Vec<String>) -> ClusterFacts {
+        let workloads = self.state().found.iter().map(workload_facts).collect();
+        ClusterFacts { workloads, volumes: self.volumes().await, copied }
     }
 
-    /// The volumes of all data workloads; nothing where one of them cannot be asked, for a part would be another set.
+    /// The volumes of all data workloads. Empty if one of them cannot be read: a part of them would look like another copy.
     async fn volumes(&self) -> Vec<String> {
         let mut all = Vec::new();
         for workload in self.section.data() {
             match self.cluster.claimed_volumes(&workload.reference).await {
                 Ok(volumes) => all.extend(volumes),
                 Err(error) => {
-                    tracing::warn!("the volumes of {} stay unknown: {error}", workload.reference);
+                    tracing::warn!("the volumes of {} could not be read: {error}", workload.reference);
                     return Vec::new();
                 }
             }
@@ -47,7 +47,7 @@ impl Scaler<'_> {
     }
 }
 
-pub(super) fn facts(found: &taster_cluster::InspectedWorkload) -> WorkloadFacts {
+pub(super) fn workload_facts(found: &taster_cluster::InspectedWorkload) -> WorkloadFacts {
     let image = |image: &taster_cluster::ContainerImage| ContainerImage {
         container: image.container.clone(),
         image: image.image.clone(),

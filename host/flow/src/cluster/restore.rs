@@ -1,230 +1,218 @@
-//! Back to what was there, in reverse order, as often as it takes while there is time.
+//! Restoring the original replica counts, in reverse order, with retries for as long as there is time.
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use taster_cluster::{Cluster, ClusterError, Lock, RestoreOutcome, ScaleRecord, StoredRecord, WorkloadRef};
 use taster_model::{AppName, ScaledState, ScaledWorkload, schema};
+use taster_retry::RetryPolicy;
 use taster_store::{AppStore, fault};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use crate::stop::Stop;
+use super::report::{NotRestored, ReplicaChange, RestoreReport};
+use crate::shutdown::Shutdown;
 
-/// How long an API server may be away where nothing presses.
-const PATIENCE: Duration = Duration::from_mins(2);
-/// How long it may be away when it was waited for before.
-const AGAIN: Duration = Duration::from_secs(10);
-/// What of the grace period is left for saying what came of it.
-const RESERVE: Duration = Duration::from_secs(4);
-/// How long the store may take.
-const STORE: Duration = Duration::from_secs(2);
-/// How long an API server may refuse before it is believed.
-const STARTING: Duration = Duration::from_secs(5);
-/// How often an API server that is away is asked.
+/// How long to retry the first time.
+const FIRST_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long to retry when an earlier restore did not finish.
+const REPEATED_TIMEOUT: Duration = Duration::from_secs(10);
+/// The part of the grace period that is kept for the exit code and the Events.
+const GRACE_RESERVE: Duration = Duration::from_secs(4);
+/// How long a request to the store may take.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an API server that has just started may refuse requests that it allows later.
+const STARTUP_GRACE: Duration = Duration::from_secs(5);
+/// The longest pause between two attempts, and the shortest time that an attempt gets.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// A workload whose count was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// Which.
-    pub workload: WorkloadRef,
-    /// The count that it had.
-    pub from: i32,
-    /// The count that it has.
-    pub to: i32,
+/// Whether the same process has tried to restore before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RestoreAttempt {
+    /// It has not.
+    First,
+    /// It has, and some workloads were not restored.
+    Repeated,
 }
 
-impl fmt::Display for Moved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}→{}", self.workload, self.from, self.to)
-    }
-}
-
-/// A workload that is not back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotRestored {
-    /// Which.
-    pub workload: WorkloadRef,
-    /// What it was scaled to and should go back to, where that is known.
-    pub counts: Option<(i32, i32)>,
-    /// Why not.
-    pub why: String,
-}
-
-/// What came of putting workloads back.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// What was scaled back.
-    pub back: Vec<Moved>,
-    /// What was not.
-    pub failed: Vec<NotRestored>,
-}
-
-impl Report {
-    /// Whether everything is back.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        self.failed.is_empty()
-    }
-
-    /// `NOT RESTORED mongo 1→0`: what people have to be told first.
-    #[must_use]
-    pub fn not_restored(&self) -> Option<String> {
-        if self.failed.is_empty() {
-            return None;
-        }
-        let shown = |failed: &NotRestored| match failed.counts {
-            Some((from, to)) => format!("{} {from}→{to}", failed.workload.name),
-            None => failed.workload.name.clone(),
-        };
-        Some(format!("NOT RESTORED {}", self.failed.iter().map(shown).collect::<Vec<_>>().join(", ")))
-    }
-}
-
-/// How long it may take.
+/// How long restoring may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds<'a> {
-    /// Once the process is asked to stop, its grace period counts.
-    pub(crate) stop: &'a Stop,
-    /// That.
-    pub(crate) grace: Duration,
-    /// Whether it was tried before.
-    pub(crate) again: bool,
+pub(crate) struct RestoreLimits<'a> {
+    /// Once a stop is requested, the grace period counts.
+    pub(crate) shutdown: &'a Shutdown,
+    /// The grace period of the pod.
+    pub(crate) grace_period: Duration,
+    /// Without a stop, this decides.
+    pub(crate) attempt: RestoreAttempt,
 }
 
-impl Bounds<'_> {
-    fn until(&self, begun: Instant) -> Instant {
-        let patience = begun + if self.again { AGAIN } else { PATIENCE };
-        match self.stop.now() {
-            Some((_, asked)) => asked + self.grace.saturating_sub(RESERVE).max(Duration::from_secs(1)),
-            None => patience,
+impl RestoreLimits<'_> {
+    fn deadline(&self, started: Instant) -> Instant {
+        match (self.shutdown.reason(), self.attempt) {
+            (Some((_, requested)), _) => {
+                requested + self.grace_period.saturating_sub(GRACE_RESERVE).max(Duration::from_secs(1))
+            }
+            (None, RestoreAttempt::First) => started + FIRST_TIMEOUT,
+            (None, RestoreAttempt::Repeated) => started + REPEATED_TIMEOUT,
         }
     }
 }
 
-/// Puts workloads back, and forgets them in the store.
-pub(crate) struct Restorer<'a> {
+/// Restores workloads and removes them from the store.
+pub(crate) struct WorkloadRestorer<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) lock: &'a Lock,
     pub(crate) store: &'a AppStore,
     pub(crate) app: &'a AppName,
 }
 
-impl Restorer<'_> {
-    /// Puts `workloads`, which stand in the order in which they are scaled up, back. `raised` is what this process has
+/// The state of one [`WorkloadRestorer::restore_all`].
+struct Progress<'a> {
+    started: Instant,
+    /// What the store and this process know of scaled workloads.
+    known: &'a [ScaledWorkload],
+    /// Workloads that are still to be restored, in this order.
+    open: Vec<&'a WorkloadRef>,
+    /// Workloads that need no further attempt.
+    done: Vec<&'a WorkloadRef>,
+    report: RestoreReport,
+    warned: bool,
+}
+
+impl WorkloadRestorer<'_> {
+    /// Restores `workloads`, which are given in the order in which they are scaled up. `scaled_up` is what this process has
     /// scaled itself.
-    pub(crate) async fn back(
+    pub(crate) async fn restore_all(
         &self,
         workloads: &[WorkloadRef],
-        raised: &[ScaledWorkload],
-        bounds: Bounds<'_>,
-    ) -> Report {
-        let begun = Instant::now();
-        let mut known = raised.to_vec();
-        known.extend(remembered(self.store).await);
-        // what the configuration does not name any more was scaled all the same
-        let named = |entry: &&ScaledWorkload| workloads.iter().any(|of| is_of(of, entry));
-        let forgotten: Vec<WorkloadRef> = known.iter().filter(|entry| !named(entry)).map(reference).collect();
-        let mut report = Report::default();
-        let mut open: Vec<&WorkloadRef> = workloads.iter().chain(&forgotten).rev().collect();
-        let mut done: Vec<&WorkloadRef> = Vec::new();
-        let mut said = false;
+        scaled_up: &[ScaledWorkload],
+        limits: RestoreLimits<'_>,
+    ) -> RestoreReport {
+        let mut known = scaled_up.to_vec();
+        known.extend(stored_workloads(self.store).await);
+        // a workload that the configuration no longer names was scaled all the same
+        let is_configured = |entry: &&ScaledWorkload| workloads.iter().any(|workload| is_entry_of(workload, entry));
+        let unconfigured: Vec<WorkloadRef> =
+            known.iter().filter(|entry| !is_configured(entry)).map(reference).collect();
+        let mut progress = Progress {
+            started: Instant::now(),
+            known: &known,
+            open: workloads.iter().chain(&unconfigured).rev().collect(),
+            done: Vec::new(),
+            report: RestoreReport::default(),
+            warned: false,
+        };
+        let mut backoff = RetryPolicy::constant(PAUSE).start();
         loop {
-            let mut failed = Vec::new();
-            for of in std::mem::take(&mut open) {
-                let left = bounds.until(begun).saturating_duration_since(Instant::now());
-                let result = timeout(left.max(PAUSE), self.one(of, &known)).await;
-                match result.unwrap_or_else(|_| Err(ClusterError::Unreachable { detail: "no answer in time".into() })) {
-                    Ok(restored) => {
-                        done.push(of);
-                        if let RestoreOutcome::Restored { workload, from, to } = restored {
-                            let moved = Moved { workload, from, to };
-                            tracing::info!("scaled {moved}");
-                            report.back.push(moved);
-                            fault::point("cluster: restored");
-                        }
+            let Round::Open(failed) = self.restore_open(&mut progress, limits).await else { break };
+            let deadline = limits.deadline(progress.started);
+            backoff.set_deadline(deadline);
+            let is_last = progress.open.is_empty() || Instant::now() + PAUSE >= deadline;
+            if is_last || backoff.wait(PAUSE / 2).await.is_err() {
+                progress.report.failed.extend(failed);
+                break;
+            }
+        }
+        self.remove_from_store(&progress.done).await;
+        progress.report
+    }
+
+    /// Tries each open workload once.
+    async fn restore_open(&self, progress: &mut Progress<'_>, limits: RestoreLimits<'_>) -> Round {
+        let mut failed = Vec::new();
+        for workload in std::mem::take(&mut progress.open) {
+            let left = limits.deadline(progress.started).saturating_duration_since(Instant::now());
+            let result = timeout(left.max(PAUSE), self.restore_one(workload, progress.known)).await;
+            match result.unwrap_or_else(|_| Err(ClusterError::Unreachable { detail: "no answer in time".into() })) {
+                Ok(restored) => {
+                    progress.done.push(workload);
+                    if let RestoreOutcome::Restored { workload, from, to } = restored {
+                        let change = ReplicaChange { workload, from, to };
+                        tracing::info!(from, to, "scaled {change}");
+                        progress.report.restored.push(change);
+                        fault::point("cluster: restored");
                     }
-                    Err(error) if may_pass(&error, begun) => {
-                        open.push(of);
-                        failed.push(not_restored(of, &error, &known));
-                        if !said {
-                            tracing::warn!("{of} cannot be put back yet: {error}");
-                            said = true;
-                        }
+                }
+                Err(error) if is_retryable(&error, progress.started) => {
+                    progress.open.push(workload);
+                    failed.push(not_restored(workload, &error, progress.known));
+                    if !std::mem::replace(&mut progress.warned, true) {
+                        tracing::warn!("{workload} cannot be restored yet: {error}");
                     }
-                    Err(error) => {
-                        tracing::error!("{of} cannot be put back: {error}");
-                        report.failed.push(not_restored(of, &error, &known));
-                        if matches!(error, ClusterError::LockLost { .. }) {
-                            // another process is at work with all of them
-                            self.forget(&done).await;
-                            return report;
-                        }
+                }
+                Err(error) => {
+                    tracing::error!("{workload} cannot be restored: {error}");
+                    progress.report.failed.push(not_restored(workload, &error, progress.known));
+                    if matches!(error, ClusterError::LockLost { .. }) {
+                        return Round::LockLost;
                     }
                 }
             }
-            if open.is_empty() || Instant::now() + PAUSE >= bounds.until(begun) {
-                report.failed.extend(failed);
-                self.forget(&done).await;
-                return report;
-            }
-            sleep(PAUSE).await;
         }
+        Round::Open(failed)
     }
 
-    async fn one(&self, of: &WorkloadRef, known: &[ScaledWorkload]) -> Result<RestoreOutcome, ClusterError> {
+    async fn restore_one(
+        &self,
+        workload: &WorkloadRef,
+        known: &[ScaledWorkload],
+    ) -> Result<RestoreOutcome, ClusterError> {
         match self.lock.confirm().await {
             Ok(()) => {}
-            // the lock is not what keeps from putting back: whoever may not renew it loses it to nobody at once
+            // a process that may not renew the lock does not lose it to another one at once
             Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Rejected { .. })) => {
                 tracing::warn!("the lock could not be confirmed: {error}");
             }
             Err(error) => return Err(error),
         }
-        let known = known_of(of, known).map(|entry| (entry.uid.as_str(), record(self.app, entry)));
+        let known = stored_entry(workload, known).map(|entry| (entry.uid.as_str(), record(self.app, entry)));
         let stored = known.as_ref().map(|(uid, record)| StoredRecord { uid, record });
-        self.cluster.restore_workload(of, stored).await
+        self.cluster.restore_workload(workload, stored).await
     }
 
-    /// Takes what is back out of the store.
-    async fn forget(&self, done: &[&WorkloadRef]) {
-        let is_done = |entry: &ScaledWorkload| done.iter().any(|of| is_of(of, entry));
-        let forgotten = self.store.update_scaled(|scaled| {
+    async fn remove_from_store(&self, done: &[&WorkloadRef]) {
+        let is_done = |entry: &ScaledWorkload| done.iter().any(|workload| is_entry_of(workload, entry));
+        let removing = self.store.update_scaled(|scaled| {
             let mut workloads = scaled?.workloads;
             workloads.retain(|entry| !is_done(entry));
             Some(ScaledState { schema: schema::SCALED.to_owned(), app: self.app.clone(), workloads })
         });
-        match timeout(STORE, forgotten).await {
+        match timeout(STORE_TIMEOUT, removing).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!("the store could not be told what is back: {error}"),
-            Err(_) => tracing::warn!("the store could not be told what is back: no answer"),
+            Ok(Err(error)) => tracing::warn!("restored workloads could not be removed from the store: {error}"),
+            Err(_) => tracing::warn!("restored workloads could not be removed from the store: no answer in time"),
         }
         fault::point("cluster: forgotten");
     }
 }
 
-/// What the store knows of scaled workloads. What stands on the workloads is enough: a store that is away, or hangs, keeps
-/// nobody from putting back.
-pub(crate) async fn remembered(store: &AppStore) -> Vec<ScaledWorkload> {
-    match timeout(STORE, store.scaled()).await {
+/// The result of one attempt at every open workload.
+enum Round {
+    /// These failed with an error that may pass; they are open again.
+    Open(Vec<NotRestored>),
+    /// Another process is at work with the workloads.
+    LockLost,
+}
+
+/// The scaled workloads that the store knows. The records on the workloads are enough: a store that is unreachable or slow
+/// does not prevent restoring.
+pub(crate) async fn stored_workloads(store: &AppStore) -> Vec<ScaledWorkload> {
+    match timeout(STORE_TIMEOUT, store.scaled()).await {
         Ok(Ok(scaled)) => return scaled.map(|scaled| scaled.workloads).unwrap_or_default(),
-        Ok(Err(error)) => tracing::warn!("what the store knows of scaled workloads cannot be read: {error}"),
-        Err(_) => tracing::warn!("what the store knows of scaled workloads cannot be read: no answer"),
+        Ok(Err(error)) => tracing::warn!("the scaled workloads in the store could not be read: {error}"),
+        Err(_) => tracing::warn!("the scaled workloads in the store could not be read: no answer in time"),
     }
     Vec::new()
 }
 
-/// Whether an error may be another answer in a moment. A server that has just started refuses for some seconds what it
-/// allows afterwards.
-fn may_pass(error: &ClusterError, begun: Instant) -> bool {
-    let starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Rejected { .. });
-    error.is_transient() || matches!(error, ClusterError::Conflict { .. }) || starting && begun.elapsed() < STARTING
+/// Whether another attempt may succeed.
+fn is_retryable(error: &ClusterError, started: Instant) -> bool {
+    let is_starting = matches!(error, ClusterError::Forbidden { .. } | ClusterError::Rejected { .. });
+    error.is_transient()
+        || matches!(error, ClusterError::Conflict { .. })
+        || is_starting && started.elapsed() < STARTUP_GRACE
 }
 
-fn is_of(of: &WorkloadRef, entry: &ScaledWorkload) -> bool {
-    (&entry.kind, &entry.name) == (&of.kind, &of.name)
+fn is_entry_of(workload: &WorkloadRef, entry: &ScaledWorkload) -> bool {
+    (&entry.kind, &entry.name) == (&workload.kind, &workload.name)
 }
 
 fn reference(entry: &ScaledWorkload) -> WorkloadRef {
@@ -232,12 +220,12 @@ fn reference(entry: &ScaledWorkload) -> WorkloadRef {
     WorkloadRef { api_version, kind, name }
 }
 
-/// What is noted of a workload.
-pub(super) fn known_of<'a>(of: &WorkloadRef, known: &'a [ScaledWorkload]) -> Option<&'a ScaledWorkload> {
-    known.iter().find(|entry| is_of(of, entry))
+/// The entry of a workload, if there is one.
+pub(super) fn stored_entry<'a>(workload: &WorkloadRef, known: &'a [ScaledWorkload]) -> Option<&'a ScaledWorkload> {
+    known.iter().find(|entry| is_entry_of(workload, entry))
 }
 
-/// A note of the store as a record.
+/// An entry of the store as the record that a workload carries.
 pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> ScaleRecord {
     ScaleRecord {
         app: app.to_string(),
@@ -248,27 +236,7 @@ pub(super) fn record(app: &AppName, entry: &ScaledWorkload) -> ScaleRecord {
     }
 }
 
-fn not_restored(of: &WorkloadRef, error: &ClusterError, known: &[ScaledWorkload]) -> NotRestored {
-    let counts = known_of(of, known).map(|entry| (entry.to, entry.found)).filter(|(to, found)| to != found);
-    NotRestored { workload: of.clone(), counts, why: error.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_back_is_told_by_name_and_counts() {
-        let of = |name: &str| WorkloadRef {
-            api_version: "apps/v1".to_owned(),
-            kind: "StatefulSet".to_owned(),
-            name: name.to_owned(),
-        };
-        let failed = |name: &str, counts| NotRestored { workload: of(name), counts, why: "away".to_owned() };
-        let report = Report { back: Vec::new(), failed: vec![failed("web", None), failed("mongo", Some((1, 0)))] };
-        assert_eq!(report.not_restored().as_deref(), Some("NOT RESTORED web, mongo 1→0"));
-        assert_eq!(Report::default().not_restored(), None);
-        let moved = Moved { workload: of("mongo"), from: 0, to: 1 };
-        assert_eq!(moved.to_string(), "StatefulSet mongo 0→1");
-    }
+fn not_restored(workload: &WorkloadRef, error: &ClusterError, known: &[ScaledWorkload]) -> NotRestored {
+    let counts = stored_entry(workload, known).map(|entry| (entry.to, entry.found)).filter(|(to, found)| to != found);
+    NotRestored { workload: workload.clone(), counts, why: error.to_string() }
 }

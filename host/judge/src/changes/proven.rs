@@ -84,7 +84,7 @@ impl CensusEvidence<'_> {
 fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Finding {
     let change = &outcome.change;
     if let Some(why) = &outcome.unproven_reason {
-        return unproven(change, taster_text::plain(why));
+        return unproven(change, taster_text::escape_hidden(why));
     }
     if let Some(reason) = exceeded_limit(outcome, difference) {
         return missing(change, reason);
@@ -92,7 +92,7 @@ fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Find
     if outcome.happened == 0 {
         let reason = match outcome.already_before {
             0 => "declared, but it did not happen".to_owned(),
-            already => format!("already present before the sync in {}", taster_text::count(already, "document")),
+            already => format!("already present before the sync in {}", taster_text::counted(already, "document")),
         };
         return with_unchanged_documents(missing(change, reason), outcome);
     }
@@ -102,22 +102,22 @@ fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Find
     }
     let already = match outcome.already_before {
         0 => String::new(),
-        already => format!("; {} already had it", taster_text::number(already)),
+        already => format!("; {} already had it", taster_text::grouped(already)),
     };
     let is_about_documents = matches!(change.kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
     let preposition = if is_about_documents { "" } else { "in " };
-    happened(change, format!("{preposition}{}{already}", taster_text::count(outcome.happened, "document")))
+    happened(change, format!("{preposition}{}{already}", taster_text::counted(outcome.happened, "document")))
 }
 
 /// The change happened in some documents only.
 fn incomplete_reason(outcome: &ChangeOutcome) -> String {
-    let documents = taster_text::count(outcome.not_happened.count, "document");
+    let documents = taster_text::counted(outcome.not_happened.count, "document");
     let reason = match outcome.change.kind {
         ChangeKind::AddedField(_) => format!("missing in {documents}"),
         ChangeKind::RemovedDocuments(_) => format!("still present: {documents}"),
         _ => format!("did not happen in {documents}"),
     };
-    format!("{reason}; it happened in {}", taster_text::number(outcome.happened))
+    format!("{reason}; it happened in {}", taster_text::grouped(outcome.happened))
 }
 
 /// More documents were added or removed than `maxDocuments` allows. Then the declaration covers none of them, because it
@@ -130,8 +130,8 @@ fn exceeded_limit(outcome: &ChangeOutcome, difference: &CensusDifference) -> Opt
     };
     let limit = documents.max_documents?;
     (outcome.happened == 0 && differing > limit || outcome.happened > limit).then(|| {
-        let count = taster_text::count(differing.max(outcome.happened), "document");
-        format!("{count} {label}, but `maxDocuments` allows {}: none of them is covered", taster_text::number(limit))
+        let count = taster_text::counted(differing.max(outcome.happened), "document");
+        format!("{count} {label}, but `maxDocuments` allows {}: none of them is covered", taster_text::grouped(limit))
     })
 }
 

@@ -24,9 +24,9 @@ pub struct CensusEnv {
     pub baseline: Vec<CensusFacts>,
     /// What is not written down. After the sync the baseline's redaction applies if this is `None`.
     pub redaction: Option<Redaction>,
-    /// CensusKey of redacted ids.
+    /// The key of redacted ids.
     pub secret: Option<Vec<u8>>,
-    /// ScratchSpace space and memory. Several cursors share the memory.
+    /// Scratch space and memory. Several cursors share the memory.
     pub scratch: ScratchSpace,
     /// Cursors that read an ordinary collection at the same time, each with its own hash thread. 0 and 1 mean one.
     ///

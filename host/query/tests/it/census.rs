@@ -9,9 +9,9 @@ use bson::{Bson, DateTime, Document, doc};
 use insta::assert_snapshot;
 use mongodb::{IndexModel, options::IndexOptions};
 use serde_json::json;
-use taster_census::{Census, CensusFile, DiffOptions, Key, Redaction, Scratch, diff};
+use taster_census::{Census, CensusFile, CensusKey, DiffOptions, Redaction, ScratchSpace, diff};
 use taster_model::{AttemptId, CensusDifference, CensusFacts, DeclaredChange, ReadMode, Side};
-use taster_query::{CensusEnv, CensusRequest, CensusSummary, Database, Detail, FindOptions, Limits, Snapshot};
+use taster_query::{CensusEnv, CensusRequest, CensusSummary, Database, DetailLevel, FindOptions, Limits, Snapshot};
 
 use crate::{
     consistency::{mixed_ids, queries, snapshot_options},
@@ -21,7 +21,7 @@ use crate::{
 
 fn env() -> CensusEnv {
     CensusEnv {
-        key: Key::from_hex(&"5a".repeat(192)).unwrap(),
+        key: CensusKey::from_hex(&"5a".repeat(192)).unwrap(),
         app: "shop".parse().unwrap(),
         run: "r1".parse().unwrap(),
         side: Side::Pre,
@@ -116,7 +116,7 @@ async fn every_document_is_recorded(server: &'static Mongod) {
     let recorded = database.take_censuses();
     let ids: Vec<_> = recorded.iter().map(|recorded| recorded.identity.id.as_str()).collect();
     assert_eq!(ids, ["c1", "c2", "c3"]);
-    assert_eq!((recorded[0].place.database.as_str(), recorded[0].place.probe.as_str()), ("census", "orders"));
+    assert_eq!((recorded[0].identity.database.as_str(), recorded[0].identity.probe.as_str()), ("census", "orders"));
     assert!(database.take_censuses().is_empty(), "handed over once");
     for recorded in recorded {
         let census = Census::open(recorded.file).unwrap();
@@ -178,7 +178,7 @@ async fn every_way_of_reading_records_the_same(server: &'static Mongod) {
     shop.fill("german", (0..1000).map(|n| of(format!("{}{n}", if n % 2 == 0 { "Ö" } else { "z" }).into()))).await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    let request = || CensusRequest { detail: Detail::Fields, sample: 5, ..CensusRequest::default() };
+    let request = || CensusRequest { detail: DetailLevel::Fields, sample: 5, ..CensusRequest::default() };
     for collection in ["plain", "german"] {
         let (_, mut one) = take(&snapshot, collection, env(), request()).await;
         let expected = body(&mut one);
@@ -190,7 +190,7 @@ async fn every_way_of_reading_records_the_same(server: &'static Mongod) {
             let opened = queries(server).await - opened;
             assert!(opened >= i64::from(cursors.clamp(1, 64)), "{collection} was read in {opened} queries");
         }
-        let little = Scratch { memory: 1 << 10, ..Scratch::default() };
+        let little = ScratchSpace { memory: 1 << 10, ..ScratchSpace::default() };
         let spilt = CensusEnv { cursors: 3, scratch: little, ..env() };
         let (_, mut spilt) = take(&snapshot, collection, spilt, request()).await;
         assert!(body(&mut spilt) == expected, "{collection} over scratch files");
@@ -370,7 +370,10 @@ async fn declared_documents_are_recorded_separately(server: &'static Mongod) {
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
     let (summary, baseline) = take(&snapshot, "orders", before, request()).await;
-    assert_eq!((summary.documents, baseline.options.leaving.len(), baseline.options.apart.len()), (400, 3, 1));
+    assert_eq!(
+        (summary.documents, baseline.options.removed_filters.len(), baseline.options.separate.len()),
+        (400, 3, 1)
+    );
     connection.close().await;
 
     let orders = shop.mongo().collection::<Document>("orders");
@@ -509,7 +512,7 @@ async fn an_unusable_scratch_folder_is_a_failure_with_help() {
     shop.fill("orders", (0..1000).map(|n| doc! {"_id": n})).await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    let scratch = Scratch { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
+    let scratch = ScratchSpace { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
     let database = with_census(&snapshot, &["orders"], CensusEnv { scratch, ..env() });
     let failure = database.census("orders", CensusRequest::default()).await.unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("T0804"));

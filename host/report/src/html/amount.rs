@@ -2,7 +2,7 @@
 
 use bigdecimal::{BigDecimal, Signed, ToPrimitive, Zero};
 use serde_json::Value;
-use taster_text::{group, number};
+use taster_text::{group_digits, grouped};
 
 /// Width of the bars in the units of their drawing.
 pub(super) const WIDTH: f64 = 160.0;
@@ -118,7 +118,7 @@ fn ratio(sign: &str, percent: f64) -> String {
     match percent {
         p if p < 0.1 => "under 0.1 %".to_owned(),
         p if p < 10.0 => format!("{sign}{p:.1} %"),
-        p if p < 1e9 => format!("{sign}{} %", number(p.round().to_u64().unwrap_or(u64::MAX))),
+        p if p < 1e9 => format!("{sign}{} %", grouped(p.round().to_u64().unwrap_or(u64::MAX))),
         p => format!("{sign}{p:.1e} %"),
     }
 }
@@ -130,8 +130,8 @@ fn written(amount: &BigDecimal) -> String {
         return amount.with_prec(PRECISION).normalized().to_scientific_notation().to_lowercase();
     }
     match text.split_once('.') {
-        Some((whole, fraction)) => format!("{}.{fraction}", group(whole)),
-        None => group(&text),
+        Some((whole, fraction)) => format!("{}.{fraction}", group_digits(whole)),
+        None => group_digits(&text),
     }
 }
 

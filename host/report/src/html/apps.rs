@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use taster_model::AppName;
-use taster_text::count;
+use taster_text::counted;
 
 use super::{
     badge::Badge,
@@ -46,7 +46,7 @@ impl Page {
         let line = |app: &App| Line {
             name: Text::of(app.app.as_str()),
             href: Href::own(links::app(&app.app)),
-            runs: count(app.runs as u64, "run"),
+            runs: counted(app.runs as u64, "run"),
             newest: app.newest.map(|(at, _)| When(at)),
             badge: app.newest.map(|(_, badge)| badge),
             damaged: app.damaged.as_deref().map(Text::of),

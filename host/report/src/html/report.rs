@@ -6,7 +6,7 @@ use askama::Template;
 use taster_model::{
     Acceptance, AppName, DocumentDetail, Finding, FindingOutcome, RunId, Severity, SideSummary, VerdictDocument,
 };
-use taster_text::{bytes, count, elapsed, number};
+use taster_text::{counted, duration, grouped, size};
 
 use super::{
     amount::{Amount, Delta},
@@ -218,11 +218,11 @@ pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &
     let took = side.finished.duration_since(side.started).unsigned_abs();
     SideFacts {
         started: When(side.started),
-        took: elapsed(took),
+        took: duration(took),
         server: Text::of(&server(side)),
         read_at: side.server.read_at.as_deref().map(Text::of),
         volumes: side.server.volumes.iter().map(|volume| Text::of(volume)).collect(),
-        read: format!("{}, {}", count(side.documents, "document"), bytes(side.bytes)),
+        read: format!("{}, {}", counted(side.documents, "document"), size(side.bytes)),
         of: (side.run != *run).then(|| (Text::of(side.run.as_str()), links.run(app, &side.run))),
     }
 }
@@ -230,14 +230,14 @@ pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &
 /// Findings by probe, the probe with the most telling one first: findings come in that order.
 fn groups(document: &VerdictDocument) -> Vec<Group> {
     let mut places: HashMap<Option<&str>, usize> = HashMap::new();
-    let mut grouped: Vec<(Option<&str>, Vec<&Finding>)> = Vec::new();
+    let mut by_probe: Vec<(Option<&str>, Vec<&Finding>)> = Vec::new();
     for finding in &document.findings {
         let probe = finding.probe.as_deref();
         let place = *places.entry(probe).or_insert_with(|| {
-            grouped.push((probe, Vec::new()));
-            grouped.len() - 1
+            by_probe.push((probe, Vec::new()));
+            by_probe.len() - 1
         });
-        grouped[place].1.push(finding);
+        by_probe[place].1.push(finding);
     }
     let group = |(index, (probe, findings)): (usize, (Option<&str>, Vec<&Finding>))| {
         let summary = document.after.probes.iter().find(|summary| Some(summary.name.as_str()) == probe);
@@ -246,7 +246,7 @@ fn groups(document: &VerdictDocument) -> Vec<Group> {
                 .into_iter()
                 .map(|outcome| (outcome, findings.iter().filter(|finding| finding.outcome == outcome).count() as u64))
                 .filter(|(_, n)| *n > 0)
-                .map(|(outcome, n)| (Badge::outcome(outcome), number(n)))
+                .map(|(outcome, n)| (Badge::outcome(outcome), grouped(n)))
                 .collect();
         let badge = findings.first().map_or(Badge::outcome(FindingOutcome::Same), |first| Badge::finding(first));
         let (same, telling): (Vec<&Finding>, Vec<&Finding>) =
@@ -261,7 +261,7 @@ fn groups(document: &VerdictDocument) -> Vec<Group> {
             same: same.into_iter().map(row).collect(),
         }
     };
-    grouped.into_iter().enumerate().map(group).collect()
+    by_probe.into_iter().enumerate().map(group).collect()
 }
 
 fn row(finding: &Finding) -> Row {
@@ -333,16 +333,16 @@ fn set(part: &DifferenceGroup<'_>) -> Documents {
         let from = FIRST.max((named.len() - 1) / FOLD * FOLD);
         let documents = named.split_off(from);
         folds.push(Fold {
-            label: format!("{} to {}", number(from as u64 + 1), number((from + documents.len()) as u64)),
+            label: format!("{} to {}", grouped(from as u64 + 1), grouped((from + documents.len()) as u64)),
             documents,
         });
     }
     folds.reverse();
-    let counted = |(field, n): (&str, u64)| (Text::cut(field, LONGEST_ID), number(n));
+    let field_count = |(field, n): (&str, u64)| (Text::cut(field, LONGEST_ID), grouped(n));
     Documents {
-        count: number(part.set.count),
+        count: grouped(part.set.count),
         what: part.what,
-        fields: documents::most_frequent(&part.set.fields).take(FIELDS).map(counted).collect(),
+        fields: documents::most_frequent(&part.set.fields).take(FIELDS).map(field_count).collect(),
         paths: if part.set.fields.is_empty() {
             part.set.paths.iter().take(FIELDS).map(|path| Text::cut(path, LONGEST_ID)).collect()
         } else {

@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use taster_model::{AppName, RunId};
-use taster_text::number;
+use taster_text::grouped;
 
 use super::{
     badge::Badge,
@@ -130,7 +130,7 @@ impl Page {
             after: after.as_ref().map(|run| Text::of(run.as_str())),
             trends,
             choices,
-            span: format!("{} to {} of {}", number(*first as u64 + 1), number(last as u64), number(*total as u64)),
+            span: format!("{} to {} of {}", grouped(*first as u64 + 1), grouped(last as u64), grouped(*total as u64)),
             newer: newer.as_ref().map(|after| to(after.as_ref())),
             older: runs.last().filter(|_| last < *total).map(|run| to(Some(&run.run))),
             own,

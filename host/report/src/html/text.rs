@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use taster_text::{plain, shorten};
+use taster_text::{escape_hidden, truncate_chars};
 
 /// Longer texts are cut; `verdict.json` has them whole.
 const LONGEST: usize = 2000;
@@ -28,7 +28,7 @@ impl Text {
     pub(super) fn cut(text: &str, limit: usize) -> Self {
         // first the cheap cut: a megabyte need not be looked through for a line of it
         let end = text.char_indices().nth(limit + 1).map_or(text.len(), |(end, _)| end);
-        Self(shorten(&plain(&text[..end]), limit))
+        Self(truncate_chars(&escape_hidden(&text[..end]), limit))
     }
 
     /// The text.
@@ -98,7 +98,9 @@ impl Href {
             return Some(Self(format!("file://{}", utf8_percent_encode(path, PATH))));
         }
         // browsers drop line feeds out of a scheme, and take a backslash for a slash
-        if address.is_empty() || plain(address) != address || address.contains(|c: char| c.is_whitespace() || c == '\\')
+        if address.is_empty()
+            || escape_hidden(address) != address
+            || address.contains(|c: char| c.is_whitespace() || c == '\\')
         {
             return None;
         }

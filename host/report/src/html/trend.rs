@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use taster_model::{FindingOutcome, VerdictDocument};
-use taster_text::shorten;
+use taster_text::truncate_chars;
 
 use super::{amount::Amount, badge::Badge, text::Text};
 use crate::finding_text::{subject, tally, value};
@@ -59,8 +59,8 @@ impl Numbers {
         let metrics = document.findings.iter().filter_map(|finding| {
             finding.metric.as_ref()?;
             let metric = Metric {
-                probe: shorten(finding.probe.as_deref()?, LONGEST),
-                subject: shorten(&subject(finding), LONGEST),
+                probe: truncate_chars(finding.probe.as_deref()?, LONGEST),
+                subject: truncate_chars(&subject(finding), LONGEST),
             };
             let place = Amount::of(finding.after.as_ref()?)?.place();
             place.is_finite().then(|| Measured {
@@ -164,7 +164,7 @@ fn trend(runs: &[(Badge, Option<&Numbers>)], metric: &Metric) -> Option<Trend> {
         let r = if value.differs { "4" } else { "2" };
         dots.push(Dot { tone: if value.differs { runs[index].0.tone } else { "" }, x, y, r });
     }
-    let run_count = taster_text::count(measured.len() as u64, "run");
+    let run_count = taster_text::counted(measured.len() as u64, "run");
     let range = if lowest.shown == highest.shown {
         format!("the same in {run_count}")
     } else {

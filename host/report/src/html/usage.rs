@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use taster_model::{ProbeSummary, SideSummary, UsageLimits, VerdictDocument};
-use taster_text::{bytes, elapsed, number};
+use taster_text::{duration, grouped, size};
 
 use super::text::Text;
 
@@ -95,24 +95,24 @@ fn probe(summary: &ProbeSummary, counts: bool) -> (Probe, Vec<(&'static str, f64
             });
             Meter { used: show(used), allowed }
         };
-    let time = |ms: u64| elapsed(Duration::from_millis(ms));
+    let time = |ms: u64| duration(Duration::from_millis(ms));
     let usage = &summary.usage;
     let wall = |limits: &UsageLimits| limits.wall_ms.saturating_add(if counts { limits.census_ms } else { 0 });
     let [walls, servers, documents, sizes, memories, logs] = LIMITED;
     let meters = vec![
         meter(walls, usage.wall_ms, &wall, &time),
         meter(servers, usage.server_ms, &|limits| limits.server_ms, &time),
-        meter(documents, usage.documents, &|limits| limits.documents, &number),
-        meter(sizes, usage.bytes, &|limits| limits.bytes, &bytes),
-        meter(memories, usage.memory_peak, &|limits| limits.memory_peak, &bytes),
+        meter(documents, usage.documents, &|limits| limits.documents, &grouped),
+        meter(sizes, usage.bytes, &|limits| limits.bytes, &size),
+        meter(memories, usage.memory_peak, &|limits| limits.memory_peak, &size),
         // what was dropped was wanted, too
-        meter(logs, usage.log_bytes.saturating_add(usage.log_dropped), &|limits| limits.log_bytes, &bytes),
+        meter(logs, usage.log_bytes.saturating_add(usage.log_dropped), &|limits| limits.log_bytes, &size),
     ];
     let probe = Probe {
         name: Text::cut(&summary.name, 80),
         component: Text::cut(&format!("{} {}", summary.component, summary.version), 120),
         digest: Text::cut(summary.sha256.get(..12).unwrap_or(&summary.sha256), 12),
-        metrics: summary.metrics.map(number),
+        metrics: summary.metrics.map(grouped),
         failure: summary.failure.as_deref().map(Text::of),
         meters,
     };

@@ -22,7 +22,7 @@ const DIFFERENCES: u64 = 1000;
 const BATCH: u64 = 4096;
 
 /// What the host needs to record censuses.
-pub(crate) fn env(key: Key) -> CensusEnv {
+pub(crate) fn env(key: CensusKey) -> CensusEnv {
     CensusEnv {
         key,
         app: "bench".parse().expect("`bench` is a name"),

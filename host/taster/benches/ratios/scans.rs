@@ -87,7 +87,7 @@ impl Stage {
         };
         let connection = Connection::connect(options).await?;
         let snapshot = connection.initial_snapshot();
-        Ok(Self { client, connection, snapshot, guests, size, key: Key::random()? })
+        Ok(Self { client, connection, snapshot, guests, size, key: CensusKey::random()? })
     }
 
     pub(crate) async fn close(self) {

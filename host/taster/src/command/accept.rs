@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
 use taster_model::{Acceptance, AppName, RunId, Verdict, VerdictDocument, schema};
 use taster_store::{AppStore, StoreError, fault};
@@ -41,10 +41,10 @@ pub struct AcceptArgs {
 }
 
 /// Stores the acceptance and closes the baseline that the run was compared with.
-pub async fn run(args: &AcceptArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &AcceptArgs) -> Result<Exit, CliError> {
     if args.reason.trim().is_empty() {
         let help = "give the reason that readers of the report will see".to_owned();
-        return Err(Problem::new("T0619", "--reason is empty", help).exiting(Exit::Usage));
+        return Err(CliError::new("T0619", "--reason is empty", help).with_exit(Exit::Usage));
     }
     let StoredApp { app, store, .. } = open_app(&args.config, &args.store).await?;
     let run = store.run(&args.run);

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
-use taster_flow::{FlowError, Kept, Rules};
+use taster_diagnostics::{CliError, Exit};
+use taster_flow::{FlowError, Rules, StoredCapture};
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
 
@@ -31,14 +31,14 @@ pub struct CompareArgs {
 }
 
 /// Judges and prints; stores nothing.
-pub async fn run(args: &CompareArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &CompareArgs) -> Result<Exit, CliError> {
     match args.files.as_slice() {
         [before, after] => compare_files(args, before, after).await,
         _ => compare_stored(args).await,
     }
 }
 
-async fn compare_files(args: &CompareArgs, before_path: &Path, after_path: &Path) -> Result<Exit, Problem> {
+async fn compare_files(args: &CompareArgs, before_path: &Path, after_path: &Path) -> Result<Exit, CliError> {
     let (before, after) = (read_capture(before_path)?, read_capture(after_path)?);
     let bad =
         |message: &str| FlowError::BadCapture { path: after_path.display().to_string(), message: message.to_owned() };
@@ -53,13 +53,13 @@ async fn compare_files(args: &CompareArgs, before_path: &Path, after_path: &Path
     let rules = config.as_ref().map(Rules::from).unwrap_or_default();
     let before_censuses = Censuses::beside_capture(before_path, before.side);
     let after_censuses = Censuses::beside_capture(after_path, after.side);
-    let earlier = Kept { capture: &before, censuses: &before_censuses };
-    let later = Kept { capture: &after, censuses: &after_censuses };
+    let earlier = StoredCapture { capture: &before, censuses: &before_censuses };
+    let later = StoredCapture { capture: &after, censuses: &after_censuses };
     let document = taster_flow::verdict_document(Some(earlier), later, rules).await;
     write_verdict(&args.output, &document, &VerdictContext::default())
 }
 
-async fn compare_stored(args: &CompareArgs) -> Result<Exit, Problem> {
+async fn compare_stored(args: &CompareArgs) -> Result<Exit, CliError> {
     let stored = open_app(&args.config, &args.store).await?;
     let run = resolve_run(args.run.run.as_ref(), &stored).await?;
     let store = &stored.store;
@@ -75,13 +75,13 @@ async fn compare_stored(args: &CompareArgs) -> Result<Exit, Problem> {
     };
     let earlier_run = store.run(judged.as_ref().unwrap_or(&run));
     let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
-    let earlier = before.as_ref().map(|before| Kept { capture: before.get(), censuses: &censuses });
-    let later = Kept { capture: &after, censuses: &run_store.censuses() };
+    let earlier = before.as_ref().map(|before| StoredCapture { capture: before.get(), censuses: &censuses });
+    let later = StoredCapture { capture: &after, censuses: &run_store.censuses() };
     let document = taster_flow::verdict_document(earlier, later, stored.rules()).await;
     write_verdict(&args.output, &document, &VerdictContext::default())
 }
 
-fn read_capture(path: &Path) -> Result<Capture, Problem> {
+fn read_capture(path: &Path) -> Result<Capture, CliError> {
     let bad = |message: String| FlowError::BadCapture { path: path.display().to_string(), message };
     let bytes = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
     Ok(taster_store::read_capture(&bytes).map_err(|error| bad(error.to_string()))?)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Args, Subcommand};
 use taster_config::{Config, Probe};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_model::{CollectionFacts, Manifest};
 use taster_query::{Connection, PrivilegeReport};
 use taster_store::Store;
@@ -37,7 +37,7 @@ pub struct CheckArgs {
 }
 
 /// Runs a subcommand.
-pub async fn run(command: &ConfigCommand) -> Result<Exit, Problem> {
+pub async fn run(command: &ConfigCommand) -> Result<Exit, CliError> {
     match command {
         ConfigCommand::Schema => {
             output::write_json(None, &Config::json_schema())?;
@@ -69,7 +69,7 @@ impl Checks {
     }
 }
 
-async fn check(args: &CheckArgs) -> Result<Exit, Problem> {
+async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let LoadedConfig { config, folder } = load_config(&args.config, Some(&args.store))?;
     let mut checks = Checks::default();
     checks.pass(&format!("{} is a configuration of app {}", args.config.path().display(), config.app));
@@ -109,7 +109,7 @@ fn check_collections(
     manifest: &Manifest,
     collections: Option<&[CollectionFacts]>,
     checks: &mut Checks,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     let what = format!("probe {}", probe.name);
     let existing = collections.unwrap_or_default();
     if collections.is_none() && probe.collections.is_none() {
@@ -123,7 +123,7 @@ fn check_collections(
             return Ok(());
         }
     };
-    let number = taster_text::count(grants.len() as u64, "collection");
+    let number = taster_text::counted(grants.len() as u64, "collection");
     checks.pass(&format!("{what}: {} {}, {number}", manifest.name, manifest.version));
     if collections.is_some() {
         for missing in grants.iter().filter(|grant| !exists(existing, &grant.name)) {
@@ -166,14 +166,14 @@ async fn connect(config: &Config, checks: &mut Checks) -> Option<Connection> {
 
 /// Checks the user's privileges, then lists the collections, if the user may list them.
 async fn check_user(session: &Connection, config: &Config, checks: &mut Checks) -> Option<Vec<CollectionFacts>> {
-    match session.check_privileges(&taster_flow::needs(config)).await {
+    match session.check_privileges(&taster_flow::required_privileges(config)).await {
         Ok(report) => check_privileges(&report, config, checks),
-        Err(error) => checks.fail("user", &Problem::from(error)),
+        Err(error) => checks.fail("user", &CliError::from(error)),
     }
     match session.initial_snapshot().collections().await {
         Ok(collections) => Some(collections),
         Err(error) => {
-            checks.fail("collections", &Problem::from(error));
+            checks.fail("collections", &CliError::from(error));
             None
         }
     }
@@ -182,15 +182,15 @@ async fn check_user(session: &Connection, config: &Config, checks: &mut Checks) 
 fn check_privileges(report: &PrivilegeReport, config: &Config, checks: &mut Checks) {
     match report.require_complete() {
         Ok(()) => checks.pass("user: can read everything that is needed"),
-        Err(error) => checks.fail("user", &Problem::from(error)),
+        Err(error) => checks.fail("user", &CliError::from(error)),
     }
-    match (report.require_read_only(), taster_flow::excess(report)) {
+    match (report.require_read_only(), taster_flow::write_privileges(report)) {
         (Ok(()), _) => checks.pass("user: can only read"),
-        (Err(error), _) if config.require_read_only_user => checks.fail("user", &Problem::from(error)),
+        (Err(error), _) if config.require_read_only_user => checks.fail("user", &CliError::from(error)),
         (Err(_), Some(excess)) => checks.warn("user", &excess),
-        (Err(_), None) => checks.warn("user", taster_flow::UNGUARDED),
+        (Err(_), None) => checks.warn("user", taster_flow::NO_ACCESS_CONTROL),
     }
-    if let Some(blind) = taster_flow::blind_spot(report) {
+    if let Some(blind) = taster_flow::missing_optional_privileges(report) {
         checks.warn("user", &blind);
     }
 }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser};
 use taster_demo::{DATABASE, Mongod, MongodOptions, Shop, Upgrade};
-use taster_diagnostics::{Exit, Problem};
-use taster_flow::{Kitchen, Post, progress::Task};
+use taster_diagnostics::{CliError, Exit};
+use taster_flow::{FlowContext, Post, progress::Task};
 use taster_model::RunId;
 
 use super::results::{VerdictContext, write_verdict};
@@ -34,31 +34,31 @@ pub struct DemoArgs {
 }
 
 /// Starts a mongod, loads the shop, captures, upgrades, and captures again. Exits with the verdict.
-pub async fn run(args: &DemoArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     let upgrade = Upgrade::named(&args.upgrade)?;
     let dir = create_folder(args.dir.as_deref())?;
-    let task = Task::begin("mongod");
+    let task = Task::start("mongod");
     let mongod = Mongod::start(MongodOptions { replica_set: args.replica_set, ..MongodOptions::default() }).await?;
-    task.end(&format!("MongoDB {} on port {}", mongod.version().await?, mongod.port()));
+    task.finish(&format!("MongoDB {} on port {}", mongod.version().await?, mongod.port()));
     let client = mongod.client().await?;
 
-    let task = Task::begin("barbecue shop");
-    let loaded = Shop::of(args.orders).load(&client, |done, total| task.at(done, Some(total))).await?;
-    task.end(&format!(
+    let task = Task::start("barbecue shop");
+    let loaded = Shop::of(args.orders).load(&client, |done, total| task.set_progress(done, Some(total))).await?;
+    task.finish(&format!(
         "{}, {} and {} ({}) in {}",
-        taster_text::count(loaded.orders, "order"),
-        taster_text::count(loaded.registrations, "registration"),
-        taster_text::count(loaded.menu, "dish").replace("dishs", "dishes"),
-        taster_text::bytes(loaded.bytes),
-        taster_text::elapsed(loaded.took),
+        taster_text::counted(loaded.orders, "order"),
+        taster_text::counted(loaded.registrations, "registration"),
+        taster_text::counted(loaded.menu, "dish").replace("dishs", "dishes"),
+        taster_text::size(loaded.bytes),
+        taster_text::duration(loaded.took),
     ));
 
     let context = open_flow(&mongod, &dir, upgrade).await?;
     let run: RunId = args.run.run.clone().unwrap_or_else(RunId::generate);
     taster_flow::pre(&context, Some(&run)).await?;
-    let task = Task::begin(format!("upgrade `{}`", upgrade.name));
+    let task = Task::start(format!("upgrade `{}`", upgrade.name));
     let played = upgrade.play(&client).await?;
-    task.end(&format!("{} in {}", upgrade.summary, taster_text::elapsed(played.took)));
+    task.finish(&format!("{} in {}", upgrade.summary, taster_text::duration(played.took)));
 
     let Post::Judged(outcome) = taster_flow::post(&context, Some(&run)).await?.value else {
         // only a cluster can be empty
@@ -79,24 +79,24 @@ pub async fn run(args: &DemoArgs) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-async fn open_flow(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<Kitchen, Problem> {
+async fn open_flow(mongod: &Mongod, dir: &Path, upgrade: &Upgrade) -> Result<FlowContext, CliError> {
     let store = format!("file://{}", dir.join("results").display());
     let yaml = taster_demo::taster_yaml(&mongod.uri_of(DATABASE), &store, upgrade.declares);
     let path = dir.join("taster.yaml");
     let cannot =
-        |error: std::io::Error| Problem::new("T0616", format!("cannot write {}: {error}", path.display()), None);
+        |error: std::io::Error| CliError::new("T0616", format!("cannot write {}: {error}", path.display()), None);
     std::fs::write(&path, &yaml).map_err(cannot)?;
     let config = taster_config::load(&path, std::collections::HashMap::new())?;
-    Kitchen::open(config, dir.to_owned()).await
+    FlowContext::open(config, dir.to_owned()).await
 }
 
-fn create_folder(given: Option<&Path>) -> Result<PathBuf, Problem> {
+fn create_folder(given: Option<&Path>) -> Result<PathBuf, CliError> {
     let dir = match given {
         Some(dir) => dir.to_owned(),
         None => std::env::temp_dir().join(format!("taster-demo-{}", RunId::generate())),
     };
     std::fs::create_dir_all(&dir).and_then(|()| dir.canonicalize()).map_err(|error| {
-        Problem::new(
+        CliError::new(
             "T0616",
             format!("cannot create {}: {error}", dir.display()),
             "name a folder with --dir".to_owned(),

@@ -5,7 +5,7 @@ use std::{fmt::Write, num::NonZeroU32};
 use clap::Args;
 use jiff::Timestamp;
 use taster_config::{Period, RetentionSection};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_store::{GcMode, GcOutcome, GcReport, Retention};
 
 use taster_report::layout::TextTable;
@@ -37,7 +37,7 @@ pub struct GcArgs {
 }
 
 /// Removes the runs that no retention rule keeps.
-pub async fn run(args: &GcArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &GcArgs) -> Result<Exit, CliError> {
     let StoredApp { app, store, config, .. } = open_app(&args.config, &args.store).await?;
     let RetentionSection { keep, max_age } = config.map(|config| config.retention).unwrap_or_default();
     let retention =
@@ -45,7 +45,7 @@ pub async fn run(args: &GcArgs) -> Result<Exit, Problem> {
     if retention == Retention::default() {
         let help = "set `retention: {keep: 50, maxAge: 90d}` in the configuration, or --keep, --max-age".to_owned();
         return Err(
-            Problem::new("T0634", "no retention is configured, so no run can be removed", help).exiting(Exit::Usage)
+            CliError::new("T0634", "no retention is configured, so no run can be removed", help).with_exit(Exit::Usage)
         );
     }
     let mode = if args.dry_run { GcMode::DryRun } else { GcMode::Remove };
@@ -78,10 +78,10 @@ fn summary(app: &str, report: &GcReport, mode: GcMode) -> String {
         table.add_row([
             run.run.to_string(),
             run.at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-            taster_text::number(run.objects),
-            taster_text::number(run.bytes),
+            taster_text::grouped(run.objects),
+            taster_text::grouped(run.bytes),
             outcome.to_owned(),
-            taster_text::plain(&run.why),
+            taster_text::escape_hidden(&run.why),
         ]);
     }
     let verb = match mode {
@@ -91,9 +91,9 @@ fn summary(app: &str, report: &GcReport, mode: GcMode) -> String {
     let mut text = table.render();
     // writing to a string cannot fail
     let _ =
-        write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::count(removed, "run"), taster_text::number(bytes));
+        write!(text, "\n{app}: {} {verb}, {} bytes", taster_text::counted(removed, "run"), taster_text::grouped(bytes));
     if report.unfinished > 0 {
-        let _ = write!(text, ", and {}", taster_text::count(report.unfinished, "unfinished write"));
+        let _ = write!(text, ", and {}", taster_text::counted(report.unfinished, "unfinished write"));
     }
     text.push('\n');
     text

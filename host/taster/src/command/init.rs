@@ -4,7 +4,7 @@ use std::{fmt::Write, fs::OpenOptions, io::Write as _};
 
 use clap::Args;
 use taster_config::Config;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_model::{CollectionGrant, Failure};
 use taster_query::{FindOptions, Grant, Limits, Snapshot};
 
@@ -43,7 +43,7 @@ pub struct InitArgs {
 }
 
 /// Lists the collections, writes the file, and prints the next steps.
-pub async fn run(args: &InitArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &InitArgs) -> Result<Exit, CliError> {
     let config = Config::for_uri(&args.mongodb)?;
     let session = taster_flow::connect(&config, "taster/init").await?;
     let snapshot = session.initial_snapshot();
@@ -63,13 +63,13 @@ pub async fn run(args: &InitArgs) -> Result<Exit, Problem> {
             std::io::ErrorKind::AlreadyExists => "--force replaces it, -c names another file",
             _ => "-c names another file",
         };
-        Problem::new("T0614", format!("cannot write {}: {error}", path.display()), help.to_owned())
+        CliError::new("T0614", format!("cannot write {}: {error}", path.display()), help.to_owned())
     })?;
     let next = format!(
         "{} covers {} of {}. Next: export MONGODB_URI, then `taster config check --live`, `taster pre`, the upgrade, \
          `taster post`.",
         path.display(),
-        taster_text::count(collections.len() as u64, "collection"),
+        taster_text::counted(collections.len() as u64, "collection"),
         config.database()?,
     );
     output::write_text(None, &wrap(&next))?;
@@ -77,7 +77,7 @@ pub async fn run(args: &InitArgs) -> Result<Exit, Problem> {
 }
 
 /// Collections without a document: comparing zero with zero is `unknown` unless it is declared as expected.
-async fn empty_collections(snapshot: &Snapshot) -> Result<Vec<String>, Problem> {
+async fn empty_collections(snapshot: &Snapshot) -> Result<Vec<String>, CliError> {
     let collections = snapshot.readable_collections().await?;
     let grants = collections.iter().map(|c| CollectionGrant::any(&c.name));
     let database = snapshot.database(Grant {
@@ -89,7 +89,7 @@ async fn empty_collections(snapshot: &Snapshot) -> Result<Vec<String>, Problem> 
     let mut empty = Vec::new();
     for collection in &collections {
         let failed = |failure: Failure| {
-            Problem::new("T0615", format!("cannot read collection `{}`: {failure}", collection.name), None)
+            CliError::new("T0615", format!("cannot read collection `{}`: {failure}", collection.name), None)
         };
         let options = FindOptions { limit: Some(1), ..FindOptions::default() };
         // five bytes: the empty document
@@ -101,7 +101,7 @@ async fn empty_collections(snapshot: &Snapshot) -> Result<Vec<String>, Problem> 
     Ok(empty)
 }
 
-fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, Problem> {
+fn yaml(config: &Config, store: &str, empty: &[String]) -> Result<String, CliError> {
     let mut out = String::new();
     let _ =
         writeln!(out, "# `taster config schema` describes every key; `taster config check --live` tests this file.");

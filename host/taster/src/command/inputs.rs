@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use taster_config::{Config, DEFAULT_STORE};
-use taster_diagnostics::Problem;
-use taster_flow::{FlowError, Kitchen, Rules, Tastings};
+use taster_diagnostics::CliError;
+use taster_flow::{FlowContext, FlowError, ProbeRuns, Rules};
 use taster_model::{AppName, RunId};
 use taster_store::{AppStore, Store};
 
@@ -17,7 +17,7 @@ pub(super) struct LoadedConfig {
 }
 
 /// Reads the configuration file. `--store` overrides its store.
-pub(super) fn load_config(file: &ConfigArgs, store: Option<&StoreArgs>) -> Result<LoadedConfig, Problem> {
+pub(super) fn load_config(file: &ConfigArgs, store: Option<&StoreArgs>) -> Result<LoadedConfig, CliError> {
     let path = file.path();
     let mut config = taster_config::load(path, std::env::vars().collect())?;
     let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
@@ -36,7 +36,7 @@ pub(super) async fn open_flow(
     file: &ConfigArgs,
     store: &StoreArgs,
     database: &DatabaseArgs,
-) -> Result<Kitchen, Problem> {
+) -> Result<FlowContext, CliError> {
     let LoadedConfig { config, folder } = match &database.mongodb {
         Some(uri) => {
             let mut config = Config::for_uri(uri)?;
@@ -45,14 +45,14 @@ pub(super) async fn open_flow(
         }
         None => load_config(file, Some(store))?,
     };
-    let mut context = Kitchen::open(config, folder).await?;
-    context.tastings = if database.twice { Tastings::Two } else { Tastings::One };
+    let mut context = FlowContext::open(config, folder).await?;
+    context.probe_runs = if database.twice { ProbeRuns::Twice } else { ProbeRuns::Once };
     Ok(context)
 }
 
 /// The configuration, for commands that only read results: none where there is no file, or where the file refers to variables
 /// that are not set and `--store` names the store.
-pub(super) fn optional_config(file: &ConfigArgs, store: &StoreArgs) -> Result<Option<Config>, Problem> {
+pub(super) fn optional_config(file: &ConfigArgs, store: &StoreArgs) -> Result<Option<Config>, CliError> {
     if !file.is_given() {
         return Ok(None);
     }
@@ -80,7 +80,7 @@ impl StoredApp {
 }
 
 /// Opens the app that the configuration names; without a configuration, the only app of the store.
-pub(super) async fn open_app(file: &ConfigArgs, store: &StoreArgs) -> Result<StoredApp, Problem> {
+pub(super) async fn open_app(file: &ConfigArgs, store: &StoreArgs) -> Result<StoredApp, CliError> {
     if let Some(config) = optional_config(file, store)? {
         let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
         let (app, url) = (config.app.clone(), config.store.clone());
@@ -93,13 +93,13 @@ pub(super) async fn open_app(file: &ConfigArgs, store: &StoreArgs) -> Result<Sto
         let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
         let found = if names.is_empty() { "no app".to_owned() } else { format!("several apps: {}", names.join(", ")) };
         let help = "name the configuration with --config, or another store with --store".to_owned();
-        return Err(Problem::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
+        return Err(CliError::new("T0620", format!("there is no configuration, and {url} holds {found}"), help));
     };
     Ok(StoredApp { app: app.clone(), config: None, store: store.app(app), url })
 }
 
 /// The run that a command is about: as given, else the app's last.
-pub(super) async fn resolve_run(given: Option<&RunId>, stored: &StoredApp) -> Result<RunId, Problem> {
+pub(super) async fn resolve_run(given: Option<&RunId>, stored: &StoredApp) -> Result<RunId, CliError> {
     if let Some(run) = given {
         return Ok(run.clone());
     }

@@ -1,8 +1,8 @@
 //! `taster post`: captures after the sync and compares.
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
-use taster_flow::{Ended, Kitchen, Post, PostOutcome};
+use taster_diagnostics::{CliError, Exit};
+use taster_flow::{FlowContext, FlowOutcome, Post, PostOutcome};
 
 use super::{
     inputs::open_flow,
@@ -56,7 +56,7 @@ fn commit(text: &str) -> Result<String, String> {
 }
 
 /// Captures after the sync, compares, sends notifications, and exits with the verdict.
-pub async fn run(args: &PostArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &PostArgs) -> Result<Exit, CliError> {
     let (context, ended) = match capture_and_judge(args).await {
         Ok(judged) => judged,
         Err(problem) => return termination::write_message(Err(problem)),
@@ -65,19 +65,19 @@ pub async fn run(args: &PostArgs) -> Result<Exit, Problem> {
     // last, because it may take long and does not change the exit code
     if let Post::Judged(outcome) = &ended.value {
         let revision = args.revision.as_deref().filter(|revision| !revision.is_empty());
-        taster_notify::tell(&context, &outcome.verdict, &outcome.reports, revision).await;
+        taster_notify::send_all(&context, &outcome.verdict, &outcome.reports, revision).await;
     }
     exit
 }
 
-async fn capture_and_judge(args: &PostArgs) -> Result<(Kitchen, Ended<Post>), Problem> {
+async fn capture_and_judge(args: &PostArgs) -> Result<(FlowContext, FlowOutcome<Post>), CliError> {
     output::check_writable(args.output.output.as_deref())?;
     let context = open_flow(&args.config, &args.store, &args.database).await?;
     let ended = taster_flow::post(&context, args.run.run.as_ref()).await?;
     Ok((context, ended))
 }
 
-fn write_result(args: &PostArgs, context: &Kitchen, ended: &Ended<Post>) -> Result<Termination, Problem> {
+fn write_result(args: &PostArgs, context: &FlowContext, ended: &FlowOutcome<Post>) -> Result<Termination, CliError> {
     let not_restored = ended.not_restored();
     match &ended.value {
         Post::NothingYet { run } => {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Pre, PreOutcome};
 use taster_model::{Capture, ProbeOutcome};
 
@@ -49,17 +49,17 @@ pub struct PreArgs {
 }
 
 /// Captures before the sync. Exits 0, or 3 when a gating probe failed.
-pub async fn run(args: &PreArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &PreArgs) -> Result<Exit, CliError> {
     termination::write_message(capture(args).await)
 }
 
-async fn capture(args: &PreArgs) -> Result<Termination, Problem> {
+async fn capture(args: &PreArgs) -> Result<Termination, CliError> {
     let file = args.output.output.as_deref();
     output::check_writable(file)?;
     let context = open_flow(&args.config, &args.store, &args.database).await?;
     let ended = taster_flow::pre(&context, args.run.run.as_ref()).await?;
     let outcome = match &ended.value {
-        Pre::Tasted(outcome) => outcome,
+        Pre::Captured(outcome) => outcome,
         Pre::NothingYet { run } => {
             write_nothing_yet(args.output.format, file, &context.config.app, run)?;
             return Ok(Termination { exit: Exit::Done, message: "nothing to taste yet".to_owned() });
@@ -79,7 +79,7 @@ async fn capture(args: &PreArgs) -> Result<Termination, Problem> {
     let (exit, result) = if failed.is_empty() {
         (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
     } else {
-        (Exit::Unknown, taster_text::plain(&format!("unknown: {}", failed.join("; "))))
+        (Exit::Unknown, taster_text::escape_hidden(&format!("unknown: {}", failed.join("; "))))
     };
     let not_restored = ended.not_restored();
     Ok(Termination {
@@ -99,8 +99,8 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         "{} run {}: {headline} ({} read by {})\n",
         capture.app,
         outcome.run,
-        taster_text::count(documents, "document"),
-        taster_text::count(capture.probes.len() as u64, "probe"),
+        taster_text::counted(documents, "document"),
+        taster_text::counted(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
     if outcome.baseline.run != outcome.run {
@@ -129,13 +129,13 @@ fn probes(capture: &Capture) -> String {
     let mut table = TextTable::default();
     for probe in &capture.probes {
         let (mark, what) = match &probe.outcome {
-            ProbeOutcome::Metrics(metrics) => ("✓", taster_text::count(metrics.len() as u64, "metric")),
+            ProbeOutcome::Metrics(metrics) => ("✓", taster_text::counted(metrics.len() as u64, "metric")),
             ProbeOutcome::Failed(failure) => ("✗", failure.to_string()),
         };
         let read = format!(
             "{}, {}",
-            taster_text::count(probe.usage.documents, "document"),
-            taster_text::elapsed(std::time::Duration::from_millis(probe.usage.wall_ms))
+            taster_text::counted(probe.usage.documents, "document"),
+            taster_text::duration(std::time::Duration::from_millis(probe.usage.wall_ms))
         );
         table.add_row([mark.to_owned(), probe.name.clone(), what, read]);
     }

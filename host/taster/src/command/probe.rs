@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
-use taster_diagnostics::{Exit, Problem};
-use taster_flow::{Occasion, Taking, World, progress::Task};
+use taster_diagnostics::{CliError, Exit};
+use taster_flow::{CaptureIdentity, CensusSettings, ProbeEnv, progress::Task};
 use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
 
 use taster_report::layout::TextTable;
@@ -97,7 +97,7 @@ pub struct RunArgs {
 }
 
 /// Runs a subcommand.
-pub async fn run(command: &ProbeCommand) -> Result<Exit, Problem> {
+pub async fn run(command: &ProbeCommand) -> Result<Exit, CliError> {
     match command {
         ProbeCommand::Check(args) => check(args).await,
         ProbeCommand::Inspect(args) => inspect(args).await,
@@ -106,9 +106,9 @@ pub async fn run(command: &ProbeCommand) -> Result<Exit, Problem> {
     }
 }
 
-fn precompile(folder: &Path) -> Result<Exit, Problem> {
+fn precompile(folder: &Path) -> Result<Exit, CliError> {
     let cannot_write = |path: &Path, error: &std::io::Error| {
-        Problem::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
+        CliError::new("T0602", format!("cannot write {}: {error}", path.display()), "name another folder".to_owned())
     };
     // independent of the umask: Taster refuses to load code from a folder that others can write to
     fs::create_dir_all(folder)
@@ -124,7 +124,7 @@ fn precompile(folder: &Path) -> Result<Exit, Problem> {
             .and_then(|()| fs::set_permissions(&partial, Permissions::from_mode(0o644)))
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| cannot_write(&path, &error))?;
-        let _ = writeln!(out, "{name:<16} {}", taster_text::bytes(code.len() as u64));
+        let _ = writeln!(out, "{name:<16} {}", taster_text::size(code.len() as u64));
     }
     output::write_text(None, &out)?;
     Ok(Exit::Done)
@@ -140,14 +140,14 @@ fn probe_entry(component: &Component) -> Probe {
     Probe { name: stem, component, ..Probe::standard(given) }
 }
 
-async fn load(component: &Component) -> Result<taster_engine::Probe, Problem> {
+async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
     let probe = probe_entry(component);
-    let limits = taster_flow::limits_of(&probe.limits);
+    let limits = taster_flow::engine_limits(&probe.limits);
     let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
     Ok(taster_flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
 }
 
-async fn check(args: &ComponentArgs) -> Result<Exit, Problem> {
+async fn check(args: &ComponentArgs) -> Result<Exit, CliError> {
     let probe = load(&args.component).await?;
     let manifest = probe.manifest();
     if args.output.format == TextFormat::Json {
@@ -158,14 +158,14 @@ async fn check(args: &ComponentArgs) -> Result<Exit, Problem> {
     }
     let mut out = format!("{} {} is a probe: {}\n", manifest.name, manifest.version, manifest.summary);
     let _ = writeln!(out, "  sha256   {}", probe.sha256());
-    let _ = writeln!(out, "  size     {}", taster_text::bytes(probe.size()));
+    let _ = writeln!(out, "  size     {}", taster_text::size(probe.size()));
     let _ = writeln!(out, "  imports  {}", probe.imports().join(", "));
     let _ = writeln!(out, "  exports  {}", probe.exports().join(", "));
     output::write_text(args.output.output.as_deref(), &out)?;
     Ok(Exit::Done)
 }
 
-async fn inspect(args: &ComponentArgs) -> Result<Exit, Problem> {
+async fn inspect(args: &ComponentArgs) -> Result<Exit, CliError> {
     let probe = load(&args.component).await?;
     let manifest = probe.manifest();
     if args.output.format == TextFormat::Json {
@@ -195,14 +195,13 @@ fn metric_row(metric: &MetricDeclaration) -> [String; 5] {
     [format!("{}{labels}", metric.name), metric.kind.to_string(), metric.unit.clone(), expect, metric.summary.clone()]
 }
 
-async fn run_probe(args: &RunArgs) -> Result<Exit, Problem> {
+async fn run_probe(args: &RunArgs) -> Result<Exit, CliError> {
     let mut probe = probe_entry(&args.component);
     probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..Limits::default() };
     probe.collections = parse_collections(&args.collections);
-    probe.config =
-        args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
-            Problem::new("T0612", format!("--options is not JSON: {error}"), None).exiting(Exit::Usage)
-        })?;
+    probe.config = args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
+        CliError::new("T0612", format!("--options is not JSON: {error}"), None).with_exit(Exit::Usage)
+    })?;
     let config = Config::for_uri(&args.mongodb)?;
     let engine = taster_flow::open_engine()?;
     let loaded = taster_flow::load_probe(&engine, &probe, &PathBuf::from("."))
@@ -212,7 +211,7 @@ async fn run_probe(args: &RunArgs) -> Result<Exit, Problem> {
     let snapshot = session.initial_snapshot();
     let result = tokio::select! {
         result = run_once_or_twice(&loaded, &snapshot, &probe, &config, args) => result,
-        signal = taster_flow::interrupted() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
+        signal = taster_flow::wait_for_signal() => Err(taster_flow::FlowError::Interrupted { signal, what: "result" }.into()),
     };
     session.close().await;
     let ProbeRun { report, censuses } = result?;
@@ -227,7 +226,7 @@ async fn run_probe(args: &RunArgs) -> Result<Exit, Problem> {
             Ok(Exit::Done)
         }
         Ok(metrics) => {
-            let limits = taster_flow::limits_of(&probe.limits);
+            let limits = taster_flow::engine_limits(&probe.limits);
             let text = run_summary(&metrics, &censuses, &report.usage, &limits);
             output::write_text(args.output.output.as_deref(), &text)?;
             Ok(Exit::Done)
@@ -254,17 +253,17 @@ async fn run_once_or_twice(
     probe: &Probe,
     config: &Config,
     args: &RunArgs,
-) -> Result<ProbeRun, Problem> {
+) -> Result<ProbeRun, CliError> {
     let (run, attempt) = (RunId::generate(), AttemptId::generate());
-    let occasion = Occasion { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
+    let occasion = CaptureIdentity { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
     // one key for both runs, because digests under different keys cannot be compared
-    let taking = Taking::new(config, &occasion)?;
-    let first = run_loaded(loaded, snapshot, probe, &taking).await?;
+    let census_settings = CensusSettings::new(config, &occasion)?;
+    let first = run_loaded(loaded, snapshot, probe, &census_settings).await?;
     let (true, Ok(metrics)) = (args.twice, &first.report.outcome) else { return Ok(first) };
-    let mut second = run_loaded(loaded, snapshot, probe, &taking).await?;
+    let mut second = run_loaded(loaded, snapshot, probe, &census_settings).await?;
     second.report.outcome = second.report.outcome.and_then(|again| {
-        taster_flow::agree(metrics, &again)?;
-        taster_flow::censuses_agree(&first.censuses, &second.censuses)?;
+        taster_flow::check_deterministic(metrics, &again)?;
+        taster_flow::check_censuses_deterministic(&first.censuses, &second.censuses)?;
         Ok(again)
     });
     Ok(second)
@@ -274,25 +273,25 @@ async fn run_loaded(
     loaded: &taster_engine::Probe,
     snapshot: &taster_query::Snapshot,
     probe: &Probe,
-    taking: &Taking,
-) -> Result<ProbeRun, Problem> {
+    census_settings: &CensusSettings,
+) -> Result<ProbeRun, CliError> {
     let live = snapshot.readable_collections().await?;
     let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
-    let task = Task::begin(probe.name.clone());
+    let task = Task::start(probe.name.clone());
     // a fixed clock and seed, so that the same data gives the same output
-    let world = World { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: taking.setup(probe) };
+    let world = ProbeEnv { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: census_settings.env(probe) };
     let input = taster_flow::probe_run_input(snapshot, probe, &grants, world, &task);
     let database = input.database.clone();
     let report = loaded.run(input).await;
-    task.end(if report.outcome.is_ok() { "done" } else { "failed" });
+    task.finish(if report.outcome.is_ok() { "done" } else { "failed" });
     for line in &report.log {
         tracing::info!(probe = probe.name, "{}", line.message);
     }
     Ok(ProbeRun { report, censuses: database.take_censuses() })
 }
 
-fn probe_problem(probe: &Probe, failure: &taster_model::Failure) -> Problem {
-    Problem::new("T0613", format!("probe {} failed: {failure}", probe.name), None).exiting(Exit::Unknown)
+fn probe_problem(probe: &Probe, failure: &taster_model::Failure) -> CliError {
+    CliError::new("T0613", format!("probe {} failed: {failure}", probe.name), None).with_exit(Exit::Unknown)
 }
 
 fn parse_collections(given: &[String]) -> Option<Collections> {
@@ -317,11 +316,11 @@ fn value_text(value: &Value, censuses: &[CensusFile]) -> String {
     if let Value::Census(id) = value {
         let census = censuses.iter().find(|census| census.identity.id == *id);
         return census
-            .map_or_else(|| format!("no census `{id}`"), |census| taster_text::count(census.documents, "document"));
+            .map_or_else(|| format!("no census `{id}`"), |census| taster_text::counted(census.documents, "document"));
     }
     match value.plain() {
         value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_)) => {
-            taster_text::shorten(&value.to_string(), 400)
+            taster_text::truncate_chars(&value.to_string(), 400)
         }
         plain => taster_report::value(Some(&plain)),
     }
@@ -342,15 +341,15 @@ fn run_summary(
     let _ = writeln!(
         out,
         "\n  time       {} of {} (guest {}, server {})\n  documents  {} ({})\n  memory     {} of {}\n  host calls {}",
-        taster_text::elapsed(Duration::from_millis(usage.wall_ms)),
-        taster_text::elapsed(limits.deadline),
-        taster_text::elapsed(Duration::from_millis(usage.guest_ms)),
-        taster_text::elapsed(Duration::from_millis(usage.server_ms)),
-        taster_text::number(usage.documents),
-        taster_text::bytes(usage.bytes),
-        taster_text::bytes(usage.memory_peak),
-        taster_text::bytes(limits.memory),
-        taster_text::number(usage.host_calls),
+        taster_text::duration(Duration::from_millis(usage.wall_ms)),
+        taster_text::duration(limits.deadline),
+        taster_text::duration(Duration::from_millis(usage.guest_ms)),
+        taster_text::duration(Duration::from_millis(usage.server_ms)),
+        taster_text::grouped(usage.documents),
+        taster_text::size(usage.bytes),
+        taster_text::size(usage.memory_peak),
+        taster_text::size(limits.memory),
+        taster_text::grouped(usage.host_calls),
     );
     out
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
-use taster_flow::{Restoration, Restoring};
+use taster_diagnostics::{CliError, Exit};
+use taster_flow::{RestoreOutcome, RestoreScope};
 
 use super::inputs::load_config;
 use crate::{
@@ -28,29 +28,29 @@ pub struct RestoreArgs {
 }
 
 /// Restores replica counts. Exits 0, also when there was nothing to restore, and 4 when a workload could not be restored.
-pub async fn run(args: &RestoreArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &RestoreArgs) -> Result<Exit, CliError> {
     termination::write_message(restore(args).await)
 }
 
-async fn restore(args: &RestoreArgs) -> Result<Termination, Problem> {
+async fn restore(args: &RestoreArgs) -> Result<Termination, CliError> {
     let config = load_config(&args.config, Some(&args.store))?.config;
-    let scope = if args.abandoned { Restoring::Abandoned } else { Restoring::Everything };
+    let scope = if args.abandoned { RestoreScope::Abandoned } else { RestoreScope::Everything };
     let text = match taster_flow::restore(&config, args.run.run.as_ref(), scope).await? {
-        Restoration::InUse(holder) => format!("nothing was restored: {holder} is at work\n"),
-        Restoration::Done(report) if report.back.is_empty() => match scope {
-            Restoring::Everything => "nothing to restore\n".to_owned(),
-            Restoring::Abandoned => {
+        RestoreOutcome::InUse(holder) => format!("nothing was restored: {holder} is at work\n"),
+        RestoreOutcome::Done(report) if report.restored.is_empty() => match scope {
+            RestoreScope::Everything => "nothing to restore\n".to_owned(),
+            RestoreScope::Abandoned => {
                 let limit =
                     config.cluster.as_ref().map_or_else(String::new, |cluster| cluster.abandoned_after.to_string());
                 format!("nothing to restore: no workload has been scaled up for longer than {limit}\n")
             }
         },
-        Restoration::Done(report) => report.back.iter().fold(String::new(), |mut text, change| {
+        RestoreOutcome::Done(report) => report.restored.iter().fold(String::new(), |mut text, change| {
             let _ = writeln!(text, "restored {change}");
             text
         }),
     };
     output::write_text(None, &text)?;
-    let message = taster_text::plain(&text.lines().collect::<Vec<_>>().join(", "));
+    let message = taster_text::escape_hidden(&text.lines().collect::<Vec<_>>().join(", "));
     Ok(Termination { exit: Exit::Done, message })
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use taster_diagnostics::{Exit, Problem};
-use taster_flow::{Ended, Moved};
+use taster_diagnostics::{CliError, Exit};
+use taster_flow::{FlowOutcome, ReplicaChange};
 use taster_model::{Acceptance, AppName, RunId, VerdictDocument};
 use taster_report::{
     html::{Links, ReportContext},
@@ -16,17 +16,17 @@ use crate::{
 };
 
 /// Which workloads were scaled for the capture, and which of them were restored.
-pub(super) fn scaling_summary<T>(ended: &Ended<T>) -> String {
-    let list = |changes: &[Moved]| changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let up: Vec<Moved> = ended.up.iter().filter(|change| change.from != change.to).cloned().collect();
+pub(super) fn scaling_summary<T>(ended: &FlowOutcome<T>) -> String {
+    let list = |changes: &[ReplicaChange]| changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let up: Vec<ReplicaChange> = ended.scaled_up.iter().filter(|change| change.from != change.to).cloned().collect();
     let mut text = String::new();
     if !up.is_empty() {
         text.push_str(&wrap_labeled("Scaled up: ", &list(&up)));
     }
-    match &ended.back {
+    match &ended.restored {
         Some(report) => {
-            if !report.back.is_empty() {
-                text.push_str(&wrap_labeled("Restored: ", &list(&report.back)));
+            if !report.restored.is_empty() {
+                text.push_str(&wrap_labeled("Restored: ", &list(&report.restored)));
             }
             if let Some(not_restored) = report.not_restored() {
                 let why: Vec<String> =
@@ -49,7 +49,7 @@ pub(super) fn write_nothing_yet(
     file: Option<&Path>,
     app: &AppName,
     run: &RunId,
-) -> Result<(), Problem> {
+) -> Result<(), CliError> {
     match format {
         TextFormat::Json => output::write_json(file, &serde_json::json!({"app": app, "run": run, "nothing_yet": true})),
         TextFormat::Human => output::write_text(file, &format!("{app} run {run}: nothing to taste yet\n")),
@@ -72,7 +72,7 @@ pub(super) fn write_verdict(
     output: &VerdictOutput,
     document: &VerdictDocument,
     context: &VerdictContext<'_>,
-) -> Result<Exit, Problem> {
+) -> Result<Exit, CliError> {
     let VerdictContext { reports, scaling, accepted } = *context;
     let file = output.output.as_deref();
     match output.format {

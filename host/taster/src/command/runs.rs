@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_report::layout::{TextTable, wrap};
 
 use super::inputs::{StoredApp, open_app};
@@ -23,7 +23,7 @@ pub struct RunsArgs {
 }
 
 /// Lists the runs of the app, newest first.
-pub async fn run(args: &RunsArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &RunsArgs) -> Result<Exit, CliError> {
     let StoredApp { app, url, store, .. } = open_app(&args.config, &args.store).await?;
     let file = args.output.output.as_deref();
     let runs = store.runs().await?;

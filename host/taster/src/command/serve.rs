@@ -4,7 +4,7 @@ use std::{io::Write, net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 use taster_config::{DEFAULT_STORE, Period};
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_serve::{Options, ServeError, Server};
 use taster_store::{Settings, Store};
 
@@ -54,7 +54,7 @@ pub struct ServeArgs {
 }
 
 /// Serves until the process is asked to stop.
-pub async fn run(args: &ServeArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &ServeArgs) -> Result<Exit, CliError> {
     if args.openapi {
         output::write_json(None, &taster_serve::openapi::document())?;
         return Ok(Exit::Done);
@@ -72,14 +72,14 @@ pub async fn run(args: &ServeArgs) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn start_problem(error: ServeError) -> Problem {
+fn start_problem(error: ServeError) -> CliError {
     let usage = matches!(error, ServeError::Open { .. });
-    let problem = Problem::from(error);
-    if usage { problem.exiting(Exit::Usage) } else { problem }
+    let problem = CliError::from(error);
+    if usage { problem.with_exit(Exit::Usage) } else { problem }
 }
 
 /// The settings of the configuration's store, or of `--store` where there is no configuration.
-fn settings(args: &ServeArgs) -> Result<Settings, Problem> {
+fn settings(args: &ServeArgs) -> Result<Settings, CliError> {
     match optional_config(&args.config, &args.store)? {
         Some(config) => Ok(config.store_settings()),
         None => Ok(Settings::from(args.store.store.as_deref().unwrap_or(DEFAULT_STORE))),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use taster_diagnostics::{Exit, Problem};
+use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
 use taster_model::{Capture, ReportFile, RunId};
 use taster_report::layout::wrap;
@@ -35,7 +35,7 @@ pub struct ShowArgs {
 
 /// Prints the verdict of a stored run, or its capture if it has no verdict yet. Exits 0 whatever the
 /// verdict.
-pub async fn run(args: &ShowArgs) -> Result<Exit, Problem> {
+pub async fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let app = open_app(&args.config, &args.store).await?;
     let run = resolve_run(args.shown.as_ref().or(args.run.run.as_ref()), &app).await?;
     let stored = app.store.run(&run);
@@ -62,7 +62,7 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, Problem> {
     Ok(Exit::Done)
 }
 
-fn write_capture(format: VerdictFormat, file: Option<&Path>, capture: &Capture) -> Result<(), Problem> {
+fn write_capture(format: VerdictFormat, file: Option<&Path>, capture: &Capture) -> Result<(), CliError> {
     if format == VerdictFormat::Json {
         return output::write_json(file, capture);
     }
@@ -71,7 +71,7 @@ fn write_capture(format: VerdictFormat, file: Option<&Path>, capture: &Capture) 
         capture.app,
         capture.run,
         capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        taster_text::count(capture.probes.len() as u64, "probe"),
+        taster_text::counted(capture.probes.len() as u64, "probe"),
         capture.run,
     );
     output::write_text(file, &wrap(&text))

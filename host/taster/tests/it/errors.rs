@@ -330,11 +330,11 @@ fn run_that_is_not_there() {
     "#);
     assert_snapshot!(fails(&table, 4, &["compare", "--run", "nobody"]), @r#"
     error[T0605]: run `nobody` has no capture after the sync
-      help: `taster post --run nobody` makes one
+      help: run `taster post --run nobody` first
     "#);
     assert_snapshot!(fails(&table, 4, &["accept", "nobody", "--reason", "x"]), @r#"
     error[T0609]: run `nobody` has no verdict that could be accepted
-      help: `taster post --run nobody` gives it one
+      help: run `taster post --run nobody` first
     "#);
 }
 

@@ -279,7 +279,7 @@ async fn whoever_cannot_be_told_is_named_and_changes_nothing() {
     is_discreet(&ended);
     let counts = receivers.map(|receiver| receiver.heard().len());
     assert_eq!(counts, [4, 4, 1, 1], "what passes is tried again, what does not is not: {}", ended.all());
-    let told = ended.err.lines().filter(|line| line.contains("was not told")).collect::<Vec<_>>();
+    let told = ended.err.lines().filter(|line| line.contains("was not notified")).collect::<Vec<_>>();
     assert_eq!(told.len(), 5, "{}", ended.all());
     for (code, words) in [
         ("T0670", "503 Service Unavailable"),
@@ -352,7 +352,7 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     // nobody knows the commit: it is said, and that is all
     let ended = table.taster(&["post", "--run", "r2"]);
     assert_eq!(ended.code, 1);
-    assert!(ended.err.contains("no commit is known; name it with --revision"), "{}", ended.all());
+    assert!(ended.err.contains("no commit is known; set --revision"), "{}", ended.all());
     let wrong = table.taster(&["post", "--run", "r2", "--revision", "main"]);
     assert_eq!(wrong.code, 2, "{}", wrong.all());
 }
@@ -375,7 +375,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
     assert_eq!(code, Some(0), "it is the verdict's: {}", fs::read_to_string(&log).unwrap_or_default());
     assert!(asked.elapsed() < Duration::from_secs(10));
     let log = fs::read_to_string(&log).expect("a log");
-    assert!(log.contains("stopped by SIGTERM: whoever was not told"), "{log}");
+    assert!(log.contains("stopped by SIGTERM: notifications that were not sent"), "{log}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use taster_model::ReasonCode;
 
-use crate::support::{Ended, Kitchen, SHOP, Table};
+use crate::support::{Kitchen, SHOP, Table};
 
 fn sources(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("a folder") {

@@ -172,7 +172,7 @@ async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
     let partly = shop.taster(&["pre", "--run", "d"]).await;
     assert_eq!(partly.code, 4, "{}", partly.all());
     assert!(
-        partly.err.contains("error[T0627]: of the workloads these are not there: Deployment pxbbq-web"),
+        partly.err.contains("error[T0627]: configured workloads not found: Deployment pxbbq-web"),
         "{}",
         partly.err
     );

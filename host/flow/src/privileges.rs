@@ -1,50 +1,49 @@
-//! Whether the user who tastes may do what is needed, and no more.
+//! Checks that the MongoDB user may do what Taster needs, and no more.
 
 use std::collections::BTreeSet;
 
 use taster_config::Config;
-use taster_diagnostics::Problem;
+use taster_diagnostics::CliError;
 use taster_model::DataKind;
 use taster_query::{Connection, LocalCollection, PrivilegeReport, RequiredAccess};
 
-/// Refuses a user who cannot taste, and where the configuration says so one who could do harm. Everything else that is
-/// wrong with the user is a warning.
-pub(super) async fn check_user(session: &Connection, config: &Config) -> Result<(), Problem> {
-    let report = session.check_privileges(&needs(config)).await?;
+/// Fails if the user lacks a required privilege, and, with `requireReadOnlyUser`, if the user can write. Other problems with
+/// the user are warnings.
+pub(crate) async fn check_user(connection: &Connection, config: &Config) -> Result<(), CliError> {
+    let report = connection.check_privileges(&required_privileges(config)).await?;
     report.require_complete()?;
-    match excess(&report) {
+    match write_privileges(&report) {
         _ if config.require_read_only_user => report.require_read_only()?,
-        Some(excess) => tracing::warn!("the user {excess}"),
-        None if !report.privileges.authenticated => tracing::debug!("{UNGUARDED}"),
+        Some(actions) => tracing::warn!("the user {actions}"),
+        None if !report.privileges.authenticated => tracing::debug!("{NO_ACCESS_CONTROL}"),
         None => {}
     }
-    if let Some(blind) = blind_spot(&report) {
+    if let Some(blind) = missing_optional_privileges(&report) {
         tracing::warn!("the user {blind}");
     }
     Ok(())
 }
 
-/// Said of a server that asks nobody who he is.
-pub const UNGUARDED: &str = "the server has no access control: everybody may write";
+/// The text about a server without access control.
+pub const NO_ACCESS_CONTROL: &str = "the server has no access control: everybody may write";
 
-/// What the configuration reads: the collections that it names, or all of them as soon as one probe reads all.
+/// The access that the configuration needs: to the collections that it names, or to all of them if one probe reads all.
 #[must_use]
-pub fn needs(config: &Config) -> RequiredAccess {
+pub fn required_privileges(config: &Config) -> RequiredAccess {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
     let collections: BTreeSet<String> =
         all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
     let mut needs = RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() };
     if config.mongodb.data == DataKind::Live {
-        // there is no copy that could have been replaced
+        // live data are no copy that could be replaced
         needs.local.retain(|local| *local != LocalCollection::StartupLog);
     }
     needs
 }
 
-/// What the user may do that Taster never does. A server without access control is a choice that was made elsewhere, and
-/// no privilege of the user.
+/// What the user may write. Nothing on a server without access control: that is not a privilege of the user.
 #[must_use]
-pub fn excess(report: &PrivilegeReport) -> Option<String> {
+pub fn write_privileges(report: &PrivilegeReport) -> Option<String> {
     let actions = report.write_access().filter(|_| report.privileges.authenticated)?;
     Some(format!(
         "MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` \
@@ -52,9 +51,9 @@ pub fn excess(report: &PrivilegeReport) -> Option<String> {
     ))
 }
 
-/// What stays unknown for want of privileges that tasting can do without.
+/// What stays unknown because the user lacks optional privileges.
 #[must_use]
-pub fn blind_spot(report: &PrivilegeReport) -> Option<String> {
+pub fn missing_optional_privileges(report: &PrivilegeReport) -> Option<String> {
     if report.unreadable.is_empty() {
         return None;
     }
@@ -63,7 +62,7 @@ pub fn blind_spot(report: &PrivilegeReport) -> Option<String> {
         .iter()
         .map(|local| format!("may not read local.{}, so nobody can tell {}", local.name(), local.unknown_without()));
     let unseen = unseen.collect::<Vec<_>>().join("; ");
-    // where more is missing, the command that grants all of it stands there
+    // if a required privilege is missing as well, the error has the command that grants both
     match report.grant_script().filter(|_| report.missing.is_empty()) {
         Some(remedy) => Some(format!("{unseen}. In mongosh, as an administrator: {remedy}")),
         None => Some(unseen),
@@ -78,7 +77,7 @@ mod tests {
 
     fn needs(mongodb: &str, probes: &str) -> RequiredAccess {
         let yaml = format!("app: shop\nmongodb: {{uri: \"mongodb://h/shop\"{mongodb}}}\n{probes}");
-        super::needs(&taster_config::parse("taster.yaml", &yaml, HashMap::new()).unwrap())
+        super::required_privileges(&taster_config::parse("taster.yaml", &yaml, HashMap::new()).unwrap())
     }
 
     fn needed(probes: &str) -> Vec<String> {
@@ -86,13 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn live_data_need_no_witness_of_a_copy() {
+    fn live_data_do_not_need_the_startup_log() {
         assert_eq!(needs("", "").local, [LocalCollection::StartupLog, LocalCollection::ReplicaSetConfig]);
         assert_eq!(needs(", data: live", "").local, [LocalCollection::ReplicaSetConfig]);
     }
 
     #[test]
-    fn what_is_named_is_needed_or_all_of_it() {
+    fn access_is_needed_to_named_collections_or_to_all() {
         assert!(needed("").is_empty(), "the standard probes read everything");
         let counts = "probes:\n  - {name: a, component: document-count, collections: [orders, menu]}\n";
         assert_eq!(needed(counts), ["menu", "orders"]);
