@@ -15,26 +15,26 @@ use super::{
 /// The kinds whose `apiVersion` nobody has to say.
 const APPS: [&str; 2] = ["Deployment", "StatefulSet"];
 
-/// Workloads of a Kubernetes cluster that are scaled up for tasting, and back.
+/// Workloads of a Kubernetes cluster that are scaled up for `pre` and `post`, and restored.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ClusterSection {
     /// Namespace of the workloads. Default: the pod's own, else that of the kubeconfig's context.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// The database: scaled up in this order before anything is read, and back last.
+    /// The database: scaled up in this order before anything is read, and restored last.
     #[serde(default)]
     pub data: Vec<WorkloadScale>,
-    /// The applications: scaled up after the capture before the sync, and before the one after it.
+    /// The applications: `pre` scales them up after its capture, `post` before its capture.
     #[serde(default)]
     pub apps: Vec<WorkloadScale>,
     /// How long `post` waits after the last application is ready, before it reads. Default `0s`.
     #[serde(default)]
     pub settle: Delay,
-    /// What to do when another process of this app is at work.
+    /// What to do when another process of this app holds the lock.
     #[serde(default)]
     pub lock: LockSection,
-    /// What stands scaled up for longer than this was abandoned: `taster restore --abandoned` puts it back. Default `4h`.
+    /// Workloads that are up for longer than this are abandoned: `taster restore --abandoned` restores them. Default `4h`.
     #[serde(default = "default_abandoned_after")]
     pub abandoned_after: Period,
 }
@@ -50,18 +50,18 @@ pub struct WorkloadScale {
     pub api_version: Option<String>,
     /// Its name.
     pub name: String,
-    /// Replicas that tasting needs. One that has more is left as it is. Default 1.
+    /// Replicas that `pre` and `post` need. A workload with more is not changed. Default 1.
     #[serde(default = "default_replicas")]
     pub replicas: i32,
-    /// How long it may take until it is ready. Default `5m`.
+    /// How long it may take to become ready. Default `5m`.
     #[serde(default = "default_ready_timeout")]
     pub ready_timeout: Period,
-    /// Scale it although an autoscaler looks after it. Default: refused.
+    /// Scale it even if an autoscaler scales it too. Default: refuse it.
     #[serde(default, rename = "allowHPA")]
     pub allow_hpa: bool,
 }
 
-/// What to do when another process of this app is at work.
+/// What to do when another process of this app holds the lock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LockSection {
@@ -77,7 +77,7 @@ pub struct LockSection {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnLocked {
-    /// Wait until it is free.
+    /// Wait until the lock is free.
     #[default]
     Wait,
     /// Fail at once.

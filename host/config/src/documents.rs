@@ -13,14 +13,14 @@ const MOST_IDS: u32 = 100_000;
 /// What the host may have open on a collection at a time.
 const MOST_CURSORS: u32 = 16;
 
-/// What reports say of documents.
+/// What reports show of documents.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Report {
-    /// So many ids are named of each kind of difference, at most 100 000; counts are always exact. Default 1000.
+    /// How many ids are named for each kind of difference, at most 100 000; counts are always exact. Default 1000.
     #[serde(default = "default_max_ids")]
     pub max_ids: u32,
-    /// Where people find the report of a run: `https://taster.example.com/apps/{app}/runs/{run}`. Argo CD links to it.
+    /// Address of the report of a run: `https://taster.example.com/apps/{app}/runs/{run}`. Argo CD links to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
@@ -33,17 +33,17 @@ impl Report {
     }
 }
 
-/// What of documents is not written down.
+/// What is not stored of documents.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Redact {
-    /// Keep and show ids as keyed hashes only: equal ids have equal hashes, and nobody reads an id out of one.
+    /// Store and show keyed hashes instead of ids: equal ids have equal hashes, and a hash does not reveal its id.
     #[serde(default)]
     pub ids: bool,
-    /// Fields that are left out of documents that a census keeps whole: `email`, `customer.phone`.
+    /// Fields that are left out of sampled documents: `email`, `customer.phone`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<RedactedField>,
-    /// What the hashes of ids are keyed with, so that whoever has it can find the document of a hash: `${REDACT_SECRET}`.
+    /// The key of the hashes, `${REDACT_SECRET}`: with it you can find the document of a hash.
     /// Default: the random key of the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
@@ -53,12 +53,12 @@ pub struct Redact {
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Scan {
-    /// Cursors on one collection at a time, 1 to 16. More read faster and load the server more. Default 1.
+    /// Cursors on one collection at the same time, 1 to 16. More are faster and load the server more. Default 1.
     #[serde(default = "default_cursors")]
     pub cursors: u32,
 }
 
-/// A field that is left out of documents that are kept whole.
+/// A field that is left out of sampled documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]

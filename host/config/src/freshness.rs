@@ -13,7 +13,7 @@ use super::{
     units::Period,
 };
 
-/// How old the data may be at most, by one who knows.
+/// The maximum age of the data, and the source that knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct FreshnessRule {
@@ -27,7 +27,7 @@ pub struct FreshnessRule {
     pub severity: Severity,
 }
 
-/// Who knows how old the data are.
+/// A source of the age of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FreshnessSource {
     /// A system that copies them.
@@ -40,7 +40,7 @@ pub enum FreshnessSource {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Newest {
-    /// The collection. An index on the field makes the question cheap.
+    /// The collection. An index on the field makes this query cheap.
     pub collection: String,
     /// A field that holds dates, timestamps or `ObjectId`s.
     pub field: String,
@@ -70,7 +70,7 @@ struct Written {
     /// A kubeconfig of the cluster that the source is in. Default: the cluster that Taster runs in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kubeconfig: Option<PathBuf>,
-    /// `fail`: older data end `pre` with 4. `warn`: it is said, and `pre` goes on.
+    /// `fail`: with older data `pre` exits 4. `warn`: it logs a warning and continues.
     #[serde(default)]
     severity: Severity,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{Period, Size};
 
-/// What one probe may use. Every limit has a default; a refusal names the limit and its setting.
+/// Limits of the resources of one probe. Every limit has a default; an error names the limit and its setting.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(default)]
@@ -13,10 +13,10 @@ pub struct Limits {
     /// Wall time of a run. Default `10m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Period>,
-    /// Wall time of all censuses of a run, which counts against no other limit. Default `6h`.
+    /// Wall time of all censuses of a run; no other limit counts it. Default `6h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub census: Option<Period>,
-    /// Sum of all memories and tables. Default `256MiB`.
+    /// All memories and tables together. Default `256MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Size>,
     /// Documents read. Default 100 000 000.
@@ -25,13 +25,13 @@ pub struct Limits {
     /// Bytes of documents read. Default `1TiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Size>,
-    /// Server cursors open at a time. Default 16.
+    /// Open server cursors at the same time. Default 16.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursors: Option<u32>,
-    /// Time the server spends on its reads. Default `10m`.
+    /// Time that the server spends on its reads. Default `10m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_time: Option<Period>,
-    /// Bytes of one batch handed to the probe, unless one document is larger.
+    /// Bytes of one batch of documents, unless one document is larger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<Size>,
     /// Metrics in a result. Default 10 000.
@@ -43,10 +43,10 @@ pub struct Limits {
     /// Bytes of log kept. Default `64KiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<Size>,
-    /// Handles of resources alive at a time. Default 10 000.
+    /// Open handles of resources at the same time. Default 10 000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handles: Option<u32>,
-    /// Bytes the host allocates for one call of the probe. Default `8MiB`.
+    /// Bytes that the host allocates for one call of the probe. Default `8MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostcall_bytes: Option<Size>,
     /// Size of the component. Default `64MiB`.

@@ -14,34 +14,34 @@ use super::{
     units::Period,
 };
 
-/// One who is told at the end of `post`: a webhook, or a commit on GitHub. Exactly one of `webhook` and `github`.
+/// One receiver of the verdict: a webhook, or a commit on GitHub. Exactly one of `webhook` and `github`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NotificationTarget {
-    /// Where the verdict is sent to, by POST: `https://hooks.example.com/taster`.
+    /// The address that gets the verdict by POST: `https://hooks.example.com/taster`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Secret>,
-    /// What the message is signed with: `X-Taster-Signature-256: sha256=…`, the HMAC-SHA-256 of the body in hexadecimal.
+    /// The key of the signature `X-Taster-Signature-256: sha256=…`, the HMAC-SHA-256 of the body in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
     /// Sent as `Authorization: Bearer …`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bearer: Option<Secret>,
-    /// A status of the commit, and one comment on each open pull request that holds it.
+    /// A commit status, and one comment on each open pull request with the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub github: Option<GitHub>,
-    /// Which verdicts are told of. Default: all.
+    /// The verdicts to notify about. Default: all.
     #[serde(default = "all", skip_serializing_if = "is_all")]
     pub on: Vec<Verdict>,
     /// How long one request may take. Default `10s`.
     #[serde(default = "timeout")]
     pub timeout: Period,
-    /// Certificates of the authorities that are trusted beside the system's, in PEM.
+    /// A PEM file of certificate authorities to trust in addition to the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
 }
 
-/// A repository on GitHub, or on a server of one's own.
+/// A repository on GitHub, or on your own GitHub server.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GitHub {
@@ -49,16 +49,16 @@ pub struct GitHub {
     pub repository: String,
     /// A token that may write commit statuses and pull requests: `${GITHUB_TOKEN}`.
     pub token: Secret,
-    /// Where the API is. Default `https://api.github.com`; a server of one's own has it under `https://HOST/api/v3`.
+    /// The address of the API. Default `https://api.github.com`; your own server has it at `https://HOST/api/v3`.
     #[serde(default = "api")]
     pub api: String,
     /// Name of the status. Default: `taster/` and the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
-    /// Whether pull requests are commented on. Default: they are.
+    /// Whether to comment on pull requests. Default: `true`.
     #[serde(default = "yes")]
     pub comment: bool,
-    /// Which Application knows the commit, where neither `--revision` nor `TASTER_REVISION` says it.
+    /// The Application whose sync names the commit, if neither `--revision` nor `TASTER_REVISION` does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<Application>,
 }

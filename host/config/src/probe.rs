@@ -8,30 +8,30 @@ use taster_model::Severity;
 
 use super::limits::Limits;
 
-/// One probe and what it is given.
+/// One probe: its component, collections, options and limits.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Probe {
-    /// Name of the probe in this file; findings carry it.
+    /// Name of the probe in this file and in findings.
     pub name: String,
-    /// A standard probe by its bare name, or a path beside this file: `./checks/menu.wasm`.
+    /// A standard probe by its name, or a path relative to this file: `./checks/menu.wasm`.
     pub component: String,
     /// SHA-256 of the component, in hexadecimal. Another component is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// What it may read: a list, or one or more collections a role. Default: every collection.
+    /// What it may read: a list, or one or more collections for each role. Default: every collection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collections: Option<Collections>,
     /// `fail`: its findings and failures decide the verdict. `warn`: they are reported.
     #[serde(default)]
     pub severity: Severity,
-    /// Report, and never let it decide anything.
+    /// Report its findings, and never let them decide the verdict.
     #[serde(default)]
     pub muted: bool,
-    /// Handed to the probe as JSON.
+    /// Options of the probe; it gets them as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<serde_json::Value>,
-    /// What it may use; each has a default.
+    /// Limits of its resources; each has a default.
     #[serde(default)]
     pub limits: Limits,
 }

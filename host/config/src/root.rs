@@ -27,53 +27,56 @@ pub struct Config {
     /// Where results are kept: `s3://bucket/prefix`, `file:///var/lib/taster`. Default `file://./.taster`.
     #[serde(default = "default_store")]
     pub store: String,
-    /// How an S3 store is reached, where its URL and the environment do not say it all.
+    /// Settings of an S3 store that its URL and the environment do not have.
     #[serde(default, skip_serializing_if = "is_default")]
     pub s3: S3Section,
     /// Which runs `taster gc` may remove. Default: none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retention: RetentionSection,
-    /// The database that is tasted.
+    /// The database that is compared.
     pub mongodb: Mongodb,
-    /// What is asked of it. Default: `census`, `document-count`, `index-inventory` and `schema-shape` over every collection.
+    /// The probes that read it. Default: `census`, `document-count`, `index-inventory` and `schema-shape`, over every
+    /// collection.
     #[serde(default = "default_probes")]
     pub probes: Vec<Probe>,
     /// How metrics may change across the sync. Of several that match, the most specific one counts.
     #[serde(default)]
     pub expect: Vec<Expectation>,
-    /// What the migration is meant to do, known to `pre` already. Each is proven, and one that did not happen is a finding.
+    /// Changes that the migration is meant to make; `pre` must know them. Each is proven, and one that did not happen is a
+    /// finding.
     #[serde(default)]
     pub changes: Vec<DeclaredChange>,
-    /// What reports say of documents.
+    /// What reports show of documents.
     #[serde(default)]
     pub report: Report,
-    /// What of documents is not written down.
+    /// What is not stored of documents.
     #[serde(default)]
     pub redact: Redact,
     /// How collections are read for a census.
     #[serde(default)]
     pub scan: Scan,
-    /// Workloads that are scaled up for tasting, and back. Default: nothing is scaled, and no cluster is touched.
+    /// Workloads that are scaled up for `pre` and `post`, and restored. Default: nothing is scaled, no cluster is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterSection>,
-    /// How old the data may be before the sync, by those who know. Default: any age.
+    /// How old the data may be before the sync, and which source says so. Default: any age.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub freshness: Vec<FreshnessRule>,
     /// A baseline that is older than this makes the verdict `unknown`; it is not replaced. Default: any age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_baseline_age: Option<Period>,
-    /// Who is told of the verdict at the end of `post`. What cannot be told is said, and changes no verdict.
+    /// Who is notified of the verdict at the end of `post`. A failed notification is logged and does not change the
+    /// verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotificationTarget>,
-    /// Refuse components that carry no `sha256`. Standard probes are part of the host and need none.
+    /// Refuse components without a `sha256`. Standard probes need none.
     #[serde(default)]
     pub require_pins: bool,
-    /// Refuse a user who may do more than read, and a server that asks for no user. Default: warn of the former.
+    /// Refuse a user that can do more than read, and a server without access control. Default: warn about such a user.
     #[serde(default)]
     pub require_read_only_user: bool,
 }
 
-/// The database that is tasted.
+/// The database that is compared.
 #[derive(Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Mongodb {
@@ -83,19 +86,19 @@ pub struct Mongodb {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
     /// `copy`: a copy of other data, replaced as a whole from time to time; only captures of the same copy are compared.
-    /// `live`: the data themselves; documents that are newer than the baseline are allowed.
+    /// `live`: the data itself; documents that are newer than the baseline are allowed.
     #[serde(default)]
     pub data: DataKind,
-    /// How long to look for a server before giving up.
+    /// How long to try to connect to the server. Default `30s`.
     #[serde(default = "default_timeout")]
     pub connect_timeout: Period,
-    /// How long the members of a replica set may take to get as far as the moment that is read. Default `30s`.
+    /// How long a majority of the replica set may take to reach the time that is read. Default `30s`.
     #[serde(default = "default_timeout")]
     pub majority_timeout: Period,
-    /// How long nothing may have been written before documents are read without a snapshot. Default `1s`.
+    /// How long nothing may have been written before reading without a snapshot. Default `1s`.
     #[serde(default = "default_quiet_period")]
     pub quiet_period: Period,
-    /// How often probes read again when something was written while they read. Default 3.
+    /// How often probes read again when something was written during the read. Default 3.
     #[serde(default = "default_max_rescans")]
     pub max_rescans: u32,
 }

@@ -11,33 +11,34 @@ use super::{
     units::Period,
 };
 
-/// How an S3 store is reached: for `store: s3://bucket/prefix`. Credentials come from where the AWS tools take them: the
+/// Settings of an S3 store, for `store: s3://bucket/prefix`. Credentials come from where the AWS tools take them: the
 /// environment, a profile, web identity, the instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct S3Section {
-    /// `https://minio.example:9000`. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile's, else AWS itself.
+    /// The address of the server, `https://minio.example:9000`. Default: `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the
+    /// profile's, else AWS itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Default: `AWS_REGION`, the profile's, the instance's; `us-east-1` where there is an endpoint and none is named.
+    /// The region. Default: `AWS_REGION`, the profile's, the instance's; with an `endpoint`, `us-east-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Whether the bucket stands in the path, not in the host's name. Default: where an endpoint is named.
+    /// Whether the bucket is part of the path instead of the host name. Default: `true` with an `endpoint`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_style: Option<bool>,
-    /// Certificates of the authorities that are trusted, beside the system's, in PEM. Default: `AWS_CA_BUNDLE`.
+    /// A PEM file of certificate authorities to trust in addition to the system's. Default: `AWS_CA_BUNDLE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// How the server encrypts objects. Default: as the bucket does it.
+    /// How the server encrypts objects. Default: the bucket's own setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_side_encryption: Option<ServerSideEncryption>,
-    /// The key of `aws:kms`. Default: the service's.
+    /// The key for `aws:kms`. Default: the service's own key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
-    /// How long the store may be away, or answer with errors of its own, before that is the answer. Default `2m`.
+    /// How long to retry while the store is unreachable or answers with server errors. Default `2m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_timeout: Option<Period>,
-    /// Whether the store has to refuse writes whose condition does not hold (`If-None-Match`, `If-Match`).
+    /// Whether the store must refuse writes whose condition does not hold (`If-None-Match`, `If-Match`).
     #[serde(default)]
     pub conditional_writes: ConditionalWritesRule,
 }
@@ -45,7 +46,7 @@ pub struct S3Section {
 /// How the server encrypts objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum ServerSideEncryption {
-    /// With a key of the server's own.
+    /// With the server's own key.
     #[serde(rename = "AES256")]
     Aes256,
     /// With a key of the key management service.
@@ -57,22 +58,22 @@ pub enum ServerSideEncryption {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConditionalWritesRule {
-    /// It must refuse, and is asked to prove it before anything is scaled or read.
+    /// It must refuse. Taster tests that before it scales or reads anything.
     #[default]
     Required,
-    /// It need not. Taster looks before it writes, which is no guard against two at once.
+    /// It need not. Taster checks before it writes, which does not protect against two writers at the same time.
     IAcceptThatResultsCanBeOverwritten,
 }
 
-/// Which runs `taster gc` may remove. With both limits a run goes when it is beyond both. Never removed are the standing
-/// baseline, the newest complete run, what a kept run was judged against, and what is younger than an hour.
+/// Which runs `taster gc` may remove. With both limits a run is removed when it is beyond both. Never removed are the open
+/// baseline, the newest complete run, what a kept run was compared with, and what is younger than an hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RetentionSection {
-    /// So many of the newest runs stay, at least 1.
+    /// How many of the newest runs are kept, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<NonZeroU32>,
-    /// Runs that are younger stay: `90d`.
+    /// Younger runs are kept: `90d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Period>,
 }
