@@ -303,7 +303,17 @@ impl Diagnostic for QueryError {
     }
 
     fn help(&self) -> Option<String> {
-        let help = match self {
+        if let Self::MissingPrivileges { command, .. } = self {
+            return Some(format!("in mongosh, as an administrator: {command}"));
+        }
+        self.connection_help().or_else(|| self.read_help()).map(str::to_owned)
+    }
+}
+
+impl QueryError {
+    /// The help for errors of the address, the user and the topology: the connection cannot be used at all.
+    fn connection_help(&self) -> Option<&'static str> {
+        Some(match self {
             Self::BadUri { .. } => {
                 "write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and \
                  password are written %40 %3A %2F %3F %23 %25"
@@ -346,13 +356,17 @@ impl Diagnostic for QueryError {
             Self::WritePrivileges { .. } => {
                 "give Taster a user of its own with the role of docs/src/operations/mongodb.md, or remove `requireReadOnlyUser`"
             }
-            Self::MissingPrivileges { command, .. } => {
-                return Some(format!("in mongosh, as an administrator: {command}"));
-            }
             Self::NoAccessControl { .. } => {
                 "start mongod with --auth and give Taster a user (docs/src/operations/mongodb.md), or remove `requireReadOnlyUser`"
             }
             Self::TooOld { .. } => "upgrade the server first",
+            _ => return None,
+        })
+    }
+
+    /// The help for errors of reads over a usable connection.
+    fn read_help(&self) -> Option<&'static str> {
+        Some(match self {
             Self::SnapshotGone { .. } => {
                 "read less in one capture, or raise minSnapshotHistoryWindowInSeconds (300 by default) on the server"
             }
@@ -364,12 +378,7 @@ impl Diagnostic for QueryError {
             Self::OutOfMemory { .. } => {
                 "group by fewer values, or sort by an index; probes cannot use the server's disk"
             }
-            Self::Closed
-            | Self::Server { .. }
-            | Self::BadReply { .. }
-            | Self::InvalidQuery { .. }
-            | Self::Timeout { .. } => return None,
-        };
-        Some(help.to_owned())
+            _ => return None,
+        })
     }
 }
