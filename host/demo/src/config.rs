@@ -1,12 +1,12 @@
-//! The configuration that a team of the barbecue shop would have written.
+//! The configuration of the demo: `taster.yaml` for the barbecue shop.
 
-/// `taster.yaml` for the shop on that server, with results in that store, and with what an upgrade declares.
+/// `taster.yaml` for the shop: its connection string, the store's URL, and the changes that an upgrade declares.
 #[must_use]
 pub fn taster_yaml(uri: &str, store: &str, declares: Option<&str>) -> String {
     TEMPLATE.replace("{uri}", &quoted(uri)).replace("{store}", &quoted(store)) + declares.unwrap_or_default()
 }
 
-/// Text as a YAML scalar: JSON strings are YAML strings.
+/// Text as a YAML scalar: every JSON string is a YAML string.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -58,7 +58,7 @@ mod tests {
     use std::collections::HashMap;
 
     #[test]
-    fn it_is_a_configuration_that_holds() {
+    fn the_demo_configuration_is_valid() {
         let yaml = super::taster_yaml("mongodb://127.0.0.1:1/", "file:///tmp/a \"quoted\" folder", None);
         let config = taster_config::parse("taster.yaml", &yaml, HashMap::new()).unwrap();
         assert_eq!(config.mongodb.uri, "mongodb://127.0.0.1:1/");
@@ -67,8 +67,9 @@ mod tests {
         components.sort_unstable();
         assert_eq!(components, taster_standard_probes::names(), "the demo shows every standard probe");
     }
+
     #[test]
-    fn what_an_upgrade_declares_adds_keys_and_repeats_none() {
+    fn declared_changes_add_a_key_and_repeat_none() {
         for upgrade in &crate::upgrade::ALL {
             let yaml = super::taster_yaml("mongodb://127.0.0.1:1/", "file:///tmp/results", upgrade.declares);
             let mut keys: Vec<&str> = yaml

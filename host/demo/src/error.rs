@@ -1,75 +1,77 @@
-//! What can keep a demo from happening.
+//! Errors of the demo's mongod, of loading the shop and of its upgrades.
 
 use std::{path::PathBuf, time::Duration};
 
 use taster_model::Diagnostic;
 
-/// What can keep a demo from happening.
+/// An error of the demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// No mongod where one is looked for.
+    /// No mongod program was found.
     #[error("no mongod found: not in $TASTER_MONGOD, not on PATH, not at {}", cached.display())]
     NoMongod {
-        /// Where `make mongod` puts one.
+        /// Where `make mongod` installs it.
         cached: PathBuf,
     },
-    /// `$TASTER_MONGOD` names nothing that can be run.
-    #[error("$TASTER_MONGOD is `{}`, which is no file", path.display())]
+    /// `$TASTER_MONGOD` does not name a file.
+    #[error("$TASTER_MONGOD is `{}`, which is not a file", path.display())]
     NotAMongod {
-        /// What it names.
+        /// The value of the variable.
         path: PathBuf,
     },
-    /// mongod ended before it answered.
-    #[error("mongod {} ended at once with status {status}; its last words:\n{words}", binary.display())]
-    Died {
+    /// mongod exited before it answered.
+    #[error("mongod {} exited with status {status} before it answered; the end of its log:\n{log_tail}", binary.display())]
+    Exited {
         /// The program.
         binary: PathBuf,
-        /// Exit status, as the shell tells it.
+        /// The exit status, as the shell reports it.
         status: String,
         /// The last lines of its log.
-        words: String,
+        log_tail: String,
     },
-    /// mongod does not answer in time.
-    #[error("mongod {} did not answer within {waited:?}; its last words:\n{words}", binary.display())]
-    Slow {
+    /// mongod did not answer in time.
+    #[error("mongod {} did not answer within {waited:?}; the end of its log:\n{log_tail}", binary.display())]
+    Timeout {
         /// The program.
         binary: PathBuf,
-        /// How long it was waited for.
+        /// The timeout.
         waited: Duration,
         /// The last lines of its log.
-        words: String,
+        log_tail: String,
     },
-    /// The scratch folder or the process cannot be had.
+    /// The temporary folder or the process could not be created.
     #[error("cannot {action}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         action: String,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The demo's own mongod refused something.
+    /// The demo's mongod refused a command.
     #[error("cannot {action}: {source}")]
     Database {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
-        /// What the server said.
+        /// The driver's error.
         source: Box<mongodb::error::Error>,
     },
-    /// No upgrade of that name.
-    #[error("there is no upgrade `{given}`")]
-    NoUpgrade {
-        /// The name.
+    /// There is no upgrade with this name.
+    #[error("unknown upgrade `{given}`")]
+    UnknownUpgrade {
+        /// The requested name.
         given: String,
+        /// The names of all upgrades.
+        known: Vec<&'static str>,
     },
 }
 
 impl DemoError {
-    pub(super) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();
         move |source| Self::Io { action, source }
     }
 
-    pub(super) fn database(action: &'static str) -> impl FnOnce(mongodb::error::Error) -> Self {
+    pub(crate) fn database(action: &'static str) -> impl FnOnce(mongodb::error::Error) -> Self {
         move |source| Self::Database { action, source: Box::new(source) }
     }
 }
@@ -79,40 +81,39 @@ impl Diagnostic for DemoError {
         match self {
             Self::NoMongod { .. } => "T0650",
             Self::NotAMongod { .. } => "T0651",
-            Self::Died { .. } => "T0652",
-            Self::Slow { .. } => "T0653",
+            Self::Exited { .. } => "T0652",
+            Self::Timeout { .. } => "T0653",
             Self::Io { .. } => "T0654",
             Self::Database { .. } => "T0655",
-            Self::NoUpgrade { .. } => "T0656",
+            Self::UnknownUpgrade { .. } => "T0656",
         }
     }
 
     fn help(&self) -> Option<String> {
         match self {
             Self::NoMongod { .. } => Some(
-                "fetch one with `make mongod`, or install MongoDB so that `mongod` is on PATH, or name one: \
+                "run `make mongod`, or install MongoDB so that `mongod` is on PATH, or name the program: \
                  `TASTER_MONGOD=/path/to/mongod taster demo`"
                     .to_owned(),
             ),
             Self::NotAMongod { .. } => {
-                Some("name the program itself, or unset it to look on PATH and where `make mongod` puts one".to_owned())
+                Some("set it to the path of the mongod program, or unset it to use the one on PATH or the one of `make mongod`".to_owned())
             }
-            Self::Died { words, .. } if words.contains("error while loading shared libraries") => {
-                Some("install what it lacks: `apt-get install libcurl4 libssl3`".to_owned())
+            Self::Exited { log_tail, .. } if log_tail.contains("error while loading shared libraries") => {
+                Some("install the missing libraries: `apt-get install libcurl4 libssl3`".to_owned())
             }
-            Self::Died { .. } => Some("try another one with `TASTER_MONGOD=/path/to/mongod`".to_owned()),
-            Self::Slow { .. } => Some("is the machine busy, or the disk full? try again".to_owned()),
-            Self::Io { .. } => Some("the scratch folder is made under $TMPDIR; it needs about 1 GiB".to_owned()),
+            Self::Exited { .. } => Some("use another mongod: `TASTER_MONGOD=/path/to/mongod`".to_owned()),
+            Self::Timeout { .. } => Some("check the load of the machine and the space on the disk, then try again".to_owned()),
+            Self::Io { .. } => Some("the temporary folder is created under $TMPDIR and needs about 1 GiB".to_owned()),
             Self::Database { .. } => None,
-            Self::NoUpgrade { given } => {
-                let near = super::upgrade::ALL
+            Self::UnknownUpgrade { given, known } => {
+                let nearest = known
                     .iter()
-                    .map(|known| (strsim::jaro_winkler(given, known.name), known.name))
+                    .map(|name| (strsim::jaro_winkler(given, name), name))
                     .max_by(|a, b| a.0.total_cmp(&b.0));
-                let names: Vec<_> = super::upgrade::ALL.iter().map(|known| known.name).collect();
-                match near {
+                match nearest {
                     Some((score, name)) if score > 0.75 => Some(format!("did you mean `{name}`?")),
-                    _ => Some(format!("there are {}", names.join(", "))),
+                    _ => Some(format!("use one of: {}", known.join(", "))),
                 }
             }
         }

@@ -1,6 +1,6 @@
-//! A barbecue shop on a throwaway real mongod, and the upgrades that are played on it.
+//! The demo database: a barbecue shop on a temporary mongod, and upgrades of the shop that change its data.
 //!
-//! `taster demo` strings them together; tests and benchmarks use the parts.
+//! `taster demo` runs them one after the other; tests and benchmarks use the parts.
 
 mod config;
 mod error;
@@ -13,4 +13,4 @@ pub use config::taster_yaml;
 pub use error::DemoError;
 pub use mongod::{Mongod, MongodOptions, find_mongod};
 pub use shop::{DATABASE, Loaded, Shop};
-pub use upgrade::{Played, Upgrade};
+pub use upgrade::{Upgrade, UpgradeOutcome};

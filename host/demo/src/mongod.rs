@@ -1,4 +1,4 @@
-//! A real mongod of our own: found, started on a free port of the loopback, gone with whoever started it.
+//! [`Mongod`]: a real mongod on a free port of 127.0.0.1 that stops when the process that started it ends.
 
 use std::{
     env,
@@ -26,27 +26,27 @@ use mongodb::{
 
 use super::DemoError;
 
-/// Keeps mongod from outliving us: `prctl(PR_SET_PDEATHSIG)` would need `unsafe` in the child, a shell that waits for
-/// the end of a pipe does not, and works wherever there is a `sh`.
+/// A shell script that kills mongod when this process ends. It waits for the end of a pipe. That works on every system with
+/// `sh`, and without the `unsafe` code that `prctl(PR_SET_PDEATHSIG)` would need in the child.
 const KEEPER: &str = include_str!("keeper.sh");
 
 /// The version that `make mongod` fetches, and so the name of its folder in the cache.
 const CACHED_VERSION: &str = "6.0.5";
 
-/// Name of the replica set, where one was asked for.
+/// Name of the replica set, if there is one.
 const REPLICA_SET: &str = "taster";
 
 /// mongod's exit status when it cannot listen on its port.
 const PORT_TAKEN: &str = "48";
 
-/// Finds a mongod: `$TASTER_MONGOD`, else `mongod` on `PATH`, else where `make mongod` puts one.
+/// Finds a mongod: `$TASTER_MONGOD`, else `mongod` on `PATH`, else the one that `make mongod` installs.
 pub fn find_mongod() -> Result<PathBuf, DemoError> {
     find(|name| env::var_os(name))
 }
 
 fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DemoError> {
-    if let Some(named) = variable("TASTER_MONGOD").filter(|value| !value.is_empty()) {
-        let path = PathBuf::from(named);
+    if let Some(value) = variable("TASTER_MONGOD").filter(|value| !value.is_empty()) {
+        let path = PathBuf::from(value);
         return if path.is_file() { Ok(path) } else { Err(DemoError::NotAMongod { path }) };
     }
     let path = variable("PATH").unwrap_or_default();
@@ -62,20 +62,20 @@ fn find(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DemoErro
     if cached.is_file() { Ok(cached) } else { Err(DemoError::NoMongod { cached }) }
 }
 
-/// What a mongod is started with.
+/// How a mongod is started.
 #[derive(Debug, Clone)]
 pub struct MongodOptions {
     /// A replica set of one member, instead of a standalone server.
     pub replica_set: bool,
-    /// The port on 127.0.0.1. Default: one that is free.
+    /// The port on 127.0.0.1. Default: a free one.
     pub port: Option<u16>,
-    /// Where its data stays, as a power cut would leave it. Default: a folder of its own that goes with it.
+    /// A folder for its data, which is kept in the state of a power cut. Default: a temporary folder, removed at the end.
     pub dir: Option<PathBuf>,
-    /// The program. Default: what [`find_mongod`] finds.
+    /// The program. Default: the result of [`find_mongod`].
     pub binary: Option<PathBuf>,
-    /// Cache of the storage engine, in MiB; mongod takes no less than 256. Default 256.
+    /// Cache of the storage engine in MiB, at least 256. Default 256.
     pub cache_mib: u32,
-    /// How long it may take to answer. Default 1 min: a busy machine is no error.
+    /// How long to wait for its first answer. Default 1 min, because the machine may be busy.
     pub ready: Duration,
     /// Further arguments.
     pub arguments: Vec<String>,
@@ -95,21 +95,21 @@ impl Default for MongodOptions {
     }
 }
 
-/// What a start waits for.
+/// The condition that a start waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ready {
-    /// It answers, whatever its state.
+    /// It answers, in any state.
     Answering,
     /// It accepts writes.
     Writable,
 }
 
-/// A running mongod. Dropping it kills it, and removes its folder unless that was given; so does the end of this
-/// process, even by `kill -9`.
+/// A running mongod. Dropping it kills mongod and removes its folder, unless the folder was given. The end of this process
+/// does the same, even by `kill -9`.
 pub struct Mongod {
     keeper: Child,
     /// Receives its exit status. In a mutex, so that threads can share the server.
-    ended: Mutex<Receiver<String>>,
+    exit_status: Mutex<Receiver<String>>,
     binary: PathBuf,
     dir: PathBuf,
     port: u16,
@@ -138,10 +138,10 @@ impl Mongod {
             Some(binary) => binary.clone(),
             None => find_mongod()?,
         };
-        // another process may take the port between our search for a free one and mongod's start: then another one
+        // another process may take the free port before mongod starts: then retry with another port
         for _ in 0..4 {
             match Self::attempt(&binary, ready, options).await {
-                Err(DemoError::Died { status, .. }) if status == PORT_TAKEN => {}
+                Err(DemoError::Exited { status, .. }) if status == PORT_TAKEN => {}
                 outcome => return outcome,
             }
         }
@@ -155,16 +155,16 @@ impl Mongod {
     }
 
     fn spawn(binary: &Path, options: &MongodOptions) -> Result<Self, DemoError> {
-        // the keeper removes the scratch folder, for it may outlive us
+        // the keeper removes the temporary folder, because it may live longer than this process
         let (dir, scratch) = if let Some(dir) = &options.dir {
             (dir.clone(), PathBuf::new())
         } else {
             let made = tempfile::Builder::new().prefix("taster-mongod-").tempdir();
-            let dir = made.map_err(DemoError::io("make a scratch folder"))?.keep();
+            let dir = made.map_err(DemoError::io("create a temporary folder"))?.keep();
             (dir.clone(), dir)
         };
         let data = dir.join("data");
-        fs::create_dir_all(&data).map_err(DemoError::io(format!("make the folder {}", data.display())))?;
+        fs::create_dir_all(&data).map_err(DemoError::io(format!("create the folder {}", data.display())))?;
         let port = match options.port {
             Some(port) => port,
             None => free_port().map_err(DemoError::io("find a free port on 127.0.0.1"))?,
@@ -175,27 +175,27 @@ impl Mongod {
         command.arg(binary).arg("--dbpath").arg(&data).arg("--logpath").arg(dir.join("mongod.log"));
         command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--nounixsocket"]);
         command.args(["--wiredTigerCacheSizeGB", &(f64::from(options.cache_mib.max(256)) / 1024.0).to_string()]);
-        // full-time diagnostics write to the disk every second; free monitoring only ever starts when asked to
+        // full-time diagnostics write to the disk every second
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         if options.replica_set {
             command.args(["--replSet", REPLICA_SET, "--oplogSize", "128"]);
         }
         command.args(&options.arguments);
-        // a group of its own: Ctrl-C is ours to answer, and mongod has to live until we have
+        // in a process group of its own mongod gets no Ctrl-C: this process handles it, and needs mongod until then
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = command.spawn().map_err(DemoError::io("run `sh`"))?;
 
-        let (tell, ended) = mpsc::channel();
+        let (sender, exit_status) = mpsc::channel();
         let output = keeper.stdout.take().expect("standard output is piped three lines above");
         thread::spawn(move || {
             let mut status = String::new();
-            // no status, but an end: the keeper itself was killed
+            // reads nothing if the keeper itself was killed
             let _ = BufReader::new(output).read_line(&mut status);
-            let _ = tell.send(status.trim().to_owned());
+            let _ = sender.send(status.trim().to_owned());
         });
         Ok(Self {
             keeper,
-            ended: Mutex::new(ended),
+            exit_status: Mutex::new(exit_status),
             binary: binary.to_owned(),
             dir,
             port,
@@ -205,16 +205,20 @@ impl Mongod {
 
     async fn wait_until(&self, ready: Ready, timeout: Duration) -> Result<(), DemoError> {
         let started = Instant::now();
-        let client = self.direct_client().map_err(DemoError::database("make a client"))?;
+        let client = self.direct_client().map_err(DemoError::database("create a client"))?;
         let admin = client.database("admin");
         let mut initiated = false;
         loop {
-            let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
-            if let Ok(status) = ended {
-                return Err(DemoError::Died { binary: self.binary.clone(), status, words: self.last_words() });
+            let exited = self.exit_status.lock().unwrap_or_else(PoisonError::into_inner).try_recv();
+            if let Ok(status) = exited {
+                return Err(DemoError::Exited { binary: self.binary.clone(), status, log_tail: self.log_tail() });
             }
             if started.elapsed() > timeout {
-                return Err(DemoError::Slow { binary: self.binary.clone(), waited: timeout, words: self.last_words() });
+                return Err(DemoError::Timeout {
+                    binary: self.binary.clone(),
+                    waited: timeout,
+                    log_tail: self.log_tail(),
+                });
             }
             if let Ok(hello) = admin.run_command(doc! {"hello": 1}).await {
                 if ready == Ready::Answering || hello.get_bool("isWritablePrimary").unwrap_or(false) {
@@ -224,7 +228,7 @@ impl Mongod {
                 if self.replica_set && !initiated {
                     let member = doc! {"_id": 0, "host": format!("127.0.0.1:{}", self.port)};
                     let initiate = doc! {"replSetInitiate": {"_id": REPLICA_SET, "members": [member]}};
-                    // refused with `AlreadyInitialized` on a folder that was used before
+                    // fails with `AlreadyInitialized` in a folder that was used before
                     let _ = admin.run_command(initiate).await;
                     initiated = true;
                 }
@@ -255,7 +259,7 @@ impl Mongod {
         format!("mongodb://127.0.0.1:{}/{database}{set}", self.port)
     }
 
-    /// A client that may write.
+    /// A client that can write.
     pub async fn client(&self) -> Result<Client, DemoError> {
         Client::with_uri_str(self.uri()).await.map_err(DemoError::database("connect to the demo's own mongod"))
     }
@@ -272,45 +276,46 @@ impl Mongod {
         &self.dir
     }
 
-    /// What it is, as it says itself: `6.0.5`.
+    /// The version that it reports, such as `6.0.5`.
     pub async fn version(&self) -> Result<String, DemoError> {
-        let asked = async {
+        let version = async {
             let client = self.direct_client()?;
             let info = client.database("admin").run_command(doc! {"buildInfo": 1}).await?;
             client.shutdown().await;
             Ok(info.get_str("version").unwrap_or("?").to_owned())
         };
-        asked.await.map_err(DemoError::database("ask the demo's own mongod for its version"))
+        version.await.map_err(DemoError::database("ask the demo's own mongod for its version"))
     }
 
-    /// The last lines of what it printed and logged, without the wrapping.
-    fn last_words(&self) -> String {
-        let mut words: Vec<String> = Vec::new();
+    /// The last lines of its output and its log, as plain text. If there are errors, only those.
+    fn log_tail(&self) -> String {
+        let mut tail: Vec<String> = Vec::new();
         for file in ["mongod.log", "mongod.out"] {
             let lines = File::open(self.dir.join(file)).map(|file| BufReader::new(file).lines().map_while(Result::ok));
             let lines: Vec<String> = lines.into_iter().flatten().collect();
-            let (grave, all): (Vec<_>, Vec<_>) = lines.iter().map(|line| plain(line)).partition(|(grave, _)| *grave);
-            let told = if grave.is_empty() { all } else { grave };
-            words.extend(told.iter().rev().take(5).rev().map(|(_, line)| format!("  {line}")));
+            let (errors, others): (Vec<_>, Vec<_>) =
+                lines.iter().map(|line| plain_text(line)).partition(|(is_error, _)| *is_error);
+            let shown = if errors.is_empty() { others } else { errors };
+            tail.extend(shown.iter().rev().take(5).rev().map(|(_, line)| format!("  {line}")));
         }
-        if words.is_empty() { "  nothing".to_owned() } else { words.join("\n") }
+        if tail.is_empty() { "  nothing".to_owned() } else { tail.join("\n") }
     }
 }
 
-/// A log line, and whether it is an error.
-fn plain(line: &str) -> (bool, String) {
+/// Whether a log line is an error, and its text.
+fn plain_text(line: &str) -> (bool, String) {
     let Ok(entry) = serde_json::from_str::<serde_json::Value>(line) else { return (false, line.to_owned()) };
-    let grave = matches!(entry["s"].as_str(), Some("E" | "F"));
+    let is_error = matches!(entry["s"].as_str(), Some("E" | "F"));
     let message = entry["msg"].as_str().unwrap_or(line);
     match entry.get("attr") {
-        Some(details) => (grave, format!("{message} {details}")),
-        None => (grave, message.to_owned()),
+        Some(details) => (is_error, format!("{message} {details}")),
+        None => (is_error, message.to_owned()),
     }
 }
 
 impl Drop for Mongod {
     fn drop(&mut self) {
-        // the end of the pipe is what the keeper waits for; mongod goes by SIGKILL, so this takes milliseconds
+        // closing the pipe makes the keeper kill mongod with SIGKILL, which takes milliseconds
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
     }

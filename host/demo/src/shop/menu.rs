@@ -1,8 +1,8 @@
-//! What the shop sells.
+//! The menu: the dishes that the shop sells.
 
 use bson::{RawDocumentBuf, cstr, rawdoc};
 
-use super::money;
+use super::money::money;
 
 /// One dish.
 #[derive(Clone, Copy)]
@@ -11,7 +11,7 @@ pub(super) struct Dish {
     pub(super) name: &'static str,
     pub(super) cents: u64,
     pub(super) category: &'static str,
-    /// How hot it is, 0 to 3. Nobody measured the sides.
+    /// How hot it is, from 0 to 3. `None` for sides, drinks and sweets without a rating.
     pub(super) heat: Option<i32>,
 }
 

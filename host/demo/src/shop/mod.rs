@@ -1,7 +1,10 @@
-//! The barbecue shop's database: what is in it, and how it gets there.
+//! [`Shop`]: generates the documents of the barbecue shop's database, and loads them into a server.
 
+mod ids;
 mod menu;
+mod money;
 mod order;
+mod people;
 mod registration;
 
 use std::{
@@ -9,27 +12,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bson::{DateTime, Decimal128, RawDocumentBuf, doc, oid::ObjectId};
+use bson::{RawDocumentBuf, doc};
 use mongodb::{Client, Database, IndexModel, options::IndexOptions};
 use tokio::sync::mpsc;
 
-use super::{DemoError, rng::Rng};
+use crate::DemoError;
 
 /// Name of the shop's database.
 pub const DATABASE: &str = "pxbbq";
 
-/// Documents of one insert command: about 4 MB of orders.
-const BATCH: u64 = 10_000;
+/// How many documents one insert command holds: about 4 MB of orders.
+const BATCH_DOCUMENTS: u64 = 10_000;
 
-/// The day the shop opened: 2025-04-01T09:00:00Z, in milliseconds since 1970.
-const OPENED: i64 = 1_743_498_000_000;
-
-/// A shop of a given size. The same seed gives the same bytes, and a larger shop begins with the orders of a smaller.
+/// A shop of a given size. The same seed gives the same bytes. A larger shop contains the orders of a smaller one, with the
+/// same indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shop {
-    /// How many orders; there is one registration for ten of them.
+    /// The number of orders. There is one registration for ten orders.
     pub orders: u64,
-    /// What chance begins with.
+    /// The seed of the random numbers.
     pub seed: u64,
 }
 
@@ -39,7 +40,7 @@ impl Default for Shop {
     }
 }
 
-/// What was loaded.
+/// What [`Shop::load`] inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loaded {
     /// Documents in `orders`.
@@ -50,46 +51,46 @@ pub struct Loaded {
     pub menu: u64,
     /// Bytes of all documents.
     pub bytes: u64,
-    /// How long it took, indexes included.
+    /// How long it took, including the indexes.
     pub took: Duration,
 }
 
 impl Shop {
-    /// A shop of so many orders.
+    /// A shop with this number of orders and the default seed.
     #[must_use]
     pub fn of(orders: u64) -> Self {
         Self { orders, ..Self::default() }
     }
 
-    /// How many registrations go with the orders.
+    /// The number of registrations.
     #[must_use]
     pub fn registrations(&self) -> u64 {
         (self.orders / 10).max(1)
     }
 
-    /// The order of that index, from 0.
+    /// The order with that index, counted from 0.
     #[must_use]
     pub fn order(&self, index: u64) -> RawDocumentBuf {
         order::order(self.seed, index)
     }
 
-    /// The registration of that index, from 0.
+    /// The registration with that index, counted from 0.
     #[must_use]
     pub fn registration(&self, index: u64) -> RawDocumentBuf {
         registration::registration(self.seed, index)
     }
 
-    /// The dishes.
+    /// The dishes on the menu.
     #[must_use]
     pub fn menu(&self) -> Vec<RawDocumentBuf> {
         menu::documents()
     }
 
-    /// Loads the shop into an empty server; `progress` is told how many of how many documents are there.
+    /// Loads the shop into an empty server. Calls `progress` with the number of inserted documents and the total.
     pub async fn load(&self, client: &Client, progress: impl Fn(u64, u64)) -> Result<Loaded, DemoError> {
-        let begun = Instant::now();
+        let started = Instant::now();
         let database = client.database(DATABASE);
-        registration::create(&database).await.map_err(DemoError::database("create the registrations"))?;
+        registration::create_collection(&database).await.map_err(DemoError::database("create the registrations"))?;
 
         let shop = *self;
         let total = self.orders + self.registrations();
@@ -110,7 +111,7 @@ impl Shop {
             |done| progress(self.orders + done, total),
         )
         .await?;
-        indexes(&database).await.map_err(DemoError::database("build the shop's indexes"))?;
+        create_indexes(&database).await.map_err(DemoError::database("build the shop's indexes"))?;
         let view = doc! {
             "create": "open_orders", "viewOn": "orders",
             "pipeline": [{"$match": {"status": "open"}}, {"$project": {"number": 1, "customer": 1, "total": 1, "created": 1}}],
@@ -121,7 +122,7 @@ impl Shop {
             registrations: registrations.documents,
             menu: menu.documents,
             bytes: orders.bytes + registrations.bytes + menu.bytes,
-            took: begun.elapsed(),
+            took: started.elapsed(),
         })
     }
 }
@@ -132,23 +133,24 @@ struct Inserted {
     bytes: u64,
 }
 
-/// Makes documents on one thread while the server takes those before; in order, so that natural order is the same too.
+/// Inserts documents in the order of their indexes, so that their natural order is reproducible too. A thread of its own
+/// generates the next documents while the server inserts the previous ones.
 async fn insert(
     database: &Database,
     collection: &str,
     indexes: Range<u64>,
-    make: impl Fn(u64) -> Vec<RawDocumentBuf> + Send + 'static,
+    generate: impl Fn(u64) -> Vec<RawDocumentBuf> + Send + 'static,
     progress: impl Fn(u64),
 ) -> Result<Inserted, DemoError> {
     let (sender, mut batches) = mpsc::channel(2);
-    let maker = tokio::task::spawn_blocking(move || {
+    let generator = tokio::task::spawn_blocking(move || {
         let mut next = indexes.start;
         while next < indexes.end {
-            let end = indexes.end.min(next + BATCH);
-            let batch: Vec<_> = (next..end).flat_map(&make).collect();
+            let end = indexes.end.min(next + BATCH_DOCUMENTS);
+            let batch: Vec<_> = (next..end).flat_map(&generate).collect();
             next = end;
             if sender.blocking_send(batch).is_err() {
-                // the other end met an error, which it reports
+                // the receiver failed, and reports its error
                 return;
             }
         }
@@ -161,12 +163,12 @@ async fn insert(
         inserted.bytes += batch.iter().map(|document| document.as_bytes().len() as u64).sum::<u64>();
         progress(inserted.documents);
     }
-    maker.await.expect("making documents does not panic, and nobody cancels it");
+    generator.await.expect("generating documents does not panic, and the task is never aborted");
     Ok(inserted)
 }
 
-/// One command a collection, so that the server reads it once for all its indexes.
-async fn indexes(database: &Database) -> Result<(), mongodb::error::Error> {
+/// Creates the indexes with one command per collection, so that the server scans each collection once.
+async fn create_indexes(database: &Database) -> Result<(), mongodb::error::Error> {
     let orders = [
         IndexModel::builder().keys(doc! {"created": 1}).build(),
         IndexModel::builder().keys(doc! {"status": 1, "created": -1}).build(),
@@ -183,63 +185,6 @@ async fn indexes(database: &Database) -> Result<(), mongodb::error::Error> {
         .build();
     database.collection::<RawDocumentBuf>("registrations").create_index(registrations).await?;
     Ok(())
-}
-
-/// When the document of that index was made: one in every `pace` seconds, at any moment of them.
-fn created(rng: &mut Rng, pace: u32, index: u64) -> DateTime {
-    let pace = i64::from(pace) * 1000;
-    let moment = i64::from(rng.below(u32::MAX)) * pace / i64::from(u32::MAX);
-    DateTime::from_millis(OPENED + pace * index.cast_signed() + moment)
-}
-
-/// An id as a driver of the shop would have made it: the second, the process, a counter.
-fn object_id(created: DateTime, process: [u8; 5], index: u64) -> ObjectId {
-    let [.., a, b, c] = index.to_be_bytes();
-    let seconds = created.timestamp_millis() / 1000;
-    ObjectId::from_parts(seconds.cast_unsigned() as u32, process, [a, b, c])
-}
-
-/// An amount of money with two decimals: the coefficient is the number of cents, the exponent -2 (IEEE 754-2008,
-/// binary integer significand).
-fn money(cents: u64) -> Decimal128 {
-    const BIASED_EXPONENT: u64 = 6176 - 2;
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&cents.to_le_bytes());
-    bytes[8..].copy_from_slice(&(BIASED_EXPONENT << 49).to_le_bytes());
-    Decimal128::from_bytes(bytes)
-}
-
-/// Somebody who eats here: given name, family name, and a number that tells namesakes apart.
-fn person(rng: &mut Rng) -> (&'static str, &'static str, u32) {
-    const GIVEN: [&str; 16] = [
-        "Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Fatou", "Goran", "Hanna", "Ines", "Jörg", "Kofi", "Lena", "Mei",
-        "Noor", "Olaf", "Zoë",
-    ];
-    const FAMILY: [&str; 16] = [
-        "Abara",
-        "Becker",
-        "Costa",
-        "Dupont",
-        "Eriksen",
-        "Fontana",
-        "Gruber",
-        "Haddad",
-        "Ivanova",
-        "Jansen",
-        "Kowalski",
-        "Lindqvist",
-        "Moreau",
-        "Novak",
-        "Okafor",
-        "Yilmaz",
-    ];
-    (rng.pick(&GIVEN), rng.pick(&FAMILY), rng.below(200))
-}
-
-/// An address for a person, in ASCII.
-fn email(given: &str, family: &str, number: u32) -> String {
-    let given: String = given.chars().map(|c| if c.is_ascii() { c.to_ascii_lowercase() } else { 'o' }).collect();
-    format!("{given}.{}{number}@example.com", family.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
-//! One order, as a shop of some years has them: nested, sparse here and there, and of mixed types where three versions of
-//! the app disagreed.
+//! One order, like those of a shop that is some years old: nested, with optional fields, and with mixed types where three
+//! versions of the app wrote different ones.
 
 use bson::{RawArrayBuf, RawBson, RawDocumentBuf, cstr, rawdoc};
 
 use super::{
-    created, email,
+    ids::{created, object_id},
     menu::{Dish, MENU},
-    money, object_id, person,
+    money::money,
+    people::{email, person},
 };
 use crate::rng::Rng;
 
-/// The stream of chance that orders are made from.
-const STREAM: u64 = 1;
+/// The random number stream of the orders.
+const RNG_STREAM: u64 = 1;
 
-/// Seconds between two orders.
+/// Average number of seconds between two orders.
 const PACE: u32 = 150;
 
 const STATUS: [(u32, &str); 4] = [(70, "shipped"), (18, "paid"), (7, "cancelled"), (5, "open")];
@@ -29,9 +30,9 @@ const NOTES: [&str; 5] = [
 const TAGS: [&str; 5] = ["web", "app", "phone", "regular", "catering"];
 const STREETS: [&str; 5] = ["Hickory Lane", "Mesquite Road", "Post Oak Street", "Applewood Drive", "Cherry Court"];
 
-/// The order of that index.
+/// The order with that index.
 pub(super) fn order(seed: u64, index: u64) -> RawDocumentBuf {
-    let mut rng = Rng::new(seed, STREAM, index);
+    let mut rng = Rng::new(seed, RNG_STREAM, index);
     let created = created(&mut rng, PACE, index);
     let id = object_id(created, *b"\x5f\x1c\xbb\x90\x07", index);
     let number = 100_000 + index as i32;
@@ -50,7 +51,7 @@ pub(super) fn order(seed: u64, index: u64) -> RawDocumentBuf {
     }
     match rng.below(100) {
         0..35 => order.append(cstr!("table"), rng.below(24).cast_signed() + 1),
-        // the second version let people type it
+        // the second version of the app accepted free text
         35..50 => order.append(cstr!("table"), format!("terrace {}", rng.below(9) + 1)),
         _ => {}
     }
@@ -74,7 +75,7 @@ pub(super) fn order(seed: u64, index: u64) -> RawDocumentBuf {
 fn customer(rng: &mut Rng) -> RawDocumentBuf {
     let (given, family, number) = person(rng);
     let mut customer = rawdoc! { "name": format!("{given} {family}") };
-    // who orders at the counter leaves no address
+    // customers at the counter leave no email address
     if rng.chance(92) {
         customer.append(cstr!("email"), email(given, family, number));
     }
@@ -84,16 +85,16 @@ fn customer(rng: &mut Rng) -> RawDocumentBuf {
     customer
 }
 
-/// What was ordered, and what it costs in cents.
+/// The ordered items and their total in cents.
 fn items(rng: &mut Rng) -> (RawArrayBuf, u64) {
     let mut items = RawArrayBuf::new();
-    let mut sum = 0;
+    let mut total = 0;
     for _ in 0..rng.weighted(&ITEMS) {
         let dish: Dish = rng.pick(&MENU);
         let quantity = rng.weighted(&[(70, 1_i32), (20, 2), (7, 3), (3, 6)]);
         let mut item = rawdoc! { "sku": dish.sku, "name": dish.name };
         if rng.chance(3) {
-            // one till counts in 64 bits
+            // one cash register writes 64-bit integers
             item.append(cstr!("qty"), i64::from(quantity));
         } else {
             item.append(cstr!("qty"), quantity);
@@ -106,10 +107,10 @@ fn items(rng: &mut Rng) -> (RawArrayBuf, u64) {
             }
             item.append(cstr!("options"), options);
         }
-        sum += dish.cents * u64::from(quantity.unsigned_abs());
+        total += dish.cents * u64::from(quantity.unsigned_abs());
         items.push(item);
     }
-    (items, sum)
+    (items, total)
 }
 
 fn delivery(rng: &mut Rng) -> RawDocumentBuf {

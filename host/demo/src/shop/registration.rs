@@ -1,26 +1,29 @@
-//! One registration for an event of the shop.
+//! One registration for an event of the shop, and the collection of registrations.
 
 use bson::{RawBson, RawDocumentBuf, cstr, doc, rawdoc};
 use mongodb::Database;
 
-use super::{created, email, object_id, person};
+use super::{
+    ids::{created, object_id},
+    people::{email, person},
+};
 use crate::rng::Rng;
 
-/// The stream of chance that registrations are made from.
-const STREAM: u64 = 2;
+/// The random number stream of the registrations.
+const RNG_STREAM: u64 = 2;
 
-/// Seconds between two registrations.
+/// Average number of seconds between two registrations.
 const PACE: u32 = 1_500;
 
 const EVENTS: [&str; 6] =
     ["ribs-2025-05", "brisket-2025-07", "wings-2025-09", "smoke-school-2025-10", "ribs-2025-11", "chili-2026-01"];
 
-/// The registration of that index.
+/// The registration with that index.
 pub(super) fn registration(seed: u64, index: u64) -> RawDocumentBuf {
-    let mut rng = Rng::new(seed, STREAM, index);
+    let mut rng = Rng::new(seed, RNG_STREAM, index);
     let created = created(&mut rng, PACE, index);
     let (given, family, number) = person(&mut rng);
-    // the index keeps the pair of address and event unique
+    // the number makes the pair of email address and event unique, as the collection's unique index requires
     let address = email(given, family, number).replacen('@', &format!("+{index}@"), 1);
     let mut registration = rawdoc! {
         "_id": object_id(created, *b"\x5f\x1c\xbb\x90\x08", index),
@@ -39,7 +42,7 @@ pub(super) fn registration(seed: u64, index: u64) -> RawDocumentBuf {
 }
 
 /// Creates the collection with its validator.
-pub(super) async fn create(database: &Database) -> Result<(), mongodb::error::Error> {
+pub(super) async fn create_collection(database: &Database) -> Result<(), mongodb::error::Error> {
     let schema = doc! {
         "bsonType": "object",
         "required": ["email", "event", "seats", "created"],

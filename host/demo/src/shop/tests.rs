@@ -1,11 +1,11 @@
-//! The shop is the same everywhere, and is what a real one is like.
+//! Tests of the shop: its bytes are reproducible, and its data resembles those of a real one.
 
 use std::collections::BTreeMap;
 
 use bson::{Bson, Document, RawDocument};
 use sha2::{Digest as _, Sha256};
 
-use super::*;
+use super::{money::money, *};
 use crate::{Mongod, MongodOptions};
 
 fn digest<'a>(documents: impl Iterator<Item = &'a RawDocument>) -> String {
@@ -15,7 +15,7 @@ fn digest<'a>(documents: impl Iterator<Item = &'a RawDocument>) -> String {
 }
 
 #[test]
-fn money_is_what_the_driver_makes_of_the_text() {
+fn money_equals_the_decimal128_parsed_from_text() {
     for (cents, text) in [(0, "0.00"), (5, "0.05"), (1890, "18.90"), (123_456_789, "1234567.89")] {
         assert_eq!(money(cents), text.parse().unwrap(), "{text}");
         assert_eq!(money(cents).to_string(), text);
@@ -27,27 +27,27 @@ fn the_same_seed_gives_the_same_bytes() {
     let shop = Shop::of(1_000);
     let orders: Vec<_> = (0..1_000).map(|index| shop.order(index)).collect();
     let registrations: Vec<_> = (0..100).map(|index| shop.registration(index)).collect();
-    // whoever changes the shop changes this line knowingly
+    // these digests change only when the generated documents change on purpose
     insta::assert_snapshot!(digest(orders.iter().map(AsRef::as_ref)), @"6cf468a2c6718023918298f31b1f8c5309f9e7be0dd207aba1571a8469aef9b6");
     insta::assert_snapshot!(digest(registrations.iter().map(AsRef::as_ref)), @"e22a559b1d36496bd2312e07ff1933a71b3387f282991f8617386a98788b5cfe");
-    assert_eq!(Shop::of(5).order(3), shop.order(3), "a larger shop begins with the orders of a smaller one");
+    assert_eq!(Shop::of(5).order(3), shop.order(3), "a larger shop contains the orders of a smaller one");
     assert_ne!(Shop { seed: 2, ..shop }.order(3), shop.order(3));
 }
 
 #[test]
-fn orders_are_like_those_of_a_real_shop() {
+fn orders_have_the_mixed_types_and_sizes_of_a_real_shop() {
     let shop = Shop::of(20_000);
     let mut bytes = 0;
-    let mut seen = BTreeMap::<String, u32>::new();
-    let mut see = |what: String| *seen.entry(what).or_default() += 1;
+    let mut counts = BTreeMap::<String, u32>::new();
+    let mut count = |what: String| *counts.entry(what).or_default() += 1;
     for index in 0..shop.orders {
         let raw = shop.order(index);
         bytes += raw.as_bytes().len();
         let order = Document::try_from(raw).unwrap();
         for field in ["notes", "table", "discount"] {
-            see(format!("{field} {:?}", order.get(field).map(Bson::element_type)));
+            count(format!("{field} {:?}", order.get(field).map(Bson::element_type)));
         }
-        see(format!("status {}", order.get_str("status").unwrap()));
+        count(format!("status {}", order.get_str("status").unwrap()));
         let sum: f64 = order
             .get_array("items")
             .unwrap()
@@ -63,10 +63,10 @@ fn orders_are_like_those_of_a_real_shop() {
     }
     let average = bytes as u64 / shop.orders;
     assert!((315..=450).contains(&average), "{average} bytes on average");
-    assert_eq!(seen.keys().filter(|what| what.starts_with("discount")).count(), 4, "{seen:?}");
-    assert_eq!(seen.keys().filter(|what| what.starts_with("table")).count(), 3, "{seen:?}");
-    assert_eq!(seen.keys().filter(|what| what.starts_with("notes")).count(), 3, "{seen:?}");
-    assert!((900..1_100).contains(&seen["status open"]), "{seen:?}");
+    assert_eq!(counts.keys().filter(|what| what.starts_with("discount")).count(), 4, "{counts:?}");
+    assert_eq!(counts.keys().filter(|what| what.starts_with("table")).count(), 3, "{counts:?}");
+    assert_eq!(counts.keys().filter(|what| what.starts_with("notes")).count(), 3, "{counts:?}");
+    assert!((900..1_100).contains(&counts["status open"]), "{counts:?}");
 }
 
 #[tokio::test]

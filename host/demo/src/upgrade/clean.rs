@@ -1,24 +1,24 @@
-//! A harmless upgrade: it works hard, and the data is the same afterwards.
+//! A harmless upgrade: it rewrites many documents, and the data is the same afterwards.
 
 use bson::{RawDocumentBuf, doc};
 use futures_util::FutureExt as _;
 use mongodb::{Database, IndexModel, error::Error};
 use taster_model::Verdict;
 
-use super::Upgrade;
+use super::definition::Upgrade;
 
 pub(super) const UPGRADE: Upgrade = Upgrade {
     name: "clean",
     summary: "v4.3 rewrites the registrations and the open orders, and builds an index anew",
     expected: Verdict::Same,
     declares: None,
-    play: |database| play(database).boxed(),
+    run: |database| run(database).boxed(),
 };
 
-async fn play(database: &Database) -> Result<Vec<String>, Error> {
+async fn run(database: &Database) -> Result<Vec<String>, Error> {
     let orders = database.collection::<RawDocumentBuf>("orders");
     let registrations = database.collection::<RawDocumentBuf>("registrations");
-    // a field comes and goes, for a server does not write what does not change
+    // adds a field and removes it again, because the server skips updates that change nothing
     let mut rewritten = Vec::new();
     for (collection, filter) in [(&orders, doc! {"status": "open"}), (&registrations, doc! {})] {
         collection.update_many(filter.clone(), doc! {"$set": {"migrating": true}}).await?;

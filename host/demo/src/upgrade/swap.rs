@@ -1,21 +1,21 @@
-//! An upgrade that mixes up two customers: every count and every sum stays what it was.
+//! An upgrade that exchanges the customers of two orders: every count and every sum stays the same.
 
 use bson::{Document, doc};
 use futures_util::{FutureExt as _, TryStreamExt as _};
 use mongodb::{Database, error::Error};
 use taster_model::Verdict;
 
-use super::Upgrade;
+use super::definition::Upgrade;
 
 pub(super) const UPGRADE: Upgrade = Upgrade {
     name: "swap",
     summary: "v4.7 saves paid orders through a cache",
     expected: Verdict::Different,
     declares: None,
-    play: |database| play(database).boxed(),
+    run: |database| run(database).boxed(),
 };
 
-async fn play(database: &Database) -> Result<Vec<String>, Error> {
+async fn run(database: &Database) -> Result<Vec<String>, Error> {
     let orders = database.collection::<Document>("orders");
     let projection = doc! {"number": 1, "customer": 1};
     let mut paid = orders.find(doc! {"status": "paid"}).sort(doc! {"number": 1}).projection(projection).await?;

@@ -35,7 +35,7 @@ pub struct DemoArgs {
 
 /// Starts a mongod, loads the shop, captures, upgrades, and captures again. Exits with the verdict.
 pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
-    let upgrade = Upgrade::named(&args.upgrade)?;
+    let upgrade = Upgrade::by_name(&args.upgrade)?;
     let dir = create_folder(args.dir.as_deref())?;
     let task = Task::start("mongod");
     let mongod = Mongod::start(MongodOptions { replica_set: args.replica_set, ..MongodOptions::default() }).await?;
@@ -57,8 +57,8 @@ pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     let run: RunId = args.run.run.clone().unwrap_or_else(RunId::generate);
     taster_flow::pre(&context, Some(&run)).await?;
     let task = Task::start(format!("upgrade `{}`", upgrade.name));
-    let played = upgrade.play(&client).await?;
-    task.finish(&format!("{} in {}", upgrade.summary, taster_text::duration(played.took)));
+    let result = upgrade.run(&client).await?;
+    task.finish(&format!("{} in {}", upgrade.summary, taster_text::duration(result.took)));
 
     let Post::Judged(outcome) = taster_flow::post(&context, Some(&run)).await?.value else {
         // only a cluster can be empty
@@ -67,7 +67,7 @@ pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     let shown = VerdictContext { reports: &outcome.reports, ..VerdictContext::default() };
     let exit = write_verdict(&args.output, &outcome.verdict, &shown)?;
     if args.output.format == VerdictFormat::Human {
-        for line in &played.did {
+        for line in &result.changes {
             tracing::info!("the upgrade did: {line}");
         }
         tracing::info!("configuration and results: {}", dir.display());
