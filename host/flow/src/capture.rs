@@ -111,3 +111,61 @@ pub(crate) async fn with_connection<T>(
     connection.close().await;
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use taster_engine::{Engine, EngineOptions};
+    use taster_store::Store;
+    use taster_testkit::captures;
+
+    use super::*;
+    use crate::{
+        determinism::ProbeRuns,
+        timing::{PhaseTimer, TimingLevel},
+    };
+
+    async fn context(folder: &tempfile::TempDir) -> FlowContext {
+        let store_url = format!("file://{}", folder.path().display());
+        let yaml = format!("app: pxbbq\nstore: {store_url}\nmongodb: {{uri: \"mongodb://h/pxbbq\"}}\n");
+        let config = taster_config::parse("taster.yaml", &yaml, [].into()).unwrap();
+        let store = Store::open_unverified(config.store_settings()).await.unwrap().app(&config.app);
+        FlowContext {
+            config,
+            base: folder.path().to_owned(),
+            store,
+            store_url,
+            engine: Engine::new(EngineOptions::default()).unwrap(),
+            probe_runs: ProbeRuns::Once,
+            shutdown: Shutdown::on_signals(),
+            timer: PhaseTimer::new(TimingLevel::Debug),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_cannot_tell_pre_from_post_by_clock_or_seed() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = context(&folder).await;
+        let clock_and_seed = |baseline: Option<&Capture>, started: &str| {
+            let job = CaptureJob {
+                context: &context,
+                run: &"one".parse().unwrap(),
+                side: if baseline.is_some() { Side::Post } else { Side::Pre },
+                attempt: AttemptId::generate(),
+                before: baseline,
+                cluster_facts: ClusterFacts::default(),
+            };
+            job.clock_and_seed(started.parse().unwrap())
+        };
+
+        let (probe_clock, probe_seed) = clock_and_seed(None, "2026-01-02T03:04:05Z");
+        assert_eq!(probe_clock.to_string(), "2026-01-02T03:04:05Z", "pre uses the time of its start");
+        assert_eq!(probe_seed.len(), 64, "32 bytes in hexadecimal: {probe_seed}");
+        let (_, other_seed) = clock_and_seed(None, "2026-01-02T03:04:05Z");
+        assert_ne!(probe_seed, other_seed, "each baseline has a seed of its own");
+
+        let baseline = Capture { probe_clock, probe_seed, ..captures::empty("one", Side::Pre) };
+        let expected = (baseline.probe_clock, baseline.probe_seed.clone());
+        assert_eq!(clock_and_seed(Some(&baseline), "2026-01-02T04:00:00Z"), expected, "post starts later");
+        assert_eq!(clock_and_seed(Some(&baseline), "2026-01-03T00:00:00Z"), expected, "a second attempt at post");
+    }
+}
