@@ -58,7 +58,7 @@ pub struct Loaded {
 impl Shop {
     /// A shop with this number of orders and the default seed.
     #[must_use]
-    pub fn of(orders: u64) -> Self {
+    pub fn with_orders(orders: u64) -> Self {
         Self { orders, ..Self::default() }
     }
 

@@ -24,19 +24,19 @@ fn money_equals_the_decimal128_parsed_from_text() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    let shop = Shop::of(1_000);
+    let shop = Shop::with_orders(1_000);
     let orders: Vec<_> = (0..1_000).map(|index| shop.order(index)).collect();
     let registrations: Vec<_> = (0..100).map(|index| shop.registration(index)).collect();
     // these digests change only when the generated documents change on purpose
     insta::assert_snapshot!(digest(orders.iter().map(AsRef::as_ref)), @"6cf468a2c6718023918298f31b1f8c5309f9e7be0dd207aba1571a8469aef9b6");
     insta::assert_snapshot!(digest(registrations.iter().map(AsRef::as_ref)), @"e22a559b1d36496bd2312e07ff1933a71b3387f282991f8617386a98788b5cfe");
-    assert_eq!(Shop::of(5).order(3), shop.order(3), "a larger shop contains the orders of a smaller one");
+    assert_eq!(Shop::with_orders(5).order(3), shop.order(3), "a larger shop contains the orders of a smaller one");
     assert_ne!(Shop { seed: 2, ..shop }.order(3), shop.order(3));
 }
 
 #[test]
 fn orders_have_the_mixed_types_and_sizes_of_a_real_shop() {
-    let shop = Shop::of(20_000);
+    let shop = Shop::with_orders(20_000);
     let mut bytes = 0;
     let mut counts = BTreeMap::<String, u32>::new();
     let mut count = |what: String| *counts.entry(what).or_default() += 1;
@@ -73,7 +73,7 @@ fn orders_have_the_mixed_types_and_sizes_of_a_real_shop() {
 async fn a_shop_is_loaded_into_a_real_mongod() {
     let mongod = Mongod::start(MongodOptions { replica_set: true, ..MongodOptions::default() }).await.unwrap();
     let client = mongod.client().await.unwrap();
-    let loaded = Shop::of(12_345).load(&client, |_, _| {}).await.unwrap();
+    let loaded = Shop::with_orders(12_345).load(&client, |_, _| {}).await.unwrap();
     assert_eq!((loaded.orders, loaded.registrations, loaded.menu), (12_345, 1_234, 16));
 
     let database = client.database(DATABASE);

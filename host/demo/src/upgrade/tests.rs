@@ -25,7 +25,7 @@ async fn contents(database: &Database) -> (Vec<String>, Vec<String>) {
 async fn shop() -> (Mongod, Client) {
     let mongod = Mongod::start(MongodOptions::default()).await.unwrap();
     let client = mongod.client().await.unwrap();
-    Shop::of(2_000).load(&client, |_, _| {}).await.unwrap();
+    Shop::with_orders(2_000).load(&client, |_, _| {}).await.unwrap();
     (mongod, client)
 }
 

@@ -43,7 +43,8 @@ pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     let client = mongod.client().await?;
 
     let task = Task::start("barbecue shop");
-    let loaded = Shop::of(args.orders).load(&client, |done, total| task.set_progress(done, Some(total))).await?;
+    let loaded =
+        Shop::with_orders(args.orders).load(&client, |done, total| task.set_progress(done, Some(total))).await?;
     task.finish(&format!(
         "{}, {} and {} ({}) in {}",
         taster_text::counted(loaded.orders, "order"),

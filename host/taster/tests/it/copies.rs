@@ -27,7 +27,10 @@ impl Stage {
     async fn new(yaml: &str) -> Self {
         let production = TempDir::new().expect("a folder");
         let mongod = start(production.path(), &[]).await;
-        Shop::of(300).load(&mongod.client().await.expect("a client"), |_, _| {}).await.expect("the shop loads");
+        Shop::with_orders(300)
+            .load(&mongod.client().await.expect("a client"), |_, _| {})
+            .await
+            .expect("the shop loads");
         drop(mongod);
         let table = Table::new("");
         table.configure(yaml);

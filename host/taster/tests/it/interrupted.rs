@@ -38,7 +38,7 @@ impl FaultyShop {
     async fn open(replica_set: bool, orders: u64) -> Self {
         let mongod = mongod::start(mongod::options(replica_set, &["--setParameter", "enableTestCommands=1"])).await;
         let client = mongod.client().await.expect("a client");
-        Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");
+        Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
         let table = Table::new(&mongod.uri_of(DATABASE));
         table.configure(SHOP);
         Self { _mongod: mongod, client, table }

@@ -36,7 +36,7 @@ impl ThreeMembers {
         let patient = doc! {"electionTimeoutMillis": 10_000, "heartbeatIntervalMillis": 2000};
         let set = ReplicaSet::start(members, patient).await;
         let client = Client::with_uri_str(Self::uri(&set, "")).await.expect("a client");
-        Shop::of(300).load(&client.clone(), |_, _| {}).await.expect("the shop loads");
+        Shop::with_orders(300).load(&client.clone(), |_, _| {}).await.expect("the shop loads");
         Self { set, client }
     }
 

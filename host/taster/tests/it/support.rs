@@ -127,7 +127,7 @@ impl Kitchen {
 
     async fn on(mongod: BorrowedMongod, orders: u64) -> Self {
         let client = mongod.client().await.expect("a client");
-        Shop::of(orders).load(&client, |_, _| {}).await.expect("the shop loads");
+        Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
         Self { database: client.database(DATABASE), mongod }
     }
 
