@@ -186,13 +186,13 @@ kinds! { update inc pipeline in_flight find_and_modify replace delete insert ttl
 async fn a_burst_of_writes_is_waited_out() {
     let (shop, workspace) = open(Flavour::Standalone).await;
     let writer = Writer::start("inc", &shop.database).await;
-    let stop = tokio::spawn(async move {
+    let stopper = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(700)).await;
         writer.stop();
     });
     let (code, found, consistency) =
         tokio::task::spawn_blocking(move || found(&workspace, &["--run", "burst"])).await.expect("it ends");
-    stop.await.expect("it ends");
+    stopper.await.expect("it ends");
     assert_eq!(code, 0, "{consistency}");
     assert!(found.is_some());
 }
