@@ -99,7 +99,7 @@ async fn nothing_is_left_when_it_is_dropped() {
 #[test]
 fn nothing_is_left_when_its_owner_is_killed() {
     let mut owner = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "demo::mongod::tests::an_owner_that_will_be_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "mongod::tests::an_owner_that_will_be_killed", "--ignored", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -37,10 +37,10 @@ pub(crate) fn replica_set() -> &'static Mongod {
     SERVER.get_or_init(|| start(true, &[]))
 }
 
-/// A replica set of one member that keeps one second of history.
+/// A replica set of one member that keeps two seconds of history.
 pub(crate) fn forgetful() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
-    SERVER.get_or_init(|| start(true, &["--setParameter", "minSnapshotHistoryWindowInSeconds=1"]))
+    SERVER.get_or_init(|| start(true, &["--setParameter", "minSnapshotHistoryWindowInSeconds=2"]))
 }
 
 /// A member of a replica set that was never initiated.
