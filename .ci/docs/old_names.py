@@ -20,7 +20,8 @@ NAMES = [
     (r"fresh:(?= *(?:#|$|\\|`|\[))", "freshness:", CONFIGURATION, RENAMED_KEYS),
     (r"mongodb\.(reach|quiet|rescans|connect)(?!\w)", "mongodb.majorityTimeout, quietPeriod, maxRescans, connectTimeout", EVERYTHING, RENAMED_KEYS),
     (r"(reach|quiet|connect): \d+m?s\b", "majorityTimeout, quietPeriod, connectTimeout", CONFIGURATION, RENAMED_KEYS),
-    (r"rescans: \d", "maxRescans", CONFIGURATION, RENAMED_KEYS),
+    # not the field of a recorded capture, which counts rescans
+    (r"rescans: \d+(?![\d,]| \})", "maxRescans", CONFIGURATION, RENAMED_KEYS),
     (r"s3\.patience|patience: \d", "s3.retryTimeout", EVERYTHING, RENAMED_KEYS),
     (r"most: \d+[,}]", "maxDocuments", CONFIGURATION, RENAMED_KEYS),
     (r"maxUp", "abandonedAfter", EVERYTHING, RENAMED_KEYS),
@@ -33,7 +34,7 @@ NAMES = [
     (r"Tasting|at_table", "CaptureJob, with_session", RUST, ()),
     (r"Pace|aloud", "PhaseTimer, log_at_info", RUST, ()),
     (r"Raised", "ScaledUp", RUST, ()),
-    (r"Looking|Look(?! )", "Snapshot, SnapshotOptions", RUST, ()),
+    (r"Looking|Look\b(?! )", "Snapshot, SnapshotOptions", RUST, ()),
     (r"Manner|Beside", "CommandOptions, LocalCollection", RUST, ()),
     (r"Told", "CopyStatus", RUST, ()),
     (r"NotHonest|StoreError::Away", "ConditionalWritesBroken, Unavailable", RUST, ()),

@@ -1,4 +1,4 @@
-//! Guests that call `census`: arguments, results, refusals and the deadline.
+//! Wasm guests that call `census`: arguments, results, refusals and the deadline.
 
 use std::time::{Duration, Instant};
 

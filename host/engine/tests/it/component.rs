@@ -1,4 +1,4 @@
-//! Guests for tests: builds components from WebAssembly text, like tool chains do.
+//! Builds guest components for tests from WebAssembly text, like tool chains do.
 
 use std::fmt::Write;
 

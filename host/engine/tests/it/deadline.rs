@@ -1,4 +1,4 @@
-//! Guests that never return: infinite loops in each place, and a host call that never ends.
+//! Wasm guests that never return: infinite loops in each place, and a host call that never ends.
 
 use std::time::{Duration, Instant};
 

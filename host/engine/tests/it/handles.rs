@@ -1,4 +1,4 @@
-//! Guests that open many cursors.
+//! Wasm guests that open many cursors.
 
 use std::sync::atomic::Ordering;
 

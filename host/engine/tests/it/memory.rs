@@ -1,4 +1,4 @@
-//! Guests that use too much memory: by growing, with initial memories and tables, and with several memories.
+//! Wasm guests that use too much memory: by growing, with initial memories and tables, and with several memories.
 
 use insta::assert_snapshot;
 use taster_engine::Limits;

@@ -1,4 +1,4 @@
-//! Guests that call undeclared or unknown methods.
+//! Wasm guests that call undeclared or unknown methods.
 
 use insta::assert_snapshot;
 use taster_engine::Limits;

@@ -1,4 +1,4 @@
-//! Guests that read documents: batches, refusals that a probe does not handle, and cursors that it leaves open.
+//! Wasm guests that read documents: batches, refusals that a probe does not handle, and cursors that it leaves open.
 
 use std::sync::atomic::Ordering;
 

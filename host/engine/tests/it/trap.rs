@@ -1,4 +1,4 @@
-//! Guests that trap: the error names the functions.
+//! Wasm guests that trap: the error names the functions.
 
 use insta::assert_snapshot;
 use taster_engine::Limits;

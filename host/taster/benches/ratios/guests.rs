@@ -1,4 +1,4 @@
-//! The guests, and what it costs to start one and to answer it.
+//! The guest probes, and what it costs to start one and to answer its calls.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,8 +20,8 @@ const CALLS: u32 = 1_000_000;
 /// Instances made to see what one costs.
 const INSTANCES: usize = 2000;
 
-/// The guests that are run.
-pub(crate) struct Guests {
+/// The compiled probes that the benchmarks run.
+pub(crate) struct GuestProbes {
     pub(crate) scan: Probe,
     pub(crate) shape: Probe,
     load: Duration,
@@ -29,7 +29,7 @@ pub(crate) struct Guests {
     _cache: tempfile::TempDir,
 }
 
-impl Guests {
+impl GuestProbes {
     /// Compiles them, and loads them again from the cache as every run but the first does.
     pub(crate) async fn load() -> Outcome<Self> {
         let cache = tempfile::tempdir()?;

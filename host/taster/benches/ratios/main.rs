@@ -20,7 +20,7 @@ use std::{error::Error, time::Duration};
 use taster_demo::{Mongod, MongodOptions};
 
 use crate::{
-    guests::Guests,
+    guests::GuestProbes,
     scans::{Contestant, Stage},
     table::{Goal, Table},
 };
@@ -57,7 +57,7 @@ async fn main() -> Outcome<()> {
     data::load(&client, data::LARGE, size.documents).await?;
     data::load(&client, data::SMALL, size.documents / 10).await?;
 
-    let guests = Guests::load().await?;
+    let guests = GuestProbes::load().await?;
     let stage = Stage::open(&mongod, client, guests, size).await?;
     let mut table = Table::default();
 

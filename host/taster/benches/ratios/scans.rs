@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     Outcome, Size, census, data,
-    guests::{self, Guests},
+    guests::{self, GuestProbes},
 };
 
 /// The empty document.
@@ -71,13 +71,13 @@ pub(crate) struct Stage {
     client: Client,
     connection: Connection,
     snapshot: Snapshot,
-    pub(crate) guests: Guests,
+    pub(crate) guests: GuestProbes,
     pub(crate) size: Size,
     key: CensusKey,
 }
 
 impl Stage {
-    pub(crate) async fn open(mongod: &Mongod, client: Client, guests: Guests, size: Size) -> Outcome<Self> {
+    pub(crate) async fn open(mongod: &Mongod, client: Client, guests: GuestProbes, size: Size) -> Outcome<Self> {
         let options = ConnectionOptions {
             uri: mongod.uri().parse()?,
             database: data::DATABASE.to_owned(),

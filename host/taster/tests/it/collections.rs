@@ -7,9 +7,9 @@ use mongodb::bson::{
     spec::BinarySubtype,
 };
 use serde_json::Value;
-use taster_testkit::wait_until;
+use taster_testkit::{mongod::Flavour, wait_until};
 
-use crate::support::{Kitchen, SHOP};
+use crate::support::{SHOP, ShopDatabase};
 
 /// How long it may take until documents expire and the server has removed them.
 const EXPIRY_TIMEOUT: Duration = Duration::from_mins(2);
@@ -51,8 +51,8 @@ fn only_values() -> Vec<Bson> {
     vec![Bson::RegularExpression(pattern), Bson::Array(vec![Bson::Int32(1)]), Bson::Undefined]
 }
 
-async fn load(kitchen: &Kitchen) {
-    let database = &kitchen.database;
+async fn load(shop: &ShopDatabase) {
+    let database = &shop.database;
     let create = [
         doc! {"create": "words", "collation": {"locale": "de", "strength": 2}},
         doc! {"create": "log", "capped": true, "size": 1_000_000},
@@ -67,36 +67,36 @@ async fn load(kitchen: &Kitchen) {
         .into_iter()
         .map(|id| doc! {"_id": id, "x": 1})
         .chain(values().into_iter().chain(only_values()).zip(1000..).map(|(value, id)| doc! {"_id": id, "x": value}));
-    insert(kitchen, "types", types.collect()).await;
+    insert(shop, "types", types.collect()).await;
     let words = ["a", "b", "Ä", "z"];
-    insert(kitchen, "words", words.iter().map(|word| doc! {"_id": *word, "n": 1}).collect()).await;
-    insert(kitchen, "log", (0..50).map(|n| doc! {"_id": n, "line": "x"}).collect()).await;
+    insert(shop, "words", words.iter().map(|word| doc! {"_id": *word, "n": 1}).collect()).await;
+    insert(shop, "log", (0..50).map(|n| doc! {"_id": n, "line": "x"}).collect()).await;
     let weather = |n: i32| doc! {"at": DateTime::from_millis(i64::from(n) * 1000), "place": "here", "degrees": n};
-    insert(kitchen, "weather", (0..50).map(weather).collect()).await;
-    insert(kitchen, "tiny", (0..3).map(|n| doc! {"_id": n}).collect()).await;
+    insert(shop, "weather", (0..50).map(weather).collect()).await;
+    insert(shop, "tiny", (0..3).map(|n| doc! {"_id": n}).collect()).await;
     let now = DateTime::now().timestamp_millis();
     let until = |n: i64| DateTime::from_millis(if n < 3 { now } else { now + 3_600_000 });
-    insert(kitchen, "sessions", (0..6_i64).map(|n| doc! {"_id": n, "until": until(n)}).collect()).await;
+    insert(shop, "sessions", (0..6_i64).map(|n| doc! {"_id": n, "until": until(n)}).collect()).await;
 }
 
-async fn insert(kitchen: &Kitchen, collection: &str, documents: Vec<Document>) {
-    kitchen.database.collection::<Document>(collection).insert_many(documents).await.expect("documents");
+async fn insert(shop: &ShopDatabase, collection: &str, documents: Vec<Document>) {
+    shop.database.collection::<Document>(collection).insert_many(documents).await.expect("documents");
 }
 
-async fn change(kitchen: &Kitchen, command: Document) {
-    let answer = kitchen.database.run_command(command).await.expect("a change");
+async fn change(shop: &ShopDatabase, command: Document) {
+    let answer = shop.database.run_command(command).await.expect("a change");
     assert_eq!(answer.get_i32("n").ok(), Some(1), "{answer}");
 }
 
-async fn meddle(kitchen: &Kitchen) {
+async fn meddle(shop: &ShopDatabase) {
     let delete = |collection: &str, id: Bson| doc! {"delete": collection, "deletes": [{"q": {"_id": id}, "limit": 1}]};
-    change(kitchen, delete("types", doc! {"b": 1, "a": 2}.into())).await;
-    change(kitchen, delete("types", Bson::Int64(3))).await;
-    change(kitchen, delete("types", Bson::MaxKey)).await;
-    change(kitchen, delete("words", "Ä".into())).await;
-    change(kitchen, delete("tiny", Bson::Int32(1))).await;
+    change(shop, delete("types", doc! {"b": 1, "a": 2}.into())).await;
+    change(shop, delete("types", Bson::Int64(3))).await;
+    change(shop, delete("types", Bson::MaxKey)).await;
+    change(shop, delete("words", "Ä".into())).await;
+    change(shop, delete("tiny", Bson::Int32(1))).await;
     // not due for an hour
-    change(kitchen, delete("sessions", Bson::Int64(5))).await;
+    change(shop, delete("sessions", Bson::Int64(5))).await;
     let update = |collection: &str, id: Bson, set: Document| {
         doc! {"update": collection, "updates": [{"q": {"_id": id}, "u": {"$set": set}}]}
     };
@@ -107,14 +107,14 @@ async fn meddle(kitchen: &Kitchen) {
     };
     let decimal = |text: &str| Bson::Decimal128(text.parse::<Decimal128>().expect("a decimal"));
     let zero = Bson::Int32(1002);
-    change(kitchen, update("types", place(&decimal("12.50")), doc! {"x": "other"})).await;
-    change(kitchen, update("types", place(&decimal("12.50")), doc! {"x": decimal("12.5")})).await;
-    change(kitchen, update("types", zero.clone(), doc! {"x": "other"})).await;
-    change(kitchen, update("types", zero, doc! {"x": 0.0})).await;
-    change(kitchen, update("log", Bson::Int32(7), doc! {"line": "y"})).await;
+    change(shop, update("types", place(&decimal("12.50")), doc! {"x": "other"})).await;
+    change(shop, update("types", place(&decimal("12.50")), doc! {"x": decimal("12.5")})).await;
+    change(shop, update("types", zero.clone(), doc! {"x": "other"})).await;
+    change(shop, update("types", zero, doc! {"x": 0.0})).await;
+    change(shop, update("log", Bson::Int32(7), doc! {"line": "y"})).await;
     let measured = doc! {"at": DateTime::from_millis(1), "place": "here", "degrees": -40};
-    insert(kitchen, "weather", vec![measured]).await;
-    let sessions = kitchen.database.collection::<Document>("sessions");
+    insert(shop, "weather", vec![measured]).await;
+    let sessions = shop.database.collection::<Document>("sessions");
     let expired = async || sessions.count_documents(doc! {"_id": {"$lt": 3}}).await.expect("a count") == 0;
     wait_until("the TTL monitor", EXPIRY_TIMEOUT, expired).await;
 }
@@ -129,15 +129,15 @@ fn set(verdict: &Value, collection: &str, kind: &str) -> (u64, BTreeSet<String>)
     )
 }
 
-async fn every_kind(replica_set: bool) {
-    let kitchen = Kitchen::open(replica_set, 10).await;
-    load(&kitchen).await;
-    let table = kitchen.table();
-    table.configure(&format!("{SHOP}{CENSUS}"));
-    let pre = table.taster(&["pre", "--run", "a"]);
+async fn every_kind(flavour: Flavour) {
+    let shop = ShopDatabase::open(flavour, 10).await;
+    load(&shop).await;
+    let workspace = shop.workspace();
+    workspace.configure(&format!("{SHOP}{CENSUS}"));
+    let pre = workspace.taster(&["pre", "--run", "a"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
-    meddle(&kitchen).await;
-    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    meddle(&shop).await;
+    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 1, "{}", post.all());
     let verdict = post.json();
     let ids = |ids: &[&str]| (ids.len() as u64, ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>());
@@ -158,25 +158,26 @@ async fn every_kind(replica_set: bool) {
 
 #[tokio::test]
 async fn every_kind_of_collection_and_id_on_a_standalone_server() {
-    every_kind(false).await;
+    every_kind(Flavour::Standalone).await;
 }
 
 #[tokio::test]
 async fn every_kind_of_collection_and_id_on_a_replica_set() {
-    every_kind(true).await;
+    every_kind(Flavour::ReplicaSet).await;
 }
 
 #[tokio::test]
 async fn what_expired_alone_is_expected() {
-    let kitchen = Kitchen::open(true, 10).await;
-    load(&kitchen).await;
-    let table = kitchen.table();
-    table.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n"));
-    assert_eq!(table.taster(&["pre"]).code, 0);
-    let sessions = kitchen.database.collection::<Document>("sessions");
+    let shop = ShopDatabase::replica_set(10).await;
+    load(&shop).await;
+    let workspace = shop.workspace();
+    workspace
+        .configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n"));
+    assert_eq!(workspace.taster(&["pre"]).code, 0);
+    let sessions = shop.database.collection::<Document>("sessions");
     let expired = async || sessions.count_documents(doc! {}).await.expect("a count") <= 3;
     wait_until("the TTL monitor", EXPIRY_TIMEOUT, expired).await;
-    let post = table.taster(&["post", "--format", "json"]);
+    let post = workspace.taster(&["post", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert!(post.out.contains("3 expired"), "{}", post.out);
 }

@@ -11,7 +11,7 @@ use taster_model::{Capture, RunId};
 use taster_store::Store;
 use tempfile::TempDir;
 
-use crate::support::{Ended, SHOP, Table};
+use crate::support::{CommandOutput, SHOP, Workspace};
 
 /// Production's volume, and a stage that gets copies of it.
 struct Stage {
@@ -19,7 +19,7 @@ struct Stage {
     volume: TempDir,
     arguments: Vec<String>,
     mongod: Option<Mongod>,
-    table: Table,
+    workspace: Workspace,
 }
 
 impl Stage {
@@ -32,10 +32,10 @@ impl Stage {
             .await
             .expect("the shop loads");
         drop(mongod);
-        let table = Table::new("");
-        table.configure(yaml);
+        let workspace = Workspace::new("");
+        workspace.configure(yaml);
         let volume = TempDir::new().expect("a folder");
-        let mut stage = Self { production, volume, arguments: Vec::new(), mongod: None, table };
+        let mut stage = Self { production, volume, arguments: Vec::new(), mongod: None, workspace };
         stage.refresh().await;
         stage
     }
@@ -59,7 +59,7 @@ impl Stage {
         }
         self.mongod = None;
         let mongod = start(self.volume.path(), &self.arguments).await;
-        self.table.point_at(&mongod.uri_of(DATABASE));
+        self.workspace.point_at(&mongod.uri_of(DATABASE));
         self.mongod = Some(mongod);
     }
 
@@ -83,15 +83,15 @@ impl Stage {
         format!("{:?}", self.database().await.run_command(orders).await.expect("a list")["cursor"])
     }
 
-    fn pre(&self, arguments: &[&str]) -> Ended {
-        let ended = self.table.taster(&[&["pre"], arguments].concat());
+    fn pre(&self, arguments: &[&str]) -> CommandOutput {
+        let ended = self.workspace.taster(&[&["pre"], arguments].concat());
         assert_eq!(ended.code, 0, "{}", ended.all());
         ended
     }
 
     /// Expects a verdict and returns the reasons of the findings that decide.
     fn post(&self, arguments: &[&str], expected: &str) -> Vec<String> {
-        let ended = self.table.taster(&[&["post", "--format", "json"], arguments].concat());
+        let ended = self.workspace.taster(&[&["post", "--format", "json"], arguments].concat());
         let verdict = ended.json();
         assert_eq!(verdict["verdict"], expected, "{}", ended.all());
         let code = match expected {
@@ -149,7 +149,7 @@ async fn a_volume_replaced_between_pre_and_post_is_unknown() {
     stage.pre(&["--run", "a"]);
     stage.refresh().await;
     assert_eq!(stage.post(&["--run", "a"], "unknown"), ["copy-replaced"]);
-    let named = stage.table.taster(&["pre", "--run", "a"]);
+    let named = stage.workspace.taster(&["pre", "--run", "a"]);
     assert_eq!(named.code, 4, "{}", named.all());
     assert!(named.err.contains("T0624"), "{}", named.err);
     // as the remedy says
@@ -174,7 +174,7 @@ async fn accepting_a_run_lets_the_next_one_begin_anew() {
     stage.pre(&["--run", "a"]);
     stage.lose().await;
     stage.post(&["--run", "a"], "different");
-    let accepted = stage.table.taster(&["accept", "a", "--reason", "they were tests"]);
+    let accepted = stage.workspace.taster(&["accept", "a", "--reason", "they were tests"]);
     assert_eq!(accepted.code, 0, "{}", accepted.all());
     stage.pre(&["--run", "b"]);
     stage.post(&["--run", "b"], "same");
@@ -186,7 +186,7 @@ async fn a_later_day_is_no_excuse() {
     stage.pre(&["--run", "today"]);
     // the same capture, eight days older, in a store of its own
     let read = async |store: &str| {
-        Store::open_unverified(stage.table.path().join(store).to_str().expect("a path")).await.expect("a store")
+        Store::open_unverified(stage.workspace.path().join(store).to_str().expect("a path")).await.expect("a store")
     };
     let run: RunId = "today".parse().expect("a run");
     let app = "pxbbq".parse().expect("an app");
@@ -201,7 +201,7 @@ async fn a_later_day_is_no_excuse() {
     stage.pre(&["--run", "later", "--store", "file://./old"]);
     stage.post(&["--run", "later", "--store", "file://./old"], "different");
     // a baseline that is too old is unknown, and no later `pre` takes its place
-    stage.table.configure(&format!("{SHOP}maxBaselineAge: 24h\n"));
+    stage.workspace.configure(&format!("{SHOP}maxBaselineAge: 24h\n"));
     for run in ["aged", "aged-again"] {
         stage.pre(&["--run", run, "--store", "file://./old"]);
         assert_eq!(stage.post(&["--run", run, "--store", "file://./old"], "unknown"), ["baseline-too-old"]);
@@ -222,7 +222,7 @@ async fn a_server_that_tells_nobody_of_its_starts_is_unknown() {
         stage.restart().await;
         let uri = stage.mongod.as_ref().expect("it runs").uri_of(DATABASE);
         let uri = uri.replacen("mongodb://", "mongodb://reader:geheim@", 1) + "?authSource=admin";
-        stage.table.point_at(&uri);
+        stage.workspace.point_at(&uri);
     };
     log_in(&mut stage).await;
     stage.pre(&["--run", "a"]);
@@ -231,7 +231,7 @@ async fn a_server_that_tells_nobody_of_its_starts_is_unknown() {
     log_in(&mut stage).await;
     assert_eq!(stage.post(&["--run", "b"], "unknown"), ["copy-unwitnessed"]);
     // where there is no copy there is nothing to witness
-    stage.table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  data: live"));
+    stage.workspace.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  data: live"));
     stage.pre(&["--run", "live", "--store", "file://./live"]);
     log_in(&mut stage).await;
     stage.post(&["--run", "live", "--store", "file://./live"], "same");
@@ -240,7 +240,7 @@ async fn a_server_that_tells_nobody_of_its_starts_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn live_data_may_grow_and_may_not_shrink() {
     let stage = Stage::new(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  data: live")).await;
-    stage.table.configure(&format!(
+    stage.workspace.configure(&format!(
         "{}probes:\n  - {{name: counts, component: document-count}}\n",
         SHOP.replace("  database: pxbbq", "  database: pxbbq\n  data: live")
     ));

@@ -1,18 +1,18 @@
 //! The demo: each upgrade is caught and named.
 
-use crate::support::{Ended, Table};
+use crate::support::{CommandOutput, Workspace};
 
-fn demo(upgrade: &str) -> Ended {
+fn demo(upgrade: &str) -> CommandOutput {
     demo_in(upgrade, "human")
 }
 
-fn demo_in(upgrade: &str, format: &str) -> Ended {
-    let table = Table::new("");
-    table.taster(&["demo", "--upgrade", upgrade, "--orders", "3000", "--format", format])
+fn demo_in(upgrade: &str, format: &str) -> CommandOutput {
+    let workspace = Workspace::new("");
+    workspace.taster(&["demo", "--upgrade", upgrade, "--orders", "3000", "--format", format])
 }
 
 /// The findings that are `different`, each with its collection and, of a census, what became of how many documents.
-fn different(ended: &Ended) -> Vec<String> {
+fn different(ended: &CommandOutput) -> Vec<String> {
     let verdict = ended.json();
     let findings = verdict["findings"].as_array().unwrap_or_else(|| panic!("{}", ended.all()));
     let tell = |finding: &serde_json::Value| {
@@ -37,7 +37,7 @@ fn different(ended: &Ended) -> Vec<String> {
 }
 
 /// The `Report:` line names a file that is there.
-fn report(ended: &Ended) -> String {
+fn report(ended: &CommandOutput) -> String {
     let path =
         ended.out.lines().find_map(|line| line.strip_prefix("Report: ")).unwrap_or_else(|| panic!("{}", ended.all()));
     std::fs::read_to_string(path.trim_start_matches("file://")).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -2,28 +2,28 @@
 
 use insta::assert_snapshot;
 
-use crate::support::{Kitchen, Table};
+use crate::support::{ShopDatabase, Workspace};
 
 /// What the command says when it fails, without what differs from run to run.
-fn fails(table: &Table, code: i32, arguments: &[&str]) -> String {
-    let ended = table.taster(arguments);
+fn fails(workspace: &Workspace, code: i32, arguments: &[&str]) -> String {
+    let ended = workspace.taster(arguments);
     assert_eq!(ended.code, code, "{}", ended.all());
     let text = if ended.err.contains("error") { &ended.err } else { &ended.out };
-    text.replace(&table.path().display().to_string(), "[folder]").trim().to_owned()
+    text.replace(&workspace.path().display().to_string(), "[folder]").trim().to_owned()
 }
 
 fn config(yaml: &str) -> String {
-    let table = Table::new("mongodb://127.0.0.1:1/pxbbq?serverSelectionTimeoutMS=200");
-    table.configure(yaml);
-    fails(&table, 4, &["config", "check"])
+    let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq?serverSelectionTimeoutMS=200");
+    workspace.configure(yaml);
+    fails(&workspace, 4, &["config", "check"])
 }
 
 const HEAD: &str = "app: shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\n";
 
 #[test]
 fn no_configuration() {
-    let table = Table::new("");
-    assert_snapshot!(fails(&table, 4, &["pre"]), @r#"
+    let workspace = Workspace::new("");
+    assert_snapshot!(fails(&workspace, 4, &["pre"]), @r#"
     error[T0101]: cannot read the configuration taster.yaml: No such file or directory (os error 2)
       help: name the file with --config FILE, or write one with `taster init --mongodb URI`
     "#);
@@ -213,11 +213,11 @@ fn component_without_a_pin() {
 
 #[test]
 fn component_with_another_pin() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     let pin = "0".repeat(64);
-    table.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, sha256: \"{pin}\"}}\n"));
-    std::fs::write(table.path().join("a.wasm"), b"\0asm").expect("a file");
-    assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
+    workspace.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, sha256: \"{pin}\"}}\n"));
+    std::fs::write(workspace.path().join("a.wasm"), b"\0asm").expect("a file");
+    assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
     ✗ probe a: T0110: the component ./a.wasm is not the pinned one: sha256 cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f, pinned 0000000000000000000000000000000000000000000000000000000000000000 (allowed: somebody replaced the file: find out who, then pin the new digest)
     "#);
@@ -225,10 +225,10 @@ fn component_with_another_pin() {
 
 #[test]
 fn component_that_is_none() {
-    let table = Table::new("");
-    table.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm}}\n"));
-    std::fs::write(table.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
-    assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
+    let workspace = Workspace::new("");
+    workspace.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm}}\n"));
+    std::fs::write(workspace.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
+    assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
     ✗ probe a: T0303: not a WebAssembly component: the file is of an unknown format (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
     "#);
@@ -236,10 +236,11 @@ fn component_that_is_none() {
 
 #[test]
 fn component_that_is_too_large() {
-    let table = Table::new("");
-    table.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, limits: {{componentSize: 1KiB}}}}\n"));
-    std::fs::write(table.path().join("a.wasm"), vec![0; 2048]).expect("a file");
-    assert_snapshot!(fails(&table, 4, &["config", "check"]), @r#"
+    let workspace = Workspace::new("");
+    workspace
+        .configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, limits: {{componentSize: 1KiB}}}}\n"));
+    std::fs::write(workspace.path().join("a.wasm"), vec![0; 2048]).expect("a file");
+    assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
     ✗ probe a: T0109: the component ./a.wasm has 2048 bytes, more than the 1024 of probes[a].limits.componentSize (allowed: raise `probes[a].limits.componentSize` if the component is what it should be)
     "#);
@@ -263,11 +264,11 @@ fn system_collection_granted() {
 
 #[test]
 fn server_that_is_not_there() {
-    let table = Table::new("mongodb://joe:s3cret@127.0.0.1:1/pxbbq");
-    table.configure(
-        "app: shop\nstore: file://./results\nmongodb: {uri: \"mongodb://joe:s3cret@127.0.0.1:1/pxbbq\", connect: 1s}\n",
+    let workspace = Workspace::new("mongodb://joe:s3cret@127.0.0.1:1/pxbbq");
+    workspace.configure(
+        "app: shop\nstore: file://./results\nmongodb: {uri: \"mongodb://joe:s3cret@127.0.0.1:1/pxbbq\", connectTimeout: 1s}\n",
     );
-    let text = fails(&table, 4, &["pre"]);
+    let text = fails(&workspace, 4, &["pre"]);
     assert!(!text.contains("s3cret") && !text.contains("joe"), "{text}");
     assert!(text.contains("error[T02"), "{text}");
     assert!(text.contains("help:"), "{text}");
@@ -275,11 +276,12 @@ fn server_that_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn options_that_the_probe_does_not_understand() {
-    let kitchen = Kitchen::open(false, 50).await;
-    let table = kitchen.table();
-    let uri = kitchen.uri();
-    let run =
-        |options: &str| fails(&table, 3, &["probe", "run", "document-count", "--mongodb", &uri, "--options", options]);
+    let shop = ShopDatabase::standalone(50).await;
+    let workspace = shop.workspace();
+    let uri = shop.uri();
+    let run = |options: &str| {
+        fails(&workspace, 3, &["probe", "run", "document-count", "--mongodb", &uri, "--options", options])
+    };
     assert_snapshot!(run(r#"{"grupBy": {"orders": ["status"]}}"#), @r#"
     INFO document-count: failed
     error[T0613]: probe document-count failed: probes[…].config.grupBy: unknown field `grupBy`, expected one of `filters`, `groupBy`, `collections`, `groups` (setting: probes[…].config.grupBy)
@@ -288,9 +290,9 @@ async fn options_that_the_probe_does_not_understand() {
     INFO document-count: failed
     error[T0613]: probe document-count failed: T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
     "#);
-    assert_snapshot!(fails(&table, 2, &["probe", "run", "document-count", "--mongodb", &uri, "--options", "{"]), @"error[T0612]: --options is not JSON: EOF while parsing an object at line 1 column 1");
+    assert_snapshot!(fails(&workspace, 2, &["probe", "run", "document-count", "--mongodb", &uri, "--options", "{"]), @"error[T0612]: --options is not JSON: EOF while parsing an object at line 1 column 1");
     assert_snapshot!(
-        fails(&table, 4, &["probe", "run", "document-count", "--mongodb", &uri, "--collection", "parent=orders"]), @r#"
+        fails(&workspace, 4, &["probe", "run", "document-count", "--mongodb", &uri, "--collection", "parent=orders"]), @r#"
     error[T0112]: the probe has no role `parent`
       help: its roles: collections
     "#);
@@ -298,9 +300,9 @@ async fn options_that_the_probe_does_not_understand() {
 
 #[test]
 fn store_of_an_unknown_kind() {
-    let table = Table::new("mongodb://127.0.0.1:1/pxbbq");
-    table.configure(&format!("{HEAD}store: ftp://results\n"));
-    assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
+    let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq");
+    workspace.configure(&format!("{HEAD}store: ftp://results\n"));
+    assert_snapshot!(fails(&workspace, 4, &["runs"]), @r#"
     error[T0401]: unsupported store URL: scheme `ftp:`
       help: use s3://bucket/prefix, file:///absolute/path or file://./relative/path
     "#);
@@ -308,9 +310,9 @@ fn store_of_an_unknown_kind() {
 
 #[test]
 fn store_that_is_a_file() {
-    let table = Table::new("");
-    table.configure(&format!("{HEAD}store: file://./taster.yaml\n"));
-    assert_snapshot!(fails(&table, 4, &["runs"]), @r#"
+    let workspace = Workspace::new("");
+    workspace.configure(&format!("{HEAD}store: file://./taster.yaml\n"));
+    assert_snapshot!(fails(&workspace, 4, &["runs"]), @r#"
     error[T0404]: cannot list v1/shop/: Not a directory (os error 20)
       help: check that the store exists and is readable, then run the command again
     "#);
@@ -318,21 +320,21 @@ fn store_that_is_a_file() {
 
 #[test]
 fn run_that_is_not_there() {
-    let table = Table::new("");
-    table.configure(&format!("{HEAD}store: file://./results\n"));
-    assert_snapshot!(fails(&table, 4, &["show", "nobody"]), @r#"
+    let workspace = Workspace::new("");
+    workspace.configure(&format!("{HEAD}store: file://./results\n"));
+    assert_snapshot!(fails(&workspace, 4, &["show", "nobody"]), @r#"
     error[T0606]: there is no run `nobody` of app `shop` in file://./results
       help: `taster runs` lists them
     "#);
-    assert_snapshot!(fails(&table, 4, &["show"]), @r#"
+    assert_snapshot!(fails(&workspace, 4, &["show"]), @r#"
     error[T0607]: app `shop` has no run in file://./results
       help: `taster pre` begins one; or --store names another place
     "#);
-    assert_snapshot!(fails(&table, 4, &["compare", "--run", "nobody"]), @r#"
+    assert_snapshot!(fails(&workspace, 4, &["compare", "--run", "nobody"]), @r#"
     error[T0605]: run `nobody` has no capture after the sync
       help: run `taster post --run nobody` first
     "#);
-    assert_snapshot!(fails(&table, 4, &["accept", "nobody", "--reason", "x"]), @r#"
+    assert_snapshot!(fails(&workspace, 4, &["accept", "nobody", "--reason", "x"]), @r#"
     error[T0609]: run `nobody` has no verdict that could be accepted
       help: run `taster post --run nobody` first
     "#);
@@ -340,13 +342,13 @@ fn run_that_is_not_there() {
 
 #[test]
 fn capture_file_that_is_none() {
-    let table = Table::new("");
-    std::fs::write(table.path().join("a.json"), "{}").expect("a file");
-    assert_snapshot!(fails(&table, 4, &["compare", "a.json", "a.json"]), @r#"
+    let workspace = Workspace::new("");
+    std::fs::write(workspace.path().join("a.json"), "{}").expect("a file");
+    assert_snapshot!(fails(&workspace, 4, &["compare", "a.json", "a.json"]), @r#"
     error[T0608]: cannot use the capture a.json: the capture is damaged: it has no checksum
       help: give a capture.json that Taster wrote, unaltered
     "#);
-    assert_snapshot!(fails(&table, 4, &["compare", "b.json", "a.json"]), @r#"
+    assert_snapshot!(fails(&workspace, 4, &["compare", "b.json", "a.json"]), @r#"
     error[T0608]: cannot use the capture b.json: No such file or directory (os error 2)
       help: give a capture.json that Taster wrote, unaltered
     "#);
@@ -354,28 +356,28 @@ fn capture_file_that_is_none() {
 
 #[test]
 fn wrong_usage() {
-    let table = Table::new("");
-    assert_snapshot!(fails(&table, 2, &["pre", "--run", "My Run"]), @r#"
+    let workspace = Workspace::new("");
+    assert_snapshot!(fails(&workspace, 2, &["pre", "--run", "My Run"]), @r#"
     error: invalid value 'My Run' for '--run <ID>': invalid run `My Run`: expected 1 to 63 characters of a-z, 0-9, `.`, `_` and `-`, beginning with a letter or digit, not ending in `.json`
 
     For more information, try '--help'.
     "#);
-    assert_snapshot!(fails(&table, 2, &["taste"]), @r#"
+    assert_snapshot!(fails(&workspace, 2, &["taste"]), @r#"
     error: unrecognized subcommand 'taste'
 
     Usage: taster [OPTIONS] <COMMAND>
 
     For more information, try '--help'.
     "#);
-    assert_snapshot!(fails(&table, 2, &["pre", "-c", "taster.yaml", "--mongodb", "mongodb://localhost/shop"]), @r#"
+    assert_snapshot!(fails(&workspace, 2, &["pre", "-c", "taster.yaml", "--mongodb", "mongodb://localhost/shop"]), @r#"
     error: the argument '--config <FILE>' cannot be used with '--mongodb <URI>'
 
     Usage: taster pre --config <FILE>
 
     For more information, try '--help'.
     "#);
-    table.configure(HEAD);
-    assert_snapshot!(fails(&table, 2, &["runs", "--format", "junit"]), @r#"
+    workspace.configure(HEAD);
+    assert_snapshot!(fails(&workspace, 2, &["runs", "--format", "junit"]), @r#"
     error: invalid value 'junit' for '--format <FORMAT>'
       [possible values: human, json]
 

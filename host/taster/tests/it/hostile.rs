@@ -2,13 +2,14 @@
 
 use mongodb::bson::doc;
 
-use crate::support::{Kitchen, SHOP, component};
+use crate::support::{SHOP, ShopDatabase, component};
 
 /// The failure that a run of `{"attack": …}` ends with.
-async fn attack(kitchen: &Kitchen, attack: &str) -> serde_json::Value {
-    let table = kitchen.table();
-    std::fs::copy(component("evil"), table.path().join("evil.wasm")).expect("the build leaves target/probes/evil.wasm");
-    table.configure(&format!(
+async fn attack(shop: &ShopDatabase, attack: &str) -> serde_json::Value {
+    let workspace = shop.workspace();
+    std::fs::copy(component("evil"), workspace.path().join("evil.wasm"))
+        .expect("the build leaves target/probes/evil.wasm");
+    workspace.configure(&format!(
         "{SHOP}probes:
   - name: guest
     component: ./evil.wasm
@@ -18,28 +19,28 @@ async fn attack(kitchen: &Kitchen, attack: &str) -> serde_json::Value {
   - {{name: counts, component: document-count}}
 "
     ));
-    let pre = table.taster(&["pre", "--format", "json"]);
+    let pre = workspace.taster(&["pre", "--format", "json"]);
     assert_eq!(pre.code, 3, "a gating probe that fails is told before the sync: {}", pre.all());
     let capture = pre.json();
     let probes = capture["probes"].as_array().expect("probes");
     assert!(probes[1]["outcome"]["metrics"].is_array(), "the other probe still runs: {}", probes[1]);
     let failure = probes[0]["outcome"]["failed"].clone();
 
-    let post = table.taster(&["post", "--format", "json"]);
+    let post = workspace.taster(&["post", "--format", "json"]);
     assert_eq!(post.code, 3, "{}", post.all());
     let verdict = post.json();
     let findings = verdict["findings"].as_array().expect("findings");
     let of = |probe: &str| findings.iter().filter(|f| f["probe"] == probe).collect::<Vec<_>>();
     assert!(of("guest").iter().all(|f| f["outcome"] == "unknown") && !of("guest").is_empty(), "{verdict}");
     assert!(of("counts").iter().all(|f| f["outcome"] == "same") && !of("counts").is_empty(), "{verdict}");
-    let names = kitchen.database.list_collection_names().await.expect("names");
+    let names = shop.database.list_collection_names().await.expect("names");
     assert!(!names.contains(&"stolen".to_owned()), "{names:?}");
     failure
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attack_ends_as_unknown_with_the_limit_named() {
-    let kitchen = Kitchen::open(true, 300).await;
+    let shop = ShopDatabase::replica_set(300).await;
     let cases = [
         ("loop", "T0321", "deadline", "probes[guest].limits.deadline", "3s"),
         ("memory", "T0322", "budget", "probes[guest].limits.memory", "64 MiB"),
@@ -51,7 +52,7 @@ async fn every_attack_ends_as_unknown_with_the_limit_named() {
         ("panic", "T0320", "invalid", "", ""),
     ];
     for (name, code, refusal, setting, allowed) in cases {
-        let failure = attack(&kitchen, name).await;
+        let failure = attack(&shop, name).await;
         let part = |key: &str| failure[key].as_str().unwrap_or_default().to_owned();
         let all = failure.to_string();
         assert!(part("code").starts_with(code) && part("code").starts_with('T'), "{name}: {all}");
@@ -63,17 +64,18 @@ async fn every_attack_ends_as_unknown_with_the_limit_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_probe_of_severity_warn_does_not_gate() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    std::fs::copy(component("evil"), table.path().join("evil.wasm")).expect("the build leaves target/probes/evil.wasm");
-    table.configure(&format!(
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    std::fs::copy(component("evil"), workspace.path().join("evil.wasm"))
+        .expect("the build leaves target/probes/evil.wasm");
+    workspace.configure(&format!(
         "{SHOP}probes:
   - {{name: guest, component: ./evil.wasm, collections: [orders], severity: warn, config: {{attack: panic}}}}
   - {{name: counts, component: document-count}}
 "
     ));
-    assert_eq!(table.taster(&["pre"]).code, 0);
-    let post = table.taster(&["post", "--format", "json"]);
+    assert_eq!(workspace.taster(&["pre"]).code, 0);
+    let post = workspace.taster(&["post", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert!(
         post.out.contains("the probe's own last words") || post.err.contains("the probe's own last words"),
@@ -81,7 +83,7 @@ async fn a_hostile_probe_of_severity_warn_does_not_gate() {
         post.all()
     );
 
-    assert_eq!(table.taster(&["pre"]).code, 0);
-    kitchen.lose(doc! {"status": "open"}).await;
-    assert_eq!(table.taster(&["post"]).code, 1, "the loss is still found beside it");
+    assert_eq!(workspace.taster(&["pre"]).code, 0);
+    shop.lose(doc! {"status": "open"}).await;
+    assert_eq!(workspace.taster(&["post"]).code, 1, "the loss is still found beside it");
 }

@@ -17,7 +17,7 @@ use taster_testkit::{
     wait_until,
 };
 
-use crate::support::{Ended, Kitchen, SHOP, Table};
+use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
 
 /// The commands by which `pre` reads, and so the points between two answers of the server.
 const COMMANDS: [&str; 8] =
@@ -31,7 +31,7 @@ const READ: &str = "waitAfterPinningCursorBeforeGetMoreBatch";
 struct FaultyShop {
     _mongod: Mongod,
     client: Client,
-    table: Table,
+    workspace: Workspace,
 }
 
 impl FaultyShop {
@@ -39,9 +39,9 @@ impl FaultyShop {
         let mongod = mongod::start(mongod::options(replica_set, &["--setParameter", "enableTestCommands=1"])).await;
         let client = mongod.client().await.expect("a client");
         Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
-        let table = Table::new(&mongod.uri_of(DATABASE));
-        table.configure(SHOP);
-        Self { _mongod: mongod, client, table }
+        let workspace = Workspace::new(&mongod.uri_of(DATABASE));
+        workspace.configure(SHOP);
+        Self { _mongod: mongod, client, workspace }
     }
 
     /// Changes a fail point; returns how often it was entered until now.
@@ -60,7 +60,7 @@ impl FaultyShop {
     }
 
     fn spawn(&self, arguments: &[&str]) -> Child {
-        let mut command = self.table.command(arguments);
+        let mut command = self.workspace.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
     }
 
@@ -78,7 +78,7 @@ impl FaultyShop {
                 break false;
             }
         };
-        let ended = Ended::of(&child.wait_with_output().expect("it ends"));
+        let ended = CommandOutput::read(&child.wait_with_output().expect("it ends"));
         assert_eq!(ended.code, if killed { -1 } else { 0 }, "{}", ended.all());
         self.configure(COMMAND, "off", doc! {}).await;
         killed
@@ -93,11 +93,11 @@ async fn pre_killed_at_any_read_and_run_again_leaves_a_whole_capture() {
     for skip in (0..).step_by(3) {
         let run = format!("kill-{skip}");
         let killed = shop.kill_at(skip, &["pre", "--run", &run]).await;
-        let capture = shop.table.path().join(format!("results/v1/pxbbq/{run}/pre/capture.json"));
+        let capture = shop.workspace.path().join(format!("results/v1/pxbbq/{run}/pre/capture.json"));
         assert_eq!(capture.exists(), !killed, "pre reads nothing after its commit");
-        let again = shop.table.taster(&["pre", "--run", &run]);
+        let again = shop.workspace.taster(&["pre", "--run", &run]);
         assert_eq!(again.code, 0, "killed at read {skip}, then: {}", again.all());
-        let post = shop.table.taster(&["post", "--run", &run]);
+        let post = shop.workspace.taster(&["post", "--run", &run]);
         assert_eq!(post.code, 0, "killed at read {skip}, then: {}", post.all());
         if !killed {
             break;
@@ -110,12 +110,12 @@ async fn pre_killed_at_any_read_and_run_again_leaves_a_whole_capture() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_pre_of_one_run_at_once_leave_one_capture() {
-    let kitchen = Kitchen::open(true, 3000).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
+    let shop = ShopDatabase::replica_set(3000).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
     let children: Vec<_> = (0..2)
         .map(|_| {
-            table
+            workspace
                 .command(&["pre", "--run", "race", "--format", "json"])
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -123,8 +123,8 @@ async fn two_pre_of_one_run_at_once_leave_one_capture() {
                 .expect("the binary runs")
         })
         .collect();
-    let ended: Vec<Ended> =
-        children.into_iter().map(|child| Ended::of(&child.wait_with_output().expect("it ends"))).collect();
+    let ended: Vec<CommandOutput> =
+        children.into_iter().map(|child| CommandOutput::read(&child.wait_with_output().expect("it ends"))).collect();
     let attempts: Vec<String> = ended
         .iter()
         .map(|one| {
@@ -153,13 +153,13 @@ async fn a_signal_leaves_no_cursor(shop: &FaultyShop) {
         let reads = async || open_cursors(&shop.client, "pinned").await > 0;
         wait_until("a read that does not return", WAIT_TIMEOUT, reads).await;
         rustix::process::kill_process(pid, signal).expect("a signal");
-        let ended = Ended::of(&child.wait_with_output().expect("it ends"));
+        let ended = CommandOutput::read(&child.wait_with_output().expect("it ends"));
         assert_eq!(ended.code, 4, "{}", ended.all());
         assert!(ended.err.contains("T0604"), "{}", ended.err);
         // the server closes a cursor that was killed during a read once that read notices
         let closed = async || open_cursors(&shop.client, "total").await == 0;
         wait_until("the end of all cursors", Duration::from_secs(3), closed).await;
     }
-    let capture = shop.table.path().join("results/v1/pxbbq/stopped/pre/capture.json");
+    let capture = shop.workspace.path().join("results/v1/pxbbq/stopped/pre/capture.json");
     assert!(!capture.exists());
 }

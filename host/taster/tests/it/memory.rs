@@ -12,7 +12,7 @@ use std::{
 
 use mongodb::bson::{Document, doc};
 
-use crate::support::{Kitchen, SHOP, Table};
+use crate::support::{SHOP, ShopDatabase, Workspace};
 
 /// Documents of the smaller collection: 50 MB.
 const DOCUMENTS: i32 = 50_000;
@@ -27,15 +27,15 @@ const MAX_GROWTH: f64 = 50.0;
 const MAX_RATIO: f64 = 1.5;
 
 /// Fills a collection on the server, which is faster than sending the documents.
-async fn fill(kitchen: &Kitchen, collection: &str, documents: i32) {
+async fn fill(shop: &ShopDatabase, collection: &str, documents: i32) {
     let stages = [
         doc! {"$documents": [{"n": {"$range": [0, documents]}}]},
         doc! {"$unwind": "$n"},
         doc! {"$project": {"_id": "$n", "text": {"$literal": "x".repeat(SIZE)}}},
         doc! {"$out": collection},
     ];
-    kitchen.database.aggregate(stages).await.expect("the collection is filled");
-    let count = kitchen.database.collection::<Document>(collection).estimated_document_count().await.expect("a count");
+    shop.database.aggregate(stages).await.expect("the collection is filled");
+    let count = shop.database.collection::<Document>(collection).estimated_document_count().await.expect("a count");
     assert_eq!(count, u64::try_from(documents).expect("a positive number"));
 }
 
@@ -53,14 +53,14 @@ fn peak_memory(child: &mut Child) -> f64 {
 }
 
 /// The peak memory of a `pre` that records a census of the collection and reads it by a guest.
-fn peak_of_pre(kitchen: &Kitchen, collection: &str) -> f64 {
-    let table: Table = kitchen.table();
-    table.configure(&format!(
+fn peak_of_pre(shop: &ShopDatabase, collection: &str) -> f64 {
+    let workspace: Workspace = shop.workspace();
+    workspace.configure(&format!(
         "{SHOP}probes:\n  - {{name: documents, component: census, collections: [{collection}]}}\n  \
          - {{name: shape, component: schema-shape, collections: [{collection}]}}\n"
     ));
     let mut child =
-        table.command(&["pre"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        workspace.command(&["pre"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     let peak = peak_memory(&mut child);
     let output = child.wait_with_output().expect("a child");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -69,12 +69,12 @@ fn peak_of_pre(kitchen: &Kitchen, collection: &str) -> f64 {
 
 #[tokio::test]
 async fn invariant_10_memory_does_not_grow_with_the_collection() {
-    let kitchen = Kitchen::open(false, 10).await;
-    fill(&kitchen, "small", DOCUMENTS).await;
-    fill(&kitchen, "large", DOCUMENTS * FACTOR).await;
+    let shop = ShopDatabase::standalone(10).await;
+    fill(&shop, "small", DOCUMENTS).await;
+    fill(&shop, "large", DOCUMENTS * FACTOR).await;
     // the first run compiles the probes, which takes more memory than running them
-    peak_of_pre(&kitchen, "orders");
-    let (small, large) = (peak_of_pre(&kitchen, "small"), peak_of_pre(&kitchen, "large"));
+    peak_of_pre(&shop, "orders");
+    let (small, large) = (peak_of_pre(&shop, "small"), peak_of_pre(&shop, "large"));
     println!("{small:.0} MiB for {DOCUMENTS} documents, {large:.0} MiB for {FACTOR} times as many");
     assert!(small > 1.0, "no peak was measured");
     assert!(

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use serde_json::Value;
 
-use crate::support::{Kitchen, SHOP};
+use crate::support::{SHOP, ShopDatabase};
 
 const DOCUMENTS: u64 = 1_000_000;
 
@@ -18,8 +18,8 @@ changes:
 "#;
 
 /// The order of that number in the shop.
-async fn id(kitchen: &Kitchen, number: i32) -> ObjectId {
-    let orders = kitchen.database.collection::<Document>("orders");
+async fn id(shop: &ShopDatabase, number: i32) -> ObjectId {
+    let orders = shop.database.collection::<Document>("orders");
     let order = orders.find_one(doc! {"number": number}).await.expect("an answer").expect("an order");
     order.get_object_id("_id").expect("an id")
 }
@@ -36,19 +36,19 @@ fn named(set: &Value) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn among_a_million_rewritten_documents_exactly_the_twelve_others_are_reported() {
-    let kitchen = Kitchen::open(false, DOCUMENTS).await;
-    let table = kitchen.table();
-    table.configure(&format!("{SHOP}{CONFIGURATION}"));
-    let pre = table.taster(&["pre"]);
+    let shop = ShopDatabase::standalone(DOCUMENTS).await;
+    let workspace = shop.workspace();
+    workspace.configure(&format!("{SHOP}{CONFIGURATION}"));
+    let pre = workspace.taster(&["pre"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
 
-    let orders = kitchen.database.collection::<Document>("orders");
+    let orders = shop.database.collection::<Document>("orders");
     let (mut lost, mut altered) = (Vec::new(), Vec::new());
     for number in 0..7 {
-        lost.push(id(&kitchen, 100_000 + number * 131_313).await);
+        lost.push(id(&shop, 100_000 + number * 131_313).await);
     }
     for number in 0..5 {
-        altered.push(id(&kitchen, 100_007 + number * 197_979).await);
+        altered.push(id(&shop, 100_007 + number * 197_979).await);
     }
     let rewrite = vec![doc! {"$set": {"archived": false, "number": {"$toLong": "$number"}}}];
     let done = orders.update_many(doc! {}, rewrite).await.expect("the migration");
@@ -66,7 +66,7 @@ async fn among_a_million_rewritten_documents_exactly_the_twelve_others_are_repor
         orders.update_one(doc! {"_id": id}, alteration).await.expect("an alteration");
     }
 
-    let post = table.taster(&["post", "--format", "json"]);
+    let post = workspace.taster(&["post", "--format", "json"]);
     assert_eq!(post.code, 1, "{}", post.all());
     let verdict = post.json();
     let findings = verdict["findings"].as_array().expect("findings");

@@ -8,9 +8,10 @@ use mongodb::{
     bson::{DateTime, Document, doc},
     options::ReturnDocument,
 };
+use taster_testkit::mongod::Flavour;
 use tokio::task::JoinHandle;
 
-use crate::support::{Kitchen, SHOP, Table};
+use crate::support::{SHOP, ShopDatabase, Workspace};
 
 /// Documents of the ledger.
 const LEDGER: i64 = 20_000;
@@ -95,16 +96,16 @@ async fn write(kind: &str, database: &Database, turn: i64) {
     }
 }
 
-async fn open(replica_set: bool) -> (Kitchen, Table) {
-    let kitchen = Kitchen::open(replica_set, 50).await;
+async fn open(flavour: Flavour) -> (ShopDatabase, Workspace) {
+    let shop = ShopDatabase::open(flavour, 50).await;
     let documents = (0..LEDGER).map(|n| doc! {"_id": n, "n": 0, "k": n % 7, "pad": "x".repeat(100)});
-    ledger(&kitchen.database).insert_many(documents).await.expect("the ledger");
+    ledger(&shop.database).insert_many(documents).await.expect("the ledger");
     let index = mongodb::IndexModel::builder()
         .keys(doc! {"due": 1})
         .options(mongodb::options::IndexOptions::builder().expire_after(Duration::ZERO).build())
         .build();
-    ledger(&kitchen.database).create_index(index).await.expect("an index");
-    let table = kitchen.table();
+    ledger(&shop.database).create_index(index).await.expect("an index");
+    let workspace = shop.workspace();
     // two probes that look at different times must have seen the same
     let probe = |name: &str| {
         format!(
@@ -112,18 +113,18 @@ async fn open(replica_set: bool) -> (Kitchen, Table) {
              collection: ledger, groupBy: [k], sums: {{total: n}}}}]}}\n"
         )
     };
-    table.configure(&format!(
+    workspace.configure(&format!(
         "{}probes:\n{}{}",
-        SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1\n  quiet: 300ms"),
+        SHOP.replace("  database: pxbbq", "  database: pxbbq\n  maxRescans: 1\n  quietPeriod: 300ms"),
         probe("first"),
         probe("second")
     ));
-    (kitchen, table)
+    (shop, workspace)
 }
 
 /// Both probes' metrics, or `None` where they failed as unstable.
-fn found(table: &Table, arguments: &[&str]) -> (i32, Option<serde_json::Value>, serde_json::Value) {
-    let ended = table.taster(&[&["pre", "--format", "json"], arguments].concat());
+fn found(workspace: &Workspace, arguments: &[&str]) -> (i32, Option<serde_json::Value>, serde_json::Value) {
+    let ended = workspace.taster(&[&["pre", "--format", "json"], arguments].concat());
     assert!([0, 3].contains(&ended.code), "{}", ended.all());
     let capture = ended.json();
     let outcome = |at: usize| capture["probes"][at]["outcome"].clone();
@@ -144,9 +145,9 @@ fn found(table: &Table, arguments: &[&str]) -> (i32, Option<serde_json::Value>, 
 }
 
 async fn on_a_standalone(kind: &'static str) {
-    let (kitchen, table) = open(false).await;
-    let writer = Writer::start(kind, &kitchen.database).await;
-    let (code, seen, consistency) = found(&table, &["--run", kind]);
+    let (shop, workspace) = open(Flavour::Standalone).await;
+    let writer = Writer::start(kind, &shop.database).await;
+    let (code, seen, consistency) = found(&workspace, &["--run", kind]);
     writer.stop();
     assert_eq!(consistency["reading"], "live");
     // TTL deletes come once a second, and a short capture may pass between two of them: then it is stable. So it is where
@@ -155,14 +156,14 @@ async fn on_a_standalone(kind: &'static str) {
     // A writer that a busy machine holds up for longer than the pause was noticed by a rescan, and then nobody wrote.
     let noticed = code == 3 || consistency["rescans"].as_u64().is_some_and(|rescans| rescans > 0);
     assert!(noticed || kind == "ttl" || (kind == "drop" && nothing), "{kind} went unnoticed: {consistency}");
-    let (code, found, _) = found(&table, &["--run", "afterwards"]);
+    let (code, found, _) = found(&workspace, &["--run", "afterwards"]);
     assert!(code == 0 && found.is_some(), "once nobody writes it is stable again");
 }
 
 async fn on_a_replica_set(kind: &'static str) {
-    let (kitchen, table) = open(true).await;
-    let writer = Writer::start(kind, &kitchen.database).await;
-    let (code, found, consistency) = found(&table, &["--run", kind]);
+    let (shop, workspace) = open(Flavour::ReplicaSet).await;
+    let writer = Writer::start(kind, &shop.database).await;
+    let (code, found, consistency) = found(&workspace, &["--run", kind]);
     writer.stop();
     if kind == "drop" {
         // before 7.0 a server does not read at a moment before a collection was made: one moment, or unknown
@@ -183,23 +184,23 @@ kinds! { update inc pipeline in_flight find_and_modify replace delete insert ttl
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_of_writes_is_waited_out() {
-    let (kitchen, table) = open(false).await;
-    let writer = Writer::start("inc", &kitchen.database).await;
-    let stop = tokio::spawn(async move {
+    let (shop, workspace) = open(Flavour::Standalone).await;
+    let writer = Writer::start("inc", &shop.database).await;
+    let stopper = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(700)).await;
         writer.stop();
     });
     let (code, found, consistency) =
-        tokio::task::spawn_blocking(move || found(&table, &["--run", "burst"])).await.expect("it ends");
-    stop.await.expect("it ends");
+        tokio::task::spawn_blocking(move || found(&workspace, &["--run", "burst"])).await.expect("it ends");
+    stopper.await.expect("it ends");
     assert_eq!(code, 0, "{consistency}");
     assert!(found.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_is_made_meanwhile_is_not_half_seen() {
-    let (kitchen, table) = open(true).await;
-    let database = kitchen.database.clone();
+    let (shop, workspace) = open(Flavour::ReplicaSet).await;
+    let database = shop.database.clone();
     let builder = tokio::spawn(async move {
         for n in 0_i64.. {
             let name = format!("field_{}", n % 10);
@@ -208,8 +209,8 @@ async fn an_index_that_is_made_meanwhile_is_not_half_seen() {
             let _ = database.collection::<Document>("menu").drop_index(format!("{name}_1")).await;
         }
     });
-    table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1"));
-    let ended = table.taster(&["pre", "--run", "built", "--format", "json"]);
+    workspace.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  maxRescans: 1"));
+    let ended = workspace.taster(&["pre", "--run", "built", "--format", "json"]);
     builder.abort();
     let capture = ended.json();
     let of = |name: &str| capture["probes"].as_array().expect("probes").iter().find(|p| p["name"] == name).cloned();
@@ -227,24 +228,24 @@ async fn an_index_that_is_made_meanwhile_is_not_half_seen() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn capped_collections_are_witnessed_beside_a_snapshot() {
-    let (kitchen, table) = open(true).await;
-    kitchen.database.create_collection("log").capped(true).size(1 << 20).await.expect("a collection");
-    let log = kitchen.database.collection::<Document>("log");
+    let (shop, workspace) = open(Flavour::ReplicaSet).await;
+    shop.database.create_collection("log").capped(true).size(1 << 20).await.expect("a collection");
+    let log = shop.database.collection::<Document>("log");
     log.insert_many((0..100).map(|n| doc! {"n": n})).await.expect("an insert");
     let probes = "probes:\n  - {name: log, component: document-count, collections: [log]}\n  - {name: ledger, component: \
                   document-count, collections: [ledger]}\n";
-    table.configure(&format!(
+    workspace.configure(&format!(
         "{}{probes}",
-        SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1\n  quiet: 300ms")
+        SHOP.replace("  database: pxbbq", "  database: pxbbq\n  maxRescans: 1\n  quietPeriod: 300ms")
     ));
-    let quiet = table.taster(&["pre", "--run", "quiet", "--format", "json"]);
+    let quiet = workspace.taster(&["pre", "--run", "quiet", "--format", "json"]);
     assert_eq!(quiet.code, 0, "{}", quiet.all());
     let writer = tokio::spawn(async move {
         for n in 0_i64.. {
             log.insert_one(doc! {"n": n}).await.expect("an insert");
         }
     });
-    let busy = table.taster(&["pre", "--run", "busy", "--format", "json"]);
+    let busy = workspace.taster(&["pre", "--run", "busy", "--format", "json"]);
     writer.abort();
     let capture = busy.json();
     assert_eq!(busy.code, 3, "{}", busy.all());
@@ -254,13 +255,13 @@ async fn capped_collections_are_witnessed_beside_a_snapshot() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_that_answers_twice_differently_is_unknown() {
-    let kitchen = Kitchen::open(true, 200).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
-    let twice = table.taster(&["pre", "--twice", "--run", "steady", "--format", "json"]);
+    let shop = ShopDatabase::replica_set(200).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let twice = workspace.taster(&["pre", "--twice", "--run", "steady", "--format", "json"]);
     assert_eq!(twice.code, 0, "{}", twice.all());
-    let once = table.taster(&["pre", "--run", "once", "--store", "file://./other", "--format", "json"]);
-    let metrics = |ended: &crate::support::Ended| {
+    let once = workspace.taster(&["pre", "--run", "once", "--store", "file://./other", "--format", "json"]);
+    let metrics = |ended: &crate::support::CommandOutput| {
         let probes = ended.json()["probes"].as_array().expect("probes").clone();
         probes.iter().map(|probe| probe["outcome"].clone()).collect::<Vec<_>>()
     };
@@ -269,31 +270,31 @@ async fn a_probe_that_answers_twice_differently_is_unknown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_that_answers_differently_every_time_holds_nobody_up() {
-    let kitchen = Kitchen::open(false, 50).await;
+    let shop = ShopDatabase::standalone(50).await;
     let recent = vec![doc! {"$match": {"$expr": {"$gt": ["$created", {"$subtract": ["$$NOW", 86_400_000]}]}}}];
-    kitchen.database.create_collection("recent").view_on("orders".to_owned()).pipeline(recent).await.expect("a view");
-    let table = kitchen.table();
-    table.configure(SHOP);
-    let pre = table.taster(&["pre", "--run", "a"]);
+    shop.database.create_collection("recent").view_on("orders".to_owned()).pipeline(recent).await.expect("a view");
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let pre = workspace.taster(&["pre", "--run", "a"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
     assert!(pre.err.contains("left out") && pre.err.contains("recent"), "{}", pre.err);
-    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert_eq!(post.json()["uncovered"], serde_json::json!(["recent"]), "{}", post.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_outlives_the_history_of_the_server_is_read_in_ranges() {
-    let kitchen = Kitchen::forgetful(200).await;
-    let table = kitchen.table();
-    table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  rescans: 1"));
-    let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
+    let shop = ShopDatabase::without_history(200).await;
+    let workspace = shop.workspace();
+    workspace.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  maxRescans: 1"));
+    let pre = workspace.taster(&["pre", "--run", "a", "--format", "json"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
     assert_eq!(pre.json()["consistency"]["reading"], "ranges", "{}", pre.out);
-    assert_eq!(table.taster(&["post", "--run", "a"]).code, 0);
+    assert_eq!(workspace.taster(&["post", "--run", "a"]).code, 0);
     // the same as in one snapshot
-    let snapshot = Kitchen::open(true, 200).await;
-    let other = snapshot.table();
+    let snapshot = ShopDatabase::replica_set(200).await;
+    let other = snapshot.workspace();
     other.configure(SHOP);
     let at_once = other.taster(&["pre", "--run", "a", "--format", "json"]).json();
     assert_eq!(at_once["consistency"]["reading"], "snapshot");
@@ -303,17 +304,17 @@ async fn what_outlives_the_history_of_the_server_is_read_in_ranges() {
     };
     assert_eq!(metrics(&pre.json()), metrics(&at_once));
     // a loss is seen, and writing meanwhile is
-    table.taster(&["pre", "--run", "b"]);
-    assert!(kitchen.lose(doc! {"status": "open"}).await > 0);
-    assert_eq!(table.taster(&["post", "--run", "b"]).code, 1);
-    let database = kitchen.database.clone();
+    workspace.taster(&["pre", "--run", "b"]);
+    assert!(shop.lose(doc! {"status": "open"}).await > 0);
+    assert_eq!(workspace.taster(&["post", "--run", "b"]).code, 1);
+    let database = shop.database.clone();
     let writer = tokio::spawn(async move {
         for n in 0_i64.. {
             let orders = database.collection::<Document>("orders");
             orders.update_one(doc! {"status": "new"}, doc! {"$set": {"n": n}}).upsert(true).await.expect("a write");
         }
     });
-    let busy = table.taster(&["pre", "--run", "c", "--store", "file://./busy", "--format", "json"]);
+    let busy = workspace.taster(&["pre", "--run", "c", "--store", "file://./busy", "--format", "json"]);
     writer.abort();
     assert_eq!(busy.code, 3, "{}", busy.all());
     assert!(busy.out.contains("T0622"), "{}", busy.out);

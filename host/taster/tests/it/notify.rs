@@ -25,7 +25,7 @@ use taster_testkit::wait_until;
 
 use crate::{
     serve::done,
-    support::{Ended, Kitchen, SHOP, Table},
+    support::{CommandOutput, SHOP, ShopDatabase, Workspace},
 };
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -34,14 +34,14 @@ const TOKEN: &str = "ghp_a-token-that-nobody-shows";
 
 /// One request.
 #[derive(Debug, Clone)]
-struct Heard {
+struct ReceivedRequest {
     method: Method,
     path: String,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Heard {
+impl ReceivedRequest {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
@@ -51,91 +51,100 @@ impl Heard {
     }
 }
 
-/// How a receiver answers, one request after the other; 200 afterwards.
+/// The reply to one request. After the last configured one, the receiver replies with 200.
 #[derive(Debug, Clone, Copy)]
-enum Manner {
+enum Reply {
     Status(u16),
     /// With `Retry-After: 1`.
     Busy,
-    /// Nothing ever comes.
+    /// Never replies.
     Hang,
 }
 
 #[derive(Default)]
-struct Desk {
-    heard: Mutex<Vec<Heard>>,
-    manners: Mutex<VecDeque<Manner>>,
-    /// What GitHub knows: pull requests and comments.
+struct ReceiverState {
+    requests: Mutex<Vec<ReceivedRequest>>,
+    replies: Mutex<VecDeque<Reply>>,
+    /// The pull requests and comments that the stand-in for GitHub holds.
     pulls: Mutex<Vec<Value>>,
     comments: Mutex<Vec<Value>>,
 }
 
-/// Something that is told.
+/// A server that receives notifications.
 struct Receiver {
-    desk: Arc<Desk>,
+    state: Arc<ReceiverState>,
     address: SocketAddr,
 }
 
 impl Receiver {
-    async fn open(manners: &[Manner]) -> Self {
-        let desk = Arc::new(Desk { manners: Mutex::new(manners.iter().copied().collect()), ..Desk::default() });
+    async fn open(replies: &[Reply]) -> Self {
+        let state = Arc::new(ReceiverState {
+            replies: Mutex::new(replies.iter().copied().collect()),
+            ..ReceiverState::default()
+        });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&desk));
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { desk, address }
+        Self { state, address }
     }
 
     fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    fn heard(&self) -> Vec<Heard> {
-        self.desk.heard.lock().expect("a list").clone()
+    fn requests(&self) -> Vec<ReceivedRequest> {
+        self.state.requests.lock().expect("a list").clone()
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.heard().iter().map(|heard| format!("{} {}", heard.method, heard.path)).collect()
+    fn request_lines(&self) -> Vec<String> {
+        self.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 
     fn comments(&self) -> Vec<Value> {
-        self.desk.comments.lock().expect("a list").clone()
+        self.state.comments.lock().expect("a list").clone()
     }
 }
 
-async fn answer(State(desk): State<Arc<Desk>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(state): State<Arc<ReceiverState>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let path = uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let heard = Heard { method: method.clone(), path: path.clone(), headers, body };
-    desk.heard.lock().expect("a list").push(heard.clone());
-    let manner = desk.manners.lock().expect("a list").pop_front();
-    match manner {
-        Some(Manner::Hang) => return std::future::pending().await,
-        Some(Manner::Busy) => return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response(),
-        Some(Manner::Status(status)) if status >= 300 => {
+    let request = ReceivedRequest { method: method.clone(), path: path.clone(), headers, body };
+    state.requests.lock().expect("a list").push(request.clone());
+    let reply = state.replies.lock().expect("a list").pop_front();
+    match reply {
+        Some(Reply::Hang) => return std::future::pending().await,
+        Some(Reply::Busy) => return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response(),
+        Some(Reply::Status(status)) if status >= 300 => {
             let said = json!({"message": format!("no; you sent {TOKEN}\u{1b}[2J")});
             return (StatusCode::from_u16(status).expect("a status"), [("location", "/elsewhere")], Json(said))
                 .into_response();
         }
         _ => {}
     }
-    github(&desk, &method, &path, &heard)
+    github(&state, &method, &path, &request)
 }
 
 /// The paths of GitHub's API that are asked, and what they do.
-fn github(desk: &Desk, method: &Method, path: &str, heard: &Heard) -> Response {
+fn github(state: &ReceiverState, method: &Method, path: &str, request: &ReceivedRequest) -> Response {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let page = |items: &[Value]| {
         let page: usize = query.rsplit('=').next().and_then(|page| page.parse().ok()).unwrap_or(1);
         Json(items.iter().skip((page - 1) * 100).take(100).cloned().collect::<Vec<_>>()).into_response()
     };
-    let mut comments = desk.comments.lock().expect("a list");
+    let mut comments = state.comments.lock().expect("a list");
     match (method.as_str(), path.trim_start_matches("/repos/pxbbq/shop/")) {
         ("POST", status) if status.starts_with("statuses/") => (StatusCode::CREATED, Json(json!({}))).into_response(),
-        ("GET", pulls) if pulls.ends_with("/pulls") => page(&desk.pulls.lock().expect("a list")),
+        ("GET", pulls) if pulls.ends_with("/pulls") => page(&state.pulls.lock().expect("a list")),
         ("GET", listed) if listed.ends_with("/comments") => page(&comments),
         ("POST", listed) if listed.ends_with("/comments") => {
             let id = comments.len();
-            comments.push(json!({"id": id, "body": heard.json()["body"]}));
+            comments.push(json!({"id": id, "body": request.json()["body"]}));
             (StatusCode::CREATED, Json(json!({ "id": id }))).into_response()
         }
         ("PATCH", one) => {
@@ -143,7 +152,7 @@ fn github(desk: &Desk, method: &Method, path: &str, heard: &Heard) -> Response {
             if comments[id]["foreign"] == true {
                 return (StatusCode::FORBIDDEN, Json(json!({"message": "not yours"}))).into_response();
             }
-            comments[id]["body"] = heard.json()["body"].clone();
+            comments[id]["body"] = request.json()["body"].clone();
             Json(json!({})).into_response()
         }
         _ => Json(json!({})).into_response(),
@@ -151,9 +160,9 @@ fn github(desk: &Desk, method: &Method, path: &str, heard: &Heard) -> Response {
 }
 
 /// Whether GitHub's own description of its API has such a request.
-fn is_githubs(heard: &Heard) {
+fn is_github_request(request: &ReceivedRequest) {
     let api: Value = serde_json::from_str(include_str!("github.json")).expect("operations");
-    let (path, query) = heard.path.split_once('?').unwrap_or((&heard.path, ""));
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let fits = |template: &str| {
         let (asked, named): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());
         asked.len() == named.len()
@@ -161,8 +170,8 @@ fn is_githubs(heard: &Heard) {
     };
     let known = api["operations"].as_array().expect("a list").iter();
     let mut fitting =
-        known.filter(|one| one["method"] == heard.method.as_str() && one["path"].as_str().is_some_and(fits));
-    let operation = fitting.next().unwrap_or_else(|| panic!("{} {}", heard.method, heard.path));
+        known.filter(|one| one["method"] == request.method.as_str() && one["path"].as_str().is_some_and(fits));
+    let operation = fitting.next().unwrap_or_else(|| panic!("{} {}", request.method, request.path));
     let names = operation["query"].as_array().expect("a list");
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         assert!(
@@ -171,32 +180,32 @@ fn is_githubs(heard: &Heard) {
         );
     }
     if operation["body"].is_null() {
-        assert!(heard.body.is_empty(), "{}", heard.path);
+        assert!(request.body.is_empty(), "{}", request.path);
         return;
     }
     let schema = jsonschema::validator_for(&operation["body"]).expect("a schema");
-    let body = heard.json();
-    assert!(schema.is_valid(&body), "{}: {body}", heard.path);
+    let body = request.json();
+    assert!(schema.is_valid(&body), "{}: {body}", request.path);
     let unknown =
         body.as_object().expect("an object").keys().find(|key| operation["body"]["properties"].get(key).is_none());
-    assert_eq!(unknown, None, "{}", heard.path);
+    assert_eq!(unknown, None, "{}", request.path);
 }
 
-fn configured(table: &Table, notify: &str) {
-    table.configure(&format!(
+fn configured(workspace: &Workspace, notify: &str) {
+    workspace.configure(&format!(
         "{SHOP}report: {{url: 'https://taster.example.com/apps/{{app}}/runs/{{run}}'}}\nnotify:\n{notify}\n"
     ));
 }
 
 /// `post` of a run that was tasted before, and how it ended.
-fn post(table: &Table, run: &str, more: &[&str]) -> Ended {
-    done(table, 0, &["pre", "--run", run]);
+fn post(workspace: &Workspace, run: &str, more: &[&str]) -> CommandOutput {
+    done(workspace, 0, &["pre", "--run", run]);
     let mut arguments = vec!["post", "--run", run];
     arguments.extend(more);
-    table.taster(&arguments)
+    workspace.taster(&arguments)
 }
 
-fn is_discreet(ended: &Ended) {
+fn is_discreet(ended: &CommandOutput) {
     for hidden in [SECRET, TOKEN, "/hooks/", "\u{1b}[2J"] {
         assert!(!ended.err.contains(hidden) && !ended.out.contains(hidden), "{hidden}: {}", ended.all());
     }
@@ -204,64 +213,64 @@ fn is_discreet(ended: &Ended) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_told_once_signed_and_in_the_published_shape() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
     let all = Receiver::open(&[]).await;
     let only_bad = Receiver::open(&[]).await;
     configured(
-        &table,
+        &workspace,
         &format!(
             "  - {{webhook: '{}/hooks/{SECRET}', secret: {SECRET}, bearer: {TOKEN}}}\n  - {{webhook: '{}', on: [different, unknown]}}",
             all.url(),
             only_bad.url()
         ),
     );
-    let ended = post(&table, "r1", &["--revision", COMMIT]);
+    let ended = post(&workspace, "r1", &["--revision", COMMIT]);
     assert_eq!(ended.code, 0, "{}", ended.all());
     is_discreet(&ended);
-    assert!(kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
-    done(&table, 0, &["pre", "--run", "r0"]); // the baseline of nothing that is judged here
-    done(&table, 0, &["post", "--run", "r0"]);
-    done(&table, 0, &["pre", "--run", "r2"]);
-    assert!(kitchen.lose(doc! {"number": {"$mod": [10, 1]}}).await > 0);
-    let ended = table.taster(&["post", "--run", "r2"]);
+    assert!(shop.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
+    done(&workspace, 0, &["pre", "--run", "r0"]); // the baseline of nothing that is judged here
+    done(&workspace, 0, &["post", "--run", "r0"]);
+    done(&workspace, 0, &["pre", "--run", "r2"]);
+    assert!(shop.lose(doc! {"number": {"$mod": [10, 1]}}).await > 0);
+    let ended = workspace.taster(&["post", "--run", "r2"]);
     assert_eq!(ended.code, 1, "{}", ended.all());
     is_discreet(&ended);
 
-    let heard = all.heard();
-    assert_eq!(heard.len(), 3);
+    let requests = all.requests();
+    assert_eq!(requests.len(), 3);
     let schema: Value =
         serde_json::from_str(include_str!("../../../model/schemas/notification.v1.json")).expect("a schema");
     let schema = jsonschema::validator_for(&schema).expect("a schema");
-    for heard in &heard {
+    for request in &requests {
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
-        mac.update(&heard.body);
+        mac.update(&request.body);
         let expected = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
-        assert_eq!(heard.header("x-taster-signature-256"), expected);
-        assert_eq!(heard.header("authorization"), format!("Bearer {TOKEN}"));
-        assert_eq!(heard.header("content-type"), "application/json");
-        assert_eq!(heard.header("x-taster-delivery"), heard.json()["attempt"].as_str().expect("an attempt"));
-        assert!(schema.is_valid(&heard.json()), "{:?}", schema.iter_errors(&heard.json()).collect::<Vec<_>>());
+        assert_eq!(request.header("x-taster-signature-256"), expected);
+        assert_eq!(request.header("authorization"), format!("Bearer {TOKEN}"));
+        assert_eq!(request.header("content-type"), "application/json");
+        assert_eq!(request.header("x-taster-delivery"), request.json()["attempt"].as_str().expect("an attempt"));
+        assert!(schema.is_valid(&request.json()), "{:?}", schema.iter_errors(&request.json()).collect::<Vec<_>>());
     }
-    let first = heard[0].json();
+    let first = requests[0].json();
     assert_eq!((first["verdict"].as_str(), first["revision"].as_str()), (Some("same"), Some(COMMIT)));
-    let last = heard[2].json();
+    let last = requests[2].json();
     assert_eq!(last["verdict"], "different");
     assert_eq!(last["page"], "https://taster.example.com/apps/pxbbq/runs/r2");
     assert!(last["findings"]["different"].as_u64() > Some(0), "{last}");
     assert!(last["remedy"].as_str().is_some_and(|remedy| remedy.contains("taster accept r2")), "{last}");
     assert!(last["reports"][0].as_str().is_some_and(|report| report.ends_with("/report.html")), "{last}");
-    assert_eq!(only_bad.heard().len(), 1, "it asked for bad news only");
+    assert_eq!(only_bad.requests().len(), 1, "it asked for bad news only");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_cannot_be_told_is_named_and_changes_nothing() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    let flaky = Receiver::open(&[Manner::Status(500), Manner::Busy, Manner::Hang]).await;
-    let broken = Receiver::open(&[Manner::Status(503); 9]).await;
-    let refuses = Receiver::open(&[Manner::Status(401); 9]).await;
-    let elsewhere = Receiver::open(&[Manner::Status(307); 9]).await;
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    let flaky = Receiver::open(&[Reply::Status(500), Reply::Busy, Reply::Hang]).await;
+    let broken = Receiver::open(&[Reply::Status(503); 9]).await;
+    let refuses = Receiver::open(&[Reply::Status(401); 9]).await;
+    let elsewhere = Receiver::open(&[Reply::Status(307); 9]).await;
     let receivers = [&flaky, &broken, &refuses, &elsewhere];
     let mut notify: Vec<String> = receivers
         .iter()
@@ -270,14 +279,14 @@ async fn whoever_cannot_be_told_is_named_and_changes_nothing() {
     // a port that nobody listens on, and a file that is none
     notify.push("  - {webhook: 'http://127.0.0.1:1/hooks/x'}".to_owned());
     notify.push("  - {webhook: 'https://127.0.0.1:1/hooks/x', caFile: nothing.pem}".to_owned());
-    configured(&table, &notify.join("\n"));
+    configured(&workspace, &notify.join("\n"));
     let began = Instant::now();
-    let ended = post(&table, "r1", &[]);
+    let ended = post(&workspace, "r1", &[]);
     assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
     assert_eq!(ended.code, 0, "the verdict stands: {}", ended.all());
-    assert_eq!(table.taster(&["show", "r1", "--format", "json"]).json()["verdict"], "same");
+    assert_eq!(workspace.taster(&["show", "r1", "--format", "json"]).json()["verdict"], "same");
     is_discreet(&ended);
-    let counts = receivers.map(|receiver| receiver.heard().len());
+    let counts = receivers.map(|receiver| receiver.requests().len());
     assert_eq!(counts, [4, 4, 1, 1], "what passes is tried again, what does not is not: {}", ended.all());
     let told = ended.err.lines().filter(|line| line.contains("was not notified")).collect::<Vec<_>>();
     assert_eq!(told.len(), 5, "{}", ended.all());
@@ -294,20 +303,23 @@ async fn whoever_cannot_be_told_is_named_and_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
     let github = Receiver::open(&[]).await;
     {
-        let mut pulls = github.desk.pulls.lock().expect("a list");
+        let mut pulls = github.state.pulls.lock().expect("a list");
         pulls.push(json!({"number": 6, "state": "closed"}));
         pulls.push(json!({"number": 7, "state": "open"}));
         // a page and a half of others' comments, one of which looks like ours
-        let mut comments = github.desk.comments.lock().expect("a list");
+        let mut comments = github.state.comments.lock().expect("a list");
         comments.extend((0..150).map(|id| json!({"id": id, "body": "nice"})));
         comments[3] = json!({"id": 3, "body": "<!-- taster:pxbbq -->\nhello", "foreign": true});
     }
-    configured(&table, &format!("  - github: {{repository: pxbbq/shop, token: {TOKEN}, api: '{}/'}}", github.url()));
-    let ended = post(&table, "r1", &["--revision", COMMIT]);
+    configured(
+        &workspace,
+        &format!("  - github: {{repository: pxbbq/shop, token: {TOKEN}, api: '{}/'}}", github.url()),
+    );
+    let ended = post(&workspace, "r1", &["--revision", COMMIT]);
     assert_eq!(ended.code, 0, "{}", ended.all());
     is_discreet(&ended);
     let comments = github.comments();
@@ -316,58 +328,59 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     assert!(ours.starts_with("<!-- taster:pxbbq -->\n## ✅ Taster: **same**"), "{ours}");
     assert!(ours.contains("(https://taster.example.com/apps/pxbbq/runs/r1)"), "{ours}");
     assert_eq!(comments[3]["body"], "<!-- taster:pxbbq -->\nhello", "another's comment stays");
-    let asked = github.asked();
+    let asked = github.request_lines();
     assert_eq!(asked[0], format!("POST /repos/pxbbq/shop/statuses/{COMMIT}"));
     assert!(asked[1].starts_with(&format!("GET /repos/pxbbq/shop/commits/{COMMIT}/pulls")), "{asked:?}");
-    let status = github.heard()[0].json();
+    let status = github.requests()[0].json();
     assert_eq!((status["state"].as_str(), status["context"].as_str()), (Some("success"), Some("taster/pxbbq")));
     assert_eq!(status["target_url"], "https://taster.example.com/apps/pxbbq/runs/r1");
-    for heard in github.heard() {
-        assert_eq!(heard.header("authorization"), format!("Bearer {TOKEN}"));
-        assert_eq!(heard.header("accept"), "application/vnd.github+json");
-        assert!(heard.header("user-agent").starts_with("taster/"));
-        is_githubs(&heard);
+    for request in github.requests() {
+        assert_eq!(request.header("authorization"), format!("Bearer {TOKEN}"));
+        assert_eq!(request.header("accept"), "application/vnd.github+json");
+        assert!(request.header("user-agent").starts_with("taster/"));
+        is_github_request(&request);
     }
 
     // the next verdict changes that comment
-    done(&table, 0, &["pre", "--run", "r2"]);
-    assert!(kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
-    let command = table.command(&["post", "--run", "r2"]).env("TASTER_REVISION", COMMIT).output().expect("it runs");
-    let ended = Ended::of(&command);
+    done(&workspace, 0, &["pre", "--run", "r2"]);
+    assert!(shop.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
+    let command = workspace.command(&["post", "--run", "r2"]).env("TASTER_REVISION", COMMIT).output().expect("it runs");
+    let ended = CommandOutput::read(&command);
     assert_eq!(ended.code, 1, "{}", ended.all());
     let comments = github.comments();
     assert_eq!(comments.len(), 151, "one comment, however many verdicts");
     assert!(comments[150]["body"].as_str().is_some_and(|body| body.contains("**different**")), "{}", comments[150]);
     let set: Vec<Value> = github
-        .heard()
+        .requests()
         .iter()
-        .filter(|heard| heard.path.contains("/statuses/"))
-        .map(|heard| heard.json()["state"].clone())
+        .filter(|request| request.path.contains("/statuses/"))
+        .map(|request| request.json()["state"].clone())
         .collect();
     assert_eq!(set, ["success", "failure"]);
-    let description = github.heard().iter().rev().find(|heard| heard.path.contains("/statuses/")).map(Heard::json);
+    let description =
+        github.requests().iter().rev().find(|request| request.path.contains("/statuses/")).map(ReceivedRequest::json);
     let description = description.expect("a status")["description"].as_str().expect("text").to_owned();
     assert!(description.starts_with("different: ") && description.chars().count() <= 140, "{description}");
 
     // nobody knows the commit: it is said, and that is all
-    let ended = table.taster(&["post", "--run", "r2"]);
+    let ended = workspace.taster(&["post", "--run", "r2"]);
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("no commit is known; set --revision"), "{}", ended.all());
-    let wrong = table.taster(&["post", "--run", "r2", "--revision", "main"]);
+    let wrong = workspace.taster(&["post", "--run", "r2", "--revision", "main"]);
     assert_eq!(wrong.code, 2, "{}", wrong.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    let hangs = Receiver::open(&[Manner::Hang; 9]).await;
-    configured(&table, &format!("  - {{webhook: '{}', timeout: 30s}}", hangs.url()));
-    done(&table, 0, &["pre", "--run", "r1"]);
-    let log = table.path().join("log");
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    let hangs = Receiver::open(&[Reply::Hang; 9]).await;
+    configured(&workspace, &format!("  - {{webhook: '{}', timeout: 30s}}", hangs.url()));
+    done(&workspace, 0, &["pre", "--run", "r1"]);
+    let log = workspace.path().join("log");
     let file = fs::File::create(&log).expect("a file");
-    let mut child = table.command(&["post", "--run", "r1"]).stderr(file).spawn().expect("it runs");
-    wait_until("a notification", Duration::from_mins(1), async || !hangs.heard().is_empty()).await;
+    let mut child = workspace.command(&["post", "--run", "r1"]).stderr(file).spawn().expect("it runs");
+    wait_until("a notification", Duration::from_mins(1), async || !hangs.requests().is_empty()).await;
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
     let asked = Instant::now();
@@ -380,7 +393,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_by_the_setting() {
-    let table = Table::new("mongodb://127.0.0.1:1/pxbbq");
+    let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq");
     for (entry, at, told) in [
         ("{on: [same]}", "notify[0]", "a `webhook` or a `github`"),
         ("{webhook: 'https://a.example', github: {repository: a/b, token: x}}", "notify[0]", "one of the two"),
@@ -398,8 +411,8 @@ fn what_cannot_be_meant_is_refused_by_the_setting() {
         ),
         ("{webhok: 'https://a.example'}", "taster.yaml:9:6", "did you mean `webhook`?"),
     ] {
-        configured(&table, &format!("  - {entry}"));
-        let ended = table.taster(&["config", "check"]);
+        configured(&workspace, &format!("  - {entry}"));
+        let ended = workspace.taster(&["config", "check"]);
         assert_eq!(ended.code, 4, "{entry}: {}", ended.all());
         assert!(ended.err.contains(at) && ended.err.contains(told), "{entry}: {}", ended.err);
         assert!(!ended.err.contains("/hooks/"), "{entry}: {}", ended.err);

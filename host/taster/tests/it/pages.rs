@@ -17,7 +17,7 @@ use taster_store::Store;
 
 use crate::{
     serve::{Reply, Served, done, three_runs},
-    support::{Kitchen, SHOP, Table},
+    support::{SHOP, ShopDatabase, Workspace},
 };
 
 /// An element that no page has, whatever stands in front of it.
@@ -61,8 +61,8 @@ fn is_inert(page: &str, of: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_lead_to_each_other_and_every_link_leads_somewhere() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
     assert_eq!((served.get("/").status, served.get("/").header("location").to_owned()), (303, "/apps".to_owned()));
     let mut seen = BTreeSet::new();
     let mut next = vec!["/apps".to_owned()];
@@ -101,26 +101,26 @@ async fn pages_lead_to_each_other_and_every_link_leads_somewhere() {
     assert_eq!(verdict, served.get("/v1/apps/pxbbq/runs/r2/verdict").json());
 
     // the same page lies beside the verdict, and opens from there
-    let stored = table.taster(&["show", "r2", "--format", "json"]).json();
+    let stored = workspace.taster(&["show", "r2", "--format", "json"]).json();
     let attempt = stored["attempt"].as_str().expect("an attempt");
-    let folder = table.path().join(format!("results/v1/pxbbq/r2/post/{attempt}"));
+    let folder = workspace.path().join(format!("results/v1/pxbbq/r2/post/{attempt}"));
     let page = fs::read_to_string(folder.join("report.html")).expect("a report");
     is_inert(&page, "report.html");
     assert!(page.contains("http-equiv=\"Content-Security-Policy\""));
     for href in links(&page).iter().filter(|href| !href.starts_with(['#', 'd'])) {
         assert!(folder.join(href).exists(), "report.html leads to {href}");
     }
-    let written = table.taster(&["show", "r2", "--format", "html", "-o", "page.html"]);
+    let written = workspace.taster(&["show", "r2", "--format", "html", "-o", "page.html"]);
     assert_eq!(written.code, 0, "{}", written.all());
-    let page = fs::read_to_string(table.path().join("page.html")).expect("a page");
+    let page = fs::read_to_string(workspace.path().join("page.html")).expect("a page");
     assert!(page.contains("they were tests") && page.contains("file:///"), "accepted, and linked to what is stored");
     is_inert(&page, "page.html");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
     for (url, status, told) in [
         ("/apps/nothing", 404, "there is no app `nothing`"),
         ("/apps/pxbbq/runs/r9", 404, "has no run `r9`"),
@@ -138,7 +138,7 @@ async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
         is_page(&reply, url);
     }
     // a run of which a byte is wrong is never shown as what it was
-    let capture = table.path().join("results/v1/pxbbq/r1/pre/capture.json");
+    let capture = workspace.path().join("results/v1/pxbbq/r1/pre/capture.json");
     let text = fs::read_to_string(&capture).expect("a capture").replacen("pxbbq", "pxbbx", 1);
     fs::write(&capture, text).expect("a capture");
     let run = served.get("/apps/pxbbq/runs/r1");
@@ -234,12 +234,12 @@ struct Filled {
 }
 
 impl Filled {
-    async fn of(table: &Table, folder: &Path) -> Self {
+    async fn of(workspace: &Workspace, folder: &Path) -> Self {
         let app: AppName = "pxbbq".parse().expect("a name");
         let run: RunId = "r2".parse().expect("a run");
         let url = |path: &Path| format!("file://{}", path.display());
         let real =
-            Store::open_unverified(&url(&table.path().join("results"))).await.expect("a store").app(&app).run(&run);
+            Store::open_unverified(&url(&workspace.path().join("results"))).await.expect("a store").app(&app).run(&run);
         let pre = real.pre().await.expect("a store").expect("a capture").into_inner();
         let post = real.latest_post().await.expect("a store").expect("a capture").into_inner();
         let verdict = real.verdict().await.expect("a store").expect("a verdict").into_inner();
@@ -275,14 +275,14 @@ impl Filled {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_database_holds_never_becomes_markup_and_many_runs_have_many_pages() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
-    done(&table, 0, &["pre", "--run", "r2"]);
-    assert!(kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
-    done(&table, 1, &["post", "--run", "r2"]);
-    let folder = lasting().unwrap_or_else(|| table.path().join("pages"));
-    let filled = Filled::of(&table, &folder).await;
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    done(&workspace, 0, &["pre", "--run", "r2"]);
+    assert!(shop.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
+    done(&workspace, 1, &["post", "--run", "r2"]);
+    let folder = lasting().unwrap_or_else(|| workspace.path().join("pages"));
+    let filled = Filled::of(&workspace, &folder).await;
     filled.put("hostile", "r1", |verdict| *verdict = poisoned(verdict)).await;
     filled.put("large", "r1", |verdict| *verdict = large(verdict)).await;
     for n in 0..MANY {
@@ -305,7 +305,7 @@ async fn what_a_database_holds_never_becomes_markup_and_many_runs_have_many_page
         filled.put("many", &format!("{:010}", 1_764_000_000 + n * 900), vary).await;
     }
 
-    let served = Served::start(&table, &["--store", &format!("file://{}", folder.display())]);
+    let served = Served::start(&workspace, &["--store", &format!("file://{}", folder.display())]);
     for url in ["/apps", "/apps/hostile", "/apps/hostile/runs/r1", "/apps/hostile/runs/r1/report.html"] {
         let reply = served.get(url);
         assert_eq!(reply.status, 200, "{url}: {reply:?}");

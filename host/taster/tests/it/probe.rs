@@ -2,13 +2,13 @@
 
 use insta::assert_snapshot;
 
-use crate::support::{Kitchen, Table, component};
+use crate::support::{ShopDatabase, Workspace, component};
 
 #[test]
 fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     for (name, bytes) in taster_standard_probes::standard_probes() {
-        let check = table.taster(&["probe", "check", name, "--format", "json"]);
+        let check = workspace.taster(&["probe", "check", name, "--format", "json"]);
         assert_eq!(check.code, 0, "{}", check.all());
         let report = check.json();
         assert_eq!(report["bytes"], bytes.len(), "{name}");
@@ -18,7 +18,7 @@ fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
             imports.iter().all(|import| import.starts_with("taster:probe/")),
             "{name} has no other door: {imports:?}"
         );
-        let inspect = table.taster(&["probe", "inspect", name]);
+        let inspect = workspace.taster(&["probe", "inspect", name]);
         assert_eq!(inspect.code, 0, "{}", inspect.all());
         assert!(inspect.out.starts_with(name) && inspect.out.contains("Returns"), "{}", inspect.out);
         assert!(inspect.out.lines().all(|line| line.chars().count() <= 100), "{}", inspect.out);
@@ -27,14 +27,14 @@ fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
 
 #[test]
 fn what_is_no_probe_is_told_why() {
-    let table = Table::new("");
-    std::fs::write(table.path().join("text.wasm"), "(component)").expect("a file");
+    let workspace = Workspace::new("");
+    std::fs::write(workspace.path().join("text.wasm"), "(component)").expect("a file");
     // a core module: what compilers make before a component is made of it
-    std::fs::write(table.path().join("core.wasm"), b"\0asm\x01\0\0\0").expect("a file");
+    std::fs::write(workspace.path().join("core.wasm"), b"\0asm\x01\0\0\0").expect("a file");
     // an empty component
-    std::fs::write(table.path().join("empty.wasm"), b"\0asm\x0d\0\x01\0").expect("a file");
+    std::fs::write(workspace.path().join("empty.wasm"), b"\0asm\x0d\0\x01\0").expect("a file");
     let says = |name: &str| {
-        let ended = table.taster(&["probe", "check", name]);
+        let ended = workspace.taster(&["probe", "check", name]);
         assert_eq!(ended.code, 4, "{}", ended.all());
         ended.err.trim().to_owned()
     };
@@ -62,11 +62,11 @@ fn what_is_no_probe_is_told_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_prints_the_metrics_and_what_was_used_and_says_the_same_twice() {
-    let kitchen = Kitchen::open(true, 400).await;
-    let table = kitchen.table();
-    let uri = kitchen.uri();
+    let shop = ShopDatabase::replica_set(400).await;
+    let workspace = shop.workspace();
+    let uri = shop.uri();
     let run = |more: &[&str]| {
-        let ended = table
+        let ended = workspace
             .taster(&[&["probe", "run", "schema-shape", "--mongodb", &uri, "--collection", "orders"], more].concat());
         assert_eq!(ended.code, 0, "{}", ended.all());
         ended
@@ -80,7 +80,7 @@ async fn run_prints_the_metrics_and_what_was_used_and_says_the_same_twice() {
     assert_eq!(first["usage"]["documents"], 400);
 
     let path = component("evil").display().to_string();
-    let loops = table.taster(&[
+    let loops = workspace.taster(&[
         "probe",
         "run",
         &path,

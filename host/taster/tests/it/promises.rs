@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use taster_model::ReasonCode;
 
-use crate::support::{Kitchen, SHOP, Table};
+use crate::support::{SHOP, ShopDatabase, Workspace};
 
 fn sources(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -83,12 +83,12 @@ fn all_commands() -> Vec<(String, clap::Command)> {
 
 #[test]
 fn the_help_of_every_command_names_its_subcommands_and_flags() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     let commands = paths(&taster::cli::command_tree(), &[]);
     assert!(commands.len() > 12, "{} commands", commands.len());
     for (path, command) in commands {
         let words: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = table.taster(&words);
+        let help = workspace.taster(&words);
         assert_eq!(help.code, 0, "{words:?}: {}", help.all());
         for name in command.get_subcommands().filter(|one| !one.is_hide_set()).map(clap::Command::get_name) {
             assert!(help.out.contains(&format!("\n  {name}")), "{words:?} without {name}: {}", help.out);
@@ -101,13 +101,13 @@ fn the_help_of_every_command_names_its_subcommands_and_flags() {
 
 #[test]
 fn the_help_names_the_exit_codes_and_fits_a_terminal() {
-    let table = Table::new("");
-    let help = table.taster(&["--help"]);
+    let workspace = Workspace::new("");
+    let help = workspace.taster(&["--help"]);
     assert_eq!(help.code, 0);
     assert!(help.out.contains("Exit codes: 0 same"), "{}", help.out);
     assert!(help.out.lines().all(|line| line.chars().count() <= 100), "{}", help.out);
     for shell in ["bash", "zsh", "fish"] {
-        assert!(table.taster(&["completions", shell]).out.contains("taster"));
+        assert!(workspace.taster(&["completions", shell]).out.contains("taster"));
     }
 }
 
@@ -118,9 +118,9 @@ fn each_command_has_only_the_flags_that_it_uses() {
         let longs = command.get_arguments().filter_map(clap::Arg::get_long).filter(|long| shared.contains(long));
         longs.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
     };
-    let table: Vec<String> =
+    let workspace: Vec<String> =
         all_commands().iter().map(|(name, command)| format!("{name}: {}", flags(command)).trim().to_owned()).collect();
-    insta::assert_snapshot!(table.join("\n"), @r"
+    insta::assert_snapshot!(workspace.join("\n"), @r"
     init: config store
     pre: config format output run store
     post: config format output run store
@@ -150,19 +150,19 @@ fn each_command_has_only_the_flags_that_it_uses() {
 
 #[test]
 fn the_long_help_of_the_main_commands_has_examples() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     for command in ["init", "pre", "post", "accept", "serve", "probe"] {
-        let help = table.taster(&[command, "--help"]).out;
+        let help = workspace.taster(&[command, "--help"]).out;
         assert!(help.contains("Examples:") && help.contains("\n  taster "), "{help}");
-        assert!(!table.taster(&[command, "-h"]).out.contains("Examples:"), "{command}");
+        assert!(!workspace.taster(&[command, "-h"]).out.contains("Examples:"), "{command}");
     }
 }
 
 #[test]
 fn man_writes_a_page_for_every_command() {
-    let table = Table::new("");
-    let folder = table.path().join("share/man/man1");
-    let written = table.taster(&["man", "share/man/man1"]);
+    let workspace = Workspace::new("");
+    let folder = workspace.path().join("share/man/man1");
+    let written = workspace.taster(&["man", "share/man/man1"]);
     assert_eq!(written.code, 0, "{}", written.all());
     for (command, _) in all_commands() {
         let page = folder.join(format!("taster-{}.1", command.replace(' ', "-")));
@@ -170,38 +170,38 @@ fn man_writes_a_page_for_every_command() {
         assert!(text.contains(".SH SYNOPSIS"), "{command}: {text}");
     }
     assert!(folder.join("taster.1").exists());
-    fs::write(table.path().join("file"), "").expect("a file");
-    let failed = table.taster(&["man", "file/man"]);
+    fs::write(workspace.path().join("file"), "").expect("a file");
+    let failed = workspace.taster(&["man", "file/man"]);
     assert_eq!(failed.code, 4, "{}", failed.all());
     assert!(failed.err.contains("error[T0602]: cannot write man pages to file/man: "), "{}", failed.err);
 }
 
 #[test]
 fn the_schema_of_the_configuration_is_valid_and_closed() {
-    let table = Table::new("");
-    let schema = table.taster(&["config", "schema"]).json();
+    let workspace = Workspace::new("");
+    let schema = workspace.taster(&["config", "schema"]).json();
     assert_eq!(schema["additionalProperties"], false);
     assert!(schema["properties"]["probes"].is_object(), "{schema}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_stored_or_said() {
-    let kitchen = Kitchen::open(false, 200).await;
+    let shop = ShopDatabase::standalone(200).await;
     // the throwaway server asks for no password, so credentials fail: every text that comes of it is looked at
-    let with_secret = kitchen.uri().replacen("mongodb://", "mongodb://joe:hunter2secret@", 1);
-    let table = Table::new(&with_secret);
-    table.configure(SHOP);
+    let with_secret = shop.uri().replacen("mongodb://", "mongodb://joe:hunter2secret@", 1);
+    let workspace = Workspace::new(&with_secret);
+    workspace.configure(SHOP);
     for arguments in
         [&["pre", "-vv"][..], &["post", "-vv"], &["config", "check", "--live"], &["pre", "--log-format", "json"]]
     {
-        let ended = table.taster(arguments);
+        let ended = workspace.taster(arguments);
         assert!(!ended.all().contains("hunter2secret"), "{}", ended.all());
     }
-    let table = Table::new(&kitchen.uri());
-    table.configure(SHOP);
-    assert_eq!(table.taster(&["pre", "-v"]).code, 0);
-    assert_eq!(table.taster(&["post", "-v"]).code, 0);
-    let mut stack = vec![table.path().join("results")];
+    let workspace = Workspace::new(&shop.uri());
+    workspace.configure(SHOP);
+    assert_eq!(workspace.taster(&["pre", "-v"]).code, 0);
+    assert_eq!(workspace.taster(&["post", "-v"]).code, 0);
+    let mut stack = vec![workspace.path().join("results")];
     let mut files = 0;
     while let Some(folder) = stack.pop() {
         for entry in fs::read_dir(folder).expect("a folder") {

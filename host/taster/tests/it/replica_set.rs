@@ -10,7 +10,7 @@ use mongodb::{
 use taster_demo::{DATABASE, Shop};
 use taster_testkit::{replica_set::ReplicaSet, wait_until};
 
-use crate::support::{SHOP, Table};
+use crate::support::{SHOP, Workspace};
 
 /// How many seconds the secondaries apply every write later than the primary.
 const DELAY: i32 = 4;
@@ -44,18 +44,18 @@ impl ThreeMembers {
         format!("{}&w=1", set.uri(database))
     }
 
-    fn table(&self) -> Table {
-        let table = Table::new(&Self::uri(&self.set, DATABASE));
-        table.configure(SHOP);
-        table
+    fn workspace(&self) -> Workspace {
+        let workspace = Workspace::new(&Self::uri(&self.set, DATABASE));
+        workspace.configure(SHOP);
+        workspace
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_that_only_the_primary_knows_of_is_seen() {
     let set = ThreeMembers::delayed().await;
-    let table = set.table();
-    let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
+    let workspace = set.workspace();
+    let pre = workspace.taster(&["pre", "--run", "a", "--format", "json"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
     let orders = set.client.database(DATABASE).collection::<Document>("orders");
     let lost = orders.delete_many(doc! {"status": "open"});
@@ -65,22 +65,22 @@ async fn a_loss_that_only_the_primary_knows_of_is_seen() {
     let majority =
         orders.count_documents(doc! {"status": "open"}).read_concern(mongodb::options::ReadConcern::majority());
     assert_eq!(majority.await.expect("a count"), lost.deleted_count, "the loss is not known to the majority yet");
-    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 1, "{}", post.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_majority_that_lags_too_far_behind_is_unknown() {
     let set = ThreeMembers::delayed().await;
-    let table = set.table();
-    table.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  reach: 500ms"));
+    let workspace = set.workspace();
+    workspace.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  majorityTimeout: 500ms"));
     let orders = set.client.database(DATABASE).collection::<Document>("orders");
     let write = orders.insert_one(doc! {"late": true});
     write.write_concern(WriteConcern::builder().w(Acknowledgment::Nodes(1)).build()).await.expect("a write");
-    let pre = table.taster(&["pre", "--run", "a"]);
+    let pre = workspace.taster(&["pre", "--run", "a"]);
     assert_eq!(pre.code, 3, "{}", pre.all());
     assert!(pre.out.contains("T0219") && pre.out.contains("mongodb.majorityTimeout"), "{}", pre.all());
-    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 3, "{}", post.all());
     assert!(post.out.contains("snapshot-not-reached"), "{}", post.out);
 }
@@ -88,8 +88,8 @@ async fn a_majority_that_lags_too_far_behind_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_election_makes_no_new_copy() {
     let set = ThreeMembers::ordinary().await;
-    let table = set.table();
-    let pre = table.taster(&["pre", "--run", "a", "--format", "json"]);
+    let workspace = set.workspace();
+    let pre = workspace.taster(&["pre", "--run", "a", "--format", "json"]);
     assert_eq!(pre.code, 0, "{}", pre.all());
     let server = pre.json()["server"].clone();
     let members = server["members"].as_array().expect("members").clone();
@@ -106,7 +106,7 @@ async fn an_election_makes_no_new_copy() {
         })
     })
     .await;
-    let post = table.taster(&["post", "--run", "a", "--format", "json"]);
+    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert_ne!(post.json()["after"]["server"]["members"][0]["host"], first, "another member was read");
     // and what is lost is lost, whoever is primary
@@ -116,5 +116,5 @@ async fn an_election_makes_no_new_copy() {
         .delete_many(doc! {"status": "open"})
         .await
         .expect("a delete");
-    assert_eq!(table.taster(&["post", "--run", "a"]).code, 1);
+    assert_eq!(workspace.taster(&["post", "--run", "a"]).code, 1);
 }

@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 
 use taster_testkit::s3::{self, Behaviour, Server};
 
-use crate::support::{Ended, Kitchen, SHOP, Table};
+use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
 
 /// The configuration of the shop, with its results in the server's bucket.
 fn configuration(server: &Server, more: &str) -> String {
@@ -12,47 +12,47 @@ fn configuration(server: &Server, more: &str) -> String {
     format!("{shop}s3: {{endpoint: \"{}\"{more}}}\n", server.endpoint())
 }
 
-fn taster(table: &Table, arguments: &[&str]) -> Ended {
-    let mut command = table.command(arguments);
+fn taster(workspace: &Workspace, arguments: &[&str]) -> CommandOutput {
+    let mut command = workspace.command(arguments);
     command.env("AWS_ACCESS_KEY_ID", s3::ID).env("AWS_SECRET_ACCESS_KEY", s3::SECRET);
-    Ended::of(&command.output().expect("the binary runs"))
+    CommandOutput::read(&command.output().expect("the binary runs"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_in_a_bucket_ends_as_one_in_a_folder() {
-    let (kitchen, server) = (Kitchen::open(false, 500).await, Server::start().await);
-    let table = kitchen.table();
-    table.configure(&configuration(&server, ""));
+    let (shop, server) = (ShopDatabase::standalone(500).await, Server::start().await);
+    let workspace = shop.workspace();
+    workspace.configure(&configuration(&server, ""));
     for (run, code) in [("one", 0), ("two", 1)] {
-        let pre = taster(&table, &["pre", "--run", run]);
+        let pre = taster(&workspace, &["pre", "--run", run]);
         assert_eq!(pre.code, 0, "{}", pre.all());
         if code == 1 {
-            kitchen.lose(doc! {"number": {"$mod": [50, 0]}}).await;
+            shop.lose(doc! {"number": {"$mod": [50, 0]}}).await;
         }
-        let post = taster(&table, &["post", "--run", run]);
+        let post = taster(&workspace, &["post", "--run", run]);
         assert_eq!(post.code, code, "{}", post.all());
         assert!(post.out.contains("Report: s3://taster-results/stage/v1/pxbbq/"), "{}", post.all());
     }
-    let again = taster(&table, &["compare", "--run", "two"]);
+    let again = taster(&workspace, &["compare", "--run", "two"]);
     assert_eq!(again.code, 1, "{}", again.all());
-    let dry = taster(&table, &["gc", "--max-age", "1s", "--dry-run"]);
+    let dry = taster(&workspace, &["gc", "--max-age", "1s", "--dry-run"]);
     assert_eq!(dry.code, 0, "{}", dry.all());
     assert!(dry.out.contains("0 runs would be removed"), "everything is younger than an hour: {}", dry.all());
-    let usage = taster(&table, &["gc"]);
+    let usage = taster(&workspace, &["gc"]);
     assert_eq!(usage.code, 2, "{}", usage.all());
-    assert!(!std::fs::exists(table.path().join("results")).expect("a folder"));
+    assert!(!std::fs::exists(workspace.path().join("results")).expect("a folder"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_overwrites_ends_with_4_before_anything_is_read() {
     let server = Server::with(Behaviour { overwrites: true, ..Behaviour::default() }).await;
     // no server answers there: had it been asked, that would be the error
-    let table = Table::new("mongodb://127.0.0.1:1/pxbbq?serverSelectionTimeoutMS=200");
-    table.configure(&configuration(&server, ""));
-    let pre = taster(&table, &["pre"]);
+    let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq?serverSelectionTimeoutMS=200");
+    workspace.configure(&configuration(&server, ""));
+    let pre = taster(&workspace, &["pre"]);
     assert_eq!(pre.code, 4, "{}", pre.all());
     assert!(pre.err.contains("error[T0403]"), "{}", pre.all());
-    table.configure(&configuration(&server, ", conditionalWrites: i-accept-that-results-can-be-overwritten"));
-    let pre = taster(&table, &["pre"]);
+    workspace.configure(&configuration(&server, ", conditionalWrites: i-accept-that-results-can-be-overwritten"));
+    let pre = taster(&workspace, &["pre"]);
     assert!(pre.err.contains("error[T0204]"), "{}", pre.all());
 }

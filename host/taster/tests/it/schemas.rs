@@ -9,7 +9,7 @@ use mongodb::bson::doc;
 use serde_json::Value;
 use taster_model::DocumentKind;
 
-use crate::support::{Kitchen, SHOP};
+use crate::support::{SHOP, ShopDatabase};
 
 fn published(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/schemas").join(file);
@@ -30,29 +30,29 @@ fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_runs_store_fits_the_published_schemas() {
-    let kitchen = Kitchen::open(false, 500).await;
-    let table = kitchen.table();
-    table.configure(&format!(
+    let shop = ShopDatabase::standalone(500).await;
+    let workspace = shop.workspace();
+    workspace.configure(&format!(
         "{SHOP}probes:\n  - {{name: census, component: census, config: {{detail: fields, sample: 5}}}}\n"
     ));
     for (run, code) in [("one", 0), ("two", 1)] {
-        assert_eq!(table.taster(&["pre", "--run", run]).code, 0);
+        assert_eq!(workspace.taster(&["pre", "--run", run]).code, 0);
         if code == 1 {
-            kitchen.lose(doc! {"number": {"$mod": [50, 0]}}).await;
+            shop.lose(doc! {"number": {"$mod": [50, 0]}}).await;
         }
-        let post = table.taster(&["post", "--run", run]);
+        let post = workspace.taster(&["post", "--run", run]);
         assert_eq!(post.code, code, "{}", post.all());
     }
-    assert_eq!(table.taster(&["accept", "two", "--reason", "they were test data"]).code, 0);
+    assert_eq!(workspace.taster(&["accept", "two", "--reason", "they were test data"]).code, 0);
     // a baseline that stands is another `current.json` than none
-    assert_eq!(table.taster(&["pre", "--run", "three"]).code, 0);
+    assert_eq!(workspace.taster(&["pre", "--run", "three"]).code, 0);
 
     let validators: Vec<(DocumentKind, jsonschema::Validator)> = DocumentKind::ALL
         .map(|kind| (kind, jsonschema::draft202012::new(&published(&kind.file())).expect("a schema")))
         .into_iter()
         .collect();
     let mut files = Vec::new();
-    documents(&table.path().join("results"), &mut files);
+    documents(&workspace.path().join("results"), &mut files);
     let mut seen = Vec::new();
     for file in &files {
         let document: Value = serde_json::from_slice(&fs::read(file).expect("a file")).expect("JSON");

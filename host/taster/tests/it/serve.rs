@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use taster_testkit::{WAIT_TIMEOUT, block_until};
 use tokio::sync::OnceCell;
 
-use crate::support::{Kitchen, SHOP, Table};
+use crate::support::{SHOP, ShopDatabase, Workspace};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -30,11 +30,11 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) fn start(table: &Table, arguments: &[&str]) -> Self {
+    pub(crate) fn start(workspace: &Workspace, arguments: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0", "-v"];
         all.extend(arguments);
-        let mut command = table.command(&all);
-        let log = fs::File::create(table.path().join("serve.log")).expect("a file");
+        let mut command = workspace.command(&all);
+        let log = fs::File::create(workspace.path().join("serve.log")).expect("a file");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
@@ -181,8 +181,8 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-pub(crate) fn done(table: &Table, code: i32, arguments: &[&str]) {
-    let ended = table.taster(arguments);
+pub(crate) fn done(workspace: &Workspace, code: i32, arguments: &[&str]) {
+    let ended = workspace.taster(arguments);
     assert_eq!(ended.code, code, "{arguments:?}: {}", ended.all());
 }
 
@@ -229,20 +229,20 @@ fn newest(served: &Served, status: u16, verdict: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gate_is_closed_until_the_run_has_passed() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
     // the configuration names the store
-    let served = Served::start(&table, &[]);
+    let served = Served::start(&workspace, &[]);
     assert_eq!(newest(&served, 409, "unknown")["error"]["code"], "T0664", "nothing is there yet");
     assert_eq!(gate(&served, Some("r1"), 409, "unknown")["run"], "r1", "no such app");
 
-    done(&table, 0, &["pre", "--run", "r1"]);
+    done(&workspace, 0, &["pre", "--run", "r1"]);
     let waiting = newest(&served, 409, "unknown");
     assert_eq!((&waiting["app"], &waiting["run"]), (&json!("pxbbq"), &json!("r1")), "{waiting}");
     assert!(waiting["error"]["message"].as_str().expect("a message").contains("no verdict yet"), "{waiting}");
 
-    done(&table, 0, &["post", "--run", "r1"]);
+    done(&workspace, 0, &["post", "--run", "r1"]);
     let passed = newest(&served, 200, "same");
     assert_eq!(passed["url"], "/apps/pxbbq/runs/r1");
     assert!(passed.get("error").is_none() && passed.get("accepted").is_none(), "{passed}");
@@ -251,25 +251,25 @@ async fn the_gate_is_closed_until_the_run_has_passed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_run_that_has_begun_closes_the_gate_of_the_newest() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
     assert_eq!(newest(&served, 409, "unknown")["run"], "r3");
     gate(&served, Some("r1"), 200, "same");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_closes_the_gate_and_accepting_it_does_not_open_it() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
-    let served = Served::start(&table, &[]);
-    done(&table, 0, &["pre", "--run", "r2"]);
-    assert!(kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
-    done(&table, 1, &["post", "--run", "r2"]);
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let served = Served::start(&workspace, &[]);
+    done(&workspace, 0, &["pre", "--run", "r2"]);
+    assert!(shop.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
+    done(&workspace, 1, &["post", "--run", "r2"]);
     let lost = newest(&served, 404, "different");
     assert!(lost["remedy"].as_str().expect("a remedy").contains("taster accept r2"), "{lost}");
 
-    done(&table, 0, &["accept", "r2", "--reason", "they were tests"]);
+    done(&workspace, 0, &["accept", "r2", "--reason", "they were tests"]);
     let accepted = newest(&served, 404, "different");
     assert_eq!(accepted["accepted"]["who"], "tester", "{accepted}");
     assert_eq!(accepted["accepted"]["reason"], "they were tests", "{accepted}");
@@ -277,20 +277,20 @@ async fn a_loss_closes_the_gate_and_accepting_it_does_not_open_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_without_a_baseline_closes_the_gate_with_its_stored_verdict() {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = kitchen.table();
-    table.configure(SHOP);
-    let served = Served::start(&table, &[]);
-    done(&table, 3, &["post", "--run", "r3"]);
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let served = Served::start(&workspace, &[]);
+    done(&workspace, 3, &["post", "--run", "r3"]);
     let baseless = newest(&served, 409, "unknown");
     assert!(baseless.get("error").is_none() && baseless["remedy"].is_string(), "a stored verdict: {baseless}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_changes_nothing_in_the_store() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
-    let before = contents(&table.path().join("results"));
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
+    let before = contents(&workspace.path().join("results"));
     for run in [None, Some("r1"), Some("r2"), Some("r3"), Some("r4")] {
         let query = run.map(|run| format!("?run={run}")).unwrap_or_default();
         for path in [format!("/compare{query}"), format!("/v1/apps/pxbbq/runs/{}", run.unwrap_or("r1"))] {
@@ -300,14 +300,14 @@ async fn reading_changes_nothing_in_the_store() {
     for path in ["/v1/apps", "/v1/apps/pxbbq/runs", "/v1/apps/pxbbq/runs/r1/verdict", "/metrics", "/readyz"] {
         assert_eq!(served.get(path).status, 200, "{path}");
     }
-    assert_eq!(contents(&table.path().join("results")), before);
+    assert_eq!(contents(&workspace.path().join("results")), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_passed_passes_no_more_when_an_object_of_it_is_damaged() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
-    let results = table.path().join("results/v1/pxbbq");
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
+    let results = workspace.path().join("results/v1/pxbbq");
     let capture = fs::read_dir(results.join("r1/post")).expect("attempts").next().expect("one").expect("an entry");
     for object in
         [results.join("r1/verdict.json"), capture.path().join("capture.json"), results.join("r1/pre/capture.json")]
@@ -326,18 +326,18 @@ async fn a_run_that_passed_passes_no_more_when_an_object_of_it_is_damaged() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_verdict_of_another_run_opens_no_gate() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
-    let results = table.path().join("results/v1/pxbbq");
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
+    let results = workspace.path().join("results/v1/pxbbq");
     fs::copy(results.join("r1/verdict.json"), results.join("r2/verdict.json")).expect("a copy");
     assert_eq!(gate(&served, Some("r2"), 409, "unknown")["error"]["code"], "T0407");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_readable_current_json_no_run_is_the_newest() {
-    let table = a_run_that_passed().await;
-    let served = Served::start(&table, &[]);
-    let file = table.path().join("results/v1/pxbbq/current.json");
+    let workspace = a_run_that_passed().await;
+    let served = Served::start(&workspace, &[]);
+    let file = workspace.path().join("results/v1/pxbbq/current.json");
     newest(&served, 200, "same");
     let current = fs::read(&file).expect("current.json");
     fs::remove_file(&file).expect("it was there");
@@ -351,19 +351,19 @@ async fn without_a_readable_current_json_no_run_is_the_newest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_two_apps_a_request_must_name_one() {
-    let table = a_run_that_passed().await;
-    let served = Served::start(&table, &[]);
+    let workspace = a_run_that_passed().await;
+    let served = Served::start(&workspace, &[]);
     newest(&served, 200, "same");
-    fs::create_dir(table.path().join("results/v1/other")).expect("a folder");
+    fs::create_dir(workspace.path().join("results/v1/other")).expect("a folder");
     newest(&served, 409, "unknown");
     gate(&served, Some("r1"), 200, "same");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_cannot_be_reached_is_503_until_it_is_back() {
-    let table = a_run_that_passed().await;
-    let served = Served::start(&table, &[]);
-    let (there, away) = (table.path().join("results"), table.path().join("away"));
+    let workspace = a_run_that_passed().await;
+    let served = Served::start(&workspace, &[]);
+    let (there, away) = (workspace.path().join("results"), workspace.path().join("away"));
     fs::rename(&there, &away).expect("a move");
     newest(&served, 409, "unknown");
     // a file in its place
@@ -381,11 +381,11 @@ async fn a_store_that_cannot_be_reached_is_503_until_it_is_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_token_is_told_nothing() {
-    let table = Table::new("");
-    let tokens = table.path().join("tokens");
+    let workspace = Workspace::new("");
+    let tokens = workspace.path().join("tokens");
     fs::write(&tokens, format!("# ada's\n{TOKEN}\n")).expect("a file");
     let file = tokens.display().to_string();
-    let served = Served::start(&table, &["--store", "file://./results", "--token-file", &file]);
+    let served = Served::start(&workspace, &["--store", "file://./results", "--token-file", &file]);
     let other = "fedcba9876543210fedcba9876543210";
 
     for path in ["/compare", "/v1/apps", "/v1/apps/pxbbq/runs/r1", "/metrics", "/openapi.json", "/nothing"] {
@@ -416,8 +416,8 @@ async fn who_has_no_token_is_told_nothing() {
     assert_eq!(curl(&[&format!("{url}?token={TOKEN}")]).status, 401, "an address ends up in logs");
 
     // another token in the file, as when a Secret is mounted anew
-    fs::write(table.path().join("tokens.new"), format!("{other}\n{TOKEN}\n")).expect("a file");
-    fs::rename(table.path().join("tokens.new"), &tokens).expect("a move");
+    fs::write(workspace.path().join("tokens.new"), format!("{other}\n{TOKEN}\n")).expect("a file");
+    fs::rename(workspace.path().join("tokens.new"), &tokens).expect("a move");
     served.until(|served| served.with_token("/v1/apps", other).status == 200);
     assert_eq!(served.with_token("/v1/apps", TOKEN).status, 200, "both are known while one takes the other's place");
     fs::write(&tokens, format!("{other}\n")).expect("a file");
@@ -430,17 +430,17 @@ async fn who_has_no_token_is_told_nothing() {
     fs::write(&tokens, other).expect("a file");
     served.until(|served| served.with_token("/v1/apps", other).status == 200);
 
-    let log = fs::read_to_string(table.path().join("serve.log")).expect("a log");
+    let log = fs::read_to_string(workspace.path().join("serve.log")).expect("a log");
     assert!(log.contains("T0642") || log.contains("there is none in it"), "{log}");
     assert!(!log.contains(TOKEN) && !log.contains(other) && !log.contains("wrong"), "{log}");
 }
 
 #[test]
 fn a_server_that_would_tell_everybody_does_not_start() {
-    let table = Table::new("");
-    fs::write(table.path().join("short"), "0123456789\n").expect("a file");
+    let workspace = Workspace::new("");
+    fs::write(workspace.path().join("short"), "0123456789\n").expect("a file");
     let says = |code: i32, arguments: &[&str]| {
-        let ended = table.taster(&[&["serve", "--store", "file://./results"], arguments].concat());
+        let ended = workspace.taster(&[&["serve", "--store", "file://./results"], arguments].concat());
         assert_eq!(ended.code, code, "{}", ended.all());
         ended.err.trim().to_owned()
     };
@@ -456,7 +456,7 @@ fn a_server_that_would_tell_everybody_does_not_start() {
     error[T0642]: cannot use the token file absent: No such file or directory (os error 2)
       help: one token per line, of at least 16 visible ASCII characters; `openssl rand -hex 32` makes one
     ");
-    let taken = Served::start(&table, &["--store", "file://./results"]);
+    let taken = Served::start(&workspace, &["--store", "file://./results"]);
     let address = taken.address.to_string();
     let says_taken = says(4, &["--listen", &address]).replace(&address, "[address]");
     assert_snapshot!(says_taken, @r"
@@ -470,9 +470,9 @@ fn a_server_that_would_tell_everybody_does_not_start() {
 
 #[test]
 fn whoever_is_let_in_without_a_token_comes_from_here_or_is_let_in_by_word() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     let store = ["--store", "file://./results"];
-    let here = Served::start(&table, &store);
+    let here = Served::start(&workspace, &store);
     let asks = |served: &Served, host: &str| curl(&["-H", &format!("Host: {host}"), &served.url("/v1/apps")]);
     for host in ["localhost", "127.0.0.1:1", "[::1]"] {
         assert_eq!(asks(&here, host).status, 200, "{host}");
@@ -481,14 +481,14 @@ fn whoever_is_let_in_without_a_token_comes_from_here_or_is_let_in_by_word() {
     let rebound = asks(&here, "evil.example");
     assert_eq!((rebound.status, rebound.code().as_str()), (421, "T0648"));
     drop(here);
-    let anybody = Served::start(&table, &[&store[..], &["--allow-anonymous"]].concat());
+    let anybody = Served::start(&workspace, &[&store[..], &["--allow-anonymous"]].concat());
     assert_eq!(asks(&anybody, "taster.example").status, 200);
 }
 
 #[test]
 fn what_is_hostile_is_refused_in_the_words_of_the_api() {
-    let table = Table::new("");
-    let served = Served::start(&table, &["--store", "file://./results"]);
+    let workspace = Workspace::new("");
+    let served = Served::start(&workspace, &["--store", "file://./results"]);
     let long = format!("/compare?run={}", "9".repeat(300));
     let bad = [
         "/compare?app=..%2f..%2fetc%2fpasswd",
@@ -549,10 +549,10 @@ fn what_is_hostile_is_refused_in_the_words_of_the_api() {
 
 #[test]
 fn every_limit_is_kept_and_named() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     let limits = ["--request-timeout", "2s", "--max-requests", "1"];
-    let served = Served::start(&table, &[&["--store", "file://./results"], &limits[..]].concat());
-    let file = table.path().join("large");
+    let served = Served::start(&workspace, &[&["--store", "file://./results"], &limits[..]].concat());
+    let file = workspace.path().join("large");
     fs::write(&file, format!("app={}", "a".repeat(70_000))).expect("a file");
     let large = curl(&["-d", &format!("@{}", file.display()), &served.url("/compare")]);
     assert_eq!((large.status, large.code().as_str()), (413, "T0646"), "{large:?}");
@@ -583,8 +583,8 @@ fn every_limit_is_kept_and_named() {
 
 #[test]
 fn a_client_that_dawdles_loses_its_connection_and_one_that_does_not_keeps_it() {
-    let table = Table::new("");
-    let served = Served::start(&table, &["--store", "file://./results"]);
+    let workspace = Workspace::new("");
+    let served = Served::start(&workspace, &["--store", "file://./results"]);
     let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut steady = BufReader::new(served.connect());
     let mut answer = || {
@@ -621,9 +621,9 @@ fn a_client_that_dawdles_loses_its_connection_and_one_that_does_not_keeps_it() {
 
 #[test]
 fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
-    let table = Table::new("");
+    let workspace = Workspace::new("");
     for signal in ["TERM", "INT"] {
-        let mut served = Served::start(&table, &["--store", "file://./results"]);
+        let mut served = Served::start(&workspace, &["--store", "file://./results"]);
         let idle = served.connect();
         let mut request = served.unfinished();
         served.signal(signal);
@@ -638,7 +638,7 @@ fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
         assert!(took < Duration::from_secs(5), "{took:?}");
     }
     // a request that never ends is not waited for forever
-    let mut served = Served::start(&table, &["--store", "file://./results"]);
+    let mut served = Served::start(&workspace, &["--store", "file://./results"]);
     let _never = served.unfinished();
     served.signal("TERM");
     let (code, took) = served.ended();
@@ -647,36 +647,36 @@ fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
 }
 
 /// A folder of its own with the runs of `three_runs_made`, which are made once.
-pub(crate) async fn three_runs() -> Table {
-    static MADE: OnceCell<Table> = OnceCell::const_new();
+pub(crate) async fn three_runs() -> Workspace {
+    static MADE: OnceCell<Workspace> = OnceCell::const_new();
     MADE.get_or_init(three_runs_made).await.copy()
 }
 
 /// Runs of a shop: `r1` passed, `r2` is different and accepted, `r3` waits for its `post`.
-async fn three_runs_made() -> Table {
-    let kitchen = Kitchen::open(false, 300).await;
-    let table = Table::lasting(&kitchen.uri());
-    table.configure(SHOP);
-    done(&table, 0, &["pre", "--run", "r1"]);
-    done(&table, 0, &["post", "--run", "r1"]);
-    done(&table, 0, &["pre", "--run", "r2"]);
-    assert!(kitchen.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
-    done(&table, 1, &["post", "--run", "r2"]);
-    done(&table, 0, &["accept", "r2", "--reason", "they were tests"]);
-    done(&table, 0, &["pre", "--run", "r3"]);
-    table
+async fn three_runs_made() -> Workspace {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = Workspace::lasting(&shop.uri());
+    workspace.configure(SHOP);
+    done(&workspace, 0, &["pre", "--run", "r1"]);
+    done(&workspace, 0, &["post", "--run", "r1"]);
+    done(&workspace, 0, &["pre", "--run", "r2"]);
+    assert!(shop.lose(doc! {"number": {"$mod": [10, 0]}}).await > 0);
+    done(&workspace, 1, &["post", "--run", "r2"]);
+    done(&workspace, 0, &["accept", "r2", "--reason", "they were tests"]);
+    done(&workspace, 0, &["pre", "--run", "r3"]);
+    workspace
 }
 
 /// A folder of its own with one run, `r1`, which passed.
-async fn a_run_that_passed() -> Table {
-    static MADE: OnceCell<Table> = OnceCell::const_new();
+async fn a_run_that_passed() -> Workspace {
+    static MADE: OnceCell<Workspace> = OnceCell::const_new();
     let made = async || {
-        let kitchen = Kitchen::open(false, 300).await;
-        let table = Table::lasting(&kitchen.uri());
-        table.configure(SHOP);
-        done(&table, 0, &["pre", "--run", "r1"]);
-        done(&table, 0, &["post", "--run", "r1"]);
-        table
+        let shop = ShopDatabase::standalone(300).await;
+        let workspace = Workspace::lasting(&shop.uri());
+        workspace.configure(SHOP);
+        done(&workspace, 0, &["pre", "--run", "r1"]);
+        done(&workspace, 0, &["post", "--run", "r1"]);
+        workspace
     };
     MADE.get_or_init(made).await.copy()
 }
@@ -689,16 +689,16 @@ fn json_of(served: &Served, path: &str) -> Value {
 }
 
 /// A server that has no configuration and is given the store alone.
-async fn serve_three_runs() -> (Table, Served) {
-    let table = three_runs().await;
-    fs::remove_file(table.path().join("taster.yaml")).expect("a file");
-    let served = Served::start(&table, &["--store", "file://./results"]);
-    (table, served)
+async fn serve_three_runs() -> (Workspace, Served) {
+    let workspace = three_runs().await;
+    fs::remove_file(workspace.path().join("taster.yaml")).expect("a file");
+    let served = Served::start(&workspace, &["--store", "file://./results"]);
+    (workspace, served)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_lists_runs_page_by_page_newest_first() {
-    let (_table, served) = serve_three_runs().await;
+    let (_workspace, served) = serve_three_runs().await;
     let apps = json!({"apps": [{"app": "pxbbq", "runs": "/v1/apps/pxbbq/runs", "page": "/apps/pxbbq"}]});
     assert_eq!(json_of(&served, "/v1/apps"), apps);
     let mut next = "/v1/apps/pxbbq/runs?limit=2".to_owned();
@@ -725,13 +725,13 @@ async fn the_api_lists_runs_page_by_page_newest_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_returns_a_run_and_its_verdict_as_they_are_stored() {
-    let (table, served) = serve_three_runs().await;
+    let (workspace, served) = serve_three_runs().await;
     let run = json_of(&served, "/v1/apps/pxbbq/runs/r2");
     assert_eq!((&run["verdict"], &run["against"]), (&json!("different"), &json!("r2")), "{run}");
     assert_eq!(run["accepted"]["who"], "tester", "{run}");
     assert_eq!(run["pre"]["server"]["version"], "6.0.5", "{run}");
     assert!(run["post"]["probes"].as_array().is_some_and(|probes| probes.len() > 2), "{run}");
-    let stored = fs::read(table.path().join("results/v1/pxbbq/r2/verdict.json")).expect("a verdict");
+    let stored = fs::read(workspace.path().join("results/v1/pxbbq/r2/verdict.json")).expect("a verdict");
     let mut stored: Value = serde_json::from_slice(&stored).expect("JSON");
     stored.as_object_mut().expect("an object").remove("checksum");
     // 200 although it is `different`: this path is no gate
@@ -742,8 +742,8 @@ async fn the_api_returns_a_run_and_its_verdict_as_they_are_stored() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_returns_neither_the_census_key_nor_the_seed_of_probes() {
-    let (table, served) = serve_three_runs().await;
-    let secret = fs::read_to_string(table.path().join("results/v1/pxbbq/r1/pre/capture.json")).expect("a capture");
+    let (workspace, served) = serve_three_runs().await;
+    let secret = fs::read_to_string(workspace.path().join("results/v1/pxbbq/r1/pre/capture.json")).expect("a capture");
     let secret: Value = serde_json::from_str(&secret).expect("JSON");
     for key in ["census_key", "probe_seed"] {
         let key = secret[key].as_str().unwrap_or_else(|| panic!("{key}"));
@@ -755,9 +755,9 @@ async fn the_api_returns_neither_the_census_key_nor_the_seed_of_probes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_response_has_the_shape_that_the_openapi_document_gives_it() {
-    let (table, served) = serve_three_runs().await;
+    let (workspace, served) = serve_three_runs().await;
     let document = json_of(&served, "/openapi.json");
-    assert_eq!(document, table.taster(&["serve", "--openapi"]).json());
+    assert_eq!(document, workspace.taster(&["serve", "--openapi"]).json());
     assert_eq!(document["openapi"], "3.1.0");
     let asked = [
         ("/compare", "/compare"),
@@ -810,8 +810,8 @@ fn fits(document: &Value, path: &str, reply: &Reply, url: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_say_what_the_runs_came_to_and_no_client_can_make_up_more() {
-    let table = three_runs().await;
-    let served = Served::start(&table, &[]);
+    let workspace = three_runs().await;
+    let served = Served::start(&workspace, &[]);
     for number in 0..50 {
         served.get(&format!("/nothing/{number}"));
         served.get(&format!("/v1/apps/pxbbq/runs/x{number}"));
@@ -847,14 +847,14 @@ async fn metrics_say_what_the_runs_came_to_and_no_client_can_make_up_more() {
     assert!(series.len() < 200, "{} series\n{}", series.len(), reply.body);
 
     // what was read stands for a while, and a store that is gone is said so, without the numbers of before
-    let damaged = Served::start(&table, &[]);
-    damage(&table.path().join("results/v1/pxbbq/r1/verdict.json"));
+    let damaged = Served::start(&workspace, &[]);
+    damage(&workspace.path().join("results/v1/pxbbq/r1/verdict.json"));
     let series = samples(&damaged.get("/metrics").body);
     assert_eq!(series[r#"taster_runs{app="pxbbq",verdict="same"}"#], 0.0);
     assert_eq!(series[r#"taster_runs{app="pxbbq",verdict="unknown"}"#], 1.0);
-    fs::remove_dir_all(table.path().join("results")).expect("a folder");
-    fs::write(table.path().join("results"), "").expect("a file");
-    let gone = Served::start(&table, &[]);
+    fs::remove_dir_all(workspace.path().join("results")).expect("a folder");
+    fs::write(workspace.path().join("results"), "").expect("a file");
+    let gone = Served::start(&workspace, &[]);
     let series = samples(&gone.get("/metrics").body);
     assert_eq!(series["taster_store_up"], 0.0);
     assert!(!series.keys().any(|name| name.starts_with("taster_runs")), "{series:?}");

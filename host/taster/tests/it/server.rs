@@ -8,7 +8,7 @@ use mongodb::{
 use taster_demo::{Mongod, MongodOptions};
 use tempfile::TempDir;
 
-use crate::support::Table;
+use crate::support::Workspace;
 
 const SHOP: &str = "
 app: shop
@@ -16,7 +16,7 @@ store: file://./results
 mongodb:
   uri: ${MONGODB_URI}
   database: shop
-  connect: 5s
+  connectTimeout: 5s
 ";
 
 fn settings(mongod: &Mongod) -> Settings {
@@ -27,8 +27,8 @@ fn settings(mongod: &Mongod) -> Settings {
     settings
 }
 
-fn configured(table: &Table, more: &str) {
-    table.configure(&format!("{SHOP}{more}"));
+fn configured(workspace: &Workspace, more: &str) {
+    workspace.configure(&format!("{SHOP}{more}"));
 }
 
 /// A replica set's data under a standalone server.
@@ -42,9 +42,9 @@ async fn data_of_a_replica_set_under_a_standalone_server_end_with_4() {
     orders.insert_one(doc! {"_id": 1}).await.expect("a write");
     drop(mongod);
     let mongod = Mongod::start(on(false)).await.expect("a server");
-    let table = Table::new(&mongod.uri_of("shop"));
-    configured(&table, "");
-    let ended = table.taster(&["pre"]);
+    let workspace = Workspace::new(&mongod.uri_of("shop"));
+    configured(&workspace, "");
+    let ended = workspace.taster(&["pre"]);
     assert_eq!(ended.code, 4, "{}", ended.all());
     settings(&mongod).bind(|| {
         assert_snapshot!(ended.err.trim(), @r"
@@ -52,8 +52,8 @@ async fn data_of_a_replica_set_under_a_standalone_server_end_with_4() {
               help: start it with --replSet and make it the only member of its set; or, if no writes are missing, empty local.system.replset: docs/src/operations/mongodb.md shows both
             ");
     });
-    assert!(!table.path().join("results/v1/shop").exists(), "nothing was recorded");
-    assert_eq!(table.taster(&["config", "check", "--live"]).code, 4);
+    assert!(!workspace.path().join("results/v1/shop").exists(), "nothing was recorded");
+    assert_eq!(workspace.taster(&["config", "check", "--live"]).code, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,9 +78,9 @@ async fn users_that_lack_something_or_may_write_are_named() {
         ("ann", &["config", "check", "--live"], "", 0),
         ("ann", &["config", "check", "--live"], "requireReadOnlyUser: true", 4),
     ] {
-        let table = Table::new(&uri_of(user));
-        configured(&table, more);
-        let ended = table.taster(arguments);
+        let workspace = Workspace::new(&uri_of(user));
+        configured(&workspace, more);
+        let ended = workspace.taster(arguments);
         assert_eq!(ended.code, code, "{user} {arguments:?}: {}", ended.all());
         let err =
             ended.err.lines().filter(|line| line.contains("WARN") || line.contains("T02") || line.contains("help"));

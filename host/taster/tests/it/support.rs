@@ -1,4 +1,4 @@
-//! A shop on a real mongod, a folder of its own, and the built binary.
+//! Fixtures: the demo shop in a real mongod, a folder to run in, and the built binary.
 
 use std::{
     fs,
@@ -22,22 +22,22 @@ pub(crate) fn component(name: &str) -> PathBuf {
     folder.join("probes").join(format!("{name}.wasm"))
 }
 
-/// A folder to run in: its own store, its own configuration, no environment but what commands need.
-pub(crate) struct Table {
+/// A folder to run the binary in, with its own configuration and store. The environment holds only what commands need.
+pub(crate) struct Workspace {
     folder: TempDir,
     /// Set as `MONGODB_URI`.
     uri: String,
 }
 
-/// How a command ended.
-pub(crate) struct Ended {
+/// The exit code and the output of a command.
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Ended {
-    pub(crate) fn of(output: &Output) -> Self {
+impl CommandOutput {
+    pub(crate) fn read(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
         Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
     }
@@ -53,7 +53,7 @@ impl Ended {
     }
 }
 
-impl Table {
+impl Workspace {
     pub(crate) fn new(uri: &str) -> Self {
         Self { folder: TempDir::new().expect("a folder"), uri: uri.to_owned() }
     }
@@ -103,29 +103,33 @@ impl Table {
     }
 
     /// Runs the binary to its end.
-    pub(crate) fn taster(&self, arguments: &[&str]) -> Ended {
-        Ended::of(&self.command(arguments).output().expect("the binary runs"))
+    pub(crate) fn taster(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::read(&self.command(arguments).output().expect("the binary runs"))
     }
 }
 
-/// A small shop on a real mongod.
-pub(crate) struct Kitchen {
+/// The demo shop's database in a real mongod.
+pub(crate) struct ShopDatabase {
     pub(crate) mongod: BorrowedMongod,
     pub(crate) database: Database,
 }
 
-impl Kitchen {
-    pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
-        let flavour = if replica_set { Flavour::ReplicaSet } else { Flavour::Standalone };
-        Self::on(mongod::borrow(flavour).await, orders).await
+impl ShopDatabase {
+    pub(crate) async fn standalone(orders: u64) -> Self {
+        Self::open(Flavour::Standalone, orders).await
     }
 
-    /// A replica set whose server keeps no history: no scan ends in time, and all are cut into ranges.
-    pub(crate) async fn forgetful(orders: u64) -> Self {
-        Self::on(mongod::borrow(Flavour::WithoutHistory).await, orders).await
+    pub(crate) async fn replica_set(orders: u64) -> Self {
+        Self::open(Flavour::ReplicaSet, orders).await
     }
 
-    async fn on(mongod: BorrowedMongod, orders: u64) -> Self {
+    /// On a replica set whose server keeps no history: no scan ends in time, and all are cut into ranges.
+    pub(crate) async fn without_history(orders: u64) -> Self {
+        Self::open(Flavour::WithoutHistory, orders).await
+    }
+
+    pub(crate) async fn open(flavour: Flavour, orders: u64) -> Self {
+        let mongod = mongod::borrow(flavour).await;
         let client = mongod.client().await.expect("a client");
         Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
         Self { database: client.database(DATABASE), mongod }
@@ -135,8 +139,8 @@ impl Kitchen {
         self.mongod.uri_of(DATABASE)
     }
 
-    pub(crate) fn table(&self) -> Table {
-        Table::new(&self.uri())
+    pub(crate) fn workspace(&self) -> Workspace {
+        Workspace::new(&self.uri())
     }
 
     /// Removes open orders and says how many are gone.

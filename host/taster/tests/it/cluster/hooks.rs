@@ -37,7 +37,7 @@ impl Hook {
         Self { job: job.to_owned(), pod, uid: made.metadata.uid.expect("it is there") }
     }
 
-    async fn taster(&self, shop: &Shop, arguments: &[&str]) -> crate::support::Ended {
+    async fn taster(&self, shop: &Shop, arguments: &[&str]) -> crate::support::CommandOutput {
         let mut command = shop.command(arguments);
         command.env("TASTER_POD", &self.pod).env("TASTER_POD_UID", &self.uid).env("TASTER_JOB", &self.job);
         command.env("TASTER_NAMESPACE", &shop.namespace);

@@ -25,7 +25,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     control_plane::{self, Kubelet},
-    support::{Ended, Kitchen, Table},
+    support::{CommandOutput, ShopDatabase, Workspace},
 };
 
 /// Held by every test for reading, and for writing by those that stop the API server for all of them.
@@ -46,8 +46,8 @@ impl Calm {
 struct Shop {
     client: Client,
     namespace: String,
-    kitchen: Kitchen,
-    table: Table,
+    database: ShopDatabase,
+    workspace: Workspace,
     kubelet: Kubelet,
     _calm: Calm,
 }
@@ -74,10 +74,10 @@ impl Shop {
     async fn empty(calm: Calm) -> Self {
         let client = control_plane::client().await;
         let namespace = control_plane::namespace("flow").await;
-        let kitchen = Kitchen::open(false, 300).await;
-        let table = kitchen.table();
+        let database = ShopDatabase::standalone(300).await;
+        let workspace = database.workspace();
         let kubelet = Kubelet::start(&namespace).await;
-        let shop = Self { client, namespace, kitchen, table, kubelet, _calm: calm };
+        let shop = Self { client, namespace, database, workspace, kubelet, _calm: calm };
         shop.configure("", PROBES);
         shop
     }
@@ -85,7 +85,7 @@ impl Shop {
     /// Writes `taster.yaml`; `more` stands in its `cluster`.
     fn configure(&self, more: &str, rest: &str) {
         let Self { namespace, .. } = self;
-        self.table.configure(&format!(
+        self.workspace.configure(&format!(
             "{}cluster:\n  namespace: {namespace}\n  data: [{{kind: StatefulSet, name: mongo, readyTimeout: 1m}}]\n  apps: \
              [{{kind: Deployment, name: pxbbq-web, readyTimeout: 1m}}]\n{more}{rest}",
             crate::support::SHOP,
@@ -163,7 +163,7 @@ impl Shop {
     async fn expect_back(&self, replicas: i32, why: &str) {
         assert_eq!(self.counts().await, (replicas, replicas, 0), "{why}");
         assert_eq!(self.holder().await, None, "{why}");
-        let path = self.table.path().join("results/v1/pxbbq/scaled.json");
+        let path = self.workspace.path().join("results/v1/pxbbq/scaled.json");
         if let Ok(text) = std::fs::read_to_string(path) {
             let scaled: Value = serde_json::from_str(&text).expect("it is there");
             assert_eq!(scaled["workloads"], json!([]), "{why}");
@@ -171,14 +171,14 @@ impl Shop {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.table.command(arguments);
+        let mut command = self.workspace.command(arguments);
         command.env("KUBECONFIG", control_plane::kubeconfig());
         command.env("TASTER_TERMINATION_LOG", self.termination_log());
         command
     }
 
     fn termination_log(&self) -> PathBuf {
-        self.table.path().join("termination-log")
+        self.workspace.path().join("termination-log")
     }
 
     /// What the kubelet would show.
@@ -191,21 +191,21 @@ impl Shop {
     }
 
     /// Runs to the end without keeping the kubelet from its work.
-    async fn taster(&self, arguments: &[&str]) -> Ended {
+    async fn taster(&self, arguments: &[&str]) -> CommandOutput {
         ended(self.spawn(arguments)).await
     }
 
-    async fn fine(&self, arguments: &[&str]) -> Ended {
+    async fn fine(&self, arguments: &[&str]) -> CommandOutput {
         let ended = self.taster(arguments).await;
         assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.all());
         ended
     }
 }
 
-async fn ended(child: Child) -> Ended {
+async fn ended(child: Child) -> CommandOutput {
     let output =
         tokio::task::spawn_blocking(move || child.wait_with_output()).await.expect("it ends").expect("it ends");
-    Ended::of(&output)
+    CommandOutput::read(&output)
 }
 
 /// Waits until something is so.
@@ -224,8 +224,8 @@ fn workload(kind: &str, name: &str, image: &str, replicas: i32) -> Value {
             "spec": {"containers": [{"name": "main", "image": image}], "terminationGracePeriodSeconds": 0}}}})
 }
 
-fn stored(table: &Path, path: &str) -> Value {
-    let path = table.join("results/v1/pxbbq").join(path);
+fn stored(workspace: &Path, path: &str) -> Value {
+    let path = workspace.join("results/v1/pxbbq").join(path);
     serde_json::from_str(&std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
         .expect("it is there")
 }

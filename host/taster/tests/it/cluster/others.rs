@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use taster_testkit::control_plane::ApiServerPause;
 
 use super::{PROBES, Shop, ended, until};
-use crate::support::Ended;
+use crate::support::CommandOutput;
 
 /// A command whose log a test can wait for while it runs.
 struct LoggedCommand {
@@ -21,7 +21,7 @@ struct LoggedCommand {
 
 impl LoggedCommand {
     fn spawn(shop: &Shop, arguments: &[&str]) -> Self {
-        let log = shop.table.path().join("log");
+        let log = shop.workspace.path().join("log");
         let file = File::create(&log).expect("a log");
         let child = shop.command(arguments).stdout(Stdio::piped()).stderr(file).spawn().expect("the binary runs");
         Self { child, log }
@@ -37,9 +37,9 @@ impl LoggedCommand {
     }
 
     /// Waits for the end. The log is the standard error.
-    async fn ended(self) -> Ended {
+    async fn ended(self) -> CommandOutput {
         let ended = ended(self.child).await;
-        Ended { err: std::fs::read_to_string(&self.log).unwrap_or_default(), ..ended }
+        CommandOutput { err: std::fs::read_to_string(&self.log).unwrap_or_default(), ..ended }
     }
 }
 
@@ -130,17 +130,17 @@ async fn workloads_that_cannot_be_restored_are_reported_first_and_restored_later
 async fn restore_needs_neither_database_nor_store() {
     let mut shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
-    shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
-    std::fs::remove_dir_all(shop.table.path().join("results")).expect("it is there");
-    std::fs::write(shop.table.path().join("results"), "in the way").expect("it is there");
+    shop.workspace.point_at("mongodb://127.0.0.1:1/pxbbq");
+    std::fs::remove_dir_all(shop.workspace.path().join("results")).expect("it is there");
+    std::fs::write(shop.workspace.path().join("results"), "in the way").expect("it is there");
     let restored = shop.fine(&["restore", "--run", "a"]).await;
     assert_eq!(shop.counts().await, (0, 0, 0), "{}", restored.all());
     // and a `post` that can store nothing puts back all the same
-    std::fs::remove_file(shop.table.path().join("results")).expect("it is there");
-    shop.table.point_at(&shop.kitchen.uri());
+    std::fs::remove_file(shop.workspace.path().join("results")).expect("it is there");
+    shop.workspace.point_at(&shop.database.uri());
     shop.fine(&["pre", "--run", "b"]).await;
-    std::fs::remove_dir_all(shop.table.path().join("results")).expect("it is there");
-    std::fs::write(shop.table.path().join("results"), "in the way").expect("it is there");
+    std::fs::remove_dir_all(shop.workspace.path().join("results")).expect("it is there");
+    std::fs::write(shop.workspace.path().join("results"), "in the way").expect("it is there");
     let post = shop.taster(&["post", "--run", "b"]).await;
     assert_eq!(post.code, 4, "{}", post.all());
     assert_eq!(shop.counts().await, (0, 0, 0), "{}", post.all());

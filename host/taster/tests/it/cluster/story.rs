@@ -25,7 +25,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     assert!(pre.err.contains("waiting for StatefulSet mongo"), "{}", pre.err);
     assert_eq!(shop.holder().await, None);
     assert_eq!(shop.last_word(), "tasted before the sync, run a");
-    let scaled = stored(shop.table.path(), "scaled.json");
+    let scaled = stored(shop.workspace.path(), "scaled.json");
     assert_eq!(scaled["workloads"].as_array().expect("it is there").len(), 2, "{scaled}");
     // the sync sets what Git says, and a new version
     shop.scale(0).await;
@@ -36,7 +36,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     assert!(post.out.contains("Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5"), "{}", post.out);
     assert!(post.out.contains("Restored: Deployment pxbbq-web 1→0, StatefulSet mongo 1→0"), "{}", post.out);
     assert!(shop.last_word().starts_with("same: "), "{}", shop.last_word());
-    let capture = stored(shop.table.path(), "a/pre/capture.json");
+    let capture = stored(shop.workspace.path(), "a/pre/capture.json");
     assert_eq!(capture["workloads"][1]["images"][0]["image"], "pxbbq-web:v4.2");
     // once more, and restoring twice does nothing
     shop.fine(&["pre", "--run", "b"]).await;
@@ -53,7 +53,7 @@ async fn a_loss_is_named_where_the_kubelet_shows_it_and_everything_goes_back() {
     let shop = Shop::open().await;
     shop.configure("", "probes: [{name: census, component: census}]\nreport: {url: \"https://t/{app}/{run}\"}\n");
     shop.fine(&["pre", "--run", "a"]).await;
-    assert!(shop.kitchen.lose(doc! {"status": "open"}).await > 3);
+    assert!(shop.database.lose(doc! {"status": "open"}).await > 3);
     let post = shop.taster(&["post", "--run", "a"]).await;
     assert_eq!(post.code, 1, "{}", post.all());
     shop.expect_back(0, &post.all()).await;
@@ -69,7 +69,7 @@ async fn a_version_that_has_not_passed_is_not_started_before_the_sync() {
     shop.configure("", "probes: [{name: census, component: census}]\n");
     shop.fine(&["pre", "--run", "a"]).await;
     shop.release("pxbbq-web:v4.3-lossy").await;
-    shop.kitchen.lose(doc! {"status": "open"}).await;
+    shop.database.lose(doc! {"status": "open"}).await;
     assert_eq!(shop.taster(&["post", "--run", "a"]).await.code, 1);
     shop.expect_back(0, "it was judged").await;
 
@@ -109,9 +109,15 @@ async fn a_sync_that_takes_the_annotations_off_hides_nothing_from_its_own_run() 
     let shop = Shop::open().await;
     shop.fine(&["pre", "--run", "a"]).await;
     assert_eq!(shop.counts().await, (1, 1, 2));
-    let take_off = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": null}}}));
-    shop.api::<StatefulSet>().patch("mongo", &PatchParams::default(), &take_off).await.expect("taken off");
-    shop.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &take_off).await.expect("taken off");
+    let remove_annotation = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": null}}}));
+    shop.api::<StatefulSet>()
+        .patch("mongo", &PatchParams::default(), &remove_annotation)
+        .await
+        .expect("the annotation is removed");
+    shop.api::<Deployment>()
+        .patch("pxbbq-web", &PatchParams::default(), &remove_annotation)
+        .await
+        .expect("the annotation is removed");
     let post = shop.fine(&["post", "--run", "a"]).await;
     shop.expect_back(0, &post.all()).await;
 }
@@ -132,9 +138,9 @@ async fn a_probe_that_fails_before_the_sync_leaves_nothing_up() {
 async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload() {
     let mut shop = Shop::open().await;
     shop.configure("", PROBES);
-    shop.table.point_at("mongodb://127.0.0.1:1/pxbbq");
-    let yaml = std::fs::read_to_string(shop.table.path().join("taster.yaml")).expect("it is there");
-    shop.table.configure(&yaml.replacen("readyTimeout: 1m", "readyTimeout: 3s", 1));
+    shop.workspace.point_at("mongodb://127.0.0.1:1/pxbbq");
+    let yaml = std::fs::read_to_string(shop.workspace.path().join("taster.yaml")).expect("it is there");
+    shop.workspace.configure(&yaml.replacen("readyTimeout: 1m", "readyTimeout: 3s", 1));
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
     assert!(pre.err.contains("waiting for MongoDB: no MongoDB server answers"), "{}", pre.err);
@@ -161,7 +167,7 @@ async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
         ("pxbbq run b: nothing to taste yet\n", "nothing to taste yet")
     );
     shop.expect_back(0, "scaled nothing").await;
-    assert_eq!(stored(shop.table.path(), "current.json").get("nothing_yet"), None);
+    assert_eq!(stored(shop.workspace.path(), "current.json").get("nothing_yet"), None);
     // what nobody tasted before cannot be the same after
     assert_eq!(shop.taster(&["post", "--run", "b"]).await.code, 3);
     shop.fine(&["pre", "--run", "c"]).await;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use clap::error::ErrorKind;
 
-use crate::support::{Kitchen, component};
+use crate::support::{ShopDatabase, component};
 
 /// One block of code.
 struct Block<'a> {
@@ -153,7 +153,7 @@ fn words(line: &str) -> Vec<String> {
 /// As a new user would: an empty folder, a database, and the commands of the page, one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_that_are_marked_to_run_do_run() {
-    let shop = Kitchen::open(false, 200).await;
+    let shop = ShopDatabase::standalone(200).await;
     let mut run = 0;
     for (path, page) in super::pages() {
         let folder = tempfile::tempdir().expect("a folder");
