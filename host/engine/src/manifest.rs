@@ -191,7 +191,7 @@ mod tests {
             spoil(&mut manifest);
             check(manifest).unwrap_err().to_string()
         });
-        insta::assert_snapshot!(texts.join("\n"), @r"
+        insta::assert_snapshot!(texts.join("\n"), @"
         the component's `describe` returned an invalid manifest: `Orders!` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
         the component's `describe` returned an invalid manifest: `x�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2Jx�[2…` is not a name: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
         the component's `describe` returned an invalid manifest: `1` is not a semantic version such as `1.0.0`: unexpected end of input while parsing major version number
@@ -199,10 +199,10 @@ mod tests {
         the component's `describe` returned an invalid manifest: `` is not a role: a letter, then letters, digits and `-`, all in lower case, at most 128 bytes
         the component's `describe` returned an invalid manifest: the method `insert` is not a function of `database`: aggregate, census, collection-options, count, distinct, explain, find, list-collections, list-indexes
         the component's `describe` returned an invalid manifest: the metric `*.count` is declared twice
-        the component's `describe` returned an invalid manifest: `*.*.*.*` is not a metric: segments of a-z, 0-9 and `_` joined by `.`, or `*`, at most 128 bytes
+        the component's `describe` returned an invalid manifest: invalid metric pattern `*.*.*.*`: expected segments of a-z, 0-9 and `_`, or `*`, joined by `.`, at most 128 bytes
         the component's `describe` returned an invalid manifest: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
         the component's `describe` returned an invalid manifest: the metric `*.count`: the label `Not A Name` is neither `*` nor a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
-        the component's `describe` returned an invalid manifest: the metric `*.count` expects `sometimes`: `sometimes` is not a rule: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+        the component's `describe` returned an invalid manifest: the metric `*.count` expects `sometimes`: unknown rule `sometimes`: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
         ");
     }
 }

@@ -32,7 +32,7 @@ async fn facts(server: &'static Mongod) {
     assert_eq!(facts.database, "facts");
     assert!(facts.version.split('.').count() == 3 && facts.process_id.as_ref().unwrap().len() == 24, "{facts:?}");
     if server.is_replica_set() {
-        assert_eq!((facts.topology, facts.replica_set.as_deref()), (Topology::ReplicaSet, Some("rs0")));
+        assert_eq!((facts.topology, facts.replica_set.as_deref()), (Topology::ReplicaSet, Some("taster")));
         assert!(facts.read_at.as_ref().unwrap().contains('.'));
     } else {
         assert_eq!(

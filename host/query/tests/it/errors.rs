@@ -56,7 +56,7 @@ async fn failed_connections_report_the_cause() {
     ] {
         errors.push(message(&connect(&uri, database).await.unwrap_err()));
     }
-    settings().bind(|| assert_snapshot!(errors.join("\n\n"), @r"
+    settings().bind(|| assert_snapshot!(errors.join("\n\n"), @"
         T0201 invalid connection string: password must be URL encoded
         write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and password are written %40 %3A %2F %3F %23 %25
 
@@ -81,7 +81,7 @@ async fn failed_connections_report_the_cause() {
         T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=rs0 has no primary: it is not initiated yet
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
-        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=other has no primary: the connection string names `other`, but the set is called `rs0`
+        T0207 the replica set at mongodb://127.0.0.1:PORT/shop?replicaSet=other has no primary: the connection string names `other`, but the set is called `taster`
         wait for the election, or look at rs.status(); a direct connection must be to the primary, and replicaSet= must be the set's name
 
         T0204 no MongoDB server answers at mongodb://127.0.0.1:PORT/shop?serverSelectionTimeoutMS=200: I/O error: Connection refused (os error 111) (waited 200ms, setting `serverSelectionTimeoutMS`)
