@@ -9,8 +9,8 @@ pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
     for (index, change) in changes.iter().enumerate() {
         let at = || format!("changes[{change}]");
         if !is_user_collection(&change.collection) {
-            let message = format!("`{}` is no collection that is tasted", change.collection);
-            return Err(inconsistent(at(), message, "name one of the database's own, not the system's"));
+            let message = format!("`{}` is not a collection that can be compared", change.collection);
+            return Err(inconsistent(at(), message, "name a collection that is not a system collection"));
         }
         for other in &changes[..index] {
             let Some((message, help)) = contradiction(change, other) else { continue };

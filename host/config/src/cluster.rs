@@ -129,7 +129,7 @@ impl ClusterSection {
             scaling.check(list)?;
             if !names.insert((scaling.kind.as_str(), scaling.name.as_str())) {
                 let message = format!("{} {} is named twice", scaling.kind, scaling.name);
-                let help = "a workload is either part of the data or an application, and stands there once";
+                let help = "list each workload once, under `data` or under `apps`";
                 return Err(inconsistent(scaling.setting(list), message, help));
             }
         }
@@ -139,7 +139,7 @@ impl ClusterSection {
         }
         if self.lock.busy == OnLocked::Fail && self.lock.wait.is_some() {
             let help = "keep one of them";
-            return Err(inconsistent("cluster.lock.wait", "with `busy: fail` nobody waits", help));
+            return Err(inconsistent("cluster.lock.wait", "`wait` has no effect with `busy: fail`", help));
         }
         Ok(())
     }
@@ -183,8 +183,8 @@ impl WorkloadScale {
             return Err(inconsistent(at(""), format!("a {} needs its `apiVersion`", self.kind), help));
         }
         if self.replicas < 1 {
-            let message = format!("tasting cannot work with {} replicas", self.replicas);
-            return Err(inconsistent(at(".replicas"), message, "1 or more: how many there are while Taster reads"));
+            let message = format!("{} replicas are too few", self.replicas);
+            return Err(inconsistent(at(".replicas"), message, "at least 1: the replicas while Taster reads"));
         }
         Ok(())
     }

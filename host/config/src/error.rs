@@ -103,7 +103,7 @@ pub enum ConfigError {
         help: String,
     },
     /// No database is named.
-    #[error("no database is named: neither `mongodb.database` nor the connection string says which one to taste")]
+    #[error("no database is named, neither by `mongodb.database` nor by the connection string")]
     NoDatabase,
     /// The connection string is wrong.
     #[error(transparent)]

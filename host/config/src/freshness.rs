@@ -116,10 +116,13 @@ impl TryFrom<Written> for FreshnessRule {
         sources.extend(written.newest.map(|newest| (SOURCES[4], FreshnessSource::Newest(newest))));
         match sources.len() {
             1 => {}
-            0 => return Err(format!("who knows how old the data are? one of {}", SOURCES.join(", "))),
+            0 => return Err(format!("a `freshness` entry needs exactly one source: {}", SOURCES.join(", "))),
             _ => {
                 let keys: Vec<&str> = sources.iter().map(|(key, _)| *key).collect();
-                return Err(format!("one source an entry, and here are {}", keys.join(" and ")));
+                return Err(format!(
+                    "a `freshness` entry has exactly one source, and this one has {}",
+                    keys.join(" and ")
+                ));
             }
         }
         let source = sources.remove(0).1;
@@ -174,12 +177,12 @@ pub(super) fn check(fresh: &[FreshnessRule]) -> Result<(), ConfigError> {
         let at = || format!("freshness[{}]", entry.source);
         let same = |other: &FreshnessRule| (&other.source, &other.kubeconfig) == (&entry.source, &entry.kubeconfig);
         if fresh[..index].iter().any(same) {
-            return Err(inconsistent(at(), "the same source is asked twice", "keep one of them"));
+            return Err(inconsistent(at(), "the same source is listed twice", "keep one of them"));
         }
         let FreshnessSource::Newest(Newest { collection, field }) = &entry.source else { continue };
         if collection.is_empty() || collection.starts_with("system.") || collection.contains(['$', '\0']) {
-            let message = format!("`{collection}` is no collection that is tasted");
-            return Err(inconsistent(at(), message, "name one of the database's own, not the system's"));
+            let message = format!("`{collection}` is not a collection that can be compared");
+            return Err(inconsistent(at(), message, "name a collection that is not a system collection"));
         }
         let whole = |name: &str| !name.is_empty() && !name.starts_with('$') && !name.contains('\0');
         if !field.split('.').all(whole) {

@@ -115,14 +115,14 @@ impl NotificationTarget {
         if webhook.is_some() == github.is_some() {
             return Err(inconsistent(
                 at,
-                "an entry is a `webhook` or a `github`, one of the two",
-                "make two entries of it",
+                "an entry needs exactly one of `webhook` and `github`",
+                "write two entries for both",
             ));
         }
         if on.is_empty() {
             return Err(inconsistent(
                 format!("{at}.on"),
-                "nobody would ever be told",
+                "the list is empty: no verdict would be sent",
                 "leave `on` out for every verdict",
             ));
         }
@@ -158,9 +158,8 @@ impl GitHub {
             return Err(inconsistent(format!("{at}.repository"), message, "write it as owner/name"));
         }
         self.token.filled(&format!("{at}.token"))?;
-        web(&self.api).map_err(|what| {
-            inconsistent(format!("{at}.api"), what, "a server of one's own has it under https://HOST/api/v3")
-        })?;
+        web(&self.api)
+            .map_err(|what| inconsistent(format!("{at}.api"), what, "your own server has it at https://HOST/api/v3"))?;
         if let Some(application) = &self.application {
             for (key, name) in [("name", &application.name), ("namespace", &application.namespace)] {
                 if !is_object_name(name) {

@@ -75,7 +75,7 @@ fn changes_that_contradict_each_other_are_refused_by_name() {
         changes[removed documents orders]: the same documents are declared twice (keep one of them)
         changes[removed collection orders]: the collection is declared as added and as removed (keep one of them)
         changes[removed field orders: a]: the collection is declared as removed, and more is said of it: removed field orders: a (of a collection that is gone nothing else can be proven)
-        changes[removed collection system.users]: `system.users` is no collection that is tasted (name one of the database's own, not the system's)
+        changes[removed collection system.users]: `system.users` is not a collection that can be compared (name a collection that is not a system collection)
     ");
     read(&of("collection: orders, removedField: ab", "collection: orders, removedField: a")).unwrap();
     read(&of("collection: carts, removedField: a", "collection: orders, removedField: a")).unwrap();
@@ -190,16 +190,16 @@ fn a_cluster_that_cannot_be_meant_is_refused() {
         taster.yaml:4:43: unknown key `replcas` (did you mean `replicas`?)
         taster.yaml:4:3: unknown key `sattle` (did you mean `settle`?)
         cluster: neither `data` nor `apps` names a workload (name them under `data` and `apps`, or leave `cluster` out: then no cluster is touched)
-        cluster.data[mongo].replicas: tasting cannot work with 0 replicas (1 or more: how many there are while Taster reads)
+        cluster.data[mongo].replicas: 0 replicas are too few (at least 1: the replicas while Taster reads)
         cluster.data[mongo].kind: `statefulset` is no kind (did you mean `StatefulSet`?)
         cluster.data[mongo]: a Cluster needs its `apiVersion` (write it as the manifest does, such as `apiVersion: psmdb.percona.com/v1`)
         cluster.data[Mongo_0].name: `Mongo_0` is no name of a workload (a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit)
-        cluster.data[mongo]: StatefulSet mongo is named twice (a workload is either part of the data or an application, and stands there once)
-        cluster.apps[mongo]: StatefulSet mongo is named twice (a workload is either part of the data or an application, and stands there once)
+        cluster.data[mongo]: StatefulSet mongo is named twice (list each workload once, under `data` or under `apps`)
+        cluster.apps[mongo]: StatefulSet mongo is named twice (list each workload once, under `data` or under `apps`)
         cluster.namespace: `` is no namespace (a-z, 0-9, `-` and `.`, beginning and ending with a letter or digit)
-        cluster.lock.wait: with `busy: fail` nobody waits (keep one of them)
+        cluster.lock.wait: `wait` has no effect with `busy: fail` (keep one of them)
         taster.yaml:3:66: unknown variant `steal`, expected one of wait, fail (`taster config schema` prints what is allowed where)
-        taster.yaml:3:65: `0s`: a duration must be longer than nothing (`taster config schema` prints what is allowed where)
+        taster.yaml:3:65: `0s`: a duration must be longer than `0s` (`taster config schema` prints what is allowed where)
         report.url: `taster.example.com` is no address of a web page (write it as https://taster.example.com/apps/{app}/runs/{run})
         report.url: `https://t/{namespace}` holds braces that are neither `{app}` nor `{run}` (write it as https://taster.example.com/apps/{app}/runs/{run})
     ");
@@ -233,18 +233,18 @@ fn freshness_has_one_source_an_entry() {
         "freshness:\n  - {volumeSnapshot: a/b, maxAge: 30m}\n  - {volumeSnapshot: a/b, maxAge: 1h}\n",
     ];
     assert_snapshot!(cases.map(refused).join("\n"), @"
-        taster.yaml:4:5: who knows how old the data are? one of migrationSchedule, replicationDestination, replicationSource, volumeSnapshot, newest (`taster config schema` prints what is allowed where)
-        taster.yaml:4:5: one source an entry, and here are migrationSchedule and volumeSnapshot (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: a `freshness` entry needs exactly one source: migrationSchedule, replicationDestination, replicationSource, volumeSnapshot, newest (`taster config schema` prints what is allowed where)
+        taster.yaml:4:5: a `freshness` entry has exactly one source, and this one has migrationSchedule and volumeSnapshot (`taster config schema` prints what is allowed where)
         taster.yaml:4:5: `volumeSnapshot: b` is not written as `namespace/name` (`taster config schema` prints what is allowed where)
         taster.yaml:4:5: `volumeSnapshot: a/b/c` is not written as `namespace/name` (`taster config schema` prints what is allowed where)
         taster.yaml:4:6: the key `maxAge` is missing (add `maxAge:`; `taster config schema` describes it)
-        taster.yaml:4:35: `0s`: a duration must be longer than nothing (`taster config schema` prints what is allowed where)
+        taster.yaml:4:35: `0s`: a duration must be longer than `0s` (`taster config schema` prints what is allowed where)
         taster.yaml:4:6: unknown key `volumeSnapshots` (did you mean `volumeSnapshot`?)
         taster.yaml:4:15: the key `field` is missing (add `field:`; `taster config schema` describes it)
         taster.yaml:4:5: `newest` asks the database, which needs no kubeconfig (`taster config schema` prints what is allowed where)
-        freshness[newest system.users._id]: `system.users` is no collection that is tasted (name one of the database's own, not the system's)
+        freshness[newest system.users._id]: `system.users` is not a collection that can be compared (name a collection that is not a system collection)
         freshness[newest orders.a..b]: `a..b` is no field (names joined by dots, such as `created` or `meta.created`)
-        freshness[VolumeSnapshot a/b]: the same source is asked twice (keep one of them)
+        freshness[VolumeSnapshot a/b]: the same source is listed twice (keep one of them)
     ");
 }
 

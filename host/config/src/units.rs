@@ -64,7 +64,7 @@ impl FromStr for Period {
     fn from_str(text: &str) -> Result<Self, String> {
         let duration = duration(text)?;
         if duration.is_zero() {
-            Err(format!("`{text}`: a duration must be longer than nothing"))
+            Err(format!("`{text}`: a duration must be longer than `0s`"))
         } else {
             Ok(Self(duration))
         }

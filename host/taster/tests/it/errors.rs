@@ -166,7 +166,7 @@ fn connection_string_that_is_none() {
 #[test]
 fn no_database() {
     assert_snapshot!(config("app: shop\nmongodb: {uri: \"mongodb://localhost\"}\n"), @r#"
-    error[T0107]: no database is named: neither `mongodb.database` nor the connection string says which one to taste
+    error[T0107]: no database is named, neither by `mongodb.database` nor by the connection string
       help: set `mongodb.database`, or end the connection string in `/NAME`: mongodb://host:27017/NAME
     "#);
 }

@@ -396,10 +396,10 @@ fn what_cannot_be_meant_is_refused_by_the_setting() {
     let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq");
     for (entry, at, told) in [
         ("{on: [same]}", "notify[0]", "a `webhook` or a `github`"),
-        ("{webhook: 'https://a.example', github: {repository: a/b, token: x}}", "notify[0]", "one of the two"),
+        ("{webhook: 'https://a.example', github: {repository: a/b, token: x}}", "notify[0]", "exactly one of"),
         ("{webhook: 'ftp://a.example/hooks/x'}", "notify[0].webhook", "no address of the web"),
         ("{webhook: ''}", "notify[0].webhook", "it is empty"),
-        ("{webhook: 'https://a.example', on: []}", "notify[0].on", "nobody would ever be told"),
+        ("{webhook: 'https://a.example', on: []}", "notify[0].on", "the list is empty: no verdict would be sent"),
         ("{github: {repository: pxbbq, token: x}}", "notify[0].github.repository", "owner/name"),
         ("{github: {repository: '../x', token: x}}", "notify[0].github.repository", "no repository"),
         ("{github: {repository: a/b, token: ''}}", "notify[0].github.token", "is the variable set?"),
