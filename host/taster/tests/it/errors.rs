@@ -53,13 +53,13 @@ fn unknown_key() {
 
 #[test]
 fn unknown_key_like_no_other() {
-    assert_snapshot!(config(&format!("{HEAD}colour: red\n")), @r#"
+    assert_snapshot!(config(&format!("{HEAD}colour: red\n")), @"
     error[T0103]: taster.yaml:3:1: unknown key `colour`
         |
       3 | colour: red
         | ^
-      help: known here: app, store, s3, retention, mongodb, probes, expect, changes, report, redact, scan, cluster, fresh, maxBaselineAge, notify, requirePins, requireReadOnlyUser
-    "#);
+      help: known here: app, store, s3, retention, mongodb, probes, expect, changes, report, redact, scan, cluster, freshness, maxBaselineAge, notify, requirePins, requireReadOnlyUser
+    ");
 }
 
 #[test]
@@ -173,10 +173,10 @@ fn no_database() {
 
 #[test]
 fn probe_name_used_twice() {
-    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count}}\n  - {{name: a, component: schema-shape}}\n")), @r#"
+    assert_snapshot!(config(&format!("{HEAD}probes:\n  - {{name: a, component: document-count}}\n  - {{name: a, component: schema-shape}}\n")), @"
     error[T0106]: probes[a]: the name is used twice
-      help: give each probe a name of its own; findings carry it
-    "#);
+      help: give each probe its own name; findings carry it
+    ");
 }
 
 #[test]
