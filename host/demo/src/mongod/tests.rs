@@ -108,8 +108,9 @@ fn killing_its_owner_stops_mongod_and_removes_the_folder() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(owner.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let owned = lines.into_iter().find_map(|line| line.split_once("owns ").map(|(_, owned)| owned.to_owned())).unwrap();
-    let (port, dir) = owned.split_once(' ').unwrap();
+    let report =
+        lines.into_iter().find_map(|line| line.split_once("owns ").map(|(_, report)| report.to_owned())).unwrap();
+    let (port, dir) = report.split_once(' ').unwrap();
     let port: u16 = port.parse().unwrap();
     assert!(Path::new(dir).exists());
     owner.kill().unwrap();
