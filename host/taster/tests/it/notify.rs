@@ -395,7 +395,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
 fn what_cannot_be_meant_is_refused_by_the_setting() {
     let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq");
     for (entry, at, told) in [
-        ("{on: [same]}", "notify[0]", "a `webhook` or a `github`"),
+        ("{on: [same]}", "notify[0]", "exactly one of"),
         ("{webhook: 'https://a.example', github: {repository: a/b, token: x}}", "notify[0]", "exactly one of"),
         ("{webhook: 'ftp://a.example/hooks/x'}", "notify[0].webhook", "no address of the web"),
         ("{webhook: ''}", "notify[0].webhook", "it is empty"),

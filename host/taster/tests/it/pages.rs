@@ -127,9 +127,9 @@ async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
         ("/apps/pxbbq?after=r9", 404, "has no run `r9`"),
         ("/apps/pxbbq/runs/r3/verdict.json", 404, "has no verdict"),
         ("/apps/pxbbq/runs/r2/passwd", 404, "no such path"),
-        ("/apps/Px!", 400, "is not allowed"),
+        ("/apps/Px!", 400, "invalid app `Px!`"),
         ("/apps/pxbbq?metrik=1", 400, "unknown parameter"),
-        ("/apps/pxbbq?after=%00", 400, "is not allowed"),
+        ("/apps/pxbbq?after=%00", 400, "invalid run"),
         ("/apps/pxbbq?metric=%3Cx-evil%3E", 200, "None of the metrics"),
     ] {
         let reply = served.get(url);
