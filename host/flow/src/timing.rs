@@ -1,4 +1,4 @@
-//! [`PhaseTimer`]: how long a hook waits for the cluster and for MongoDB. The rest is Taster's own time and the store's.
+//! `PhaseTimer`: how long a hook waits for the cluster and for MongoDB. The rest is Taster's own time and the store's.
 
 use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},

@@ -13,7 +13,7 @@ use crate::{
 /// A change that the migration is meant to make. Taster proves it document by document; one that did not happen is a
 /// finding of its own.
 ///
-/// A configuration writes it as [`crate::change_syntax`] says.
+/// A configuration writes it as `change_syntax` says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeclaredChange {
     /// The collection that changes.

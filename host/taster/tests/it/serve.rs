@@ -431,7 +431,7 @@ async fn who_has_no_token_is_told_nothing() {
     served.until(|served| served.with_token("/v1/apps", other).status == 200);
 
     let log = fs::read_to_string(workspace.path().join("serve.log")).expect("a log");
-    assert!(log.contains("T0642") || log.contains("there is none in it"), "{log}");
+    assert!(log.contains("T0642") || log.contains("the file has no token"), "{log}");
     assert!(!log.contains(TOKEN) && !log.contains(other) && !log.contains("wrong"), "{log}");
 }
 
