@@ -122,7 +122,7 @@ async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
     let workspace = three_runs().await;
     let served = Served::start(&workspace, &[]);
     for (url, status, told) in [
-        ("/apps/nothing", 404, "there is no app `nothing`"),
+        ("/apps/nothing", 404, "app `nothing` has no runs"),
         ("/apps/pxbbq/runs/r9", 404, "has no run `r9`"),
         ("/apps/pxbbq?after=r9", 404, "has no run `r9`"),
         ("/apps/pxbbq/runs/r3/verdict.json", 404, "has no verdict"),
