@@ -7,7 +7,7 @@
 - a function of more than 60 lines of code outside tests.
 
 rooms.py              check this repository
-rooms.py --edges FOO  also print the module edges of host/FOO, for whoever looks for the cause of a cycle
+rooms.py --edges FOO  also print the module edges of host/FOO, to find the cause of a cycle
 rooms.py --self-test  check that each of these rules can fail
 """
 

@@ -94,7 +94,7 @@ impl From<RedactedField> for String {
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for whoever keys something with it.
+    /// The text itself, to use as a key.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

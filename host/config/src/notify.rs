@@ -1,4 +1,4 @@
-//! Who is told of a verdict, and how.
+//! `notify`: the receivers of a verdict, and how each is reached.
 
 use std::path::PathBuf;
 
@@ -132,7 +132,7 @@ impl NotificationTarget {
             }
         }
         if let Some(webhook) = webhook {
-            // the address itself is not said: whoever knows it may send to it
+            // the address is not shown: it is a secret, because knowing it is enough to send to it
             web(webhook.expose()).map_err(|what| {
                 inconsistent(format!("{at}.webhook"), what, "write it as https://hooks.example.com/taster")
             })?;

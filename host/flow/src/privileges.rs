@@ -60,7 +60,7 @@ pub fn missing_optional_privileges(report: &PrivilegeReport) -> Option<String> {
     let unseen = report
         .unreadable
         .iter()
-        .map(|local| format!("may not read local.{}, so nobody can tell {}", local.name(), local.unknown_without()));
+        .map(|local| format!("cannot read local.{}, so it is unknown {}", local.name(), local.unknown_without()));
     let unseen = unseen.collect::<Vec<_>>().join("; ");
     // if a required privilege is missing as well, the error has the command that grants both
     match report.grant_script().filter(|_| report.missing.is_empty()) {

@@ -69,8 +69,8 @@ impl Tokens {
         Ok(tokens)
     }
 
-    /// Takes what the files say now; what is wrong with those that cannot be used. Their tokens do not count any more:
-    /// whoever emptied a file meant to take them back.
+    /// Reads the token files again and returns the errors of those that cannot be used. Their tokens are no longer valid: a file is
+    /// emptied to revoke its tokens.
     fn reload(&self) -> Vec<ServeError> {
         let mut errors = Vec::new();
         let mut digests = Vec::new();

@@ -132,8 +132,8 @@ async fn only_app(state: &AppState) -> Result<AppName, RequestError> {
     }
 }
 
-/// The run that is meant where none is named: the newest one, whether it has a verdict or not. Never an older one that has,
-/// for whoever asks wants to know about what was done last.
+/// The run that a request without a name is about: the newest one, with or without a verdict. Never an older one that has a
+/// verdict: the gate is about the latest sync.
 ///
 /// Two things tell which that is. `current.json` says which run was touched last, and may not say so yet when a process
 /// died after it had committed a capture. The listing shows every capture, ordered by the store's clock, which is of no use

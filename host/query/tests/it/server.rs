@@ -180,7 +180,7 @@ async fn writes_missing_on_a_standalone_server_are_restored_by_the_documented_fi
     assert_eq!(count(member.port()).await, 100);
 }
 
-/// A copy contains the users of production. One who cannot read `local` is told so.
+/// A copy contains the users of production. The error says so to a user who cannot read `local`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_recognised_by_users_who_can_read_its_configuration() {
     let folder = TempDir::new().unwrap();

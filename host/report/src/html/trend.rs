@@ -86,7 +86,7 @@ pub(super) struct Trend {
     pub(super) latest: Text,
     /// `2 966 to 3 000 in 12 runs`.
     pub(super) range: Text,
-    /// The same in a sentence, for whoever does not see the drawing.
+    /// The same in a sentence, for screen readers.
     pub(super) description: Text,
     /// Points of lines; a run without the metric parts two.
     pub(super) lines: Vec<String>,

@@ -102,7 +102,7 @@ async fn documents_are_named(flavour: Flavour) {
         let shown = plain["$oid"].as_str().or(plain.as_str()).expect("an id");
         assert!(report.out.contains(shown), "{shown} is in the report: {}", report.out);
     }
-    // the key keeps nothing from whoever has the capture, and is nobody's business in what people are sent
+    // the key is stored in the capture and must not be in reports
     assert!(!report.all().contains("census_key"));
 }
 
@@ -197,7 +197,7 @@ async fn a_pre_that_dies_over_its_censuses_leaves_nothing_that_counts() {
             let missing = ids(&finding(&post.json(), "orders"), "missing");
             assert!(!missing.is_empty(), "killed at {at}");
         }
-        // whoever begins anew under the same name is in nobody's way
+        // `pre` again under the same name succeeds
         let again = code(&workspace, &["pre", "--run", "a"]);
         assert_eq!(again, 0, "killed at {at}");
         loss.is_mended(&shop).await;

@@ -75,10 +75,10 @@ async fn a_pre_that_dies_never_hides_a_loss() {
         let Some(at) = killed(&workspace, place, &["pre", "--run", "a"]) else { break };
         loss.happens(&shop).await;
         let known = committed(&workspace, "a");
-        // whoever goes on without a thought …
+        // `post` of the same run …
         let post = code(&workspace, &["post", "--run", "a"]);
         assert_eq!(post, if known { 1 } else { 3 }, "killed at {at}");
-        // … and whoever begins anew on the damaged copy
+        // … and a new run on the damaged copy
         fine(&workspace, &["pre", "--run", "b"]);
         let next = code(&workspace, &["post", "--run", "b"]);
         assert_eq!(next, i32::from(known), "killed at {at}: what was never captured cannot be missed, all else is");

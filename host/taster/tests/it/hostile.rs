@@ -20,7 +20,7 @@ async fn attack(shop: &ShopDatabase, attack: &str) -> serde_json::Value {
 "
     ));
     let pre = workspace.taster(&["pre", "--format", "json"]);
-    assert_eq!(pre.code, 3, "a gating probe that fails is told before the sync: {}", pre.all());
+    assert_eq!(pre.code, 3, "a gating probe that fails is reported before the sync: {}", pre.all());
     let capture = pre.json();
     let probes = capture["probes"].as_array().expect("probes");
     assert!(probes[1]["outcome"]["metrics"].is_array(), "the other probe still runs: {}", probes[1]);

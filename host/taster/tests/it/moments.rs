@@ -16,7 +16,7 @@ use crate::support::{SHOP, ShopDatabase, Workspace};
 /// Documents of the ledger.
 const LEDGER: i64 = 20_000;
 
-/// Writes until it is told to stop.
+/// Writes until it is stopped.
 struct Writer {
     task: JoinHandle<()>,
 }

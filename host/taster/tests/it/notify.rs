@@ -264,7 +264,7 @@ async fn a_webhook_is_told_once_signed_and_in_the_published_shape() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_cannot_be_told_is_named_and_changes_nothing() {
+async fn a_receiver_that_cannot_be_reached_is_named_and_changes_nothing() {
     let shop = ShopDatabase::standalone(300).await;
     let workspace = shop.workspace();
     let flaky = Receiver::open(&[Reply::Status(500), Reply::Busy, Reply::Hang]).await;
@@ -392,7 +392,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused_by_the_setting() {
+fn an_invalid_receiver_is_refused_with_its_setting() {
     let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq");
     for (entry, at, told) in [
         ("{on: [same]}", "notify[0]", "exactly one of"),

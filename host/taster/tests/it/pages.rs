@@ -118,7 +118,7 @@ async fn pages_lead_to_each_other_and_every_link_leads_somewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_cannot_be_shown_says_why_and_is_one() {
+async fn a_page_that_cannot_be_shown_is_a_page_with_the_reason() {
     let workspace = three_runs().await;
     let served = Served::start(&workspace, &[]);
     for (url, status, told) in [

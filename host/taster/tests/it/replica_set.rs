@@ -109,7 +109,7 @@ async fn an_election_makes_no_new_copy() {
     let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
     assert_eq!(post.code, 0, "{}", post.all());
     assert_ne!(post.json()["after"]["server"]["members"][0]["host"], first, "another member was read");
-    // and what is lost is lost, whoever is primary
+    // a loss is found under every primary
     set.client
         .database(DATABASE)
         .collection::<Document>("orders")

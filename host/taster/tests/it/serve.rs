@@ -380,7 +380,7 @@ async fn a_store_that_cannot_be_reached_is_503_until_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_no_token_is_told_nothing() {
+async fn a_request_without_a_valid_token_learns_nothing() {
     let workspace = Workspace::new("");
     let tokens = workspace.path().join("tokens");
     fs::write(&tokens, format!("# ada's\n{TOKEN}\n")).expect("a file");
@@ -408,7 +408,7 @@ async fn who_has_no_token_is_told_nothing() {
     }
     let url = served.url("/v1/apps");
     assert_eq!(served.with_token("/v1/apps", TOKEN).status, 200);
-    assert_eq!(curl(&["-u", &format!("whoever:{TOKEN}"), &url]).status, 200, "as a browser sends it");
+    assert_eq!(curl(&["-u", &format!("anyone:{TOKEN}"), &url]).status, 200, "as a browser sends it");
     assert_eq!(served.with_token("/nothing", TOKEN).status, 404);
     // two of them: nobody can say which one counts
     let bearer = format!("Authorization: Bearer {TOKEN}");
@@ -469,7 +469,7 @@ fn a_server_that_would_tell_everybody_does_not_start() {
 }
 
 #[test]
-fn whoever_is_let_in_without_a_token_comes_from_here_or_is_let_in_by_word() {
+fn without_tokens_only_this_machine_is_served_unless_the_flag_says_otherwise() {
     let workspace = Workspace::new("");
     let store = ["--store", "file://./results"];
     let here = Served::start(&workspace, &store);
