@@ -1,8 +1,6 @@
-//! Text for one line: messages of the kubelet and the controllers, and durations.
+//! Text for one line: messages of the kubelet and the controllers.
 
-use std::time::Duration;
-
-use jiff::{SignedDuration, fmt::friendly::SpanPrinter};
+use taster_text::escape_hidden;
 
 /// The longest message of another program that a line quotes, in bytes.
 const MAX_BYTES: usize = 600;
@@ -10,7 +8,7 @@ const MAX_BYTES: usize = 600;
 /// The text on one line, at most [`MAX_BYTES`] bytes. A longer one loses its beginning, because the end of a log says more.
 pub(crate) fn one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = line.trim_end_matches('.').to_owned();
+    let line = escape_hidden(line.trim_end_matches('.'));
     if line.len() <= MAX_BYTES {
         return line;
     }
@@ -33,13 +31,6 @@ pub(crate) fn reason_and_message(reason: Option<&str>, message: Option<&str>) ->
     }
 }
 
-/// `1h 12m`: with seconds only below one hour.
-pub(crate) fn short_duration(duration: Duration) -> String {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    let shown = if seconds < 3600 { seconds } else { seconds / 60 * 60 };
-    SpanPrinter::new().duration_to_string(&SignedDuration::from_secs(shown))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +45,7 @@ mod tests {
             "{line}"
         );
         assert!(!line.contains('\n'));
+        assert_eq!(one_line("red\u{1b}[31m\u{202e}"), r"red\u{1b}[31m\u{202e}");
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use taster_model::{Diagnostic, Failure};
-
-use crate::limits::size;
+use taster_text::exact_size;
 
 /// Errors of setting up the sandbox and of loading components.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +12,7 @@ pub enum EngineError {
     #[error("cannot set up the sandbox: {0}")]
     Setup(String),
     /// T0302: the component is too large.
-    #[error("the component is too large: {} (limit {}, setting {setting})", size(*asked), size(*allowed))]
+    #[error("the component is too large: {} (limit {}, setting {setting})", exact_size(*asked), exact_size(*allowed))]
     TooLarge {
         /// Its size in bytes.
         asked: u64,

@@ -5,9 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use taster_text::{is_hidden, truncate_chars};
-
-use crate::limits::size;
+use taster_text::{exact_size, is_hidden, truncate_chars};
 
 /// Bytes of an unfinished line of a standard stream. A longer one is cut into lines.
 const MAX_OPEN_LINE_BYTES: usize = 4 << 10;
@@ -109,7 +107,8 @@ impl GuestLog {
         lines.end_lines();
         let mut kept = std::mem::take(&mut lines.kept);
         if lines.dropped > 0 {
-            let message = format!("the log was cut off after {} (setting: {})", size(lines.allowed), lines.setting);
+            let message =
+                format!("the log was cut off after {} (setting: {})", exact_size(lines.allowed), lines.setting);
             kept.push(LogLine { level: LogLevel::Warn, message });
         }
         FinishedLog { lines: kept, bytes: lines.bytes, dropped: lines.dropped }

@@ -9,11 +9,12 @@ use std::{
 
 use bigdecimal::BigDecimal;
 use taster_model::{Failure, Labels, Manifest, Metric, MetricDeclaration, Real, Refusal, Value};
+use taster_text::exact_size;
 
 use crate::{
     bindings::taster::probe::types,
     codes, document,
-    limits::{LimitSettings, Limits, size},
+    limits::{LimitSettings, Limits},
     names,
 };
 
@@ -35,8 +36,12 @@ pub(crate) fn handover_bytes(limits: &Limits) -> u64 {
 /// The failure of a result that needs more than [`handover_bytes`]. It was not converted, so the limit it exceeds is unknown.
 pub(crate) fn too_large(limits: &Limits, setting: &LimitSettings) -> Failure {
     Failure::refused(Refusal::Budget, codes::METRICS, "the result is too large")
-        .asked(format!("more than {} metrics or {} of text and documents", limits.metrics, size(limits.result_bytes)))
-        .allowed(format!("{} metrics, {}", limits.metrics, size(limits.result_bytes)))
+        .asked(format!(
+            "more than {} metrics or {} of text and documents",
+            limits.metrics,
+            exact_size(limits.result_bytes)
+        ))
+        .allowed(format!("{} metrics, {}", limits.metrics, exact_size(limits.result_bytes)))
         .setting(format!("{} and {}", setting.name_of("metrics"), setting.name_of("resultBytes")))
 }
 
@@ -57,8 +62,8 @@ pub(crate) fn check(
     let bytes: u64 = given.iter().map(counted_bytes).sum();
     if bytes > limits.result_bytes {
         return Err(Failure::refused(Refusal::Budget, codes::RESULT_BYTES, "the result is too large")
-            .asked(size(bytes))
-            .allowed(size(limits.result_bytes))
+            .asked(exact_size(bytes))
+            .allowed(exact_size(limits.result_bytes))
             .setting(setting.name_of("resultBytes")));
     }
     let mut metrics =

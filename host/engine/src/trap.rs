@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use taster_model::{Failure, Refusal};
-use taster_text::truncate_chars;
+use taster_text::{exact_duration, exact_size, truncate_chars};
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use crate::{
     bindings::taster::probe::types,
     codes,
-    limits::{Limits, STACK, period, size},
+    limits::{Limits, STACK},
     log::printable,
     result,
     state::State,
@@ -30,8 +30,8 @@ pub(crate) fn deadline_failure(state: &State, limits: &Limits) -> Failure {
         None => "the deadline passed while the probe was computing".to_owned(),
     };
     Failure::refused(Refusal::Deadline, codes::DEADLINE, message)
-        .asked(format!("more than {}", period(limits.deadline)))
-        .allowed(period(limits.deadline))
+        .asked(format!("more than {}", exact_duration(limits.deadline)))
+        .allowed(exact_duration(limits.deadline))
         .setting(state.setting.name_of("deadline"))
 }
 
@@ -46,8 +46,8 @@ pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits
     // a guest without memory traps with `unreachable` or panics: the limit is the real cause
     if let Some(asked) = state.memory.refused() {
         return Failure::refused(Refusal::Budget, codes::MEMORY, format!("the probe ran out of memory: {what}"))
-            .asked(format!("{} in all memories and tables", size(asked)))
-            .allowed(size(state.memory.allowed()))
+            .asked(format!("{} in all memories and tables", exact_size(asked)))
+            .allowed(exact_size(state.memory.allowed()))
             .setting(state.setting.name_of("memory"));
     }
     if error_contains(error, "fuel allocated for hostcalls") {
@@ -57,8 +57,8 @@ pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits
         }
         let message = format!("one host call passes too many bytes{place}");
         return Failure::refused(Refusal::Budget, codes::HOSTCALL_BYTES, message)
-            .asked(format!("more than {}", size(limits.hostcall_bytes)))
-            .allowed(size(limits.hostcall_bytes))
+            .asked(format!("more than {}", exact_size(limits.hostcall_bytes)))
+            .allowed(exact_size(limits.hostcall_bytes))
             .setting(state.setting.name_of("hostcallBytes"));
     }
     if error_contains(error, "handle limit exceeded") || matches!(error.downcast_ref(), Some(ResourceTableError::Full))
@@ -78,7 +78,7 @@ pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits
     }
     if trap == Some(Trap::StackOverflow) {
         return Failure::refused(Refusal::Budget, codes::STACK, format!("the probe overflowed its stack{place}"))
-            .allowed(format!("{} of stack", size(STACK as u64)));
+            .allowed(format!("{} of stack", exact_size(STACK as u64)));
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
         let message = format!("the probe exited with code {code} instead of returning{}", last_warning(state));

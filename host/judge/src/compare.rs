@@ -271,7 +271,7 @@ fn compare_other_values(before: &Value, after: &Value, rule: &Rule, origin: Rule
 }
 
 fn compare_documents(old: &serde_json::Value, new: &serde_json::Value, rule: &Rule, origin: RuleOrigin) -> Comparison {
-    if json_diff::equal(old, new) {
+    if taster_text::json_equal(old, new) {
         let is_empty =
             old.as_object().is_some_and(serde_json::Map::is_empty) || old.as_array().is_some_and(Vec::is_empty);
         return if is_empty {

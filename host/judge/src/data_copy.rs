@@ -53,8 +53,8 @@ pub(crate) fn doubts(before: &Capture, after: &Capture, max_age: Option<Duration
             ReasonCode::BaselineTooOld,
             format!(
                 "the baseline is {} old; `maxBaselineAge` allows {}",
-                duration(age.unsigned_abs()),
-                duration(limit)
+                taster_text::age(age.unsigned_abs()),
+                taster_text::age(limit)
             ),
         ));
     }
@@ -65,14 +65,4 @@ pub(crate) fn doubts(before: &Capture, after: &Capture, max_age: Option<Duration
 fn relation(before: &Capture, after: &Capture) -> Option<CopyRelation> {
     let are_copies = before.data == DataKind::Copy && after.data == DataKind::Copy;
     are_copies.then(|| after.server.copy_relation(&before.server.copy_witness()))
-}
-
-fn duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, minutes) => format!("{hours}h {minutes}m"),
-        (days, hours, _) => format!("{days}d {hours}h"),
-    }
 }

@@ -1,32 +1,16 @@
-//! Describes the difference of two JSON documents by path.
+//! Describes the difference of two JSON documents in a finding.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
+use taster_text::{JsonChange, JsonChangeKind as ChangeKind, is_bson_scalar, join_path, json_diff, json_equal};
 
 use crate::show;
 
 /// Number of changes that are described; the rest is counted.
 const MAX_DESCRIBED: usize = 4;
 
-/// One change, and its path: keys and array indexes from the top.
-#[derive(Debug, Clone, PartialEq)]
-struct Change<'a> {
-    path: Vec<String>,
-    kind: ChangeKind<'a>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum ChangeKind<'a> {
-    Removed(&'a Json),
-    Added(&'a Json),
-    Changed(&'a Json, &'a Json),
-    /// The same keys in another order.
-    Reordered(Vec<&'a str>, Vec<&'a str>),
-}
-
 /// Describes the difference of two documents that are not equal.
 pub(crate) fn describe(before: &Json, after: &Json) -> String {
-    let mut changes = Vec::new();
-    walk(&mut Vec::new(), before, after, &mut changes);
+    let changes = json_diff(before, after).changes;
     let rest = changes.len().saturating_sub(MAX_DESCRIBED);
     let mut parts: Vec<String> = Vec::new();
     // changes below the same top-level key are grouped
@@ -41,142 +25,60 @@ pub(crate) fn describe(before: &Json, after: &Json) -> String {
     text
 }
 
-fn describe_group(group: &[Change<'_>]) -> String {
+fn describe_group(group: &[JsonChange<'_>]) -> String {
     if let [change] = group {
-        return change.describe(&path_name(&change.path));
+        return describe_change(change, &path_name(&change.path));
     }
     let Some(top) = group.first().and_then(|change| change.path.first()) else {
         return String::new();
     };
-    let inner: Vec<String> = group.iter().map(|change| change.describe_below(&join(&change.path[1..]))).collect();
+    let inner: Vec<String> = group.iter().map(|change| describe_below(change, &join_path(&change.path[1..]))).collect();
     format!("{}: {}", show::name(top), inner.join(", "))
 }
 
-impl Change<'_> {
-    /// With its full path.
-    fn describe(&self, name: &str) -> String {
-        match &self.kind {
-            ChangeKind::Removed(value) if self.path.len() == 1 && is_container(value) => format!("{name} is gone"),
-            ChangeKind::Added(value) if self.path.len() == 1 && is_container(value) => format!("{name} is new"),
-            _ => format!("{name}: {}", self.describe_values()),
+/// With its full path.
+fn describe_change(change: &JsonChange<'_>, name: &str) -> String {
+    match &change.kind {
+        ChangeKind::Removed(value) if change.path.len() == 1 && is_container(value) => format!("{name} is gone"),
+        ChangeKind::Added(value) if change.path.len() == 1 && is_container(value) => format!("{name} is new"),
+        _ => format!("{name}: {}", describe_values(&change.kind)),
+    }
+}
+
+/// With the path below the group's key.
+fn describe_below(change: &JsonChange<'_>, path: &str) -> String {
+    let values = describe_values(&change.kind);
+    if path.is_empty() { values } else { format!("{} {values}", show::short(path)) }
+}
+
+fn describe_values(kind: &ChangeKind<'_>) -> String {
+    match kind {
+        ChangeKind::Removed(value) => format!("{} → absent", show::json(value)),
+        ChangeKind::Added(value) => format!("absent → {}", show::json(value)),
+        ChangeKind::Changed(before, after) => {
+            let (old, new) = (show::json(before), show::json(after));
+            // an int 1 and a long 1 look alike
+            if old == new {
+                format!("{} → {}", show::json_with_type(before), show::json_with_type(after))
+            } else {
+                format!("{old} → {new}")
+            }
         }
-    }
-
-    /// With the path below the group's key.
-    fn describe_below(&self, path: &str) -> String {
-        let values = self.describe_values();
-        if path.is_empty() { values } else { format!("{} {values}", show::short(path)) }
-    }
-
-    fn describe_values(&self) -> String {
-        match &self.kind {
-            ChangeKind::Removed(value) => format!("{} → absent", show::json(value)),
-            ChangeKind::Added(value) => format!("absent → {}", show::json(value)),
-            ChangeKind::Changed(before, after) => {
-                let (old, new) = (show::json(before), show::json(after));
-                // an int 1 and a long 1 look alike
-                if old == new {
-                    format!("{} → {}", show::json_with_type(before), show::json_with_type(after))
-                } else {
-                    format!("{old} → {new}")
-                }
-            }
-            ChangeKind::Reordered(before, after) => {
-                format!("order {} → {}", show::short(&before.join(", ")), show::short(&after.join(", ")))
-            }
+        ChangeKind::Reordered(before, after) => {
+            format!("order {} → {}", show::short(&before.join(", ")), show::short(&after.join(", ")))
         }
     }
 }
 
 fn path_name(path: &[String]) -> String {
-    if path.is_empty() { "the document".to_owned() } else { show::name(&join(path)) }
-}
-
-/// `a.b[2].c`
-fn join(path: &[String]) -> String {
-    let mut text = String::new();
-    for part in path {
-        if !text.is_empty() && !part.starts_with('[') {
-            text.push('.');
-        }
-        text.push_str(part);
-    }
-    text
+    if path.is_empty() { "the document".to_owned() } else { show::name(&join_path(path)) }
 }
 
 fn is_container(value: &Json) -> bool {
     match value {
-        Json::Object(object) => !show::is_scalar(object),
+        Json::Object(object) => !is_bson_scalar(object),
         Json::Array(_) => true,
         _ => false,
-    }
-}
-
-fn walk<'a>(path: &mut Vec<String>, before: &'a Json, after: &'a Json, changes: &mut Vec<Change<'a>>) {
-    match (before, after) {
-        (Json::Object(old), Json::Object(new)) if !show::is_scalar(old) && !show::is_scalar(new) => {
-            walk_object(path, old, new, changes);
-        }
-        (Json::Array(old), Json::Array(new)) => walk_array(path, old, new, changes),
-        _ if equal(before, after) => {}
-        _ => changes.push(Change { path: path.clone(), kind: ChangeKind::Changed(before, after) }),
-    }
-}
-
-fn walk_object<'a>(
-    path: &mut Vec<String>,
-    before: &'a Map<String, Json>,
-    after: &'a Map<String, Json>,
-    changes: &mut Vec<Change<'a>>,
-) {
-    for (key, old) in before {
-        path.push(key.clone());
-        match after.get(key) {
-            Some(new) => walk(path, old, new, changes),
-            None => changes.push(Change { path: path.clone(), kind: ChangeKind::Removed(old) }),
-        }
-        path.pop();
-    }
-    for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
-        path.push(key.clone());
-        changes.push(Change { path: path.clone(), kind: ChangeKind::Added(new) });
-        path.pop();
-    }
-    // the common keys in the order of each document; equality of maps ignores it
-    let old: Vec<&str> = before.keys().map(String::as_str).filter(|key| after.contains_key(*key)).collect();
-    let new: Vec<&str> = after.keys().map(String::as_str).filter(|key| before.contains_key(*key)).collect();
-    if old != new {
-        changes.push(Change { path: path.clone(), kind: ChangeKind::Reordered(old, new) });
-    }
-}
-
-fn walk_array<'a>(path: &mut Vec<String>, before: &'a [Json], after: &'a [Json], changes: &mut Vec<Change<'a>>) {
-    // equal items at both ends are skipped, so that an item removed in the middle does not look like a change of all
-    // items after it
-    let head = before.iter().zip(after).take_while(|(a, b)| equal(a, b)).count();
-    let (old, new) = (&before[head..], &after[head..]);
-    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| equal(a, b)).count();
-    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
-    for n in 0..old.len().max(new.len()) {
-        path.push(format!("[{}]", head + n));
-        match (old.get(n), new.get(n)) {
-            (Some(a), Some(b)) => walk(path, a, b, changes),
-            (Some(a), None) => changes.push(Change { path: path.clone(), kind: ChangeKind::Removed(a) }),
-            (None, Some(b)) => changes.push(Change { path: path.clone(), kind: ChangeKind::Added(b) }),
-            (None, None) => {}
-        }
-        path.pop();
-    }
-}
-
-/// Whether two documents are equal, the order of their keys included.
-pub(crate) fn equal(a: &Json, b: &Json) -> bool {
-    match (a, b) {
-        (Json::Object(a), Json::Object(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|((ka, va), (kb, vb))| ka == kb && equal(va, vb))
-        }
-        (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
-        _ => a == b,
     }
 }
 
@@ -184,7 +86,7 @@ pub(crate) fn equal(a: &Json, b: &Json) -> bool {
 pub(crate) fn entries_within(part: &Json, whole: &Json) -> bool {
     match (part.as_object(), whole.as_object()) {
         (Some(part), Some(whole)) => {
-            part.iter().all(|(key, value)| whole.get(key).is_some_and(|other| equal(value, other)))
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|other| json_equal(value, other)))
         }
         _ => false,
     }
@@ -224,7 +126,7 @@ mod tests {
     fn the_order_of_keys_matters() {
         let index = |keys: Json| json!({"key": keys});
         let (before, after) = (index(json!({"a": 1, "b": 1})), index(json!({"b": 1, "a": 1})));
-        assert!(!equal(&before, &after));
+        assert!(!json_equal(&before, &after));
         assert_snapshot!(describe(&before, &after), @"`key`: order a, b → b, a");
         assert_snapshot!(describe(&before["key"], &after["key"]), @"the document: order a, b → b, a");
     }

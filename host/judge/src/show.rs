@@ -60,11 +60,6 @@ pub(crate) fn json_with_type(value: &Json) -> String {
     format!("{} ({kind})", json(value))
 }
 
-/// Whether an object is one of BSON's scalars in Extended JSON. `$jsonSchema`, `$and` and the like are none.
-pub(crate) fn is_scalar(object: &Map<String, Json>) -> bool {
-    scalar(object).is_some()
-}
-
 /// BSON's name of the type, and the text of the value.
 fn scalar(object: &Map<String, Json>) -> Option<(&'static str, String)> {
     let mut entries = object.iter();

@@ -43,6 +43,45 @@ pub fn size(n: u64) -> String {
     bytesize::ByteSize(n).display().iec().to_string()
 }
 
+/// An exact number of bytes in the notation of the configuration: `256 MiB`.
+#[must_use]
+pub fn exact_size(bytes: u64) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= unit && bytes.is_multiple_of(unit) {
+            return format!("{} {name}", bytes / unit);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+/// A duration in the notation of the configuration.
+#[must_use]
+pub fn exact_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0 => "0s".to_owned(),
+        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
+        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
+        _ => format!("{millis}ms"),
+    }
+}
+
+/// The age of data, or a limit of it, without the small units that do not matter: `40s`, `3m 20s`, `1h 12m`, `2d 3h`.
+#[must_use]
+pub fn age(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (large, small) = match seconds {
+        0..60 => return format!("{seconds}s"),
+        60..3600 => ((seconds / 60, "m"), (seconds % 60, "s")),
+        3600..86_400 => ((seconds / 3600, "h"), (seconds / 60 % 60, "m")),
+        _ => ((seconds / 86_400, "d"), (seconds / 3600 % 24, "h")),
+    };
+    match small {
+        (0, _) => format!("{}{}", large.0, large.1),
+        (small, unit) => format!("{}{} {small}{unit}", large.0, large.1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +96,23 @@ mod tests {
     fn durations_have_the_unit_that_fits() {
         let times = [850, 12_300, 245_000].map(Duration::from_millis).map(duration);
         assert_eq!(times, ["850 ms", "12.3 s", "4 min 05 s"]);
+    }
+
+    #[test]
+    fn ages_have_two_units_at_most() {
+        let ages = [0, 40, 180, 200, 3600, 4320, 86_400, 183_600].map(Duration::from_secs).map(age);
+        assert_eq!(ages, ["0s", "40s", "3m", "3m 20s", "1h", "1h 12m", "1d", "2d 3h"]);
+    }
+
+    #[test]
+    fn exact_amounts_have_the_notation_of_the_configuration() {
+        for (bytes, text) in
+            [(0, "0 bytes"), (1, "1 bytes"), (1536, "1536 bytes"), (64 << 10, "64 KiB"), (1 << 20, "1 MiB")]
+        {
+            assert_eq!(exact_size(bytes), text);
+        }
+        for (ms, text) in [(0, "0s"), (200, "200ms"), (30_000, "30s"), (600_000, "10m")] {
+            assert_eq!(exact_duration(Duration::from_millis(ms)), text);
+        }
     }
 }

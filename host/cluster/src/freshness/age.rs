@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{error::FreshnessError, text::short_duration};
+use crate::error::FreshnessError;
 
 /// How far ahead of the clock a time may be. Two clocks may differ by as much; more is an error.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -39,9 +39,9 @@ pub fn check_age(
     }
     Err(FreshnessError::TooOld {
         at: data_time.to_string(),
-        age: short_duration(age),
+        age: taster_text::age(age),
         setting: limit.setting.to_owned(),
-        limit: short_duration(limit.max_age),
+        limit: taster_text::age(limit.max_age),
         identity: identity.to_owned(),
     })
 }

@@ -13,7 +13,6 @@ use super::{
 use crate::{
     connection::Cluster,
     error::{ClusterError, ReadinessError},
-    text::short_duration,
     workload::Workload,
 };
 
@@ -60,7 +59,7 @@ impl Cluster {
                 let last_state = missing.split_once(": ").map_or(missing.as_str(), |(_, rest)| rest).to_owned();
                 return Err(ReadinessError::Timeout {
                     workload: workload.reference.to_string(),
-                    limit: short_duration(began.elapsed()),
+                    limit: taster_text::age(began.elapsed()),
                     last_state,
                     setting: workload.setting.clone(),
                 }

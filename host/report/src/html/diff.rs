@@ -1,15 +1,14 @@
-//! What differs between two documents, field by field: what did not change is counted, not shown.
+//! The difference of two documents as rows of a table, one per changed field. Equal fields are counted, not shown.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use taster_text::{JsonChange, JsonChangeKind, JsonDiff, is_bson_scalar, join_path, json_diff};
 
 use super::text::Text;
 
 /// So many fields of a document are shown.
 const MOST_ROWS: usize = 60;
-/// Below, a value is shown as a whole.
-const DEEPEST: usize = 24;
 /// So much of a value is shown.
 const LONGEST: usize = 400;
 /// So much of what two long values have in common is shown in front of where they part.
@@ -65,45 +64,32 @@ impl Diff {
     #[must_use]
     pub(super) fn between(before: Option<&Value>, after: Option<&Value>) -> Self {
         let mut diff = Self::default();
+        let nothing = Value::Object(Map::new());
         match (before, after) {
-            // of sets it matters what is in them, not where
+            // in sets the items count, not their order
             (Some(Value::Array(before)), Some(Value::Array(after))) if texts(before) && texts(after) => {
                 diff.sets(before, after);
             }
+            (Some(before), Some(after)) => diff.documents(before, after),
             // of a document on one side alone each field is shown
-            (Some(Value::Object(fields)), None) => diff.fields("", fields, &Map::new(), 0),
-            (None, Some(Value::Object(fields))) => diff.fields("", &Map::new(), fields, 0),
-            _ => diff.values("", before, after, 0),
+            (Some(before @ Value::Object(fields)), None) if !is_bson_scalar(fields) => diff.documents(before, &nothing),
+            (None, Some(after @ Value::Object(fields))) if !is_bson_scalar(fields) => diff.documents(&nothing, after),
+            _ => diff.row("", before, after),
         }
         diff
     }
 
-    fn values(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>, depth: usize) {
-        match (before, after) {
-            (Some(before), Some(after)) if identical(before, after) => self.same += 1,
-            (Some(Value::Object(before)), Some(Value::Object(after)))
-                if depth < DEEPEST && wrapped(before).is_none() && wrapped(after).is_none() =>
-            {
-                let reordered = before.len() == after.len() && before.keys().all(|key| after.contains_key(key));
-                if reordered && !before.keys().eq(after.keys()) {
-                    self.row(path, Some(&order(before)), Some(&order(after)));
-                }
-                self.fields(path, before, after, depth);
+    fn documents(&mut self, before: &Value, after: &Value) {
+        let JsonDiff { changes, equal } = json_diff(before, after);
+        self.same = equal;
+        for JsonChange { path, kind } in changes {
+            let path = join_path(&path);
+            match kind {
+                JsonChangeKind::Removed(before) => self.row(&path, Some(before), None),
+                JsonChangeKind::Added(after) => self.row(&path, None, Some(after)),
+                JsonChangeKind::Changed(before, after) => self.row(&path, Some(before), Some(after)),
+                JsonChangeKind::Reordered(before, after) => self.row(&path, Some(&before.into()), Some(&after.into())),
             }
-            (Some(Value::Array(before)), Some(Value::Array(after))) if depth < DEEPEST => {
-                for index in 0..before.len().max(after.len()) {
-                    self.values(&format!("{path}[{index}]"), before.get(index), after.get(index), depth + 1);
-                }
-            }
-            _ => self.row(path, before, after),
-        }
-    }
-
-    fn fields(&mut self, path: &str, before: &Map<String, Value>, after: &Map<String, Value>, depth: usize) {
-        let new = after.keys().filter(|key| !before.contains_key(*key));
-        for key in before.keys().chain(new) {
-            let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-            self.values(&below, before.get(key), after.get(key), depth + 1);
         }
     }
 
@@ -129,25 +115,8 @@ impl Diff {
     }
 }
 
-/// The order of fields counts: an index on `{a: 1, b: 1}` is another one than on `{b: 1, a: 1}`.
-fn identical(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Object(one), Value::Object(other)) => {
-            one.keys().eq(other.keys()) && one.values().zip(other.values()).all(|(one, other)| identical(one, other))
-        }
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| identical(one, other))
-        }
-        _ => one == other,
-    }
-}
-
 fn texts(items: &[Value]) -> bool {
     items.iter().all(Value::is_string)
-}
-
-fn order(fields: &Map<String, Value>) -> Value {
-    fields.keys().cloned().collect::<Vec<_>>().into()
 }
 
 /// The kind and the inside of a value such as `{"$numberLong": "7"}`: one value, not a document of one field.
