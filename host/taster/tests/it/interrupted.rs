@@ -66,8 +66,8 @@ impl FaultyShop {
 
     /// Kills a command while it waits for the server's answer to the read number `skip`. Returns whether it came so far.
     async fn kill_at(&self, skip: i32, arguments: &[&str]) -> bool {
-        // long enough to be killed in, and no longer: turning a fail point off waits for the command that it holds
-        let data = doc! {"failCommands": COMMANDS.to_vec(), "blockConnection": true, "blockTimeMS": 2_000};
+        // long enough to be killed in (it takes 50 ms), and no longer: turning a fail point off waits for the command that it holds
+        let data = doc! {"failCommands": COMMANDS.to_vec(), "blockConnection": true, "blockTimeMS": 500};
         let entered = self.configure(COMMAND, doc! {"skip": skip}, data).await;
         let mut child = self.spawn(arguments);
         let killed = loop {

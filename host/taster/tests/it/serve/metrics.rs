@@ -1,10 +1,10 @@
 //! `/metrics`, as Prometheus reads it.
 
-#![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "metrics are doubles, and these are whole numbers")]
+#![expect(clippy::float_cmp, reason = "metrics are doubles, and these are whole numbers")]
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, time::UNIX_EPOCH};
 
-use super::{Served, curl, damage, three_runs};
+use super::{Served, contents, curl, damage, three_runs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_say_what_the_runs_came_to_and_no_client_can_make_up_more() {
@@ -40,8 +40,11 @@ async fn metrics_say_what_the_runs_came_to_and_no_client_can_make_up_more() {
     above(r#"taster_capture_read_bytes{app="pxbbq",side="pre"}"#, 1000.0);
     above(r#"taster_capture_duration_seconds{app="pxbbq",side="pre"}"#, 0.0);
     above(r#"taster_stored_bytes{app="pxbbq"}"#, 1000.0);
-    let at = jiff::Timestamp::now().as_second() as f64 - 120.0;
-    above(r#"taster_last_run_timestamp_seconds{app="pxbbq"}"#, at);
+    let objects = contents(&workspace.path().join("results/v1/pxbbq/r3"));
+    let written = objects.keys().map(|object| object.metadata().and_then(|facts| facts.modified()).expect("a time"));
+    let newest = written.max().expect("objects").duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    let shown = series[r#"taster_last_run_timestamp_seconds{app="pxbbq"}"#];
+    assert!((shown - newest).abs() < 1.0, "{shown}, and the newest object is from {newest}");
     assert!(series.len() < 200, "{} series\n{}", series.len(), reply.body);
 
     // what was read stands for a while, and a store that is gone is said so, without the numbers of before
