@@ -1,4 +1,4 @@
-//! `/v1`: lists, single runs, and their shape in the OpenAPI document.
+//! `/v1`: lists, single runs, and their shape in the `OpenAPI` document.
 
 use std::fs;
 
