@@ -213,7 +213,7 @@ fn collections_are_checked_at_every_level() {
     assert_snapshot!(outcomes.join("\n"), @r#"
         T0226 stages[0].$lookup.from: collection `secret` is not granted to probe `p`
         T0227 stages[0].$lookup.from: `system.js` is a system collection or not a valid name; it cannot be granted
-        T0227 stages[0].$lookup.from: `orders\0` is a system collection or not a valid name; it cannot be granted
+        T0227 stages[0].$lookup.from: `orders\u{0}` is a system collection or not a valid name; it cannot be granted
         T0227 stages[0].$lookup.from: `` is a system collection or not a valid name; it cannot be granted
         T0225 stages[0].$lookup.from must be the name of a collection of this database
         T0225 stages[0].$lookup.pipeline must be a pipeline that begins with $documents, because no collection is named
