@@ -10,8 +10,8 @@ use taster_census::CensusFile;
 use taster_config::{Collections, Config, OneOrMany, Probe};
 use taster_diagnostics::CliError;
 use taster_model::{
-    ChangeKind, CollectionFacts, Consistency, Failure, ProbeOutcome, ProbeRecord, ReadMode, Refusal, ServerFacts,
-    failure,
+    ChangeKind, CollectionFacts, Consistency, Diagnostic as _, Failure, ProbeOutcome, ProbeRecord, ReadMode, Refusal,
+    ServerFacts, failure,
 };
 use taster_query::{CollectionChange, Connection, Inventory, QueryError, Snapshot, SnapshotOptions};
 
@@ -220,7 +220,7 @@ fn checked(mut record: ProbeRecord, stale: Option<StaleRead>, tries: u32) -> Pro
         ),
     };
     let failure = Failure::refused(Refusal::Unavailable, code, message).allowed(help);
-    tracing::warn!("{}: {failure}", record.name);
+    tracing::warn!(probe = record.name, code, "{}: {failure}", record.name);
     record.outcome = ProbeOutcome::Failed(failure);
     record
 }
@@ -231,7 +231,7 @@ async fn majority_not_reached(
     initial: &Snapshot,
     error: &QueryError,
 ) -> Result<ConsistentResults, CliError> {
-    tracing::warn!("{error}");
+    tracing::warn!(code = error.code(), "{error}");
     let probes = &runner.context.config.probes;
     Ok(ConsistentResults {
         server: initial.facts().clone(),

@@ -30,7 +30,13 @@ pub(crate) async fn check_copies(config: &Config, cluster: &Cluster) -> Result<V
         match young {
             Ok((copied, age)) => {
                 let notes = copied.notes.iter().fold(String::new(), |all, note| all + "; " + note);
-                tracing::info!("data are {} old: {}{notes}", taster_text::duration(age), copied.identity);
+                tracing::info!(
+                    age_s = age.as_secs(),
+                    copy = copied.identity,
+                    "data are {} old: {}{notes}",
+                    taster_text::duration(age),
+                    copied.identity
+                );
                 identities = identities.map(|mut all| {
                     all.push(copied.identity);
                     all
@@ -53,7 +59,7 @@ pub(crate) async fn copy_identities(config: &Config, cluster: &Cluster) -> Vec<S
         match cluster.last_copy(source, rule.kubeconfig.as_ref()).await {
             Ok(copied) => identities.push(copied.identity),
             Err(error) => {
-                tracing::warn!("it is unknown which copy the data are: {error}");
+                tracing::warn!(%error, "it is unknown which copy the data are");
                 return Vec::new();
             }
         }
@@ -98,7 +104,7 @@ async fn newest_time(newest: &Newest, snapshot: &Snapshot) -> Result<Timestamp, 
     match snapshot.newest_document(&collection, &field).await {
         Ok(Some(found)) => {
             if !found.indexed {
-                tracing::warn!("no index of `{collection}` is in the order of `{field}`: every document was read");
+                tracing::warn!(collection, field, "no index starts with the field: every document was read");
             }
             let none = |_| FlowError::NoNewest { collection, field };
             Timestamp::from_millisecond(found.millis).map_err(none)

@@ -78,7 +78,7 @@ async fn compare_after(
     let store = context.store.run(&run);
     let before = load_baseline(context, &run, current.as_ref()).await?;
     if before.is_none() {
-        tracing::warn!("run {run} has no capture before the sync: the verdict will be unknown");
+        tracing::warn!(%run, "no capture before the sync: the verdict will be unknown");
     }
     let uncommitted = capture(context, &run, before.as_ref(), scaler).await?;
     let after = commit(context, uncommitted, &store, scaler).await?;

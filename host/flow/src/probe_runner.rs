@@ -87,7 +87,7 @@ impl ProbeRunner<'_> {
             )),
             ProbeOutcome::Failed(failure) => {
                 task.finish("failed");
-                tracing::warn!("{}: {failure}", probe.name);
+                tracing::warn!(code = failure.code.as_deref(), "{}: {failure}", probe.name);
             }
         }
         let censuses = census::named_by_metrics(&record.outcome, censuses);

@@ -106,7 +106,7 @@ async fn own_job(cluster: &Cluster) -> Option<OwnJob> {
     match retry_while_unreachable(API_TIMEOUT, async || cluster.own_job().await).await {
         Ok(job) => job,
         Err(error) => {
-            tracing::warn!("the own Job cannot be read: {error}");
+            tracing::warn!(%error, "cannot read the Job of this pod");
             None
         }
     }
@@ -178,7 +178,7 @@ impl Search<'_> {
                     Err(error) if error.is_transient() => return Err(error.into()),
                     // a workload whose record is unreadable must not hide the others
                     Err(error) => {
-                        tracing::error!("{workload}: {error}");
+                        tracing::error!(%workload, %error, "cannot read the record of a scaled workload");
                         continue;
                     }
                 };
@@ -187,7 +187,7 @@ impl Search<'_> {
             let Some(since) = since else { continue };
             let age = Duration::try_from(now.duration_since(since)).unwrap_or_default();
             if age > self.section.abandoned_after.get() {
-                tracing::info!("{workload} has been scaled up for {}", taster_text::duration(age));
+                tracing::info!(%workload, age_s = age.as_secs(), "scaled up for longer than cluster.abandonedAfter");
                 abandoned.push(workload);
             }
         }

@@ -82,7 +82,7 @@ impl Tokens {
         }
         let mut known = self.digests.write().unwrap_or_else(PoisonError::into_inner);
         if *known != digests {
-            tracing::info!("tokens reloaded: {} are accepted now", digests.len());
+            tracing::info!(tokens = digests.len(), "tokens reloaded");
             *known = digests;
         }
         errors

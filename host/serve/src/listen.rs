@@ -87,7 +87,7 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
         match listener.accept().await {
             Ok((socket, _)) => return (socket, permit),
             Err(error) => {
-                tracing::debug!("cannot accept a connection: {error}");
+                tracing::debug!(%error, "cannot accept a connection");
                 sleep(ACCEPT_RETRY).await;
             }
         }
@@ -115,6 +115,6 @@ async fn serve_connection(socket: TcpStream, router: Router, mut stopping: watch
 
 fn log<E: std::fmt::Display>(ended: Result<(), E>) {
     if let Err(error) = ended {
-        tracing::debug!("a connection ended: {error}");
+        tracing::debug!(%error, "a connection ended");
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn retry_while_unreachable<T>(
         if backoff.failed_attempts() == 0 {
             // not counted from the start: a request such as that of the lock may have waited for long before it failed
             backoff.set_deadline(Instant::now() + timeout);
-            tracing::warn!(timeout_s = timeout.as_secs(), "{error}; retrying");
+            tracing::warn!(timeout_s = timeout.as_secs(), %error, "the API server is unreachable; retrying");
         }
         if backoff.wait(Duration::ZERO).await.is_err() {
             return Err(error);

@@ -36,7 +36,7 @@ impl Scaler<'_> {
             match self.cluster.claimed_volumes(&workload.reference).await {
                 Ok(volumes) => all.extend(volumes),
                 Err(error) => {
-                    tracing::warn!("the volumes of {} could not be read: {error}", workload.reference);
+                    tracing::warn!(workload = %workload.reference, %error, "cannot read the volumes of a workload");
                     return Vec::new();
                 }
             }

@@ -135,11 +135,11 @@ impl WorkloadRestorer<'_> {
                     progress.open.push(workload);
                     failed.push(not_restored(workload, &error, progress.known));
                     if !std::mem::replace(&mut progress.warned, true) {
-                        tracing::warn!("{workload} cannot be restored yet: {error}");
+                        tracing::warn!(%workload, %error, "cannot restore a workload yet; retrying");
                     }
                 }
                 Err(error) => {
-                    tracing::error!("{workload} cannot be restored: {error}");
+                    tracing::error!(%workload, %error, "cannot restore a workload");
                     progress.report.failed.push(not_restored(workload, &error, progress.known));
                     if matches!(error, ClusterError::LockLost { .. }) {
                         return Round::LockLost;
@@ -159,7 +159,7 @@ impl WorkloadRestorer<'_> {
             Ok(()) => {}
             // a process that may not renew the lock does not lose it to another one at once
             Err(error @ (ClusterError::Forbidden { .. } | ClusterError::Rejected { .. })) => {
-                tracing::warn!("the lock could not be confirmed: {error}");
+                tracing::warn!(%error, "cannot confirm the lock");
             }
             Err(error) => return Err(error),
         }
@@ -177,8 +177,11 @@ impl WorkloadRestorer<'_> {
         });
         match timeout(STORE_TIMEOUT, removing).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!("restored workloads could not be removed from the store: {error}"),
-            Err(_) => tracing::warn!("restored workloads could not be removed from the store: no answer in time"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot remove restored workloads from the store"),
+            Err(_) => tracing::warn!(
+                limit_s = STORE_TIMEOUT.as_secs(),
+                "cannot remove restored workloads from the store in time"
+            ),
         }
         fault::point("cluster: forgotten");
     }
@@ -197,8 +200,10 @@ enum Round {
 pub(crate) async fn stored_workloads(store: &AppStore) -> Vec<ScaledWorkload> {
     match timeout(STORE_TIMEOUT, store.scaled()).await {
         Ok(Ok(scaled)) => return scaled.map(|scaled| scaled.workloads).unwrap_or_default(),
-        Ok(Err(error)) => tracing::warn!("the scaled workloads in the store could not be read: {error}"),
-        Err(_) => tracing::warn!("the scaled workloads in the store could not be read: no answer in time"),
+        Ok(Err(error)) => tracing::warn!(%error, "cannot read the scaled workloads in the store"),
+        Err(_) => {
+            tracing::warn!(limit_s = STORE_TIMEOUT.as_secs(), "cannot read the scaled workloads in the store in time")
+        }
     }
     Vec::new()
 }

@@ -101,7 +101,7 @@ impl Scaler<'_> {
         if settle.is_zero() {
             return Ok(());
         }
-        tracing::info!("waiting {} for the applications to settle", taster_text::duration(settle));
+        tracing::info!(settle_s = settle.as_secs(), "waiting for the applications to settle");
         let pause = async {
             tokio::time::sleep(settle).await;
             Ok(())

@@ -94,7 +94,7 @@ impl<'a> Scaler<'a> {
         let log = |text: &str| tracing::info!("{text}");
         let locking = retry_while_unreachable(API_TIMEOUT, async || cluster.acquire_lock(request.clone(), &log).await);
         let lock = context.timer.time(Phase::Cluster, locking).await?;
-        tracing::info!(namespace = cluster.namespace(), "holds the lock of {}", context.config.app);
+        tracing::info!(app = %context.config.app, namespace = cluster.namespace(), "holds the lock");
         fault::arm();
         taster_cluster::on_step(fault::point);
         fault::point("cluster: locked");
@@ -169,7 +169,7 @@ impl<'a> Scaler<'a> {
 pub(crate) async fn release_lock(lock: Lock, limit: Duration) {
     match timeout(limit, lock.release()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!("the lock could not be released: {error}"),
-        Err(_) => tracing::warn!(limit_s = limit.as_secs(), "the lock could not be released in time"),
+        Ok(Err(error)) => tracing::warn!(%error, "cannot release the lock"),
+        Err(_) => tracing::warn!(limit_s = limit.as_secs(), "cannot release the lock in time"),
     }
 }

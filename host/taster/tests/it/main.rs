@@ -13,6 +13,7 @@ mod flow;
 mod fresh;
 mod hostile;
 mod interrupted;
+mod logs;
 mod memory;
 mod million;
 mod moments;
