@@ -130,7 +130,7 @@ async fn a_page_that_cannot_be_shown_is_a_page_with_the_reason() {
         ("/apps/Px!", 400, "invalid app `Px!`"),
         ("/apps/pxbbq?metrik=1", 400, "unknown parameter"),
         ("/apps/pxbbq?after=%00", 400, "invalid run"),
-        ("/apps/pxbbq?metric=%3Cx-evil%3E", 200, "None of the metrics"),
+        ("/apps/pxbbq?metric=%3Cx-evil%3E", 200, "None of the chosen metrics"),
     ] {
         let reply = served.get(url);
         assert_eq!(reply.status, status, "{url}: {reply:?}");
