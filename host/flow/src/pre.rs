@@ -27,7 +27,7 @@ use crate::{
 /// A stop before the capture is committed.
 const BEFORE_COMMIT: StopPoint = StopPoint::BeforeCommit("capture before the sync");
 /// A stop after it.
-const AFTER_COMMIT: StopPoint = StopPoint::During("the applications got ready; the capture before the sync stands");
+const AFTER_COMMIT: StopPoint = StopPoint::During("starting the applications; the capture before the sync is kept");
 
 /// The result of `pre`.
 #[derive(Debug)]
@@ -253,6 +253,6 @@ impl PreJob<'_> {
 
 /// Whether the run has a capture of a copy that was replaced since.
 async fn is_of_another_copy(context: &FlowContext, run: &RunId, server: &ServerFacts) -> Result<bool, CliError> {
-    let Some(standing) = context.store.run(run).pre().await? else { return Ok(false) };
-    Ok(baseline::copy_relation(context, &baseline::from_capture(standing.get()), server) == CopyRelation::Different)
+    let Some(capture) = context.store.run(run).pre().await? else { return Ok(false) };
+    Ok(baseline::copy_relation(context, &baseline::from_capture(capture.get()), server) == CopyRelation::Different)
 }

@@ -27,7 +27,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same where there are no workloads to restore afterwards.
 const CLOSE_TIMEOUT_WITHOUT_CLUSTER: Duration = Duration::from_secs(12);
 /// The error of a stop after the capture was committed.
-const AFTER_COMMIT: StopPoint = StopPoint::During("it ended; the capture stands");
+const AFTER_COMMIT: StopPoint = StopPoint::During("finishing the flow; the capture is kept");
 
 /// How long the last steps may take.
 struct EndLimits {
