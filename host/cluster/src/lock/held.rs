@@ -130,7 +130,7 @@ impl HeldLease {
             Some(current) => match Holder::from_lease(&current) {
                 Some(holder) if holder.identity == self.leases.identity => return Ok(Some(current)),
                 Some(other) => other.to_string(),
-                None => "nobody: another client removed its holder".to_owned(),
+                None => "no process: another client removed the holder".to_owned(),
             },
         };
         self.new_holder.send_replace(Some(holder));
