@@ -12,7 +12,7 @@ use super::{
     units::{Delay, Period},
 };
 
-/// The kinds whose `apiVersion` nobody has to say.
+/// The kinds whose `apiVersion` may be left out.
 const APPS: [&str; 2] = ["Deployment", "StatefulSet"];
 
 /// Workloads of a Kubernetes cluster that are scaled up for `pre` and `post`, and restored.

@@ -145,7 +145,7 @@ impl Default for Scan {
     }
 }
 
-/// A link that people follow, with nothing in braces that nobody fills in.
+/// Checks that the link is a web address without placeholders other than `{app}` and `{run}`.
 fn check_url(url: &str) -> Result<(), ConfigError> {
     const AT: &str = "report.url";
     let shape = "write it as https://taster.example.com/apps/{app}/runs/{run}";

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use taster_model::Diagnostic;
 use taster_query::QueryError;
 
-/// A place in a file, with the line that stands there.
+/// A place in a file, with the text of its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLocation {
     /// As the user named it.
@@ -54,7 +54,7 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// A key that nobody knows.
+    /// An unknown key.
     #[error("{location}: unknown key `{key}`")]
     UnknownKey {
         /// Where.
@@ -164,7 +164,8 @@ impl Diagnostic for ConfigError {
     }
 }
 
-/// Two values that cannot stand together, or one that cannot be meant: the setting, what is wrong, what to do.
+/// The error of values that contradict each other, or of a value that cannot be intended: the setting, what is wrong, what
+/// to do.
 pub(super) fn inconsistent(
     setting: impl Into<String>,
     message: impl Into<String>,

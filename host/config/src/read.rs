@@ -72,7 +72,8 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
     let location = location(file, text, error.location());
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => {
-            // with variables about, the library hides what it read; keys are never expanded, and stand in the file
+            // if the file has variables, the library hides the name of the field; variables are not expanded in keys, so
+            // the key can be read from the file
             let key = key_at(&location).unwrap_or_else(|| field.clone());
             match new_name(&key, expected) {
                 Some(new) => ConfigError::RenamedKey { location, key, new },
@@ -115,7 +116,7 @@ fn location(file: &str, text: &str, location: Option<Location>) -> SourceLocatio
 /// As long as it was, for there is a caret below it.
 fn hidden(before: &str, line: &str) -> String {
     let stars = |text: &str| "*".repeat(text.chars().count());
-    // the value may stand on the line after its key
+    // the value may be on the line after its key
     if before.trim_end().ends_with(':') && secret_key(before).is_some() {
         return stars(line);
     }
@@ -126,11 +127,12 @@ fn hidden(before: &str, line: &str) -> String {
     if is_variable(value) {
         return line.to_owned();
     }
-    // to the end: in a secret that was written plainly every character may be a part of it
+    // hide the rest of the line: every character may belong to the secret
     format!("{head}{gap}{}", stars(value))
 }
 
-/// Where the first key ends that holds a secret. `secret` counts wherever it stands; the others are words of every day.
+/// Where the first key that holds a secret ends. `secret` counts anywhere in the line. The others are common words, so they
+/// count only as a whole key.
 fn secret_key(line: &str) -> Option<usize> {
     const KEYS: [&str; 3] = ["webhook", "bearer", "token"];
     let lower = line.to_ascii_lowercase();

@@ -109,7 +109,7 @@ impl fmt::Debug for Mongodb {
     }
 }
 
-/// Where results go when nobody said.
+/// Where results are stored by default.
 pub const DEFAULT_STORE: &str = "file://./.taster";
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
