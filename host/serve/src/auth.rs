@@ -34,7 +34,7 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// SHA-256 of a token.
 type TokenDigest = [u8; 32];
 
-/// The tokens of all files, as they stand now.
+/// The current tokens of all files.
 pub(super) struct Tokens {
     files: Vec<PathBuf>,
     digests: RwLock<Vec<TokenDigest>>,

@@ -127,7 +127,7 @@ async fn run_entry(store: &AppStore, entry: RunEntry) -> Result<html::Run, Reque
     let mut damaged = Vec::new();
     let verdict = note_damage(verdict, &mut damaged)?;
     let Some(summary) = summary?.pop() else {
-        return Err(RequestError::Unknown("the run was removed meanwhile".to_owned()));
+        return Err(RequestError::Unknown("the run was removed while it was read".to_owned()));
     };
     let badge = if damaged.is_empty() { badge(&entry, &summary) } else { Badge::DAMAGED };
     Ok(html::Run {
