@@ -68,7 +68,7 @@ pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody stores 2^53 bytes")]
+#[expect(clippy::cast_precision_loss, reason = "a census has fewer than 2^53 bytes")]
 fn of(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }

@@ -20,7 +20,7 @@ use crate::{
     support::{SHOP, ShopDatabase, Workspace},
 };
 
-/// An element that no page has, whatever stands in front of it.
+/// An element that no page contains, after characters that close any text or attribute.
 const HOSTILE: &str = r#"</code></style></script>'"><x-evil onload=alert(1) style=color:red>{{7*7}}&lt;x-evil&gt;<!--"#;
 /// Documents of the difference that a browser has to show.
 const CHANGED: usize = 1000;
@@ -163,7 +163,7 @@ fn poison(value: &mut Value, path: &str) {
     }
 }
 
-/// The verdict with something hostile wherever text may stand.
+/// The verdict with hostile text in every field that holds text.
 fn poisoned(verdict: &VerdictDocument) -> VerdictDocument {
     let mut verdict = verdict.clone();
     for finding in &mut verdict.findings {
