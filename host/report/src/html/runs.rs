@@ -39,7 +39,7 @@ pub struct Runs<'a> {
 pub struct Run {
     /// The run.
     pub run: RunId,
-    /// When its last step was stored.
+    /// When its latest capture, or else its latest object, was written.
     pub at: Timestamp,
     /// Its result.
     pub badge: Badge,
