@@ -1,4 +1,4 @@
-//! What is scaled for tasting, in which order, and how long everything may take.
+//! `cluster`: the workloads that are scaled for a capture, their order, and the time limits.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -191,7 +191,7 @@ impl WorkloadScale {
 }
 
 impl LockSection {
-    /// As the lock takes it.
+    /// The same setting in the type of the lock.
     #[must_use]
     pub fn when_locked(&self) -> WhenLocked {
         match self.busy {

@@ -46,7 +46,7 @@ pub enum ConfigError {
         /// Why not.
         source: std::io::Error,
     },
-    /// Not YAML, or a value of another kind than expected.
+    /// Not YAML, or a value of another type than expected.
     #[error("{location}: {message}")]
     Malformed {
         /// Where.
@@ -84,7 +84,7 @@ pub enum ConfigError {
         /// What is not set.
         message: String,
     },
-    /// A key that has to be there is not.
+    /// A required key is missing.
     #[error("{location}: the key `{key}` is missing")]
     Missing {
         /// Where it is missing.
@@ -92,7 +92,7 @@ pub enum ConfigError {
         /// The key.
         key: &'static str,
     },
-    /// Each value is fine, together they are not.
+    /// Values that contradict each other, or a value that cannot be intended.
     #[error("{at}: {message}")]
     Inconsistent {
         /// Path of the setting: `probes[orders].sha256`.

@@ -120,7 +120,7 @@ impl Probe {
         }
     }
 
-    /// Where its limits stand in the configuration: `probes[orders].limits`.
+    /// The path of its limits in the configuration: `probes[orders].limits`.
     #[must_use]
     pub fn limits_setting(&self) -> String {
         format!("probes[{}].limits", self.name)

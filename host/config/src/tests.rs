@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Configurations that are refused, and the error texts.
 
 use std::collections::HashMap;
 
