@@ -159,8 +159,8 @@ async fn newest(store: &AppStore, app: &AppName) -> Result<RunEntry, RequestErro
     }
 }
 
-/// A pass rests on three documents: on the verdict, and on the two captures that it compared. The baseline's run may have
-/// been cleared away since, for it is closed; what is there must be what was written.
+/// A pass depends on three documents: the verdict, and the two captures that it compared. `gc` may have removed the
+/// baseline's run since, because its baseline is closed. A capture that still exists must be undamaged.
 async fn confirm(store: &AppStore, verdict: &VerdictDocument) -> Result<(), RequestError> {
     let after = store.run(&verdict.run);
     let before = verdict.before.as_ref().map(|before| store.run(&before.run));
