@@ -38,27 +38,27 @@ fn contradiction(change: &DeclaredChange, other: &DeclaredChange) -> Option<(Str
         }
         (AddedIndex(a), RemovedIndex(b)) | (RemovedIndex(a), AddedIndex(b)) if a == b => {
             let message = format!("the index `{a}` is declared as added and as removed");
-            return Some((message, "an index that is made anew under its name is compared as it is".to_owned()));
+            return Some((message, "a recreated index needs no declaration: its definitions are compared".to_owned()));
         }
         (RemovedCollection | AddedCollection, RemovedCollection | AddedCollection) => {
             return Some(("the collection is declared as added and as removed".to_owned(), keep_one()));
         }
         (RemovedCollection, _) | (_, RemovedCollection) => {
             let message = format!(
-                "the collection is declared as removed, and more is said of it: {}",
+                "the collection is declared as removed, and has another declared change: {}",
                 other_change(change, other)
             );
-            return Some((message, "of a collection that is gone nothing else can be proven".to_owned()));
+            return Some((message, "keep the removal: it covers the whole collection".to_owned()));
         }
         _ => {}
     }
     let (field, within) = overlap(change, other)?;
     let message = if field == within {
-        format!("of the field `{field}` something is declared already: {other}")
+        format!("the field `{field}` has another declared change: {other}")
     } else {
-        format!("the fields `{field}` and `{within}` lie in each other: {other}")
+        format!("the fields `{field}` and `{within}` overlap: {other}")
     };
-    Some((message, "one change a field: declare the outermost field that changes".to_owned()))
+    Some((message, "declare one change per field: that of the outermost field that changes".to_owned()))
 }
 
 /// Of two changes, the one that is not about the whole collection.

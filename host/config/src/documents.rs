@@ -166,7 +166,7 @@ pub(super) fn check(report: &Report, redact: &Redact, scan: &Scan) -> Result<(),
         return Err(inconsistent(
             "report.maxIds",
             message,
-            format!("at most {MAX_REPORT_IDS}; counts are exact whatever it says"),
+            format!("at most {MAX_REPORT_IDS}; counts are always exact"),
         ));
     }
     if let Some(url) = &report.url {
