@@ -84,8 +84,8 @@ async fn keep_renewing(shared: Arc<HeldLease>, interval: Duration) {
                 pause = interval;
             }
             Err(ClusterError::LockLost { .. }) => return,
-            // while the server is unreachable no process can take the lock; one that took it meanwhile is seen by the next
-            // renewal that succeeds
+            // while the server is unreachable, no process can take the lock; if another process took it before or after
+            // that, the next successful renewal notices
             Err(error) => {
                 tracing::debug!(%error, "the lock was not renewed");
                 pause = backoff.next_pause(Duration::ZERO).unwrap_or(interval).min(interval);
