@@ -177,7 +177,7 @@ fn fail_if_stopped<T>(
     }
 }
 
-/// What happens to the workloads now. Without the lock nothing does: another process is at work with them.
+/// What happens to the workloads now. If the lock was lost, nothing: another process works with them.
 fn after<T>(context: &FlowContext, result: &Result<T, CliError>, on_success: impl Fn(&T) -> OnSuccess) -> OnSuccess {
     let lock_lost = matches!(context.shutdown.reason(), Some((StopReason::LockLost { .. }, _)))
         || result.as_ref().is_err_and(|error| error.code() == LOCK_LOST);
