@@ -29,7 +29,7 @@ certificates=
 key=$(cat "$0" <(echo "$suite $list $([ "$kind" != rust ] || rustc --version)$certificates") | sha256sum | cut -c 1-12)
 name=localhost/taster-base-$kind:$key
 
-# Of the shop's base, the files of the listed packages: a library is of no use to whoever breaks in, a shell is.
+# Copies only the files of the listed packages from the shop's base: an attacker could use a shell, but not a library.
 runtime() { # ROOT
   local container from package
   container=$(buildah from "$("$0" shop)")

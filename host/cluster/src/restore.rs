@@ -31,8 +31,8 @@ impl Cluster {
     /// Restores the original replicas of a workload and removes the record. `stored` is the record that the store holds,
     /// for a workload whose annotation was removed.
     ///
-    /// The restore is idempotent. An unreachable API server is an error; the caller retries. So is a record that another
-    /// process writes meanwhile: the caller confirms that it holds the lock, and retries.
+    /// The restore is idempotent. An unreachable API server is an error, and the caller retries. A record that another
+    /// process writes during the restore is an error too: the caller confirms that it holds the lock, and retries.
     pub async fn restore_workload(
         &self,
         workload: &WorkloadRef,

@@ -1,10 +1,10 @@
-//! Whether declared changes go together: of one field only one thing can be said.
+//! Checks that declared changes do not contradict each other: a field can have only one declared change.
 
 use taster_model::{ChangeKind, DeclaredChange};
 
 use super::error::{ConfigError, inconsistent};
 
-/// Refuses changes that contradict each other, by name.
+/// Refuses changes that contradict each other, and changes of system collections.
 pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
     for (index, change) in changes.iter().enumerate() {
         let at = || format!("changes[{change}]");
@@ -24,7 +24,7 @@ fn is_user_collection(collection: &str) -> bool {
     !collection.is_empty() && !collection.starts_with("system.") && !collection.contains(['$', '\0'])
 }
 
-/// What is wrong with two changes, and what to do.
+/// How two changes contradict each other, and what to do. `None`: they do not.
 fn contradiction(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
     use ChangeKind::{AddedCollection, AddedDocuments, AddedIndex, RemovedCollection, RemovedDocuments, RemovedIndex};
     if change.collection != other.collection {
@@ -38,35 +38,35 @@ fn contradiction(change: &DeclaredChange, other: &DeclaredChange) -> Option<(Str
         }
         (AddedIndex(a), RemovedIndex(b)) | (RemovedIndex(a), AddedIndex(b)) if a == b => {
             let message = format!("the index `{a}` is declared as added and as removed");
-            return Some((message, "an index that is made anew under its name is compared as it is".to_owned()));
+            return Some((message, "a recreated index needs no declaration: its definitions are compared".to_owned()));
         }
         (RemovedCollection | AddedCollection, RemovedCollection | AddedCollection) => {
             return Some(("the collection is declared as added and as removed".to_owned(), keep_one()));
         }
         (RemovedCollection, _) | (_, RemovedCollection) => {
             let message = format!(
-                "the collection is declared as removed, and more is said of it: {}",
+                "the collection is declared as removed, and has another declared change: {}",
                 other_change(change, other)
             );
-            return Some((message, "of a collection that is gone nothing else can be proven".to_owned()));
+            return Some((message, "keep the removal: it covers the whole collection".to_owned()));
         }
         _ => {}
     }
     let (field, within) = overlap(change, other)?;
     let message = if field == within {
-        format!("of the field `{field}` something is declared already: {other}")
+        format!("the field `{field}` has another declared change: {other}")
     } else {
-        format!("the fields `{field}` and `{within}` lie in each other: {other}")
+        format!("the fields `{field}` and `{within}` overlap: {other}")
     };
-    Some((message, "one change a field: declare the outermost field that changes".to_owned()))
+    Some((message, "declare one change per field: that of the outermost field that changes".to_owned()))
 }
 
-/// The one of two that is not about the whole collection.
+/// Of two changes, the one that is not about the whole collection.
 fn other_change<'a>(change: &'a DeclaredChange, other: &'a DeclaredChange) -> &'a DeclaredChange {
     if change.kind == ChangeKind::RemovedCollection { other } else { change }
 }
 
-/// Two fields of which one is the other or lies in it.
+/// One field of each change, if they are the same field or one contains the other.
 fn overlap(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
     let (fields, others) = (change.kind.fields(), other.kind.fields());
     let pairs = fields.iter().flat_map(|field| others.iter().map(move |other| (*field, *other)));

@@ -34,7 +34,7 @@ impl Config {
         Ok(self)
     }
 
-    /// A connection string or a path that still holds `${` was quoted: it is never meant.
+    /// Refuses texts that still contain `${`. Variables are not expanded in quotes, so the text is not what was intended.
     fn check_variables(&self) -> Result<(), ConfigError> {
         let texts = [
             ("mongodb.uri", Some(&self.mongodb.uri)),

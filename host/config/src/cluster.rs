@@ -1,4 +1,4 @@
-//! What is scaled for tasting, in which order, and how long everything may take.
+//! `cluster`: the workloads that are scaled for a capture, their order, and the time limits.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
     units::{Delay, Period},
 };
 
-/// The kinds whose `apiVersion` nobody has to say.
+/// The kinds whose `apiVersion` may be left out.
 const APPS: [&str; 2] = ["Deployment", "StatefulSet"];
 
 /// Workloads of a Kubernetes cluster that are scaled up for `pre` and `post`, and restored.
@@ -191,7 +191,7 @@ impl WorkloadScale {
 }
 
 impl LockSection {
-    /// As the lock takes it.
+    /// The same setting in the type of the lock.
     #[must_use]
     pub fn when_locked(&self) -> WhenLocked {
         match self.busy {

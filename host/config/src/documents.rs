@@ -1,4 +1,4 @@
-//! How documents are recorded and told of: how many ids a report names, what is not written down, how wide scans are.
+//! `report`, `redact` and `scan`: how many ids a report lists, which data are not stored, how many cursors a scan uses.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use taster_model::{AppName, FieldPath, RunId};
 
 use super::error::{ConfigError, inconsistent};
 
-/// More ids than these are no report any more.
-const MOST_IDS: u32 = 100_000;
-/// What the host may have open on a collection at a time.
-const MOST_CURSORS: u32 = 16;
+/// The highest `report.maxIds`: people cannot read a report with more ids.
+const MAX_REPORT_IDS: u32 = 100_000;
+/// The highest `scan.cursors`: how many cursors may be open on one collection at a time.
+const MAX_CURSORS: u32 = 16;
 
 /// What reports show of documents.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -26,7 +26,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Where people find the report of a run.
+    /// The address of the report of a run.
     #[must_use]
     pub fn url_of(&self, app: &AppName, run: &RunId) -> Option<String> {
         Some(self.url.as_ref()?.replace("{app}", app.as_str()).replace("{run}", run.as_str()))
@@ -100,7 +100,7 @@ impl Secret {
         &self.0
     }
 
-    /// An error where there is nothing in it, or what should have been replaced.
+    /// Fails if the text is empty, or if it still contains a variable.
     pub(super) fn filled(&self, at: &str) -> Result<(), ConfigError> {
         if self.0.contains("${") {
             let help = "write it as a plain value, without quotes: ${NAME}";
@@ -145,7 +145,7 @@ impl Default for Scan {
     }
 }
 
-/// A link that people follow, with nothing in braces that nobody fills in.
+/// Checks that the link is a web address without placeholders other than `{app}` and `{run}`.
 fn check_url(url: &str) -> Result<(), ConfigError> {
     const AT: &str = "report.url";
     let shape = "write it as https://taster.example.com/apps/{app}/runs/{run}";
@@ -159,22 +159,22 @@ fn check_url(url: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// What the three say together.
+/// Checks the three sections.
 pub(super) fn check(report: &Report, redact: &Redact, scan: &Scan) -> Result<(), ConfigError> {
-    if report.max_ids > MOST_IDS {
+    if report.max_ids > MAX_REPORT_IDS {
         let message = format!("{} ids of each kind are more than a report can hold", report.max_ids);
         return Err(inconsistent(
             "report.maxIds",
             message,
-            format!("at most {MOST_IDS}; counts are exact whatever it says"),
+            format!("at most {MAX_REPORT_IDS}; counts are always exact"),
         ));
     }
     if let Some(url) = &report.url {
         check_url(url)?;
     }
-    if scan.cursors == 0 || scan.cursors > MOST_CURSORS {
+    if scan.cursors == 0 || scan.cursors > MAX_CURSORS {
         let message = format!("{} cursors on one collection", scan.cursors);
-        return Err(inconsistent("scan.cursors", message, format!("1 to {MOST_CURSORS}")));
+        return Err(inconsistent("scan.cursors", message, format!("1 to {MAX_CURSORS}")));
     }
     let Some(Secret(secret)) = &redact.secret else { return Ok(()) };
     if secret.contains("${") {

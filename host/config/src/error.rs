@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use taster_model::Diagnostic;
 use taster_query::QueryError;
 
-/// A place in a file, with the line that stands there.
+/// A place in a file, with the text of its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLocation {
     /// As the user named it.
@@ -46,7 +46,7 @@ pub enum ConfigError {
         /// Why not.
         source: std::io::Error,
     },
-    /// Not YAML, or a value of another kind than expected.
+    /// Not YAML, or a value of another type than expected.
     #[error("{location}: {message}")]
     Malformed {
         /// Where.
@@ -54,7 +54,7 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// A key that nobody knows.
+    /// An unknown key.
     #[error("{location}: unknown key `{key}`")]
     UnknownKey {
         /// Where.
@@ -84,7 +84,7 @@ pub enum ConfigError {
         /// What is not set.
         message: String,
     },
-    /// A key that has to be there is not.
+    /// A required key is missing.
     #[error("{location}: the key `{key}` is missing")]
     Missing {
         /// Where it is missing.
@@ -92,7 +92,7 @@ pub enum ConfigError {
         /// The key.
         key: &'static str,
     },
-    /// Each value is fine, together they are not.
+    /// Values that contradict each other, or a value that cannot be intended.
     #[error("{at}: {message}")]
     Inconsistent {
         /// Path of the setting: `probes[orders].sha256`.
@@ -164,7 +164,8 @@ impl Diagnostic for ConfigError {
     }
 }
 
-/// Two values that cannot stand together, or one that cannot be meant: the setting, what is wrong, what to do.
+/// The error of values that contradict each other, or of a value that cannot be intended: the setting, what is wrong, what
+/// to do.
 pub(super) fn inconsistent(
     setting: impl Into<String>,
     message: impl Into<String>,

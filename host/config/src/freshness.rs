@@ -1,4 +1,4 @@
-//! How old the data may be, and who knows.
+//! `freshness`: how old the data may be, and which source reports their age.
 
 use std::{fmt, path::PathBuf};
 
@@ -13,17 +13,17 @@ use super::{
     units::Period,
 };
 
-/// The maximum age of the data, and the source that knows it.
+/// The maximum age of the data, and the source that reports their age.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct FreshnessRule {
-    /// Who knows.
+    /// The source of the age.
     pub source: FreshnessSource,
-    /// How old they may be.
+    /// How old the data may be.
     pub max_age: Period,
-    /// The kubeconfig of the cluster that the source is in, where that is another one.
+    /// The kubeconfig of the source's cluster, if Taster runs in another cluster.
     pub kubeconfig: Option<PathBuf>,
-    /// `fail`: older data end `pre` with 4. `warn`: it is said, and goes on.
+    /// `fail`: with older data `pre` exits 4. `warn`: it logs a warning and continues.
     pub severity: Severity,
 }
 
@@ -88,7 +88,7 @@ impl JsonSchema for FreshnessRule {
     }
 }
 
-/// The keys of which an entry has one.
+/// Each entry has exactly one of these keys.
 const SOURCES: [&str; 5] =
     ["migrationSchedule", "replicationDestination", "replicationSource", "volumeSnapshot", "newest"];
 
@@ -171,7 +171,7 @@ impl fmt::Display for FreshnessSource {
     }
 }
 
-/// What no entry shows by itself.
+/// Refuses sources that are listed twice, and invalid names of collections and fields.
 pub(super) fn check(fresh: &[FreshnessRule]) -> Result<(), ConfigError> {
     for (index, entry) in fresh.iter().enumerate() {
         let at = || format!("freshness[{}]", entry.source);

@@ -54,5 +54,5 @@ pub struct Limits {
     pub component_size: Option<Size>,
 }
 
-/// How long one census may take when nobody said: collections of many millions of documents are no exception.
+/// How long one census may take by default. It is long because collections of many millions of documents are common.
 pub const DEFAULT_CENSUS: Period = Period::from_secs(6 * 60 * 60);

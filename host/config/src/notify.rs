@@ -104,7 +104,7 @@ fn yes() -> bool {
     true
 }
 
-/// What each entry must be.
+/// Checks each entry.
 pub(super) fn check(notify: &[NotificationTarget]) -> Result<(), ConfigError> {
     notify.iter().enumerate().try_for_each(|(index, entry)| entry.check(&format!("notify[{index}]")))
 }
@@ -176,7 +176,7 @@ impl GitHub {
     }
 }
 
-/// Why an address cannot be sent to.
+/// Checks that an address is an HTTP URL with a host. The error is the reason.
 fn web(address: &str) -> Result<(), &'static str> {
     let url = Url::parse(address).map_err(|_| "it is no URL")?;
     match url.scheme() {

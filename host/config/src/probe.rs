@@ -79,7 +79,7 @@ impl OneOrMany {
 }
 
 impl<'de> Deserialize<'de> for Collections {
-    // not `#[serde(untagged)]`: its one error for everything, "did not match any variant", helps nobody
+    // not `#[serde(untagged)]`: its only error, "did not match any variant", does not say what is wrong
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
         impl<'de> de::Visitor<'de> for Visitor {
@@ -120,7 +120,7 @@ impl Probe {
         }
     }
 
-    /// Where its limits stand in the configuration: `probes[orders].limits`.
+    /// The path of its limits in the configuration: `probes[orders].limits`.
     #[must_use]
     pub fn limits_setting(&self) -> String {
         format!("probes[{}].limits", self.name)

@@ -16,7 +16,7 @@ use super::{
     store::{RetentionSection, S3Section},
 };
 
-/// Reads and checks a file. `environment` answers `${NAME}`.
+/// Reads and checks a file. `environment` has the values of variables `${NAME}`.
 pub fn load(path: &Path, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
@@ -32,7 +32,8 @@ pub fn parse(file: &str, text: &str, environment: HashMap<String, String>) -> Re
 }
 
 impl Config {
-    /// What `--mongodb URI` means without a file: every collection, the standard probes, results beside the caller.
+    /// The configuration of `--mongodb URI` without a file: every collection, the standard probes, results in the current
+    /// folder.
     pub fn for_uri(uri: &str) -> Result<Self, ConfigError> {
         let parsed: taster_query::MongoUri = uri.parse()?;
         let database = parsed.database().ok_or(ConfigError::NoDatabase)?.to_owned();
@@ -72,7 +73,8 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
     let location = location(file, text, error.location());
     match error {
         Yaml::SerdeUnknownField { field, expected, .. } => {
-            // with variables about, the library hides what it read; keys are never expanded, and stand in the file
+            // if the file has variables, the library hides the name of the field; variables are not expanded in keys, so
+            // the key can be read from the file
             let key = key_at(&location).unwrap_or_else(|| field.clone());
             match new_name(&key, expected) {
                 Some(new) => ConfigError::RenamedKey { location, key, new },
@@ -90,7 +92,7 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
         }
         other => {
             let message = other.to_string();
-            // the library's text begins or ends with the position, which ours names already
+            // the library's text begins or ends with the position, which the error's location already has
             let message = message.lines().next().unwrap_or_default();
             let message = message.split(" at line ").next().unwrap_or(message);
             ConfigError::Malformed { location, message: taster_text::redact_credentials(message.trim()) }
@@ -111,11 +113,11 @@ fn location(file: &str, text: &str, location: Option<Location>) -> SourceLocatio
     }
 }
 
-/// The line without the value of a key that holds a secret, however that is written, unless it is the name of a variable.
-/// As long as it was, for there is a caret below it.
+/// The line with the value of a secret key replaced by `*`, unless the value is a variable. The length of the line stays the
+/// same, because the error shows a caret below it.
 fn hidden(before: &str, line: &str) -> String {
     let stars = |text: &str| "*".repeat(text.chars().count());
-    // the value may stand on the line after its key
+    // the value may be on the line after its key
     if before.trim_end().ends_with(':') && secret_key(before).is_some() {
         return stars(line);
     }
@@ -126,11 +128,12 @@ fn hidden(before: &str, line: &str) -> String {
     if is_variable(value) {
         return line.to_owned();
     }
-    // to the end: in a secret that was written plainly every character may be a part of it
+    // hide the rest of the line: every character may belong to the secret
     format!("{head}{gap}{}", stars(value))
 }
 
-/// Where the first key ends that holds a secret. `secret` counts wherever it stands; the others are words of every day.
+/// Where the first key that holds a secret ends. `secret` counts anywhere in the line. The others are common words, so they
+/// count only as a whole key.
 fn secret_key(line: &str) -> Option<usize> {
     const KEYS: [&str; 3] = ["webhook", "bearer", "token"];
     let lower = line.to_ascii_lowercase();
@@ -146,7 +149,8 @@ fn secret_key(line: &str) -> Option<usize> {
     others.chain(secret).min()
 }
 
-/// `${NAME}`, and nothing else but the end of a mapping: a default value is a secret as well.
+/// Whether the value is `${NAME}` and nothing else, except the end of a mapping. A variable with a default value does not
+/// count: the default may be a secret.
 fn is_variable(value: &str) -> bool {
     let Some((name, rest)) = value.strip_prefix("${").and_then(|value| value.split_once('}')) else {
         return value.is_empty();

@@ -13,7 +13,7 @@ pub const RENAMED_KEYS: [(&str, &str, &str); 9] = [
     ("cluster.data[], cluster.apps[]", "ready", "readyTimeout"),
 ];
 
-/// The new name of a key, where the section that refuses it knows that name.
+/// The new name of a key, if the section with the old key accepts the new one.
 pub(super) fn new_name(key: &str, known: &[&str]) -> Option<&'static str> {
     RENAMED_KEYS.iter().find(|(_, old, new)| *old == key && known.contains(new)).map(|(_, _, new)| *new)
 }

@@ -109,7 +109,7 @@ impl fmt::Debug for Mongodb {
     }
 }
 
-/// Where results go when nobody said.
+/// Where results are stored by default.
 pub const DEFAULT_STORE: &str = "file://./.taster";
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -155,7 +155,7 @@ impl Config {
     }
 }
 
-/// A database's name as an app's: what does not fit becomes `-`.
+/// The name of an app after its database. Characters that an app's name cannot have become `-`.
 #[must_use]
 pub fn app_name_from(database: &str) -> AppName {
     let fit = |c: char| {

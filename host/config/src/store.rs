@@ -1,4 +1,4 @@
-//! How the store is reached, where a URL does not say it all.
+//! Settings of the store that its URL does not contain.
 
 use std::{num::NonZeroU32, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! What is refused, and in which words.
+//! Configurations that are refused, and the error texts.
 
 use std::collections::HashMap;
 
@@ -68,13 +68,13 @@ fn changes_that_contradict_each_other_are_refused_by_name() {
     ];
     assert_snapshot!(cases.iter().map(|case| refused(case)).collect::<Vec<_>>().join("\n"), @"
         changes[removed field orders: a]: the same change is declared twice (keep one of them)
-        changes[added field orders: a (int)]: of the field `a` something is declared already: removed field orders: a (one change a field: declare the outermost field that changes)
-        changes[added field orders: customer.email (string)]: the fields `customer.email` and `customer` lie in each other: removed field orders: customer (one change a field: declare the outermost field that changes)
-        changes[retyped field orders: email (int → long)]: of the field `email` something is declared already: renamed field orders: mail → email (one change a field: declare the outermost field that changes)
-        changes[removed index orders: a_1]: the index `a_1` is declared as added and as removed (an index that is made anew under its name is compared as it is)
+        changes[added field orders: a (int)]: the field `a` has another declared change: removed field orders: a (declare one change per field: that of the outermost field that changes)
+        changes[added field orders: customer.email (string)]: the fields `customer.email` and `customer` overlap: removed field orders: customer (declare one change per field: that of the outermost field that changes)
+        changes[retyped field orders: email (int → long)]: the field `email` has another declared change: renamed field orders: mail → email (declare one change per field: that of the outermost field that changes)
+        changes[removed index orders: a_1]: the index `a_1` is declared as added and as removed (a recreated index needs no declaration: its definitions are compared)
         changes[removed documents orders]: the same documents are declared twice (keep one of them)
         changes[removed collection orders]: the collection is declared as added and as removed (keep one of them)
-        changes[removed field orders: a]: the collection is declared as removed, and more is said of it: removed field orders: a (of a collection that is gone nothing else can be proven)
+        changes[removed field orders: a]: the collection is declared as removed, and has another declared change: removed field orders: a (keep the removal: it covers the whole collection)
         changes[removed collection system.users]: `system.users` is not a collection that can be compared (name a collection that is not a system collection)
     ");
     read(&of("collection: orders, removedField: ab", "collection: orders, removedField: a")).unwrap();
@@ -108,7 +108,7 @@ fn reports_redaction_and_scans() {
     ];
     assert_snapshot!(cases.map(refused).join("\n"), @"
         taster.yaml:3:10: unknown key `maxId` (did you mean `maxIds`?)
-        report.maxIds: 1000000 ids of each kind are more than a report can hold (at most 100000; counts are exact whatever it says)
+        report.maxIds: 1000000 ids of each kind are more than a report can hold (at most 100000; counts are always exact)
         taster.yaml:3:18: invalid u32 (`taster config schema` prints what is allowed where)
         scan.cursors: 0 cursors on one collection (1 to 16)
         scan.cursors: 17 cursors on one collection (1 to 16)

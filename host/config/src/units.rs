@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 pub struct Period(Duration);
 
 impl Period {
-    /// So many seconds.
+    /// A length of time in seconds.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
         Self(Duration::from_secs(secs))
     }
 
-    /// As the standard library has it.
+    /// The length of time as a [`Duration`].
     #[must_use]
     pub const fn get(self) -> Duration {
         self.0
@@ -32,7 +32,7 @@ impl Period {
 pub struct Delay(Duration);
 
 impl Delay {
-    /// As the standard library has it.
+    /// The length of time as a [`Duration`].
     #[must_use]
     pub const fn get(self) -> Duration {
         self.0

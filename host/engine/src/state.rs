@@ -49,7 +49,7 @@ impl ProgressReporter {
 
 /// The data of a store: one run of one probe.
 pub(crate) struct State {
-    /// What the guest's handles stand for.
+    /// The resources behind the guest's handles.
     pub(crate) table: ResourceTable,
     pub(crate) memory: MemoryLimiter,
     pub(crate) log: GuestLog,

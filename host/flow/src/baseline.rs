@@ -22,12 +22,12 @@ pub(crate) async fn load_current(context: &FlowContext) -> Result<Option<Current
         if repaired == seen {
             return Ok(Some(seen));
         }
-        let stands = context
+        let stored = context
             .store
             .update_current(|current| if current.as_ref() == Some(&seen) { Some(repaired.clone()) } else { None })
             .await?;
-        if stands.as_ref() == Some(&repaired) {
-            return Ok(stands);
+        if stored.as_ref() == Some(&repaired) {
+            return Ok(stored);
         }
     }
     Ok(context.store.current().await?)
@@ -62,8 +62,8 @@ async fn repaired(context: &FlowContext, seen: &CurrentState) -> Result<CurrentS
 
 /// Whether the announced capture is the committed one of its run.
 async fn is_committed(context: &FlowContext, claim: &Baseline) -> Result<bool, CliError> {
-    let standing = context.store.run(&claim.run).pre().await?;
-    Ok(standing.is_some_and(|capture| capture.get().attempt == claim.attempt))
+    let committed = context.store.run(&claim.run).pre().await?;
+    Ok(committed.is_some_and(|capture| capture.get().attempt == claim.attempt))
 }
 
 /// Whether `run` closes the baseline: it has the verdict `same` against it, which no later attempt has superseded, or its
@@ -137,10 +137,10 @@ pub(crate) async fn record_capture(
         .update_current(|current| {
             let mut current = current.unwrap_or_else(|| empty_state(context));
             let of_this_copy =
-                |standing: &Baseline| copy_relation(context, standing, server) != CopyRelation::Different;
-            let standing =
-                current.baseline.filter(of_this_copy).filter(|standing| Some(standing) != replaceable.as_ref());
-            current.baseline = if closed { standing } else { standing.or_else(|| Some(own.clone())) };
+                |baseline: &Baseline| copy_relation(context, baseline, server) != CopyRelation::Different;
+            let existing =
+                current.baseline.filter(of_this_copy).filter(|baseline| Some(baseline) != replaceable.as_ref());
+            current.baseline = if closed { existing } else { existing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);
             current.last = Some(LastRun { run: run.clone(), verdict });
             current.nothing_yet = None;
@@ -164,12 +164,12 @@ pub(crate) fn copy_relation(context: &FlowContext, baseline: &Baseline, server: 
 /// The baseline, if a comparable capture may replace it: it is not comparable itself, and no `post` has compared with it.
 /// Before the sync, nothing can have been lost between the two captures; after a `post`, something may.
 async fn replaceable_baseline(context: &FlowContext) -> Result<Option<Baseline>, CliError> {
-    let Some(standing) = context.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
-    if standing.judged.is_some() {
+    let Some(existing) = context.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
+    if existing.judged.is_some() {
         return Ok(None);
     }
-    let has_failed = has_failed_probes(context, &standing.run).await?;
-    Ok(Some(standing).filter(|_| has_failed))
+    let has_failed = has_failed_probes(context, &existing.run).await?;
+    Ok(Some(existing).filter(|_| has_failed))
 }
 
 /// Whether the run has a capture in which a gating probe failed, and no `post` yet.

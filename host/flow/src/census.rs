@@ -124,7 +124,7 @@ pub fn check_censuses_deterministic(first: &[CensusFile], second: &[CensusFile])
             "the probe returned different results for the same data: a census of `{}` holds {} documents, then {counted} or others",
             census.identity.collection, census.documents
         );
-        let help = "a census is of the same options each time, and of a collection that nobody writes to";
+        let help = "a probe must use the same census options each time, on a collection without writes";
         return Err(Failure::refused(Refusal::Invalid, failure::NOT_DETERMINISTIC, message).allowed(help));
     }
     Ok(())

@@ -40,7 +40,7 @@ impl FlowContext {
     /// held: a hook must restore scaled workloads even when its store is gone.
     pub async fn open(config: Config, base: PathBuf) -> Result<Self, CliError> {
         let shutdown = Shutdown::on_signals();
-        // in a cluster nobody can run the hook again to measure it
+        // a hook in a cluster cannot be run again only to measure it
         let timer = PhaseTimer::new(if config.cluster.is_some() { TimingLevel::Info } else { TimingLevel::Debug });
         let store_url = config.store.clone();
         let settings = config.store_settings();

@@ -175,7 +175,7 @@ impl Diagnostic for FlowError {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::Interrupted { .. } => "run the same command again; it starts over".to_owned(),
-            Self::InterruptedLater { .. } => "run the same command again; what was committed stands".to_owned(),
+            Self::InterruptedLater { .. } => "run the same command again; what was committed is kept".to_owned(),
             Self::OutOfTime { .. } => {
                 "raise `activeDeadlineSeconds` of the Job: it covers the lock, every `readyTimeout`, the capture and the grace period"
                     .to_owned()

@@ -16,15 +16,15 @@ pub enum GrantError {
         /// The roles it has.
         known: Vec<String>,
     },
-    /// A role that must be played is not.
+    /// A required role has no collection.
     #[error("no collection plays the role `{role}` ({summary})")]
     Unplayed {
         /// The role.
         role: String,
-        /// What the probe says of it.
+        /// The probe's description of the role.
         summary: String,
     },
-    /// Several collections for a role of one.
+    /// Several collections for a role that takes one.
     #[error("the role `{role}` is for one collection, and {given} are given")]
     TooMany {
         /// The role.
@@ -80,8 +80,8 @@ impl GrantError {
 
 /// What `probe` may read, sorted by name.
 ///
-/// A probe whose configuration names no collections gets every one that is there, and every one that it was given
-/// before (`earlier`): else a collection that the upgrade dropped would leave its grant together with the database.
+/// A probe whose configuration names no collections gets every collection that exists, and every one that it was granted
+/// before the sync (`earlier`). Otherwise a collection that the upgrade dropped would no longer be granted.
 pub fn resolve(
     probe: &Probe,
     manifest: &Manifest,

@@ -91,7 +91,8 @@ async fn compare_after(
     Ok(Post::Judged(Box::new(PostOutcome { verdict, reports })))
 }
 
-/// The `post` of a run whose `pre` found no workloads. They must exist by now: names that nothing has would pass forever.
+/// The `post` of a run whose `pre` found no workloads. They must exist by now: otherwise every run with misspelt names would
+/// pass.
 async fn nothing_yet(context: &FlowContext, run: RunId, scaler: Option<&Scaler<'_>>) -> Result<Post, CliError> {
     if let Some(scaler) = scaler {
         require_workloads(context, scaler).await?;
@@ -116,7 +117,7 @@ async fn capture(
 ) -> Result<UncommittedCapture, CliError> {
     let FlowContext { config, shutdown, timer, .. } = context;
     if let Some(scaler) = scaler {
-        // not what `pre` has left: anybody may have scaled since
+        // do not rely on what `pre` has scaled: another client may have changed it since
         require_workloads(context, scaler).await?;
         timer.time(Phase::Cluster, scaler.scale_up_data(run, BEFORE_COMMIT)).await?;
         timer.time(Phase::Cluster, scaler.scale_up_apps(run, BEFORE_COMMIT, AllowedImages::Any)).await?;

@@ -27,7 +27,7 @@ use crate::{
 /// A stop before the capture is committed.
 const BEFORE_COMMIT: StopPoint = StopPoint::BeforeCommit("capture before the sync");
 /// A stop after it.
-const AFTER_COMMIT: StopPoint = StopPoint::During("the applications got ready; the capture before the sync stands");
+const AFTER_COMMIT: StopPoint = StopPoint::During("starting the applications; the capture before the sync is kept");
 
 /// The result of `pre`.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ async fn capture_before(
     let current = baseline::load_current(context).await?;
     let mut run = run_id::resolve(named, current.as_ref());
     if given.is_none() && baseline::has_failed_probes(context, &run).await? {
-        // a capture is written once: a retried hook would find the failure of its first attempt forever
+        // a capture is never overwritten: with the same run, every retry of the hook would find the failed capture
         run = RunId::generate();
     }
     run_id::record_in_span(&run);
@@ -200,14 +200,14 @@ impl PreJob<'_> {
         let (context, given) = (self.context, self.given);
         let server = self.cluster_facts.add_to(connection.facts());
         if given.is_none() && is_of_another_copy(context, &run, &server).await? {
-            // the capture of a copy that was replaced must not be found forever, either
+            // for the same reason: every retry would find the capture of a copy that was replaced
             run = RunId::generate();
             run_id::record_in_span(&run);
         }
         let store = context.store.run(&run);
-        // a retried hook does not scan again for a result that would not count
+        // if the run has a capture, a retried hook does not scan again: its result would not count
         let (capture, committed_now) = match store.pre().await? {
-            // a run that is named although it is closed would compare the new sync with old data
+            // `--run` names a closed run: the new sync would be compared with old data
             Some(_) if given.is_some() && baseline::is_closed(context, &run).await? => {
                 return Err(FlowError::RunClosed { run }.into());
             }
@@ -253,6 +253,6 @@ impl PreJob<'_> {
 
 /// Whether the run has a capture of a copy that was replaced since.
 async fn is_of_another_copy(context: &FlowContext, run: &RunId, server: &ServerFacts) -> Result<bool, CliError> {
-    let Some(standing) = context.store.run(run).pre().await? else { return Ok(false) };
-    Ok(baseline::copy_relation(context, &baseline::from_capture(standing.get()), server) == CopyRelation::Different)
+    let Some(capture) = context.store.run(run).pre().await? else { return Ok(false) };
+    Ok(baseline::copy_relation(context, &baseline::from_capture(capture.get()), server) == CopyRelation::Different)
 }

@@ -26,7 +26,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The grace period of a pod where the Job does not say.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(30);
 /// A stop before the lock is held.
-const BEFORE_LOCK: StopPoint = StopPoint::During("the lock was waited for; nothing was put back");
+const BEFORE_LOCK: StopPoint = StopPoint::During("waiting for the lock; nothing was restored");
 
 /// Which workloads are restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use taster_model::{CurrentState, RunId};
 
-/// The names that may tell the run of a hook: that of its Job, and that of its pod, which Kubernetes sets as `HOSTNAME`.
+/// The names that may contain the run of a hook: that of its Job, and that of its pod, which Kubernetes sets as `HOSTNAME`.
 pub(crate) fn hook_names() -> Vec<String> {
     ["TASTER_JOB", "HOSTNAME"].into_iter().filter_map(|name| std::env::var(name).ok()).collect()
 }

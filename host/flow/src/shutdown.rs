@@ -40,7 +40,7 @@ pub(crate) enum StopReason {
 pub(crate) enum StopPoint {
     /// Before this was committed, as in `capture before the sync`: nothing of the attempt counts.
     BeforeCommit(&'static str),
-    /// While this happened, as in `the applications got ready`: what was committed earlier still counts.
+    /// During this step, as in `starting the applications`: a capture that was committed earlier still counts.
     During(&'static str),
 }
 

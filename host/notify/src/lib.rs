@@ -68,10 +68,7 @@ async fn send_one(
         Err(error) => {
             use taster_model::Diagnostic as _;
             let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-            tracing::warn!(
-                code = error.code(),
-                "{receiver} was not notified of the verdict, which stands: {error}{help}"
-            );
+            tracing::warn!(code = error.code(), "{receiver} was not notified; the verdict is unchanged: {error}{help}");
         }
     }
 }

@@ -58,7 +58,7 @@ impl Caller<'_> {
         Self { limit, ..self }
     }
 
-    /// The driver's text of an error, with how long it waited where it waited.
+    /// The driver's text of an error, with the time that it waited for a server, if it did.
     pub(crate) fn detail(&self, error: &Error) -> String {
         let text = self.secrets.scrub(&driver_error::text(error));
         match &*error.kind {

@@ -96,7 +96,7 @@ pub enum QueryError {
         /// The hosts of that set.
         hosts: String,
     },
-    /// The driver was led to a replica set that no host of the connection string is a member of.
+    /// The driver found a replica set that no host of the connection string is a member of.
     #[error(
         "the connection string {uri} leads to another server: {primary} of replica set `{set}` ({hosts}); no host of the \
          connection string is a member of that set"

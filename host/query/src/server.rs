@@ -102,7 +102,7 @@ async fn hello_from_primary(
         Ok(Err(error)) => return Err(caller.error(&error, IDENTIFY)),
         Err(_) => return Err(no_primary("it does not answer".to_owned())),
     };
-    // a direct connection goes to its one member, whatever the member's state
+    // a direct connection uses its one member in any state
     if is_true(&reply, "isWritablePrimary") {
         return Ok(reply);
     }

@@ -1,17 +1,17 @@
-//! Documents of a finding by id: how many are missing, extra or changed, which ones, and which fields changed.
+//! The documents of a finding: how many are missing, extra or changed, their ids, and the fields that changed.
 //!
-//! Ids, names and values come from the database: they are shown as compact JSON on one line, with nothing in it that a
-//! terminal would obey. What else a format takes for markup is escaped where that format is written.
+//! Ids, names and values come from the database. They are shown as compact JSON on one line, without control characters.
+//! The module of each format escapes the markup of that format.
 
 use std::collections::{BTreeMap, HashMap};
 
 use taster_model::{DocumentDetail, DocumentSet, Finding, ReasonCode};
 use taster_text::{escape_hidden, grouped, truncate_chars};
 
-/// Longer ids are cut; `verdict.json` has them whole.
-const LONGEST_ID: usize = 256;
-/// Longer documents are cut.
-const LONGEST_DOCUMENT: usize = 2000;
+/// Longer ids are cut to this many characters; `verdict.json` has the whole ids.
+const MAX_ID_CHARS: usize = 256;
+/// Longer documents are cut to this many characters.
+const MAX_DOCUMENT_CHARS: usize = 2000;
 
 /// The documents of a finding that differ in one way.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ pub struct DifferenceGroup<'a> {
     pub set: &'a DocumentSet,
 }
 
-/// The documents of a finding, by the way in which they differ; empty ways are left out.
+/// The documents of a finding, grouped by the way in which they differ. Empty groups are left out.
 #[must_use]
 pub fn groups(finding: &Finding) -> Vec<DifferenceGroup<'_>> {
     let Some(documents) = &finding.documents else { return Vec::new() };
-    // of a declared change, the documents that it left out are listed
+    // for a declared change, these are the documents that do not have the change
     let changed = if finding.code == ReasonCode::ChangeMissing { "without the change" } else { "changed" };
     [("missing", &documents.missing), ("extra", &documents.extra), (changed, &documents.changed)]
         .into_iter()
@@ -42,7 +42,7 @@ pub struct DocumentLine {
     pub id: String,
     /// Fields that changed.
     pub fields: Vec<String>,
-    /// The whole document before, where the census kept it.
+    /// The whole document before, if the census kept it.
     pub before: Option<String>,
     /// The whole document after.
     pub after: Option<String>,
@@ -68,7 +68,7 @@ impl DifferenceGroup<'_> {
         let details: HashMap<String, &DocumentDetail> =
             self.set.details.iter().map(|detail| (detail.id.to_string(), detail)).collect();
         let whole =
-            |document: &serde_json::Value| truncate_chars(&escape_hidden(&document.to_string()), LONGEST_DOCUMENT);
+            |document: &serde_json::Value| truncate_chars(&escape_hidden(&document.to_string()), MAX_DOCUMENT_CHARS);
         self.set
             .ids
             .iter()
@@ -94,7 +94,7 @@ impl DifferenceGroup<'_> {
         self.rest_in(shown, "the report")
     }
 
-    /// The same, where `place` has the ids of all that are known.
+    /// How many documents are not shown after the first `shown`; `place` is where all known ids are listed.
     #[must_use]
     pub fn rest_in(&self, shown: usize, place: &str) -> Option<String> {
         let named = self.set.ids.len() as u64;
@@ -116,10 +116,10 @@ impl DifferenceGroup<'_> {
 
 /// An id on one line.
 fn id_text(id: &serde_json::Value) -> String {
-    truncate_chars(&escape_hidden(&id.to_string()), LONGEST_ID)
+    truncate_chars(&escape_hidden(&id.to_string()), MAX_ID_CHARS)
 }
 
-/// Fields with their numbers of documents, the most frequent first.
+/// Fields, and in how many documents each one changed, the most frequent first.
 pub fn most_frequent(fields: &BTreeMap<String, u64>) -> impl Iterator<Item = (&str, u64)> {
     let mut fields: Vec<(&str, u64)> = fields.iter().map(|(field, n)| (field.as_str(), *n)).collect();
     fields.sort_by(|(a, many), (b, more)| more.cmp(many).then_with(|| a.cmp(b)));
@@ -130,7 +130,7 @@ fn counted(fields: &BTreeMap<String, u64>) -> Vec<String> {
     most_frequent(fields).map(|(field, n)| format!("{} in {}", escape_hidden(field), grouped(n))).collect()
 }
 
-/// The first of a list, and how many more.
+/// The first items of a list, and how many more there are.
 #[must_use]
 pub fn first_of(items: &[String], most: usize) -> String {
     let shown = &items[..items.len().min(most)];

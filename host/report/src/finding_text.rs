@@ -1,4 +1,4 @@
-//! Findings, servers and tallies in words: the texts that all formats share.
+//! Texts about findings and servers that all report formats share.
 
 use serde_json::Value;
 use taster_model::{Finding, FindingOutcome, Labels, Severity, SideSummary, Topology, VerdictDocument};
@@ -19,7 +19,7 @@ pub fn metric_name(name: &str, labels: &Labels) -> String {
 pub fn subject(finding: &Finding) -> String {
     match &finding.metric {
         Some(metric) => metric_name(metric, &finding.labels),
-        // a declared change is known by what was declared; of several of one collection the label does not tell which
+        // the subject of a declared change is its rule: labels are the same for all declared changes of a collection
         None if finding.rule.is_some() => escape_hidden(finding.rule.as_deref().unwrap_or_default()),
         None => finding
             .labels
@@ -30,7 +30,7 @@ pub fn subject(finding: &Finding) -> String {
     }
 }
 
-/// A value in a few words; long ones are cut, for the reason names what matters.
+/// A value as a short text. A long value is cut: the finding's reason names the part that matters.
 #[must_use]
 pub fn value(value: Option<&Value>) -> String {
     let text = match value {
@@ -47,10 +47,10 @@ pub fn value(value: Option<&Value>) -> String {
     truncate_chars(&escape_hidden(&text), 32)
 }
 
-/// `1 041 → 1 007`; nothing where neither side has a value.
+/// `1 041 → 1 007`; empty if neither side has a value.
 #[must_use]
 pub fn change(finding: &Finding) -> String {
-    // of two documents the reason says what differs; "29 entries → 29 entries" says nothing
+    // "29 entries → 29 entries" would say nothing; the reason names the difference between two documents
     let structured = |value: &Option<Value>| matches!(value, None | Some(Value::Object(_) | Value::Array(_)));
     if structured(&finding.before) && structured(&finding.after) {
         return String::new();
@@ -73,7 +73,7 @@ pub fn server(side: &SideSummary) -> String {
     format!("{} on MongoDB {}, {topology}", escape_hidden(&facts.database), facts.version)
 }
 
-/// One mark a finding, the same in every report.
+/// The mark of a finding, the same in every report format.
 #[must_use]
 pub fn mark(finding: &Finding) -> &'static str {
     match (finding.outcome, finding.gates()) {
@@ -85,22 +85,22 @@ pub fn mark(finding: &Finding) -> &'static str {
     }
 }
 
-/// How many findings came out in which way.
+/// How many findings have each outcome.
 #[must_use]
 pub fn tally(document: &VerdictDocument) -> String {
-    let of = |outcome| document.findings.iter().filter(|f| f.outcome == outcome).count() as u64;
+    let count = |outcome| document.findings.iter().filter(|f| f.outcome == outcome).count() as u64;
     let parts = [
-        (of(FindingOutcome::Different), "different"),
-        (of(FindingOutcome::Unknown), "unknown"),
-        (of(FindingOutcome::Expected), "expected"),
-        (of(FindingOutcome::Same), "same"),
+        (count(FindingOutcome::Different), "different"),
+        (count(FindingOutcome::Unknown), "unknown"),
+        (count(FindingOutcome::Expected), "expected"),
+        (count(FindingOutcome::Same), "same"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", grouped(*n))).collect();
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
 }
 
-/// The reason, with the operator's own word where there is one.
+/// The reason, with the operator's description of the declared change if there is one.
 #[must_use]
 pub fn reason(finding: &Finding) -> String {
     let mut text = escape_hidden(&finding.reason);

@@ -1,4 +1,5 @@
-//! The verdict for a terminal: the verdict first, what to do next last, as wide as the terminal.
+//! The verdict for a terminal, as wide as the terminal. The verdict is the first line, and the last line says what to do
+//! next.
 
 use console::Style;
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
@@ -13,7 +14,7 @@ use crate::{
 
 /// How many findings are shown; the report has all.
 const MAX_FINDINGS: usize = 20;
-/// How many documents of each kind of difference are listed; the report has all whose ids are known.
+/// How many documents of each kind of difference are listed; the report has all known ids.
 const MAX_DOCUMENTS: usize = 50;
 /// How many fields are listed on a line.
 const MAX_FIELDS: usize = 6;
@@ -96,7 +97,7 @@ fn findings(width: usize, findings: &[&Finding]) -> String {
     table.render_within(width)
 }
 
-/// The subject of a finding; a metric's labels stay whole, and a line may break between them.
+/// The subject of a finding. A line may break between the labels of a metric, but not inside one.
 fn unbroken_subject(finding: &Finding) -> String {
     let subject = subject(finding);
     if finding.metric.is_none() {

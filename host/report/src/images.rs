@@ -6,15 +6,15 @@ use taster_text::escape_hidden;
 /// One image, before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// `Deployment pxbbq-web`, and the container where there are several.
+    /// `Deployment pxbbq-web`, followed by the container if there are several.
     pub name: String,
-    /// Absent where the container was not there.
+    /// `None` if the container did not exist.
     pub before: Option<String>,
-    /// Absent where it is not there any more.
+    /// `None` if the container does not exist any more.
     pub after: Option<String>,
 }
 
-/// Every image of both sides, the changed ones first. None without a cluster.
+/// Every image of both sides, the changed ones first. Empty if the run was not in a cluster.
 #[must_use]
 pub fn compared(document: &VerdictDocument) -> Vec<Image> {
     let before = document.before.as_ref().map_or(&[][..], |side| &side.workloads);
@@ -42,8 +42,8 @@ pub fn compared(document: &VerdictDocument) -> Vec<Image> {
     images
 }
 
-/// `tasted Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5`: the tag where only the tag differs, else the whole
-/// image. Nothing without a cluster.
+/// `tasted Deployment pxbbq-web v4.2 → v4.3; StatefulSet mongo 6.0.5`: the tag if only the tag differs, else the whole
+/// image. `None` if the run was not in a cluster.
 #[must_use]
 pub fn tasted(document: &VerdictDocument) -> Option<String> {
     let texts: Vec<String> = compared(document)
@@ -86,7 +86,7 @@ fn tag_or_image(image: &str) -> String {
 /// Repository and tag, or digest: `quay.io:443/px-tme/pxbbq:v4.3`.
 fn split(image: &str) -> Option<(&str, &str)> {
     if let Some((repository, digest)) = image.split_once('@') {
-        // a tag beside a digest decides nothing
+        // if there is a digest, Kubernetes ignores the tag
         return Some((split(repository).map_or(repository, |(repository, _)| repository), digest));
     }
     // a colon before the last slash is a port's
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tag_is_enough_where_only_the_tag_differs() {
+    fn only_the_tag_is_shown_if_only_the_tag_differs() {
         for (before, after, shown) in [
             ("quay.io/px-tme/pxbbq:v4.2", "quay.io/px-tme/pxbbq:v4.3", "v4.2 → v4.3"),
             ("r:5000/pxbbq:v4.2", "r:5000/pxbbq:v4.3", "v4.2 → v4.3"),

@@ -11,8 +11,8 @@ use crate::{
     images,
 };
 
-/// How many documents of a kind a failure names.
-const NAMED: usize = 20;
+/// How many documents of each kind of difference a failure lists.
+const MAX_DOCUMENTS: usize = 20;
 
 /// A report that cannot be written as XML.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,8 @@ pub fn verdict(document: &VerdictDocument) -> Result<String, JunitError> {
     report.to_string().map_err(|error| JunitError(error.to_string()))
 }
 
-/// The verdict as a case of its own, so that a run without findings is not an empty report, which passes.
+/// A test case for the verdict. Without it, a run without findings would be an empty report, which CI systems count as
+/// passed.
 fn overall(document: &VerdictDocument) -> TestSuite {
     let status = match document.verdict {
         Verdict::Same => TestCaseStatus::success(),
@@ -86,16 +87,16 @@ fn case(finding: &Finding) -> TestCase {
     case
 }
 
-/// Both values, and the first documents of each kind, a line each.
+/// Both values, and the first documents of each kind of difference, one on each line.
 fn details(finding: &Finding) -> String {
     let mut lines = vec![change(finding)];
     for part in documents::groups(finding) {
-        lines.push(part.heading(NAMED));
-        let named = part.lines(NAMED);
+        lines.push(part.heading(MAX_DOCUMENTS));
+        let named = part.lines(MAX_DOCUMENTS);
         let rest = part.rest(named.len());
         lines.extend(named.into_iter().map(|line| match line.fields.as_slice() {
             [] => format!("  {}", line.id),
-            fields => format!("  {}: {}", line.id, documents::first_of(fields, NAMED)),
+            fields => format!("  {}: {}", line.id, documents::first_of(fields, MAX_DOCUMENTS)),
         }));
         lines.extend(rest.map(|rest| format!("  {rest}")));
     }

@@ -1,15 +1,16 @@
-//! Text that fits a terminal: its width, tables, and lines that break between words.
+//! The width of the terminal, and tables and lines that fit it.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use console::measure_text_width;
 
-/// Columns where the width of the terminal is not known: of a file, a pipe, a log.
+/// Columns if the output is not a terminal but a file, a pipe or a log.
 pub const DEFAULT_WIDTH: usize = 100;
-/// Narrower terminals get lines of this width all the same.
+/// Lines are at least this wide, even if the terminal is narrower.
 const MIN_WIDTH: usize = 20;
-/// Sentences are not longer than this, however wide the terminal: longer lines are hard to read.
+/// Lines of sentences are not longer than this, even on a wider terminal: longer lines are hard to read.
 pub(crate) const MAX_SENTENCE: usize = 100;
-/// Stands for a space that no line may break at; it is not shown. A private character, which texts do not contain.
+/// Replaces a space at which no line may break; it is a space again in the output. The character is of the Unicode private
+/// use area, so texts do not contain it.
 const FIXED_SPACE: char = '\u{e000}';
 /// Blanks between two columns.
 const GAP: usize = 2;
@@ -17,7 +18,7 @@ const GAP: usize = 2;
 /// Columns of the output: `COLUMNS`, else the terminal's, else [`DEFAULT_WIDTH`].
 #[must_use]
 pub fn width() -> usize {
-    // snapshots must not depend on the window that the tests run in
+    // snapshots must not depend on the terminal in which the tests run
     if cfg!(test) {
         return DEFAULT_WIDTH;
     }
@@ -26,13 +27,13 @@ pub fn width() -> usize {
     given.or_else(terminal).unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH)
 }
 
-/// The text with spaces that no line breaks at: an id, or a label whose value has several words.
+/// The text with spaces at which no line breaks, for ids, and for labels whose values have several words.
 #[must_use]
 pub fn unbroken(text: &str) -> String {
     text.replace(' ', &FIXED_SPACE.to_string())
 }
 
-/// The digits of a number are not parted: `200 000`.
+/// Keeps the groups of digits of a number such as `200 000` on one line.
 fn keep_numbers_whole(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let digit = |index: Option<usize>| index.and_then(|i| chars.get(i)).is_some_and(char::is_ascii_digit);
@@ -46,7 +47,7 @@ fn with_plain_spaces(text: &str) -> String {
     text.replace(FIXED_SPACE, " ")
 }
 
-/// Words as they may be parted: [`char::is_whitespace`] counts the fixed space as one.
+/// The words between which a line may break; a fixed space does not end a word.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_whitespace() && c != FIXED_SPACE).filter(|word| !word.is_empty())
 }
@@ -88,7 +89,7 @@ pub(crate) fn wrap_within(width: usize, lead: &str, indent: usize, text: &str) -
     with_plain_spaces(out.trim_end()) + "\n"
 }
 
-/// A line as it is where it fits, else broken between words, with later lines indented by `indent`.
+/// The line unchanged if it fits, else broken between words, with later lines indented by `indent`.
 #[must_use]
 pub(crate) fn line_within(width: usize, lead: &str, indent: usize, text: &str) -> String {
     if measure_text_width(lead) + measure_text_width(text) <= width {
@@ -97,8 +98,8 @@ pub(crate) fn line_within(width: usize, lead: &str, indent: usize, text: &str) -
     wrap_within(width, lead, indent, text)
 }
 
-/// A table without borders. Where its columns do not fit beside each other without cutting a word, each row becomes a
-/// block of lines.
+/// A table without borders. If the columns do not fit side by side without cutting a word, each row becomes a block of
+/// lines.
 #[derive(Debug, Default)]
 pub struct TextTable {
     header: Vec<String>,
@@ -156,7 +157,8 @@ impl TextTable {
         table.lines().fold(String::new(), |all, line| all + line.trim_end() + "\n")
     }
 
-    /// The first cell of a row on a line of its own, a mark before it, and every other cell under it behind its column's name.
+    /// Each row as a block: the first line is the first cell (with the mark before it, if there is one); each other cell has
+    /// its own line that begins with the column's name.
     fn stacked(&self, width: usize) -> String {
         let mut out = String::new();
         for row in &self.rows {
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_table_stands_on_one_line_per_row() {
+    fn a_wide_terminal_shows_one_line_per_row() {
         assert_eq!(runs().render_within(160).lines().count(), 3);
     }
 

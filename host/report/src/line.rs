@@ -1,4 +1,4 @@
-//! The verdict on one line, within a number of bytes: for termination messages, annotations and Events.
+//! The verdict as one line of limited length, for termination messages, annotations and Events.
 
 use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{escape_hidden, truncate_bytes};
@@ -8,14 +8,15 @@ use crate::{
     finding_text::{change, reason, subject},
 };
 
-/// Bytes of the verdict in a Job's annotation.
+/// Maximum length of the verdict in a Job's annotation, in bytes.
 pub const JOB_ANNOTATION_BYTES: usize = 1024;
-/// How many ids of each kind of difference are listed: the most that there is room for.
-const IDS: [usize; 4] = [50, 25, 12, 3];
+/// How many ids of each kind of difference are listed: the first of these numbers that fits.
+const ID_COUNTS: [usize; 4] = [50, 25, 12, 3];
 /// How many fields of each kind of difference are listed.
-const FIELDS: usize = 3;
+const MAX_FIELDS: usize = 3;
 
-/// `different: orders: 34 missing ({"$oid":"…"}, … 31 more); …`: the verdict, then what decides it, as far as there is room.
+/// `different: orders: 34 missing ({"$oid":"…"}, … 31 more); …`: the verdict, then the findings that decide it, cut at
+/// `bytes`.
 #[must_use]
 pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
     let wanted = match document.verdict {
@@ -24,17 +25,16 @@ pub fn verdict(document: &VerdictDocument, bytes: usize) -> String {
         Verdict::Unknown => FindingOutcome::Unknown,
     };
     let deciding = document.findings.iter().filter(|f| f.gates() && f.outcome == wanted);
-    // findings with document ids come first; findings that are only counts get the room that is left
+    // findings with document ids come first; findings that are only counts get the space that is left
     let (counted, named): (Vec<&Finding>, Vec<&Finding>) = deciding.partition(|f| documents::groups(f).is_empty());
     let in_words = |findings: &[&Finding], ids: usize| {
-        let told: Vec<String> = findings.iter().map(|finding| finding_in_words(finding, ids)).collect();
-        told.join("; ")
+        findings.iter().map(|finding| finding_in_words(finding, ids)).collect::<Vec<_>>().join("; ")
     };
-    let [most, .., fewest] = IDS;
+    let [most, .., fewest] = ID_COUNTS;
     let lead = format!("{}: ", document.verdict);
     let all = |ids: usize| [in_words(&named, ids), in_words(&counted, ids)].into_iter().filter(|part| !part.is_empty());
     let joined = |ids: usize| format!("{lead}{}", all(ids).collect::<Vec<_>>().join("; "));
-    let ids = IDS.into_iter().find(|ids| lead.len() + in_words(&named, *ids).len() <= bytes).unwrap_or(fewest);
+    let ids = ID_COUNTS.into_iter().find(|ids| lead.len() + in_words(&named, *ids).len() <= bytes).unwrap_or(fewest);
     truncate_bytes(&joined(if named.is_empty() { most } else { ids }), bytes)
 }
 
@@ -53,7 +53,7 @@ fn finding_in_words(finding: &Finding, most: usize) -> String {
         .map(|part| {
             let ids: Vec<String> = part.lines(most).into_iter().map(|line| line.id).collect();
             let more = part.set.count.saturating_sub(ids.len() as u64);
-            let heading = part.heading(FIELDS);
+            let heading = part.heading(MAX_FIELDS);
             match (ids.is_empty(), more) {
                 (true, _) => heading,
                 (false, 0) => format!("{heading} ({})", ids.join(", ")),

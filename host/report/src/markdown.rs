@@ -1,4 +1,4 @@
-//! Markdown for a comment on a pull request, and the stored `report.md`: every finding in full.
+//! The verdict as Markdown, for a comment on a pull request and the stored `report.md`. It has all findings.
 
 use std::fmt::Write;
 
@@ -81,7 +81,7 @@ fn table(out: &mut String, findings: &[&Finding]) {
     }
 }
 
-/// Every document of a finding whose id is known, folded away.
+/// The known documents of a finding, in a closed `<details>` element.
 fn list_documents(out: &mut String, finding: &Finding) {
     let parts = documents::groups(finding);
     if parts.is_empty() {
@@ -112,7 +112,7 @@ fn list_documents(out: &mut String, finding: &Finding) {
     out.push_str("</details>\n");
 }
 
-/// Text between HTML tags, where markdown does not apply.
+/// Escapes text between HTML tags, where Markdown syntax does not apply.
 fn escape_html(text: &str) -> String {
     let escape = |c: char| match c {
         c if c.is_control() => " ".to_owned(),
@@ -124,16 +124,16 @@ fn escape_html(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// A code span around `text`, whatever backticks are in it. Not for tables.
+/// A code span around `text`, which may contain backticks. Not for tables.
 fn code_span(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
-    // a backtick at an end would join the fence; one blank on each side is removed when it is rendered
+    // a backtick at the start or end would become part of the fence; Markdown removes one space on each side
     let edge = if longest > 0 { " " } else { "" };
     format!("{fence}{edge}{text}{edge}{fence}")
 }
 
-/// Text of a probe or a database with its markup escaped.
+/// Escapes Markdown and HTML in text of a probe or a database.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

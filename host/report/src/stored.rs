@@ -1,4 +1,4 @@
-//! The reports that `post` stores beside a verdict.
+//! The report files that `post` stores with a verdict.
 
 use taster_model::{ReportFile, VerdictDocument};
 

@@ -1,4 +1,4 @@
-//! Documents in reports, in all formats, the ids of enemies among them.
+//! Documents in reports of all formats, with hostile ids too.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -230,7 +230,7 @@ fn a_census_without_differences_names_nothing() {
 }
 
 #[test]
-fn ids_of_enemies_break_no_report() {
+fn hostile_ids_break_no_report() {
     let ids = json!([
         "\u{1b}[2J\u{1b}]0;pwned\u{7}", "a\r\n\n## heading\n\n</details><script>alert(1)</script>", "``` `x` ``",
         "]]></failure><testcase name='x'/>&amp;", "right\u{202e}tfel", "\u{9b}31m", "no char \u{ffff} \u{0} \u{2028}",
@@ -293,7 +293,7 @@ fn a_line_names_counts_and_the_first_ids() {
     assert_snapshot!(line::verdict(&nothing, 1024), @"
         same: 0 findings compared
     ");
-    // where there is room, all of them
+    // with enough space, all ids are listed
     let lost = "\"665f1f77bcf86cd7994390";
     assert_eq!([600, 1024, 4096].map(|bytes| line::verdict(&lossy(), bytes).matches(lost).count()), [3, 12, 34]);
     for bytes in 0..400 {
@@ -328,5 +328,5 @@ fn every_format_says_which_versions_were_tasted() {
     assert!(human.contains(&said), "{human}");
     assert!(markdown::verdict(&document).contains("pxbbq-web web v4.2 → v4.3"));
     assert!(junit::verdict(&document).unwrap().contains("pxbbq-web web v4.2 → v4.3"));
-    assert_eq!(images::tasted(&lossy()), None, "without a cluster nobody knows");
+    assert_eq!(images::tasted(&lossy()), None, "without a cluster there are no images");
 }

@@ -34,7 +34,7 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 /// SHA-256 of a token.
 type TokenDigest = [u8; 32];
 
-/// The tokens of all files, as they stand now.
+/// The current tokens of all files.
 pub(super) struct Tokens {
     files: Vec<PathBuf>,
     digests: RwLock<Vec<TokenDigest>>,
@@ -88,7 +88,7 @@ impl Tokens {
         errors
     }
 
-    /// Whether it is one of them.
+    /// Whether the token is valid.
     fn contains(&self, token: &[u8]) -> bool {
         let digest: TokenDigest = Sha256::digest(token).into();
         let known = self.digests.read().unwrap_or_else(PoisonError::into_inner);
@@ -99,7 +99,7 @@ impl Tokens {
 fn read_digests(file: &Path) -> Result<Vec<TokenDigest>, ServeError> {
     let wrong = |what: String| ServeError::Tokens { path: file.to_owned(), what };
     let mut text = String::new();
-    // one byte more than is allowed shows that there is more
+    // read one byte more than is allowed, to notice a file that is too large
     let opened = File::open(file).map_err(|error| wrong(error.to_string()))?;
     let read = opened.take(MAX_FILE_BYTES + 1).read_to_string(&mut text);
     // the error of invalid UTF-8 must not quote the file

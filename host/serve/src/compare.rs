@@ -135,10 +135,10 @@ async fn only_app(state: &AppState) -> Result<AppName, RequestError> {
 /// The run that a request without a name is about: the newest one, with or without a verdict. Never an older one that has a
 /// verdict: the gate is about the latest sync.
 ///
-/// Two things tell which that is. `current.json` says which run was touched last, and may not say so yet when a process
-/// died after it had committed a capture. The listing shows every capture, ordered by the store's clock, which is of no use
-/// after a store was copied. Where both agree it is that one. Where they do not, a run without a verdict is believed, for
-/// that cannot pass; and between two with a verdict nobody can choose.
+/// There are two sources. `current.json` names the last run, but it is out of date if a process died right after it had
+/// committed a capture. The listing shows every capture, ordered by the store's clock, but the order is wrong after a store
+/// was copied. If both name the same run, it is that run. If not, a run without a verdict is chosen, because it cannot
+/// pass; if both have a verdict, the answer is `unknown`.
 async fn newest(store: &AppStore, app: &AppName) -> Result<RunEntry, RequestError> {
     let (current, index) = futures_util::try_join!(store.current(), store.index())?;
     let Some(newest) = index.into_iter().next() else {
@@ -159,8 +159,8 @@ async fn newest(store: &AppStore, app: &AppName) -> Result<RunEntry, RequestErro
     }
 }
 
-/// A pass rests on three documents: on the verdict, and on the two captures that it compared. The baseline's run may have
-/// been cleared away since, for it is closed; what is there must be what was written.
+/// A pass depends on three documents: the verdict, and the two captures that it compared. `gc` may have removed the
+/// baseline's run since, because its baseline is closed. A capture that still exists must be undamaged.
 async fn confirm(store: &AppStore, verdict: &VerdictDocument) -> Result<(), RequestError> {
     let after = store.run(&verdict.run);
     let before = verdict.before.as_ref().map(|before| store.run(&before.run));

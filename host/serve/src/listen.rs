@@ -21,16 +21,17 @@ use tokio::{
 const MAX_CONNECTIONS: u32 = 512;
 /// How long the line and the headers of a request may take to come, and how long a connection may be silent between two.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes that are read of them before the connection is given up: more than the longest that are allowed.
+/// How many bytes of them are read before the connection is closed. It is more than `guard.rs` allows: most requests that are
+/// too long get an error as the answer.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// How old a connection grows before it is asked to end after the request that it is at. A client that reads one
-/// byte per second cannot occupy it forever.
+/// At this age a connection is asked to end after its current request. Otherwise a client that reads one byte per second
+/// could occupy it forever.
 const MAX_CONNECTION_AGE: Duration = Duration::from_mins(5);
-/// How long a connection that was asked to end may take for that.
+/// How long a connection may take to end after it was asked to.
 const CLOSE_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long requests may take to end once the process was asked to stop; a pod is given 30 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait where no connection can be accepted: no file is left to open.
+/// How long to wait if no connection can be accepted, because too many files are open.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// The signals that stop the process.
@@ -53,7 +54,7 @@ impl StopSignals {
     }
 }
 
-/// Accepts connections until the process is asked to stop; then lets what was begun end.
+/// Accepts connections until the process is asked to stop; then finishes the requests in progress.
 pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: StopSignals) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS as usize));
     let stopping = watch::Sender::new(false);
@@ -82,7 +83,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: StopS
 }
 
 async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    let permit = Arc::clone(permits).acquire_owned().await.expect("nobody closes it");
+    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
             Ok((socket, _)) => return (socket, permit),

@@ -133,7 +133,7 @@ fn schemas() -> Map<String, Value> {
     let mut verdict = taster_model::json_schema(DocumentKind::Verdict);
     here(&mut verdict);
     if let Some(parts) = verdict.as_object_mut() {
-        // it is a part of this document now, and no document of its own
+        // the schema is now a part of this document
         parts.retain(|key, _| key != "$schema" && key != "$id");
         if let Some(Value::Object(definitions)) = parts.remove("$defs") {
             schemas.extend(definitions);
@@ -143,7 +143,7 @@ fn schemas() -> Map<String, Value> {
     schemas
 }
 
-/// Lets references of a schema of its own lead to where this document keeps its types.
+/// Changes the references of a separate schema to the place where this document keeps its types.
 fn here(schema: &mut Value) {
     match schema {
         Value::Object(map) => {

@@ -100,7 +100,7 @@ async fn app(State(state): State<AppState>, params: Result<PathParams<AppName>, 
     let PathParams(app) = params?;
     let query = PageQuery::parse(uri.query().unwrap_or_default())?;
     let store = state.store.app(&app);
-    let (standing, index) = futures_util::try_join!(runs::open_baseline(&store), store.index())?;
+    let (baseline, index) = futures_util::try_join!(runs::open_baseline(&store), store.index())?;
     if index.is_empty() {
         return Err(RequestError::NoApp { app }.into());
     }
@@ -117,7 +117,7 @@ async fn app(State(state): State<AppState>, params: Result<PathParams<AppName>, 
     let entries = index.into_iter().skip(first).take(length).map(|entry| run_entry(&store, entry));
     let runs = stream::iter(entries).buffered(CONCURRENT_READS).try_collect().await?;
     let PageQuery { after, metrics } = query;
-    Ok(Page(html::runs(&html::Runs { app: &app, standing, runs, first, total, after, newer, metrics })))
+    Ok(Page(html::runs(&html::Runs { app: &app, baseline, runs, first, total, after, newer, metrics })))
 }
 
 async fn run_entry(store: &AppStore, entry: RunEntry) -> Result<html::Run, RequestError> {
@@ -127,7 +127,7 @@ async fn run_entry(store: &AppStore, entry: RunEntry) -> Result<html::Run, Reque
     let mut damaged = Vec::new();
     let verdict = note_damage(verdict, &mut damaged)?;
     let Some(summary) = summary?.pop() else {
-        return Err(RequestError::Unknown("the run was removed meanwhile".to_owned()));
+        return Err(RequestError::Unknown("the run was removed while it was read".to_owned()));
     };
     let badge = if damaged.is_empty() { badge(&entry, &summary) } else { Badge::DAMAGED };
     Ok(html::Run {

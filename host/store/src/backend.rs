@@ -12,7 +12,7 @@ use crate::{error::StoreError, retention::GcMode};
 /// The beginning of the keys of objects that verify a store. They belong to no app.
 pub(crate) const VERIFICATION_PREFIX: &str = "v1/.proof-";
 
-/// A version of an object, for a later swap. Its text means something to its back end alone.
+/// A version of an object, for a later swap. Only its back end interprets the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) String);
 

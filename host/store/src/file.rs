@@ -47,7 +47,7 @@ impl Files {
         self.root.join(key)
     }
 
-    /// Runs `work` off the runtime's threads, for file systems block. `bytes` is how much it writes.
+    /// Runs `work` outside of the runtime's threads, because file systems block. `bytes` is how much it writes.
     fn blocking<'a, T: Send + 'static>(
         &self,
         key: &str,

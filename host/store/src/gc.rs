@@ -20,7 +20,7 @@ use crate::{
 
 /// A run this young is kept whatever the settings are: another process may be working on it.
 const MIN_AGE: SignedDuration = SignedDuration::from_hours(1);
-/// The process that began an unfinished write this long ago is gone.
+/// An unfinished write that began this long ago is abandoned: its process no longer exists.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the collection did with one run.
@@ -63,8 +63,8 @@ pub struct GcReport {
 }
 
 impl AppStore {
-    /// Removes the runs beyond `retention` that nothing depends on. The app's current state is read again before each run, for
-    /// other processes may change it meanwhile; if it cannot be read, nothing more is removed.
+    /// Removes the runs beyond `retention` that nothing depends on. The app's current state is read again before each run,
+    /// because other processes may change it. If it cannot be read, nothing more is removed.
     pub async fn collect(&self, retention: Retention, now: Timestamp, mode: GcMode) -> Result<GcReport, StoreError> {
         let index = self.index().await?;
         let needed = self.needed_by_kept_runs(&index, retention, now).await?;

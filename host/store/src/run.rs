@@ -117,7 +117,7 @@ impl RunStore {
     pub async fn commit_pre(&self, capture: &Capture) -> Result<CommitPre, StoreError> {
         let key = self.key("pre/capture.json");
         let bytes = document::write(&key, capture)?;
-        // checked before it is written, for it is never overwritten
+        // checked before it is written, because it is never overwritten
         self.capture(&key, Side::Pre, Some(&capture.attempt), &bytes)?;
         self.objects.create(&key, &bytes).await?;
         let Some(committed) = self.pre().await? else {

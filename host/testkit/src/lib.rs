@@ -30,7 +30,7 @@ pub fn free_port() -> u16 {
 ///
 /// # Panics
 ///
-/// Panics when there are not so many.
+/// Panics if there are fewer.
 #[must_use]
 pub fn free_ports<const N: usize>() -> [u16; N] {
     // all at once, so that no two are the same

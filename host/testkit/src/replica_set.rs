@@ -97,7 +97,7 @@ impl ReplicaSet {
         wait_until(state, WAIT_TIMEOUT, async || is_in_state(&client, state).await).await;
     }
 
-    /// Inserts so many documents into `shop.orders`, on every member.
+    /// Inserts this many documents into `shop.orders`, on every member.
     pub async fn fill(&self, documents: i32) {
         let documents: Vec<Document> = (0..documents).map(|n| doc! {"_id": n}).collect();
         let members = i32::try_from(self.ports.len()).expect("few members");

@@ -54,7 +54,7 @@ impl Drop for Server {
 /// How a server differs from a correct one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Behaviour {
-    /// One request in so many fails; 0 for none.
+    /// One of this many requests fails; 0: none fails.
     pub one_in: u64,
     /// `If-None-Match` is ignored: an existing object is overwritten.
     pub overwrites: bool,

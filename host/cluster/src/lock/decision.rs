@@ -21,7 +21,7 @@ pub(super) struct Contender<'a> {
 /// What is known of a Lease.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeaseState<'a> {
-    /// `None` where nobody holds it.
+    /// `None` if no process holds it.
     pub(super) holder: Option<&'a Holder>,
     /// How long it has been seen unchanged.
     pub(super) unchanged_for: Duration,
@@ -114,7 +114,7 @@ mod tests {
         let again = Wait(seconds(1));
         #[rustfmt::skip]
         let table = [
-            ("nobody holds it",                   None,    0,  Unknown, 0,   r2,   Fail,      Take),
+            ("no process holds it",               None,    0,  Unknown, 0,   r2,   Fail,      Take),
             ("this process holds it",             me,      0,  Unknown, 0,   r2,   Fail,      Take),
             ("a pod is looked up first",          in_pod,  0,  Unknown, 0,   r2,   Fail,      LookUpPod),
             ("a pod that has ended",              in_pod,  0,  Gone,    0,   r2,   Fail,      Take),

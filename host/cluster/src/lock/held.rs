@@ -84,8 +84,8 @@ async fn keep_renewing(shared: Arc<HeldLease>, interval: Duration) {
                 pause = interval;
             }
             Err(ClusterError::LockLost { .. }) => return,
-            // while the server is unreachable no process can take the lock; one that took it meanwhile is seen by the next
-            // renewal that succeeds
+            // while the server is unreachable, no process can take the lock; if another process took it before or after
+            // that, the next successful renewal notices
             Err(error) => {
                 tracing::debug!(%error, "the lock was not renewed");
                 pause = backoff.next_pause(Duration::ZERO).unwrap_or(interval).min(interval);
@@ -130,7 +130,7 @@ impl HeldLease {
             Some(current) => match Holder::from_lease(&current) {
                 Some(holder) if holder.identity == self.leases.identity => return Ok(Some(current)),
                 Some(other) => other.to_string(),
-                None => "nobody: another client removed its holder".to_owned(),
+                None => "no process: another client removed the holder".to_owned(),
             },
         };
         self.new_holder.send_replace(Some(holder));

@@ -32,7 +32,7 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    /// `None` where nobody holds the Lease.
+    /// `None` if no process holds the Lease.
     pub(super) fn from_lease(lease: &Lease) -> Option<Self> {
         let spec = lease.spec.as_ref()?;
         let identity = spec.holder_identity.clone().filter(|identity| !identity.is_empty())?;

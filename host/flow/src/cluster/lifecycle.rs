@@ -27,7 +27,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The same where there are no workloads to restore afterwards.
 const CLOSE_TIMEOUT_WITHOUT_CLUSTER: Duration = Duration::from_secs(12);
 /// The error of a stop after the capture was committed.
-const AFTER_COMMIT: StopPoint = StopPoint::During("it ended; the capture stands");
+const AFTER_COMMIT: StopPoint = StopPoint::During("finishing the flow; the capture is kept");
 
 /// How long the last steps may take.
 struct EndLimits {
@@ -177,7 +177,7 @@ fn fail_if_stopped<T>(
     }
 }
 
-/// What happens to the workloads now. Without the lock nothing does: another process is at work with them.
+/// What happens to the workloads now. If the lock was lost, nothing: another process works with them.
 fn after<T>(context: &FlowContext, result: &Result<T, CliError>, on_success: impl Fn(&T) -> OnSuccess) -> OnSuccess {
     let lock_lost = matches!(context.shutdown.reason(), Some((StopReason::LockLost { .. }, _)))
         || result.as_ref().is_err_and(|error| error.code() == LOCK_LOST);

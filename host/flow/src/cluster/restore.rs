@@ -88,7 +88,7 @@ impl WorkloadRestorer<'_> {
     ) -> RestoreReport {
         let mut known = scaled_up.to_vec();
         known.extend(stored_workloads(self.store).await);
-        // a workload that the configuration no longer names was scaled all the same
+        // also restore scaled workloads that the configuration does not name any more
         let is_configured = |entry: &&ScaledWorkload| workloads.iter().any(|workload| is_entry_of(workload, entry));
         let unconfigured: Vec<WorkloadRef> =
             known.iter().filter(|entry| !is_configured(entry)).map(reference).collect();

@@ -71,7 +71,7 @@ pub(crate) fn read(bytes: &[u8]) -> Document {
     Document::try_from(bson::RawDocument::from_bytes(bytes).unwrap()).unwrap()
 }
 
-/// Splits documents that stand back to back.
+/// Splits documents that follow each other without a gap.
 pub(crate) fn split(mut batch: &[u8]) -> Vec<Document> {
     let mut documents = Vec::new();
     while let Some((length, _)) = batch.split_first_chunk::<4>() {

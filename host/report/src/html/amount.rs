@@ -1,26 +1,26 @@
-//! Two numbers, and the difference between them drawn: by how much, in percent, and as a pair of bars.
+//! The difference between two numbers: the amount, the percentage, and a pair of bars.
 
 use bigdecimal::{BigDecimal, Signed, ToPrimitive, Zero};
 use serde_json::Value;
 use taster_text::{group_digits, grouped};
 
-/// Width of the bars in the units of their drawing.
+/// Width of the longer bar, in the units of the drawing.
 pub(super) const WIDTH: f64 = 160.0;
-/// A difference is never drawn thinner, so that one in a million is visible.
+/// The difference is drawn at least this wide, so that even a difference of one in a million is visible.
 const MIN_GAP: f64 = 2.0;
-/// Longer texts are not taken for numbers.
+/// Longer texts are not parsed as numbers.
 const MAX_LENGTH: usize = 48;
-/// Digits of a number that is shown as a power of ten.
+/// Significant digits of a number that is shown as a power of ten.
 const PRECISION: u64 = 6;
-/// The range of a double.
-const GREATEST_EXPONENT: u32 = 330;
+/// A greater exponent is outside the range of a double.
+const MAX_EXPONENT: u32 = 330;
 
-/// A number out of a metric, kept exactly: decimals are text in a verdict.
+/// The exact value of a numeric metric. A verdict holds decimals as text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Amount(BigDecimal);
 
 impl Amount {
-    /// The number that a value is, or that its text is to the last character.
+    /// The value of a JSON number, or of a text that is a number and nothing else.
     #[must_use]
     pub(super) fn of(value: &Value) -> Option<Self> {
         match value {
@@ -35,14 +35,14 @@ impl Amount {
         let digits = digits.strip_prefix('-').unwrap_or(digits);
         let digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
         let plain = digits.bytes().all(digit) && digits.starts_with(|c: char| c.is_ascii_digit());
-        // the check of the exponent comes first: one of nine digits would be written out in as many
-        let small = exponent.parse::<i32>().is_ok_and(|exponent| exponent.unsigned_abs() <= GREATEST_EXPONENT);
+        // check the exponent first: `1e999999999` would be written out with a billion digits
+        let small = exponent.parse::<i32>().is_ok_and(|exponent| exponent.unsigned_abs() <= MAX_EXPONENT);
         (text.len() <= MAX_LENGTH && plain && small).then(|| text.parse().ok().map(Self)).flatten()
     }
 
-    /// Its value, for a drawing.
+    /// The value as a double, which is precise enough for a drawing.
     #[must_use]
-    pub(super) fn place(&self) -> f64 {
+    pub(super) fn as_f64(&self) -> f64 {
         self.0.to_f64().unwrap_or_default()
     }
 }
@@ -52,29 +52,29 @@ impl Amount {
 pub(super) struct Delta {
     /// `−34`, `+1 035.30`.
     pub(super) by: String,
-    /// `−1.1 %`. Absent where nothing was before.
+    /// `−1.1 %`. `None` if the number was zero before.
     pub(super) percent: Option<String>,
-    /// Absent where one is negative: there is no length to draw.
+    /// `None` if one of the numbers is negative, because a bar cannot have a negative length.
     pub(super) bars: Option<Bars>,
 }
 
-/// A pair of bars from zero, and the piece by which they differ.
+/// Two bars that start at zero, and the gap between their ends.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Bars {
-    /// Length of the upper one.
+    /// Length of the upper bar.
     pub(super) before: String,
-    /// Length of the lower one.
+    /// Length of the lower bar.
     pub(super) after: String,
-    /// Where the difference begins.
+    /// Where the gap begins.
     pub(super) from: String,
-    /// How long it is.
+    /// Length of the gap.
     pub(super) gap: String,
-    /// Whether it is what was lost.
+    /// Whether the number became smaller.
     pub(super) lost: bool,
 }
 
 impl Delta {
-    /// The difference between two numbers; nothing where there is none.
+    /// The difference between two numbers; `None` if they are equal.
     #[must_use]
     pub(super) fn between(before: &Amount, after: &Amount) -> Option<Self> {
         let by = &after.0 - &before.0;
@@ -83,7 +83,7 @@ impl Delta {
         }
         let sign = if by.is_negative() { "−" } else { "+" };
         let percent = (!before.0.is_zero()).then(|| {
-            let percent = by.to_f64().unwrap_or_default() / before.place().abs() * 100.0;
+            let percent = by.to_f64().unwrap_or_default() / before.as_f64().abs() * 100.0;
             ratio(sign, percent.abs())
         });
         Some(Self { by: format!("{sign}{}", written(&by.abs())), percent, bars: Bars::of(before, after) })
@@ -95,7 +95,7 @@ impl Bars {
         if before.0.is_negative() || after.0.is_negative() {
             return None;
         }
-        let (before, after) = (before.place(), after.place());
+        let (before, after) = (before.as_f64(), after.as_f64());
         let longest = before.max(after);
         if !longest.is_normal() {
             return None;
@@ -123,7 +123,7 @@ fn ratio(sign: &str, percent: f64) -> String {
     }
 }
 
-/// With the digits before the point in threes; very long ones as a power of ten.
+/// The number with its integer digits in groups of three. A very long number is shown as a power of ten.
 fn written(amount: &BigDecimal) -> String {
     let text = amount.to_plain_string();
     if text.len() > MAX_LENGTH {
@@ -141,29 +141,47 @@ mod tests {
 
     use super::*;
 
-    /// By how much, in percent, and the bars: where the gap begins, how long it is, whether it is a loss.
-    type DeltaParts = (String, Option<String>, Option<(String, String, bool)>);
+    /// The amount, the percentage, and the gap between the bars.
+    type DeltaParts = (String, Option<String>, Option<Gap>);
+
+    /// The gap between the ends of two bars.
+    #[derive(Debug, PartialEq)]
+    struct Gap {
+        from: String,
+        length: String,
+        lost: bool,
+    }
+
+    impl Gap {
+        fn lost(from: &str, length: &str) -> Self {
+            Self { from: from.to_owned(), length: length.to_owned(), lost: true }
+        }
+
+        fn gained(from: &str, length: &str) -> Self {
+            Self { lost: false, ..Self::lost(from, length) }
+        }
+    }
 
     fn delta(before: &Value, after: &Value) -> Option<DeltaParts> {
         let delta = Delta::between(&Amount::of(before)?, &Amount::of(after)?)?;
-        Some((delta.by, delta.percent, delta.bars.map(|bars| (bars.from, bars.gap, bars.lost))))
+        let gap = delta.bars.map(|bars| Gap { from: bars.from, length: bars.gap, lost: bars.lost });
+        Some((delta.by, delta.percent, gap))
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "so that it is compared with what may be nothing")]
-    fn expected(by: &str, percent: Option<&str>, bars: Option<(&str, &str, bool)>) -> Option<DeltaParts> {
-        let bars = bars.map(|(from, gap, lost)| (from.to_owned(), gap.to_owned(), lost));
-        Some((by.to_owned(), percent.map(str::to_owned), bars))
+    #[expect(clippy::unnecessary_wraps, reason = "tests compare it with the result of `delta`, which is an `Option`")]
+    fn expected(by: &str, percent: Option<&str>, gap: Option<Gap>) -> Option<DeltaParts> {
+        Some((by.to_owned(), percent.map(str::to_owned), gap))
     }
 
     #[test]
-    fn a_difference_has_a_sign_a_share_and_a_length() {
-        assert_eq!(delta(&json!(200), &json!(150)), expected("−50", Some("−25 %"), Some(("120.0", "40.0", true))));
-        assert_eq!(delta(&json!(150), &json!(200)), expected("+50", Some("+33 %"), Some(("120.0", "40.0", false))));
+    fn a_difference_has_a_sign_a_percentage_and_a_length() {
+        assert_eq!(delta(&json!(200), &json!(150)), expected("−50", Some("−25 %"), Some(Gap::lost("120.0", "40.0"))));
+        assert_eq!(delta(&json!(150), &json!(200)), expected("+50", Some("+33 %"), Some(Gap::gained("120.0", "40.0"))));
         assert_eq!(
             delta(&json!(200_000), &json!(199_999)),
-            expected("−1", Some("under 0.1 %"), Some(("158.0", "2.0", true)))
+            expected("−1", Some("under 0.1 %"), Some(Gap::lost("158.0", "2.0")))
         );
-        assert_eq!(delta(&json!(0), &json!(1234)), expected("+1 234", None, Some(("0.0", "160.0", false))));
+        assert_eq!(delta(&json!(0), &json!(1234)), expected("+1 234", None, Some(Gap::gained("0.0", "160.0"))));
         assert_eq!(delta(&json!(-5), &json!(5)), expected("+10", Some("+200 %"), None));
         assert_eq!(delta(&json!(7), &json!(7)), None);
     }
@@ -182,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_not_drawn() {
+    fn text_that_is_not_a_number_is_not_drawn() {
         for text in [
             "",
             "NaN",

@@ -1,4 +1,4 @@
-//! All apps of a store.
+//! The page that lists all apps of a store.
 
 use askama::Template;
 use jiff::Timestamp;
@@ -12,16 +12,16 @@ use super::{
     text::{Href, Text, When},
 };
 
-/// What is known of one app.
+/// One app of the list.
 #[derive(Debug)]
 pub struct App {
     /// Its name.
     pub app: AppName,
     /// How many runs it has.
     pub runs: usize,
-    /// The newest one: when, and how it came out.
+    /// Time and result of the newest run.
     pub newest: Option<(Timestamp, Badge)>,
-    /// What is wrong with it.
+    /// Which of its stored objects is damaged, and how.
     pub damaged: Option<String>,
 }
 

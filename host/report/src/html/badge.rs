@@ -1,23 +1,24 @@
-//! A verdict or an outcome as a colour, a sign and a word: colour alone is not readable by everybody.
+//! A verdict or an outcome as a colour, a sign and a word. Colour alone is not enough: some readers cannot distinguish
+//! the colours.
 
 use taster_model::{Finding, FindingOutcome, Verdict};
 
 /// A colour, a sign and a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Badge {
-    /// Class of the style, and name of the sign.
+    /// CSS class, and name of the sign.
     pub tone: &'static str,
     /// The word.
     pub word: &'static str,
 }
 
 impl Badge {
-    /// A run with a capture before the sync and none after it.
+    /// A run without a verdict.
     pub const PENDING: Self = Self { tone: "pending", word: "not judged yet" };
     /// A run with damaged objects. It is never shown as `same`.
     pub const DAMAGED: Self = Self { tone: "unknown", word: "damaged" };
 
-    /// Of a verdict.
+    /// The badge of a verdict.
     #[must_use]
     pub fn verdict(verdict: Verdict) -> Self {
         match verdict {
@@ -27,7 +28,7 @@ impl Badge {
         }
     }
 
-    /// Of an outcome.
+    /// The badge of an outcome.
     #[must_use]
     pub fn outcome(outcome: FindingOutcome) -> Self {
         match outcome {
@@ -38,7 +39,7 @@ impl Badge {
         }
     }
 
-    /// Of a finding; one that does not gate is toned down.
+    /// The badge of a finding. A finding that does not decide the verdict gets a quieter colour.
     #[must_use]
     pub fn finding(finding: &Finding) -> Self {
         let badge = Self::outcome(finding.outcome);

@@ -7,32 +7,32 @@ use taster_text::{JsonChange, JsonChangeKind, JsonDiff, is_bson_scalar, join_pat
 
 use super::text::Text;
 
-/// So many fields of a document are shown.
-const MOST_ROWS: usize = 60;
-/// So much of a value is shown.
-const LONGEST: usize = 400;
-/// So much of what two long values have in common is shown in front of where they part.
-const LEAD: usize = 24;
+/// How many changed fields of a document are shown.
+const MAX_ROWS: usize = 60;
+/// Longer values and paths are cut to this many characters.
+const MAX_VALUE_CHARS: usize = 400;
+/// How many equal characters of two long values are shown before and after the characters that differ.
+const CONTEXT_CHARS: usize = 24;
 
-/// What differs between two documents.
+/// The difference between two documents.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Diff {
     /// The fields that differ, in the order of the document before.
     pub(super) rows: Vec<Row>,
-    /// How many more differ.
+    /// How many more fields differ.
     pub(super) more: u64,
-    /// How many are the same.
+    /// How many fields are equal.
     pub(super) same: u64,
 }
 
 /// One field that differs.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// `customer.email`, `items[2].price`; empty for the value itself.
+    /// `customer.email`, `items[2].price`; empty if the value itself differs.
     pub(super) path: Text,
-    /// What it was. Absent where there was none.
+    /// The value before. `None` if the field did not exist.
     pub(super) before: Option<Cell>,
-    /// What it is.
+    /// The value after. `None` if the field does not exist any more.
     pub(super) after: Option<Cell>,
 }
 
@@ -48,30 +48,30 @@ impl Row {
     }
 }
 
-/// One value: what both have in common, what only this one has, and what they have in common again.
+/// One of two values, split into the part that differs and the equal parts around it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cell {
-    /// In common.
+    /// The equal beginning of both values.
     pub(super) head: Text,
-    /// Only here.
+    /// The part that only this value has.
     pub(super) own: Text,
-    /// In common.
+    /// The equal end of both values.
     pub(super) tail: Text,
 }
 
 impl Diff {
-    /// The difference between two documents; one that is absent has no field.
+    /// The difference between two documents. `None` is compared like a document without fields.
     #[must_use]
     pub(super) fn between(before: Option<&Value>, after: Option<&Value>) -> Self {
         let mut diff = Self::default();
         let nothing = Value::Object(Map::new());
         match (before, after) {
-            // in sets the items count, not their order
+            // an array of strings is a set: its order does not matter
             (Some(Value::Array(before)), Some(Value::Array(after))) if texts(before) && texts(after) => {
                 diff.sets(before, after);
             }
             (Some(before), Some(after)) => diff.documents(before, after),
-            // of a document on one side alone each field is shown
+            // a document that exists on one side only: show each of its fields
             (Some(before @ Value::Object(fields)), None) if !is_bson_scalar(fields) => diff.documents(before, &nothing),
             (None, Some(after @ Value::Object(fields))) if !is_bson_scalar(fields) => diff.documents(&nothing, after),
             _ => diff.row("", before, after),
@@ -94,8 +94,8 @@ impl Diff {
     }
 
     fn sets(&mut self, before: &[Value], after: &[Value]) {
-        let of = |items: &[Value]| items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>();
-        let (before, after) = (of(before), of(after));
+        let set = |items: &[Value]| items.iter().filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>();
+        let (before, after) = (set(before), set(after));
         for gone in before.difference(&after) {
             self.row("", Some(&gone.as_str().into()), None);
         }
@@ -106,12 +106,12 @@ impl Diff {
     }
 
     fn row(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
-        if self.rows.len() == MOST_ROWS {
+        if self.rows.len() == MAX_ROWS {
             self.more += 1;
             return;
         }
         let [before, after] = cells(before, after);
-        self.rows.push(Row { path: Text::cut(path, LONGEST), before, after });
+        self.rows.push(Row { path: Text::cut(path, MAX_VALUE_CHARS), before, after });
     }
 }
 
@@ -119,7 +119,8 @@ fn texts(items: &[Value]) -> bool {
     items.iter().all(Value::is_string)
 }
 
-/// The kind and the inside of a value such as `{"$numberLong": "7"}`: one value, not a document of one field.
+/// The type and the value of an Extended JSON wrapper such as `{"$numberLong": "7"}`, which is one value and not a document
+/// with one field.
 fn wrapped(fields: &Map<String, Value>) -> Option<(&str, &Value)> {
     let mut fields = fields.iter();
     match (fields.next(), fields.next()) {
@@ -128,7 +129,7 @@ fn wrapped(fields: &Map<String, Value>) -> Option<(&str, &Value)> {
     }
 }
 
-/// Both values as text. Where both are of a kind, the kind is not said.
+/// Both values as text. The type is left out if both values have the same type.
 fn cells(before: Option<&Value>, after: Option<&Value>) -> [Option<Cell>; 2] {
     let inside = |value: &Value| match value {
         Value::Object(fields) => {
@@ -150,13 +151,13 @@ fn cells(before: Option<&Value>, after: Option<&Value>) -> [Option<Cell>; 2] {
                 Some((kind, inside)) if kind.starts_with("$number") => inside,
                 _ => whole(value),
             })?;
-            Some(Cell { head: Text::of(""), own: Text::cut(&text, LONGEST), tail: Text::of("") })
+            Some(Cell { head: Text::of(""), own: Text::cut(&text, MAX_VALUE_CHARS), tail: Text::of("") })
         }),
     }
 }
 
-/// Two texts, parted where they begin and where they cease to differ. Of long ones the piece around that is shown: two
-/// that were cut at their ends might look alike.
+/// Splits two texts into their equal beginning, the part that differs, and their equal end. Of long texts only the part
+/// that differs and some characters around it are shown: cut at its end, a long text could hide the difference.
 fn pair(before: &str, after: &str) -> [Cell; 2] {
     let head: usize = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum();
     let (rest_before, rest_after) = (&before[head..], &after[head..]);
@@ -168,15 +169,15 @@ fn pair(before: &str, after: &str) -> [Cell; 2] {
         .map(|(c, _)| c.len_utf8())
         .sum();
     let head = &before[..head];
-    let long = before.len().max(after.len()) > LONGEST;
-    let lead = match head.char_indices().rev().nth(LEAD - 1) {
+    let long = before.len().max(after.len()) > MAX_VALUE_CHARS;
+    let shown_head = match head.char_indices().rev().nth(CONTEXT_CHARS - 1) {
         Some((start, _)) if long && start > 0 => format!("…{}", &head[start..]),
         _ => head.to_owned(),
     };
     [rest_before, rest_after].map(|rest| Cell {
-        head: Text::of(&lead),
-        own: Text::cut(&rest[..rest.len() - tail], LONGEST),
-        tail: Text::cut(&rest[rest.len() - tail..], if long { LEAD } else { LONGEST }),
+        head: Text::of(&shown_head),
+        own: Text::cut(&rest[..rest.len() - tail], MAX_VALUE_CHARS),
+        tail: Text::cut(&rest[rest.len() - tail..], if long { CONTEXT_CHARS } else { MAX_VALUE_CHARS }),
     })
 }
 
@@ -186,8 +187,8 @@ mod tests {
 
     use super::*;
 
-    /// `path: before → after`, with what differs in brackets.
-    fn told(diff: &Diff) -> Vec<String> {
+    /// `path: before → after`, with the part that differs in brackets.
+    fn lines(diff: &Diff) -> Vec<String> {
         let cell = |cell: &Option<Cell>| match cell {
             Some(Cell { head, own, tail }) => format!("{head}[{own}]{tail}"),
             None => "-".to_owned(),
@@ -197,7 +198,7 @@ mod tests {
     }
 
     fn between(before: &Value, after: &Value) -> Vec<String> {
-        told(&Diff::between(Some(before), Some(after)))
+        lines(&Diff::between(Some(before), Some(after)))
     }
 
     #[test]
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_another_kind_is_another_value() {
+    fn a_number_of_another_type_is_another_value() {
         let long = json!({"$numberLong": "3000"});
         assert_eq!(
             between(&json!({"n": long}), &json!({"n": {"$numberLong": "2966"}})),
@@ -232,15 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_fields_is_a_difference_of_its_own() {
+    fn another_order_of_fields_is_a_difference() {
         let [before, after]: [Value; 2] = [r#"{"k": {"a": 1, "b": 1}}"#, r#"{"k": {"b": 1, "a": 1}}"#]
             .map(|text| serde_json::from_str(text).unwrap());
         assert_eq!(before, after, "maps are compared without their order");
-        assert_eq!(told(&Diff::between(Some(&before), Some(&after)))[0], r#"k: ["[a","b]"] → ["[b","a]"]"#);
+        assert_eq!(lines(&Diff::between(Some(&before), Some(&after)))[0], r#"k: ["[a","b]"] → ["[b","a]"]"#);
     }
 
     #[test]
-    fn sets_are_compared_by_what_is_in_them() {
+    fn sets_are_compared_without_their_order() {
         assert_eq!(
             between(&json!(["a", "b", "c"]), &json!(["b", "c", "d"])),
             [r#": ["a"] → -"#, r#": - → ["d"]"#, "2 the same, 0 more",]
@@ -248,15 +249,15 @@ mod tests {
     }
 
     #[test]
-    fn of_long_values_the_piece_that_differs_is_shown() {
+    fn long_values_are_cut_around_their_difference() {
         let text = |middle: &str| json!({"t": format!("{}{middle}{}", "x".repeat(1 << 20), "y".repeat(1 << 20))});
-        let told = between(&text("one"), &text("two"));
-        assert!(told[0].starts_with("t: …xxxxxxxxxxxxxxxxxxxxxxxx[one]yyyy"), "{}", told[0]);
-        assert!(told[0].contains("[two]yyy") && told[0].chars().count() < 200, "{}", told[0]);
+        let lines = between(&text("one"), &text("two"));
+        assert!(lines[0].starts_with("t: …xxxxxxxxxxxxxxxxxxxxxxxx[one]yyyy"), "{}", lines[0]);
+        assert!(lines[0].contains("[two]yyy") && lines[0].chars().count() < 200, "{}", lines[0]);
     }
 
     #[test]
-    fn a_document_of_enemies_ends() {
+    fn a_deep_or_wide_document_is_cut() {
         let mut deep = json!(1);
         for _ in 0..100 {
             deep = json!({ "a": deep });
@@ -264,6 +265,6 @@ mod tests {
         let wide = |n: i32| Value::Object((0..5000).map(|key| (format!("k{key}"), json!(n))).collect());
         assert_eq!(between(&deep, &json!({"a": 2})).len(), 2);
         let diff = Diff::between(Some(&wide(1)), Some(&wide(2)));
-        assert_eq!((diff.rows.len(), diff.more, diff.same), (MOST_ROWS, 4940, 0));
+        assert_eq!((diff.rows.len(), diff.more, diff.same), (MAX_ROWS, 4940, 0));
     }
 }

@@ -13,13 +13,13 @@ use super::{
 pub struct ErrorPage<'a> {
     /// HTTP status.
     pub status: u16,
-    /// The status in words.
+    /// Name of the status.
     pub title: &'a str,
     /// A stable code.
     pub code: &'a str,
     /// What happened.
     pub message: &'a str,
-    /// What to do about it.
+    /// How to correct it.
     pub help: Option<&'a str>,
 }
 

@@ -4,7 +4,7 @@ use taster_model::{AppName, ReportFile, RunId};
 
 use super::text::{Href, Text};
 
-/// The links of a page: a report file links to the files beside it, a page of the server to all others.
+/// The links of a page. A report file links to the files in its folder; a page of the server links to the other pages.
 #[derive(Debug, Default)]
 pub struct Links {
     files: Vec<(String, String)>,
@@ -16,16 +16,16 @@ pub struct Links {
 pub(super) struct File {
     /// `report.md`.
     pub(super) name: Text,
-    /// Absent where a browser cannot follow it; the name is the whole address then.
+    /// `None` if a browser cannot follow the address; `name` is the whole address then.
     pub(super) href: Option<Href>,
 }
 
-/// One step of the way to a page.
+/// One entry of the breadcrumb navigation.
 #[derive(Debug)]
 pub(super) struct Crumb {
-    /// What is there.
+    /// The name that is shown.
     pub(super) name: Text,
-    /// Absent for the page itself, and in a file.
+    /// `None` for the page itself, and in report files.
     pub(super) href: Option<Href>,
 }
 
@@ -57,21 +57,21 @@ pub fn run(app: &AppName, run: &RunId) -> String {
 }
 
 impl Links {
-    /// Of a stored `report.html`: to the other files of its attempt, which are in the same folder.
+    /// The links of a stored `report.html`: to the other files of its attempt, which are in the same folder.
     #[must_use]
     pub fn to_siblings() -> Self {
         let others = ReportFile::ALL.into_iter().filter(|file| *file != ReportFile::Html);
         Self { files: others.map(|file| (file.name().to_owned(), file.name().to_owned())).collect(), served: false }
     }
 
-    /// Of a report that is written elsewhere: to the stored reports.
+    /// The links of a report that is written outside of the store: to the stored reports.
     #[must_use]
     pub fn to_stored(addresses: &[String]) -> Self {
         let name = |address: &String| address.rsplit('/').next().unwrap_or_default().to_owned();
         Self { files: addresses.iter().map(|address| (name(address), address.clone())).collect(), served: false }
     }
 
-    /// Of the server's page.
+    /// The links of the server's page of a run.
     #[must_use]
     pub fn served(app: &AppName, run: &RunId) -> Self {
         let page = self::run(app, run);
@@ -87,7 +87,7 @@ impl Links {
         self.files.iter().map(file).collect()
     }
 
-    /// The page of another run.
+    /// Link to the page of another run; only the server has such pages.
     pub(super) fn run(&self, app: &AppName, run: &RunId) -> Option<Href> {
         self.served.then(|| Href::own(self::run(app, run)))
     }

@@ -1,7 +1,7 @@
 //! HTML pages: the report of a run (`report.html`), and the server's pages of apps and runs.
 //!
-//! A page is one file with its own style: no script, nothing loaded from elsewhere. Its content security policy makes
-//! browsers enforce that.
+//! A page is one file that contains its style. It has no script and loads nothing from other hosts. Its content security
+//! policy makes browsers enforce this.
 
 mod amount;
 mod apps;
@@ -61,5 +61,5 @@ pub fn error_page(error: &ErrorPage<'_>) -> String {
 }
 
 fn render(page: &impl Template) -> String {
-    page.render().expect("a string takes whatever is written to it")
+    page.render().expect("writing to a string does not fail")
 }

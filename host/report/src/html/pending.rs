@@ -11,7 +11,7 @@ use super::{
     text::{Prose, Text},
 };
 
-/// What is stored of a run without a verdict.
+/// A run without a verdict.
 #[derive(Debug)]
 pub struct Pending<'a> {
     /// The app.
@@ -20,9 +20,9 @@ pub struct Pending<'a> {
     pub run: &'a RunId,
     /// The capture before the sync.
     pub pre: Option<&'a SideSummary>,
-    /// The latest capture after it.
+    /// The latest capture after the sync.
     pub post: Option<&'a SideSummary>,
-    /// Which of its objects are damaged.
+    /// The run's stored objects that are damaged, and how.
     pub damaged: &'a [String],
 }
 

@@ -1,4 +1,4 @@
-//! The page of a run: verdict, sides, findings, and what each probe used.
+//! The page of a run: verdict, both captures, findings, and the resource usage of each probe.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use super::{
     links::{File, Links},
     shell::Shell,
     text::{Href, Prose, Text, When},
-    usage::{self, Usage},
+    usage::{self, UsageTable},
 };
 use crate::{
     documents,
@@ -24,27 +24,27 @@ use crate::{
     images,
 };
 
-/// Findings of no probe go by this name, as in `JUnit`.
+/// Name of the group of findings that belong to no probe, as in `JUnit`.
 const NO_PROBE: &str = "expectations";
-/// So many ids stand in one list; the rest is folded away.
-const FIRST: usize = 20;
-/// So many ids are folded away together.
-const FOLD: usize = 200;
-/// So many ids of a kind are named; `verdict.json` has all that are known.
-const NAMED: usize = 5000;
-/// Longer ids are cut.
-const LONGEST_ID: usize = 256;
-/// So many changed fields of one document are named.
-const FIELDS: usize = 40;
-/// A difference of so few fields is shown unfolded.
+/// How many ids a list shows before the first fold (a closed `<details>` element).
+const OPEN_IDS: usize = 20;
+/// How many ids one fold holds.
+const IDS_PER_FOLD: usize = 200;
+/// How many ids the page lists for each kind of difference; `verdict.json` has all known ids.
+const MAX_IDS: usize = 5000;
+/// Longer ids and field names are cut to this many characters.
+const MAX_ID_CHARS: usize = 256;
+/// How many changed fields of one document are listed.
+const MAX_FIELDS: usize = 40;
+/// A difference with at most this many fields is shown open.
 const OPEN_ROWS: usize = 8;
 
 /// What a report shows besides the verdict document.
 #[derive(Debug, Default)]
 pub struct ReportContext<'a> {
-    /// Who accepted it.
+    /// Who accepted the verdict, when and why.
     pub accepted: Option<&'a Acceptance>,
-    /// Which stored objects of the run are damaged: the verdict cannot be trusted then.
+    /// The stored objects of the run that are damaged. If there are any, the verdict cannot be trusted.
     pub damage: Option<String>,
     /// The links of the page.
     pub links: Links,
@@ -63,11 +63,11 @@ pub(super) struct Page {
     images: Vec<ImageRow>,
     groups: Vec<Group>,
     uncovered: Vec<Text>,
-    usage: Usage,
+    usage: UsageTable,
     files: Vec<File>,
 }
 
-/// A verdict that cannot be relied on.
+/// Why the verdict cannot be trusted, and the verdict.
 struct Damage {
     what: Text,
     stored: Badge,
@@ -77,13 +77,13 @@ struct Accepted {
     who: Text,
     at: When,
     reason: Text,
-    /// Whether it is another attempt's verdict that was accepted.
+    /// Whether the accepted verdict is that of another attempt.
     other: bool,
 }
 
 pub(super) struct Side {
     pub(super) name: &'static str,
-    /// Absent where nothing was captured.
+    /// `None` if there is no capture.
     pub(super) facts: Option<SideFacts>,
 }
 
@@ -94,8 +94,8 @@ pub(super) struct SideFacts {
     pub(super) read_at: Option<Text>,
     pub(super) volumes: Vec<Text>,
     pub(super) read: String,
-    /// The run whose capture it is, where it is another.
-    pub(super) of: Option<(Text, Option<Href>)>,
+    /// The run that made the capture, if it is not the run of the page.
+    pub(super) other_run: Option<(Text, Option<Href>)>,
 }
 
 struct ImageRow {
@@ -105,22 +105,23 @@ struct ImageRow {
     changed: bool,
 }
 
-/// What came of one probe.
+/// The findings of one probe.
 struct Group {
     anchor: String,
     name: Text,
     component: Option<Text>,
-    /// Of its most telling finding.
+    /// The badge of its most serious finding.
     badge: Badge,
     counts: Vec<(Badge, String)>,
-    telling: Vec<Row>,
+    /// Findings that are not `same`.
+    notable: Vec<Row>,
     same: Vec<Row>,
 }
 
 /// One finding.
 struct Row {
     badge: Badge,
-    /// Why it decides nothing.
+    /// Why it does not decide the verdict.
     note: Option<&'static str>,
     subject: Text,
     unit: Option<Text>,
@@ -129,25 +130,25 @@ struct Row {
     declared: Option<Text>,
     rule: Option<Text>,
     code: &'static str,
-    /// Of values that are documents or sets.
+    /// The difference, if the values are documents or sets.
     diff: Option<Diff>,
     documents: Vec<Documents>,
 }
 
-/// Both values, and the difference where they are numbers.
+/// Both values, and their difference if they are numbers.
 struct Change {
     before: Text,
     after: Text,
     delta: Option<Delta>,
 }
 
-/// The missing ones, the extra ones, or the changed ones.
+/// The missing, the extra or the changed documents of a finding.
 struct Documents {
     count: String,
     what: &'static str,
     fields: Vec<(Text, String)>,
     paths: Vec<Text>,
-    /// Whether more is known of them than their ids.
+    /// Whether changed fields or contents are known, and not only ids.
     detailed: bool,
     first: Vec<Document>,
     folds: Vec<Fold>,
@@ -167,7 +168,7 @@ struct Document {
 }
 
 impl Diff {
-    /// Whether it is shown unfolded.
+    /// Whether it is short enough to be shown open.
     pub(super) fn short(&self) -> bool {
         self.rows.len() <= OPEN_ROWS && self.more == 0
     }
@@ -207,13 +208,13 @@ impl Page {
                 .collect(),
             groups: groups(document),
             uncovered: document.uncovered.iter().map(|name| Text::of(name)).collect(),
-            usage: usage::of(document),
+            usage: usage::usage_table(document),
             files: links.files(),
         }
     }
 }
 
-/// What is worth knowing of a capture; of another run than the page is about, it is said whose it is.
+/// The facts of a capture. If another run made it, the facts name that run.
 pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &Links) -> SideFacts {
     let took = side.finished.duration_since(side.started).unsigned_abs();
     SideFacts {
@@ -223,11 +224,12 @@ pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &
         read_at: side.server.read_at.as_deref().map(Text::of),
         volumes: side.server.volumes.iter().map(|volume| Text::of(volume)).collect(),
         read: format!("{}, {}", counted(side.documents, "document"), size(side.bytes)),
-        of: (side.run != *run).then(|| (Text::of(side.run.as_str()), links.run(app, &side.run))),
+        other_run: (side.run != *run).then(|| (Text::of(side.run.as_str()), links.run(app, &side.run))),
     }
 }
 
-/// Findings by probe, the probe with the most telling one first: findings come in that order.
+/// Findings by probe. The verdict lists the most serious findings first, so the probe with the most serious finding is
+/// the first group.
 fn groups(document: &VerdictDocument) -> Vec<Group> {
     let mut places: HashMap<Option<&str>, usize> = HashMap::new();
     let mut by_probe: Vec<(Option<&str>, Vec<&Finding>)> = Vec::new();
@@ -249,7 +251,7 @@ fn groups(document: &VerdictDocument) -> Vec<Group> {
                 .map(|(outcome, n)| (Badge::outcome(outcome), grouped(n)))
                 .collect();
         let badge = findings.first().map_or(Badge::outcome(FindingOutcome::Same), |first| Badge::finding(first));
-        let (same, telling): (Vec<&Finding>, Vec<&Finding>) =
+        let (same, notable): (Vec<&Finding>, Vec<&Finding>) =
             findings.into_iter().partition(|finding| finding.outcome == FindingOutcome::Same);
         Group {
             anchor: format!("probe-{}", index + 1),
@@ -257,7 +259,7 @@ fn groups(document: &VerdictDocument) -> Vec<Group> {
             component: summary.map(|summary| Text::cut(&format!("{} {}", summary.component, summary.version), 120)),
             badge,
             counts,
-            telling: telling.into_iter().map(row).collect(),
+            notable: notable.into_iter().map(row).collect(),
             same: same.into_iter().map(row).collect(),
         }
     };
@@ -268,8 +270,8 @@ fn row(finding: &Finding) -> Row {
     let name = subject(finding);
     let both = (finding.before.as_ref(), finding.after.as_ref());
     let structured = |value: &&serde_json::Value| value.is_object() || value.is_array();
-    let telling = finding.outcome != FindingOutcome::Same;
-    let diff = (telling && (both.0.is_some_and(|v| structured(&v)) || both.1.is_some_and(|v| structured(&v))))
+    let notable = finding.outcome != FindingOutcome::Same;
+    let diff = (notable && (both.0.is_some_and(|v| structured(&v)) || both.1.is_some_and(|v| structured(&v))))
         .then(|| Diff::between(both.0, both.1))
         .filter(|diff| !diff.rows.is_empty());
     Row {
@@ -279,7 +281,7 @@ fn row(finding: &Finding) -> Row {
             (false, Severity::Warn) => Some("warning: does not decide the verdict"),
             (false, Severity::Fail) => None,
         },
-        // a finding about a whole probe has no subject of its own
+        // a finding about a whole probe has no subject
         subject: Text::cut(if name.is_empty() { "the probe" } else { &name }, 400),
         unit: finding
             .unit
@@ -299,26 +301,26 @@ fn row(finding: &Finding) -> Row {
         rule: finding.rule.as_deref().map(|rule| Text::cut(rule, 400)),
         code: finding.code.as_str(),
         diff,
-        documents: if telling { documents::groups(finding).iter().map(set).collect() } else { Vec::new() },
+        documents: if notable { documents::groups(finding).iter().map(document_list).collect() } else { Vec::new() },
     }
 }
 
-fn set(part: &DifferenceGroup<'_>) -> Documents {
+fn document_list(part: &DifferenceGroup<'_>) -> Documents {
     let details: HashMap<String, &DocumentDetail> =
         part.set.details.iter().map(|detail| (detail.id.to_string(), detail)).collect();
     let mut named: Vec<Document> = part
         .set
         .ids
         .iter()
-        .take(NAMED)
+        .take(MAX_IDS)
         .map(|id| {
             let id = id.to_string();
             let detail = details.get(&id);
             let fields = detail.map_or(&[][..], |detail| &detail.fields);
             Document {
-                id: Text::cut(&id, LONGEST_ID),
-                fields: fields.iter().take(FIELDS).map(|field| Text::cut(field, LONGEST_ID)).collect(),
-                more_fields: fields.len().saturating_sub(FIELDS),
+                id: Text::cut(&id, MAX_ID_CHARS),
+                fields: fields.iter().take(MAX_FIELDS).map(|field| Text::cut(field, MAX_ID_CHARS)).collect(),
+                more_fields: fields.len().saturating_sub(MAX_FIELDS),
                 diff: detail
                     .filter(|detail| detail.before.is_some() || detail.after.is_some())
                     .map(|detail| Diff::between(detail.before.as_ref(), detail.after.as_ref())),
@@ -328,9 +330,9 @@ fn set(part: &DifferenceGroup<'_>) -> Documents {
     let detailed = named.iter().any(|document| document.diff.is_some() || !document.fields.is_empty());
     let rest = part.rest_in(named.len(), "verdict.json");
     let mut folds = Vec::new();
-    // a fold of a few is more bother than the few
-    while named.len() > FIRST * 2 {
-        let from = FIRST.max((named.len() - 1) / FOLD * FOLD);
+    // a fold is not worth a click for a few ids
+    while named.len() > OPEN_IDS * 2 {
+        let from = OPEN_IDS.max((named.len() - 1) / IDS_PER_FOLD * IDS_PER_FOLD);
         let documents = named.split_off(from);
         folds.push(Fold {
             label: format!("{} to {}", grouped(from as u64 + 1), grouped((from + documents.len()) as u64)),
@@ -338,13 +340,13 @@ fn set(part: &DifferenceGroup<'_>) -> Documents {
         });
     }
     folds.reverse();
-    let field_count = |(field, n): (&str, u64)| (Text::cut(field, LONGEST_ID), grouped(n));
+    let field_count = |(field, n): (&str, u64)| (Text::cut(field, MAX_ID_CHARS), grouped(n));
     Documents {
         count: grouped(part.set.count),
         what: part.what,
-        fields: documents::most_frequent(&part.set.fields).take(FIELDS).map(field_count).collect(),
+        fields: documents::most_frequent(&part.set.fields).take(MAX_FIELDS).map(field_count).collect(),
         paths: if part.set.fields.is_empty() {
-            part.set.paths.iter().take(FIELDS).map(|path| Text::cut(path, LONGEST_ID)).collect()
+            part.set.paths.iter().take(MAX_FIELDS).map(|path| Text::cut(path, MAX_ID_CHARS)).collect()
         } else {
             Vec::new()
         },

@@ -1,4 +1,4 @@
-//! One app: where it stands, its metrics over time, its runs.
+//! The page of an app: its open baseline, its metrics over time, and its runs.
 
 use askama::Template;
 use jiff::Timestamp;
@@ -13,24 +13,24 @@ use super::{
     trend::{self, Choice, Numbers, Trend},
 };
 
-/// What is known of an app, and some of its runs.
+/// An app, and some of its runs.
 #[derive(Debug)]
 pub struct Runs<'a> {
     /// The app.
     pub app: &'a AppName,
-    /// Where it stands.
-    pub standing: Result<Option<RunId>, String>,
+    /// The run whose capture is the open baseline; as an error, why the baseline cannot be read.
+    pub baseline: Result<Option<RunId>, String>,
     /// The runs of this page, newest first.
     pub runs: Vec<Run>,
-    /// How many newer ones there are.
+    /// How many newer runs there are.
     pub first: usize,
-    /// How many there are on all pages.
+    /// How many runs the app has.
     pub total: usize,
-    /// What this page goes on after.
+    /// The run that this page starts after. `None` on the first page.
     pub after: Option<RunId>,
-    /// The run after which the page of newer ones goes on: nothing for the first page. Absent on the first page itself.
+    /// `after` of the page with newer runs; `Some(None)` is the first page. `None` if this is the first page.
     pub newer: Option<Option<RunId>>,
-    /// The metrics that were asked for.
+    /// The metrics that the user chose.
     pub metrics: Vec<String>,
 }
 
@@ -39,15 +39,15 @@ pub struct Runs<'a> {
 pub struct Run {
     /// The run.
     pub run: RunId,
-    /// When it last got somewhere.
+    /// When its latest capture, or else its latest object, was written.
     pub at: Timestamp,
-    /// How it came out.
+    /// Its result.
     pub badge: Badge,
-    /// Whether a person accepted it.
+    /// Whether its verdict was accepted.
     pub accepted: bool,
-    /// What is wrong with its objects.
+    /// Which of its stored objects is damaged, and how.
     pub damaged: Option<String>,
-    /// What its verdict says. Absent where it has none.
+    /// The numbers of its verdict. `None` if it has no verdict.
     pub numbers: Option<Numbers>,
 }
 
@@ -56,7 +56,7 @@ pub struct Run {
 pub(super) struct Page {
     shell: Shell,
     name: Text,
-    standing: Standing,
+    baseline: Baseline,
     own: Href,
     after: Option<Text>,
     trends: Vec<Trend>,
@@ -68,8 +68,9 @@ pub(super) struct Page {
     older: Option<Href>,
 }
 
-enum Standing {
-    Nothing,
+/// The open baseline of the app.
+enum Baseline {
+    Absent,
     Run(Text, Href),
     Damaged(Text),
 }
@@ -84,13 +85,13 @@ struct Row {
     baseline: bool,
     accepted: bool,
     damaged: Option<Text>,
-    /// Of each trend.
+    /// The value of each trend.
     cells: Vec<Option<Text>>,
 }
 
 impl Page {
     pub(super) fn new(page: &Runs<'_>) -> Self {
-        let Runs { app, standing, runs, first, total, after, newer, metrics } = page;
+        let Runs { app, baseline, runs, first, total, after, newer, metrics } = page;
         let name = app.as_str();
         let own = Href::own(links::app(app));
         let to = |after: Option<&RunId>| {
@@ -100,10 +101,10 @@ impl Page {
             own.with(&parameters)
         };
         let drawn: Vec<_> = runs.iter().map(|run| (run.badge, run.numbers.as_ref())).collect();
-        let (mut trends, choices) = trend::of(&drawn, metrics);
+        let (mut trends, choices) = trend::trends_and_choices(&drawn, metrics);
         let mut columns: Vec<_> =
             trends.iter_mut().map(|trend| std::mem::take(&mut trend.values).into_iter()).collect();
-        let baseline = standing.as_ref().ok().and_then(Option::as_ref);
+        let baseline_run = baseline.as_ref().ok().and_then(Option::as_ref);
         let row = |run: &Run| Row {
             run: Text::of(run.run.as_str()),
             href: Href::own(links::run(app, &run.run)),
@@ -111,7 +112,7 @@ impl Page {
             badge: run.badge,
             judged: run.numbers.is_some(),
             tally: run.numbers.as_ref().map(|numbers| Text::of(&numbers.tally)),
-            baseline: baseline == Some(&run.run),
+            baseline: baseline_run == Some(&run.run),
             accepted: run.accepted,
             damaged: run.damaged.as_deref().map(Text::of),
             cells: columns.iter_mut().map(|column| column.next().flatten()).collect(),
@@ -122,10 +123,10 @@ impl Page {
         Self {
             shell: Shell::new(name, crumbs, env!("CARGO_PKG_VERSION")),
             name: Text::of(name),
-            standing: match standing {
-                Ok(None) => Standing::Nothing,
-                Ok(Some(run)) => Standing::Run(Text::of(run.as_str()), Href::own(links::run(app, run))),
-                Err(what) => Standing::Damaged(Text::of(what)),
+            baseline: match baseline {
+                Ok(None) => Baseline::Absent,
+                Ok(Some(run)) => Baseline::Run(Text::of(run.as_str()), Href::own(links::run(app, run))),
+                Err(what) => Baseline::Damaged(Text::of(what)),
             },
             after: after.as_ref().map(|run| Text::of(run.as_str())),
             trends,

@@ -1,4 +1,4 @@
-//! What every page has around its contents: the head with its style and its policy, the way to here, the foot.
+//! The frame of every page: the head with its style and its content security policy, the breadcrumbs, the footer.
 
 use std::sync::LazyLock;
 
@@ -7,24 +7,25 @@ use sha2::{Digest, Sha256};
 
 use super::{links::Crumb, text::Text};
 
-/// The one style of all pages, put into each, so that a report is one file.
+/// The style of all pages. Each page contains it, so that a report is one file.
 const STYLE: &str = include_str!("../../templates/style.css");
 
-/// What a page may do: show itself with that very style, and send a form to where it came from. No script has a chance,
-/// whatever stands in the page; nothing is fetched from elsewhere.
+/// The content security policy of a page: only this style, only images of this server or inline, and forms only to this
+/// server. No script runs, even if its text gets into the page, and nothing is loaded from other hosts.
 pub(super) static POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
     format!("default-src 'none'; style-src 'sha256-{style}'; img-src 'self' data:; form-action 'self'; base-uri 'none'")
 });
 
-/// The same as a header, which may say in addition that no other page shows this one in a frame.
+/// The policy as an HTTP header. It also forbids other pages to show this one in a frame, which a page itself cannot
+/// forbid.
 pub static HEADER: LazyLock<String> = LazyLock::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
 
-/// The parts of a page that are not its own.
+/// The parts that all pages have.
 pub(super) struct Shell {
     pub(super) title: Text,
     pub(super) crumbs: Vec<Crumb>,
-    /// Version of Taster that made it.
+    /// The version of Taster that made the page or the verdict.
     pub(super) version: Text,
     pub(super) style: &'static str,
     pub(super) policy: &'static str,

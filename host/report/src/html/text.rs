@@ -1,7 +1,7 @@
-//! What a page may contain: text without hidden characters, and addresses that are safe to follow.
+//! Types for the contents of a page: text without hidden characters, and links that are safe to follow.
 //!
-//! The templates escape all text, so that nothing becomes markup. These types guarantee the rest: a page takes text of a
-//! database, a probe or a configuration only as [`Text`], and addresses only as [`Href`].
+//! The templates escape all text, so that nothing becomes markup. These types guarantee the rest: a page shows text from a
+//! database, a probe or a configuration only as [`Text`], and links only as [`Href`].
 
 use std::fmt;
 
@@ -9,24 +9,25 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use taster_text::{escape_hidden, truncate_chars};
 
-/// Longer texts are cut; `verdict.json` has them whole.
-const LONGEST: usize = 2000;
+/// Longer texts are cut to this many characters; `verdict.json` has the whole text.
+const MAX_TEXT_CHARS: usize = 2000;
 
-/// Text from outside: no control characters, no change of the direction of writing, and of bounded length.
+/// Text from outside: without control characters and without characters that change the direction of writing, and of
+/// limited length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text(String);
 
 impl Text {
-    /// The whole of it, up to 2 000 characters.
+    /// The whole text, up to 2 000 characters.
     #[must_use]
     pub(super) fn of(text: &str) -> Self {
-        Self::cut(text, LONGEST)
+        Self::cut(text, MAX_TEXT_CHARS)
     }
 
-    /// At most `limit` characters of it.
+    /// At most `limit` characters of the text.
     #[must_use]
     pub(super) fn cut(text: &str, limit: usize) -> Self {
-        // first the cheap cut: a megabyte need not be looked through for a line of it
+        // cut first, so that a megabyte of text is not escaped to show one line of it
         let end = text.char_indices().nth(limit + 1).map_or(text.len(), |(end, _)| end);
         Self(truncate_chars(&escape_hidden(&text[..end]), limit))
     }
@@ -37,7 +38,7 @@ impl Text {
         &self.0
     }
 
-    /// Whether there is none.
+    /// Whether the text is empty.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -50,21 +51,21 @@ impl fmt::Display for Text {
     }
 }
 
-/// Prose in which backticks enclose code, as reasons and remedies are written.
+/// Text in which backticks enclose code, such as a reason or a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Prose(Vec<Span>);
 
 /// A part of prose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Span {
-    /// Whether it stood between backticks.
+    /// Whether it was between backticks.
     pub(super) code: bool,
-    /// What stood there.
+    /// The text without the backticks.
     pub(super) text: Text,
 }
 
 impl Prose {
-    /// Prose with the backticks taken out; where they do not come in pairs, nothing is taken for code.
+    /// Splits the text at its backticks. If the number of backticks is odd, nothing is code.
     #[must_use]
     pub(super) fn of(text: &str) -> Self {
         let text = Text::of(text);
@@ -82,22 +83,21 @@ impl Prose {
     }
 }
 
-/// An address that a link may lead to: of the web, of a file, or of this very place.
+/// An address that a link may have: `http`, `https`, `file`, or relative to the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Href(String);
 
-/// What a path may not hold as it is.
+/// Characters that are percent-encoded in a path.
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
 
 impl Href {
-    /// An address from outside, unless following it might do anything but open a page or a file. `s3://` is no address that
-    /// a browser knows.
+    /// An address from outside. `None` unless it only opens a page or a file; browsers cannot open `s3://`.
     #[must_use]
     pub(super) fn checked(address: &str) -> Option<Self> {
         if let Some(path) = address.strip_prefix("file://") {
             return Some(Self(format!("file://{}", utf8_percent_encode(path, PATH))));
         }
-        // browsers drop line feeds out of a scheme, and take a backslash for a slash
+        // browsers ignore line feeds in a scheme, and read a backslash as a slash
         if address.is_empty()
             || escape_hidden(address) != address
             || address.contains(|c: char| c.is_whitespace() || c == '\\')
@@ -113,13 +113,13 @@ impl Href {
         safe.then(|| Self(address.to_owned()))
     }
 
-    /// An address of our own, made of names that are checked, or of a section of the page.
+    /// An address that Taster made itself, from checked names, or the anchor of a section.
     #[must_use]
     pub(super) fn own(address: String) -> Self {
         Self(address)
     }
 
-    /// The same with parameters.
+    /// The address with query parameters.
     #[must_use]
     pub(super) fn with(&self, parameters: &[(&str, &str)]) -> Self {
         let mut address = self.0.clone();
@@ -139,7 +139,7 @@ impl fmt::Display for Href {
     }
 }
 
-/// A moment, as `<time>` wants it and as people read it.
+/// A time, in the format of the `<time>` element and in a format for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct When(pub(super) Timestamp);
 
@@ -163,10 +163,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_hides_nothing_and_ends() {
+    fn hidden_characters_are_shown_and_long_text_is_cut() {
         assert_eq!(Text::of("a\0b\u{202e}c\u{61c}").as_str(), r"a\u{0}b\u{202e}c\u{61c}");
         let long = Text::of(&"x\u{1b}".repeat(1 << 20));
-        assert_eq!(long.as_str().chars().count(), LONGEST);
+        assert_eq!(long.as_str().chars().count(), MAX_TEXT_CHARS);
         assert!(long.as_str().ends_with('…'));
         assert_eq!(Text::cut("abcdef", 6).as_str(), "abcdef");
         assert_eq!(Text::cut("abcdefg", 6).as_str(), "abcde…");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_leads_anywhere_but_to_pages_and_files() {
+    fn links_lead_only_to_pages_and_files() {
         for good in
             ["https://a.example/x?y#z", "HTTP://a.example/", "report.md", "/apps/shop", "#probe-1", "a/b:c", "?page=2"]
         {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_keep_to_themselves() {
+    fn parameters_are_percent_encoded() {
         let href = Href::own("/apps/shop".to_owned()).with(&[("page", "2"), ("metric", "a b{c=d&page=3}#")]);
         assert_eq!(href.to_string(), "/apps/shop?page=2&metric=a%20b%7Bc%3Dd%26page%3D3%7D%23");
     }

@@ -1,4 +1,4 @@
-//! Metrics over the runs of a page, drawn.
+//! Charts of metrics over the runs of a page.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,21 @@ use taster_text::truncate_chars;
 use super::{amount::Amount, badge::Badge, text::Text};
 use crate::finding_text::{subject, tally, value};
 
-/// So many metrics are drawn.
-pub(super) const MOST: usize = 6;
-/// So many are drawn where nobody chose.
-const UNASKED: usize = 4;
-/// So many can be chosen from, and are kept of one verdict.
-const CHOICES: usize = 200;
-/// Longer names are cut.
-const LONGEST: usize = 120;
-/// The drawing in its own units, without the room that dots take.
+/// How many metrics a page draws at most.
+pub(super) const MAX_TRENDS: usize = 6;
+/// How many metrics a page draws if the user chose none.
+const DEFAULT_TRENDS: usize = 4;
+/// How many metrics a user can choose from, and how many are kept of one verdict.
+const MAX_CHOICES: usize = 200;
+/// Longer names are cut to this many characters.
+const MAX_NAME_CHARS: usize = 120;
+/// The area of the chart, in the units of the drawing. It leaves a margin for the dots.
 const LEFT: f64 = 4.0;
 const RIGHT: f64 = 316.0;
 const TOP: f64 = 6.0;
 const BOTTOM: f64 = 74.0;
 
-/// What a verdict says in numbers: small, whatever the verdict is.
+/// The numbers of a verdict. They need little memory even if the verdict is large.
 #[derive(Debug, Default)]
 pub struct Numbers {
     /// `1 different, 12 same`.
@@ -33,9 +33,9 @@ pub struct Numbers {
 #[derive(Debug)]
 struct Measured {
     metric: Metric,
-    place: f64,
+    number: f64,
     shown: String,
-    /// Whether it is not what it was.
+    /// Whether the finding is not `same`.
     differs: bool,
 }
 
@@ -46,31 +46,31 @@ struct Metric {
 }
 
 impl Metric {
-    /// What stands in the address of a page.
+    /// Its name in the address of a page.
     fn key(&self) -> String {
         format!("{}/{}", self.probe, self.subject)
     }
 }
 
 impl Numbers {
-    /// The metrics of a verdict that are numbers.
+    /// The numeric metrics of a verdict.
     #[must_use]
     pub fn of(document: &VerdictDocument) -> Self {
         let metrics = document.findings.iter().filter_map(|finding| {
             finding.metric.as_ref()?;
             let metric = Metric {
-                probe: truncate_chars(finding.probe.as_deref()?, LONGEST),
-                subject: truncate_chars(&subject(finding), LONGEST),
+                probe: truncate_chars(finding.probe.as_deref()?, MAX_NAME_CHARS),
+                subject: truncate_chars(&subject(finding), MAX_NAME_CHARS),
             };
-            let place = Amount::of(finding.after.as_ref()?)?.place();
-            place.is_finite().then(|| Measured {
+            let number = Amount::of(finding.after.as_ref()?)?.as_f64();
+            number.is_finite().then(|| Measured {
                 metric,
-                place,
+                number,
                 shown: value(finding.after.as_ref()),
                 differs: finding.outcome != FindingOutcome::Same,
             })
         });
-        Self { tally: tally(document), metrics: metrics.take(CHOICES).collect() }
+        Self { tally: tally(document), metrics: metrics.take(MAX_CHOICES).collect() }
     }
 
     fn get(&self, metric: &Metric) -> Option<&Measured> {
@@ -86,12 +86,12 @@ pub(super) struct Trend {
     pub(super) latest: Text,
     /// `2 966 to 3 000 in 12 runs`.
     pub(super) range: Text,
-    /// The same in a sentence, for screen readers.
+    /// The trend in one sentence, for screen readers.
     pub(super) description: Text,
-    /// Points of lines; a run without the metric parts two.
+    /// The points of each line. A line ends at a run whose verdict does not have the metric.
     pub(super) lines: Vec<String>,
     pub(super) dots: Vec<Dot>,
-    /// Of each run, in the order of the page.
+    /// The value in each run, in the order of the page.
     pub(super) values: Vec<Option<Text>>,
 }
 
@@ -110,34 +110,35 @@ pub(super) struct Choice {
     pub(super) chosen: bool,
 }
 
-/// What is drawn of these runs, newest first, and what could be. Where nobody chose, those that changed most often.
-pub(super) fn of(runs: &[(Badge, Option<&Numbers>)], chosen: &[String]) -> (Vec<Trend>, Vec<Choice>) {
+/// The trends of these runs, which are sorted newest first, and the metrics to choose from. If the user chose no metric,
+/// the metrics that changed most often are drawn.
+pub(super) fn trends_and_choices(runs: &[(Badge, Option<&Numbers>)], chosen: &[String]) -> (Vec<Trend>, Vec<Choice>) {
     let mut found: HashMap<&Metric, usize> = HashMap::new();
-    // how often it differed, in the order in which the newest verdict names them
+    // each metric and how often it differed, in the order of the newest verdict that has it
     let mut metrics: Vec<(&Metric, u32)> = Vec::new();
     for measured in runs.iter().filter_map(|(_, numbers)| *numbers).flat_map(|numbers| &numbers.metrics) {
-        let place = *found.entry(&measured.metric).or_insert_with(|| {
+        let index = *found.entry(&measured.metric).or_insert_with(|| {
             metrics.push((&measured.metric, 0));
             metrics.len() - 1
         });
-        metrics[place].1 += u32::from(measured.differs);
+        metrics[index].1 += u32::from(measured.differs);
     }
-    let mut telling: Vec<&(&Metric, u32)> = metrics.iter().collect();
-    telling.sort_by_key(|(_, differed)| std::cmp::Reverse(*differed));
-    let wanted: Vec<&Metric> = if chosen.is_empty() {
-        telling.iter().take(UNASKED).map(|(metric, _)| *metric).collect()
+    let mut most_changed: Vec<&(&Metric, u32)> = metrics.iter().collect();
+    most_changed.sort_by_key(|(_, differed)| std::cmp::Reverse(*differed));
+    let drawn: Vec<&Metric> = if chosen.is_empty() {
+        most_changed.iter().take(DEFAULT_TRENDS).map(|(metric, _)| *metric).collect()
     } else {
-        let asked = |metric: &&Metric| chosen.contains(&metric.key());
-        metrics.iter().map(|(metric, _)| *metric).filter(asked).take(MOST).collect()
+        let is_chosen = |metric: &&Metric| chosen.contains(&metric.key());
+        metrics.iter().map(|(metric, _)| *metric).filter(is_chosen).take(MAX_TRENDS).collect()
     };
     let choice = |(metric, _): &(&Metric, u32)| Choice {
         key: Text::of(&metric.key()),
         probe: Text::of(&metric.probe),
         subject: Text::of(&metric.subject),
-        chosen: wanted.contains(metric),
+        chosen: drawn.contains(metric),
     };
-    let choices = metrics.iter().take(CHOICES).map(choice).collect();
-    (wanted.iter().filter_map(|metric| trend(runs, metric)).collect(), choices)
+    let choices = metrics.iter().take(MAX_CHOICES).map(choice).collect();
+    (drawn.iter().filter_map(|metric| trend(runs, metric)).collect(), choices)
 }
 
 fn trend(runs: &[(Badge, Option<&Numbers>)], metric: &Metric) -> Option<Trend> {
@@ -145,21 +146,21 @@ fn trend(runs: &[(Badge, Option<&Numbers>)], metric: &Metric) -> Option<Trend> {
         runs.iter().map(|(_, numbers)| numbers.and_then(|numbers| numbers.get(metric))).collect();
     let measured: Vec<&Measured> = values.iter().copied().flatten().collect();
     let (latest, oldest) = (measured.first()?, measured.last()?);
-    let by_place = |one: &&&Measured, other: &&&Measured| one.place.total_cmp(&other.place);
-    let (lowest, highest) = (measured.iter().min_by(by_place)?, measured.iter().max_by(by_place)?);
-    let across = |index: usize| across(runs.len() - 1 - index, runs.len());
-    let up = |place: f64| up(place, lowest.place, highest.place);
+    let by_number = |one: &&&Measured, other: &&&Measured| one.number.total_cmp(&other.number);
+    let (lowest, highest) = (measured.iter().min_by(by_number)?, measured.iter().max_by(by_number)?);
+    let horizontal = |index: usize| horizontal(runs.len() - 1 - index, runs.len());
+    let vertical = |number: f64| vertical(number, lowest.number, highest.number);
     let mut lines: Vec<Vec<String>> = vec![Vec::new()];
     let mut dots = Vec::new();
     for (index, value) in values.iter().enumerate().rev() {
         let Some(value) = value else {
-            // a run that was not judged is no hole; one without the metric is
+            // a run without a verdict does not end the line; a verdict without the metric does
             if runs[index].1.is_some() {
                 lines.push(Vec::new());
             }
             continue;
         };
-        let (x, y) = (format!("{:.1}", across(index)), format!("{:.1}", up(value.place)));
+        let (x, y) = (format!("{:.1}", horizontal(index)), format!("{:.1}", vertical(value.number)));
         lines.last_mut()?.push(format!("{x},{y}"));
         let r = if value.differs { "4" } else { "2" };
         dots.push(Dot { tone: if value.differs { runs[index].0.tone } else { "" }, x, y, r });
@@ -186,17 +187,17 @@ fn trend(runs: &[(Badge, Option<&Numbers>)], metric: &Metric) -> Option<Trend> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a page has fewer runs than a double has digits")]
-fn across(place: usize, of: usize) -> f64 {
-    if of < 2 { f64::midpoint(LEFT, RIGHT) } else { LEFT + (RIGHT - LEFT) * place as f64 / (of - 1) as f64 }
+fn horizontal(position: usize, runs: usize) -> f64 {
+    if runs < 2 { f64::midpoint(LEFT, RIGHT) } else { LEFT + (RIGHT - LEFT) * position as f64 / (runs - 1) as f64 }
 }
 
-fn up(place: f64, lowest: f64, highest: f64) -> f64 {
-    // halves first: the difference of the greatest doubles has no place among them
+fn vertical(number: f64, lowest: f64, highest: f64) -> f64 {
+    // halve before subtracting: the difference of the greatest and the smallest double overflows
     let height = highest / 2.0 - lowest / 2.0;
     if height <= 0.0 {
         f64::midpoint(TOP, BOTTOM)
     } else {
-        BOTTOM - (BOTTOM - TOP) * ((place / 2.0 - lowest / 2.0) / height)
+        BOTTOM - (BOTTOM - TOP) * ((number / 2.0 - lowest / 2.0) / height)
     }
 }
 
@@ -204,48 +205,46 @@ fn up(place: f64, lowest: f64, highest: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn numbers(metrics: &[(&str, f64, bool)]) -> Numbers {
-        let measured = |(subject, place, differs): &(&str, f64, bool)| Measured {
-            metric: Metric { probe: "orders".to_owned(), subject: (*subject).to_owned() },
-            place: *place,
-            shown: place.to_string(),
-            differs: *differs,
-        };
-        Numbers { tally: String::new(), metrics: metrics.iter().map(measured).collect() }
+    fn same(subject: &str, number: f64) -> Measured {
+        let metric = Metric { probe: "orders".to_owned(), subject: subject.to_owned() };
+        Measured { metric, number, shown: number.to_string(), differs: false }
+    }
+
+    fn changed(subject: &str, number: f64) -> Measured {
+        Measured { differs: true, ..same(subject, number) }
+    }
+
+    fn numbers<const N: usize>(metrics: [Measured; N]) -> Numbers {
+        Numbers { tally: String::new(), metrics: Vec::from(metrics) }
     }
 
     fn drawn(runs: &[Option<Numbers>], chosen: &[&str]) -> Vec<Trend> {
         let runs: Vec<_> = runs.iter().map(|numbers| (Badge::PENDING, numbers.as_ref())).collect();
         let chosen: Vec<String> = chosen.iter().map(|key| (*key).to_owned()).collect();
-        of(&runs, &chosen).0
+        trends_and_choices(&runs, &chosen).0
     }
 
     #[test]
     fn the_newest_run_is_on_the_right_and_the_greatest_value_on_top() {
-        let runs = [10.0, 30.0, 20.0].map(|n| Some(numbers(&[("n", n, false)])));
+        let runs = [10.0, 30.0, 20.0].map(|n| Some(numbers([same("n", n)])));
         let [trend] = &drawn(&runs, &[])[..] else { panic!() };
         assert_eq!(trend.lines, ["4.0,40.0 160.0,6.0 316.0,74.0"]);
         assert_eq!(trend.description.as_str(), "n: from 20 in the oldest run to 10 in the newest, 10 to 30 in 3 runs");
     }
 
     #[test]
-    fn a_run_without_the_metric_parts_the_line_and_one_without_a_verdict_does_not() {
-        let n = || Some(numbers(&[("n", 1.0, false)]));
-        let none = || Some(numbers(&[("other", 1.0, false)]));
+    fn a_verdict_without_the_metric_ends_the_line_and_a_run_without_a_verdict_does_not() {
+        let n = || Some(numbers([same("n", 1.0)]));
+        let none = || Some(numbers([same("other", 1.0)]));
         let [trend, _] = &drawn(&[n(), n(), none(), n(), None, n()], &[])[..] else { panic!() };
         assert_eq!(trend.lines, ["4.0,40.0 128.8,40.0", "253.6,40.0 316.0,40.0"]);
         assert_eq!((trend.dots.len(), trend.range.as_str()), (4, "the same in 4 runs"));
     }
 
     #[test]
-    fn what_changed_is_drawn_unless_somebody_chose() {
-        let runs = [Some(numbers(&[
-            ("a", 1.0, false),
-            ("b", 1.0, false),
-            ("c", 1.0, false),
-            ("d", 1.0, false),
-            ("e", 1.0, true),
-        ]))];
+    fn changed_metrics_are_drawn_unless_the_user_chose_others() {
+        let metrics = [same("a", 1.0), same("b", 1.0), same("c", 1.0), same("d", 1.0), changed("e", 1.0)];
+        let runs = [Some(numbers(metrics))];
         let names =
             |chosen: &[&str]| drawn(&runs, chosen).iter().map(|trend| trend.subject.to_string()).collect::<Vec<_>>();
         assert_eq!(names(&[]), ["e", "a", "b", "c"]);
@@ -254,8 +253,8 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_doubles_have_a_place() {
-        let runs = [f64::MAX, -f64::MAX, 0.0].map(|n| Some(numbers(&[("n", n, false)])));
+    fn the_greatest_doubles_are_drawn() {
+        let runs = [f64::MAX, -f64::MAX, 0.0].map(|n| Some(numbers([same("n", n)])));
         assert_eq!(drawn(&runs, &[])[0].lines, ["4.0,40.0 160.0,74.0 316.0,6.0"]);
     }
 }

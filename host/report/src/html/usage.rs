@@ -1,4 +1,4 @@
-//! How each probe used its limits.
+//! How much of its limits each probe used.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use taster_text::{duration, grouped, size};
 
 use super::text::Text;
 
-/// From here on a probe is close to a limit, in percent of it.
-const CLOSE: f64 = 80.0;
+/// A probe that used more than this many percent of a limit is close to the limit.
+const CLOSE_PERCENT: f64 = 80.0;
 
-/// What all probes used.
-pub(super) struct Usage {
+/// The usage of all probes.
+pub(super) struct UsageTable {
     pub(super) sides: Vec<Side>,
-    /// What came closest to its limit: `memory of shape, 12 %`.
+    /// The usage that is closest to its limit: `memory of shape, 12 %`.
     pub(super) closest: Option<String>,
-    /// Whether anything is close to a limit.
+    /// Whether any usage is close to its limit.
     pub(super) close: bool,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Side {
 pub(super) struct Probe {
     pub(super) name: Text,
     pub(super) component: Text,
-    /// The first digits of its digest.
+    /// The first digits of the component's digest.
     pub(super) digest: Text,
     pub(super) metrics: Option<String>,
     pub(super) failure: Option<Text>,
@@ -48,20 +48,32 @@ pub(super) struct Allowed {
     pub(super) close: bool,
 }
 
-/// What is limited, in the order in which it is shown.
-pub(super) const LIMITED: [&str; 6] = ["Wall time", "Server time", "Documents", "Bytes", "Memory", "Log"];
+/// The limits, in the order of the table's columns.
+pub(super) const LIMIT_NAMES: [&str; 6] = ["Wall time", "Server time", "Documents", "Bytes", "Memory", "Log"];
 
-pub(super) fn of(document: &VerdictDocument) -> Usage {
-    // a census has a time of its own, which is in the wall time, too
-    let counts = |name: &str| {
-        document.findings.iter().any(|finding| finding.probe.as_deref() == Some(name) && finding.documents.is_some())
+/// Which limits the wall time of a probe is compared with.
+#[derive(Clone, Copy)]
+enum WallLimit {
+    Probe,
+    /// A census has a time limit of its own, but its time is part of the probe's wall time.
+    ProbeAndCensus,
+}
+
+/// The usage of each probe in both captures.
+pub(super) fn usage_table(document: &VerdictDocument) -> UsageTable {
+    let wall_limit = |name: &str| {
+        let has_census = document
+            .findings
+            .iter()
+            .any(|finding| finding.probe.as_deref() == Some(name) && finding.documents.is_some());
+        if has_census { WallLimit::ProbeAndCensus } else { WallLimit::Probe }
     };
     let mut closest: Option<(f64, String)> = None;
     let mut side = |name: &'static str, side: &SideSummary| {
         let probes = side.probes.iter().map(|summary| {
-            let (probe, shares) = probe(summary, counts(&summary.name));
+            let (probe, shares) = probe(summary, wall_limit(&summary.name));
             for (what, share) in shares {
-                if closest.as_ref().is_none_or(|(most, _)| share > *most) {
+                if closest.as_ref().is_none_or(|(highest, _)| share > *highest) {
                     closest = Some((share, format!("{} of {}, {}", what.to_lowercase(), probe.name, percent(share))));
                 }
             }
@@ -72,40 +84,43 @@ pub(super) fn of(document: &VerdictDocument) -> Usage {
     let mut sides = vec![side("After", &document.after)];
     sides.extend(document.before.as_ref().map(|before| side("Before", before)));
     sides.retain(|side| !side.probes.is_empty());
-    let close = closest.as_ref().is_some_and(|(share, _)| *share > CLOSE);
-    Usage { sides, closest: closest.map(|(_, text)| text), close }
+    let close = closest.as_ref().is_some_and(|(share, _)| *share > CLOSE_PERCENT);
+    UsageTable { sides, closest: closest.map(|(_, text)| text), close }
 }
 
-/// A probe with its share of each limit, in percent.
-fn probe(summary: &ProbeSummary, counts: bool) -> (Probe, Vec<(&'static str, f64)>) {
+/// A probe, and how many percent of each limit it used.
+fn probe(summary: &ProbeSummary, wall_limit: WallLimit) -> (Probe, Vec<(&'static str, f64)>) {
     let limits = summary.limits.as_ref();
     let mut shares = Vec::new();
     let mut meter =
         |what: &'static str, used: u64, limit: &dyn Fn(&UsageLimits) -> u64, show: &dyn Fn(u64) -> String| {
             let allowed = limits.map(limit).map(|limit| {
-                // nothing allowed and nothing used is no use of it
+                // a limit of zero that was not used is 0 %
                 let share = if used == 0 { 0.0 } else { 100.0 * ratio(used, limit) };
                 shares.push((what, share));
                 Allowed {
                     limit: show(limit),
                     percent: percent(share),
                     value: format!("{:.1}", share.min(100.0)),
-                    close: share > CLOSE,
+                    close: share > CLOSE_PERCENT,
                 }
             });
             Meter { used: show(used), allowed }
         };
     let time = |ms: u64| duration(Duration::from_millis(ms));
     let usage = &summary.usage;
-    let wall = |limits: &UsageLimits| limits.wall_ms.saturating_add(if counts { limits.census_ms } else { 0 });
-    let [walls, servers, documents, sizes, memories, logs] = LIMITED;
+    let wall = |limits: &UsageLimits| match wall_limit {
+        WallLimit::Probe => limits.wall_ms,
+        WallLimit::ProbeAndCensus => limits.wall_ms.saturating_add(limits.census_ms),
+    };
+    let [walls, servers, documents, sizes, memories, logs] = LIMIT_NAMES;
     let meters = vec![
         meter(walls, usage.wall_ms, &wall, &time),
         meter(servers, usage.server_ms, &|limits| limits.server_ms, &time),
         meter(documents, usage.documents, &|limits| limits.documents, &grouped),
         meter(sizes, usage.bytes, &|limits| limits.bytes, &size),
         meter(memories, usage.memory_peak, &|limits| limits.memory_peak, &size),
-        // what was dropped was wanted, too
+        // dropped log lines count too: the probe wrote them
         meter(logs, usage.log_bytes.saturating_add(usage.log_dropped), &|limits| limits.log_bytes, &size),
     ];
     let probe = Probe {

@@ -21,9 +21,9 @@ use crate::{
     error::StoreError,
 };
 
-/// Bytes of the smallest read: a request costs as much as transferring so many, and the next read is mostly near.
+/// Bytes of the smallest read. A request costs as much as transferring this many bytes, and the next read is usually close.
 const MIN_READ_AHEAD: u64 = 1 << 20;
-/// Bytes of the largest read, where one read follows the other.
+/// Bytes of the largest read, which sequential reads reach.
 const MAX_READ_AHEAD: u64 = 8 << 20;
 
 impl Bucket {
@@ -135,7 +135,7 @@ impl ReadAt for RangeReader {
         }
         let mut read_ahead = self.read_ahead.lock().unwrap_or_else(PoisonError::into_inner);
         if offset < read_ahead.offset || end > read_ahead.end() {
-            // a read that goes on where the last one ended is mostly one of many
+            // a read that starts where the last one ended is usually one of many sequential reads
             let sequential = offset >= read_ahead.offset && offset <= read_ahead.end();
             let ahead =
                 if sequential { (read_ahead.ahead * 2).clamp(MIN_READ_AHEAD, MAX_READ_AHEAD) } else { MIN_READ_AHEAD };

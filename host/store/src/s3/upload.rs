@@ -74,7 +74,7 @@ impl Bucket {
         Err(Operation { action: "write", url: &self.object_url(key) }.refused(why))
     }
 
-    /// Reads a part of the file, off the runtime's threads, for reading blocks.
+    /// Reads a part of the file outside of the runtime's threads, because reading blocks.
     async fn read_file_part(&self, key: &str, file: &File, offset: u64, length: u64) -> Result<Bytes, StoreError> {
         let local = |error: std::io::Error| StoreError::Io { key: key.to_owned(), action: "write", source: error };
         let file = file.try_clone().map_err(local)?;

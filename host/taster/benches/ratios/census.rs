@@ -49,7 +49,7 @@ pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     let after = record(&key, Side::Post, documents)?;
     table.line(&format!("peak memory, census of {many} documents"), memory::peak_mib()?, "MiB", Goal::AtMost(128.0));
     let stored = before.length;
-    table.line("stored census, a document", of(stored, documents), "B", Goal::AtMost(11.0));
+    table.line("stored census, a document", ratio(stored, documents), "B", Goal::AtMost(11.0));
 
     bucket::measure(&before, &many, table).await?;
 
@@ -64,12 +64,12 @@ pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     }
     let what = format!("compare two of {many}, {DIFFERENCES} differences");
     table.line(&what, took.as_secs_f64(), "s", Goal::AtMost(1.0));
-    table.line("the same: read of what is stored", of(before.bytes_read(), stored) * 100.0, "%", Goal::AtMost(2.0));
+    table.line("the same: read of what is stored", ratio(before.bytes_read(), stored) * 100.0, "%", Goal::AtMost(2.0));
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody stores 2^53 bytes")]
-fn of(part: u64, whole: u64) -> f64 {
+#[expect(clippy::cast_precision_loss, reason = "a census has fewer than 2^53 bytes")]
+fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }
 

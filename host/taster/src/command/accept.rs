@@ -85,7 +85,7 @@ fn acceptance(args: &AcceptArgs, app: &AppName, verdict: &VerdictDocument) -> Ac
     }
 }
 
-/// Closes the baseline that the verdict was given against. A later baseline stays open: it belongs to another question.
+/// Closes the baseline that the verdict was given against. A later baseline stays open: the verdict is not about it.
 async fn close_baseline(store: &AppStore, verdict: VerdictDocument) -> Result<(), StoreError> {
     let judged = verdict.before.map(|before| before.run);
     let passed = verdict.after.workloads;

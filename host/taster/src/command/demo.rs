@@ -62,7 +62,7 @@ pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     task.finish(&format!("{} in {}", upgrade.summary, taster_text::duration(result.took)));
 
     let Post::Judged(outcome) = taster_flow::post(&context, Some(&run)).await?.value else {
-        // only a cluster can be empty
+        // cannot happen: only a configuration with `cluster` can have no workloads yet
         return Ok(Exit::Unknown);
     };
     let shown = VerdictContext { reports: &outcome.reports, ..VerdictContext::default() };

@@ -31,7 +31,7 @@ fn override_store(config: &mut Config, store: Option<&StoreArgs>) {
     }
 }
 
-/// What the flows of `pre` and `post` work with: of the configuration file, or of `--mongodb` alone.
+/// The context of the flows of `pre` and `post`, from the configuration file or from `--mongodb` alone.
 pub(super) async fn open_flow(
     file: &ConfigArgs,
     store: &StoreArgs,

@@ -61,7 +61,7 @@ async fn a_post_that_comes_twice_says_the_same_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_capture_in_which_a_probe_failed_holds_nobody_up() {
+async fn a_capture_in_which_a_probe_failed_does_not_block_the_next_run() {
     let shop = ShopDatabase::standalone(300).await;
     let workspace = shop.workspace();
     let probes = |limit: u32| {

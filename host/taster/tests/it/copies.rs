@@ -137,7 +137,7 @@ async fn a_sync_that_died_before_post_leaves_its_baseline() {
     let mut stage = Stage::new(SHOP).await;
     stage.pre(&[]);
     stage.lose().await;
-    // nobody ran `post`; the server was scaled down and up, and somebody syncs anew
+    // `post` was not run; the server was scaled down and up, and a new sync starts
     stage.restart().await;
     stage.pre(&["--run", "next"]);
     stage.post(&["--run", "next"], "different");
@@ -209,7 +209,7 @@ async fn a_later_day_is_no_excuse() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_tells_nobody_of_its_starts_is_unknown() {
+async fn a_server_whose_start_time_cannot_be_read_is_unknown() {
     let mut stage = Stage::new(SHOP).await;
     let admin = stage.client().await.database("admin");
     for (user, roles) in

@@ -143,7 +143,7 @@ async fn a_post_that_dies_over_a_pass_leaves_a_baseline_or_none() {
         let workspace = workspace(&shop);
         fine(&workspace, &["pre", "--run", "a"]);
         let Some(at) = killed(&workspace, place, &["post", "--run", "a"]) else { break };
-        // the verdict stands once the run has it, and with it the baseline is closed
+        // once the verdict is stored it counts, and the baseline is closed
         let passed = workspace.path().join("results/v1/pxbbq/a/verdict.json").exists();
         loss.happens(&shop).await;
         fine(&workspace, &["pre", "--run", "b"]);

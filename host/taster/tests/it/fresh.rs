@@ -60,7 +60,7 @@ async fn the_time_in_an_object_id_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_cluster_in_the_configuration_nobody_looks_for_one() {
+async fn without_a_cluster_in_the_configuration_no_cluster_is_accessed() {
     let shop = ShopDatabase::standalone(50).await;
     let workspace = shop.workspace();
     workspace.configure(&format!("{SHOP}{PROBES}"));

@@ -133,7 +133,7 @@ async fn two_pre_of_one_run_at_once_leave_one_capture() {
             one.json()["attempt"].as_str().expect("an attempt").to_owned()
         })
         .collect();
-    assert_eq!(attempts[0], attempts[1], "both speak of the one capture that stands");
+    assert_eq!(attempts[0], attempts[1], "both report the one committed capture");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
-//! Notifications: what is sent, what is tried again, and that nothing of it changes a verdict. The built binary against
-//! receivers on real sockets; GitHub is a stand-in with the few paths that are asked, for the real one is not to be had:
-//! what it is asked is held against GitHub's own description of its API.
+//! Notifications: their contents and retries; they never change a verdict. The tests run the built binary against receivers
+//! on real sockets. GitHub itself cannot be used: a stand-in answers the paths that Taster requests, and the requests are
+//! checked against GitHub's description of its API.
 
 use std::{
     collections::VecDeque,
@@ -276,14 +276,14 @@ async fn a_receiver_that_cannot_be_reached_is_named_and_changes_nothing() {
         .iter()
         .map(|receiver| format!("  - {{webhook: '{}/hooks/x', bearer: {TOKEN}, timeout: 2s}}", receiver.url()))
         .collect();
-    // a port that nobody listens on, and a file that is none
+    // a port without a listener, and a file that does not exist
     notify.push("  - {webhook: 'http://127.0.0.1:1/hooks/x'}".to_owned());
     notify.push("  - {webhook: 'https://127.0.0.1:1/hooks/x', caFile: nothing.pem}".to_owned());
     configured(&workspace, &notify.join("\n"));
     let began = Instant::now();
     let ended = post(&workspace, "r1", &[]);
     assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
-    assert_eq!(ended.code, 0, "the verdict stands: {}", ended.all());
+    assert_eq!(ended.code, 0, "the verdict is unchanged: {}", ended.all());
     assert_eq!(workspace.taster(&["show", "r1", "--format", "json"]).json()["verdict"], "same");
     is_discreet(&ended);
     let counts = receivers.map(|receiver| receiver.requests().len());
@@ -362,7 +362,7 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     let description = description.expect("a status")["description"].as_str().expect("text").to_owned();
     assert!(description.starts_with("different: ") && description.chars().count() <= 140, "{description}");
 
-    // nobody knows the commit: it is said, and that is all
+    // the commit is unknown: Taster logs that, and nothing else happens
     let ended = workspace.taster(&["post", "--run", "r2"]);
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("no commit is known; set --revision"), "{}", ended.all());

@@ -20,7 +20,7 @@ use crate::{
     support::{SHOP, ShopDatabase, Workspace},
 };
 
-/// An element that no page has, whatever stands in front of it.
+/// An element that no page contains, after characters that close any text or attribute.
 const HOSTILE: &str = r#"</code></style></script>'"><x-evil onload=alert(1) style=color:red>{{7*7}}&lt;x-evil&gt;<!--"#;
 /// Documents of the difference that a browser has to show.
 const CHANGED: usize = 1000;
@@ -130,7 +130,7 @@ async fn a_page_that_cannot_be_shown_is_a_page_with_the_reason() {
         ("/apps/Px!", 400, "invalid app `Px!`"),
         ("/apps/pxbbq?metrik=1", 400, "unknown parameter"),
         ("/apps/pxbbq?after=%00", 400, "invalid run"),
-        ("/apps/pxbbq?metric=%3Cx-evil%3E", 200, "None of the metrics"),
+        ("/apps/pxbbq?metric=%3Cx-evil%3E", 200, "None of the chosen metrics"),
     ] {
         let reply = served.get(url);
         assert_eq!(reply.status, status, "{url}: {reply:?}");
@@ -163,7 +163,7 @@ fn poison(value: &mut Value, path: &str) {
     }
 }
 
-/// The verdict with something hostile wherever text may stand.
+/// The verdict with hostile text in every field that holds text.
 fn poisoned(verdict: &VerdictDocument) -> VerdictDocument {
     let mut verdict = verdict.clone();
     for finding in &mut verdict.findings {

@@ -15,7 +15,7 @@ fn sources(folder: &Path, found: &mut BTreeSet<String>) {
             }
         } else if path.extension().is_some_and(|e| e == "rs") {
             let text = fs::read_to_string(&path).expect("a source");
-            // only code: documentation and unit tests speak of codes that nobody gives
+            // only code: documentation and unit tests name codes that no error has
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
                 for (at, _) in line.match_indices("\"T0") {

@@ -44,7 +44,7 @@ async fn everything_that_runs_store_fits_the_published_schemas() {
         assert_eq!(post.code, code, "{}", post.all());
     }
     assert_eq!(workspace.taster(&["accept", "two", "--reason", "they were test data"]).code, 0);
-    // a baseline that stands is another `current.json` than none
+    // `current.json` differs with and without an open baseline
     assert_eq!(workspace.taster(&["pre", "--run", "three"]).code, 0);
 
     let validators: Vec<(DocumentKind, jsonschema::Validator)> = DocumentKind::ALL

@@ -66,7 +66,7 @@ async fn a_signal_at_any_moment_puts_everything_back() {
                 assert!(took < BACK, "{why}");
                 stopped += 1;
                 if command == "post" && shop.counts().await != (0, 0, 0) {
-                    // before it held the lock it puts back nothing: it did not know that nobody else is at work
+                    // it was stopped before it held the lock, so it restores nothing: another process may be at work
                     assert!(!ended.err.contains("holds the lock"), "{why}");
                     shop.fine(&["restore", "--run", &run]).await;
                 }

@@ -82,7 +82,7 @@ impl Shop {
         shop
     }
 
-    /// Writes `taster.yaml`; `more` stands in its `cluster`.
+    /// Writes `taster.yaml`; `more` goes into its `cluster`.
     fn configure(&self, more: &str, rest: &str) {
         let Self { namespace, .. } = self;
         self.workspace.configure(&format!(
@@ -159,7 +159,7 @@ impl Shop {
         lease.spec?.holder_identity.filter(|holder| !holder.is_empty())
     }
 
-    /// Everything is as it was found, nothing is recorded, and nobody holds the lock.
+    /// The original replica counts are restored, nothing is recorded, and no process holds the lock.
     async fn expect_back(&self, replicas: i32, why: &str) {
         assert_eq!(self.counts().await, (replicas, replicas, 0), "{why}");
         assert_eq!(self.holder().await, None, "{why}");

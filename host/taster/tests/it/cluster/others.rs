@@ -78,7 +78,7 @@ async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
     let restore = restore.ended().await;
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(restore.code, 4, "{}", restore.all());
-    assert!(restore.err.contains("SIGTERM") && restore.err.contains("nothing was put back"), "{}", restore.err);
+    assert!(restore.err.contains("SIGTERM") && restore.err.contains("nothing was restored"), "{}", restore.err);
     shop.kubelet.release();
     let first = ended(first).await;
     assert_eq!(first.code, 0, "{}", first.all());
@@ -182,7 +182,7 @@ async fn abandoned_workloads_are_restored_after_their_age_when_the_lock_is_free(
     assert_eq!(shop.counts().await, (1, 1, 2));
     kill_process(Pid::from_child(&post), Signal::KILL).expect("it is there");
     ended(post).await;
-    // its lease expires, and nobody needs to name a run
+    // its lease expires; `restore --abandoned` needs no run
     let back = shop.fine(&["restore", "--abandoned"]).await;
     assert!(back.out.contains("restored StatefulSet mongo 1→0"), "{}", back.out);
     shop.expect_back(0, &back.all()).await;

@@ -168,7 +168,7 @@ async fn a_first_sync_has_nothing_to_taste_and_half_of_one_is_an_error() {
     );
     shop.expect_back(0, "scaled nothing").await;
     assert_eq!(stored(shop.workspace.path(), "current.json").get("nothing_yet"), None);
-    // what nobody tasted before cannot be the same after
+    // without a capture before the sync, the verdict cannot be `same`
     assert_eq!(shop.taster(&["post", "--run", "b"]).await.code, 3);
     shop.fine(&["pre", "--run", "c"]).await;
     shop.fine(&["post", "--run", "c"]).await;

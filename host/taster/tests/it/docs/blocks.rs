@@ -8,7 +8,7 @@ use crate::support::{ShopDatabase, component};
 
 /// One block of code.
 struct Block<'a> {
-    /// What stands behind the fence: `sh,run`.
+    /// The text after the fence: `sh,run`.
     info: &'a str,
     text: String,
 }

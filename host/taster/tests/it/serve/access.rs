@@ -40,7 +40,7 @@ async fn a_request_without_a_valid_token_learns_nothing() {
     assert_eq!(served.with_token("/v1/apps", TOKEN).status, 200);
     assert_eq!(curl(&["-u", &format!("anyone:{TOKEN}"), &url]).status, 200, "as a browser sends it");
     assert_eq!(served.with_token("/nothing", TOKEN).status, 404);
-    // two of them: nobody can say which one counts
+    // with two headers it is not clear which one counts
     let bearer = format!("Authorization: Bearer {TOKEN}");
     assert_eq!(curl(&["-H", &bearer, "-H", &bearer, &url]).status, 401);
     assert_eq!(curl(&[&format!("{url}?token={TOKEN}")]).status, 401, "an address ends up in logs");

@@ -114,7 +114,7 @@ fn every_limit_is_kept_and_named() {
 }
 
 #[test]
-fn a_client_that_dawdles_loses_its_connection_and_one_that_does_not_keeps_it() {
+fn a_slow_client_loses_its_connection_and_others_keep_theirs() {
     let workspace = Workspace::new("");
     let served = Served::start(&workspace, &["--store", "file://./results"]);
     let ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -131,16 +131,16 @@ fn a_client_that_dawdles_loses_its_connection_and_one_that_does_not_keeps_it() {
     };
     assert_eq!(answer(), answer(), "two requests on one connection");
 
-    // a byte a second is less than a request: it is over after ten seconds, whatever still comes
+    // one byte a second does not complete a request: the connection is closed after ten seconds
     let begun = Instant::now();
     let mut slow = served.connect();
     slow.set_read_timeout(Some(Duration::from_millis(500))).expect("a time-out");
     let mut over = false;
-    // no line ever ends
+    // the request line never ends
     while !over {
         over = slow.write_all(b"G").is_err();
         let mut buffer = [0; 512];
-        // an end or a reset; a time-out says that it goes on
+        // an end or a reset; after a time-out the connection is still open
         over |= match slow.read(&mut buffer) {
             Ok(read) => read == 0,
             Err(error) => !matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut),
@@ -159,9 +159,9 @@ fn a_server_that_is_asked_to_stop_answers_what_was_begun() {
         let idle = served.connect();
         let mut request = served.unfinished();
         served.signal(signal);
-        // nobody else is served any more
+        // new connections are refused
         served.until_refused();
-        assert_eq!(rest_of(idle), "", "who asks nothing is not waited for");
+        assert_eq!(rest_of(idle), "", "an idle connection is closed at once");
         request.write_all(b"{}").expect("the body");
         let answer = Reply::parse(&rest_of(request));
         assert_eq!((answer.status, answer.verdict().as_str()), (409, "unknown"), "{answer:?}");

@@ -47,7 +47,7 @@ async fn metrics_say_what_the_runs_came_to_and_no_client_can_make_up_more() {
     assert!((shown - newest).abs() < 1.0, "{shown}, and the newest object is from {newest}");
     assert!(series.len() < 200, "{} series\n{}", series.len(), reply.body);
 
-    // what was read stands for a while, and a store that is gone is said so, without the numbers of before
+    // numbers are cached for some time; if the store is gone, the metrics say so and the old numbers are left out
     let damaged = Served::start(&workspace, &[]);
     damage(&workspace.path().join("results/v1/pxbbq/r1/verdict.json"));
     let series = samples(&damaged.get("/metrics").body);

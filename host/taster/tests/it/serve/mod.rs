@@ -56,8 +56,8 @@ impl Served {
         curl(&["-H", &format!("Authorization: Bearer {token}"), &self.url(path)])
     }
 
-    /// Whether `curl -f` ends well: what a pipeline does with this.
-    #[expect(clippy::unused_self, reason = "it is asked of a server that stands")]
+    /// Whether `curl -f` succeeds, which is how a pipeline uses the gate.
+    #[expect(clippy::unused_self, reason = "the server must be running")]
     fn passes(&self, arguments: &[&str]) -> bool {
         let mut curl = Command::new("curl");
         curl.args(["-f", "-sS", "-o", "/dev/null", "--max-time", "60"]).args(arguments).stderr(Stdio::null());
