@@ -2,7 +2,7 @@
 
 use std::{
     process::{Child, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mongodb::{
@@ -149,12 +149,20 @@ async fn a_signal_ends_a_scan_with_4_and_leaves_no_cursor_on_a_replica_set() {
 async fn a_signal_leaves_no_cursor(shop: &FaultyShop) {
     shop.configure(READ, "alwaysOn", doc! {"shouldCheckForInterrupt": true}).await;
     for signal in [Signal::TERM, Signal::INT] {
-        let child = shop.spawn(&["pre", "--run", "stopped"]);
+        let mut child = shop.spawn(&["pre", "--run", "stopped", "-v"]);
         let pid = Pid::from_child(&child);
-        let reads = async || open_cursors(&shop.client, "pinned").await > 0;
-        wait_until("a read that does not return", WAIT_TIMEOUT, reads).await;
-        rustix::process::kill_process(pid, signal).expect("a signal");
+        let give_up = Instant::now() + WAIT_TIMEOUT;
+        let mut reads = false;
+        while !reads && Instant::now() < give_up && child.try_wait().expect("a status").is_none() {
+            reads = open_cursors(&shop.client, "pinned").await > 0;
+        }
+        if reads {
+            rustix::process::kill_process(pid, signal).expect("a signal");
+        } else {
+            child.kill().expect("a signal");
+        }
         let ended = CommandOutput::read(&child.wait_with_output().expect("it ends"));
+        assert!(reads, "no read was held up: {}", ended.all());
         assert_eq!(ended.code, 4, "{}", ended.all());
         assert!(ended.err.contains("T0604"), "{}", ended.err);
         // the server closes a cursor that was killed during a read once that read notices
