@@ -8,7 +8,6 @@ use std::{
 
 use jiff::Timestamp;
 use taster_model::{Failure, Manifest, Metric, Usage};
-use tracing::Instrument;
 use wasmtime::{
     Store, UpdateDeadline,
     component::{InstancePre, Linker},
@@ -167,13 +166,8 @@ impl Probe {
         }
     }
 
-    /// Runs the probe once, in a span `probe` with the probe's name and the component's digest.
+    /// Runs the probe once.
     pub async fn run<D: Mongo>(&self, input: RunInput<D>) -> RunReport {
-        let span = tracing::info_span!("probe", probe = input.probe, component = self.0.sha256);
-        self.run_once(input).instrument(span).await
-    }
-
-    async fn run_once<D: Mongo>(&self, input: RunInput<D>) -> RunReport {
         let begun = Instant::now();
         let limits = &input.limits;
         let setting = LimitSettings::new(&input.setting);

@@ -61,7 +61,7 @@ struct Attempt<'a> {
 impl ProbeRunner<'_> {
     /// Runs one probe on one snapshot of the database. The failure of a probe is part of its record; the others still run.
     pub(crate) async fn run(&self, probe: &Probe, snapshot: &Snapshot) -> ProbeResult {
-        let span = tracing::info_span!("probe", probe = probe.name);
+        let span = tracing::info_span!("probe", probe = probe.name, component = tracing::field::Empty);
         self.run_and_record(probe, snapshot).instrument(span).await
     }
 
@@ -99,6 +99,7 @@ impl ProbeRunner<'_> {
         let probe = attempt.probe;
         let loaded = load_probe(&self.context.engine, probe, &self.context.base).await?;
         let record = &mut attempt.record;
+        tracing::Span::current().record("component", loaded.sha256());
         loaded.sha256().clone_into(&mut record.sha256);
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);

@@ -19,8 +19,9 @@ async fn json_lines_name_the_run_the_probe_and_the_query() {
     assert!(!queries.is_empty(), "{}", pre.err);
     for query in queries {
         let Some([run, probe, call]) = query["spans"].as_array().map(Vec::as_slice) else { panic!("{query}") };
-        assert_eq!([&run["name"], &run["app"], &run["run"], &run["side"]], ["run", "shop", "a", "pre"], "{query}");
+        assert_eq!([&run["name"], &run["app"], &run["run"], &run["side"]], ["run", "pxbbq", "a", "pre"], "{query}");
         assert_eq!([&probe["name"], &probe["probe"]], ["probe", "counts"], "{query}");
+        assert_eq!(probe["component"].as_str().map(str::len), Some(64), "{query}");
         assert_eq!([&call["name"], &call["collection"]], ["query", "orders"], "{query}");
         assert!(call["documents"].is_u64() && call["milliseconds"].is_u64(), "{query}");
     }
