@@ -40,14 +40,19 @@ pub(crate) fn write(key: &str, document: &impl Serialize) -> Result<Vec<u8>, Sto
     let Value::Object(map) = value else {
         return Err(StoreError::damaged(key, "not an object"));
     };
-    with_checksum(map).map_err(|error| StoreError::damaged(key, error))
+    with_checksum(&map).map_err(|error| StoreError::damaged(key, error))
 }
 
-fn with_checksum(mut map: Map<String, Value>) -> Result<Vec<u8>, serde_json::Error> {
-    let text = serde_json::to_string_pretty(&map)?;
-    map.insert(CHECKSUM.to_owned(), format!("sha256:{}", hex::encode(Sha256::digest(text.as_bytes()))).into());
-    let mut bytes = serde_json::to_vec_pretty(&map)?;
-    bytes.push(b'\n');
+/// The JSON of `map` with the checksum as its last key. It is serialized once: captures have thousands of metrics.
+fn with_checksum(map: &Map<String, Value>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec_pretty(map)?;
+    let line = format!("\n  \"{CHECKSUM}\": \"sha256:{}\"\n}}\n", hex::encode(Sha256::digest(&bytes)));
+    // `{}`, or keys and then a line with the closing brace
+    bytes.truncate(bytes.len() - if map.is_empty() { 1 } else { 2 });
+    if !map.is_empty() {
+        bytes.push(b',');
+    }
+    bytes.extend_from_slice(line.as_bytes());
     Ok(bytes)
 }
 
@@ -60,7 +65,7 @@ pub(crate) fn read<T: DeserializeOwned>(key: &str, schema: &str, bytes: &[u8]) -
         return Err(damaged("it has no checksum".to_owned()));
     };
     // serialized again and compared byte by byte: that finds changes which JSON ignores, such as white space
-    let expected = with_checksum(map.clone()).map_err(|error| damaged(error.to_string()))?;
+    let expected = with_checksum(&map).map_err(|error| damaged(error.to_string()))?;
     if expected != bytes {
         return Err(damaged(format!("its checksum {given} does not match its contents")));
     }
