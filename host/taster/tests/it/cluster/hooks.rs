@@ -99,7 +99,7 @@ async fn a_job_whose_time_is_nearly_over_gives_up_while_it_can_still_put_back() 
     let ended = hook.taster(&shop, &["pre"]).await;
     assert_eq!(ended.code, 4, "{}", ended.all());
     assert!(
-        ended.err.contains("error[T0625]: `activeDeadlineSeconds` of Job pre-taste-presync-1764000000"),
+        ended.err.contains("error[T0625]: Job pre-taste-presync-1764000000 is about to reach `activeDeadlineSeconds`"),
         "{}",
         ended.err
     );
