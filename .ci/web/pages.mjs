@@ -22,6 +22,8 @@ const browser = await chromium.launch({
 const open = async (options) => {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  // in CI it runs beside the tests, with the processor time that they leave; how fast a page is, is measured below
+  page.setDefaultTimeout(180_000);
   page.on("dialog", async (dialog) => {
     failures.push(`${page.url()}: a script ran: ${dialog.message()}`);
     await dialog.dismiss();
