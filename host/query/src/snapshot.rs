@@ -27,6 +27,8 @@ const DEFAULT_TRANSACTION_LIFETIME: Duration = Duration::from_mins(1);
 /// How often a quiet period is repeated because something was written in it. After that the scan starts anyway, and results
 /// from collections that were written to in the last quiet period do not count.
 const QUIET_ATTEMPTS: u32 = 3;
+/// How often a time is chosen at which the server can read.
+const SNAPSHOT_ATTEMPTS: u32 = 5;
 
 /// How to take a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,17 @@ impl Connection {
     /// Where documents are read live, this waits until the write counters did not move for the quiet period. The time of a
     /// snapshot lies after both readings of the counters, so that collections that are read live are as they were at it.
     pub async fn snapshot(&self, options: SnapshotOptions) -> Result<Snapshot, QueryError> {
+        let mut attempts = 1;
+        loop {
+            match self.try_snapshot(options).await {
+                // a collection was created or dropped just now: the server cannot read at a time before that
+                Err(QueryError::SnapshotGone { .. }) if attempts < SNAPSHOT_ATTEMPTS => attempts += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_snapshot(&self, options: SnapshotOptions) -> Result<Snapshot, QueryError> {
         let connection = Arc::clone(&self.inner);
         let (inventory, written_before) = quiet_inventory(&connection, options).await?;
         // the copy's identity was read from the process that answered when the connection was opened

@@ -218,7 +218,7 @@ async fn in_ranges(shop: &Shop) -> (Connection, Snapshot) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_return_every_document_once_whatever_its_id() {
-    let server = crate::mongod::forgetful();
+    let server = crate::mongod::short_transactions();
     let shop = Shop::new(server, "ranges").await;
     shop.fill("plain", mixed_ids().into_iter().map(|id| doc! {"_id": id, "pad": "x".repeat(100_000)})).await;
     let collation = doc! {"create": "german", "collation": {"locale": "de", "strength": 1}};

@@ -37,6 +37,12 @@ pub(crate) fn replica_set() -> &'static Mongod {
     SERVER.get_or_init(|| start(true, &[]))
 }
 
+/// A replica set of one member whose transactions live for a second: reads in ranges wait for their end.
+pub(crate) fn short_transactions() -> &'static Mongod {
+    static SERVER: OnceLock<Mongod> = OnceLock::new();
+    SERVER.get_or_init(|| start(true, &["--setParameter", "transactionLifetimeLimitSeconds=1"]))
+}
+
 /// A replica set of one member that keeps two seconds of history.
 pub(crate) fn forgetful() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
