@@ -53,12 +53,13 @@ fn only_values() -> Vec<Bson> {
 
 async fn load(shop: &ShopDatabase) {
     let database = &shop.database;
+    // `expireAfterSeconds`: long enough for a capture before it, on a busy machine
     let create = [
         doc! {"create": "words", "collation": {"locale": "de", "strength": 2}},
         doc! {"create": "log", "capped": true, "size": 1_000_000},
         doc! {"create": "weather", "timeseries": {"timeField": "at", "metaField": "place"}},
         doc! {"create": "tiny"},
-        doc! {"createIndexes": "sessions", "indexes": [{"key": {"until": 1}, "name": "ttl", "expireAfterSeconds": 2}]},
+        doc! {"createIndexes": "sessions", "indexes": [{"key": {"until": 1}, "name": "ttl", "expireAfterSeconds": 8}]},
     ];
     for command in create {
         database.run_command(command).await.expect("a collection");
