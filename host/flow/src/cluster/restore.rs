@@ -202,7 +202,7 @@ pub(crate) async fn stored_workloads(store: &AppStore) -> Vec<ScaledWorkload> {
         Ok(Ok(scaled)) => return scaled.map(|scaled| scaled.workloads).unwrap_or_default(),
         Ok(Err(error)) => tracing::warn!(%error, "cannot read the scaled workloads in the store"),
         Err(_) => {
-            tracing::warn!(limit_s = STORE_TIMEOUT.as_secs(), "cannot read the scaled workloads in the store in time")
+            tracing::warn!(limit_s = STORE_TIMEOUT.as_secs(), "cannot read the scaled workloads in the store in time");
         }
     }
     Vec::new()
