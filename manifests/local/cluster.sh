@@ -72,7 +72,7 @@ up() {
     kube=$(cat "$state/kube")
     images_import
     say "already running"
-    beside
+    start_argocd
     echo "$kubeconfig"
     return
   fi
