@@ -161,7 +161,7 @@ save_log() { # JOB: saves its log, which ends with the pod
   k logs "job/$1" --request-timeout 0 >"$work/$1.log" 2>&1 || true
 }
 
-# Checks the timing that a hook reports: at most one second is neither waiting nor MongoDB.
+# Checks the timing that a hook reports: at most two seconds are neither waiting nor MongoDB, unoptimised and on a busy machine.
 check_timing() { # JOB...
   local job line rest found=0
   for job in "$@"; do
@@ -169,7 +169,7 @@ check_timing() { # JOB...
     while read -r line; do
       found=$((found + 1))
       rest=$(grep -oE 'rest_ms=[0-9]+' <<<"$line")
-      [ "${rest#*=}" -le 1000 ] || fail "$job: more than one second is neither waiting nor MongoDB: $line"
+      [ "${rest#*=}" -le 2000 ] || fail "$job: more than two seconds are neither waiting nor MongoDB: $line"
       pass "$job: ${line#*the }"
     done < <(grep -oE 'the (first probe began|capture was written|verdict was written) after .*' "$work/$job.log" || true)
     pass "$job: its pod started $(pod_start_seconds "$job") s after the Job"
