@@ -64,7 +64,6 @@ async fn send_one(
         tokio::time::timeout(TOTAL_TIMEOUT, work).await.unwrap_or(Err(NotifyError::TimedOut { limit: TOTAL_TIMEOUT }));
     match result {
         Ok(what) => tracing::info!(receiver, "{what}"),
-        Err(NotifyError::Skipped { what }) => tracing::warn!(receiver, reason = what, "was not notified"),
         Err(error) => {
             use taster_model::Diagnostic as _;
             let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
