@@ -69,8 +69,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             Box::new(async move {
                 match next(store.data_mut(), &cursor).await {
                     Ok(batch) => Ok((Ok(batch),)),
-                    Err(CallError::Refused(failure)) => Ok((Err(types::Failure::from(failure)),)),
-                    Err(CallError::Trap(error)) => Err(error),
+                    Err(error) => Ok((Err(types::Host::convert_failure(store.data_mut(), error)?),)),
                 }
             })
         },
@@ -146,7 +145,10 @@ impl State {
 impl types::Host for State {
     fn convert_failure(&mut self, refused: CallError) -> wasmtime::Result<types::Failure> {
         match refused {
-            CallError::Refused(failure) => Ok(failure.into()),
+            CallError::Refused(failure) => {
+                self.refusals.record(&failure);
+                Ok(failure.into())
+            }
             CallError::Trap(error) => Err(error),
         }
     }

@@ -187,7 +187,7 @@ impl Probe {
             Some(Err(CallFailure::InterfaceMismatch(error) | CallFailure::Error(error))) => {
                 Err(trap::failure_of(&error, store.data(), limits))
             }
-            Some(Ok(Err(failure))) => Err(trap::guest_failure(failure)),
+            Some(Ok(Err(failure))) => Err(trap::guest_failure(failure, &store.data().refusals)),
             Some(Ok(Ok(metrics))) => result::check(metrics, &self.0.manifest, limits, &setting, &store.data().censuses),
         };
         let (calls, memory_peak, log) = (store.data().calls, store.data().memory.peak(), store.data().log.clone());

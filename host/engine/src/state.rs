@@ -1,12 +1,13 @@
 //! The host's state of one run.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use taster_model::Failure;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
@@ -68,7 +69,34 @@ pub(crate) struct State {
     pub(crate) deadline: Deadline,
     /// Ids of the censuses that were recorded in this run.
     pub(crate) censuses: BTreeSet<String>,
+    /// The refusals that the guest got.
+    pub(crate) refusals: Refusals,
     wasi: WasiCtx,
+}
+
+/// The latest different refusals that a guest got: a guest may return one of them as the failure of its run, and nothing else
+/// that it returns is taken for the host's word.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals(VecDeque<Failure>);
+
+impl Refusals {
+    /// A guest that collects refusals gets no more memory than for this many.
+    const MAX: usize = 64;
+
+    pub(crate) fn record(&mut self, failure: &Failure) {
+        if self.0.contains(failure) {
+            return;
+        }
+        if self.0.len() == Self::MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(failure.clone());
+    }
+
+    /// Whether the host refused a call with the same code and details. The message may have been extended by the guest.
+    pub(crate) fn contains_details_of(&self, given: &Failure) -> bool {
+        self.0.iter().any(|refusal| Failure { message: given.message.clone(), ..refusal.clone() } == *given)
+    }
 }
 
 impl State {
@@ -96,6 +124,7 @@ impl State {
             current_call: None,
             deadline: Deadline::after(limits.deadline),
             censuses: BTreeSet::new(),
+            refusals: Refusals::default(),
         }
     }
 }
@@ -112,5 +141,38 @@ impl fmt::Debug for State {
             .field("calls", &self.calls)
             .field("current_call", &self.current_call)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taster_model::Refusal;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_recognised_by_everything_but_its_message() {
+        let refusal = |code, asked| Failure::refused(Refusal::Denied, code, "not granted").asked(asked);
+        let mut refusals = Refusals::default();
+        refusals.record(&refusal("T0202", "orders_old"));
+        let extended = Failure { message: "orders: not granted".to_owned(), ..refusal("T0202", "orders_old") };
+        assert!(refusals.contains_details_of(&extended));
+        for other in [
+            refusal("T0211", "orders_old"),
+            refusal("T0202", "registrations"),
+            Failure { refusal: Some(Refusal::Unavailable), ..refusal("T0202", "orders_old") },
+            Failure::from_probe("not granted"),
+        ] {
+            assert!(!refusals.contains_details_of(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_latest_refusals_are_kept() {
+        let refusal = |number: usize| Failure::refused(Refusal::Denied, "T0202", "not granted").asked(number);
+        let mut refusals = Refusals::default();
+        (0..1000).for_each(|number| refusals.record(&refusal(number % 100)));
+        assert_eq!(refusals.0.len(), Refusals::MAX);
+        assert!(refusals.contains_details_of(&refusal(99)) && !refusals.contains_details_of(&refusal(0)));
     }
 }

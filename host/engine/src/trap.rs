@@ -13,7 +13,7 @@ use crate::{
     limits::{Limits, STACK},
     log::printable,
     result,
-    state::State,
+    state::{Refusals, State},
 };
 
 /// The innermost frames of a backtrace that are shown.
@@ -95,11 +95,12 @@ pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits
     Failure::refused(Refusal::Invalid, codes::TRAP, format!("the probe trapped: {what}{}", last_warning(state)))
 }
 
-/// A failure that the probe returned. Its texts may be long or contain escape sequences.
-pub(crate) fn guest_failure(given: types::Failure) -> Failure {
-    let clean = |text: String| truncate_chars(&printable(&text), MAX_TEXT_CHARS);
-    Failure {
-        message: clean(given.message),
+/// A failure that the probe returned. It keeps its code only if it is one of the refusals that the probe got: otherwise a probe
+/// could pass off its own failure as one of the capture. Its texts may be long or contain escape sequences.
+pub(crate) fn guest_failure(given: types::Failure, refusals: &Refusals) -> Failure {
+    let clean = |text: &str| truncate_chars(&printable(text), MAX_TEXT_CHARS);
+    let given = Failure {
+        message: given.message,
         refusal: given.refusal.map(|refusal| match refusal {
             types::Refusal::Denied => Refusal::Denied,
             types::Refusal::Invalid => Refusal::Invalid,
@@ -107,10 +108,21 @@ pub(crate) fn guest_failure(given: types::Failure) -> Failure {
             types::Refusal::Budget => Refusal::Budget,
             types::Refusal::Unavailable => Refusal::Unavailable,
         }),
-        code: given.code.map(clean),
-        asked: given.asked.map(clean),
-        allowed: given.allowed.map(clean),
-        setting: given.setting.map(clean),
+        code: given.code,
+        asked: given.asked,
+        allowed: given.allowed,
+        setting: given.setting,
+    };
+    let is_of_host = refusals.contains_details_of(&given);
+    let Failure { message, refusal, code, asked, allowed, setting } = given;
+    let cleaned = |text: Option<String>| text.as_deref().map(clean);
+    Failure {
+        message: clean(&message),
+        refusal: refusal.filter(|_| is_of_host),
+        code: code.filter(|_| is_of_host),
+        asked: cleaned(asked),
+        allowed: cleaned(allowed),
+        setting: cleaned(setting),
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Metrics(Vec<(&'static str, Value)>),
     /// A failure of its own.
     Failure(&'static str),
+    /// A failure of its own with a code of the host, as if the database had been unavailable.
+    FailureWithCode(&'static str, &'static str),
 }
 
 pub(crate) enum Value {
@@ -236,6 +238,13 @@ impl Image {
                 let message = self.string(message.as_bytes());
                 let words = [&[1, message[0], message[1]][..], &[0; 13]].concat();
                 self.put(&Self::words(&words))
+            }
+            Answer::FailureWithCode(message, code) => {
+                let (message, code) = (self.string(message.as_bytes()), self.string(code.as_bytes()));
+                // the case and value of the optional refusal are single bytes
+                let unavailable = u32::from_le_bytes([1, 4, 0, 0]);
+                let words = [1, message[0], message[1], unavailable, 1, code[0], code[1]];
+                self.put(&Self::words(&[&words[..], &[0; 9]].concat()))
             }
         }
     }

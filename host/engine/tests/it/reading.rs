@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use insta::assert_snapshot;
 use taster_engine::Limits;
+use taster_model::Failure;
 
 use crate::{
     component::{Answer, Guest},
@@ -63,6 +64,27 @@ async fn a_refusal_that_the_probe_returns_is_reported_completely() {
     };
     let report = run_on(&guest, Limits::default(), FakeDatabase::default()).await;
     assert_snapshot!(failure(&report), @"T0202: the collection is not granted (asked: denied; allowed: orders; setting: probes[orders].collections)");
+}
+
+#[tokio::test]
+async fn a_code_that_the_host_did_not_give_is_dropped() {
+    let forged = |code| Answer::FailureWithCode("the snapshot is gone", code);
+    for code in ["T0211", "T0219", "T0621", "T0622", "T0202"] {
+        let guest = Guest { answer: forged(code), ..Guest::default() };
+        let report = run_on(&guest, Limits::default(), FakeDatabase::default()).await;
+        let failure = report.outcome.unwrap_err();
+        assert_eq!(failure, Failure::from_probe("the snapshot is gone"), "{code}");
+        assert_eq!(failure.reason(), None);
+    }
+    // also after a refusal with another code
+    let guest = Guest {
+        items: FIND,
+        run: "(call $find_in (local.get $db) (i32.const 1))".to_owned(),
+        answer: forged("T0211"),
+        ..Guest::default()
+    };
+    let report = run_on(&guest, Limits::default(), FakeDatabase::default()).await;
+    assert_eq!(report.outcome.unwrap_err(), Failure::from_probe("the snapshot is gone"));
 }
 
 #[tokio::test]
