@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     CensusError,
     ids::{self, Ids},
-    record::{ByteReader, Columns, NEVER, Record, SeparateField, Undo, UndoState, write_varint},
+    record::{ByteReader, Columns, NEVER, NOT_CONVERTED, Record, SeparateField, Undo, UndoState, write_varint},
 };
 
 /// Fast, and nearly as small as higher levels, because digests do not compress.
@@ -58,6 +58,10 @@ impl BucketWriter {
             let kinds: Vec<u8> = records.iter().map(|record| record.separate[index].kind).collect();
             self.write_column(&mut out, &kinds)?;
             let hashes: Vec<u8> = records.iter().flat_map(|record| record.separate[index].hash.to_le_bytes()).collect();
+            self.write_column(&mut out, &hashes)?;
+        }
+        for index in 0..columns.converted {
+            let hashes: Vec<u8> = records.iter().flat_map(|record| record.converted[index].to_le_bytes()).collect();
             self.write_column(&mut out, &hashes)?;
         }
         for index in 0..columns.undos {
@@ -136,6 +140,7 @@ pub(crate) struct Bucket {
     marks: Vec<u8>,
     expiries: Vec<i64>,
     separate: Vec<Vec<SeparateField>>,
+    converted: Vec<Vec<u64>>,
     undos: Vec<Vec<Undo>>,
     field_ends: Vec<u32>,
     fields: Vec<u8>,
@@ -156,6 +161,10 @@ impl Bucket {
 
     pub(crate) fn separate(&self, index: usize, column: usize) -> SeparateField {
         self.separate.get(column).map(|column| column[index]).unwrap_or_default()
+    }
+
+    pub(crate) fn converted(&self, index: usize, column: usize) -> u64 {
+        self.converted.get(column).map_or(NOT_CONVERTED, |column| column[index])
     }
 
     pub(crate) fn undo(&self, index: usize, column: usize) -> Undo {
@@ -199,6 +208,9 @@ impl Bucket {
             bucket
                 .separate
                 .push(kinds.into_iter().zip(hashes).map(|(kind, hash)| SeparateField { kind, hash }).collect());
+        }
+        for _ in 0..columns.converted {
+            bucket.converted.push(u64_column(&read_column(&mut rest)?, documents)?);
         }
         for _ in 0..columns.undos {
             let states = byte_column(read_column(&mut rest)?, documents)?;

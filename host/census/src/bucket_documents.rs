@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::{
     Census, CensusError, ReadAt,
     bucket::Bucket,
-    record::{SeparateField, Undo, sort_key},
+    record::{NOT_CONVERTED, SeparateField, Undo, sort_key},
 };
 
 /// The documents of one bucket, and which of them are paired with a document of the other side.
@@ -82,6 +82,11 @@ impl<'a> DocumentRef<'a> {
 
     pub(crate) fn separate(&self, column: usize) -> SeparateField {
         self.bucket.separate(self.index, column)
+    }
+
+    /// The digest of a converted value; `None`: there is none.
+    pub(crate) fn converted(&self, column: usize) -> Option<u64> {
+        Some(self.bucket.converted(self.index, column)).filter(|hash| *hash != NOT_CONVERTED)
     }
 
     pub(crate) fn undo(&self, column: usize) -> Undo {

@@ -124,6 +124,7 @@ impl CensusBuilder {
             mark,
             expiry: digest.expiry,
             separate: &digest.separate,
+            converted: &digest.converted,
             undos: &digest.undos,
             fields: &digest.fields,
         };

@@ -4,10 +4,11 @@ use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, RenamedFie
 
 use crate::{
     CensusOptions,
+    conversion::{Conversion, Reading},
     hash::Hasher,
     paths::PathSums,
     raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
-    record::{Columns, NEVER, SeparateField, Undo, UndoState},
+    record::{Columns, NEVER, NOT_CONVERTED, SeparateField, Undo, UndoState},
     rewrite::{MIXED, Rewrite, Rewritten, rewrite},
     shape::{self, ShapeCursor, Shapes},
 };
@@ -17,11 +18,40 @@ pub(crate) struct RecordPlan {
     pub(crate) columns: Columns,
     ignored: Vec<Box<[u8]>>,
     separate: Vec<(FieldPath, Rewrite)>,
+    conversions: Vec<ConversionPlan>,
     /// Changes that are reversed after the sync, in the order of the declared changes.
     reversible: Vec<ChangeKind>,
     /// Top-level fields that declared changes are about: they need more than a hash.
     declared_names: Vec<Box<[u8]>>,
     expiries: Vec<(Vec<String>, i64)>,
+}
+
+/// What is recorded of a conversion: before the sync a digest of the converted value under each reading, after it one of the
+/// value that was found.
+struct ConversionPlan {
+    conversion: Conversion,
+    /// Position among the digests of converted values.
+    first: usize,
+    /// `None`: after the sync.
+    readings: Option<Vec<Reading>>,
+}
+
+impl ConversionPlan {
+    fn all(options: &CensusOptions, side: Side) -> Vec<Self> {
+        let mut first = 0;
+        let plans = options.conversions.iter().map(|conversion| {
+            let readings = (side == Side::Pre).then(|| conversion.readings());
+            let plan = Self { conversion: conversion.clone(), first, readings };
+            first += plan.digests();
+            plan
+        });
+        plans.collect()
+    }
+
+    /// How many digests it records.
+    fn digests(&self) -> usize {
+        self.readings.as_ref().map_or(1, Vec::len)
+    }
 }
 
 impl RecordPlan {
@@ -40,16 +70,19 @@ impl RecordPlan {
             Side::Post => CensusOptions::added_document_filters(changes).next().is_some(),
         };
         let names = |field: &str| field.split('.').map(ToOwned::to_owned).collect();
+        let conversions = ConversionPlan::all(options, side);
         Self {
             columns: Columns {
                 marks,
                 expiries: side == Side::Pre && !options.expiries.is_empty(),
                 separate: options.separate.len(),
+                converted: conversions.iter().map(ConversionPlan::digests).sum(),
                 undos: reversible.len(),
                 fields: options.detail == crate::DetailLevel::Fields,
             },
             ignored: options.ignored.iter().map(|name| name.as_bytes().into()).collect(),
             separate: options.separate.iter().map(|path| (path.clone(), separation(options, path))).collect(),
+            conversions,
             reversible,
             declared_names,
             expiries: match side {
@@ -113,6 +146,7 @@ pub(crate) struct DocumentDigest {
     pub(crate) inline: Option<Box<[u8]>>,
     pub(crate) expiry: i64,
     pub(crate) separate: Vec<SeparateField>,
+    pub(crate) converted: Vec<u64>,
     pub(crate) undos: Vec<Undo>,
     pub(crate) fields: Vec<u8>,
 }
@@ -162,6 +196,8 @@ impl DocumentDigester {
         digest.inline = None;
         digest.separate.clear();
         digest.separate.resize(self.plan.separate.len(), SeparateField::default());
+        digest.converted.clear();
+        digest.converted.resize(self.plan.columns.converted, NOT_CONVERTED);
         digest.undos.clear();
         digest.undos.resize(self.plan.reversible.len(), Undo::default());
         digest.fields.clear();
@@ -176,6 +212,7 @@ impl DocumentDigester {
             digest.digest = self.hasher.field_hash(id_hash, document, 2);
             (digest.shape, digest.inline) = self.shapes.number(shape::OPAQUE.into());
             digest.separate.fill(SeparateField::default());
+            digest.converted.fill(NOT_CONVERTED);
             digest.undos.fill(Undo::default());
             digest.fields.clear();
         }
@@ -256,16 +293,16 @@ impl DocumentDigester {
 
     /// Records what declared changes need of a field. Returns the hash of the field for the document's digest.
     fn digest_declared_field(&self, field: DeclaredField<'_>, digest: &mut DocumentDigest) -> Result<u64, Unreadable> {
-        let remaining = self.separate(field, &mut digest.separate)?;
+        let remaining = self.separate(field, digest)?;
         let hash = field.hash(&self.hasher, &remaining);
         self.record_undos(field, remaining, hash, &mut digest.undos)?;
         Ok(hash)
     }
 
     /// Takes the separate fields out of a field and records their digests. Returns what is left.
-    fn separate(&self, field: DeclaredField<'_>, columns: &mut [SeparateField]) -> Result<Vec<u8>, Unreadable> {
+    fn separate(&self, field: DeclaredField<'_>, digest: &mut DocumentDigest) -> Result<Vec<u8>, Unreadable> {
         let mut bytes = field.element.bytes.to_vec();
-        for ((path, operation), column) in self.plan.separate.iter().zip(columns) {
+        for ((path, operation), column) in self.plan.separate.iter().zip(&mut digest.separate) {
             if !field.is_at(path) || bytes.is_empty() {
                 continue;
             }
@@ -276,10 +313,32 @@ impl DocumentDigester {
                 column.hash = column.hash.wrapping_add(hash);
                 let is_first = column.kind == 0;
                 column.kind = if is_first || column.kind == rewritten.kind { rewritten.kind } else { MIXED };
+                self.record_converted(field, path, &rewritten.removed, &mut digest.converted);
                 bytes = rewritten.element;
             }
         }
         Ok(bytes)
+    }
+
+    /// Records what the values of a retyped field become, or became. Of several fields with one name, only the first is proven:
+    /// the others leave no digest that could agree.
+    fn record_converted(&self, field: DeclaredField<'_>, path: &FieldPath, removed: &[u8], digests: &mut [u64]) {
+        for plan in self.plan.conversions.iter().filter(|plan| plan.conversion.path == *path) {
+            let hash = |form: Option<Vec<u8>>| match form {
+                // zero is no digest
+                Some(form) if field.number == 0 => self.hasher.field_hash(field.id_hash, &form, field.number).max(1),
+                _ => NOT_CONVERTED,
+            };
+            let digests = &mut digests[plan.first..plan.first + plan.digests()];
+            match &plan.readings {
+                Some(readings) => {
+                    for (reading, digest) in readings.iter().zip(digests) {
+                        *digest = hash(plan.conversion.converted(removed, *reading));
+                    }
+                }
+                None => digests.fill(hash(plan.conversion.found(removed))),
+            }
+        }
     }
 
     /// Records for each reversible change whether the field has it, and what the digest would be without it.
@@ -300,7 +359,7 @@ impl DocumentDigester {
                 ChangeKind::AddedField(AddedField { path, field_type, .. }) => {
                     (path, Rewrite::RemoveIf(field_type.code()))
                 }
-                ChangeKind::RetypedField(RetypedField { path, from, to }) => (path, Rewrite::Retype(*from, *to)),
+                ChangeKind::RetypedField(RetypedField { path, from, to, .. }) => (path, Rewrite::Retype(*from, *to)),
                 ChangeKind::RenamedField(renamed) => {
                     if field.is_at(&renamed.to) && field.number == 0 {
                         let old_hash = self.hash_with_old_name(field, renamed, &bytes)?;

@@ -25,6 +25,8 @@ pub(crate) enum ChangeStatus {
     NotConcerned,
     /// The change happened in the document.
     Happened,
+    /// The field was converted in the document, under the reading with this number.
+    Converted(u8),
     /// The change should have happened in the document and did not.
     NotHappened,
     /// The document had the change before the sync.

@@ -24,6 +24,12 @@ pub enum CensusError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The censuses of a run take too many bytes on disk.
+    #[error("the censuses of this run take more than {limit} bytes of scratch files and results")]
+    DiskBudget {
+        /// The limit.
+        limit: u64,
+    },
     /// The census cannot be read.
     #[error("cannot read the census: {0}")]
     Io(#[from] std::io::Error),
@@ -57,6 +63,7 @@ impl Diagnostic for CensusError {
             Self::Damaged(_) => "T0806",
             Self::Format { .. } => "T0807",
             Self::Incomparable { .. } => "T0808",
+            Self::DiskBudget { .. } => "T0809",
         }
     }
 
@@ -69,6 +76,7 @@ impl Diagnostic for CensusError {
                 }
                 Self::NotBson(_) => "the documents are damaged: run `validate` on the collection",
                 Self::Scratch { .. } => "free disk space in that folder, or set TMPDIR to another one",
+                Self::DiskBudget { .. } => "raise `limits.censusBytes` of the probe, or let it take fewer censuses",
                 Self::Format { .. } => {
                     "compare with the version of Taster that wrote the census, or take a new baseline"
                 }

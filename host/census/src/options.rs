@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::{Conversion, DiskBudget};
 use serde::{Deserialize, Serialize};
 use taster_model::{AppName, AttemptId, ChangeKind, DeclaredChange, FieldPath, RunId, Side};
 
@@ -40,6 +41,9 @@ pub struct CensusOptions {
     /// not their values. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retyped: Vec<FieldPath>,
+    /// What the values of those fields become, so that the converted values can be proven. Sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conversions: Vec<Conversion>,
     /// Filters of documents that are declared as removed, as canonical Extended JSON. Each document has the number of the
     /// first filter that it matches, from 1, as its mark.
     #[serde(rename = "leaving", skip_serializing_if = "Vec::is_empty")]
@@ -61,6 +65,7 @@ impl CensusOptions {
                 ChangeKind::RetypedField(retyped) if !retyped.is_reversible() => {
                     self.separate.push(retyped.path.clone());
                     self.retyped.push(retyped.path.clone());
+                    self.conversions.extend(Conversion::of(retyped));
                 }
                 ChangeKind::RemovedDocuments(removed) => self.removed_filters.push(removed.filter.clone()),
                 _ => {}
@@ -70,6 +75,8 @@ impl CensusOptions {
             paths.sort();
             paths.dedup();
         }
+        self.conversions.sort();
+        self.conversions.dedup();
     }
 
     /// Filters of documents that are declared as added, in the order of their marks.
@@ -139,10 +146,12 @@ pub struct ScratchSpace {
     pub folder: Option<PathBuf>,
     /// Bytes of records that are held in memory before they are written to such a file.
     pub memory: usize,
+    /// What those files and the census itself may take. `None`: no limit.
+    pub budget: Option<DiskBudget>,
 }
 
 impl Default for ScratchSpace {
     fn default() -> Self {
-        Self { folder: None, memory: 16 << 20 }
+        Self { folder: None, memory: 16 << 20, budget: None }
     }
 }

@@ -4,11 +4,14 @@
 //! the document's (removed and irreversibly retyped fields), or by the mark of the filter that the document matched (added
 //! and removed documents).
 
-use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, FieldPresence, RenamedField, RetypedField};
+use taster_model::{
+    AddedField, ChangeKind, DeclaredChange, FieldPath, FieldPresence, RenamedField, RetypedField, ValueCheck,
+};
 
 use crate::{
     CensusOptions,
     attempt::Attempt,
+    conversion::{Conversion, Reading},
     document::reversible_changes,
     document_pair::{ChangeStatus, DocumentPair, FieldTypes},
     format::Header,
@@ -47,6 +50,11 @@ pub(crate) trait ProofMethod {
     fn unproven_reason(&self) -> Option<&'static str> {
         None
     }
+
+    /// How reports name the reading of a conversion with this number.
+    fn reading_name(&self, _reading: u8) -> String {
+        String::new()
+    }
 }
 
 /// The change was not declared when its census was taken.
@@ -80,7 +88,7 @@ pub(crate) fn proof_method(change: &DeclaredChange, before: &Header, after: &Hea
         }
         ChangeKind::RetypedField(retyped) => {
             let column = separate_column(&retyped.path);
-            column.map(|column| boxed(IrreversiblyRetyped { change: retyped.clone(), column }))
+            column.and_then(|column| irreversibly_retyped(retyped, column, before))
         }
         ChangeKind::RemovedField(path) => {
             separate_column(path).map(|column| boxed(Removed { path: path.clone(), column }))
@@ -234,7 +242,7 @@ impl ProofMethod for RetypedTopLevel {
         attempt: &mut Attempt<'a>,
     ) -> ChangeStatus {
         let Undo { state, delta } = pair.after.undo(self.column);
-        let RetypedField { path, from, to } = &self.change;
+        let RetypedField { path, from, to, .. } = &self.change;
         match (types.before, state) {
             (Some(kind), UndoState::Complete) if kind == from.code() => attempt.apply(delta, path),
             (Some(kind), UndoState::Partial) if kind == from.code() => ChangeStatus::NotHappened,
@@ -303,10 +311,62 @@ impl ProofMethod for Removed {
     }
 }
 
+const NO_MEANING: &str = "values of the old type have no meaning as values of the new one, so it cannot be proven that they are right: \
+     declare `values: ignored` if that is intended";
+
+/// `None`: the baseline does not contain what proves the conversion.
+fn irreversibly_retyped(change: &RetypedField, column: usize, before: &Header) -> Option<Box<dyn ProofMethod>> {
+    let values = match change.values {
+        ValueCheck::Ignored => Values::Ignored,
+        ValueCheck::Compared => {
+            let Some(wanted) = Conversion::of(change) else { return Some(boxed(Unproven(NO_MEANING))) };
+            let mut first = 0;
+            let mut position = None;
+            for (index, conversion) in before.options.conversions.iter().enumerate() {
+                if *conversion == wanted {
+                    position = Some(index);
+                    break;
+                }
+                first += conversion.readings().len();
+            }
+            Values::Compared { first, found: position?, readings: wanted.readings(), conversion: wanted }
+        }
+    };
+    Some(boxed(IrreversiblyRetyped { change: change.clone(), column, values }))
+}
+
 /// A field that was converted to another type irreversibly; the digest of its value is separate.
 struct IrreversiblyRetyped {
     change: RetypedField,
     column: usize,
+    values: Values,
+}
+
+/// How converted values are proven.
+enum Values {
+    Ignored,
+    /// The digest of the value after the sync, at `found`, is one of those from `first` on before it, one of each reading.
+    Compared {
+        first: usize,
+        found: usize,
+        readings: Vec<Reading>,
+        conversion: Conversion,
+    },
+}
+
+impl Values {
+    /// The status of a document in which the field has the new type; `None`: the value is not what the old one becomes.
+    fn status(&self, pair: DocumentPair<'_>) -> Option<ChangeStatus> {
+        match self {
+            Self::Ignored => Some(ChangeStatus::Happened),
+            Self::Compared { first, found, readings, .. } => {
+                let found = pair.after.converted(*found)?;
+                let mut before = (0..readings.len()).map(|reading| pair.before.converted(first + reading));
+                let reading = before.position(|converted| converted == Some(found))?;
+                Some(ChangeStatus::Converted(u8::try_from(reading).ok()?))
+            }
+        }
+    }
 }
 
 impl ProofMethod for IrreversiblyRetyped {
@@ -325,13 +385,28 @@ impl ProofMethod for IrreversiblyRetyped {
         attempt: &mut Attempt<'a>,
     ) -> ChangeStatus {
         let (old, new) = (pair.before.separate(self.column), pair.after.separate(self.column));
-        let RetypedField { path, from, to } = &self.change;
+        let RetypedField { path, from, to, .. } = &self.change;
         let is = |field: SeparateField, kind: &taster_model::BsonType| field.kind == kind.code();
         match (is(old, from), is(new, to)) {
-            (true, true) => excuse(self.column, path, attempt),
+            (true, true) => match self.values.status(pair) {
+                Some(status) => {
+                    excuse(self.column, path, attempt);
+                    status
+                }
+                None => ChangeStatus::NotConcerned,
+            },
             (true, false) if old == new => ChangeStatus::NotHappened,
             (false, _) if is(old, to) => ChangeStatus::AlreadyBefore,
             _ => ChangeStatus::NotConcerned,
+        }
+    }
+
+    fn reading_name(&self, reading: u8) -> String {
+        match &self.values {
+            Values::Ignored => String::new(),
+            Values::Compared { readings, conversion, .. } => {
+                readings.get(usize::from(reading)).map(|reading| conversion.reading_name(*reading)).unwrap_or_default()
+            }
         }
     }
 }

@@ -32,6 +32,8 @@ struct TrackedChange {
     declared: DeclaredChange,
     method: Box<dyn ProofMethod>,
     happened: u64,
+    /// Documents by the reading of a conversion.
+    converted: BTreeMap<u8, u64>,
     already_before: u64,
     not_happened: ListedDocuments,
     /// Missing or extra documents that the change covers, until it is known whether they are too many.
@@ -52,6 +54,7 @@ impl ChangeProver {
             method: proof_method(declared, before, after),
             declared: declared.clone(),
             happened: 0,
+            converted: BTreeMap::new(),
             already_before: 0,
             not_happened: ListedDocuments::new(max_ids),
             covered: ListedDocuments::new(max_ids),
@@ -117,6 +120,10 @@ impl ChangeProver {
             match status {
                 ChangeStatus::NotConcerned => {}
                 ChangeStatus::Happened => change.happened += 1,
+                ChangeStatus::Converted(reading) => {
+                    change.happened += 1;
+                    *change.converted.entry(reading).or_default() += 1;
+                }
                 ChangeStatus::AlreadyBefore => change.already_before += 1,
                 ChangeStatus::NotHappened => change.not_happened.push(before.id(), Vec::new()),
             }
@@ -269,7 +276,12 @@ impl ChangeProver {
                 ChangeKind::AddedDocuments(_) if is_exceeded => extra.absorb(change.covered),
                 _ => change.happened += change.covered.count,
             }
+            let mut readings: BTreeMap<String, u64> = BTreeMap::new();
+            for (reading, documents) in &change.converted {
+                *readings.entry(change.method.reading_name(*reading)).or_default() += documents;
+            }
             outcomes.push(ChangeOutcome {
+                readings,
                 unproven_reason: change.method.unproven_reason().map(ToOwned::to_owned),
                 change: change.declared,
                 happened: change.happened,

@@ -6,6 +6,8 @@ use crate::shape::INLINE;
 
 /// Type of a redacted id, which is stored as its keyed hash. Not a BSON type.
 pub(crate) const REDACTED: u8 = 0xEF;
+/// The digest of a value that a conversion does not give.
+pub(crate) const NOT_CONVERTED: u64 = 0;
 /// The expiry of a document that does not expire.
 pub(crate) const NEVER: i64 = i64::MAX;
 
@@ -16,6 +18,8 @@ pub(crate) struct Columns {
     pub(crate) expiries: bool,
     /// Number of separate fields.
     pub(crate) separate: usize,
+    /// Number of digests of converted values: one of each reading before the sync, one of each conversion after it.
+    pub(crate) converted: usize,
     /// Number of declared changes that can be reversed.
     pub(crate) undos: usize,
     pub(crate) fields: bool,
@@ -77,6 +81,8 @@ pub(crate) struct Record<'a> {
     pub(crate) mark: u8,
     pub(crate) expiry: i64,
     pub(crate) separate: &'a [SeparateField],
+    /// Digests of converted values; [`NOT_CONVERTED`] where there is no such value.
+    pub(crate) converted: &'a [u64],
     pub(crate) undos: &'a [Undo],
     /// One little-endian digest per field.
     pub(crate) fields: &'a [u8],
@@ -87,7 +93,14 @@ impl Record<'_> {
     pub(crate) fn order(&self, other: &Self) -> Ordering {
         (sort_key(self.kind, self.id), self.id, self.digest, self.shape, self.separate, self.fields)
             .cmp(&(sort_key(other.kind, other.id), other.id, other.digest, other.shape, other.separate, other.fields))
-            .then_with(|| (self.mark, self.expiry, self.undos).cmp(&(other.mark, other.expiry, other.undos)))
+            .then_with(|| {
+                (self.mark, self.expiry, self.converted, self.undos).cmp(&(
+                    other.mark,
+                    other.expiry,
+                    other.converted,
+                    other.undos,
+                ))
+            })
     }
 }
 
@@ -134,6 +147,9 @@ pub(crate) fn write(out: &mut Vec<u8>, columns: Columns, record: &Record<'_>, sh
         out.push(separate.kind);
         out.extend_from_slice(&separate.hash.to_le_bytes());
     }
+    for hash in record.converted {
+        out.extend_from_slice(&hash.to_le_bytes());
+    }
     for undo in record.undos {
         out.push(undo.state as u8);
         out.extend_from_slice(&undo.delta.to_le_bytes());
@@ -148,7 +164,7 @@ fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// A record that was read; its separate fields and undos are returned beside it.
+/// A record that was read; what it has of each declared change is returned beside it.
 pub(crate) struct ReadRecord<'a> {
     /// Its shape is empty if it has a number.
     pub(crate) record: Record<'a>,
@@ -157,13 +173,16 @@ pub(crate) struct ReadRecord<'a> {
     pub(crate) rest: &'a [u8],
 }
 
-/// Reads a record that [`write`] wrote. Its separate fields and undos are appended to `separate` and `undos`.
-pub(crate) fn read<'a>(
-    bytes: &'a [u8],
-    columns: Columns,
-    separate: &mut Vec<SeparateField>,
-    undos: &mut Vec<Undo>,
-) -> Option<ReadRecord<'a>> {
+/// What some records have of each declared change, one record after the other.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeColumns {
+    pub(crate) separate: Vec<SeparateField>,
+    pub(crate) converted: Vec<u64>,
+    pub(crate) undos: Vec<Undo>,
+}
+
+/// Reads a record that [`write`] wrote. What it has of each declared change is appended to `found`.
+pub(crate) fn read<'a>(bytes: &'a [u8], columns: Columns, found: &mut ChangeColumns) -> Option<ReadRecord<'a>> {
     let mut rest = ByteReader(bytes);
     let digest = rest.u64()?;
     let number = rest.u32()?;
@@ -174,10 +193,13 @@ pub(crate) fn read<'a>(
     let mark = if columns.marks { rest.take::<1>()?[0] } else { 0 };
     let expiry = if columns.expiries { i64::from_le_bytes(*rest.take::<8>()?) } else { NEVER };
     for _ in 0..columns.separate {
-        separate.push(SeparateField { kind: rest.take::<1>()?[0], hash: rest.u64()? });
+        found.separate.push(SeparateField { kind: rest.take::<1>()?[0], hash: rest.u64()? });
+    }
+    for _ in 0..columns.converted {
+        found.converted.push(rest.u64()?);
     }
     for _ in 0..columns.undos {
-        undos.push(Undo { state: UndoState::from_byte(rest.take::<1>()?[0])?, delta: rest.u64()? });
+        found.undos.push(Undo { state: UndoState::from_byte(rest.take::<1>()?[0])?, delta: rest.u64()? });
     }
     let fields = if columns.fields { rest.bytes()? } else { &[] };
     let record = Record { kind, id, digest, shape, mark, expiry, fields, ..Record::default() };

@@ -22,13 +22,15 @@ pub(crate) struct Partitions {
     /// Bytes that are allocated for the buffers.
     held: usize,
     file: Option<File>,
+    /// Bytes in the file.
+    spilled: u64,
     /// For each time that the buffers were written to the file: where each partition begins, and where the last one ends.
     spills: Vec<Box<[u64]>>,
 }
 
 impl Partitions {
     pub(crate) fn new(scratch: ScratchSpace) -> Self {
-        Self { scratch, buffers: vec![Vec::new(); PARTITIONS], held: 0, file: None, spills: Vec::new() }
+        Self { scratch, buffers: vec![Vec::new(); PARTITIONS], held: 0, file: None, spilled: 0, spills: Vec::new() }
     }
 
     /// The partition of a document.
@@ -57,6 +59,11 @@ impl Partitions {
     }
 
     fn spill(&mut self) -> Result<(), CensusError> {
+        let bytes = self.buffers.iter().map(|buffer| buffer.len() as u64).sum();
+        if let Some(budget) = &self.scratch.budget {
+            budget.take(bytes)?;
+        }
+        self.spilled += bytes;
         let failed = |source| self.scratch.failed("write", source);
         let mut file = match self.file.take() {
             Some(file) => file,
@@ -98,6 +105,14 @@ impl Partitions {
         }
         each(self.buffers[partition].clone());
         Ok(())
+    }
+}
+
+impl Drop for Partitions {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.scratch.budget {
+            budget.give_back(self.spilled);
+        }
     }
 }
 

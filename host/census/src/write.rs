@@ -13,7 +13,7 @@ use crate::{
     CensusError, CensusFile, ScratchSpace,
     bucket::BucketWriter,
     format::{self, BucketEntry, Footer, Header, buckets_for},
-    record::{self, Columns, Record, sort_key},
+    record::{self, ChangeColumns, Columns, Record, sort_key},
     scratch::{PARTITIONS, Partitions},
     shape::{INLINE, Shapes},
 };
@@ -66,6 +66,9 @@ pub(crate) fn write(
         let (round, later) = left.split_at(records.units_that_fit(left, workers * UNITS_PER_THREAD));
         left = later;
         for bucket in records.write_round(round, workers)? {
+            if let Some(budget) = &scratch.budget {
+                budget.take(bucket.bytes.len() as u64)?;
+            }
             out.write_all(&bucket.bytes).map_err(failed)?;
             let entry = BucketEntry {
                 offset,
@@ -163,13 +166,12 @@ impl Records {
                 records.read(partition, |bytes| pieces.push((shapes, bytes)))?;
             }
         }
-        let (mut separate, mut undos) = (Vec::new(), Vec::new());
+        let mut found = ChangeColumns::default();
         let mut read = Vec::new();
         for (shapes, bytes) in &pieces {
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                let mut one =
-                    record::read(rest, self.columns, &mut separate, &mut undos).ok_or_else(scratch_file_changed)?;
+                let mut one = record::read(rest, self.columns, &mut found).ok_or_else(scratch_file_changed)?;
                 rest = one.rest;
                 if one.shape != INLINE {
                     one.record.shape = shapes.get(one.shape);
@@ -178,9 +180,10 @@ impl Records {
             }
         }
         let mut buckets: Vec<Vec<Record<'_>>> = (0..1_usize << unit.bits).map(|_| Vec::new()).collect();
-        let (mut separate, mut undos) = (&separate[..], &undos[..]);
+        let (mut separate, mut converted, mut undos) = (&found.separate[..], &found.converted[..], &found.undos[..]);
         for (mut record, bits) in read {
             (record.separate, separate) = separate.split_at(self.columns.separate);
+            (record.converted, converted) = converted.split_at(self.columns.converted);
             (record.undos, undos) = undos.split_at(self.columns.undos);
             buckets[(u32::from(bits) >> (u16::BITS - unit.bits)) as usize].push(record);
         }

@@ -78,13 +78,29 @@ pub struct RetypedField {
     pub from: BsonType,
     /// The new type.
     pub to: BsonType,
+    /// Digits after the point to which numbers may be rounded. `None`: they may not.
+    pub rounding: Option<u8>,
+    /// Whether the values are proven.
+    pub values: ValueCheck,
+}
+
+/// Whether the converted values of a field are proven.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Values")]
+pub enum ValueCheck {
+    /// They are.
+    #[default]
+    Compared,
+    /// Only that the field has the new type in the documents in which it had the old one.
+    Ignored,
 }
 
 impl RetypedField {
-    /// Whether the original values can be computed exactly from the converted ones.
+    /// Whether the original values are computed exactly from the converted ones.
     #[must_use]
     pub fn is_reversible(&self) -> bool {
-        has_inverse(self.from, self.to)
+        self.rounding.is_none() && self.values == ValueCheck::Compared && has_inverse(self.from, self.to)
     }
 }
 
@@ -141,6 +157,11 @@ impl ChangeKind {
     }
 }
 
+/// `1 digit`, `2 digits`
+fn digits_text(count: u8) -> String {
+    format!("{count} digit{}", if count == 1 { "" } else { "s" })
+}
+
 impl fmt::Display for DeclaredChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let collection = &self.collection;
@@ -152,8 +173,12 @@ impl fmt::Display for DeclaredChange {
             ChangeKind::RenamedField(RenamedField { from, to }) => {
                 write!(f, "renamed field {collection}: {from} → {to}")
             }
-            ChangeKind::RetypedField(RetypedField { path, from, to }) => {
-                write!(f, "retyped field {collection}: {path} ({from} → {to})")
+            ChangeKind::RetypedField(RetypedField { path, from, to, rounding, values }) => {
+                write!(f, "retyped field {collection}: {path} ({from} → {to}")?;
+                if let Some(digits) = rounding {
+                    write!(f, ", rounded to {}", digits_text(*digits))?;
+                }
+                f.write_str(if *values == ValueCheck::Ignored { ", values ignored)" } else { ")" })
             }
             ChangeKind::AddedIndex(name) => write!(f, "added index {collection}: {name}"),
             ChangeKind::RemovedIndex(name) => write!(f, "removed index {collection}: {name}"),
@@ -171,8 +196,10 @@ mod tests {
 
     #[test]
     fn a_conversion_that_cannot_be_reversed_must_be_declared_before_the_sync() {
-        let kind =
-            |from, to| ChangeKind::RetypedField(RetypedField { path: "a".to_owned().try_into().unwrap(), from, to });
+        let kind = |from, to| {
+            let path = "a".to_owned().try_into().unwrap();
+            ChangeKind::RetypedField(RetypedField { path, from, to, rounding: None, values: ValueCheck::Compared })
+        };
         assert!(!kind(BsonType::Int, BsonType::Long).must_be_declared_before_sync());
         assert!(!kind(BsonType::Int, BsonType::String).must_be_declared_before_sync());
         assert!(!kind(BsonType::Double, BsonType::Long).must_be_declared_before_sync());

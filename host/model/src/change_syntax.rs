@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     bson_type::BsonType,
-    change::{AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField},
+    change::{
+        AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField, ValueCheck,
+    },
     field_path::FieldPath,
 };
 
@@ -62,6 +64,13 @@ struct RawDeclaredChange {
     /// With `renamedField`: the new name. With `retypedField`: the new type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+    /// With `retypedField`: digits after the point to which numbers may be rounded. Default: none is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 34))]
+    rounding: Option<u8>,
+    /// With `retypedField`: `ignored` if the converted values need not be proven. Default: `compared`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    values: Option<ValueCheck>,
     /// With `addedDocuments` and `removedDocuments`: the change may cover at most this many documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_documents: Option<u64>,
@@ -91,6 +100,9 @@ impl JsonSchema for DeclaredChange {
         RawDeclaredChange::json_schema(generator)
     }
 }
+
+/// The digits of a BSON decimal.
+const MAX_ROUNDING: u8 = 34;
 
 /// Takes the keys of one kind out of a declaration. `None`: it is not of that kind.
 type ParseKind = fn(&mut RawDeclaredChange) -> Result<Option<ChangeKind>, String>;
@@ -134,7 +146,16 @@ fn parse_retyped_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>
     let to = raw.to.take().ok_or("`retypedField` requires `to`, the new type")?;
     let to: BsonType = serde_json::from_value(to.clone().into())
         .map_err(|_| format!("unknown BSON type `{to}`: use a `$type` alias, such as `int` or `date`"))?;
-    Ok(Some(ChangeKind::RetypedField(RetypedField { path, from, to })))
+    let rounding = raw.rounding.take();
+    if let Some(digits) = rounding.filter(|digits| *digits > MAX_ROUNDING) {
+        return Err(format!("`rounding: {digits}` is not possible: at most {MAX_ROUNDING} digits after the point"));
+    }
+    let is_number = |kind| matches!(kind, BsonType::Int | BsonType::Long | BsonType::Double | BsonType::Decimal);
+    if rounding.is_some() && !(is_number(to) || to == BsonType::String) {
+        return Err(format!("`rounding` needs numbers: a {to} is not rounded"));
+    }
+    let values = raw.values.take().unwrap_or_default();
+    Ok(Some(ChangeKind::RetypedField(RetypedField { path, from, to, rounding, values })))
 }
 
 fn parse_added_documents(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
@@ -193,6 +214,8 @@ impl RawDeclaredChange {
             ("present", self.present.is_some()),
             ("from", self.from.is_some()),
             ("to", self.to.is_some()),
+            ("rounding", self.rounding.is_some()),
+            ("values", self.values.is_some()),
             ("maxDocuments", self.max_documents.is_some()),
         ];
         keys.into_iter().find(|(_, is_given)| *is_given).map(|(key, _)| key)
@@ -227,10 +250,12 @@ impl From<DeclaredChange> for RawDeclaredChange {
                 raw.renamed_field = Some(from);
                 raw.to = Some(to.to_string());
             }
-            ChangeKind::RetypedField(RetypedField { path, from, to }) => {
+            ChangeKind::RetypedField(RetypedField { path, from, to, rounding, values }) => {
                 raw.retyped_field = Some(path);
                 raw.from = Some(from);
                 raw.to = Some(to.to_string());
+                raw.rounding = rounding;
+                raw.values = (values != ValueCheck::Compared).then_some(values);
             }
             ChangeKind::AddedIndex(name) => raw.added_index = Some(name),
             ChangeKind::RemovedIndex(name) => raw.removed_index = Some(name),
@@ -264,6 +289,8 @@ mod tests {
             json!({"collection": "orders", "removedField": "legacy.code"}),
             json!({"collection": "orders", "renamedField": "mail", "to": "email"}),
             json!({"collection": "orders", "retypedField": "total", "from": "double", "to": "decimal"}),
+            json!({"collection": "orders", "retypedField": "total", "from": "double", "to": "decimal", "rounding": 2}),
+            json!({"collection": "orders", "retypedField": "a", "from": "object", "to": "null", "values": "ignored"}),
             json!({"collection": "orders", "addedIndex": "email_1"}),
             json!({"collection": "orders", "removedIndex": "email_1"}),
             json!({"addedCollection": "audit"}),
@@ -285,6 +312,9 @@ mod tests {
             json!({"collection": "orders", "removedField": "a", "maxDocuments": 3}),
             json!({"collection": "orders", "renamedField": "a.b", "to": "c"}),
             json!({"collection": "orders", "retypedField": "a", "from": "int", "to": "integer"}),
+            json!({"collection": "orders", "retypedField": "a", "from": "double", "to": "decimal", "rounding": 35}),
+            json!({"collection": "orders", "retypedField": "a", "from": "string", "to": "date", "rounding": 2}),
+            json!({"collection": "orders", "removedField": "a", "rounding": 2}),
             json!({"collection": "orders", "addedCollection": "audit"}),
             json!({"removedField": "a"}),
             json!({"collection": "orders", "removedField": "_id"}),
@@ -299,6 +329,9 @@ mod tests {
             `maxDocuments` cannot be combined with `removedField`
             `renamedField: a.b` is not supported for nested fields: declare one `removedField` and one `addedField`
             unknown BSON type `integer`: use a `$type` alias, such as `int` or `date`
+            `rounding: 35` is not possible: at most 34 digits after the point
+            `rounding` needs numbers: a date is not rounded
+            `rounding` cannot be combined with `removedField`
             `addedCollection` already names the collection: remove `collection`
             `removedField` requires `collection`, the collection that changes
             `_id` cannot be declared: a document with another `_id` is another document

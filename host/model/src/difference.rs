@@ -40,6 +40,8 @@ pub struct ChangeOutcome {
     pub change: DeclaredChange,
     /// Number of documents that changed as declared, and in no other way.
     pub happened: u64,
+    /// Of a converted field: those documents by the way in which their values were converted.
+    pub readings: BTreeMap<String, u64>,
     /// Documents that should have changed and did not.
     pub not_happened: DocumentSet,
     /// Number of documents that already had the change before the sync.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bson::Timestamp;
+use taster_census::{DiskBudget, ScratchSpace};
 use taster_model::{CollectionKind, Failure, ReadMode};
 
 use crate::{
@@ -103,6 +104,10 @@ impl Database {
         let budget = Budget::new(grant.limits.clone(), grant.setting.clone());
         let connection = Arc::new(MeteredConnection { connection: Arc::clone(&snapshot.connection), budget });
         let census_log = CensusLog::default();
+        let census_env = census_env.map(|env| {
+            let scratch = ScratchSpace { budget: Some(DiskBudget::new(env.disk_bytes)), ..env.scratch.clone() };
+            CensusEnv { scratch, ..env }
+        });
         Self { shared: Arc::new(Shared { connection, snapshot, grant, census_env, census_log }) }
     }
 

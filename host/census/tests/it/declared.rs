@@ -81,7 +81,7 @@ fn kinds() -> Vec<Kind> {
             nested(o, "customer").remove("age");
         }),
         (change(json!({"retypedField": "price", "from": "double", "to": "string"})), |o| {
-            o.insert("price", format!("{:.2} $", o.get_f64("price").unwrap()));
+            o.insert("price", format!("{:.2}", o.get_f64("price").unwrap()));
         }),
     ]
 }
@@ -198,6 +198,115 @@ fn every_kind_is_proven_and_every_other_change_is_found() {
         changed 2 [{"$numberInt":"20"} {"$numberInt":"21"}] {extra: 1, items: 1}
         retyped field orders: price (double → string): happened 44, not 3 [{"$numberInt":"7"} {"$numberInt":"8"} {"$numberInt":"9"}] {}, already 0
     "#);
+}
+
+/// Documents with this field, before and after a migration.
+fn valued(values: &[Bson]) -> Vec<Vec<u8>> {
+    let documents: Vec<Document> =
+        (0..).zip(values).map(|(id, v): (i32, _)| doc! {"_id": id, "v": v.clone(), "note": "n"}).collect();
+    raw(&documents)
+}
+
+fn decimal(text: &str) -> Bson {
+    Bson::Decimal128(text.parse().unwrap())
+}
+
+#[test]
+fn a_conversion_is_proven_by_the_converted_values() {
+    let retyped = |from: &str, to: &str| json!({"collection": "orders", "retypedField": "v", "from": from, "to": to});
+    let date = |millis| Bson::DateTime(bson::DateTime::from_millis(millis));
+    let cases: [(_, [Bson; 2], [Bson; 2], [Bson; 2]); 8] = [
+        (
+            retyped("double", "decimal"),
+            [19.99.into(), 250.0.into()],
+            [decimal("19.99"), decimal("250")],
+            [decimal("0"), decimal("0")],
+        ),
+        (retyped("string", "int"), ["7".into(), "008".into()], [7.into(), 8.into()], [0.into(), 0.into()]),
+        (
+            retyped("string", "date"),
+            ["1970-01-01T00:00:01Z".into(), "1970-01-02".into()],
+            [date(1000), date(86_400_000)],
+            [date(0), date(0)],
+        ),
+        (
+            retyped("date", "string"),
+            [date(1000), date(2000)],
+            ["1970-01-01T00:00:01.000Z".into(), "1970-01-01T00:00:02Z".into()],
+            ["".into(), "".into()],
+        ),
+        (retyped("int", "decimal"), [1.into(), 2.into()], [decimal("1"), decimal("2.0")], [decimal("0"), decimal("0")]),
+        (retyped("long", "date"), [1000_i64.into(), 2_i64.into()], [date(1000), date(2)], [date(0), date(0)]),
+        (
+            retyped("double", "string"),
+            [19.99.into(), 5.0.into()],
+            ["19.99".into(), "5".into()],
+            ["0".into(), "0".into()],
+        ),
+        (retyped("int", "bool"), [0.into(), 2.into()], [false.into(), true.into()], [true.into(), false.into()]),
+    ];
+    for (declared, before, right, wrong) in cases {
+        let fixture = CensusFixture::new().declares(json!([declared]));
+        let difference = fixture.diff(&valued(&before), &valued(&right));
+        assert!(difference.is_clean(), "{declared}: {}", summarize(&difference));
+        assert_eq!(difference.changes[0].happened, 2, "{declared}");
+        assert_eq!(difference.changes[0].readings.values().sum::<u64>(), 2, "{declared}");
+        let difference = fixture.diff(&valued(&before), &valued(&wrong));
+        assert_eq!(difference.documents.changed.count, 2, "{declared}: {}", summarize(&difference));
+        // converted in one document only, and altered there
+        let difference = fixture.diff(&valued(&before), &valued(&[before[0].clone(), wrong[1].clone()]));
+        assert_eq!(difference.documents.changed.count, 1, "{declared}: {}", summarize(&difference));
+        assert_eq!(difference.changes[0].not_happened.count, 1, "{declared}");
+    }
+}
+
+#[test]
+fn the_values_of_one_document_are_not_those_of_another() {
+    let declared = json!([{"collection": "orders", "retypedField": "v", "from": "string", "to": "int"}]);
+    let fixture = CensusFixture::new().declares(declared);
+    let difference = fixture.diff(&valued(&["1".into(), "2".into()]), &valued(&[2.into(), 1.into()]));
+    assert_eq!(difference.documents.changed.count, 2, "the values were swapped");
+}
+
+#[test]
+fn rounding_is_proven_only_where_it_is_declared() {
+    let declared = |rounding: Option<u8>| {
+        let mut change = json!({"collection": "orders", "retypedField": "v", "from": "double", "to": "decimal"});
+        if let Some(digits) = rounding {
+            change["rounding"] = digits.into();
+        }
+        CensusFixture::new().declares(json!([change]))
+    };
+    let (before, rounded) = (valued(&[19.994.into(), 1.0.into()]), valued(&[decimal("19.99"), decimal("1.00")]));
+    assert_eq!(declared(None).diff(&before, &rounded).documents.changed.count, 1);
+    let difference = declared(Some(2)).diff(&before, &rounded);
+    assert!(difference.is_clean(), "{}", summarize(&difference));
+    let readings: Vec<(&str, u64)> = difference.changes[0].readings.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    assert_eq!(readings, [("rounded to 2 digits", 1), ("the shortest decimal", 1)]);
+    assert_eq!(declared(Some(3)).diff(&before, &rounded).documents.changed.count, 1);
+}
+
+#[test]
+fn a_conversion_without_a_meaning_proves_nothing() {
+    let declared = |values: &str| {
+        let change =
+            json!({"collection": "orders", "retypedField": "v", "from": "object", "to": "null", "values": values});
+        CensusFixture::new().declares(json!([change]))
+    };
+    let (before, after) = (valued(&[doc! {"a": 1}.into()]), valued(&[Bson::Null]));
+    let difference = declared("compared").diff(&before, &after);
+    assert!(difference.changes[0].unproven_reason.as_ref().unwrap().contains("values: ignored"));
+    let difference = declared("ignored").diff(&before, &after);
+    assert!(difference.is_clean() && difference.changes[0].happened == 1, "{}", summarize(&difference));
+    // a declaration that the baseline does not know
+    let mut fixture = CensusFixture::new()
+        .declares(json!([{"collection": "orders", "retypedField": "v", "from": "string", "to": "int", "rounding": 0}]));
+    fixture.changes_before = Some(
+        serde_json::from_value(json!([{"collection": "orders", "retypedField": "v", "from": "string", "to": "int"}]))
+            .unwrap(),
+    );
+    let difference = fixture.diff(&valued(&["1".into()]), &valued(&[1.into()]));
+    assert!(difference.changes[0].unproven_reason.as_ref().unwrap().contains("was not declared when the baseline"));
 }
 
 #[test]

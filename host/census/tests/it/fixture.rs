@@ -55,7 +55,7 @@ impl CensusFixture {
             side,
             changes: if side == Side::Pre { known.clone() } else { self.changes.clone() },
             secret: None,
-            scratch: ScratchSpace { folder: None, memory: self.memory },
+            scratch: ScratchSpace { memory: self.memory, ..ScratchSpace::default() },
         }
     }
 

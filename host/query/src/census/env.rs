@@ -28,6 +28,8 @@ pub struct CensusEnv {
     pub secret: Option<Vec<u8>>,
     /// Scratch space and memory. Several cursors share the memory.
     pub scratch: ScratchSpace,
+    /// Bytes on disk that all censuses of one run of the probe may take, `limits.censusBytes`.
+    pub disk_bytes: u64,
     /// Cursors that read an ordinary collection at the same time, each with its own hash thread. 0 and 1 mean one.
     ///
     /// A census with a filter, one that records declared documents separately, and one in ranges use one cursor.

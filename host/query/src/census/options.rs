@@ -76,9 +76,9 @@ pub(super) fn as_in_baseline(
 ) -> Result<CensusOptions, CensusRefusal> {
     let before: CensusOptions = serde_json::from_value(baseline.options.clone())
         .map_err(|error| CensusRefusal::Baseline { id: baseline.id.clone(), reason: error.to_string() })?;
-    let CensusOptions { separate, retyped, removed_filters, expiries, .. } = before;
+    let CensusOptions { separate, retyped, conversions, removed_filters, expiries, .. } = before;
     let redaction = redaction.or(before.redaction);
-    Ok(CensusOptions { separate, retyped, removed_filters, expiries, redaction, ..options })
+    Ok(CensusOptions { separate, retyped, conversions, removed_filters, expiries, redaction, ..options })
 }
 
 /// The rules by which documents expire. Partial indexes are left out: the census does not record whether a document is in
@@ -162,6 +162,7 @@ mod tests {
         let change = |value| serde_json::from_value::<DeclaredChange>(value).unwrap();
         let changes = [
             change(serde_json::json!({"collection": "c", "removedField": "b"})),
+            change(serde_json::json!({"collection": "c", "retypedField": "d", "from": "double", "to": "decimal"})),
             change(serde_json::json!({"collection": "c", "removedDocuments": {"gone": true}})),
         ];
         let request = CensusRequest {
@@ -175,7 +176,8 @@ mod tests {
         let ask = || requested(request.clone(), None).unwrap();
         let before = from_changes(ask(), &changes, Some(&collection(doc! {}, indexes)), redaction);
         assert_eq!((before.ignored.join(" "), before.sample), ("a z".to_owned(), 3));
-        assert_eq!((before.separate.len(), before.removed_filters.len(), before.expiries.len()), (1, 1, 1));
+        assert_eq!((before.separate.len(), before.removed_filters.len(), before.expiries.len()), (2, 1, 1));
+        assert_eq!(before.conversions.len(), 1);
         let facts = |options| CensusFacts {
             probe: "orders".to_owned(),
             id: "c1".to_owned(),

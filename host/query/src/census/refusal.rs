@@ -73,8 +73,14 @@ impl Diagnostic for CensusRefusal {
     }
 }
 
+/// The code of [`CensusError::DiskBudget`].
+pub(super) const DISK_BUDGET: &str = "T0809";
+
 /// An error while hashing or writing. The help text goes along where it says what would be allowed.
 pub(super) fn recording_failed(error: &CensusError) -> Failure {
+    if let CensusError::DiskBudget { limit } = error {
+        return Failure::refused(Refusal::Budget, DISK_BUDGET, error.to_string()).allowed(format!("{limit} bytes"));
+    }
     let failure = Failure::refused(Refusal::Unavailable, error.code(), error.to_string());
     Failure { allowed: error.help(), ..failure }
 }

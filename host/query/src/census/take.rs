@@ -14,7 +14,7 @@ use super::{
     checked,
     env::CensusEnv,
     hash_thread,
-    refusal::CensusRefusal,
+    refusal::{CensusRefusal, DISK_BUDGET},
     request::{CensusRequest, CensusSummary},
     scan::CensusScan,
 };
@@ -46,6 +46,11 @@ impl Database {
         let recorded = recorded.unwrap_or_else(|_| Err(connection.budget.time_exceeded()));
         self.budget().add_census(&connection.budget.usage());
         self.census_log().add_time(started.elapsed());
+        let recorded = recorded.map_err(|failure| match failure.code.as_deref() {
+            // the thread that writes does not know the setting
+            Some(DISK_BUDGET) => failure.setting(format!("{}.censusBytes", self.grant().setting)),
+            _ => failure,
+        });
         let recorded = recorded.inspect_err(|failure| self.budget().record_failure(failure))?;
         let summary =
             CensusSummary { id: recorded.identity.id.clone(), documents: recorded.documents, bytes: recorded.bytes };

@@ -34,6 +34,7 @@ pub(crate) fn env(key: CensusKey) -> CensusEnv {
         redaction: None,
         secret: None,
         scratch: ScratchSpace::default(),
+        disk_bytes: u64::MAX,
         cursors: 1,
         deadline: Duration::from_hours(1),
     }
