@@ -1,5 +1,7 @@
 //! The capture: everything that `pre` or `post` recorded.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,7 +49,7 @@ pub struct Capture {
     /// How the capture was read at one point in time.
     #[serde(default)]
     pub consistency: Consistency,
-    /// Every collection of the database except system collections, sorted by name.
+    /// Every collection of the database, sorted by name. Of system collections, only `system.js`.
     pub collections: Vec<CollectionFacts>,
     /// The result of each probe, in the order of the configuration.
     pub probes: Vec<ProbeRecord>,
@@ -132,11 +134,21 @@ pub struct CollectionFacts {
     /// Its indexes in canonical form, sorted by name, as canonical Extended JSON.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub indexes: Vec<serde_json::Value>,
+    /// Names of its indexes that were still being built. They are not among `indexes`: a build may fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub building: Vec<String>,
     /// Its estimated document count: fast, and wrong after an unclean shutdown. Used in reports and for collections that no
     /// probe covers; probes count exactly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documents: Option<u64>,
+    /// SHA-256 in hexadecimal of each document of `system.js`, by its `_id`. Absent of other collections, and if the user may not
+    /// read them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<BTreeMap<String, String>>,
 }
+
+/// The collection of the functions that are stored in a database.
+pub const STORED_FUNCTIONS: &str = "system.js";
 
 /// What a collection is on the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -91,6 +91,17 @@ impl ServerFacts {
         }
     }
 
+    /// Whether this server is the one, or a member of the set, that was read before: for live data. A copy of its files lists
+    /// the same starts, so that a server that was started again must also be found under the same hosts.
+    #[must_use]
+    pub fn is_same_deployment_as(&self, earlier: &Self) -> bool {
+        let is_running = self.members.iter().any(|member| {
+            member.process_id.is_some() && earlier.members.iter().any(|other| other.process_id == member.process_id)
+        });
+        let same_hosts = self.hosts == earlier.hosts && self.replica_set == earlier.replica_set;
+        is_running || same_hosts && self.startup_relation(&earlier.copy_witness()) == CopyRelation::Same
+    }
+
     /// Whether the data are on none of the earlier volumes. Volumes are compared without their claims, which may be
     /// renamed.
     #[must_use]
@@ -134,6 +145,8 @@ mod tests {
             process_id: text(members[0].1),
             database: "shop".to_owned(),
             read_at: None,
+            clock: None,
+            hosts: None,
             volumes: Vec::new(),
             copied: Vec::new(),
             members: members
@@ -200,6 +213,34 @@ mod tests {
         ] {
             assert_eq!(later.copy_relation(earlier), expected, "{why}");
         }
+    }
+
+    #[test]
+    fn live_data_are_read_from_one_deployment() {
+        let at = |hosts: &str, members: &[(&str, &str, &[&str])]| ServerFacts {
+            hosts: Some(hosts.to_owned()),
+            ..server(members)
+        };
+        let first = at("db:27017", &[("", "p1", &["db-1"])]);
+        for (later, expected, why) in [
+            (at("db:27017", &[("", "p1", &["db-1"])]), true, "the same process"),
+            (at("alias:27017", &[("", "p1", &[])]), true, "the same process under another name"),
+            (at("db:27017", &[("", "p2", &["db-1", "db-2"])]), true, "started again"),
+            (at("other:27017", &[("", "p2", &["db-1", "other-1"])]), false, "a copy of its files elsewhere"),
+            (at("other:27017", &[("", "p2", &["other-1"])]), false, "another server"),
+            (at("db:27017", &[("", "p2", &["other-1"])]), false, "another server under the same name"),
+            (at("db:27017", &[("", "p2", &[])]), false, "started again, and nothing shows it"),
+        ] {
+            assert_eq!(later.is_same_deployment_as(&first), expected, "{why}");
+        }
+        let set = |members: &[(&str, &str, &[&str])]| ServerFacts {
+            replica_set: Some("rs".to_owned()),
+            ..at("a,b", members)
+        };
+        let first = set(&[("a:1", "pa", &["a-1"]), ("b:1", "pb", &["b-1"])]);
+        let restarted = set(&[("b:1", "p2", &["b-1", "b-2"]), ("a:1", "p3", &["a-1", "a-2"])]);
+        assert!(restarted.is_same_deployment_as(&first), "every member was restarted");
+        assert!(!ServerFacts { replica_set: Some("rs2".to_owned()), ..restarted }.is_same_deployment_as(&first));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The database server that a capture read.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::ReadMoment;
 
 /// The server that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,11 +19,18 @@ pub struct ServerFacts {
     /// `hello.topologyVersion.processId`: another one means that mongod was started again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_id: Option<String>,
+    /// The hosts that the connection string names. Absent in captures of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<String>,
     /// The database.
     pub database: String,
-    /// Cluster time of the snapshot, `seconds.increment`. Absent on standalone servers.
+    /// Cluster time of the snapshot, or of the end of a read in ranges: `seconds.increment`. Absent on standalone servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_at: Option<String>,
+    /// The server's clock when its collections were listed for the read that counts. Absent in captures of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub clock: Option<Timestamp>,
     /// Members of the replica set, the one that was read first. They identify the copy of the data. Of a member that did
     /// not answer, only the address is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -32,6 +42,14 @@ pub struct ServerFacts {
     /// configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copied: Vec<String>,
+}
+
+impl ServerFacts {
+    /// When it was read.
+    #[must_use]
+    pub fn moment(&self) -> ReadMoment {
+        ReadMoment { cluster_time: self.read_at.clone(), clock: self.clock }
+    }
 }
 
 /// One server process that holds the data, and every start that its data files list.

@@ -14,8 +14,10 @@ pub(crate) struct Collection {
     pub(crate) options: Document,
     /// The options of a view as raw BSON: the guard checks them, and must see the bytes that the server sees.
     pub(crate) definition: Option<RawDocumentBuf>,
-    /// Canonical, sorted by name.
+    /// Canonical, sorted by name. Without those that are still being built.
     pub(crate) indexes: Vec<Document>,
+    /// Names of indexes that are still being built, sorted.
+    pub(crate) building: Vec<String>,
     pub(crate) stats: StorageStats,
 }
 
@@ -57,7 +59,16 @@ impl Collection {
             }
             _ => None,
         };
-        Ok(Some(Self { name, kind, uuid, options, definition, indexes: Vec::new(), stats: StorageStats::default() }))
+        Ok(Some(Self {
+            name,
+            kind,
+            uuid,
+            options,
+            definition,
+            indexes: Vec::new(),
+            building: Vec::new(),
+            stats: StorageStats::default(),
+        }))
     }
 
     /// Whether the collection is capped.
@@ -93,6 +104,8 @@ impl Collection {
             options: json(self.canonical_options()),
             indexes: self.indexes.iter().cloned().map(json).collect(),
             documents: self.stats.documents,
+            building: self.building.clone(),
+            functions: None,
         }
     }
 }

@@ -110,6 +110,13 @@ pub(crate) fn find_one(collection: &str, options: CommandOptions<'_>) -> RawDocu
     command
 }
 
+/// Every document, as it is at present.
+pub(crate) fn find_all(collection: &str, options: CommandOptions<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! { "find": collection };
+    options.at_present().append_to(&mut command);
+    command
+}
+
 /// The document with this id.
 pub(crate) fn find_by_id(collection: &str, id: RawBson, options: CommandOptions<'_>) -> RawDocumentBuf {
     let mut command = rawdoc! { "find": collection, "filter": { "_id": id }, "limit": 1_i64, "singleBatch": true };
@@ -209,7 +216,8 @@ pub(crate) fn distinct(
 
 /// Index specifications.
 pub(crate) fn list_indexes(collection: &str, options: CommandOptions<'_>) -> RawDocumentBuf {
-    let mut command = rawdoc! { "listIndexes": collection, "cursor": {} };
+    // an index that is still being built is listed like a finished one; with this option it has the id of its build
+    let mut command = rawdoc! { "listIndexes": collection, "cursor": {}, "includeBuildUUIDs": true };
     options.at_present().append_to(&mut command);
     command
 }

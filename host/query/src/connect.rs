@@ -68,7 +68,7 @@ impl Connection {
         };
         let members = copy_witness::read_members(&client, &caller).await;
         let (connected_at, major) = (server.read_at, server.major);
-        let facts = ServerFacts { members, ..facts(server, &database) };
+        let facts = ServerFacts { members, hosts: Some(uri.hosts().to_owned()), ..facts(server, &database) };
         tracing::debug!(version = %facts.version, topology = ?facts.topology, read_at = ?facts.read_at, "connected");
         let inner = Inner {
             database: client.database(&database),
@@ -112,6 +112,8 @@ fn facts(server: ServerInfo, database: &str) -> ServerFacts {
         process_id: server.process_id,
         database: database.to_owned(),
         read_at: server.read_at.map(|time| format!("{}.{}", time.time, time.increment)),
+        clock: server.clock,
+        hosts: None,
         members: Vec::new(),
         volumes: Vec::new(),
         copied: Vec::new(),

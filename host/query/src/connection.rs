@@ -14,7 +14,7 @@ use crate::{
     caller::{Caller, SelectionTimeout},
     command_options::CommandOptions,
     error::QueryError,
-    hello::{self, IDENTIFY, PRIMARY},
+    hello::{self, IDENTIFY, PRIMARY, ReplyTime},
     uri::Secrets,
 };
 
@@ -98,12 +98,12 @@ impl Inner {
         time.map_err(|error| QueryError::BadReply { operation: operation.to_owned(), detail: error.to_string() })
     }
 
-    /// The id of the server process. `None` on a sharded cluster: any of its mongos processes may answer.
-    pub(crate) async fn process_id(&self) -> Result<Option<String>, QueryError> {
-        if self.facts.topology == Topology::Sharded {
-            return Ok(None);
-        }
-        Ok(hello::process_id(&self.hello(IDENTIFY).await?))
+    /// The id of the server process, and the time of its reply. There is no id on a sharded cluster: any of its mongos
+    /// processes may answer.
+    pub(crate) async fn process_and_time(&self) -> Result<(Option<String>, ReplyTime), QueryError> {
+        let reply = self.hello(IDENTIFY).await?;
+        let process_id = if self.facts.topology == Topology::Sharded { None } else { hello::process_id(&reply) };
+        Ok((process_id, hello::reply_time(&reply)))
     }
 
     async fn hello(&self, operation: &str) -> Result<Document, QueryError> {

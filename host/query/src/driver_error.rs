@@ -13,6 +13,11 @@ pub(crate) fn text(error: &Error) -> String {
     }
 }
 
+/// Whether the server answered with this code.
+pub(crate) fn has_code(error: &Error, code: i32) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(command) if command.code == code)
+}
+
 /// The cause out of a text like `Server selection timeout: No available servers. Topology: { …, Error: Kind: I/O error:
 /// Connection refused, labels…`.
 fn selection_cause(message: &str) -> String {

@@ -25,6 +25,23 @@ pub(crate) fn process_id(hello: &Document) -> Option<String> {
     version.get_object_id("processId").ok().map(bson::oid::ObjectId::to_hex)
 }
 
+/// What a reply says about the moment at which the server sent it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ReplyTime {
+    /// Not before the last write that the server has acknowledged. `None` on standalone servers.
+    pub(crate) operation_time: Option<Timestamp>,
+    /// The server's clock.
+    pub(crate) clock: Option<jiff::Timestamp>,
+}
+
+pub(crate) fn reply_time(hello: &Document) -> ReplyTime {
+    let clock = hello.get_datetime("localTime").ok().map(|time| time.timestamp_millis());
+    ReplyTime {
+        operation_time: hello.get_timestamp("operationTime").ok(),
+        clock: clock.and_then(|clock| jiff::Timestamp::from_millisecond(clock).ok()),
+    }
+}
+
 /// Whether a reply has a field that is `true`.
 pub(crate) fn is_true(reply: &Document, name: &str) -> bool {
     reply.get_bool(name).unwrap_or(false)

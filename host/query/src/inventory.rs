@@ -1,11 +1,12 @@
 //! The collections of the database at one moment, with the write counters that show changes during a scan.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use bson::Document;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::error::{Error, ErrorKind};
-use taster_model::{CollectionFacts, CollectionKind};
+use mongodb::error::Error;
+use taster_model::{CollectionFacts, CollectionKind, ReadMoment, STORED_FUNCTIONS};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     bson_util::integer,
@@ -13,11 +14,16 @@ use crate::{
     collection::{Collection, StorageStats},
     command,
     connection::{Connection, Inner},
+    driver_error::has_code,
     error::QueryError,
+    hello::ReplyTime,
     server_codes::{COMMAND_NOT_SUPPORTED_ON_VIEW, NAMESPACE_NOT_FOUND, UNAUTHORIZED},
+    stored_functions,
     write_counters::WriteCounters,
 };
 
+/// How often index builds are looked at.
+const INDEX_BUILD_INTERVAL: Duration = Duration::from_millis(500);
 /// Collections whose indexes and counters are read at the same time.
 const CONCURRENT_COLLECTIONS: usize = 4;
 
@@ -26,8 +32,12 @@ const CONCURRENT_COLLECTIONS: usize = 4;
 pub struct Inventory {
     /// The server process that answered. `None` on a sharded cluster, where any mongos may answer.
     pub(crate) process_id: Option<String>,
+    /// When the server began to answer.
+    pub(crate) time: ReplyTime,
     /// Sorted by name.
     pub(crate) collections: Vec<Collection>,
+    /// The collection of stored functions, as a capture records it.
+    functions: Option<CollectionFacts>,
 }
 
 /// How a collection changed between two moments.
@@ -48,26 +58,76 @@ impl Connection {
     pub async fn read_inventory(&self) -> Result<Inventory, QueryError> {
         Inventory::read(&self.inner).await
     }
+
+    /// Waits until no index of the database is being built, at most for `limit`. What is still being built then is in the
+    /// inventory of the next snapshot.
+    pub async fn wait_for_index_builds(&self, limit: Duration) -> Result<(), QueryError> {
+        let deadline = Instant::now() + limit;
+        let mut waits = false;
+        loop {
+            let inventory = self.read_inventory().await?;
+            let builds = inventory.index_builds();
+            if builds.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                tracing::warn!(?builds, ?limit, "indexes are still being built: the verdict will be unknown");
+                return Ok(());
+            }
+            if !waits {
+                tracing::info!(?builds, ?limit, "waiting for indexes that are being built");
+                waits = true;
+            }
+            sleep(INDEX_BUILD_INTERVAL.min(deadline.saturating_duration_since(Instant::now()))).await;
+        }
+    }
 }
 
 impl Inventory {
     /// Asks the server.
     pub(crate) async fn read(inner: &Inner) -> Result<Self, QueryError> {
-        let process_id = inner.process_id().await?;
-        let listed = list_collections(inner).await?;
-        let mut collections: Vec<Collection> = stream::iter(listed)
+        let (process_id, time) = inner.process_and_time().await?;
+        let listed = list(inner).await?;
+        let functions = if listed.has_stored_functions { Some(functions(inner).await?) } else { None };
+        let mut collections: Vec<Collection> = stream::iter(listed.collections)
             .map(|collection| with_indexes_and_stats(inner, collection))
             .buffered(CONCURRENT_COLLECTIONS)
             .try_collect()
             .await?;
         collections.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { process_id, collections })
+        Ok(Self { process_id, time, collections, functions })
     }
 
-    /// As a capture records it.
+    /// The application's collections.
     #[must_use]
     pub fn facts(&self) -> Vec<CollectionFacts> {
         self.collections.iter().map(Collection::facts).collect()
+    }
+
+    /// As a capture records it: with the collection of stored functions, which no probe may read.
+    #[must_use]
+    pub fn recorded_facts(&self) -> Vec<CollectionFacts> {
+        let mut facts = self.facts();
+        facts.extend(self.functions.clone());
+        facts.sort_by(|a, b| a.name.cmp(&b.name));
+        facts
+    }
+
+    /// When it was read.
+    #[must_use]
+    pub fn moment(&self) -> ReadMoment {
+        let cluster_time = self.time.operation_time;
+        ReadMoment {
+            cluster_time: cluster_time.map(|time| format!("{}.{}", time.time, time.increment)),
+            clock: self.time.clock,
+        }
+    }
+
+    /// Indexes that are still being built: their collections and names.
+    #[must_use]
+    pub fn index_builds(&self) -> Vec<(&str, &str)> {
+        let collections = self.collections.iter();
+        collections.flat_map(|c| c.building.iter().map(|index| (c.name.as_str(), index.as_str()))).collect()
     }
 
     pub(crate) fn collection(&self, name: &str) -> Option<&Collection> {
@@ -114,11 +174,35 @@ impl Inventory {
 
 /// The collections without their indexes and counters, in the server's order.
 pub(crate) async fn list_collections(inner: &Inner) -> Result<Vec<Collection>, QueryError> {
+    Ok(list(inner).await?.collections)
+}
+
+struct Listed {
+    collections: Vec<Collection>,
+    has_stored_functions: bool,
+}
+
+async fn list(inner: &Inner) -> Result<Listed, QueryError> {
     let operation = format!("list the collections of `{}`", inner.facts.database);
     let list = command::list_collections(inner.command_options());
     let entries = inner.caller().run(&operation, inner.raw_documents(list)).await?;
     let collections = entries.iter().filter_map(|entry| Collection::from_entry(entry).transpose());
-    collections.collect::<Result<_, _>>().map_err(|error| QueryError::BadReply { operation, detail: error.to_string() })
+    let collections = collections
+        .collect::<Result<_, _>>()
+        .map_err(|error| QueryError::BadReply { operation, detail: error.to_string() })?;
+    let has_stored_functions =
+        entries.iter().any(|entry| entry.get_str("name").is_ok_and(|name| name == STORED_FUNCTIONS));
+    Ok(Listed { collections, has_stored_functions })
+}
+
+async fn functions(inner: &Inner) -> Result<CollectionFacts, QueryError> {
+    let functions = stored_functions::read(inner).await?;
+    Ok(CollectionFacts {
+        name: STORED_FUNCTIONS.to_owned(),
+        documents: functions.as_ref().map(|functions| functions.len() as u64),
+        functions,
+        ..CollectionFacts::default()
+    })
 }
 
 /// Adds indexes and counters. A collection that was dropped in between stays as it was listed.
@@ -135,7 +219,7 @@ async fn with_indexes_and_stats(inner: &Inner, mut collection: Collection) -> Re
             other => other,
         }
     };
-    collection.indexes = canonical::indexes(inner.caller().run(&operation, indexes).await?);
+    let listed = inner.caller().run(&operation, indexes).await?;
     let operation = format!("read the counters of `{name}`");
     let stats = async {
         match inner.documents(command::storage_stats(&name, options)).await {
@@ -144,8 +228,29 @@ async fn with_indexes_and_stats(inner: &Inner, mut collection: Collection) -> Re
             other => other,
         }
     };
-    collection.stats = sum_of_shards(&inner.caller().run(&operation, stats).await?);
+    let replies = inner.caller().run(&operation, stats).await?;
+    collection.stats = sum_of_shards(&replies);
+    let building: BTreeSet<String> = listed.iter().filter_map(index_build).chain(index_builds(&replies)).collect();
+    let is_ready = |index: &Document| {
+        index_build(index).is_none() && !index.get_str("name").is_ok_and(|name| building.contains(name))
+    };
+    collection.indexes = canonical::indexes(listed.into_iter().filter(is_ready).collect());
+    collection.building = building.into_iter().collect();
     Ok(collection)
+}
+
+/// The name of an index of `listIndexes` that is still being built.
+fn index_build(listed: &Document) -> Option<String> {
+    listed.get("buildUUID")?;
+    let specification = listed.get_document("spec").unwrap_or(listed);
+    Some(specification.get_str("name").unwrap_or_default().to_owned())
+}
+
+/// The names of the indexes that the replies of all shards say are being built.
+fn index_builds(replies: &[Document]) -> impl Iterator<Item = String> {
+    let builds =
+        replies.iter().filter_map(|reply| reply.get_document("storageStats").ok()?.get_array("indexBuilds").ok());
+    builds.flatten().filter_map(|name| name.as_str().map(ToOwned::to_owned))
 }
 
 /// The sum of the replies of all shards.
@@ -178,8 +283,4 @@ fn is_gone(error: &Error) -> bool {
 
 fn is_unauthorized(error: &Error) -> bool {
     has_code(error, UNAUTHORIZED)
-}
-
-fn has_code(error: &Error, code: i32) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(command) if command.code == code)
 }

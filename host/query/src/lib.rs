@@ -40,6 +40,7 @@ mod server;
 mod server_codes;
 mod set_membership;
 mod snapshot;
+mod stored_functions;
 mod text;
 mod uri;
 mod write_counters;

@@ -272,7 +272,7 @@ impl LocalCollection {
     #[must_use]
     pub fn unknown_without(self) -> &'static str {
         match self {
-            Self::StartupLog => "whether the copy was replaced between `pre` and `post`",
+            Self::StartupLog => "whether the copy or the server was replaced between `pre` and `post`",
             Self::ReplicaSetConfig => "whether the latest writes of a replica set's data are missing",
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::{
     caller::Caller,
     error::{OLDEST, QueryError},
-    hello::{self, IDENTIFY, is_true, primary_time, process_id},
+    hello::{self, IDENTIFY, is_true, primary_time, process_id, reply_time},
     set_membership::{self, SeedHosts},
 };
 
@@ -24,6 +24,7 @@ pub(crate) struct ServerInfo {
     pub(crate) replica_set: Option<String>,
     pub(crate) process_id: Option<String>,
     pub(crate) read_at: Option<Timestamp>,
+    pub(crate) clock: Option<jiff::Timestamp>,
 }
 
 /// Asks the server about itself. Returns only servers that can be read: the primary of the set that the connection
@@ -74,6 +75,7 @@ async fn identify(client: &Client, seeds: &SeedHosts, caller: &Caller<'_>) -> Re
         replica_set: hello.get_str("setName").ok().map(ToOwned::to_owned),
         process_id: process_id(&hello),
         read_at,
+        clock: reply_time(&hello).clock,
     })
 }
 

@@ -103,7 +103,7 @@ impl Connection {
         if inventory.process_id.is_some() && inventory.process_id != connection.facts.process_id {
             return Err(QueryError::Restarted);
         }
-        let mut facts = ServerFacts { read_at: None, ..connection.facts.clone() };
+        let mut facts = ServerFacts { read_at: None, clock: inventory.time.clock, ..connection.facts.clone() };
         let mut read_at = None;
         if options.reading == ReadMode::Snapshot {
             let time = connection.primary_time().await?;
@@ -151,6 +151,11 @@ impl Snapshot {
     /// The application's collections, sorted by name.
     pub async fn collections(&self) -> Result<Vec<CollectionFacts>, QueryError> {
         Ok(self.inventory().await?.facts())
+    }
+
+    /// The collections as a capture records them: see [`Inventory::recorded_facts`].
+    pub async fn recorded_collections(&self) -> Result<Vec<CollectionFacts>, QueryError> {
+        Ok(self.inventory().await?.recorded_facts())
     }
 
     /// The collections when this snapshot was taken. Read once.

@@ -60,6 +60,14 @@ impl MongoUri {
         self.database.as_deref()
     }
 
+    /// The hosts that it names, `a:27017,b:27017`.
+    pub(crate) fn hosts(&self) -> &str {
+        let rest = self.text.split_once("://").map_or(self.text.as_str(), |(_, rest)| rest);
+        let authority = rest.split_once('?').map_or(rest, |(authority, _)| authority);
+        let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+        hosts.split_once('/').map_or(hosts, |(hosts, _)| hosts)
+    }
+
     /// The whole string, for the driver.
     pub(crate) fn secret(&self) -> &str {
         &self.text

@@ -15,6 +15,8 @@ pub fn server() -> ServerFacts {
         process_id: None,
         database: "pxbbq".to_owned(),
         read_at: None,
+        clock: None,
+        hosts: None,
         members: Vec::new(),
         volumes: Vec::new(),
         copied: Vec::new(),

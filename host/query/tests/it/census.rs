@@ -31,6 +31,7 @@ fn env() -> CensusEnv {
         redaction: None,
         secret: None,
         scratch: ScratchSpace::default(),
+        disk_bytes: u64::MAX,
         cursors: 1,
         deadline: Duration::from_mins(5),
     }
@@ -512,7 +513,7 @@ async fn an_unusable_scratch_folder_is_a_failure_with_help() {
     shop.fill("orders", (0..1000).map(|n| doc! {"_id": n})).await;
     let connection = shop.connection().await;
     let snapshot = connection.initial_snapshot();
-    let scratch = ScratchSpace { folder: Some("/dev/null/here".into()), memory: 1 << 10 };
+    let scratch = ScratchSpace { folder: Some("/dev/null/here".into()), memory: 1 << 10, budget: None };
     let database = with_census(&snapshot, &["orders"], CensusEnv { scratch, ..env() });
     let failure = database.census("orders", CensusRequest::default()).await.unwrap_err();
     assert_eq!(failure.code.as_deref(), Some("T0804"));
