@@ -1,18 +1,36 @@
 //! The two captures that are compared, with the operator's expectations and declared changes.
+//!
+//! What is looked up for each metric is indexed once: with ten thousand collections, a search for each of them takes minutes.
+
+use std::collections::HashMap;
 
 use taster_model::{
-    Capture, CensusDifference, CensusDifferences, CensusFacts, ChangeKind, CollectionKind, DeclaredChange, Expectation,
-    Labels, Metric, ProbeOutcome, Severity, Value,
+    Capture, CensusDifference, CensusDifferences, CensusFacts, ChangeKind, CollectionFacts, CollectionKind,
+    DeclaredChange, Expectation, Labels, Metric, ProbeOutcome, Severity, Value,
 };
 
 /// Both captures, and what was declared about their differences.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct CapturePair<'a> {
-    pub(crate) before: &'a Capture,
-    pub(crate) after: &'a Capture,
+    pub(crate) before: CaptureIndex<'a>,
+    pub(crate) after: CaptureIndex<'a>,
     pub(crate) expectations: &'a [Expectation],
     pub(crate) changes: &'a [DeclaredChange],
     pub(crate) differences: &'a CensusDifferences,
+    changes_by_collection: HashMap<&'a str, Vec<&'a DeclaredChange>>,
+    complete_censuses: HashMap<&'a str, Vec<ComparedCensus<'a>>>,
+}
+
+/// A census that was compared: its probe, metric and labels, and the difference.
+pub(crate) type ComparedCensus<'a> = (&'a (String, String, Labels), &'a CensusDifference);
+
+/// A capture, with its collections and censuses by name. Of several with one name the first counts.
+#[derive(Debug)]
+pub(crate) struct CaptureIndex<'a> {
+    pub(crate) capture: &'a Capture,
+    collections: HashMap<&'a str, &'a CollectionFacts>,
+    /// By probe and id.
+    censuses: HashMap<(&'a str, &'a str), &'a CensusFacts>,
 }
 
 /// The label that names the collection of a metric.
@@ -23,48 +41,126 @@ pub(crate) fn collection_labels(name: &str) -> Labels {
     Labels::from([(COLLECTION.to_owned(), name.to_owned())])
 }
 
-/// Whether the collection existed at the time of the capture.
-pub(crate) fn collection_exists(capture: &Capture, name: &str) -> bool {
-    capture.collections.iter().any(|facts| facts.name == name && facts.kind != CollectionKind::Absent)
-}
+impl<'a> CaptureIndex<'a> {
+    fn new(capture: &'a Capture) -> Self {
+        let mut collections = HashMap::new();
+        for facts in &capture.collections {
+            collections.entry(facts.name.as_str()).or_insert(facts);
+        }
+        let mut censuses = HashMap::new();
+        for facts in &capture.censuses {
+            censuses.entry((facts.probe.as_str(), facts.id.as_str())).or_insert(facts);
+        }
+        Self { capture, collections, censuses }
+    }
 
-/// Number of documents in the census that `metric` refers to.
-pub(crate) fn census_documents(capture: &Capture, probe: &str, metric: &Metric) -> Option<u64> {
-    census_facts(capture, probe, metric).map(|facts| facts.documents)
+    pub(crate) fn collection(&self, name: &str) -> Option<&'a CollectionFacts> {
+        self.collections.get(name).copied()
+    }
+
+    /// Whether the collection existed at the time of the capture.
+    pub(crate) fn has_collection(&self, name: &str) -> bool {
+        self.collection(name).is_some_and(|facts| facts.kind != CollectionKind::Absent)
+    }
+
+    /// The census that `metric` refers to.
+    pub(crate) fn census(&self, probe: &str, metric: &Metric) -> Option<&'a CensusFacts> {
+        let Value::Census(id) = &metric.value else { return None };
+        self.censuses.get(&(probe, id.as_str())).copied()
+    }
+
+    /// Number of documents in the census that `metric` refers to.
+    pub(crate) fn census_documents(&self, probe: &str, metric: &Metric) -> Option<u64> {
+        self.census(probe, metric).map(|facts| facts.documents)
+    }
+
+    /// The censuses that metrics refer to, by probe, metric and labels.
+    fn censuses_by_metric(&self) -> HashMap<(&'a str, &'a str, &'a Labels), &'a CensusFacts> {
+        let mut found = HashMap::new();
+        for record in &self.capture.probes {
+            let ProbeOutcome::Metrics(metrics) = &record.outcome else { continue };
+            for metric in metrics {
+                if let Some(facts) = self.census(&record.name, metric) {
+                    found.entry((record.name.as_str(), metric.name.as_str(), &metric.labels)).or_insert(facts);
+                }
+            }
+        }
+        found
+    }
 }
 
 impl<'a> CapturePair<'a> {
+    pub(crate) fn new(
+        before: &'a Capture,
+        after: &'a Capture,
+        expectations: &'a [Expectation],
+        changes: &'a [DeclaredChange],
+        differences: &'a CensusDifferences,
+    ) -> Self {
+        let (before, after) = (CaptureIndex::new(before), CaptureIndex::new(after));
+        let mut changes_by_collection: HashMap<&str, Vec<&DeclaredChange>> = HashMap::new();
+        for change in changes {
+            changes_by_collection.entry(change.collection.as_str()).or_default().push(change);
+        }
+        let complete_censuses = complete_censuses(&before, &after, differences);
+        Self { before, after, expectations, changes, differences, changes_by_collection, complete_censuses }
+    }
+
+    /// The declared changes of one collection.
+    pub(crate) fn changes_of(&self, collection: &str) -> impl Iterator<Item = &'a DeclaredChange> {
+        self.changes_by_collection.get(collection).into_iter().flatten().copied()
+    }
+
     /// The declared change that created or dropped the whole collection, if it happened. Findings about that collection
     /// then have no other side to compare with, as declared.
     pub(crate) fn created_or_dropped(&self, collection: &str) -> Option<&'a DeclaredChange> {
-        let existed = collection_exists(self.before, collection);
-        let exists = collection_exists(self.after, collection);
-        self.changes.iter().filter(|change| change.collection == collection).find(|change| match change.kind {
-            ChangeKind::AddedCollection => !existed && exists,
-            ChangeKind::RemovedCollection => existed && !exists,
+        self.changes_of(collection).find(|change| match change.kind {
+            ChangeKind::AddedCollection => {
+                !self.before.has_collection(collection) && self.after.has_collection(collection)
+            }
+            ChangeKind::RemovedCollection => {
+                self.before.has_collection(collection) && !self.after.has_collection(collection)
+            }
             _ => false,
         })
     }
 
     /// Compared censuses that may explain what other probes report about the collection: those that decide the verdict and
     /// that cover every document and every field.
-    ///
-    /// The collection is taken from the captures: labels are chosen by the probe and are not trusted.
-    pub(crate) fn complete_censuses(&self, collection: &'a str) -> impl Iterator<Item = &'a CensusDifference> {
-        let (before, after) = (self.before, self.after);
-        self.differences.iter().filter_map(move |((probe, metric, labels), difference)| {
-            let difference = difference.as_ref().ok()?;
-            let decides = after
-                .probes
-                .iter()
-                .any(|record| record.name == *probe && record.severity == Severity::Fail && !record.muted);
-            let is_complete = [before, after].into_iter().all(|capture| {
-                let facts = find_census(capture, probe, metric, labels);
-                facts.is_some_and(|facts| facts.collection == collection && covers_everything(facts))
-            });
-            (decides && is_complete).then_some(difference)
-        })
+    pub(crate) fn complete_censuses(&self, collection: &str) -> impl Iterator<Item = ComparedCensus<'a>> {
+        self.complete_censuses.get(collection).into_iter().flatten().copied()
     }
+}
+
+/// See [`CapturePair::complete_censuses`]. The collection is taken from the captures: labels are chosen by the probe and are
+/// not trusted.
+fn complete_censuses<'a>(
+    before: &CaptureIndex<'a>,
+    after: &CaptureIndex<'a>,
+    differences: &'a CensusDifferences,
+) -> HashMap<&'a str, Vec<ComparedCensus<'a>>> {
+    let mut decides: HashMap<&str, bool> = HashMap::new();
+    for record in &after.capture.probes {
+        *decides.entry(&record.name).or_default() |= record.severity == Severity::Fail && !record.muted;
+    }
+    let (old, new) = (before.censuses_by_metric(), after.censuses_by_metric());
+    let mut complete: HashMap<&str, Vec<ComparedCensus<'_>>> = HashMap::new();
+    for (compared, difference) in differences {
+        let Ok(difference) = difference else { continue };
+        let (probe, metric, labels) = compared;
+        if !decides.get(probe.as_str()).copied().unwrap_or(false) {
+            continue;
+        }
+        let key = (probe.as_str(), metric.as_str(), labels);
+        if let (Some(old), Some(new)) = (old.get(&key), new.get(&key))
+            && old.collection == new.collection
+            && covers_everything(old)
+            && covers_everything(new)
+        {
+            complete.entry(new.collection.as_str()).or_default().push((compared, difference));
+        }
+    }
+    complete
 }
 
 /// Whether a census covers every document and every field.
@@ -74,18 +170,4 @@ fn covers_everything(census: &CensusFacts) -> bool {
         Some(list) => list.as_array().is_some_and(Vec::is_empty),
     };
     is_unset("filter") && is_unset("ignored")
-}
-
-/// The census of the metric with this name and these labels.
-fn find_census<'a>(capture: &'a Capture, probe: &str, metric: &str, labels: &Labels) -> Option<&'a CensusFacts> {
-    let record = capture.probes.iter().find(|record| record.name == probe)?;
-    let ProbeOutcome::Metrics(metrics) = &record.outcome else { return None };
-    let metric = metrics.iter().find(|candidate| candidate.name == metric && candidate.labels == *labels)?;
-    census_facts(capture, probe, metric)
-}
-
-/// The census that `metric` refers to.
-fn census_facts<'a>(capture: &'a Capture, probe: &str, metric: &Metric) -> Option<&'a CensusFacts> {
-    let Value::Census(id) = &metric.value else { return None };
-    capture.censuses.iter().find(|facts| facts.probe == probe && facts.id == *id)
 }

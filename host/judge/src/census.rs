@@ -14,8 +14,22 @@ pub(crate) struct CensusJudgement {
     pub(crate) documents: Option<DifferingDocuments>,
 }
 
+/// Whether missing documents that were due to expire are excused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// The rules by which they expire still stand.
+    Proven,
+    /// A rule is gone or altered.
+    Unproven,
+}
+
 /// Judges `difference` under the rule that applies.
-pub(crate) fn judge(difference: &CensusDifference, data: DataKind, applied: &AppliedRule<'_>) -> CensusJudgement {
+pub(crate) fn judge(
+    difference: &CensusDifference,
+    data: DataKind,
+    applied: &AppliedRule<'_>,
+    expiry: Expiry,
+) -> CensusJudgement {
     if let Some(misfit) = compare::rule_misfit(applied.rule, ValueKind::Census) {
         return CensusJudgement { comparison: misfit, documents: None };
     }
@@ -23,10 +37,15 @@ pub(crate) fn judge(difference: &CensusDifference, data: DataKind, applied: &App
     if documents.changed.paths.is_empty() {
         documents.changed.paths.clone_from(&difference.paths);
     }
-    CensusJudgement { comparison: compare_documents(difference, data, applied), documents: Some(documents) }
+    CensusJudgement { comparison: compare_documents(difference, data, applied, expiry), documents: Some(documents) }
 }
 
-fn compare_documents(difference: &CensusDifference, data: DataKind, applied: &AppliedRule<'_>) -> Comparison {
+fn compare_documents(
+    difference: &CensusDifference,
+    data: DataKind,
+    applied: &AppliedRule<'_>,
+    expiry: Expiry,
+) -> Comparison {
     let allowed = AllowedDifferences::new(data, applied);
     let DifferingDocuments { missing, extra, changed } = &difference.documents;
     let undeclared = [
@@ -44,6 +63,14 @@ fn compare_documents(difference: &CensusDifference, data: DataKind, applied: &Ap
     }
     if let Some(inconclusive) = inconclusive(difference) {
         return inconclusive;
+    }
+    if difference.expired.count > 0 && expiry == Expiry::Unproven && !allowed.missing {
+        let reason = format!(
+            "{} missing that were due to expire, but a TTL index of before the sync is gone or altered: nothing shows that \
+             they expired",
+            taster_text::counted(difference.expired.count, "document")
+        );
+        return Comparison::unknown(ReasonCode::ChangeUnproven, reason);
     }
     if !counts.is_empty() {
         return Comparison::allowed(counts.join(", "));

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use taster_model::{Capture, CollectionFacts, CollectionKind, Finding, FindingOutcome, ReasonCode, Severity};
+use taster_model::{
+    Capture, ChangeKind, CollectionFacts, CollectionKind, Finding, FindingOutcome, ReasonCode, STORED_FUNCTIONS,
+    Severity,
+};
 
 use crate::{
     capture_pair::{CapturePair, collection_labels},
@@ -10,7 +13,8 @@ use crate::{
 };
 
 fn existing_collections(capture: &Capture) -> impl Iterator<Item = &CollectionFacts> {
-    capture.collections.iter().filter(|c| c.kind != CollectionKind::Absent && !c.name.starts_with("system."))
+    let is_judged = |name: &str| !name.starts_with("system.") || name == STORED_FUNCTIONS;
+    capture.collections.iter().filter(move |facts| facts.kind != CollectionKind::Absent && is_judged(&facts.name))
 }
 
 /// Collections of either capture that no probe read after the sync. A collection that was granted and not read is not
@@ -33,8 +37,8 @@ pub(crate) fn uncovered(before: Option<&Capture>, after: &Capture) -> Vec<String
 /// change instead.
 pub(crate) fn gone(captures: &CapturePair<'_>) -> Vec<Finding> {
     let now: BTreeMap<&str, CollectionKind> =
-        existing_collections(captures.after).map(|facts| (facts.name.as_str(), facts.kind)).collect();
-    existing_collections(captures.before)
+        existing_collections(captures.after.capture).map(|facts| (facts.name.as_str(), facts.kind)).collect();
+    existing_collections(captures.before.capture)
         .filter(|facts| captures.created_or_dropped(&facts.name).is_none())
         .filter_map(|facts| {
             let old_kind = kind_name(facts.kind);
@@ -54,54 +58,111 @@ pub(crate) fn gone(captures: &CapturePair<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Warnings about collections: those that were dropped and created again, and those that changed and that no probe covers.
-pub(crate) fn warnings(before: &Capture, after: &Capture) -> Vec<Finding> {
-    let uncovered = uncovered(Some(before), after);
+/// Collections that were dropped and created again, and changes of collections that no probe covers. What the inventories
+/// show of their definitions decides; a document count is an estimate and only warns.
+pub(crate) fn recreated_and_uncovered(captures: &CapturePair<'_>) -> Vec<Finding> {
+    let uncovered = uncovered(Some(captures.before.capture), captures.after.capture);
     let now: BTreeMap<&str, &CollectionFacts> =
-        existing_collections(after).map(|facts| (facts.name.as_str(), facts)).collect();
+        existing_collections(captures.after.capture).map(|facts| (facts.name.as_str(), facts)).collect();
     let mut findings = Vec::new();
-    for old in existing_collections(before) {
+    for old in existing_collections(captures.before.capture) {
         let Some(new) = now.get(old.name.as_str()).copied() else { continue };
-        let warn = |code, reason| Finding {
-            severity: Severity::Warn,
-            labels: collection_labels(&old.name),
-            ..verdict::finding(FindingOutcome::Different, code, reason)
-        };
         if old.uuid.is_some() && new.uuid.is_some() && old.uuid != new.uuid {
             let reason = format!("{} was dropped and created again", show::name(&old.name));
-            findings.push(warn(ReasonCode::CollectionRecreated, reason));
-        }
-        if uncovered.contains(&old.name)
-            && let Some(change) = inventory_change(old, new)
-        {
-            let reason = format!("no probe covers {}, and {change}", show::name(&old.name));
             findings.push(Finding {
-                before: old.documents.map(Into::into),
-                after: new.documents.map(Into::into),
-                ..warn(ReasonCode::UncoveredChanged, reason)
+                severity: Severity::Warn,
+                ..change(old, FindingOutcome::Different, ReasonCode::CollectionRecreated, reason)
             });
+        }
+        if old.name == STORED_FUNCTIONS {
+            findings.extend(stored_functions(old, new));
+        } else if uncovered.binary_search(&old.name).is_ok() {
+            findings.extend(changed_definition(captures, old, new));
+            findings.extend(changed_count(old, new));
         }
     }
     findings
 }
 
-/// What the inventories show of a collection that no probe read.
-fn inventory_change(old: &CollectionFacts, new: &CollectionFacts) -> Option<String> {
-    let mut changes = Vec::new();
-    if let (Some(before), Some(after)) = (old.documents, new.documents)
-        && before != after
-    {
-        let (before, after) = (taster_text::grouped(before), taster_text::grouped(after));
-        changes.push(format!("its estimated document count changed from {before} to {after}"));
-    }
+fn change(facts: &CollectionFacts, outcome: FindingOutcome, code: ReasonCode, reason: String) -> Finding {
+    Finding { labels: collection_labels(&facts.name), ..verdict::finding(outcome, code, reason) }
+}
+
+/// The options or indexes of a collection that no probe covers changed, and no declaration says so.
+fn changed_definition(captures: &CapturePair<'_>, old: &CollectionFacts, new: &CollectionFacts) -> Option<Finding> {
     // captures of earlier versions contain neither options nor indexes
-    if !old.options.is_null() && old.options != new.options {
-        changes.push("its options changed".to_owned());
+    if old.options.is_null() || old.kind != new.kind {
+        return None;
     }
-    if !old.options.is_null() && old.indexes != new.indexes {
-        changes.push("its indexes changed".to_owned());
+    let is_declared = |index: &&serde_json::Value| {
+        let name = index.get("name").and_then(serde_json::Value::as_str);
+        captures.changes_of(&old.name).any(|change| match &change.kind {
+            ChangeKind::AddedIndex(declared) | ChangeKind::RemovedIndex(declared) => name == Some(declared.as_str()),
+            _ => false,
+        })
+    };
+    let undeclared =
+        |facts: &'_ CollectionFacts| facts.indexes.iter().filter(|i| !is_declared(i)).cloned().collect::<Vec<_>>();
+    let mut changed = Vec::new();
+    if old.options != new.options {
+        changed.push(if old.kind == CollectionKind::View { "its definition changed" } else { "its options changed" });
     }
-    (!changes.is_empty()).then(|| changes.join(", "))
+    if undeclared(old) != undeclared(new) {
+        changed.push("its indexes changed");
+    }
+    let reason = format!("no probe covers {}, and {}", show::name(&old.name), changed.join(", "));
+    (!changed.is_empty()).then(|| change(old, FindingOutcome::Different, ReasonCode::DefinitionChanged, reason))
+}
+
+/// The estimated document count of a collection that no probe covers changed.
+fn changed_count(old: &CollectionFacts, new: &CollectionFacts) -> Option<Finding> {
+    let (before, after) = old.documents.zip(new.documents).filter(|(before, after)| before != after)?;
+    let reason = format!(
+        "no probe covers {}, and its estimated document count changed from {} to {}",
+        show::name(&old.name),
+        taster_text::grouped(before),
+        taster_text::grouped(after)
+    );
+    Some(Finding {
+        before: Some(before.into()),
+        after: Some(after.into()),
+        severity: Severity::Warn,
+        ..change(old, FindingOutcome::Different, ReasonCode::UncoveredChanged, reason)
+    })
+}
+
+/// Functions that are stored in the database: none may be gone or changed. New ones are reported.
+fn stored_functions(old: &CollectionFacts, new: &CollectionFacts) -> Option<Finding> {
+    let (before, after) = match (&old.functions, &new.functions) {
+        (Some(before), Some(after)) => (before, after),
+        (Some(_), None) => {
+            let reason = format!("the functions in {} can no longer be read", show::name(&old.name));
+            return Some(change(old, FindingOutcome::Unknown, ReasonCode::NotComparable, reason));
+        }
+        (None, _) => return None,
+    };
+    let gone: Vec<&str> = before.keys().filter(|name| !after.contains_key(*name)).map(String::as_str).collect();
+    let changed = before.iter().filter(|(name, hash)| after.get(*name).is_some_and(|other| other != *hash));
+    let changed: Vec<&str> = changed.map(|(name, _)| name.as_str()).collect();
+    let added: Vec<&str> = after.keys().filter(|name| !before.contains_key(*name)).map(String::as_str).collect();
+    let listed = |names: &[&str], what: &str| {
+        (!names.is_empty()).then(|| format!("{} {what}", show::names(names.iter().copied())))
+    };
+    let parts: Vec<String> =
+        [listed(&gone, "gone"), listed(&changed, "changed"), listed(&added, "added")].into_iter().flatten().collect();
+    let functions = format!("stored functions ({})", show::name(&old.name));
+    let numbers = |finding| Finding { before: Some(before.len().into()), after: Some(after.len().into()), ..finding };
+    Some(numbers(if !gone.is_empty() || !changed.is_empty() {
+        let reason = format!("{functions}: {}", parts.join("; "));
+        change(old, FindingOutcome::Different, ReasonCode::DefinitionChanged, reason)
+    } else if parts.is_empty() {
+        let reason = format!("{} {functions} unchanged", before.len());
+        Finding { severity: Severity::Warn, ..change(old, FindingOutcome::Same, ReasonCode::Unchanged, reason) }
+    } else {
+        let reason = format!("{functions}: {}", parts.join("; "));
+        let finding = change(old, FindingOutcome::Different, ReasonCode::UncoveredChanged, reason);
+        Finding { severity: Severity::Warn, ..finding }
+    }))
 }
 
 /// Collections that were created, dropped or altered during a capture, which is then not of one point in time.
@@ -118,6 +179,21 @@ pub(crate) fn unstable(before: &Capture, after: &Capture) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// Indexes that were still being built: whether they came to be is unknown.
+pub(crate) fn index_builds(before: &Capture, after: &Capture) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (when, capture) in [("before", before), ("after", after)] {
+        for facts in existing_collections(capture) {
+            for index in &facts.building {
+                let (index, collection) = (show::name(index), show::name(&facts.name));
+                let reason = format!("index {index} of {collection} was still being built {when} the sync");
+                findings.push(change(facts, FindingOutcome::Unknown, ReasonCode::IndexBuilding, reason));
+            }
+        }
+    }
+    findings
 }
 
 /// Captures of different databases or apps cannot be compared.

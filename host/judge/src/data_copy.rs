@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taster_model::{Capture, CopyRelation, DataKind, Finding, FindingOutcome, ReasonCode};
 
-use crate::verdict;
+use crate::{show, verdict};
 
 /// Captures of different copies cannot be compared: their differences do not come from the sync.
 pub(crate) fn replaced(before: &Capture, after: &Capture) -> Option<Finding> {
@@ -35,6 +35,16 @@ fn evidence(before: &Capture, after: &Capture) -> String {
 /// What makes every other finding doubtful: it is unknown whether the copy is the same, or the baseline is too old.
 pub(crate) fn doubts(before: &Capture, after: &Capture, max_age: Option<Duration>) -> Vec<Finding> {
     let mut doubts = Vec::new();
+    if are_live(before, after) && !after.server.is_same_deployment_as(&before.server) {
+        let hosts = |capture: &Capture| show::name(capture.server.hosts.as_deref().unwrap_or("unknown hosts"));
+        let reason = format!(
+            "the live data were read from another server, or nothing shows that it is the same one: {} before, {} after; it is \
+             the same one if it still runs, or if it has the same hosts and `local.startup_log` lists its earlier start",
+            hosts(before),
+            hosts(after)
+        );
+        doubts.push(verdict::finding(FindingOutcome::Unknown, ReasonCode::ServerChanged, reason));
+    }
     if relation(before, after) == Some(CopyRelation::Unknown) {
         doubts.push(verdict::finding(
             FindingOutcome::Unknown,
@@ -61,8 +71,11 @@ pub(crate) fn doubts(before: &Capture, after: &Capture, max_age: Option<Duration
     doubts
 }
 
-/// `None`: the data are live, so there are no copies to distinguish.
+/// `None`: the data are live on both sides, so there are no copies to distinguish.
 fn relation(before: &Capture, after: &Capture) -> Option<CopyRelation> {
-    let are_copies = before.data == DataKind::Copy && after.data == DataKind::Copy;
-    are_copies.then(|| after.server.copy_relation(&before.server.copy_witness()))
+    (!are_live(before, after)).then(|| after.server.copy_relation(&before.server.copy_witness()))
+}
+
+fn are_live(before: &Capture, after: &Capture) -> bool {
+    before.data == DataKind::Live && after.data == DataKind::Live
 }

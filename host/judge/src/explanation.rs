@@ -10,7 +10,7 @@ use crate::{
     capture_pair::{COLLECTION, CapturePair},
     compare::{self, Comparison, RuleOrigin},
     pairing::Pair,
-    show,
+    show, ttl,
 };
 
 /// A comparison that takes declared changes into account, with the operator's reason.
@@ -90,9 +90,7 @@ fn explain_entries<'a>(
     };
     let differs = |key: &str| before.get(key) != after.get(key);
     let declared_entries: Vec<(&'a DeclaredChange, &str)> = captures
-        .changes
-        .iter()
-        .filter(|change| change.collection == metric.collection)
+        .changes_of(metric.collection)
         .flat_map(|change| {
             let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
             let is_about = &is_about;
@@ -169,7 +167,7 @@ fn explain_count<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, '
 /// A path is removed only if such a census proves its change.
 fn explain_shape<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, 'a>) -> Option<Explained<'a>> {
     let is_proven = |change: &DeclaredChange| {
-        captures.complete_censuses(metric.collection).flat_map(|difference| &difference.changes).any(|outcome| {
+        captures.complete_censuses(metric.collection).flat_map(|(_, difference)| &difference.changes).any(|outcome| {
             (&outcome.change.collection, &outcome.change.kind) == (&change.collection, &change.kind)
                 && outcome.unproven_reason.is_none()
                 && outcome.happened > 0
@@ -201,8 +199,14 @@ fn explain_by_moved_documents<'a>(
     collection: &'a str,
     counts: (u64, u64),
 ) -> Option<Explained<'a>> {
-    captures.complete_censuses(collection).find_map(|difference| {
-        if (difference.before, difference.after) == counts { moved_documents(difference) } else { None }
+    captures.complete_censuses(collection).find_map(|(_, difference)| {
+        if (difference.before, difference.after) != counts {
+            return None;
+        }
+        if difference.expired.count > 0 && !ttl::still_stands(captures, collection) {
+            return None;
+        }
+        moved_documents(difference)
     })
 }
 

@@ -85,6 +85,8 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
             process_id: Some("p1".to_owned()),
             database: "pxbbq".to_owned(),
             read_at: None,
+            clock: None,
+            hosts: None,
             members: vec![ReplicaMember {
                 host: None,
                 process_id: Some("p1".to_owned()),

@@ -16,7 +16,9 @@ mod metric;
 mod number;
 mod pairing;
 mod probes;
+mod required;
 mod show;
+mod ttl;
 mod verdict;
 
 #[cfg(test)]
@@ -46,6 +48,8 @@ pub struct JudgementInput<'a> {
     pub differences: &'a CensusDifferences,
     /// A baseline that is older than this makes the verdict `unknown`. `None`: no limit.
     pub max_baseline_age: Option<Duration>,
+    /// Collections of which a census of every document and field must decide; otherwise the verdict is `unknown`.
+    pub required_censuses: &'a [String],
 }
 
 static NO_DIFFERENCES: CensusDifferences = CensusDifferences::new();
@@ -54,7 +58,15 @@ impl<'a> JudgementInput<'a> {
     /// Two captures without expectations, declared changes and censuses.
     #[must_use]
     pub fn new(before: Option<&'a Capture>, after: &'a Capture) -> Self {
-        Self { before, after, expectations: &[], changes: &[], differences: &NO_DIFFERENCES, max_baseline_age: None }
+        Self {
+            before,
+            after,
+            expectations: &[],
+            changes: &[],
+            differences: &NO_DIFFERENCES,
+            max_baseline_age: None,
+            required_censuses: &[],
+        }
     }
 }
 
@@ -88,21 +100,23 @@ pub fn judge(input: &JudgementInput<'_>) -> Judgement {
 }
 
 fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> Vec<Finding> {
-    let JudgementInput { after, expectations, changes, differences, max_baseline_age, .. } = *input;
+    let JudgementInput { after, expectations, changes, differences, max_baseline_age, required_censuses, .. } = *input;
     let incomparable =
         collections::different_database_or_app(before, after).or_else(|| data_copy::replaced(before, after));
     if let Some(finding) = incomparable {
         // differences between two databases, or two copies of one, do not come from the sync
         return vec![finding];
     }
-    let captures = CapturePair { before, after, expectations, changes, differences };
+    let captures = CapturePair::new(before, after, expectations, changes, differences);
     let mut findings = probes::findings(&captures);
     findings.extend(changes::findings(&captures));
     findings.extend(collections::gone(&captures));
     findings.extend(collections::granted_but_absent(before, after));
-    findings.extend(collections::warnings(before, after));
+    findings.extend(collections::recreated_and_uncovered(&captures));
     findings.extend(collections::unstable(before, after));
+    findings.extend(collections::index_builds(before, after));
     findings.extend(expectations::unmatched(before, after, expectations));
+    findings.extend(required::missing_evidence(&captures, required_censuses, &findings));
     let doubts = data_copy::doubts(before, after, max_baseline_age);
     if !doubts.is_empty() {
         // the differences are reported, but it is unknown whether they come from the sync

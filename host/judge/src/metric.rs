@@ -2,18 +2,18 @@
 
 use serde_json::Value as Json;
 use taster_model::{
-    Capture, CensusComparisonError, CensusDifference, DataKind, DifferingDocuments, Finding, Metric, ProbeRecord,
-    ReasonCode, Rule, Value,
+    CensusComparisonError, CensusDifference, DataKind, DifferingDocuments, Finding, Metric, ProbeRecord, ReasonCode,
+    Rule, Value,
 };
 
 use crate::{
-    capture_pair::{self, CapturePair},
-    census,
+    capture_pair::{CaptureIndex, CapturePair},
+    census::{self, Expiry},
     compare::{self, Comparison, RuleOrigin},
     expectations::{self, AppliedRule},
     explanation,
     pairing::Pair,
-    verdict,
+    ttl, verdict,
 };
 
 /// The unit of a number of documents.
@@ -62,12 +62,18 @@ fn compare_metric(
     applied: &AppliedRule<'_>,
 ) -> MetricComparison {
     let (old, new) = pair.sides();
-    let before = old.map(|metric| plain_value(captures.before, record, metric));
-    let after = new.map(|metric| plain_value(captures.after, record, metric));
+    let before = old.map(|metric| plain_value(&captures.before, record, metric));
+    let after = new.map(|metric| plain_value(&captures.after, record, metric));
     if let Some(difference) = census_difference(captures, record, pair) {
         return match difference {
             Ok(difference) => {
-                let judgement = census::judge(difference, captures.after.data, applied);
+                // the collection is taken from the capture: labels are chosen by the probe and are not trusted
+                let census = captures.after.census(&record.name, pair.newest());
+                let expiry = match census {
+                    Some(census) if ttl::still_stands(captures, &census.collection) => Expiry::Proven,
+                    _ => Expiry::Unproven,
+                };
+                let judgement = census::judge(difference, captures.after.capture.data, applied, expiry);
                 MetricComparison {
                     comparison: judgement.comparison,
                     documents: judgement.documents,
@@ -81,7 +87,7 @@ fn compare_metric(
             }
         };
     }
-    let comparison = live_growth(captures.after.data, pair, applied)
+    let comparison = live_growth(captures.after.capture.data, pair, applied)
         .unwrap_or_else(|| compare_values(captures, record, pair, applied));
     MetricComparison { comparison, documents: None, before, after }
 }
@@ -101,8 +107,8 @@ fn census_difference<'a>(
 }
 
 /// The value as findings show it; of a census its number of documents instead of its id.
-fn plain_value(capture: &Capture, record: &ProbeRecord, metric: &Metric) -> Json {
-    capture_pair::census_documents(capture, &record.name, metric).map_or_else(|| metric.value.plain(), Json::from)
+fn plain_value(capture: &CaptureIndex<'_>, record: &ProbeRecord, metric: &Metric) -> Json {
+    capture.census_documents(&record.name, metric).map_or_else(|| metric.value.plain(), Json::from)
 }
 
 /// Live data grow: more documents than before are allowed unless an expectation forbids it.
@@ -121,8 +127,8 @@ fn compare_values(
     pair: &Pair<'_, Metric>,
     applied: &AppliedRule<'_>,
 ) -> Comparison {
-    let one_sided = |code, when, capture, metric: &Metric| {
-        let value = match capture_pair::census_documents(capture, &record.name, metric) {
+    let one_sided = |code, when, capture: &CaptureIndex<'_>, metric: &Metric| {
+        let value = match capture.census_documents(&record.name, metric) {
             Some(documents) => taster_text::counted(documents, "document"),
             None => compare::format_value(&metric.value),
         };
@@ -134,8 +140,8 @@ fn compare_values(
     };
     match pair {
         Pair::Both(old, new) => compare::compare(old, new, applied.rule, applied.origin),
-        Pair::OnlyBefore(old) => one_sided(ReasonCode::OnlyBefore, "before", captures.before, old),
-        Pair::OnlyAfter(new) => one_sided(ReasonCode::OnlyAfter, "after", captures.after, new),
+        Pair::OnlyBefore(old) => one_sided(ReasonCode::OnlyBefore, "before", &captures.before, old),
+        Pair::OnlyAfter(new) => one_sided(ReasonCode::OnlyAfter, "after", &captures.after, new),
         Pair::Ambiguous(_) => Comparison::unknown(
             ReasonCode::NotComparable,
             "reported more than once with the same name and labels in one capture",

@@ -1,6 +1,6 @@
 //! Findings about the probes of both captures: whether their metrics can be compared, then one finding per metric.
 
-use taster_model::{Capture, Failure, Finding, FindingOutcome, ProbeOutcome, ProbeRecord, ReasonCode};
+use taster_model::{Capture, Failure, Finding, FindingOutcome, ProbeOutcome, ProbeRecord, ReasonCode, Severity};
 
 use crate::{
     capture_pair::CapturePair,
@@ -11,8 +11,9 @@ use crate::{
 
 /// Findings about every probe of both captures.
 pub(crate) fn findings(captures: &CapturePair<'_>) -> Vec<Finding> {
+    let (before, after) = (&captures.before.capture.probes, &captures.after.capture.probes);
     let mut findings = Vec::new();
-    for pair in pairing::pair_by_key(&captures.before.probes, &captures.after.probes, |record| record.name.as_str()) {
+    for pair in pairing::pair_by_key(before, after, |record| record.name.as_str()) {
         match pair {
             Pair::Both(old, new) => compare_probe(captures, old, new, &mut findings),
             Pair::OnlyBefore(old) => findings.push(unknown(
@@ -48,6 +49,7 @@ pub(crate) fn failures_after(after: &Capture) -> Vec<Finding> {
 }
 
 fn compare_probe(captures: &CapturePair<'_>, old: &ProbeRecord, new: &ProbeRecord, findings: &mut Vec<Finding>) {
+    findings.extend(lost_weight(old, new));
     let (old_metrics, new_metrics) = match (&old.outcome, &new.outcome) {
         (ProbeOutcome::Metrics(old_metrics), ProbeOutcome::Metrics(new_metrics)) => (old_metrics, new_metrics),
         (ProbeOutcome::Failed(before), ProbeOutcome::Failed(after)) if before == after => {
@@ -75,6 +77,18 @@ fn compare_probe(captures: &CapturePair<'_>, old: &ProbeRecord, new: &ProbeRecor
     for pair in pairing::pair_by_key(old_metrics, new_metrics, |metric| (metric.name.as_str(), &metric.labels)) {
         findings.push(metric::finding(captures, new, &pair));
     }
+}
+
+/// A probe that decided before the sync and does not decide after it: what it finds now could not stop the release.
+fn lost_weight(old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding> {
+    let decides = |record: &ProbeRecord| record.severity == Severity::Fail && !record.muted;
+    if !decides(old) || decides(new) {
+        return None;
+    }
+    let now = if new.muted { "`muted`" } else { "`severity: warn`" };
+    let reason = format!("it decided before the sync, and is {now} after it: change that before `taster pre`");
+    let finding = verdict::finding(FindingOutcome::Unknown, ReasonCode::OptionsChanged, reason);
+    Some(Finding { probe: Some(new.name.clone()), ..finding })
 }
 
 /// The metrics cannot be compared if the component, its options or its collections changed.

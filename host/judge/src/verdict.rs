@@ -1,5 +1,7 @@
 //! Decides the verdict from the findings, and sorts the findings.
 
+use std::collections::HashSet;
+
 use taster_model::{ChangeKind, DeclaredChange, Finding, FindingOutcome, Labels, ReasonCode, Rule, Severity, Verdict};
 
 use crate::capture_pair::COLLECTION;
@@ -38,7 +40,12 @@ pub(crate) fn decide(findings: &mut Vec<Finding>, changes: &[DeclaredChange]) ->
     if has_deciding(FindingOutcome::Unknown) {
         return Verdict::Unknown;
     }
-    if findings.iter().any(|finding| is_evidence(finding, changes)) {
+    let created_or_dropped = changes
+        .iter()
+        .filter(|change| matches!(change.kind, ChangeKind::AddedCollection | ChangeKind::RemovedCollection))
+        .map(|change| change.collection.as_str())
+        .collect();
+    if findings.iter().any(|finding| is_evidence(finding, &created_or_dropped)) {
         return Verdict::Same;
     }
     findings.push(finding(
@@ -52,15 +59,11 @@ pub(crate) fn decide(findings: &mut Vec<Finding>, changes: &[DeclaredChange]) ->
 /// Whether a finding is evidence for `same`: that values or documents are as they should be. A metric under `ignore` is no
 /// evidence, nor is a metric of a collection that was created or dropped, nor a declared change that happened: it does not
 /// show that anything else is unchanged.
-fn is_evidence(finding: &Finding, changes: &[DeclaredChange]) -> bool {
-    let is_created_or_dropped = |change: &DeclaredChange| {
-        matches!(change.kind, ChangeKind::AddedCollection | ChangeKind::RemovedCollection)
-            && finding.labels.get(COLLECTION) == Some(&change.collection)
-    };
+fn is_evidence(finding: &Finding, created_or_dropped: &HashSet<&str>) -> bool {
     finding.gates()
         && finding.metric.is_some()
         && matches!(finding.outcome, FindingOutcome::Same | FindingOutcome::Expected)
-        && !changes.iter().any(is_created_or_dropped)
+        && !finding.labels.get(COLLECTION).is_some_and(|name| created_or_dropped.contains(name.as_str()))
         && finding.rule.as_deref() != Some(&*Rule::Ignore.to_string())
 }
 

@@ -39,14 +39,21 @@ pub enum ReasonCode {
     ExpectationUnmatched,
     /// No finding can decide the verdict.
     NothingGating,
+    /// Evidence that `require` asks for is missing.
+    EvidenceMissing,
     /// There is no `pre` capture to compare with.
     NoBaseline,
     /// A collection that existed before the sync is missing, or is now a view or another kind of collection.
     CollectionGone,
     /// A collection was dropped and created again.
     CollectionRecreated,
-    /// A collection that no probe covers changed.
+    /// The document count of a collection that no probe covers changed, or a stored function was added.
     UncoveredChanged,
+    /// The options, the definition or the indexes of a collection that no probe covers changed, or stored functions are gone or
+    /// changed.
+    DefinitionChanged,
+    /// An index was still being built: the build may fail.
+    IndexBuilding,
     /// The snapshot's cluster time left the server's history.
     SnapshotLost,
     /// The server did not reach the snapshot's cluster time.
@@ -57,6 +64,8 @@ pub enum ReasonCode {
     CopyReplaced,
     /// It could not be determined whether the copy of the data was replaced.
     CopyUnwitnessed,
+    /// Live data were read from another server than before the sync, or nothing shows that it was the same one.
+    ServerChanged,
     /// The baseline is older than `maxBaselineAge`.
     BaselineTooOld,
     /// The probe returned different results for the same data.
@@ -73,7 +82,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every reason.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::Unchanged,
         Self::Allowed,
         Self::Changed,
@@ -90,15 +99,19 @@ impl ReasonCode {
         Self::OptionsChanged,
         Self::ExpectationUnmatched,
         Self::NothingGating,
+        Self::EvidenceMissing,
         Self::NoBaseline,
         Self::CollectionGone,
         Self::CollectionRecreated,
         Self::UncoveredChanged,
+        Self::DefinitionChanged,
+        Self::IndexBuilding,
         Self::SnapshotLost,
         Self::SnapshotNotReached,
         Self::Unstable,
         Self::CopyReplaced,
         Self::CopyUnwitnessed,
+        Self::ServerChanged,
         Self::BaselineTooOld,
         Self::NotDeterministic,
         Self::DeclaredChange,
@@ -127,15 +140,19 @@ impl ReasonCode {
             Self::OptionsChanged => "options-changed",
             Self::ExpectationUnmatched => "expectation-unmatched",
             Self::NothingGating => "nothing-gating",
+            Self::EvidenceMissing => "evidence-missing",
             Self::NoBaseline => "no-baseline",
             Self::CollectionGone => "collection-gone",
             Self::CollectionRecreated => "collection-recreated",
             Self::UncoveredChanged => "uncovered-changed",
+            Self::DefinitionChanged => "definition-changed",
+            Self::IndexBuilding => "index-building",
             Self::SnapshotLost => "snapshot-lost",
             Self::SnapshotNotReached => "snapshot-not-reached",
             Self::Unstable => "unstable",
             Self::CopyReplaced => "copy-replaced",
             Self::CopyUnwitnessed => "copy-unwitnessed",
+            Self::ServerChanged => "server-changed",
             Self::BaselineTooOld => "baseline-too-old",
             Self::NotDeterministic => "not-deterministic",
             Self::DeclaredChange => "declared-change",

@@ -1,15 +1,18 @@
 //! Findings about declared changes of indexes and whole collections, read from the inventories of both captures.
 
-use taster_model::{Capture, DeclaredChange, Finding};
+use taster_model::{DeclaredChange, Finding};
 
 use super::finding::{happened, missing, unproven};
 use crate::{
-    capture_pair::{CapturePair, collection_exists},
+    capture_pair::{CaptureIndex, CapturePair},
     show,
 };
 
 pub(super) fn added_index(captures: &CapturePair<'_>, change: &DeclaredChange, index: &str) -> Finding {
     let Some(existence) = index_existence(captures, change, index) else { return unknown_indexes(change) };
+    if is_being_built(&captures.after, &change.collection, index) {
+        return unproven(change, format!("index {} is still being built", show::name(index)));
+    }
     added(change, existence, &format!("index {}", show::name(index)))
 }
 
@@ -51,27 +54,31 @@ fn removed(change: &DeclaredChange, existence: Existence, what: &str) -> Finding
 }
 
 fn collection_existence(captures: &CapturePair<'_>, change: &DeclaredChange) -> Existence {
-    let exists = |capture| collection_exists(capture, &change.collection);
-    Existence { before: exists(captures.before), after: exists(captures.after) }
+    let exists = |capture: &CaptureIndex<'_>| capture.has_collection(&change.collection);
+    Existence { before: exists(&captures.before), after: exists(&captures.after) }
 }
 
 /// `None`: a capture does not contain the indexes of the collection.
 fn index_existence(captures: &CapturePair<'_>, change: &DeclaredChange, index: &str) -> Option<Existence> {
-    let exists = |capture| has_index(capture, &change.collection, index);
-    Some(Existence { before: exists(captures.before)?, after: exists(captures.after)? })
+    let exists = |capture: &CaptureIndex<'_>| has_index(capture, &change.collection, index);
+    Some(Existence { before: exists(&captures.before)?, after: exists(&captures.after)? })
 }
 
-fn has_index(capture: &Capture, collection: &str, index: &str) -> Option<bool> {
-    if !collection_exists(capture, collection) {
+fn has_index(capture: &CaptureIndex<'_>, collection: &str, index: &str) -> Option<bool> {
+    if !capture.has_collection(collection) {
         return Some(false);
     }
-    let facts = capture.collections.iter().find(|facts| facts.name == collection)?;
+    let facts = capture.collection(collection)?;
     // captures of earlier versions contain neither options nor indexes
     if facts.options.is_null() && facts.indexes.is_empty() {
         return None;
     }
     let has_name = |entry: &serde_json::Value| entry.get("name").and_then(serde_json::Value::as_str) == Some(index);
     Some(facts.indexes.iter().any(has_name))
+}
+
+fn is_being_built(capture: &CaptureIndex<'_>, collection: &str, index: &str) -> bool {
+    capture.collection(collection).is_some_and(|facts| facts.building.iter().any(|name| name == index))
 }
 
 fn unknown_indexes(change: &DeclaredChange) -> Finding {

@@ -1,8 +1,10 @@
 //! Findings about declared changes of fields and documents, which censuses prove.
 
+use std::collections::HashMap;
+
 use taster_model::{
-    Capture, CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, DifferingDocuments, Finding, FindingOutcome,
-    ProbeRecord,
+    CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, DifferingDocuments, Finding, FindingOutcome,
+    ProbeRecord, RetypedField, ValueCheck,
 };
 
 use super::finding::{happened, missing, unproven};
@@ -18,33 +20,33 @@ struct CensusEvidence<'a> {
 
 /// A finding for each change that a census reports on, and for each change that needs a census and has none.
 pub(super) fn findings(captures: &CapturePair<'_>) -> Vec<Finding> {
-    let mut by_change: Vec<(&DeclaredChange, Vec<CensusEvidence<'_>>)> = captures
-        .changes
-        .iter()
-        .filter(|change| change.kind.needs_census())
-        .map(|change| (change, Vec::new()))
-        .collect();
+    let mut by_change: Vec<(&DeclaredChange, Vec<CensusEvidence<'_>>)> = Vec::new();
+    let mut positions: HashMap<(&str, String), usize> = HashMap::new();
+    for change in captures.changes.iter().filter(|change| change.kind.needs_census()) {
+        positions.entry(identity(change)).or_insert(by_change.len());
+        by_change.push((change, Vec::new()));
+    }
+    let mut records: HashMap<&str, &ProbeRecord> = HashMap::new();
+    for record in &captures.after.capture.probes {
+        records.entry(&record.name).or_insert(record);
+    }
     for ((probe, ..), difference) in captures.differences {
         let Ok(difference) = difference else { continue };
-        let record = find_probe(captures.after, probe);
+        let record = records.get(probe.as_str()).copied();
         for outcome in &difference.changes {
-            let evidence = CensusEvidence { outcome, difference, probe, record };
-            match by_change.iter_mut().find(|(change, _)| is_same_change(change, &outcome.change)) {
-                Some((_, all)) => all.push(evidence),
-                None => by_change.push((&outcome.change, vec![evidence])),
-            }
+            let position = *positions.entry(identity(&outcome.change)).or_insert_with(|| {
+                by_change.push((&outcome.change, Vec::new()));
+                by_change.len() - 1
+            });
+            by_change[position].1.push(CensusEvidence { outcome, difference, probe, record });
         }
     }
     by_change.into_iter().map(|(change, evidence)| strongest_finding(captures, change, evidence)).collect()
 }
 
-/// Whether two declarations are about the same change, whatever their reasons are.
-fn is_same_change(a: &DeclaredChange, b: &DeclaredChange) -> bool {
-    (&a.collection, &a.kind) == (&b.collection, &b.kind)
-}
-
-fn find_probe<'a>(capture: &'a Capture, probe: &str) -> Option<&'a ProbeRecord> {
-    capture.probes.iter().find(|record| record.name == probe)
+/// What two declarations of the same change have in common, whatever their reasons are.
+fn identity(change: &DeclaredChange) -> (&str, String) {
+    (change.collection.as_str(), format!("{:?}", change.kind))
 }
 
 /// The one finding about a change that several censuses report on. Censuses that decide the verdict come first, then
@@ -106,7 +108,23 @@ fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Find
     };
     let is_about_documents = matches!(change.kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
     let preposition = if is_about_documents { "" } else { "in " };
-    happened(change, format!("{preposition}{}{already}", taster_text::counted(outcome.happened, "document")))
+    let documents = taster_text::counted(outcome.happened, "document");
+    happened(change, format!("{preposition}{documents}{already}{}", conversion_text(outcome)))
+}
+
+/// By which readings the values of a converted field were proven.
+fn conversion_text(outcome: &ChangeOutcome) -> String {
+    if let ChangeKind::RetypedField(RetypedField { values: ValueCheck::Ignored, .. }) = outcome.change.kind {
+        return "; the values were not compared".to_owned();
+    }
+    let readings = outcome.readings.iter().filter(|(_, documents)| **documents > 0);
+    let parts: Vec<String> = readings
+        .map(|(name, documents)| match outcome.readings.len() {
+            1 => format!("; converted to {name}"),
+            _ => format!("; {} converted to {name}", taster_text::grouped(*documents)),
+        })
+        .collect();
+    parts.concat()
 }
 
 /// The change happened in some documents only.
@@ -145,9 +163,9 @@ fn with_unchanged_documents(finding: Finding, outcome: &ChangeOutcome) -> Findin
 /// No census reports on the change.
 fn without_census(captures: &CapturePair<'_>, change: &DeclaredChange) -> Finding {
     let collection = show::name(&change.collection);
-    let is_recorded = [captures.before, captures.after]
+    let is_recorded = [&captures.before, &captures.after]
         .into_iter()
-        .flat_map(|capture| &capture.censuses)
+        .flat_map(|side| &side.capture.censuses)
         .any(|census| census.collection == change.collection);
     unproven(
         change,

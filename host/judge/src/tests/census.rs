@@ -3,11 +3,11 @@
 use insta::assert_snapshot;
 use serde_json::json;
 use taster_model::{
-    Capture, CensusComparisonError, CensusDifference, DataKind, DifferingDocuments, Expectation, FindingOutcome,
-    ProbeOutcome, ReasonCode, Severity, Verdict,
+    Capture, CensusComparisonError, CensusDifference, CollectionFacts, DataKind, DifferingDocuments, Expectation,
+    FindingOutcome, ProbeOutcome, ReasonCode, Severity, Verdict,
 };
 
-use crate::{Judgement, fixtures::*};
+use crate::{Judgement, JudgementInput, fixtures::*, judge};
 
 /// Judges one census of `orders`.
 fn judge_orders(difference: CensusDifference, expectations: &[Expectation]) -> Judgement {
@@ -40,6 +40,77 @@ fn differing_documents_decide_the_outcome() {
         let finding = judge_orders(difference, &[]).findings.into_iter().find(|f| f.metric.is_some()).unwrap();
         assert_eq!(format!("{} {}: {}", finding.outcome, finding.code.as_str(), finding.reason), expected);
     }
+}
+
+#[test]
+fn required_evidence() {
+    let judged = |side: &Capture, required: &[&str], expectations: &[Expectation]| {
+        let required_censuses: Vec<String> = required.iter().map(|name| (*name).to_owned()).collect();
+        let differences = orders_census(Ok(unchanged_documents(100))).into_iter().collect();
+        let input = JudgementInput {
+            expectations,
+            differences: &differences,
+            required_censuses: &required_censuses,
+            ..JudgementInput::new(Some(side), side)
+        };
+        summarize(&judge(&input))
+    };
+    let whole = capture_with_census();
+    assert!(judged(&whole, &["orders"], &[]).starts_with("same"), "{}", judged(&whole, &["orders"], &[]));
+    let missing = "unknown evidence-missing [collection=orders]: `require` asks for a census of `orders`, and none of every document and field decides";
+    let mut filtered = whole.clone();
+    filtered.censuses[0].options = json!({"filter": {"status": "open"}});
+    let mut ignoring = whole.clone();
+    ignoring.censuses[0].options = json!({"ignored": ["total"]});
+    let mut muted = whole.clone();
+    muted.probes[0].muted = true;
+    for side in [&filtered, &ignoring, &muted] {
+        let summary = judged(side, &["orders"], &[]);
+        assert!(summary.starts_with("unknown") && summary.contains(missing), "{summary}");
+    }
+    let ignored = judged(&whole, &["orders"], &[expectation("documents", "ignore")]);
+    assert!(ignored.contains(missing), "{ignored}");
+    assert!(judged(&whole, &["carts"], &[]).contains("evidence-missing [collection=carts]"));
+}
+
+#[test]
+fn a_probe_that_no_longer_decides_is_unknown() {
+    let before = capture_with_census();
+    let mut after = before.clone();
+    after.probes[0].severity = Severity::Warn;
+    let judgement = judge_with_censuses(&before, &after, &orders_census(Ok(differing(1, 0, 0))), &[], &[]);
+    assert_eq!(judgement.verdict, Verdict::Unknown);
+    assert_eq!(judgement.findings[0].code, ReasonCode::OptionsChanged);
+    // the other way round it is stricter than before
+    let judgement = judge_with_censuses(&after, &before, &orders_census(Ok(unchanged_documents(100))), &[], &[]);
+    assert_eq!(judgement.verdict, Verdict::Same);
+}
+
+#[test]
+fn a_ttl_index_that_is_gone_excuses_nothing() {
+    let index = json!({"name": "ttl", "key": {"due": 1}, "expireAfterSeconds": {"$numberInt": "60"}});
+    let with = |indexes| {
+        let collections = vec![CollectionFacts { indexes, ..collection("orders") }];
+        Capture { collections, ..capture_with_census() }
+    };
+    let expired = CensusDifference { after: 50, expired: document_count(50), ..unchanged_documents(100) };
+    let removed = declared_change(json!({"collection": "orders", "removedIndex": "ttl"}));
+    let judged = |after: Vec<serde_json::Value>, rule: Option<&str>| {
+        let expectations: Vec<Expectation> = rule.map(|rule| expectation("documents", rule)).into_iter().collect();
+        let (before, after) = (with(vec![index.clone()]), with(after));
+        let found = orders_census(Ok(expired.clone()));
+        let judgement = judge_with_censuses(&before, &after, &found, std::slice::from_ref(&removed), &expectations);
+        let finding = judgement.findings.into_iter().find(|finding| finding.metric.is_some()).unwrap();
+        (judgement.verdict, finding.outcome, finding.code)
+    };
+    let unproven = (Verdict::Unknown, FindingOutcome::Unknown, ReasonCode::ChangeUnproven);
+    assert_eq!(judged(Vec::new(), None), unproven);
+    let mut later = index.clone();
+    later["expireAfterSeconds"] = json!({"$numberInt": "61"});
+    assert_eq!(judged(vec![later], None).1, FindingOutcome::Unknown);
+    // missing documents are allowed whatever removed them
+    assert_eq!(judged(Vec::new(), Some("subset")).1, FindingOutcome::Expected);
+    assert_eq!(judged(vec![index.clone()], None).1, FindingOutcome::Expected);
 }
 
 #[test]

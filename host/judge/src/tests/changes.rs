@@ -18,7 +18,15 @@ pub(super) fn outcome(
     not_happened: DocumentSet,
     already: u64,
 ) -> ChangeOutcome {
-    ChangeOutcome { change: change.clone(), happened, not_happened, already_before: already, unproven_reason: None }
+    let readings = std::collections::BTreeMap::new();
+    ChangeOutcome {
+        change: change.clone(),
+        happened,
+        readings,
+        not_happened,
+        already_before: already,
+        unproven_reason: None,
+    }
 }
 
 /// Judges a census of `orders` with this outcome of a declared change.

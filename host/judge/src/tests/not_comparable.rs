@@ -142,7 +142,14 @@ fn a_different_copy_is_never_compared() {
     different (not gating) changed [shop orders.count]: 1 fewer
     ");
     let live = |side: &Capture| Capture { data: DataKind::Live, ..side.clone() };
-    assert_eq!(judge_captures(&live(&before), &live(&replaced), &[]).verdict, Verdict::Same);
+    assert_eq!(judge_captures(&live(&before), &live(&same_copy), &[]).verdict, Verdict::Same);
+    assert_snapshot!(summarize(&judge_captures(&live(&before), &live(&replaced), &[])), @r"
+    unknown
+    unknown server-changed []: the live data were read from another server, or nothing shows that it is the same one: `unknown hosts` before, `unknown hosts` after; it is the same one if it still runs, or if it has the same hosts and `local.startup_log` lists its earlier start
+    same (not gating) unchanged [shop orders.count]: unchanged
+    ");
+    // the setting was changed between the two captures
+    assert_eq!(judge_captures(&before, &live(&replaced), &[]).verdict, Verdict::Unknown);
 }
 
 #[test]
@@ -197,9 +204,10 @@ fn changes_of_uncovered_collections_are_reported() {
     after.collections[1].uuid = Some("u2".to_owned());
     after.collections[1].indexes.pop();
     assert_snapshot!(summarize(&judge_captures(&before, &after, &[])), @r"
-    same
+    different
+    different definition-changed [collection=carts]: no probe covers `carts`, and its indexes changed
     different (not gating) collection-recreated [collection=carts]: `carts` was dropped and created again
-    different (not gating) uncovered-changed [collection=carts]: no probe covers `carts`, and its estimated document count changed from 1 041 to 7, its indexes changed
+    different (not gating) uncovered-changed [collection=carts]: no probe covers `carts`, and its estimated document count changed from 1 041 to 7
     same unchanged [shop a]: unchanged
     ");
 }

@@ -79,6 +79,7 @@ fn census_results() -> impl Strategy<Value = CensusResults> {
             changes.into_iter().next().filter(|change| change.kind.needs_census()).map(|change| ChangeOutcome {
                 change,
                 happened,
+                readings: std::collections::BTreeMap::new(),
                 not_happened: document_count(not),
                 already_before: already,
                 unproven_reason: late.then(|| "too late".to_owned()),
