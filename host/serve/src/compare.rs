@@ -108,8 +108,7 @@ async fn find_verdict(
     let run = store.run(&entry.run);
     let verdict = run.verdict().await?.map(Committed::into_inner);
     let verdict = verdict.ok_or_else(|| RequestError::Unknown(format!("run `{}` has no verdict yet", entry.run)))?;
-    // an attempt committed after the judged one saw the database later, and has no verdict yet
-    if entry.posts.last().is_some_and(|latest| *latest > verdict.attempt) {
+    if run.read_later_than(&verdict, &entry.posts).await?.is_some() {
         let message = format!("run `{}` has a newer capture that has not been compared yet", entry.run);
         return Err(RequestError::Unknown(message));
     }

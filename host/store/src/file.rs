@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -23,6 +23,7 @@ use crate::{
     },
     error::StoreError,
     fault,
+    regular_file::{open_regular_file, open_regular_file_with},
     retention::GcMode,
 };
 
@@ -237,12 +238,17 @@ fn create(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Re
 }
 
 fn read(path: &Path) -> io::Result<Option<StoredObject>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(StoredObject { version: Version::of_bytes(&bytes), bytes })),
+    let mut file = match open_regular_file(path) {
+        Ok(file) => file,
         // a file where the path needs a folder: the object does not exist
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
-    }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(StoredObject { version: Version::of_bytes(&bytes), bytes }))
 }
 
 /// Hands the first `length` bytes of a file to `take`, in chunks, and returns their SHA-256.
@@ -264,7 +270,7 @@ fn read_in_chunks(file: &File, length: u64, mut take: impl FnMut(&[u8]) -> io::R
 
 /// Reads a file once to compare its digest, before the caller reads any part of it.
 fn open(path: &Path, digest: Digest<'_>) -> io::Result<OpenOutcome> {
-    let file = match File::open(path) {
+    let file = match open_regular_file(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(OpenOutcome::NotFound);
@@ -286,7 +292,10 @@ fn open(path: &Path, digest: Digest<'_>) -> io::Result<OpenOutcome> {
 fn swap(path: &Path, expected: Option<&Version>, bytes: &[u8]) -> io::Result<SwapOutcome> {
     let folder = parent_of(path);
     make_folder(folder)?;
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(lock_path(path))?;
+    let lock = open_regular_file_with(
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600),
+        &lock_path(path),
+    )?;
     flock(&lock, FlockOperation::LockExclusive)?;
     fault::point("file: locked");
     let current = read(path)?.map(|stored| stored.version);

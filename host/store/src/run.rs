@@ -1,9 +1,11 @@
 //! One run's results: its captures, its verdict, its reports.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use taster_census::CensusFile;
-use taster_model::{Acceptance, AppName, AttemptId, Capture, ObjectRef, RunId, Side, VerdictDocument, schema};
+use taster_model::{
+    Acceptance, AppName, AttemptId, Capture, ObjectRef, ReadMoment, RunId, Side, VerdictDocument, schema,
+};
 
 use crate::{
     backend::{CreateOutcome, ObjectBackend, SwapOutcome},
@@ -80,20 +82,40 @@ impl RunStore {
         bytes.map(|bytes| self.capture(&key, Side::Post, Some(attempt), &bytes)).transpose()
     }
 
-    /// The capture of the latest-started attempt after the sync.
+    /// The capture after the sync that read the data last.
     pub async fn latest_post(&self) -> Result<Option<Committed<Capture>>, StoreError> {
         let prefix = self.key("post/");
         let objects = self.objects.list(&prefix).await?;
-        // attempts sort by the time they began
-        let latest = objects
+        let attempts = objects
             .iter()
             .filter_map(|object| object.key.strip_prefix(&prefix)?.strip_suffix("/capture.json"))
-            .filter_map(|attempt| AttemptId::try_from(attempt.to_owned()).ok())
-            .max();
-        match latest {
-            Some(attempt) => self.post(&attempt).await,
-            None => Ok(None),
+            .filter_map(|attempt| AttemptId::try_from(attempt.to_owned()).ok());
+        let mut latest: Option<Committed<Capture>> = None;
+        for attempt in attempts {
+            let Some(next) = self.post(&attempt).await? else { continue };
+            if latest.as_ref().is_none_or(|latest| order(next.get(), latest.get()).is_gt()) {
+                latest = Some(next);
+            }
         }
+        Ok(latest)
+    }
+
+    /// The first of `attempts` that read the data later than the attempt of `verdict`, which is the verdict of the run: it has
+    /// not been compared yet, or its process was killed before it was.
+    pub async fn read_later_than(
+        &self,
+        verdict: &VerdictDocument,
+        attempts: &[AttemptId],
+    ) -> Result<Option<AttemptId>, StoreError> {
+        let judged = verdict.after.server.moment();
+        for attempt in attempts.iter().filter(|attempt| **attempt != verdict.attempt) {
+            let Some(capture) = self.post(attempt).await? else { continue };
+            let moment = capture.get().server.moment();
+            if ReadMoment::order_of_attempts((&moment, attempt), (&judged, &verdict.attempt)).is_gt() {
+                return Ok(Some(attempt.clone()));
+            }
+        }
+        Ok(None)
     }
 
     fn capture(
@@ -173,8 +195,8 @@ impl RunStore {
         self.objects.url(&self.key(&format!("post/{attempt}/{name}")))
     }
 
-    /// Stores the verdict of its attempt, and makes it the verdict of the run unless an attempt that started later already has
-    /// one. Returns the verdict of the run.
+    /// Stores the verdict of its attempt, and makes it the verdict of the run unless an attempt that read the data later already
+    /// has one. Of two attempts that read at the same moment, the worse verdict counts. Returns the verdict of the run.
     pub async fn put_verdict(&self, verdict: &VerdictDocument) -> Result<VerdictDocument, StoreError> {
         let key = self.key(&format!("post/{}/verdict.json", verdict.attempt));
         let bytes = document::write(&key, verdict)?;
@@ -184,7 +206,7 @@ impl RunStore {
             let stored = self.objects.get(&key).await?;
             if let Some(stored) = &stored {
                 let latest = self.read_verdict(&key, &stored.bytes)?.into_inner();
-                if latest.attempt >= verdict.attempt {
+                if latest.attempt == verdict.attempt || !verdict.supersedes(&latest) {
                     return Ok(latest);
                 }
             }
@@ -231,4 +253,10 @@ impl RunStore {
         check_location(&key, "run", &acceptance.run, &self.run)?;
         Ok(Some(Committed::confirmed(acceptance)))
     }
+}
+
+/// The order of two captures by what they read.
+fn order(own: &Capture, other: &Capture) -> Ordering {
+    let moments = [own, other].map(|capture| capture.server.moment());
+    ReadMoment::order_of_attempts((&moments[0], &own.attempt), (&moments[1], &other.attempt))
 }

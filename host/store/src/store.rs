@@ -1,6 +1,6 @@
 //! The store of all apps: opening it, and verifying the guarantees of its back end.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use taster_model::AppName;
 
@@ -10,6 +10,7 @@ use crate::{
     error::StoreError,
     fault, file, s3,
     settings::Settings,
+    url::StoreUrl,
 };
 
 /// The results of all apps.
@@ -19,16 +20,19 @@ pub struct Store {
 }
 
 impl Store {
+    /// Whether a URL names a bucket or a folder. Nothing is opened.
+    pub fn check_url(url: &str) -> Result<(), StoreError> {
+        StoreUrl::parse(url).map(|_| ())
+    }
+
     /// Opens a store for reading. Nothing is verified, and nothing is written.
     pub async fn open_unverified(settings: impl Into<Settings>) -> Result<Self, StoreError> {
         let settings = settings.into();
-        let path = match settings.url.split_once("://") {
-            Some(("s3", _)) => return Ok(Self { objects: s3::open(&settings).await? }),
-            Some(("file", path)) if !path.is_empty() => path,
-            Some((scheme, _)) => return Err(StoreError::Unsupported { scheme: scheme.to_owned() }),
-            None => &settings.url,
+        let objects: Arc<dyn ObjectBackend> = match StoreUrl::parse(&settings.url)? {
+            StoreUrl::S3(location) => s3::open(location, &settings).await?,
+            StoreUrl::Folder(path) => Arc::new(file::Files::new(path.to_owned())),
         };
-        Ok(Self { objects: Arc::new(file::Files::new(PathBuf::from(path))) })
+        Ok(Self { objects })
     }
 
     /// Opens a store for writing, and verifies that it accepts objects, refuses to overwrite them and refuses to swap a stale

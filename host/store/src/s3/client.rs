@@ -25,14 +25,14 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The parts of `s3://bucket/prefix`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Location {
+pub(crate) struct Location {
     pub(super) bucket: String,
     /// Empty, or ending in `/`.
     pub(super) prefix: String,
 }
 
 impl Location {
-    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
+    pub(crate) fn parse(url: &str) -> Result<Self, StoreError> {
         let invalid = |what: String| StoreError::Settings { what };
         let rest = url.strip_prefix("s3://").unwrap_or_default();
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));

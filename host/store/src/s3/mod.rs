@@ -32,7 +32,7 @@ use crate::{
     retention::GcMode,
     settings::{ConditionalWrites, Encryption, Settings},
 };
-use client::Location;
+pub(crate) use client::Location;
 use failure::S3Failure;
 use requests::{Operation, RequestOutcome};
 
@@ -40,8 +40,7 @@ use requests::{Operation, RequestOutcome};
 const SHA256: &str = "sha256";
 
 /// Opens the back end of `s3://bucket/prefix`.
-pub(crate) async fn open(settings: &Settings) -> Result<Arc<dyn ObjectBackend>, StoreError> {
-    let location = Location::parse(&settings.url)?;
+pub(crate) async fn open(location: Location, settings: &Settings) -> Result<Arc<dyn ObjectBackend>, StoreError> {
     let client = client::connect(settings).await?;
     Ok(Arc::new(Bucket {
         client,

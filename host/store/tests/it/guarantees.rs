@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use jiff::Timestamp;
+
 use taster_model::{
     AttemptId, Baseline, Capture, CopyWitness, CurrentState, Diagnostic, ScaledState, ScaledWorkload, Side, Verdict,
     VerdictDocument, schema,
@@ -103,6 +105,7 @@ async fn no_concurrent_update_of_current_is_lost() {
                                         started: "2026-01-02T03:04:05Z".parse().unwrap(),
                                         copy: CopyWitness::default(),
                                         judged: None,
+                                        judged_at: None,
                                     }),
                                     claims: Vec::new(),
                                     last: None,
@@ -160,21 +163,62 @@ async fn no_concurrent_update_of_scaled_is_lost_and_it_is_no_run() {
     }
 }
 
+/// A capture after the sync, read when the server's clock showed this second.
+fn post_read_at(second: i64) -> Capture {
+    let mut capture = post("one");
+    capture.server.clock = Some(Timestamp::from_second(second).unwrap());
+    capture
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_run_has_the_verdict_of_the_attempt_that_started_last() {
+async fn the_run_has_the_verdict_of_the_attempt_that_read_last() {
     for backend in TestStore::on_both_backends().await {
         let store = backend.app().await.run(&run("one"));
-        let (early, late) = (post("one"), post("one"));
+        // the attempt that began first read last: it was slow, or the clock of its machine is behind
+        let (late, early) = (post_read_at(20), post_read_at(10));
+        assert!(late.attempt < early.attempt);
         store.commit_post(&early).await.unwrap();
+        store.put_verdict(&judged(&early, Verdict::Same)).await.unwrap();
+        assert_eq!(
+            store.read_later_than(&judged(&early, Verdict::Same), std::slice::from_ref(&early.attempt)).await.unwrap(),
+            None
+        );
         store.commit_post(&late).await.unwrap();
-        store.put_verdict(&judged(&late, Verdict::Same)).await.unwrap();
-        // the slower process started earlier, on older data
-        let verdict = store.put_verdict(&judged(&early, Verdict::Different)).await.unwrap();
-        assert_eq!(verdict.attempt, late.attempt, "the slower process gets the verdict of the run");
-        assert_eq!(store.verdict().await.unwrap().unwrap().get().verdict, Verdict::Same);
         assert_eq!(store.latest_post().await.unwrap().unwrap().get().attempt, late.attempt);
-        let error = store.put_verdict(&judged(&late, Verdict::Different)).await.unwrap_err();
+        let attempts = [late.attempt.clone(), early.attempt.clone()];
+        let uncompared = store.read_later_than(&judged(&early, Verdict::Same), &attempts).await.unwrap();
+        assert_eq!(uncompared.as_ref(), Some(&late.attempt), "it is not compared yet");
+        let verdict = store.put_verdict(&judged(&late, Verdict::Different)).await.unwrap();
+        assert_eq!((verdict.attempt, verdict.verdict), (late.attempt.clone(), Verdict::Different));
+        let stored = store.verdict().await.unwrap().unwrap().into_inner();
+        assert_eq!(stored.verdict, Verdict::Different);
+        assert_eq!(store.read_later_than(&stored, &attempts).await.unwrap(), None);
+        // an attempt that read earlier than both comes last: it gets the verdict of the run
+        let earliest = post_read_at(5);
+        store.commit_post(&earliest).await.unwrap();
+        let verdict = store.put_verdict(&judged(&earliest, Verdict::Same)).await.unwrap();
+        assert_eq!(verdict.attempt, late.attempt);
+        let error = store.put_verdict(&judged(&late, Verdict::Same)).await.unwrap_err();
         assert_eq!(error.code(), "T0408", "a verdict of an attempt is written once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_verdicts_about_one_moment_the_worse_counts() {
+    use Verdict::{Different, Same, Unknown};
+    for backend in TestStore::on_both_backends().await {
+        for (number, order) in
+            [[Same, Unknown, Different], [Different, Unknown, Same], [Unknown, Different, Same]].into_iter().enumerate()
+        {
+            let run = run(&format!("run-{number}"));
+            let store = backend.app().await.run(&run);
+            for verdict in order {
+                let capture = Capture { run: run.clone(), ..post_read_at(10) };
+                store.commit_post(&capture).await.unwrap();
+                store.put_verdict(&judged(&capture, verdict)).await.unwrap();
+            }
+            assert_eq!(store.verdict().await.unwrap().unwrap().get().verdict, Different, "{order:?}");
+        }
     }
 }
 
