@@ -29,8 +29,10 @@ impl Config {
             cluster.check()?;
         }
         freshness::check(&self.freshness)?;
+        self.require.check()?;
         notify::check(&self.notify)?;
         self.s3.check()?;
+        taster_store::Store::check_url(&self.store)?;
         Ok(self)
     }
 

@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use taster_model::Diagnostic;
 use taster_query::QueryError;
+use taster_store::StoreError;
 
 /// A place in a file, with the text of its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +109,9 @@ pub enum ConfigError {
     /// The connection string is wrong.
     #[error(transparent)]
     Uri(#[from] QueryError),
+    /// The URL of the store is wrong.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl ConfigError {
@@ -136,6 +140,7 @@ impl Diagnostic for ConfigError {
             Self::Inconsistent { .. } => "T0106",
             Self::NoDatabase => "T0107",
             Self::Uri(error) => error.code(),
+            Self::Store(error) => error.code(),
         }
     }
 
@@ -156,6 +161,7 @@ impl Diagnostic for ConfigError {
                 "set `mongodb.database`, or end the connection string in `/NAME`: mongodb://host:27017/NAME".to_owned(),
             ),
             Self::Uri(error) => error.help(),
+            Self::Store(error) => error.help(),
         }
     }
 

@@ -16,6 +16,9 @@ pub struct Limits {
     /// Wall time of all censuses of a run; no other limit counts it. Default `6h`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub census: Option<Period>,
+    /// Bytes of scratch files and stored results of all censuses of a run. Default `16GiB`, enough for a billion documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub census_bytes: Option<Size>,
     /// All memories and tables together. Default `256MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Size>,
@@ -56,3 +59,7 @@ pub struct Limits {
 
 /// How long one census may take by default. It is long because collections of many millions of documents are common.
 pub const DEFAULT_CENSUS: Period = Period::from_secs(6 * 60 * 60);
+
+/// How many bytes on disk all censuses of one run may take by default: 11 a document and collection, and scratch files of a
+/// multiple of that for a while.
+pub const DEFAULT_CENSUS_BYTES: u64 = 16 << 30;

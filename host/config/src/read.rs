@@ -12,6 +12,7 @@ use super::{
     error::{ConfigError, SourceLocation},
     probe::default_probes,
     renamed::new_name,
+    require::Require,
     root::{self, Config, Mongodb, app_name_from},
     store::{RetentionSection, S3Section},
 };
@@ -48,6 +49,7 @@ impl Config {
                 data: DataKind::Copy,
                 connect_timeout: root::default_timeout(),
                 majority_timeout: root::default_timeout(),
+                index_build_timeout: root::default_index_build_timeout(),
                 quiet_period: root::default_quiet_period(),
                 max_rescans: root::default_max_rescans(),
             },
@@ -61,6 +63,7 @@ impl Config {
             freshness: Vec::new(),
             max_baseline_age: None,
             notify: Vec::new(),
+            require: Require::default(),
             require_pins: false,
             require_read_only_user: false,
         };

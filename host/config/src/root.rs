@@ -14,6 +14,7 @@ use super::{
     freshness::FreshnessRule,
     notify::NotificationTarget,
     probe::{Probe, default_probes},
+    require::Require,
     store::{RetentionSection, S3Section},
     units::Period,
 };
@@ -68,6 +69,9 @@ pub struct Config {
     /// verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotificationTarget>,
+    /// Evidence without which the verdict is `unknown`: `{census: [orders]}`. Default: any deciding finding is enough.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub require: Require,
     /// Refuse components without a `sha256`. Standard probes need none.
     #[serde(default)]
     pub require_pins: bool,
@@ -95,6 +99,10 @@ pub struct Mongodb {
     /// How long a majority of the replica set may take to reach the time that is read. Default `30s`.
     #[serde(default = "default_timeout")]
     pub majority_timeout: Period,
+    /// How long to wait for indexes that are being built. One that is not finished then makes the verdict `unknown`. Default
+    /// `1m`.
+    #[serde(default = "default_index_build_timeout")]
+    pub index_build_timeout: Period,
     /// How long nothing may have been written before reading without a snapshot. Default `1s`.
     #[serde(default = "default_quiet_period")]
     pub quiet_period: Period,
@@ -122,6 +130,10 @@ pub(super) fn default_store() -> String {
 
 pub(super) fn default_timeout() -> Period {
     Period::from_secs(30)
+}
+
+pub(super) fn default_index_build_timeout() -> Period {
+    Period::from_secs(60)
 }
 
 pub(super) fn default_quiet_period() -> Period {

@@ -6,7 +6,7 @@ use taster_model::{
     Verdict, WorkloadFacts, schema,
 };
 
-use crate::context::FlowContext;
+use crate::{context::FlowContext, replacement};
 
 /// The most announced captures. Each process that dies between announcing and committing leaves one behind.
 const MAX_CLAIMS: usize = 16;
@@ -66,7 +66,7 @@ async fn is_committed(context: &FlowContext, claim: &Baseline) -> Result<bool, C
     Ok(committed.is_some_and(|capture| capture.get().attempt == claim.attempt))
 }
 
-/// Whether `run` closes the baseline: it has the verdict `same` against it, which no later attempt has superseded, or its
+/// Whether `run` closes the baseline: it has the verdict `same` against it, and no attempt has read the data later, or its
 /// verdict was accepted. Returns the workloads, whose versions have passed.
 async fn closed_by(
     context: &FlowContext,
@@ -76,8 +76,7 @@ async fn closed_by(
     let store = context.store.run(run);
     let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(None) };
     let against = verdict.before.as_ref().is_some_and(|before| before.run == baseline.run);
-    let superseded = baseline.judged.as_ref().is_some_and(|judged| *judged > verdict.attempt);
-    if !against || superseded {
+    if !against || baseline.was_judged_after(&verdict) {
         return Ok(None);
     }
     let passed = verdict.verdict == Verdict::Same
@@ -100,6 +99,7 @@ pub(crate) fn from_capture(capture: &Capture) -> Baseline {
         started: capture.started,
         copy: capture.server.copy_witness(),
         judged: None,
+        judged_at: None,
     }
 }
 
@@ -119,19 +119,30 @@ pub(crate) async fn announce(context: &FlowContext, claim: &Baseline) -> Result<
     Ok(())
 }
 
+/// The baseline after a capture was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RecordedBaseline {
+    pub(crate) baseline: Baseline,
+    /// Why a baseline in which a probe failed was kept all the same.
+    pub(crate) kept_because: Option<String>,
+}
+
 /// Records the committed capture of `run`. It becomes the baseline if there is none. An existing baseline is kept, because a
-/// later capture may have seen the damage, with two exceptions: a baseline of another copy, and one that no capture could be
-/// `same` as.
+/// later capture may have seen the damage, with two exceptions: a baseline of another copy, and `flawed`, one that no capture could
+/// be `same` as, if the capture agrees with everything in it that is good.
 pub(crate) async fn record_capture(
     context: &FlowContext,
     run: &RunId,
     capture: &Capture,
     server: &ServerFacts,
-) -> Result<Baseline, CliError> {
+    flawed: Option<&Capture>,
+) -> Result<RecordedBaseline, CliError> {
     let own = from_capture(capture);
     let verdict = context.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
     let closed = is_closed(context, run).await?;
-    let replaceable = if is_comparable(capture) { replaceable_baseline(context).await? } else { None };
+    let flawed = flawed.filter(|flawed| flawed.run != *run && is_comparable(capture));
+    let kept_because = flawed.and_then(|flawed| replacement::disagreement(flawed, capture));
+    let replaceable = flawed.filter(|_| kept_because.is_none()).map(from_capture);
     let current = context
         .store
         .update_current(|current| {
@@ -150,7 +161,9 @@ pub(crate) async fn record_capture(
             Some(current)
         })
         .await?;
-    Ok(current.and_then(|c| c.baseline).unwrap_or(own))
+    let baseline = current.and_then(|c| c.baseline).unwrap_or(own);
+    let is_kept = flawed.is_some_and(|flawed| flawed.run == baseline.run);
+    Ok(RecordedBaseline { baseline, kept_because: kept_because.filter(|_| is_kept) })
 }
 
 /// How the copy of a baseline is related to the data of the server.
@@ -161,15 +174,15 @@ pub(crate) fn copy_relation(context: &FlowContext, baseline: &Baseline, server: 
     }
 }
 
-/// The baseline, if a comparable capture may replace it: it is not comparable itself, and no `post` has compared with it.
-/// Before the sync, nothing can have been lost between the two captures; after a `post`, something may.
-async fn replaceable_baseline(context: &FlowContext) -> Result<Option<Baseline>, CliError> {
+/// The capture of the baseline, if a comparable capture may replace it: it is not comparable itself, and no `post` has compared
+/// with it. After a `post`, anything may have been lost.
+pub(crate) async fn flawed_capture(context: &FlowContext) -> Result<Option<Capture>, CliError> {
     let Some(existing) = context.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
-    if existing.judged.is_some() {
+    if existing.judged.is_some() || !has_failed_probes(context, &existing.run).await? {
         return Ok(None);
     }
-    let has_failed = has_failed_probes(context, &existing.run).await?;
-    Ok(Some(existing).filter(|_| has_failed))
+    let capture = context.store.run(&existing.run).pre().await?.map(taster_store::Committed::into_inner);
+    Ok(capture.filter(|capture| from_capture(capture) == existing))
 }
 
 /// Whether the run has a capture in which a gating probe failed, and no `post` yet.
@@ -179,7 +192,7 @@ pub(crate) async fn has_failed_probes(context: &FlowContext, run: &RunId) -> Res
     Ok(broken && store.latest_post().await?.is_none())
 }
 
-/// Whether every gating probe succeeded. Only then can a later capture be `same`.
+/// Whether every gating probe succeeded, and no collection was altered meanwhile. Only then can a later capture be `same`.
 fn is_comparable(capture: &Capture) -> bool {
     capture
         .probes
@@ -187,6 +200,7 @@ fn is_comparable(capture: &Capture) -> bool {
         .filter(|p| p.severity == Severity::Fail && !p.muted)
         .all(|p| matches!(p.outcome, ProbeOutcome::Metrics(_)))
         && capture.consistency.unstable.is_empty()
+        && capture.collections.iter().all(|collection| collection.building.is_empty())
 }
 
 /// The state of an app without any run.

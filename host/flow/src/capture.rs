@@ -25,6 +25,8 @@ pub(crate) struct CaptureJob<'a> {
     pub(crate) attempt: AttemptId,
     /// The baseline, in `post`.
     pub(crate) before: Option<&'a Capture>,
+    /// In `pre`, a baseline that this capture may replace. With its key, the censuses of both can be compared.
+    pub(crate) flawed: Option<&'a Capture>,
     pub(crate) cluster_facts: ClusterFacts,
 }
 
@@ -95,6 +97,7 @@ impl CaptureJob<'_> {
             side: self.side,
             attempt: &self.attempt,
             before: self.before,
+            key_of: self.before.or(self.flawed),
         }
     }
 }
@@ -152,6 +155,7 @@ mod tests {
                 side: if baseline.is_some() { Side::Post } else { Side::Pre },
                 attempt: AttemptId::generate(),
                 before: baseline,
+                flawed: None,
                 cluster_facts: ClusterFacts::default(),
             };
             job.clock_and_seed(started.parse().unwrap())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 use taster_census::{CensusFile, CensusKey, Redaction, ScratchSpace};
-use taster_config::{Config, DEFAULT_CENSUS, Period, Probe, Redact, Secret};
+use taster_config::{Config, DEFAULT_CENSUS, DEFAULT_CENSUS_BYTES, Period, Probe, Redact, Secret, Size};
 use taster_diagnostics::CliError;
 use taster_model::{
     AppName, AttemptId, Capture, CensusFacts, Failure, FieldPath, Metric, ObjectRef, ProbeOutcome, Refusal, RunId,
@@ -25,6 +25,8 @@ pub struct CaptureIdentity<'a> {
     pub attempt: &'a AttemptId,
     /// The baseline, in `post`.
     pub before: Option<&'a Capture>,
+    /// The capture whose census key is used again: the baseline in `post`. With another key nothing could be compared.
+    pub key_of: Option<&'a Capture>,
 }
 
 /// The settings that all censuses of one capture share.
@@ -35,7 +37,7 @@ impl CensusSettings {
     /// no key, and a new one does no harm.
     pub fn new(config: &Config, identity: &CaptureIdentity<'_>) -> Result<Self, CliError> {
         let baseline = identity.before;
-        let key = match baseline.and_then(|before| before.census_key.as_deref()) {
+        let key = match identity.key_of.and_then(|capture| capture.census_key.as_deref()) {
             Some(key) => CensusKey::from_hex(key)?,
             None => CensusKey::random()?,
         };
@@ -52,6 +54,7 @@ impl CensusSettings {
             redaction: redaction(&config.redact),
             secret: secret.map(|secret| secret.as_bytes().to_vec()),
             scratch: ScratchSpace::default(),
+            disk_bytes: DEFAULT_CENSUS_BYTES,
             cursors: config.scan.cursors,
             deadline: DEFAULT_CENSUS.get(),
         }))
@@ -61,7 +64,8 @@ impl CensusSettings {
     #[must_use]
     pub fn env(&self, probe: &Probe) -> CensusEnv {
         let deadline = probe.limits.census.map_or(self.0.deadline, Period::get);
-        CensusEnv { deadline, ..self.0.clone() }
+        let disk_bytes = probe.limits.census_bytes.map_or(self.0.disk_bytes, Size::bytes);
+        CensusEnv { deadline, disk_bytes, ..self.0.clone() }
     }
 
     pub(crate) fn key(&self) -> &CensusKey {

@@ -100,7 +100,7 @@ pub fn read(probe: &taster_config::Probe, base: &Path, size_limit: u64) -> Resul
 fn read_file(path: &Path, limit: u64, setting: &str) -> Result<Vec<u8>, ComponentError> {
     use std::io::Read;
     let unreadable = |source| ComponentError::Unreadable { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let file = taster_store::open_regular_file(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
     let too_large = |size| ComponentError::TooLarge {
         path: path.to_owned(),
@@ -111,7 +111,7 @@ fn read_file(path: &Path, limit: u64, setting: &str) -> Result<Vec<u8>, Componen
     if size > limit {
         return Err(too_large(size));
     }
-    // a file may grow while it is read, and a pipe has no size
+    // a file may grow while it is read
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > limit { Err(too_large(bytes.len() as u64)) } else { Ok(bytes) }

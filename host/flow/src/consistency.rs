@@ -10,8 +10,8 @@ use taster_census::CensusFile;
 use taster_config::{Collections, Config, OneOrMany, Probe};
 use taster_diagnostics::CliError;
 use taster_model::{
-    ChangeKind, CollectionFacts, Consistency, Diagnostic as _, Failure, ProbeOutcome, ProbeRecord, ReadMode, Refusal,
-    ServerFacts, failure,
+    ChangeKind, CollectionFacts, Consistency, Diagnostic as _, Failure, ProbeOutcome, ProbeRecord, ReadMode,
+    ReadMoment, Refusal, ServerFacts, failure,
 };
 use taster_query::{CollectionChange, Connection, Inventory, QueryError, Snapshot, SnapshotOptions};
 
@@ -42,6 +42,8 @@ pub(crate) async fn run_probes(
     connection: &Connection,
 ) -> Result<ConsistentResults, CliError> {
     let (config, timer) = (&runner.context.config, &runner.context.timer);
+    let waiting = connection.wait_for_index_builds(config.mongodb.index_build_timeout.get());
+    timer.time(Phase::MongoDb, waiting).await?;
     let initial = connection.initial_snapshot();
     let live = timer.time(Phase::MongoDb, initial.collections()).await?;
     let reading = timer.time(Phase::MongoDb, initial.plan(&planned_scans(config, &live))).await?;
@@ -95,13 +97,18 @@ impl Scan<'_> {
             self.discard(&stale, &unstable);
             return Ok(None);
         }
+        let mut server = snapshot.facts().clone();
         let collections = match self.reading {
-            ReadMode::Snapshot => timer.time(Phase::MongoDb, snapshot.collections()).await?,
-            ReadMode::Ranges | ReadMode::Live => now.facts(),
+            ReadMode::Snapshot => timer.time(Phase::MongoDb, snapshot.recorded_collections()).await?,
+            ReadMode::Ranges | ReadMode::Live => {
+                let ReadMoment { cluster_time, clock } = now.moment();
+                (server.read_at, server.clock) = (cluster_time, clock);
+                now.recorded_facts()
+            }
         };
         let (probes, censuses) = self.take_results(stale);
         Ok(Some(ConsistentResults {
-            server: snapshot.facts().clone(),
+            server,
             collections,
             probes,
             censuses,
@@ -235,7 +242,7 @@ async fn majority_not_reached(
     let probes = &runner.context.config.probes;
     Ok(ConsistentResults {
         server: initial.facts().clone(),
-        collections: initial.collections().await?,
+        collections: initial.recorded_collections().await?,
         probes: probes.iter().map(|probe| not_run(probe, coded_failure(error))).collect(),
         censuses: Vec::new(),
         consistency: Consistency { reading: ReadMode::Snapshot, rescans: 0, unstable: Vec::new() },

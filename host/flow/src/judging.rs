@@ -30,7 +30,7 @@ pub async fn verdict_document(
         None => CensusDifferences::new(),
     };
     let (before, after) = (before.map(|before| before.capture), after.capture);
-    let Rules { expectations, changes, max_baseline_age, .. } = rules;
+    let Rules { expectations, changes, max_baseline_age, required_censuses, .. } = rules;
     let judgement = taster_judge::judge(&JudgementInput {
         before,
         after,
@@ -38,8 +38,10 @@ pub async fn verdict_document(
         changes,
         differences: &differences,
         max_baseline_age,
+        required_censuses,
     });
-    let copy = [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::BaselineTooOld];
+    let copy =
+        [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::ServerChanged, ReasonCode::BaselineTooOld];
     let reasons = judgement.findings.iter().find(|f| f.gates() && copy.contains(&f.code)).map(|f| f.code);
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),
@@ -101,6 +103,10 @@ pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Captur
         (_, Some(ReasonCode::CopyUnwitnessed)) => Some(format!(
             "grant the user `find` on `local.startup_log` and run the sync again; or, if you know that the data are \
              right, {accept}"
+        )),
+        (_, Some(ReasonCode::ServerChanged)) => Some(format!(
+            "read the server that was read before the sync and run `taster post --run {run}` again; or, if you know that the \
+             data are right, {accept}"
         )),
         (_, Some(_)) => Some(format!(
             "if you know that the data are right, {accept}: the next `taster pre` takes a new baseline; or raise \

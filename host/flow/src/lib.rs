@@ -23,6 +23,7 @@ mod pre;
 mod privileges;
 mod probe_runner;
 pub mod progress;
+mod replacement;
 mod restore;
 mod rules;
 mod run_id;

@@ -129,7 +129,7 @@ async fn capture(
     let connection = timer.time(Phase::MongoDb, connecting).await?;
     let cluster_facts = cluster_facts(context, scaler).await?;
     let attempt = AttemptId::generate();
-    let job = CaptureJob { context, run, side: Side::Post, attempt, before, cluster_facts };
+    let job = CaptureJob { context, run, side: Side::Post, attempt, before, flawed: None, cluster_facts };
     with_connection(shutdown, connection, BEFORE_COMMIT, async |connection| job.run(connection).await).await
 }
 
@@ -167,8 +167,8 @@ async fn judge(
     context.shutdown.run_until(StopPoint::BeforeCommit("comparison"), async { Ok(judging.await) }).await
 }
 
-/// Stores the reports, then the verdict, and then records it. Returns the verdict of the run: that of a later attempt, if
-/// there is one.
+/// Stores the reports, then the verdict, and then records it. Returns the worse of this verdict and that of the run, which
+/// may be that of another attempt: what this attempt has seen must not be hidden by one that saw less.
 async fn publish(
     context: &FlowContext,
     before: Option<&Capture>,
@@ -185,10 +185,15 @@ async fn publish(
     if stored.attempt == verdict.attempt {
         record_verdict(context, before, verdict).await?;
         fault::point("post: noted");
-    } else {
-        tracing::warn!("a later attempt has stored a verdict already; that verdict counts, not this one");
+        return Ok(stored);
     }
-    Ok(stored)
+    tracing::warn!(
+        attempt = %verdict.attempt,
+        verdict = %verdict.verdict,
+        counts = %stored.verdict,
+        "another attempt read the data later; its verdict is the one of the run"
+    );
+    Ok(if verdict.verdict.is_worse_than(stored.verdict) { verdict.clone() } else { stored })
 }
 
 /// The facts about the cluster after the sync.
@@ -235,23 +240,25 @@ async fn record_verdict(
     before: Option<&Capture>,
     verdict: &VerdictDocument,
 ) -> Result<(), CliError> {
-    let attempt = &verdict.attempt;
-    let judged = before.map(|before| Baseline { judged: Some(attempt.clone()), ..baseline::from_capture(before) });
+    let judged_by = |baseline: Baseline| Baseline {
+        judged: Some(verdict.attempt.clone()),
+        judged_at: Some(verdict.after.server.moment()),
+        ..baseline
+    };
+    let judged = before.map(|before| judged_by(baseline::from_capture(before)));
     let is_accepted = context.store.run(&verdict.run).accepted().await?.is_some();
     context
         .store
         .update_current(|current| {
             let CurrentState { baseline: existing, claims, known, .. } =
                 current.unwrap_or_else(|| baseline::empty_state(context));
-            if existing.as_ref().is_some_and(|existing| existing.judged.as_ref().is_some_and(|other| other > attempt)) {
+            if existing.as_ref().is_some_and(|existing| existing.was_judged_after(verdict)) {
                 return None;
             }
             let is_ours = |existing: &Baseline| judged.as_ref().is_some_and(|judged| judged.run == existing.run);
             let baseline = match (verdict.verdict, existing) {
                 (Verdict::Same, existing) => existing.filter(|existing| !is_ours(existing)),
-                (_, Some(existing)) if is_ours(&existing) => {
-                    Some(Baseline { judged: Some(attempt.clone()), ..existing })
-                }
+                (_, Some(existing)) if is_ours(&existing) => Some(judged_by(existing)),
                 (_, Some(other)) => Some(other),
                 (_, None) => judged.clone().filter(|_| !is_accepted),
             };

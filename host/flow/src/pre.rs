@@ -10,7 +10,7 @@ use taster_store::{CommitPre, RunStore, fault};
 use tracing::{Instrument, field};
 
 use crate::{
-    baseline,
+    baseline::{self, RecordedBaseline},
     capture::{CaptureJob, with_connection},
     cluster::{
         self, AllowedImages, ClusterFacts, FlowOutcome, FlowRequest, OnSuccess, Scaler, WorkloadPresence,
@@ -52,9 +52,17 @@ pub struct PreOutcome {
     pub committed_now: bool,
     /// The baseline that `post` will compare with.
     pub baseline: Baseline,
+    /// Why that is still one in which a probe failed: the data changed since. `post` cannot be `same`.
+    pub kept_because: Option<String>,
 }
 
 impl PreOutcome {
+    /// Whether `post` can only be `unknown` or `different`.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.kept_because.is_some() || self.failed().next().is_some()
+    }
+
     /// The gating probes that failed. `post` could only be `unknown`, so that it is better to know before the sync.
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
@@ -75,7 +83,7 @@ pub async fn pre(context: &FlowContext, given: Option<&RunId>) -> Result<FlowOut
         async |scaler: Option<&Scaler<'_>>| Box::pin(capture_before(context, given, named.as_ref(), scaler)).await;
     let span = tracing::info_span!("run", app = %context.config.app, run = field::Empty, side = "pre");
     with_scaled_workloads(context, request, work, |pre| match pre {
-        Pre::Captured(outcome) if outcome.failed().next().is_some() => OnSuccess::Restore,
+        Pre::Captured(outcome) if outcome.is_hopeless() => OnSuccess::Restore,
         Pre::Captured(_) | Pre::NothingYet { .. } => OnSuccess::KeepScaled,
     })
     .instrument(span)
@@ -150,7 +158,8 @@ async fn prepare(context: &FlowContext, run: &RunId, scaler: Option<&Scaler<'_>>
 
 /// Starts the applications after a good capture, and publishes the result on the Job.
 async fn start_applications(context: &FlowContext, outcome: &PreOutcome, scaler: &Scaler<'_>) -> Result<(), CliError> {
-    let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
+    let mut failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
+    failed.extend(outcome.kept_because.clone());
     if failed.is_empty() {
         let verified = context.store.current().await?.map(|current| current.known).unwrap_or_default();
         scaler.scale_up_apps(&outcome.run, AFTER_COMMIT, AllowedImages::Verified(&verified)).await?;
@@ -205,6 +214,7 @@ impl PreJob<'_> {
             run_id::record_in_span(&run);
         }
         let store = context.store.run(&run);
+        let flawed = baseline::flawed_capture(context).await?;
         // if the run has a capture, a retried hook does not scan again: its result would not count
         let (capture, committed_now) = match store.pre().await? {
             // `--run` names a closed run: the new sync would be compared with old data
@@ -215,15 +225,16 @@ impl PreJob<'_> {
                 return Err(FlowError::AnotherCopy { run }.into());
             }
             Some(existing) => (existing.into_inner(), false),
-            None => self.capture_and_commit(&run, &store, connection).await?,
+            None => self.capture_and_commit(&run, &store, connection, flawed.as_ref()).await?,
         };
         fault::point("pre: committed");
-        let baseline = baseline::record_capture(context, &run, &capture, &server).await?;
+        let recorded = baseline::record_capture(context, &run, &capture, &server, flawed.as_ref()).await?;
         fault::point("pre: noted");
         if committed_now {
             context.timer.result_written("capture");
         }
-        Ok(PreOutcome { run, capture, committed_now, baseline })
+        let RecordedBaseline { baseline, kept_because } = recorded;
+        Ok(PreOutcome { run, capture, committed_now, baseline, kept_because })
     }
 
     /// Returns the capture of the run, and whether this attempt committed it.
@@ -232,10 +243,11 @@ impl PreJob<'_> {
         run: &RunId,
         store: &RunStore,
         connection: &Connection,
+        flawed: Option<&Capture>,
     ) -> Result<(Capture, bool), CliError> {
         let Self { context, scaler, cluster_facts, .. } = self;
         let attempt = AttemptId::generate();
-        let job = CaptureJob { context, run, side: Side::Pre, attempt, before: None, cluster_facts };
+        let job = CaptureJob { context, run, side: Side::Pre, attempt, before: None, flawed, cluster_facts };
         let uncommitted = job.run(connection).await?;
         fault::arm();
         let capture = uncommitted.store_censuses(store).await?;

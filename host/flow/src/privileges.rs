@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use taster_config::Config;
 use taster_diagnostics::CliError;
-use taster_model::DataKind;
-use taster_query::{Connection, LocalCollection, PrivilegeReport, RequiredAccess};
+use taster_query::{Connection, PrivilegeReport, RequiredAccess};
 
 /// Fails if the user lacks a required privilege, and, with `requireReadOnlyUser`, if the user can write. Other problems with
 /// the user are warnings.
@@ -33,12 +32,7 @@ pub fn required_privileges(config: &Config) -> RequiredAccess {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
     let collections: BTreeSet<String> =
         all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
-    let mut needs = RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() };
-    if config.mongodb.data == DataKind::Live {
-        // live data are no copy that could be replaced
-        needs.local.retain(|local| *local != LocalCollection::StartupLog);
-    }
-    needs
+    RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() }
 }
 
 /// What the user may write. Nothing on a server without access control: that is not a privilege of the user.
@@ -87,7 +81,8 @@ mod tests {
     #[test]
     fn live_data_do_not_need_the_startup_log() {
         assert_eq!(needs("", "").local, [LocalCollection::StartupLog, LocalCollection::ReplicaSetConfig]);
-        assert_eq!(needs(", data: live", "").local, [LocalCollection::ReplicaSetConfig]);
+        // live data: whether a server that was started again is the same one
+        assert_eq!(needs(", data: live", "").local, needs("", "").local);
     }
 
     #[test]

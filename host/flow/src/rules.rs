@@ -16,6 +16,8 @@ pub struct Rules<'a> {
     pub max_ids: usize,
     /// The greatest age of a baseline.
     pub max_baseline_age: Option<Duration>,
+    /// Collections of which a whole census must decide.
+    pub required_censuses: &'a [String],
 }
 
 fn max_ids(report: &Report) -> usize {
@@ -24,7 +26,13 @@ fn max_ids(report: &Report) -> usize {
 
 impl Default for Rules<'_> {
     fn default() -> Self {
-        Self { expectations: &[], changes: &[], max_ids: max_ids(&Report::default()), max_baseline_age: None }
+        Self {
+            expectations: &[],
+            changes: &[],
+            max_ids: max_ids(&Report::default()),
+            max_baseline_age: None,
+            required_censuses: &[],
+        }
     }
 }
 
@@ -35,6 +43,7 @@ impl<'a> From<&'a Config> for Rules<'a> {
             changes: &config.changes,
             max_ids: max_ids(&config.report),
             max_baseline_age: config.max_baseline_age.map(Period::get),
+            required_censuses: &config.require.census,
         }
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, CopyWitness, RunId, Verdict, WorkloadFacts};
+use crate::{AppName, AttemptId, CopyWitness, ReadMoment, RunId, Verdict, VerdictDocument, WorkloadFacts};
 
 /// `current.json`: the baseline and the last run of an app. Changed by compare-and-swap only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,9 +47,24 @@ pub struct Baseline {
     /// The copy of the data that it recorded.
     #[serde(default)]
     pub copy: CopyWitness,
-    /// The latest-started attempt at `post` that was judged against it. Attempts that started earlier are ignored.
+    /// The attempt at `post` that was judged against it and read the data last. Attempts that read earlier are ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<AttemptId>,
+    /// When that attempt read the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_at: Option<ReadMoment>,
+}
+
+impl Baseline {
+    /// Whether an attempt that read the data later than that of `verdict` was judged against it.
+    #[must_use]
+    pub fn was_judged_after(&self, verdict: &VerdictDocument) -> bool {
+        self.judged.as_ref().is_some_and(|judged| {
+            let moment = self.judged_at.clone().unwrap_or_default();
+            let read = verdict.after.server.moment();
+            ReadMoment::order_of_attempts((&moment, judged), (&read, &verdict.attempt)).is_gt()
+        })
+    }
 }
 
 /// The last run.

@@ -17,6 +17,7 @@ mod field_path;
 mod manifest;
 mod names;
 mod notification;
+mod read_moment;
 mod reason;
 mod report_file;
 mod rule;
@@ -34,9 +35,11 @@ mod roundtrip;
 pub use bson_type::{BsonType, has_inverse};
 pub use capture::{
     Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ContainerImage, ObjectRef,
-    ProbeOutcome, ProbeRecord, ReadMode, WorkloadFacts,
+    ProbeOutcome, ProbeRecord, ReadMode, STORED_FUNCTIONS, WorkloadFacts,
 };
-pub use change::{AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField};
+pub use change::{
+    AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField, ValueCheck,
+};
 pub use copy::{CopyRelation, CopyWitness, DataKind};
 pub use current::{Acceptance, Baseline, CurrentState, LastRun};
 pub use diagnostic::Diagnostic;
@@ -47,6 +50,7 @@ pub use field_path::FieldPath;
 pub use manifest::{Manifest, Merge, MetricDeclaration, Role};
 pub use names::{AppName, AttemptId, InvalidName, RunId, Side};
 pub use notification::{FindingCounts, Notification};
+pub use read_moment::ReadMoment;
 pub use reason::ReasonCode;
 pub use report_file::ReportFile;
 pub use rule::{Bound, Rule, RuleError, Tolerance};

@@ -125,6 +125,8 @@ fn server() -> impl Strategy<Value = ServerFacts> {
             topology: if replica_set.is_some() { Topology::ReplicaSet } else { Topology::Standalone },
             replica_set,
             process_id: None,
+            clock: read_at.as_ref().map(|_| Timestamp::UNIX_EPOCH),
+            hosts: read_at.clone(),
             volumes: read_at.iter().map(|at| format!("data={at}")).collect(),
             copied: read_at.iter().cloned().collect(),
             database,

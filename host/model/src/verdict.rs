@@ -1,12 +1,14 @@
 //! Verdicts and findings: the result of comparing two captures.
 
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, Labels, ReasonCode, RunId, ServerFacts, Severity, Usage, UsageLimits, WorkloadFacts};
+use crate::{
+    AppName, AttemptId, Labels, ReadMoment, ReasonCode, RunId, ServerFacts, Severity, Usage, UsageLimits, WorkloadFacts,
+};
 
 /// The outcome of a run. `Unknown` never passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +31,18 @@ impl Verdict {
             Self::Different => 1,
             Self::Unknown => 3,
         }
+    }
+
+    /// Whether it stops a release that `other` would let pass, or with more certainty: `different` is worse than `unknown`,
+    /// which is worse than `same`.
+    #[must_use]
+    pub fn is_worse_than(self, other: Self) -> bool {
+        let rank = |verdict| match verdict {
+            Self::Same => 0_u8,
+            Self::Unknown => 1,
+            Self::Different => 2,
+        };
+        rank(self) > rank(other)
     }
 }
 
@@ -70,6 +84,26 @@ pub struct VerdictDocument {
     /// The command that resolves a verdict of `different` or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+}
+
+impl VerdictDocument {
+    /// The order of two verdicts by when their data were read.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Ordering {
+        let (own, moment) = (self.after.server.moment(), other.after.server.moment());
+        ReadMoment::order_of_attempts((&own, &self.attempt), (&moment, &other.attempt))
+    }
+
+    /// Whether it becomes the verdict of the run instead of `standing`: it was judged from data that were read later or, of
+    /// the same moment, it is the worse one.
+    #[must_use]
+    pub fn supersedes(&self, standing: &Self) -> bool {
+        match self.order(standing) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => self.verdict.is_worse_than(standing.verdict),
+        }
+    }
 }
 
 /// Summary of one capture in a verdict.

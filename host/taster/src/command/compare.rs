@@ -33,8 +33,8 @@ pub struct CompareArgs {
 /// Judges and prints; stores nothing.
 pub async fn run(args: &CompareArgs) -> Result<Exit, CliError> {
     match args.files.as_slice() {
-        [before, after] => compare_files(args, before, after).await,
-        _ => compare_stored(args).await,
+        [before, after] => Box::pin(compare_files(args, before, after)).await,
+        _ => Box::pin(compare_stored(args)).await,
     }
 }
 

@@ -75,7 +75,8 @@ async fn capture(args: &PreArgs) -> Result<Termination, CliError> {
             output::write_text(file, &text)?;
         }
     }
-    let failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
+    let mut failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
+    failed.extend(outcome.kept_because.clone());
     let (exit, result) = if failed.is_empty() {
         (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
     } else {
@@ -103,7 +104,15 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         taster_text::counted(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
-    if outcome.baseline.run != outcome.run {
+    if let Some(why) = &outcome.kept_because {
+        let run = &outcome.baseline.run;
+        let text = format!(
+            "the capture of run {run}, in which a probe failed, stays the baseline, because the data changed since: {why}. The \
+             verdict after the sync cannot be same. If the change is right: `taster post --run {run}`, then `taster accept {run} \
+             --reason \"…\"` and `taster pre` again"
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    } else if outcome.baseline.run != outcome.run {
         let text = format!(
             "run {} of {}: its change neither passed nor was accepted, so `post` compares with that run",
             outcome.baseline.run,

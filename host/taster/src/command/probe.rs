@@ -255,7 +255,8 @@ async fn run_once_or_twice(
     args: &RunArgs,
 ) -> Result<ProbeRun, CliError> {
     let (run, attempt) = (RunId::generate(), AttemptId::generate());
-    let occasion = CaptureIdentity { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None };
+    let occasion =
+        CaptureIdentity { app: &config.app, run: &run, side: Side::Pre, attempt: &attempt, before: None, key_of: None };
     // one key for both runs, because digests under different keys cannot be compared
     let census_settings = CensusSettings::new(config, &occasion)?;
     let first = run_loaded(loaded, snapshot, probe, &census_settings).await?;
