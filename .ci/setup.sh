@@ -18,6 +18,8 @@ need cc gcc
 need python3 python3
 # requests to `taster serve`
 need curl curl
+# a machine whose clock is ahead, in the tests of attempts
+need faketime faketime
 # keys of the control plane that tests start
 need openssl openssl
 # `make lint` checks the scripts

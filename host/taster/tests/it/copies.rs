@@ -230,11 +230,14 @@ async fn a_server_whose_start_time_cannot_be_read_is_unknown() {
     stage.pre(&["--run", "b"]);
     log_in(&mut stage).await;
     assert_eq!(stage.post(&["--run", "b"], "unknown"), ["copy-unwitnessed"]);
-    // where there is no copy there is nothing to witness
+    // nor does anything show that live data are those of the same server, once it was started again
     stage.workspace.configure(&SHOP.replace("  database: pxbbq", "  database: pxbbq\n  data: live"));
     stage.pre(&["--run", "live", "--store", "file://./live"]);
-    log_in(&mut stage).await;
     stage.post(&["--run", "live", "--store", "file://./live"], "same");
+    stage.pre(&["--run", "restarted", "--store", "file://./live"]);
+    log_in(&mut stage).await;
+    let findings = stage.post(&["--run", "restarted", "--store", "file://./live"], "unknown");
+    assert_eq!(findings, ["server-changed"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

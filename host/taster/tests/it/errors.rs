@@ -58,7 +58,7 @@ fn unknown_key_like_no_other() {
         |
       3 | colour: red
         | ^
-      help: known here: app, store, s3, retention, mongodb, probes, expect, changes, report, redact, scan, cluster, freshness, maxBaselineAge, notify, requirePins, requireReadOnlyUser
+      help: known here: app, store, s3, retention, mongodb, probes, expect, changes, report, redact, scan, cluster, freshness, maxBaselineAge, notify, require, requirePins, requireReadOnlyUser
     ");
 }
 

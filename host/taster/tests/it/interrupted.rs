@@ -28,14 +28,14 @@ const COMMAND: &str = "failCommand";
 const READ: &str = "waitAfterPinningCursorBeforeGetMoreBatch";
 
 /// A shop on a server with fail points.
-struct FaultyShop {
+pub(crate) struct FaultyShop {
     _mongod: Mongod,
-    client: Client,
-    workspace: Workspace,
+    pub(crate) client: Client,
+    pub(crate) workspace: Workspace,
 }
 
 impl FaultyShop {
-    async fn open(replica_set: bool, orders: u64) -> Self {
+    pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
         let mongod = mongod::start(mongod::options(replica_set, &["--setParameter", "enableTestCommands=1"])).await;
         let client = mongod.client().await.expect("a client");
         Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
@@ -45,7 +45,7 @@ impl FaultyShop {
     }
 
     /// Changes a fail point; returns how often it was entered until now.
-    async fn configure(&self, name: &str, mode: impl Into<Bson>, data: Document) -> i64 {
+    pub(crate) async fn configure(&self, name: &str, mode: impl Into<Bson>, data: Document) -> i64 {
         let mode: Bson = mode.into();
         let command = doc! {"configureFailPoint": name, "mode": mode, "data": data};
         let answer = self.client.database("admin").run_command(command).await.expect("a fail point");

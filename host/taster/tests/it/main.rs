@@ -14,6 +14,7 @@ mod fresh;
 mod hostile;
 mod interrupted;
 mod logs;
+mod losses;
 mod memory;
 mod million;
 mod moments;

@@ -1,0 +1,295 @@
+//! What once passed as `same` although something was lost or changed: each the smallest input that did.
+
+use std::process::{Command, Stdio};
+
+use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
+use serde_json::Value;
+use taster_testkit::{mongod::Flavour, wait_until};
+
+use crate::{
+    interrupted::FaultyShop,
+    serve::Served,
+    support::{CommandOutput, SHOP, ShopDatabase, Workspace},
+};
+
+/// A verdict, with its findings as `outcome code collection`.
+fn verdict(post: &CommandOutput) -> (i32, Vec<String>) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let findings = post.json()["findings"].as_array().expect("findings").clone();
+    let shown = findings.iter().filter(|finding| finding["outcome"] != "same");
+    let shown =
+        shown.map(|f| format!("{} {} {}", text(&f["outcome"]), text(&f["code"]), text(&f["labels"]["collection"])));
+    (post.code, shown.collect())
+}
+
+fn post(workspace: &Workspace, run: &str) -> CommandOutput {
+    workspace.taster(&["post", "--run", run, "--format", "json"])
+}
+
+fn pre(workspace: &Workspace, run: &str) {
+    let pre = workspace.taster(&["pre", "--run", run]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
+}
+
+async fn command(shop: &ShopDatabase, command: Document) {
+    shop.database.run_command(command).await.expect("a command");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_a_declared_conversion_destroys() {
+    let shop = ShopDatabase::replica_set(100).await;
+    let workspace = shop.workspace();
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [prices]}}\n\
+         changes:\n  - {{collection: prices, retypedField: v, from: double, to: decimal}}\n"
+    ));
+    let prices = shop.database.collection::<Document>("prices");
+    let decimal = |text: &str| Bson::Decimal128(text.parse::<Decimal128>().expect("a decimal"));
+    for (run, converted, code) in [("right", ["19.99", "250.00"], 0), ("zero", ["0", "0"], 1)] {
+        prices.drop().await.expect("a drop");
+        prices.insert_many([doc! {"_id": 1, "v": 19.99}, doc! {"_id": 2, "v": 250.0}]).await.expect("documents");
+        pre(&workspace, run);
+        for (id, value) in [1, 2].into_iter().zip(converted) {
+            let set = doc! {"$set": {"v": decimal(value)}};
+            prices.update_one(doc! {"_id": id}, set).await.expect("an update");
+        }
+        let post = post(&workspace, run);
+        assert_eq!(post.code, code, "{run}: {}", post.all());
+        if code == 0 {
+            assert!(post.out.contains("converted to the shortest decimal"), "{}", post.out);
+        }
+    }
+}
+
+async fn an_index_that_is_still_being_built(replica_set: bool) {
+    let shop = FaultyShop::open(replica_set, 100).await;
+    let database = shop.client.database(taster_demo::DATABASE);
+    shop.workspace.configure(&format!(
+        "{SHOP}  indexBuildTimeout: 1s\nchanges:\n  - {{collection: orders, addedIndex: twice_1}}\n"
+    ));
+    // every order has the same value: the unique index cannot come to be
+    let orders = database.collection::<Document>("orders");
+    orders.update_many(doc! {}, doc! {"$set": {"twice": 1}}).await.expect("an update");
+    pre(&shop.workspace, "one");
+    shop.configure("hangAfterStartingIndexBuild", "alwaysOn", doc! {}).await;
+    let building = {
+        let database = database.clone();
+        let index = doc! {"key": {"twice": 1}, "name": "twice_1", "unique": true};
+        tokio::spawn(async move { database.run_command(doc! {"createIndexes": "orders", "indexes": [index]}).await })
+    };
+    let listed = async || {
+        let indexes = orders.list_index_names().await.expect("indexes");
+        indexes.contains(&"twice_1".to_owned())
+    };
+    wait_until("the build has begun", taster_testkit::WAIT_TIMEOUT, listed).await;
+    let during = post(&shop.workspace, "one");
+    let (code, findings) = verdict(&during);
+    assert_eq!(code, 3, "{}", during.all());
+    assert!(findings.contains(&"unknown index-building orders".to_owned()), "{findings:?}");
+    assert!(findings.contains(&"unknown change-unproven orders".to_owned()), "{findings:?}");
+    shop.configure("hangAfterStartingIndexBuild", "off", doc! {}).await;
+    building.await.expect("it ends").expect_err("the values are not unique");
+    let after = post(&shop.workspace, "one");
+    assert_eq!(verdict(&after).0, 1, "the declared index does not exist: {}", after.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_still_being_built_on_a_standalone_server() {
+    an_index_that_is_still_being_built(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_still_being_built_on_a_replica_set() {
+    an_index_that_is_still_being_built(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_definition_of_a_view_that_no_probe_may_read() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let pipelines = |operator: &str| {
+        [
+            ("now", doc! {"$match": {"$expr": {operator: ["$at", "$$NOW"]}}}),
+            ("random", doc! {"$match": {"$expr": {operator: [{"$rand": {}}, 0.5]}}}),
+            ("sampled", doc! {"$sample": {"size": if operator == "$lt" { 1 } else { 2 }}}),
+        ]
+    };
+    for (name, stage) in pipelines("$lt") {
+        command(&shop, doc! {"create": name, "viewOn": "orders", "pipeline": [stage]}).await;
+    }
+    pre(&workspace, "one");
+    for (name, stage) in pipelines("$gt") {
+        command(&shop, doc! {"collMod": name, "viewOn": "orders", "pipeline": [stage]}).await;
+    }
+    let post = post(&workspace, "one");
+    let (code, findings) = verdict(&post);
+    assert_eq!(code, 1, "{}", post.all());
+    let changed = ["now", "random", "sampled"].map(|name| format!("different definition-changed {name}"));
+    assert_eq!(findings, changed, "{}", post.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_indexes_of_a_collection_that_no_probe_covers() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    workspace.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n"));
+    command(&shop, doc! {"createIndexes": "registrations", "indexes": [{"key": {"x": 1}, "name": "x_1"}]}).await;
+    pre(&workspace, "one");
+    command(&shop, doc! {"dropIndexes": "registrations", "index": "x_1"}).await;
+    let after = post(&workspace, "one");
+    assert_eq!(verdict(&after), (1, vec!["different definition-changed registrations".to_owned()]), "{}", after.all());
+    // the way out
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n\
+         changes:\n  - {{collection: registrations, removedIndex: x_1}}\n"
+    ));
+    assert_eq!(post(&workspace, "one").code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_are_stored_in_the_database() {
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        let functions = shop.database.collection::<Document>("system.js");
+        let function =
+            |name: &str| doc! {"_id": name, "value": Bson::JavaScriptCode("function() { return 1; }".to_owned())};
+        functions.insert_many(["discount", "vat", "total"].map(function)).await.expect("functions");
+        pre(&workspace, "same");
+        functions.insert_one(function("new")).await.expect("a function");
+        let same = post(&workspace, "same");
+        assert_eq!(same.code, 0, "{}", same.all());
+        assert!(same.json()["uncovered"].as_array().expect("a list").contains(&"system.js".into()), "{}", same.out);
+        pre(&workspace, "lost");
+        functions.delete_one(doc! {"_id": "vat"}).await.expect("a delete");
+        let lost = post(&workspace, "lost");
+        assert_eq!(verdict(&lost), (1, vec!["different definition-changed system.js".to_owned()]), "{}", lost.all());
+        functions.delete_many(doc! {}).await.expect("a delete");
+        let gone = post(&workspace, "lost");
+        assert_eq!(verdict(&gone).0, 1, "{}", gone.all());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_a_ttl_index_that_was_removed() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n\
+         changes:\n  - {{collection: sessions, removedIndex: ttl}}\n"
+    ));
+    // due in a moment, and the monitor is not asked: what removes them is the upgrade
+    let due = DateTime::from_millis(DateTime::now().timestamp_millis() + 500);
+    let index = doc! {"key": {"until": 1}, "name": "ttl", "expireAfterSeconds": 1};
+    let admin = shop.mongod.client().await.expect("a client").database("admin");
+    let monitor = async |enabled: bool| {
+        admin.run_command(doc! {"setParameter": 1, "ttlMonitorEnabled": enabled}).await.expect("a parameter");
+    };
+    monitor(false).await;
+    command(&shop, doc! {"createIndexes": "sessions", "indexes": [index]}).await;
+    let sessions = shop.database.collection::<Document>("sessions");
+    sessions.insert_many((0..20).map(|id| doc! {"_id": id, "until": due})).await.expect("documents");
+    pre(&workspace, "one");
+    command(&shop, doc! {"dropIndexes": "sessions", "index": "ttl"}).await;
+    sessions.delete_many(doc! {"_id": {"$lt": 10}}).await.expect("a delete");
+    let is_due = async || DateTime::now().timestamp_millis() > due.timestamp_millis() + 1500;
+    wait_until("they are due", taster_testkit::WAIT_TIMEOUT, is_due).await;
+    let post = post(&workspace, "one");
+    monitor(true).await;
+    let (code, findings) = verdict(&post);
+    assert_eq!(code, 3, "{}", post.all());
+    assert!(findings.contains(&"unknown change-unproven sessions".to_owned()), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_between_a_capture_in_which_a_probe_failed_and_the_next_one() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    let probes = |limit: u32| {
+        format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census}}\n  \
+             - {{name: shape, component: schema-shape, limits: {{documents: {limit}}}}}\n"
+        )
+    };
+    workspace.configure(&probes(2));
+    assert_eq!(workspace.taster(&["pre", "--run", "one"]).code, 3);
+    // nothing was lost: the next one takes its place
+    workspace.configure(&probes(100_000));
+    pre(&workspace, "two");
+    assert_eq!(post(&workspace, "two").code, 0);
+
+    workspace.configure(&probes(2));
+    assert_eq!(workspace.taster(&["pre", "--run", "three"]).code, 3);
+    assert!(shop.lose(doc! {"status": "open"}).await > 0);
+    workspace.configure(&probes(100_000));
+    let again = workspace.taster(&["pre", "--run", "four"]);
+    assert_eq!(again.code, 3, "{}", again.all());
+    assert!(again.out.contains("the capture of run three"), "{}", again.out);
+    let post = post(&workspace, "four");
+    assert_eq!(post.code, 1, "{}", post.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_data_of_another_server() {
+    let (one, other) = (ShopDatabase::standalone(100).await, ShopDatabase::standalone(100).await);
+    let mut workspace = one.workspace();
+    workspace.configure(&format!("{SHOP}  data: live\n"));
+    pre(&workspace, "one");
+    workspace.point_at(&other.uri());
+    let post = post(&workspace, "one");
+    assert!(verdict(&post).1.contains(&"unknown server-changed ".to_owned()), "{}", post.all());
+    assert_eq!(post.code, 3, "{}", post.all());
+}
+
+/// A command on a machine whose clock is an hour ahead.
+fn an_hour_ahead(workspace: &Workspace, arguments: &[&str]) -> CommandOutput {
+    let taster = workspace.command(arguments);
+    let mut command = Command::new("faketime");
+    command.args(["-m", "-f", "+1h"]).arg(taster.get_program()).args(taster.get_args());
+    command.current_dir(workspace.path()).env_clear();
+    command.envs(taster.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    // time-outs and the times of files are real
+    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+    CommandOutput::read(&command.output().expect("faketime runs: make setup installs it"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_attempt_finds_after_one_on_a_machine_whose_clock_is_ahead() {
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        pre(&workspace, "one");
+        let ahead = an_hour_ahead(&workspace, &["post", "--run", "one", "--format", "json"]);
+        assert_eq!(ahead.code, 0, "{}", ahead.all());
+        let started = |output: &CommandOutput| output.json()["after"]["started"].as_str().expect("a time").to_owned();
+        assert!(shop.lose(doc! {"status": "open"}).await > 0);
+        let later = post(&workspace, "one");
+        assert_eq!(later.code, 1, "{}", later.all());
+        assert!(started(&later) < started(&ahead), "the first clock was ahead");
+        let served = Served::start(&workspace, &[]);
+        assert_eq!(served.get("/compare?run=one").status, 404, "the gate follows");
+        assert_eq!(workspace.taster(&["compare", "--run", "one"]).code, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_slow_attempt_finds_after_a_fast_one() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    pre(&workspace, "one");
+    // it begins first, and reads after it has waited for so long
+    std::fs::write(workspace.path().join("slow.yaml"), format!("{SHOP}  quietPeriod: 6s\n")).expect("a file");
+    let mut slow = workspace.command(&["post", "--run", "one", "--config", "slow.yaml"]);
+    let slow = slow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let fast = post(&workspace, "one");
+    assert_eq!(fast.code, 0, "{}", fast.all());
+    assert!(shop.lose(doc! {"status": "open"}).await > 0);
+    let slow = CommandOutput::read(&slow.wait_with_output().expect("it ends"));
+    assert_eq!(slow.code, 1, "it saw the loss: {}", slow.all());
+    let served = Served::start(&workspace, &[]);
+    assert_eq!(served.get("/compare?run=one").status, 404);
+}
