@@ -280,16 +280,24 @@ async fn what_a_slow_attempt_finds_after_a_fast_one() {
     let shop = ShopDatabase::standalone(100).await;
     let workspace = shop.workspace();
     workspace.configure(SHOP);
-    pre(&workspace, "one");
-    // it begins first, and reads after it has waited for so long
-    std::fs::write(workspace.path().join("slow.yaml"), format!("{SHOP}  quietPeriod: 6s\n")).expect("a file");
-    let mut slow = workspace.command(&["post", "--run", "one", "--config", "slow.yaml"]);
-    let slow = slow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    let fast = post(&workspace, "one");
-    assert_eq!(fast.code, 0, "{}", fast.all());
-    assert!(shop.lose(doc! {"status": "open"}).await > 0);
-    let slow = CommandOutput::read(&slow.wait_with_output().expect("it ends"));
-    assert_eq!(slow.code, 1, "it saw the loss: {}", slow.all());
-    let served = Served::start(&workspace, &[]);
-    assert_eq!(served.get("/compare?run=one").status, 404);
+    // it begins first, and reads after it has waited for so long; on a busy machine the fast one may take longer than that
+    for (run, seconds) in [("one", 6), ("two", 20), ("three", 60)] {
+        pre(&workspace, run);
+        let slower = format!("{SHOP}  quietPeriod: {seconds}s\n");
+        std::fs::write(workspace.path().join("slow.yaml"), slower).expect("a file");
+        let mut slow = workspace.command(&["post", "--run", run, "--config", "slow.yaml"]);
+        let mut slow = slow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let fast = post(&workspace, run);
+        assert_eq!(fast.code, 0, "{}", fast.all());
+        let is_late = slow.try_wait().expect("a status").is_some();
+        if is_late && seconds < 60 {
+            continue;
+        }
+        assert!(shop.lose(doc! {"status": "open"}).await > 0);
+        let slow = CommandOutput::read(&slow.wait_with_output().expect("it ends"));
+        assert_eq!(slow.code, 1, "it saw the loss: {}", slow.all());
+        let served = Served::start(&workspace, &[]);
+        assert_eq!(served.get(&format!("/compare?run={run}")).status, 404);
+        return;
+    }
 }
