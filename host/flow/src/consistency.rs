@@ -42,9 +42,12 @@ pub(crate) async fn run_probes(
     connection: &Connection,
 ) -> Result<ConsistentResults, CliError> {
     let (config, timer) = (&runner.context.config, &runner.context.timer);
-    let waiting = connection.wait_for_index_builds(config.mongodb.index_build_timeout.get());
-    timer.time(Phase::MongoDb, waiting).await?;
-    let initial = connection.initial_snapshot();
+    let mut initial = connection.initial_snapshot();
+    if !timer.time(Phase::MongoDb, initial.inventory()).await?.index_builds().is_empty() {
+        let limit = config.mongodb.index_build_timeout.get();
+        timer.time(Phase::MongoDb, connection.wait_for_index_builds(limit)).await?;
+        initial = connection.initial_snapshot();
+    }
     let live = timer.time(Phase::MongoDb, initial.collections()).await?;
     let reading = timer.time(Phase::MongoDb, initial.plan(&planned_scans(config, &live))).await?;
     let results = config.probes.iter().map(|_| None).collect();

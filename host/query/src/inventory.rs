@@ -63,8 +63,10 @@ impl Connection {
     /// inventory of the next snapshot.
     pub async fn wait_for_index_builds(&self, limit: Duration) -> Result<(), QueryError> {
         let deadline = Instant::now() + limit;
-        let mut waits = false;
+        tracing::info!(?limit, "waiting for indexes that are being built");
         loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            sleep(INDEX_BUILD_INTERVAL.min(left)).await;
             let inventory = self.read_inventory().await?;
             let builds = inventory.index_builds();
             if builds.is_empty() {
@@ -74,11 +76,6 @@ impl Connection {
                 tracing::warn!(?builds, ?limit, "indexes are still being built: the verdict will be unknown");
                 return Ok(());
             }
-            if !waits {
-                tracing::info!(?builds, ?limit, "waiting for indexes that are being built");
-                waits = true;
-            }
-            sleep(INDEX_BUILD_INTERVAL.min(deadline.saturating_duration_since(Instant::now()))).await;
         }
     }
 }

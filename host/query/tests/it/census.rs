@@ -508,6 +508,30 @@ async fn a_lost_snapshot_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_censuses_of_a_run_share_their_bytes_on_disk() {
+    let shop = Shop::new(standalone(), "census_bytes").await;
+    shop.fill("orders", (0..2000).map(|n| doc! {"_id": n})).await;
+    let connection = shop.connection().await;
+    let snapshot = connection.initial_snapshot();
+    let (_, census) = take(&snapshot, "orders", env(), CensusRequest::default()).await;
+    // two of them fit, and a third one does not
+    let two = CensusEnv { disk_bytes: census.length * 5 / 2, ..env() };
+    let database = with_census(&snapshot, &["orders"], two);
+    for _ in 0..2 {
+        database.census("orders", CensusRequest::default()).await.unwrap();
+    }
+    let failure = database.census("orders", CensusRequest::default()).await.unwrap_err();
+    assert_eq!(failure.code.as_deref(), Some("T0809"), "{failure}");
+    assert_eq!(failure.setting.as_deref(), Some("probes[orders].limits.censusBytes"), "{failure}");
+    // scratch files count while they are there
+    let scratch = ScratchSpace { memory: 1 << 10, ..ScratchSpace::default() };
+    let spilling = CensusEnv { disk_bytes: census.length, scratch, ..env() };
+    let failure = with_census(&snapshot, &["orders"], spilling).census("orders", CensusRequest::default()).await;
+    assert_eq!(failure.unwrap_err().code.as_deref(), Some("T0809"));
+    connection.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unusable_scratch_folder_is_a_failure_with_help() {
     let shop = Shop::new(standalone(), "census_scratch").await;
     shop.fill("orders", (0..1000).map(|n| doc! {"_id": n})).await;
