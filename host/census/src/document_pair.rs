@@ -25,7 +25,7 @@ pub(crate) enum ChangeStatus {
     NotConcerned,
     /// The change happened in the document.
     Happened,
-    /// The field was converted in the document, under the reading with this number.
+    /// The field was converted in the document. Each bit is a reading that explains the value.
     Converted(u8),
     /// The change should have happened in the document and did not.
     NotHappened,

@@ -4,6 +4,8 @@
 //! the document's (removed and irreversibly retyped fields), or by the mark of the filter that the document matched (added
 //! and removed documents).
 
+use std::collections::BTreeMap;
+
 use taster_model::{
     AddedField, ChangeKind, DeclaredChange, FieldPath, FieldPresence, RenamedField, RetypedField, ValueCheck,
 };
@@ -51,10 +53,19 @@ pub(crate) trait ProofMethod {
         None
     }
 
-    /// How reports name the reading of a conversion with this number.
-    fn reading_name(&self, _reading: u8) -> String {
-        String::new()
+    /// What the documents show together in which the field was converted: how many have the same readings.
+    fn converted_together(&self, _documents: &BTreeMap<u8, u64>) -> ConvertedTogether {
+        ConvertedTogether::default()
     }
+}
+
+/// How the values of a field were converted in all documents.
+#[derive(Default)]
+pub(crate) struct ConvertedTogether {
+    /// Documents by the way in which their values were converted.
+    pub(crate) readings: BTreeMap<String, u64>,
+    /// Why the values are not proven although each of them is.
+    pub(crate) contradiction: Option<&'static str>,
 }
 
 /// The change was not declared when its census was taken.
@@ -311,6 +322,9 @@ impl ProofMethod for Removed {
     }
 }
 
+const BOTH_UNITS: &str =
+    "some values were converted as milliseconds and others as seconds, so that some of them must be wrong";
+
 const NO_MEANING: &str = "values of the old type have no meaning as values of the new one, so it cannot be proven that they are right: \
      declare `values: ignored` if that is intended";
 
@@ -361,9 +375,9 @@ impl Values {
             Self::Ignored => Some(ChangeStatus::Happened),
             Self::Compared { first, found, readings, .. } => {
                 let found = pair.after.converted(*found)?;
-                let mut before = (0..readings.len()).map(|reading| pair.before.converted(first + reading));
-                let reading = before.position(|converted| converted == Some(found))?;
-                Some(ChangeStatus::Converted(u8::try_from(reading).ok()?))
+                let agrees = |reading: &usize| pair.before.converted(first + reading) == Some(found);
+                let agreeing = (0..readings.len()).filter(agrees).fold(0, |bits, reading| bits | 1 << reading);
+                (agreeing != 0).then_some(ChangeStatus::Converted(agreeing))
             }
         }
     }
@@ -401,13 +415,21 @@ impl ProofMethod for IrreversiblyRetyped {
         }
     }
 
-    fn reading_name(&self, reading: u8) -> String {
-        match &self.values {
-            Values::Ignored => String::new(),
-            Values::Compared { readings, conversion, .. } => {
-                readings.get(usize::from(reading)).map(|reading| conversion.reading_name(*reading)).unwrap_or_default()
+    fn converted_together(&self, documents: &BTreeMap<u8, u64>) -> ConvertedTogether {
+        let Values::Compared { readings, conversion, .. } = &self.values else { return ConvertedTogether::default() };
+        let mut together = ConvertedTogether::default();
+        for (bits, count) in documents {
+            if let Some(reading) = readings.get(bits.trailing_zeros() as usize) {
+                *together.readings.entry(conversion.reading_name(*reading)).or_default() += count;
             }
         }
+        let bit_of = |wanted| readings.iter().position(|reading| *reading == wanted).map_or(0, |bit| 1_u8 << bit);
+        let (milliseconds, seconds) = (bit_of(Reading::Milliseconds), bit_of(Reading::Seconds));
+        let has_only = |one: u8, other: u8| documents.keys().any(|bits| bits & one != 0 && bits & other == 0);
+        if has_only(milliseconds, seconds) && has_only(seconds, milliseconds) {
+            together.contradiction = Some(BOTH_UNITS);
+        }
+        together
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     format::Header,
     listed::ListedDocuments,
     paths,
-    proof::{ProofMethod, proof_method},
+    proof::{ConvertedTogether, ProofMethod, proof_method},
     shape,
 };
 
@@ -32,7 +32,7 @@ struct TrackedChange {
     declared: DeclaredChange,
     method: Box<dyn ProofMethod>,
     happened: u64,
-    /// Documents by the reading of a conversion.
+    /// Documents by the readings that explain a converted value, each a bit.
     converted: BTreeMap<u8, u64>,
     already_before: u64,
     not_happened: ListedDocuments,
@@ -120,9 +120,9 @@ impl ChangeProver {
             match status {
                 ChangeStatus::NotConcerned => {}
                 ChangeStatus::Happened => change.happened += 1,
-                ChangeStatus::Converted(reading) => {
+                ChangeStatus::Converted(readings) => {
                     change.happened += 1;
-                    *change.converted.entry(reading).or_default() += 1;
+                    *change.converted.entry(readings).or_default() += 1;
                 }
                 ChangeStatus::AlreadyBefore => change.already_before += 1,
                 ChangeStatus::NotHappened => change.not_happened.push(before.id(), Vec::new()),
@@ -276,13 +276,11 @@ impl ChangeProver {
                 ChangeKind::AddedDocuments(_) if is_exceeded => extra.absorb(change.covered),
                 _ => change.happened += change.covered.count,
             }
-            let mut readings: BTreeMap<String, u64> = BTreeMap::new();
-            for (reading, documents) in &change.converted {
-                *readings.entry(change.method.reading_name(*reading)).or_default() += documents;
-            }
+            let ConvertedTogether { readings, contradiction } = change.method.converted_together(&change.converted);
+            let unproven_reason = change.method.unproven_reason().or(contradiction);
             outcomes.push(ChangeOutcome {
                 readings,
-                unproven_reason: change.method.unproven_reason().map(ToOwned::to_owned),
+                unproven_reason: unproven_reason.map(ToOwned::to_owned),
                 change: change.declared,
                 happened: change.happened,
                 already_before: change.already_before,

@@ -261,6 +261,23 @@ fn a_conversion_is_proven_by_the_converted_values() {
 }
 
 #[test]
+fn milliseconds_and_seconds_exclude_each_other() {
+    let declared = json!([{"collection": "orders", "retypedField": "v", "from": "long", "to": "date"}]);
+    let fixture = CensusFixture::new().declares(declared);
+    let date = |millis| Bson::DateTime(bson::DateTime::from_millis(millis));
+    let before = valued(&[0_i64.into(), 5_i64.into(), 7_i64.into()]);
+    for (after, is_proven) in [
+        ([date(0), date(5), date(7)], true),
+        ([date(0), date(5000), date(7000)], true),
+        ([date(0), date(5), date(7000)], false),
+    ] {
+        let difference = fixture.diff(&before, &valued(&after));
+        assert!(difference.is_clean(), "{}", summarize(&difference));
+        assert_eq!(difference.changes[0].unproven_reason.is_none(), is_proven, "{}", summarize(&difference));
+    }
+}
+
+#[test]
 fn the_values_of_one_document_are_not_those_of_another() {
     let declared = json!([{"collection": "orders", "retypedField": "v", "from": "string", "to": "int"}]);
     let fixture = CensusFixture::new().declares(declared);
