@@ -57,13 +57,23 @@ pub struct PreOutcome {
 }
 
 impl PreOutcome {
-    /// Whether `post` can only be `unknown` or `different`.
+    /// Why `post` cannot be `same`: it is better to know before the sync.
     #[must_use]
-    pub fn is_hopeless(&self) -> bool {
-        self.kept_because.is_some() || self.failed().next().is_some()
+    pub fn obstacles(&self) -> Vec<String> {
+        let failed = self.failed().map(|(name, failure)| format!("{name}: {failure}"));
+        failed.chain(self.index_builds()).chain(self.kept_because.clone()).collect()
     }
 
-    /// The gating probes that failed. `post` could only be `unknown`, so that it is better to know before the sync.
+    /// The indexes that were still being built, as sentences.
+    pub fn index_builds(&self) -> impl Iterator<Item = String> {
+        let collections = self.capture.collections.iter();
+        collections.flat_map(|collection| {
+            let name = &collection.name;
+            collection.building.iter().map(move |index| format!("index `{index}` of `{name}` is still being built"))
+        })
+    }
+
+    /// The gating probes that failed.
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
             match &p.outcome {
@@ -83,7 +93,7 @@ pub async fn pre(context: &FlowContext, given: Option<&RunId>) -> Result<FlowOut
         async |scaler: Option<&Scaler<'_>>| Box::pin(capture_before(context, given, named.as_ref(), scaler)).await;
     let span = tracing::info_span!("run", app = %context.config.app, run = field::Empty, side = "pre");
     with_scaled_workloads(context, request, work, |pre| match pre {
-        Pre::Captured(outcome) if outcome.is_hopeless() => OnSuccess::Restore,
+        Pre::Captured(outcome) if !outcome.obstacles().is_empty() => OnSuccess::Restore,
         Pre::Captured(_) | Pre::NothingYet { .. } => OnSuccess::KeepScaled,
     })
     .instrument(span)
@@ -158,16 +168,15 @@ async fn prepare(context: &FlowContext, run: &RunId, scaler: Option<&Scaler<'_>>
 
 /// Starts the applications after a good capture, and publishes the result on the Job.
 async fn start_applications(context: &FlowContext, outcome: &PreOutcome, scaler: &Scaler<'_>) -> Result<(), CliError> {
-    let mut failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
-    failed.extend(outcome.kept_because.clone());
-    if failed.is_empty() {
+    let obstacles = outcome.obstacles();
+    if obstacles.is_empty() {
         let verified = context.store.current().await?.map(|current| current.known).unwrap_or_default();
         scaler.scale_up_apps(&outcome.run, AFTER_COMMIT, AllowedImages::Verified(&verified)).await?;
         let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
         let text = format!("tasted before the sync: {}", taster_text::counted(documents, "document"));
         scaler.publish_capture(&outcome.run, &text, EventType::Normal).await;
     } else {
-        let text = format!("unknown: {}", failed.join("; "));
+        let text = format!("unknown: {}", obstacles.join("; "));
         scaler.publish_capture(&outcome.run, &text, EventType::Warning).await;
     }
     Ok(())

@@ -8,13 +8,17 @@ use std::collections::BTreeMap;
 
 use taster_model::{Capture, CensusFacts, CollectionFacts, Labels, Metric, ProbeOutcome, ProbeRecord, Severity, Value};
 
-/// Whether something was written while the capture was read: then what it recorded is expected to have changed since.
+/// Whether something was written while the capture was read, or an index was being built: then what it recorded is expected to
+/// have changed since.
 fn was_unstable(capture: &Capture) -> bool {
     let is_unstable = |record: &ProbeRecord| match &record.outcome {
         ProbeOutcome::Failed(failure) => failure.reason() == Some(taster_model::ReasonCode::Unstable),
         ProbeOutcome::Metrics(_) => false,
     };
-    !capture.consistency.unstable.is_empty() || capture.probes.iter().any(is_unstable)
+    let is_building = |facts: &CollectionFacts| !facts.building.is_empty();
+    !capture.consistency.unstable.is_empty()
+        || capture.collections.iter().any(is_building)
+        || capture.probes.iter().any(is_unstable)
 }
 
 /// Why `later` must not take the place of `earlier`: the first thing in which they do not agree. `None`: it may.

@@ -48,7 +48,7 @@ pub struct PreArgs {
     output: TextOutput,
 }
 
-/// Captures before the sync. Exits 0, or 3 when a gating probe failed.
+/// Captures before the sync. Exits 0, or 3 when the verdict after the sync could not be `same`.
 pub async fn run(args: &PreArgs) -> Result<Exit, CliError> {
     termination::write_message(capture(args).await)
 }
@@ -75,12 +75,11 @@ async fn capture(args: &PreArgs) -> Result<Termination, CliError> {
             output::write_text(file, &text)?;
         }
     }
-    let mut failed: Vec<String> = outcome.failed().map(|(name, failure)| format!("{name}: {failure}")).collect();
-    failed.extend(outcome.kept_because.clone());
-    let (exit, result) = if failed.is_empty() {
+    let obstacles = outcome.obstacles();
+    let (exit, result) = if obstacles.is_empty() {
         (Exit::Done, format!("tasted before the sync, run {}", outcome.run))
     } else {
-        (Exit::Unknown, taster_text::escape_hidden(&format!("unknown: {}", failed.join("; "))))
+        (Exit::Unknown, taster_text::escape_hidden(&format!("unknown: {}", obstacles.join("; "))))
     };
     let not_restored = ended.not_restored();
     Ok(Termination {
@@ -121,6 +120,10 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
     }
     let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
+    for build in outcome.index_builds() {
+        let text = format!("{build}, and the build may fail. Run `taster pre` again when it is finished");
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    }
     if failed.is_empty() {
         let _ = writeln!(out, "\nStored in {store}. After the sync: {next} --run {}", outcome.run);
     } else {

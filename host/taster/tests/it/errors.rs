@@ -309,6 +309,19 @@ fn store_of_an_unknown_kind() {
 }
 
 #[test]
+fn store_in_the_root_or_on_another_host() {
+    let workspace = Workspace::new("mongodb://127.0.0.1:1/pxbbq");
+    let checked = |store: &str| {
+        workspace.configure(&format!("{HEAD}store: {store}\n"));
+        fails(&workspace, 4, &["config", "check"])
+    };
+    let root = checked("file:///");
+    assert!(root.contains("error[T0413]") && root.contains("`/` is no folder for results"), "{root}");
+    let host = checked("file://nas/taster");
+    assert!(host.contains("error[T0413]") && host.contains("names the host `nas`"), "{host}");
+}
+
+#[test]
 fn store_that_is_a_file() {
     let workspace = Workspace::new("");
     workspace.configure(&format!("{HEAD}store: file://./taster.yaml\n"));

@@ -91,6 +91,18 @@ async fn an_index_that_is_still_being_built(replica_set: bool) {
     building.await.expect("it ends").expect_err("the values are not unique");
     let after = post(&shop.workspace, "one");
     assert_eq!(verdict(&after).0, 1, "the declared index does not exist: {}", after.all());
+
+    // before the sync it is better to know it
+    let remaining = doc! {"createIndexes": "orders", "indexes": [{"key": {"other": 1}, "name": "other_1"}]};
+    shop.configure("hangAfterStartingIndexBuild", "alwaysOn", doc! {}).await;
+    let building = tokio::spawn(async move { database.run_command(remaining).await });
+    let listed = async || orders.list_index_names().await.expect("indexes").contains(&"other_1".to_owned());
+    wait_until("the build has begun", taster_testkit::WAIT_TIMEOUT, listed).await;
+    let during = shop.workspace.taster(&["pre", "--run", "two"]);
+    assert_eq!(during.code, 3, "{}", during.all());
+    assert!(during.out.contains("index `other_1` of `orders` is still being built"), "{}", during.out);
+    shop.configure("hangAfterStartingIndexBuild", "off", doc! {}).await;
+    building.await.expect("it ends").expect("it is built");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,6 +253,27 @@ async fn live_data_of_another_server() {
     let post = post(&workspace, "one");
     assert!(verdict(&post).1.contains(&"unknown server-changed ".to_owned()), "{}", post.all());
     assert_eq!(post.code, 3, "{}", post.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fifo_blocks_neither_as_a_component_nor_in_the_store() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    let fifo = |path: &str| {
+        let made = Command::new("mkfifo").arg(workspace.path().join(path)).status();
+        assert!(made.expect("mkfifo runs").success());
+    };
+    fifo("probe.wasm");
+    workspace.configure(&format!("{SHOP}probes:\n  - {{name: guest, component: ./probe.wasm}}\n"));
+    let pre = workspace.taster(&["pre", "--run", "one"]);
+    assert_eq!(pre.code, 3, "{}", pre.all());
+    assert!(pre.out.contains("T0108") && pre.out.contains("it is a FIFO"), "{}", pre.out);
+    let capture = "results/v1/pxbbq/one/pre/capture.json";
+    std::fs::remove_file(workspace.path().join(capture)).expect("it is removed");
+    fifo(capture);
+    let post = post(&workspace, "one");
+    assert_eq!(post.code, 4, "{}", post.all());
+    assert!(post.err.contains("T0404") && post.err.contains("it is a FIFO, not a regular file"), "{}", post.err);
 }
 
 /// A command on a machine whose clock is an hour ahead.
