@@ -86,6 +86,9 @@ async fn write_runs(folder: &Path, name: &str) {
     std::fs::write(folder.join(format!("{name}.ready")), "").unwrap();
     for round in 0.. {
         shop::whole_run(&store, &shop::run(&format!("{name}-{round}"))).await;
+        if round == 0 {
+            std::fs::write(folder.join(format!("{name}.first")), "").unwrap();
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Killed processes leave no partial objects.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{child_process, shop, test_store::TestStore};
 
@@ -16,12 +16,13 @@ async fn a_killed_process_leaves_no_partial_object() {
 async fn kill_writers(backend: &TestStore) {
     let store = backend.app().await;
     let mut unfinished = 0;
+    let run_takes = time_of_a_run(backend);
     for kill in 0..KILLS {
         let name = format!("kill{kill}");
         let mut writer = child_process::spawn("write runs until killed", backend, &name);
         child_process::wait_for(&backend.note(&format!("{name}.ready")));
-        // a later moment each time, from the first write to some runs later
-        std::thread::sleep(Duration::from_micros(u64::from(kill) * 1_700));
+        // a later moment each time, from the first write to two runs later
+        std::thread::sleep(run_takes * 2 * kill / KILLS);
         writer.kill().unwrap();
         writer.wait().unwrap();
 
@@ -51,6 +52,18 @@ async fn kill_writers(backend: &TestStore) {
     }
     // at least one kill must fall within a run
     assert!(unfinished > 0, "{}: every kill fell between two runs", backend.kind());
+}
+
+/// How long a writer takes for its first run, on this machine as busy as it is.
+fn time_of_a_run(backend: &TestStore) -> Duration {
+    let mut writer = child_process::spawn("write runs until killed", backend, "measured");
+    child_process::wait_for(&backend.note("measured.ready"));
+    let started = Instant::now();
+    child_process::wait_for(&backend.note("measured.first"));
+    let taken = started.elapsed();
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    taken
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,9 +216,15 @@ async fn an_index_that_is_made_meanwhile_is_not_half_seen() {
     let capture = ended.json();
     let of = |name: &str| capture["probes"].as_array().expect("probes").iter().find(|p| p["name"] == name).cloned();
     let indexes = of("index-inventory").expect("the probe");
-    if ended.code == 3 {
+    if ended.code == 3 && indexes["outcome"]["failed"].is_object() {
         assert_eq!(indexes["outcome"]["failed"]["code"], "T0622", "{indexes}");
         assert_eq!(capture["consistency"]["unstable"][0], "menu", "{}", capture["consistency"]);
+        return;
+    }
+    if ended.code == 3 {
+        // both readings saw the same one being built: it is named, and no verdict rests on it
+        let menu = capture["collections"].as_array().expect("collections").iter().find(|c| c["name"] == "menu");
+        assert!(menu.is_some_and(|menu| menu["building"][0].is_string()), "{}", ended.all());
         return;
     }
     // between two readings that are equal: then what was found is what was there at both
