@@ -5,6 +5,7 @@ use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, RenamedFie
 use crate::{
     CensusOptions,
     conversion::{Conversion, Reading},
+    declared_value::DeclaredValue,
     hash::Hasher,
     paths::PathSums,
     raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
@@ -17,13 +18,30 @@ use crate::{
 pub(crate) struct RecordPlan {
     pub(crate) columns: Columns,
     ignored: Vec<Box<[u8]>>,
-    separate: Vec<(FieldPath, Rewrite)>,
+    separate: Vec<(FieldPath, Rewrite<'static>)>,
     conversions: Vec<ConversionPlan>,
     /// Changes that are reversed after the sync, in the order of the declared changes.
-    reversible: Vec<ChangeKind>,
+    reversible: Vec<ReversibleChange>,
     /// Top-level fields that declared changes are about: they need more than a hash.
     declared_names: Vec<Box<[u8]>>,
     expiries: Vec<(Vec<String>, i64)>,
+}
+
+/// A change that is reversed after the sync.
+struct ReversibleChange {
+    kind: ChangeKind,
+    /// The values that an added field may have; empty: any.
+    values: Vec<DeclaredValue>,
+}
+
+impl ReversibleChange {
+    fn new(change: &DeclaredChange) -> Self {
+        let values = match &change.kind {
+            ChangeKind::AddedField(added) => DeclaredValue::all_of(added),
+            _ => Vec::new(),
+        };
+        Self { kind: change.kind.clone(), values }
+    }
 }
 
 /// What is recorded of a conversion: before the sync a digest of the converted value under each reading, after it one of the
@@ -56,11 +74,11 @@ impl ConversionPlan {
 
 impl RecordPlan {
     pub(crate) fn new(options: &CensusOptions, side: Side, changes: &[DeclaredChange]) -> Self {
-        let reversible: Vec<ChangeKind> = reversible_changes(side, changes).map(|change| change.kind.clone()).collect();
+        let reversible: Vec<ReversibleChange> = reversible_changes(side, changes).map(ReversibleChange::new).collect();
         let mut declared_names: Vec<Box<[u8]>> = options
             .separate
             .iter()
-            .chain(reversible.iter().flat_map(ChangeKind::fields))
+            .chain(reversible.iter().flat_map(|change| change.kind.fields()))
             .map(top_level_bytes)
             .collect();
         declared_names.sort_unstable();
@@ -121,7 +139,7 @@ fn top_level_bytes(path: &FieldPath) -> Box<[u8]> {
 }
 
 /// How a field is separated from the document's digest.
-fn separation(options: &CensusOptions, path: &FieldPath) -> Rewrite {
+fn separation(options: &CensusOptions, path: &FieldPath) -> Rewrite<'static> {
     if options.retyped.contains(path) { Rewrite::Blank } else { Rewrite::Remove }
 }
 
@@ -257,7 +275,7 @@ impl DocumentDigester {
 
     /// A document that still has the old name was not renamed.
     fn reject_renamings_with_both_names(&self, names: &[Box<[u8]>], undos: &mut [Undo]) {
-        for (kind, undo) in self.plan.reversible.iter().zip(undos) {
+        for (ReversibleChange { kind, .. }, undo) in self.plan.reversible.iter().zip(undos) {
             if let ChangeKind::RenamedField(RenamedField { from, .. }) = kind
                 && undo.state == UndoState::Complete
                 && names.iter().any(|name| **name == *from.top_level_name().as_bytes())
@@ -351,13 +369,13 @@ impl DocumentDigester {
     ) -> Result<(), Unreadable> {
         // changes of the same field are reversed one after the other
         let mut last_hash = hash;
-        for (kind, undo) in self.plan.reversible.iter().zip(undos) {
+        for (ReversibleChange { kind, values }, undo) in self.plan.reversible.iter().zip(undos) {
             if bytes.is_empty() {
                 break;
             }
             let (path, operation) = match kind {
                 ChangeKind::AddedField(AddedField { path, field_type, .. }) => {
-                    (path, Rewrite::RemoveIf(field_type.code()))
+                    (path, Rewrite::RemoveIf(field_type.code(), values))
                 }
                 ChangeKind::RetypedField(RetypedField { path, from, to, .. }) => (path, Rewrite::Retype(*from, *to)),
                 ChangeKind::RenamedField(renamed) => {

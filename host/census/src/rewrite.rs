@@ -2,17 +2,20 @@
 
 use taster_model::{BsonType, FieldPath};
 
-use crate::raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable};
+use crate::{
+    declared_value::DeclaredValue,
+    raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
+};
 
 /// What is done with the field at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rewrite {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Rewrite<'a> {
     /// It is removed. What was removed includes its position.
     Remove,
     /// It is replaced by null, so that the number and positions of such fields still matter.
     Blank,
-    /// It is removed if it has this type.
-    RemoveIf(u8),
+    /// It is removed if it has this type and, unless there are none, one of these values.
+    RemoveIf(u8, &'a [DeclaredValue]),
     /// It is converted back from the second type to the first.
     Retype(BsonType, BsonType),
 }
@@ -33,14 +36,14 @@ pub(crate) struct Rewritten {
     pub(crate) changed: u32,
     /// Number of places where the field does not exist.
     pub(crate) absent: u32,
-    /// Number of places where the field has another type, or a value that cannot be converted back.
+    /// Number of places where the field has another type or value, or a value that cannot be converted back.
     pub(crate) other: u32,
     /// Number of places where the field still has its original type.
     pub(crate) original: u32,
 }
 
 /// Rewrites the field at `path` within its top-level field. Elements of arrays are rewritten one by one.
-pub(crate) fn rewrite(element: Element<'_>, path: &FieldPath, operation: Rewrite) -> Result<Rewritten, Unreadable> {
+pub(crate) fn rewrite(element: Element<'_>, path: &FieldPath, operation: Rewrite<'_>) -> Result<Rewritten, Unreadable> {
     let mut result = Rewritten::default();
     let mut out = Vec::with_capacity(element.bytes.len());
     rewrite_field(element, &path.names()[1..], operation, &mut out, &mut result)?;
@@ -51,7 +54,7 @@ pub(crate) fn rewrite(element: Element<'_>, path: &FieldPath, operation: Rewrite
 fn rewrite_field(
     element: Element<'_>,
     rest: &[String],
-    operation: Rewrite,
+    operation: Rewrite<'_>,
     out: &mut Vec<u8>,
     result: &mut Rewritten,
 ) -> Result<(), Unreadable> {
@@ -76,7 +79,7 @@ fn rewrite_field(
 fn rewrite_nested(
     element: Element<'_>,
     rest: &[String],
-    operation: Rewrite,
+    operation: Rewrite<'_>,
     out: &mut Vec<u8>,
     result: &mut Rewritten,
 ) -> Result<(), Unreadable> {
@@ -108,16 +111,16 @@ fn rewrite_nested(
     Ok(())
 }
 
-fn rewrite_leaf(element: Element<'_>, operation: Rewrite, out: &mut Vec<u8>, result: &mut Rewritten) {
+fn rewrite_leaf(element: Element<'_>, operation: Rewrite<'_>, out: &mut Vec<u8>, result: &mut Rewritten) {
     match operation {
-        Rewrite::RemoveIf(kind) if element.kind() != kind => {
+        Rewrite::RemoveIf(kind, values) if element.kind() != kind || !is_one_of(values, element) => {
             result.other += 1;
             out.extend_from_slice(element.bytes);
             return;
         }
         // the same value at another position must have another hash
         Rewrite::Remove => result.removed.extend_from_slice(&(out.len() as u32).to_le_bytes()),
-        Rewrite::RemoveIf(_) => {}
+        Rewrite::RemoveIf(..) => {}
         Rewrite::Blank => {
             out.push(0x0A);
             out.extend_from_slice(&element.head()[1..]);
@@ -145,6 +148,11 @@ fn rewrite_leaf(element: Element<'_>, operation: Rewrite, out: &mut Vec<u8>, res
     result.kind = if result.changed == 0 || result.kind == element.kind() { element.kind() } else { MIXED };
     result.changed += 1;
     result.removed.extend_from_slice(element.bytes);
+}
+
+/// Whether an element has one of the values, if there are any.
+fn is_one_of(values: &[DeclaredValue], element: Element<'_>) -> bool {
+    values.is_empty() || values.iter().any(|value| value.is_value_of(element))
 }
 
 /// The original value, if only one value converts to this one.
@@ -194,7 +202,7 @@ mod tests {
     }
 
     /// Rewrites the first field of a document.
-    fn rewrite_first_field(document: &RawDocumentBuf, at: &str, operation: Rewrite) -> (RawDocumentBuf, Rewritten) {
+    fn rewrite_first_field(document: &RawDocumentBuf, at: &str, operation: Rewrite<'_>) -> (RawDocumentBuf, Rewritten) {
         let element = Elements::of_document(document.as_bytes()).unwrap().next().unwrap().unwrap();
         let result = rewrite(element, &path(at), operation).unwrap();
         let mut bytes = ((result.element.len() + 5) as u32).to_le_bytes().to_vec();
@@ -205,8 +213,11 @@ mod tests {
 
     #[test]
     fn nested_fields_are_removed_and_lengths_are_updated() {
-        let (left, result) =
-            rewrite_first_field(&rawdoc! {"a": {"x": 1, "b": {"c": true, "d": 2}}}, "a.b.c", Rewrite::RemoveIf(0x08));
+        let (left, result) = rewrite_first_field(
+            &rawdoc! {"a": {"x": 1, "b": {"c": true, "d": 2}}},
+            "a.b.c",
+            Rewrite::RemoveIf(0x08, &[]),
+        );
         assert_eq!(left, rawdoc! {"a": {"x": 1, "b": {"d": 2}}});
         assert_eq!((result.changed, result.absent, result.other), (1, 0, 0));
         assert_eq!(result.removed, b"\x08c\0\x01");
@@ -215,7 +226,7 @@ mod tests {
     #[test]
     fn elements_of_arrays_are_rewritten_and_counted() {
         let document = rawdoc! {"items": [{"vat": 1, "sku": "a"}, {"sku": "b"}, {"vat": "x"}, 7]};
-        let (left, result) = rewrite_first_field(&document, "items.vat", Rewrite::RemoveIf(0x10));
+        let (left, result) = rewrite_first_field(&document, "items.vat", Rewrite::RemoveIf(0x10, &[]));
         assert_eq!(left, rawdoc! {"items": [{"sku": "a"}, {"sku": "b"}, {"vat": "x"}, 7]});
         assert_eq!((result.changed, result.absent, result.other), (1, 1, 1));
     }

@@ -1,6 +1,7 @@
 //! Checks that declared changes do not contradict each other: a field can have only one declared change.
 
-use taster_model::{ChangeKind, DeclaredChange};
+use taster_census::DeclaredValue;
+use taster_model::{AddedField, ChangeKind, DeclaredChange, DocumentFilter};
 
 use super::error::{ConfigError, inconsistent};
 
@@ -12,12 +13,37 @@ pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
             let message = format!("`{}` is not a collection that can be compared", change.collection);
             return Err(inconsistent(at(), message, "name a collection that is not a system collection"));
         }
+        if let Some((message, help)) = mistake(&change.kind) {
+            return Err(inconsistent(at(), message, help));
+        }
         for other in &changes[..index] {
             let Some((message, help)) = contradiction(change, other) else { continue };
             return Err(inconsistent(at(), message, help));
         }
     }
     Ok(())
+}
+
+/// What is wrong with a change by itself, and what to do. `None`: nothing.
+fn mistake(kind: &ChangeKind) -> Option<(String, &'static str)> {
+    match kind {
+        ChangeKind::AddedField(AddedField { field_type, values, .. }) => {
+            let mistake = values.iter().find_map(|value| DeclaredValue::parse(value, *field_type).err())?;
+            Some((
+                mistake,
+                "write it as JSON or as Extended JSON: 5, false, \"2026-01-02T03:04:05Z\", {$numberLong: \"5\"}",
+            ))
+        }
+        ChangeKind::RemovedDocuments(DocumentFilter { filter, max_documents: None })
+            if filter.as_object().is_some_and(serde_json::Map::is_empty) =>
+        {
+            Some((
+                "the filter {} covers every document of the collection".to_owned(),
+                "name those that are deleted, or say how many with `maxDocuments`",
+            ))
+        }
+        _ => None,
+    }
 }
 
 fn is_user_collection(collection: &str) -> bool {

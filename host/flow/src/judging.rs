@@ -54,6 +54,7 @@ pub async fn verdict_document(
         after: side_summary(after),
         findings: judgement.findings,
         uncovered: judgement.uncovered,
+        evidence: judgement.evidence,
         remedy: remedy_for(judgement.verdict, reasons, after),
     }
 }

@@ -18,11 +18,29 @@ pub(crate) struct CapturePair<'a> {
     pub(crate) changes: &'a [DeclaredChange],
     pub(crate) differences: &'a CensusDifferences,
     changes_by_collection: HashMap<&'a str, Vec<&'a DeclaredChange>>,
-    complete_censuses: HashMap<&'a str, Vec<ComparedCensus<'a>>>,
+    compared_censuses: Vec<ComparedCensus<'a>>,
+    complete_censuses: HashMap<&'a str, Vec<ExplainingCensus<'a>>>,
 }
 
 /// A census that was compared: its probe, metric and labels, and the difference.
-pub(crate) type ComparedCensus<'a> = (&'a (String, String, Labels), &'a CensusDifference);
+pub(crate) type ExplainingCensus<'a> = (&'a (String, String, Labels), &'a CensusDifference);
+
+/// A census of both captures, and the difference.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ComparedCensus<'a> {
+    /// Its probe, metric and labels.
+    pub(crate) metric: &'a (String, String, Labels),
+    pub(crate) before: &'a CensusFacts,
+    pub(crate) after: &'a CensusFacts,
+    pub(crate) difference: &'a CensusDifference,
+}
+
+impl ComparedCensus<'_> {
+    /// Whether it covers every document and every field.
+    pub(crate) fn is_complete(&self) -> bool {
+        covers_everything(self.before) && covers_everything(self.after)
+    }
+}
 
 /// A capture, with its collections and censuses by name. Of several with one name the first counts.
 #[derive(Debug)]
@@ -102,8 +120,18 @@ impl<'a> CapturePair<'a> {
         for change in changes {
             changes_by_collection.entry(change.collection.as_str()).or_default().push(change);
         }
-        let complete_censuses = complete_censuses(&before, &after, differences);
-        Self { before, after, expectations, changes, differences, changes_by_collection, complete_censuses }
+        let compared_censuses = compared_censuses(&before, &after, differences);
+        let complete_censuses = complete_censuses(&after, &compared_censuses);
+        Self {
+            before,
+            after,
+            expectations,
+            changes,
+            differences,
+            changes_by_collection,
+            compared_censuses,
+            complete_censuses,
+        }
     }
 
     /// The declared changes of one collection.
@@ -125,39 +153,49 @@ impl<'a> CapturePair<'a> {
         })
     }
 
+    /// Every census that was compared.
+    pub(crate) fn compared_censuses(&self) -> &[ComparedCensus<'a>] {
+        &self.compared_censuses
+    }
+
     /// Compared censuses that may explain what other probes report about the collection: those that decide the verdict and
     /// that cover every document and every field.
-    pub(crate) fn complete_censuses(&self, collection: &str) -> impl Iterator<Item = ComparedCensus<'a>> {
+    pub(crate) fn complete_censuses(&self, collection: &str) -> impl Iterator<Item = ExplainingCensus<'a>> {
         self.complete_censuses.get(collection).into_iter().flatten().copied()
     }
 }
 
-/// See [`CapturePair::complete_censuses`]. The collection is taken from the captures: labels are chosen by the probe and are
-/// not trusted.
-fn complete_censuses<'a>(
+/// The censuses that were compared. The collection is taken from the captures: labels are chosen by the probe and are not
+/// trusted.
+fn compared_censuses<'a>(
     before: &CaptureIndex<'a>,
     after: &CaptureIndex<'a>,
     differences: &'a CensusDifferences,
-) -> HashMap<&'a str, Vec<ComparedCensus<'a>>> {
+) -> Vec<ComparedCensus<'a>> {
+    let (old, new) = (before.censuses_by_metric(), after.censuses_by_metric());
+    let compared = differences.iter().filter_map(|(metric, difference)| {
+        let key = (metric.0.as_str(), metric.1.as_str(), &metric.2);
+        let (before, after) = (old.get(&key).copied()?, new.get(&key).copied()?);
+        let difference = difference.as_ref().ok()?;
+        (before.collection == after.collection).then_some(ComparedCensus { metric, before, after, difference })
+    });
+    compared.collect()
+}
+
+/// See [`CapturePair::complete_censuses`].
+fn complete_censuses<'a>(
+    after: &CaptureIndex<'a>,
+    compared: &[ComparedCensus<'a>],
+) -> HashMap<&'a str, Vec<ExplainingCensus<'a>>> {
     let mut decides: HashMap<&str, bool> = HashMap::new();
     for record in &after.capture.probes {
         *decides.entry(&record.name).or_default() |= record.severity == Severity::Fail && !record.muted;
     }
-    let (old, new) = (before.censuses_by_metric(), after.censuses_by_metric());
-    let mut complete: HashMap<&str, Vec<ComparedCensus<'_>>> = HashMap::new();
-    for (compared, difference) in differences {
-        let Ok(difference) = difference else { continue };
-        let (probe, metric, labels) = compared;
-        if !decides.get(probe.as_str()).copied().unwrap_or(false) {
-            continue;
-        }
-        let key = (probe.as_str(), metric.as_str(), labels);
-        if let (Some(old), Some(new)) = (old.get(&key), new.get(&key))
-            && old.collection == new.collection
-            && covers_everything(old)
-            && covers_everything(new)
-        {
-            complete.entry(new.collection.as_str()).or_default().push((compared, difference));
+    let mut complete: HashMap<&str, Vec<ExplainingCensus<'_>>> = HashMap::new();
+    for census in compared {
+        let decides = decides.get(census.metric.0.as_str()).copied().unwrap_or(false);
+        if decides && census.is_complete() {
+            complete.entry(census.after.collection.as_str()).or_default().push((census.metric, census.difference));
         }
     }
     complete

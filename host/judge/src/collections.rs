@@ -17,6 +17,11 @@ fn existing_collections(capture: &Capture) -> impl Iterator<Item = &CollectionFa
     capture.collections.iter().filter(move |facts| facts.kind != CollectionKind::Absent && is_judged(&facts.name))
 }
 
+/// The names of the collections of the application.
+pub(crate) fn names(capture: &Capture) -> impl Iterator<Item = &str> {
+    existing_collections(capture).map(|facts| facts.name.as_str()).filter(|name| *name != STORED_FUNCTIONS)
+}
+
 /// Collections of either capture that no probe read after the sync. A collection that was granted and not read is not
 /// covered.
 pub(crate) fn uncovered(before: Option<&Capture>, after: &Capture) -> Vec<String> {

@@ -9,6 +9,7 @@ mod changes;
 mod collections;
 mod compare;
 mod data_copy;
+mod evidence;
 mod expectations;
 mod explanation;
 mod json_diff;
@@ -16,7 +17,6 @@ mod metric;
 mod number;
 mod pairing;
 mod probes;
-mod required;
 mod show;
 mod ttl;
 mod verdict;
@@ -29,7 +29,7 @@ mod tests;
 use std::time::Duration;
 
 use capture_pair::CapturePair;
-use taster_model::{Capture, CensusDifferences, DeclaredChange, Expectation, Finding, Verdict};
+use taster_model::{Capture, CensusDifferences, CollectionEvidence, DeclaredChange, Expectation, Finding, Verdict};
 
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
@@ -81,31 +81,33 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// Collections of either capture that no probe read after the sync, sorted by name.
     pub uncovered: Vec<String>,
+    /// On what the verdict rests, by collection. Empty without a baseline that can be compared.
+    pub evidence: Vec<CollectionEvidence>,
 }
 
 /// Judges `after` against `before`.
 #[must_use]
 pub fn judge(input: &JudgementInput<'_>) -> Judgement {
-    let mut findings = match input.before {
+    let (mut findings, evidence) = match input.before {
         Some(before) => compare_captures(input, before),
         None => {
             let mut findings = vec![verdict::no_baseline()];
             findings.extend(probes::failures_after(input.after));
-            findings
+            (findings, Vec::new())
         }
     };
     let verdict = verdict::decide(&mut findings, input.changes);
     verdict::sort(&mut findings);
-    Judgement { verdict, findings, uncovered: collections::uncovered(input.before, input.after) }
+    Judgement { verdict, findings, uncovered: collections::uncovered(input.before, input.after), evidence }
 }
 
-fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> Vec<Finding> {
+fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> (Vec<Finding>, Vec<CollectionEvidence>) {
     let JudgementInput { after, expectations, changes, differences, max_baseline_age, required_censuses, .. } = *input;
     let incomparable =
         collections::different_database_or_app(before, after).or_else(|| data_copy::replaced(before, after));
     if let Some(finding) = incomparable {
         // differences between two databases, or two copies of one, do not come from the sync
-        return vec![finding];
+        return (vec![finding], Vec::new());
     }
     let captures = CapturePair::new(before, after, expectations, changes, differences);
     let mut findings = probes::findings(&captures);
@@ -116,7 +118,8 @@ fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> Vec<Finding
     findings.extend(collections::unstable(before, after));
     findings.extend(collections::index_builds(before, after));
     findings.extend(expectations::unmatched(before, after, expectations));
-    findings.extend(required::missing_evidence(&captures, required_censuses, &findings));
+    let evidence = evidence::of_collections(&captures, &findings);
+    findings.extend(evidence::missing(&evidence, required_censuses));
     let doubts = data_copy::doubts(before, after, max_baseline_age);
     if !doubts.is_empty() {
         // the differences are reported, but it is unknown whether they come from the sync
@@ -125,5 +128,5 @@ fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> Vec<Finding
         }
     }
     findings.extend(doubts);
-    findings
+    (findings, evidence)
 }

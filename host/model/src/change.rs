@@ -56,6 +56,8 @@ pub struct AddedField {
     pub path: FieldPath,
     /// Type of its values.
     pub field_type: BsonType,
+    /// The values that it may have, as Extended JSON or as plain JSON of its type. Empty: any value of its type.
+    pub values: Vec<serde_json::Value>,
     /// Which documents must have it.
     pub presence: FieldPresence,
 }
@@ -166,8 +168,12 @@ impl fmt::Display for DeclaredChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let collection = &self.collection;
         match &self.kind {
-            ChangeKind::AddedField(AddedField { path, field_type, .. }) => {
-                write!(f, "added field {collection}: {path} ({field_type})")
+            ChangeKind::AddedField(AddedField { path, field_type, values, .. }) => {
+                write!(f, "added field {collection}: {path} ({field_type}")?;
+                for (position, value) in values.iter().enumerate() {
+                    write!(f, "{}{value}", if position == 0 { ", " } else { " or " })?;
+                }
+                f.write_str(")")
             }
             ChangeKind::RemovedField(path) => write!(f, "removed field {collection}: {path}"),
             ChangeKind::RenamedField(RenamedField { from, to }) => {

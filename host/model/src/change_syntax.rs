@@ -68,15 +68,31 @@ struct RawDeclaredChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 34))]
     rounding: Option<u8>,
-    /// With `retypedField`: `ignored` if the converted values need not be proven. Default: `compared`.
+    /// With `addedField`: the value that it has in every document that it was added to, as JSON or as Extended JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    values: Option<ValueCheck>,
+    value: Option<serde_json::Value>,
+    /// With `addedField`: a list of the values that it may have. With `retypedField`: `ignored` if the converted values need
+    /// not be proven; default: `compared`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<RawValues>")]
+    values: Option<serde_json::Value>,
     /// With `addedDocuments` and `removedDocuments`: the change may cover at most this many documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_documents: Option<u64>,
     /// Why the change is right; shown in reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+/// What `values` may hold.
+#[derive(JsonSchema)]
+#[schemars(untagged, rename = "DeclaredValues")]
+#[expect(dead_code, reason = "describes the schema; the kind that takes the key parses it")]
+enum RawValues {
+    /// Of a converted field: whether its values are proven.
+    Check(ValueCheck),
+    /// Of an added field: the values that it may have.
+    Allowed(Vec<serde_json::Value>),
 }
 
 impl Serialize for DeclaredChange {
@@ -125,8 +141,15 @@ const KINDS: [(&str, ParseKind); 10] = [
 fn parse_added_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
     let Some(path) = raw.added_field.take() else { return Ok(None) };
     let field_type = raw.field_type.take().ok_or("`addedField` requires `type`, such as `bool`")?;
+    let values = match (raw.value.take(), raw.values.take()) {
+        (None, None) => Vec::new(),
+        (Some(value), None) => vec![value],
+        (None, Some(serde_json::Value::Array(values))) if !values.is_empty() => values,
+        (None, Some(_)) => return Err("`values` of `addedField` is a list, such as [open, closed]".to_owned()),
+        (Some(_), Some(_)) => return Err("`addedField` takes `value` or `values`, not both".to_owned()),
+    };
     let presence = raw.present.take().unwrap_or_default();
-    Ok(Some(ChangeKind::AddedField(AddedField { path, field_type, presence })))
+    Ok(Some(ChangeKind::AddedField(AddedField { path, field_type, values, presence })))
 }
 
 fn parse_renamed_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
@@ -154,7 +177,11 @@ fn parse_retyped_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>
     if rounding.is_some() && !(is_number(to) || to == BsonType::String) {
         return Err(format!("`rounding` needs numbers: a {to} is not rounded"));
     }
-    let values = raw.values.take().unwrap_or_default();
+    let values = match raw.values.take() {
+        None => ValueCheck::default(),
+        Some(values) => serde_json::from_value(values)
+            .map_err(|_| "`values` of `retypedField` is `compared` or `ignored`".to_owned())?,
+    };
     Ok(Some(ChangeKind::RetypedField(RetypedField { path, from, to, rounding, values })))
 }
 
@@ -215,6 +242,7 @@ impl RawDeclaredChange {
             ("from", self.from.is_some()),
             ("to", self.to.is_some()),
             ("rounding", self.rounding.is_some()),
+            ("value", self.value.is_some()),
             ("values", self.values.is_some()),
             ("maxDocuments", self.max_documents.is_some()),
         ];
@@ -240,10 +268,15 @@ impl From<DeclaredChange> for RawDeclaredChange {
         let mut raw = Self { reason: change.reason, ..Self::default() };
         let mut collection = Some(change.collection);
         match change.kind {
-            ChangeKind::AddedField(AddedField { path, field_type, presence }) => {
+            ChangeKind::AddedField(AddedField { path, field_type, mut values, presence }) => {
                 raw.added_field = Some(path);
                 raw.field_type = Some(field_type);
                 raw.present = (presence != FieldPresence::All).then_some(presence);
+                match values.len() {
+                    0 => {}
+                    1 => raw.value = values.pop(),
+                    _ => raw.values = Some(values.into()),
+                }
             }
             ChangeKind::RemovedField(path) => raw.removed_field = Some(path),
             ChangeKind::RenamedField(RenamedField { from, to }) => {
@@ -255,7 +288,7 @@ impl From<DeclaredChange> for RawDeclaredChange {
                 raw.from = Some(from);
                 raw.to = Some(to.to_string());
                 raw.rounding = rounding;
-                raw.values = (values != ValueCheck::Compared).then_some(values);
+                raw.values = (values == ValueCheck::Ignored).then(|| "ignored".into());
             }
             ChangeKind::AddedIndex(name) => raw.added_index = Some(name),
             ChangeKind::RemovedIndex(name) => raw.removed_index = Some(name),
@@ -286,6 +319,8 @@ mod tests {
         for written in [
             json!({"collection": "orders", "addedField": "archived", "type": "bool", "reason": "v4.3"}),
             json!({"collection": "orders", "addedField": "a.b", "type": "int", "present": "some"}),
+            json!({"collection": "orders", "addedField": "a", "type": "bool", "value": false}),
+            json!({"collection": "orders", "addedField": "a", "type": "string", "values": ["x", "y"]}),
             json!({"collection": "orders", "removedField": "legacy.code"}),
             json!({"collection": "orders", "renamedField": "mail", "to": "email"}),
             json!({"collection": "orders", "retypedField": "total", "from": "double", "to": "decimal"}),
@@ -309,6 +344,10 @@ mod tests {
             json!({"collection": "orders"}),
             json!({"collection": "orders", "addedField": "a"}),
             json!({"collection": "orders", "addedField": "a", "type": "bool", "removedField": "b"}),
+            json!({"collection": "orders", "addedField": "a", "type": "bool", "values": "ignored"}),
+            json!({"collection": "orders", "addedField": "a", "type": "int", "value": 1, "values": [1, 2]}),
+            json!({"collection": "orders", "retypedField": "a", "from": "int", "to": "bool", "values": [1, 2]}),
+            json!({"collection": "orders", "removedField": "a", "value": 1}),
             json!({"collection": "orders", "removedField": "a", "maxDocuments": 3}),
             json!({"collection": "orders", "renamedField": "a.b", "to": "c"}),
             json!({"collection": "orders", "retypedField": "a", "from": "int", "to": "integer"}),

@@ -237,6 +237,7 @@ fn verdict() -> impl Strategy<Value = VerdictDocument> {
                 after: side,
                 findings,
                 uncovered: remedy.iter().cloned().collect(),
+                evidence: Vec::new(),
                 remedy,
             }
         },

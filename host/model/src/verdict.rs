@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppName, AttemptId, Labels, ReadMoment, ReasonCode, RunId, ServerFacts, Severity, Usage, UsageLimits, WorkloadFacts,
+    AppName, AttemptId, CollectionEvidence, Labels, ReadMoment, ReasonCode, RunId, ServerFacts, Severity, Usage,
+    UsageLimits, WorkloadFacts,
 };
 
 /// The outcome of a run. `Unknown` never passes.
@@ -81,6 +82,10 @@ pub struct VerdictDocument {
     /// Collections that no probe covers.
     #[serde(default)]
     pub uncovered: Vec<String>,
+    /// On what the verdict rests, by collection. Empty without a baseline that can be compared, and in verdicts of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<CollectionEvidence>,
     /// The command that resolves a verdict of `different` or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,

@@ -6,7 +6,7 @@ use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, escape_hidden, grouped, size};
 
 use crate::{
-    documents,
+    documents, evidence,
     finding_text::{change, mark, reason, server, subject, tally},
     images,
     layout::{MAX_SENTENCE, TextTable, line_within, unbroken, width, wrap_within},
@@ -57,14 +57,28 @@ pub(crate) fn verdict_within(width: usize, document: &VerdictDocument) -> String
             out.push_str(&documents_of(width, finding));
         }
     }
+    out.push_str(&evidence_lines(width, document));
     if !document.uncovered.is_empty() {
         let names: Vec<String> = document.uncovered.iter().map(|name| unbroken(&escape_hidden(name))).collect();
-        out.push('\n');
+        if document.evidence.is_empty() {
+            out.push('\n');
+        }
         out.push_str(&wrap_within(width, "No probe covers: ", 2, &names.join(", ")));
     }
     if let Some(remedy) = &document.remedy {
         out.push('\n');
         out.push_str(&wrap_within(width.min(MAX_SENTENCE), "Next: ", 2, remedy));
+    }
+    out
+}
+
+/// On what the verdict rests.
+fn evidence_lines(width: usize, document: &VerdictDocument) -> String {
+    let mut out = String::from(if document.evidence.is_empty() { "" } else { "\n" });
+    for line in evidence::lines(document) {
+        let mut names: Vec<String> = line.collections.iter().map(|text| unbroken(text)).collect();
+        names.extend(line.rest());
+        out.push_str(&wrap_within(width, &format!("{}: ", line.label), 2, &names.join(", ")));
     }
     out
 }

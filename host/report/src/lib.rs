@@ -1,6 +1,7 @@
 //! Renderers of the verdict document: for terminals, pull requests, CI systems and browsers.
 
 pub mod documents;
+mod evidence;
 mod finding_text;
 pub mod html;
 pub mod human;

@@ -6,7 +6,7 @@ use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, size};
 
 use crate::{
-    documents,
+    documents, evidence,
     finding_text::{change, mark, reason, server, subject, tally},
     images,
 };
@@ -49,6 +49,11 @@ pub fn verdict(document: &VerdictDocument) -> String {
         for finding in &notable {
             list_documents(&mut out, finding);
         }
+    }
+    for line in evidence::lines(document) {
+        let mut names: Vec<String> = line.collections.iter().map(|text| escape_markdown(text)).collect();
+        names.extend(line.rest());
+        let _ = writeln!(out, "\n{}: {}", line.label, names.join(", "));
     }
     if !document.uncovered.is_empty() {
         let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", escape_markdown(name))).collect();

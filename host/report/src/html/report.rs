@@ -20,6 +20,7 @@ use super::{
 use crate::{
     documents,
     documents::DifferenceGroup,
+    evidence,
     finding_text::{change, server, subject, tally, value},
     images,
 };
@@ -62,9 +63,17 @@ pub(super) struct Page {
     sides: Vec<Side>,
     images: Vec<ImageRow>,
     groups: Vec<Group>,
+    evidence: Vec<Evidence>,
     uncovered: Vec<Text>,
     usage: UsageTable,
     files: Vec<File>,
+}
+
+/// Collections that were compared in the same way.
+struct Evidence {
+    label: &'static str,
+    collections: Vec<Text>,
+    rest: String,
 }
 
 /// Why the verdict cannot be trusted, and the verdict.
@@ -207,6 +216,14 @@ impl Page {
                 })
                 .collect(),
             groups: groups(document),
+            evidence: evidence::lines(document)
+                .into_iter()
+                .map(|line| Evidence {
+                    label: line.label,
+                    rest: line.rest().map_or_else(String::new, |rest| format!("and {rest}")),
+                    collections: line.collections.iter().map(|text| Text::of(text)).collect(),
+                })
+                .collect(),
             uncovered: document.uncovered.iter().map(|name| Text::of(name)).collect(),
             usage: usage::usage_table(document),
             files: links.files(),

@@ -59,6 +59,7 @@ pub(crate) fn verdict(after: &Capture, before: &RunId, verdict: Verdict) -> Verd
         after: side(&after.run),
         findings: Vec::new(),
         uncovered: vec!["carts".to_owned()],
+        evidence: Vec::new(),
         remedy: None,
     }
 }
