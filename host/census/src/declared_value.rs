@@ -80,9 +80,9 @@ mod tests {
     use super::*;
     use crate::raw::Elements;
 
-    fn is_value(declared: Value, kind: BsonType, found: &RawDocumentBuf) -> bool {
+    fn is_value(declared: &Value, kind: BsonType, found: &RawDocumentBuf) -> bool {
         let element = Elements::of_document(found.as_bytes()).unwrap().next().unwrap().unwrap();
-        DeclaredValue::parse(&declared, kind).unwrap().is_value_of(element)
+        DeclaredValue::parse(declared, kind).unwrap().is_value_of(element)
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
             (json!({"$date": "2026-01-02T03:04:05Z"}), BsonType::Date, rawdoc! {"a": date}, true),
             (json!("65a1b2c3d4e5f60718293a4b"), BsonType::ObjectId, rawdoc! {"a": oid}, true),
         ] {
-            assert_eq!(is_value(declared.clone(), kind, &found), expected, "{declared} {kind} {found:?}");
+            assert_eq!(is_value(&declared, kind, &found), expected, "{declared} {kind} {found:?}");
         }
     }
 

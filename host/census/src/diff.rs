@@ -22,6 +22,8 @@ pub struct DiffOptions<'a> {
     pub changes: &'a [DeclaredChange],
     /// Number of ids that are listed of each kind of difference.
     pub max_ids: usize,
+    /// The collection's name before the sync, if it has another one after it.
+    pub renamed_from: Option<&'a str>,
 }
 
 /// Number of paths that are listed.
@@ -34,7 +36,7 @@ pub fn diff<A: ReadAt, B: ReadAt>(
     after: &Census<B>,
     options: &DiffOptions<'_>,
 ) -> Result<CensusDifference, CensusError> {
-    check_comparable(&before.header, &after.header)?;
+    check_comparable(&before.header, &after.header, options.renamed_from)?;
     let mut diff = Diff::new(&before.header, &after.header, options);
     let (old, new) = (&before.footer.buckets, &after.footer.buckets);
     let buckets = old.len().min(new.len());
@@ -77,14 +79,15 @@ fn total(buckets: &[BucketEntry]) -> (u64, u128) {
         .fold((0, 0), |(documents, sum), entry| (documents + u64::from(entry.documents), sum.wrapping_add(entry.sum)))
 }
 
-fn check_comparable(before: &Header, after: &Header) -> Result<(), CensusError> {
+fn check_comparable(before: &Header, after: &Header, renamed_from: Option<&str>) -> Result<(), CensusError> {
     // the size of the sample does not affect digests
     let options = |options: &CensusOptions| CensusOptions { sample: 0, ..options.clone() };
-    let collection = |header: &Header| (header.identity.database.clone(), header.identity.collection.clone());
+    let (old, new) = (&before.identity, &after.identity);
+    let old_name = renamed_from.unwrap_or(&new.collection);
     let (old_side, new_side) = (before.identity.side, after.identity.side);
     let reasons = [
         ("their keys differ", before.key != after.key),
-        ("they are of different collections", collection(before) != collection(after)),
+        ("they are of different collections", (&*old.database, &*old.collection) != (&*new.database, old_name)),
         ("their options differ", options(&before.options) != options(&after.options)),
         (
             "one must be taken by `pre` and the other by `post`",

@@ -115,7 +115,8 @@ pub(crate) fn proof_method(change: &DeclaredChange, before: &Header, after: &Hea
         ChangeKind::AddedIndex(_)
         | ChangeKind::RemovedIndex(_)
         | ChangeKind::AddedCollection
-        | ChangeKind::RemovedCollection => None,
+        | ChangeKind::RemovedCollection
+        | ChangeKind::RenamedCollection(_) => None,
     };
     let late = if change.kind.must_be_declared_before_sync() { NOT_IN_BASELINE } else { NOT_IN_POST };
     proof.unwrap_or_else(|| boxed(Unproven(late)))

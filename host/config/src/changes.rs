@@ -13,11 +13,17 @@ pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
             let message = format!("`{}` is not a collection that can be compared", change.collection);
             return Err(inconsistent(at(), message, "name a collection that is not a system collection"));
         }
+        if let Some((from, to)) = change.renamed_collection()
+            && (from == to || !is_user_collection(to))
+        {
+            let message = format!("`{from}` cannot be renamed to `{to}`");
+            return Err(inconsistent(at(), message, "name another collection that is not a system collection"));
+        }
         if let Some((message, help)) = mistake(&change.kind) {
             return Err(inconsistent(at(), message, help));
         }
         for other in &changes[..index] {
-            let Some((message, help)) = contradiction(change, other) else { continue };
+            let Some((message, help)) = contradiction(change, other, changes) else { continue };
             return Err(inconsistent(at(), message, help));
         }
     }
@@ -51,9 +57,16 @@ fn is_user_collection(collection: &str) -> bool {
 }
 
 /// How two changes contradict each other, and what to do. `None`: they do not.
-fn contradiction(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
+fn contradiction(
+    change: &DeclaredChange,
+    other: &DeclaredChange,
+    changes: &[DeclaredChange],
+) -> Option<(String, String)> {
     use ChangeKind::{AddedCollection, AddedDocuments, AddedIndex, RemovedCollection, RemovedDocuments, RemovedIndex};
-    if change.collection != other.collection {
+    if let Some(contradiction) = renamed_twice(change, other) {
+        return Some(contradiction);
+    }
+    if !change.concerns(&other.collection, changes) {
         return None;
     }
     let keep_one = || "keep one of them".to_owned();
@@ -85,6 +98,25 @@ fn contradiction(change: &DeclaredChange, other: &DeclaredChange) -> Option<(Str
         format!("the fields `{field}` and `{within}` overlap: {other}")
     };
     Some((message, "declare one change per field: that of the outermost field that changes".to_owned()))
+}
+
+/// A collection that is renamed is neither created nor dropped, and has one new name.
+fn renamed_twice(change: &DeclaredChange, other: &DeclaredChange) -> Option<(String, String)> {
+    use ChangeKind::{AddedCollection, RemovedCollection};
+    let names = |change: &DeclaredChange| -> Vec<String> {
+        let renamed = change.renamed_collection().map(|(from, to)| vec![from.to_owned(), to.to_owned()]);
+        renamed.unwrap_or_else(|| vec![change.collection.clone()])
+    };
+    let is_whole = |change: &DeclaredChange| {
+        change.renamed_collection().is_some() || matches!(change.kind, AddedCollection | RemovedCollection)
+    };
+    let one_is_renamed = change.renamed_collection().is_some() || other.renamed_collection().is_some();
+    if !(one_is_renamed && is_whole(change) && is_whole(other)) {
+        return None;
+    }
+    let shared = names(change).into_iter().find(|name| names(other).contains(name))?;
+    let message = format!("the collection `{shared}` has another declared change: {other}");
+    Some((message, "declare the renaming alone: it covers the old name and the new one".to_owned()))
 }
 
 /// Of two changes, the one that is not about the whole collection.

@@ -47,7 +47,7 @@ fn a_change_that_cannot_be_read_names_the_line() {
         taster.yaml:4:5: unknown BSON type `integer`: use a `$type` alias, such as `int` or `date` (`taster config schema` prints what is allowed where)
         taster.yaml:4:47: unknown variant `boolean`, expected one of double, string, object, array, binData, objectId, bool, date, null, regex, int, timestamp, long, decimal (`taster config schema` prints what is allowed where)
         taster.yaml:4:40: `_id` cannot be declared: a document with another `_id` is another document (`taster config schema` prints what is allowed where)
-        taster.yaml:5:5: a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
+        taster.yaml:5:5: a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, renamedCollection, addedDocuments, removedDocuments (`taster config schema` prints what is allowed where)
     ");
 }
 
@@ -65,8 +65,18 @@ fn changes_that_contradict_each_other_are_refused_by_name() {
         of("addedCollection: orders", "removedCollection: orders"),
         of("removedCollection: orders", "collection: orders, removedField: a"),
         of("collection: orders, removedField: a", "removedCollection: system.users"),
+        of("renamedCollection: carts, to: baskets", "renamedCollection: carts, to: orders"),
+        of("removedCollection: baskets", "renamedCollection: carts, to: baskets"),
+        of("collection: orders, removedField: a", "renamedCollection: orders, to: orders"),
+        format!(
+            "changes:\n  - {{renamedCollection: carts, to: baskets}}\n{}",
+            "  - {collection: carts, removedField: a}\n  - {collection: baskets, removedField: a}\n"
+        ),
+        orders("addedField: a, type: int, value: 0.5", "removedField: b"),
+        orders("addedField: a, type: date, values: [now]", "removedField: b"),
+        orders("removedDocuments: {}", "removedField: b"),
     ];
-    assert_snapshot!(cases.iter().map(|case| refused(case)).collect::<Vec<_>>().join("\n"), @"
+    assert_snapshot!(cases.iter().map(|case| refused(case)).collect::<Vec<_>>().join("\n"), @r#"
         changes[removed field orders: a]: the same change is declared twice (keep one of them)
         changes[added field orders: a (int)]: the field `a` has another declared change: removed field orders: a (declare one change per field: that of the outermost field that changes)
         changes[added field orders: customer.email (string)]: the fields `customer.email` and `customer` overlap: removed field orders: customer (declare one change per field: that of the outermost field that changes)
@@ -76,7 +86,14 @@ fn changes_that_contradict_each_other_are_refused_by_name() {
         changes[removed collection orders]: the collection is declared as added and as removed (keep one of them)
         changes[removed field orders: a]: the collection is declared as removed, and has another declared change: removed field orders: a (keep the removal: it covers the whole collection)
         changes[removed collection system.users]: `system.users` is not a collection that can be compared (name a collection that is not a system collection)
-    ");
+        changes[renamed collection carts → orders]: the collection `carts` has another declared change: renamed collection carts → baskets (declare the renaming alone: it covers the old name and the new one)
+        changes[renamed collection carts → baskets]: the collection `baskets` has another declared change: removed collection baskets (declare the renaming alone: it covers the old name and the new one)
+        changes[renamed collection orders → orders]: `orders` cannot be renamed to `orders` (name another collection that is not a system collection)
+        changes[removed field baskets: a]: the same change is declared twice (keep one of them)
+        changes[added field orders: a (int, 0.5)]: `0.5` is not a value of type int (write it as JSON or as Extended JSON: 5, false, "2026-01-02T03:04:05Z", {$numberLong: "5"})
+        changes[added field orders: a (date, "now")]: `"now"` is not a value of type date (write it as JSON or as Extended JSON: 5, false, "2026-01-02T03:04:05Z", {$numberLong: "5"})
+        changes[removed documents orders]: the filter {} covers every document of the collection (name those that are deleted, or say how many with `maxDocuments`)
+    "#);
     read(&of("collection: orders, removedField: ab", "collection: orders, removedField: a")).unwrap();
     read(&of("collection: carts, removedField: a", "collection: orders, removedField: a")).unwrap();
 }

@@ -166,7 +166,11 @@ fn planned_scans(config: &Config, there: &[CollectionFacts]) -> Vec<String> {
     let parts = |name: &String| {
         let documents =
             |kind: &ChangeKind| matches!(kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
-        1 + config.changes.iter().filter(|change| change.collection == *name && documents(&change.kind)).count()
+        1 + config
+            .changes
+            .iter()
+            .filter(|change| documents(&change.kind) && change.concerns(name, &config.changes))
+            .count()
     };
     let granted = config.probes.iter().flat_map(granted);
     granted.flat_map(|name| std::iter::repeat_n(name.clone(), parts(&name))).collect()

@@ -1,6 +1,7 @@
 //! Compares the censuses of two captures, which it reads from the store or from files.
 
 use taster_census::{Census, CensusError, DiffOptions};
+use taster_judge::Renames;
 use taster_model::{
     Capture, CensusComparisonError, CensusDifference, CensusDifferences, CensusFacts, DeclaredChange, Metric,
     ProbeOutcome, ProbeRecord, ReasonCode, Side, Value,
@@ -25,13 +26,15 @@ pub(crate) async fn between(
     after: StoredCapture<'_>,
     rules: Rules<'_>,
 ) -> CensusDifferences {
+    let renames = &Renames::found(before.capture, after.capture, rules.changes);
+    let (aligned_before, aligned_after) = (renames.before(before.capture), renames.after(after.capture));
     let mut found = CensusDifferences::new();
-    for (earlier, later) in pairs(&before.capture.probes, &after.capture.probes) {
+    for (earlier, later) in pairs(&aligned_before.probes, &aligned_after.probes) {
         for (metric, was, is) in metrics_of_both(earlier, later) {
             let was = CensusRef { stored: before, probe: &earlier.name, id: was };
             let is = CensusRef { stored: after, probe: &later.name, id: is };
             let key = (earlier.name.clone(), metric.name.clone(), metric.labels.clone());
-            found.insert(key, difference(was, is, rules).await);
+            found.insert(key, difference(was, is, rules, renames).await);
         }
     }
     found
@@ -96,21 +99,23 @@ async fn difference(
     was: CensusRef<'_>,
     is: CensusRef<'_>,
     rules: Rules<'_>,
+    renames: &Renames,
 ) -> Result<CensusDifference, CensusComparisonError> {
     let (before, after) = (was.open().await?, is.open().await?);
-    let collection = &before.identity().collection;
-    if *collection != after.identity().collection {
+    let (old, new) = (before.identity().collection.clone(), after.identity().collection.clone());
+    if renames.new_name(&old) != new {
         return Err(CensusComparisonError {
             code: ReasonCode::NotComparable,
-            reason: format!("it is a census of `{collection}`, then of `{}`", after.identity().collection),
+            reason: format!("it is a census of `{old}`, then of `{new}`"),
         });
     }
-    let changes: Vec<DeclaredChange> =
-        rules.changes.iter().filter(|change| change.collection == *collection).cloned().collect();
+    let changes = renames.changes(rules.changes);
+    let changes: Vec<DeclaredChange> = changes.iter().filter(|change| change.collection == new).cloned().collect();
     let max_ids = rules.max_ids;
     // it reads and computes for long, which must not block the threads of the runtime
     let compared = tokio::task::spawn_blocking(move || {
-        taster_census::diff(&before, &after, &DiffOptions { changes: &changes, max_ids })
+        let renamed_from = (old != new).then_some(&*old);
+        taster_census::diff(&before, &after, &DiffOptions { changes: &changes, max_ids, renamed_from })
     });
     compared
         .await

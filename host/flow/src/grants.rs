@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use taster_config::{Collections, OneOrMany, Probe};
-use taster_model::{CollectionFacts, CollectionGrant, Diagnostic, Failure, Manifest, Refusal, Role};
+use taster_model::{
+    CollectionFacts, CollectionGrant, CollectionKind, DeclaredChange, Diagnostic, Failure, Manifest, Refusal, Role,
+    other_names,
+};
 
 /// Why the operator's collections do not fit what the probe asks for.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,14 +84,16 @@ impl GrantError {
 /// What `probe` may read, sorted by name.
 ///
 /// A probe whose configuration names no collections gets every collection that exists, and every one that it was granted
-/// before the sync (`earlier`). Otherwise a collection that the upgrade dropped would no longer be granted.
+/// before the sync (`earlier`). Otherwise a collection that the upgrade dropped would no longer be granted. A collection that
+/// `changes` declare as renamed may be configured under either name; the probe gets the one that exists.
 pub fn resolve(
     probe: &Probe,
     manifest: &Manifest,
     live: &[CollectionFacts],
     earlier: &[CollectionGrant],
+    changes: &[DeclaredChange],
 ) -> Result<Vec<CollectionGrant>, GrantError> {
-    let played: BTreeMap<&str, Vec<String>> = match &probe.collections {
+    let mut played: BTreeMap<&str, Vec<String>> = match &probe.collections {
         Some(Collections::Roles(roles)) => by_role(manifest, roles)?,
         Some(Collections::List(names)) => match only_role(manifest)? {
             Some(role) => BTreeMap::from([(role.name.as_str(), names.clone())]),
@@ -103,6 +108,13 @@ pub fn resolve(
             None => BTreeMap::new(),
         },
     };
+    for names in played.values_mut() {
+        for name in names.iter_mut() {
+            *name = existing_name(name, live, changes).to_owned();
+        }
+        names.sort_unstable();
+        names.dedup();
+    }
     for role in &manifest.roles {
         let given = played.get(role.name.as_str()).map_or(0, Vec::len);
         if given == 0 && role.required {
@@ -119,6 +131,15 @@ pub fn resolve(
     grants.sort_by(|a, b| (&a.name, &a.role).cmp(&(&b.name, &b.role)));
     grants.dedup();
     Ok(grants)
+}
+
+/// The name of a collection that exists, if it is declared as renamed and only the other name exists.
+fn existing_name<'a>(name: &'a str, live: &[CollectionFacts], changes: &'a [DeclaredChange]) -> &'a str {
+    let exists = |name: &str| live.iter().any(|facts| facts.name == name && facts.kind != CollectionKind::Absent);
+    if exists(name) {
+        return name;
+    }
+    other_names(changes, name).find(|other| exists(other)).unwrap_or(name)
 }
 
 fn only_role(manifest: &Manifest) -> Result<Option<&Role>, GrantError> {

@@ -163,7 +163,7 @@ async fn judge(
     let before = before.map(|capture| (capture, context.store.run(&capture.run).censuses()));
     let before = before.as_ref().map(|(capture, censuses)| StoredCapture { capture, censuses });
     let after = StoredCapture { capture: after, censuses: &store.censuses() };
-    let judging = judging::verdict_document(before, after, Rules::from(&context.config));
+    let judging = Box::pin(judging::verdict_document(before, after, Rules::from(&context.config)));
     context.shutdown.run_until(StopPoint::BeforeCommit("comparison"), async { Ok(judging.await) }).await
 }
 

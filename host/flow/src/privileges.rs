@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use taster_config::Config;
 use taster_diagnostics::CliError;
+use taster_model::other_names;
 use taster_query::{Connection, PrivilegeReport, RequiredAccess};
 
 /// Fails if the user lacks a required privilege, and, with `requireReadOnlyUser`, if the user can write. Other problems with
@@ -30,8 +31,11 @@ pub const NO_ACCESS_CONTROL: &str = "the server has no access control: everybody
 #[must_use]
 pub fn required_privileges(config: &Config) -> RequiredAccess {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
-    let collections: BTreeSet<String> =
-        all_named.into_iter().flatten().flat_map(|collections| collections.names()).map(str::to_owned).collect();
+    let named = all_named.into_iter().flatten().flat_map(|collections| collections.names());
+    // a renamed collection is read under its old name before the sync, and under its new one after it
+    let collections: BTreeSet<String> = named
+        .flat_map(|name| other_names(&config.changes, name).chain([name]).map(str::to_owned).collect::<Vec<_>>())
+        .collect();
     RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() }
 }
 

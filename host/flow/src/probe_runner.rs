@@ -107,8 +107,8 @@ impl ProbeRunner<'_> {
         let live = live.map_err(|error| coded_failure(&error))?;
         let earlier = self.before.and_then(|before| before.probes.iter().find(|record| record.name == probe.name));
         let earlier = earlier.map_or(&[][..], |record| &record.collections);
-        record.collections =
-            grants::resolve(probe, loaded.manifest(), &live, earlier).map_err(|error| error.into_failure(probe))?;
+        record.collections = grants::resolve(probe, loaded.manifest(), &live, earlier, &self.context.config.changes)
+            .map_err(|error| error.into_failure(probe))?;
         self.context.timer.probe_started();
         let first = self.run_once(&loaded, attempt).await?;
         if self.context.probe_runs == ProbeRuns::Twice {

@@ -17,6 +17,7 @@ mod metric;
 mod number;
 mod pairing;
 mod probes;
+mod rename;
 mod show;
 mod ttl;
 mod verdict;
@@ -29,6 +30,7 @@ mod tests;
 use std::time::Duration;
 
 use capture_pair::CapturePair;
+pub use rename::Renames;
 use taster_model::{Capture, CensusDifferences, CollectionEvidence, DeclaredChange, Expectation, Finding, Verdict};
 
 /// What is judged.
@@ -88,9 +90,18 @@ pub struct Judgement {
 /// Judges `after` against `before`.
 #[must_use]
 pub fn judge(input: &JudgementInput<'_>) -> Judgement {
-    let (mut findings, evidence) = match input.before {
-        Some(before) => compare_captures(input, before),
-        None => {
+    let renames = input.before.map(|before| Renames::found(before, input.after, input.changes)).unwrap_or_default();
+    let after = renames.after(input.after);
+    let before = input.before.map(|before| renames.before(before));
+    let changes = renames.changes(input.changes);
+    let (mut findings, evidence) = match (input.before, &before) {
+        (Some(recorded), Some(before)) => {
+            let aligned = JudgementInput { before: Some(before), after: &after, changes: &changes, ..*input };
+            compare_captures(&aligned, before, |evidence| {
+                renames.findings((recorded, input.after), input.changes, evidence)
+            })
+        }
+        _ => {
             let mut findings = vec![verdict::no_baseline()];
             findings.extend(probes::failures_after(input.after));
             (findings, Vec::new())
@@ -98,10 +109,15 @@ pub fn judge(input: &JudgementInput<'_>) -> Judgement {
     };
     let verdict = verdict::decide(&mut findings, input.changes);
     verdict::sort(&mut findings);
-    Judgement { verdict, findings, uncovered: collections::uncovered(input.before, input.after), evidence }
+    Judgement { verdict, findings, uncovered: collections::uncovered(before.as_deref(), &after), evidence }
 }
 
-fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> (Vec<Finding>, Vec<CollectionEvidence>) {
+/// `renamings` makes the findings about declared renamings from the evidence.
+fn compare_captures(
+    input: &JudgementInput<'_>,
+    before: &Capture,
+    renamings: impl FnOnce(&[CollectionEvidence]) -> Vec<Finding>,
+) -> (Vec<Finding>, Vec<CollectionEvidence>) {
     let JudgementInput { after, expectations, changes, differences, max_baseline_age, required_censuses, .. } = *input;
     let incomparable =
         collections::different_database_or_app(before, after).or_else(|| data_copy::replaced(before, after));
@@ -119,6 +135,7 @@ fn compare_captures(input: &JudgementInput<'_>, before: &Capture) -> (Vec<Findin
     findings.extend(collections::index_builds(before, after));
     findings.extend(expectations::unmatched(before, after, expectations));
     let evidence = evidence::of_collections(&captures, &findings);
+    findings.extend(renamings(&evidence));
     findings.extend(evidence::missing(&evidence, required_censuses));
     let doubts = data_copy::doubts(before, after, max_baseline_age);
     if !doubts.is_empty() {

@@ -43,6 +43,8 @@ pub enum ChangeKind {
     AddedCollection,
     /// The collection was dropped.
     RemovedCollection,
+    /// The collection was renamed; its new name.
+    RenamedCollection(String),
     /// Documents were inserted.
     AddedDocuments(DocumentFilter),
     /// Documents were deleted.
@@ -143,7 +145,14 @@ impl ChangeKind {
     /// from the inventory instead.
     #[must_use]
     pub fn needs_census(&self) -> bool {
-        !matches!(self, Self::AddedIndex(_) | Self::RemovedIndex(_) | Self::AddedCollection | Self::RemovedCollection)
+        !matches!(
+            self,
+            Self::AddedIndex(_)
+                | Self::RemovedIndex(_)
+                | Self::AddedCollection
+                | Self::RemovedCollection
+                | Self::RenamedCollection(_)
+        )
     }
 
     /// The fields that the change is about. Of a renaming: the old name, then the new one.
@@ -157,6 +166,32 @@ impl ChangeKind {
             _ => Vec::new(),
         }
     }
+}
+
+impl DeclaredChange {
+    /// Whether it is about this collection, under the name that it has or had.
+    #[must_use]
+    pub fn concerns(&self, collection: &str, renamed: &[DeclaredChange]) -> bool {
+        self.collection == collection || other_names(renamed, collection).any(|name| name == self.collection)
+    }
+
+    /// The old and the new name of a renamed collection.
+    #[must_use]
+    pub fn renamed_collection(&self) -> Option<(&str, &str)> {
+        match &self.kind {
+            ChangeKind::RenamedCollection(to) => Some((&self.collection, to)),
+            _ => None,
+        }
+    }
+}
+
+/// The names that a collection has on the other side of the sync, if changes declare that it is renamed.
+pub fn other_names<'a>(changes: &'a [DeclaredChange], collection: &'a str) -> impl Iterator<Item = &'a str> {
+    changes.iter().filter_map(DeclaredChange::renamed_collection).filter_map(move |(from, to)| match collection {
+        name if name == from => Some(to),
+        name if name == to => Some(from),
+        _ => None,
+    })
 }
 
 /// `1 digit`, `2 digits`
@@ -190,6 +225,7 @@ impl fmt::Display for DeclaredChange {
             ChangeKind::RemovedIndex(name) => write!(f, "removed index {collection}: {name}"),
             ChangeKind::AddedCollection => write!(f, "added collection {collection}"),
             ChangeKind::RemovedCollection => write!(f, "removed collection {collection}"),
+            ChangeKind::RenamedCollection(to) => write!(f, "renamed collection {collection} → {to}"),
             ChangeKind::AddedDocuments(_) => write!(f, "added documents {collection}"),
             ChangeKind::RemovedDocuments(_) => write!(f, "removed documents {collection}"),
         }

@@ -19,7 +19,7 @@ use crate::{
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 #[schemars(rename = "DeclaredChange")]
 struct RawDeclaredChange {
-    /// The collection that changes; not with `addedCollection` and `removedCollection`.
+    /// The collection that changes; not with `addedCollection`, `removedCollection` and `renamedCollection`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collection: Option<String>,
     /// Path of a field that is added; requires `type`.
@@ -46,6 +46,9 @@ struct RawDeclaredChange {
     /// Name of a collection that is dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removed_collection: Option<String>,
+    /// Old name of a collection that is renamed; requires `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    renamed_collection: Option<String>,
     /// Filter (Extended JSON) that matches the inserted documents after the sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     added_documents: Option<serde_json::Value>,
@@ -61,7 +64,7 @@ struct RawDeclaredChange {
     /// With `retypedField`: the old type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<BsonType>,
-    /// With `renamedField`: the new name. With `retypedField`: the new type.
+    /// With `renamedField` and `renamedCollection`: the new name. With `retypedField`: the new type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     to: Option<String>,
     /// With `retypedField`: digits after the point to which numbers may be rounded. Default: none is lost.
@@ -124,7 +127,7 @@ const MAX_ROUNDING: u8 = 34;
 type ParseKind = fn(&mut RawDeclaredChange) -> Result<Option<ChangeKind>, String>;
 
 /// Every kind, by the key that names it.
-const KINDS: [(&str, ParseKind); 10] = [
+const KINDS: [(&str, ParseKind); 11] = [
     ("addedField", parse_added_field),
     ("removedField", |raw| Ok(raw.removed_field.take().map(ChangeKind::RemovedField))),
     ("renamedField", parse_renamed_field),
@@ -134,6 +137,7 @@ const KINDS: [(&str, ParseKind); 10] = [
     // the name of the collection is taken later
     ("addedCollection", |raw| Ok(raw.added_collection.is_some().then_some(ChangeKind::AddedCollection))),
     ("removedCollection", |raw| Ok(raw.removed_collection.is_some().then_some(ChangeKind::RemovedCollection))),
+    ("renamedCollection", parse_renamed_collection),
     ("addedDocuments", parse_added_documents),
     ("removedDocuments", parse_removed_documents),
 ];
@@ -185,6 +189,14 @@ fn parse_retyped_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>
     Ok(Some(ChangeKind::RetypedField(RetypedField { path, from, to, rounding, values })))
 }
 
+fn parse_renamed_collection(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
+    if raw.renamed_collection.is_none() {
+        return Ok(None);
+    }
+    let to = raw.to.take().ok_or("`renamedCollection` requires `to`, the new name")?;
+    Ok(Some(ChangeKind::RenamedCollection(to)))
+}
+
 fn parse_added_documents(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
     let filter = raw.added_documents.take();
     Ok(parse_filter(raw, "addedDocuments", filter)?.map(ChangeKind::AddedDocuments))
@@ -226,7 +238,8 @@ impl RawDeclaredChange {
 
     /// The collection, named by `collection` or by the kind itself.
     fn parse_collection(&mut self, key: &str) -> Result<String, String> {
-        let named_by_kind = self.added_collection.take().or(self.removed_collection.take());
+        let mut names = [&mut self.added_collection, &mut self.removed_collection, &mut self.renamed_collection];
+        let named_by_kind = names.iter_mut().find_map(|name| name.take());
         match (named_by_kind, self.collection.take()) {
             (Some(name), None) | (None, Some(name)) => Ok(name),
             (Some(_), Some(_)) => Err(format!("`{key}` already names the collection: remove `collection`")),
@@ -294,6 +307,10 @@ impl From<DeclaredChange> for RawDeclaredChange {
             ChangeKind::RemovedIndex(name) => raw.removed_index = Some(name),
             ChangeKind::AddedCollection => raw.added_collection = collection.take(),
             ChangeKind::RemovedCollection => raw.removed_collection = collection.take(),
+            ChangeKind::RenamedCollection(to) => {
+                raw.renamed_collection = collection.take();
+                raw.to = Some(to);
+            }
             ChangeKind::AddedDocuments(documents) => {
                 raw.added_documents = Some(documents.filter);
                 raw.max_documents = documents.max_documents;
@@ -330,6 +347,7 @@ mod tests {
             json!({"collection": "orders", "removedIndex": "email_1"}),
             json!({"addedCollection": "audit"}),
             json!({"removedCollection": "audit"}),
+            json!({"renamedCollection": "carts", "to": "baskets"}),
             json!({"collection": "orders", "addedDocuments": {"seed": true}, "maxDocuments": 3}),
             json!({"collection": "orders", "removedDocuments": {"status": "cancelled"}}),
         ] {
@@ -355,6 +373,8 @@ mod tests {
             json!({"collection": "orders", "retypedField": "a", "from": "string", "to": "date", "rounding": 2}),
             json!({"collection": "orders", "removedField": "a", "rounding": 2}),
             json!({"collection": "orders", "addedCollection": "audit"}),
+            json!({"renamedCollection": "carts"}),
+            json!({"collection": "carts", "renamedCollection": "carts", "to": "baskets"}),
             json!({"removedField": "a"}),
             json!({"collection": "orders", "removedField": "_id"}),
             json!({"collection": "orders", "removedField": "a..b"}),
@@ -362,9 +382,13 @@ mod tests {
         ];
         let errors = cases.map(|case| serde_json::from_value::<DeclaredChange>(case).unwrap_err().to_string());
         insta::assert_snapshot!(errors.join("\n"), @"
-            a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, addedDocuments, removedDocuments
+            a declared change requires one of addedField, removedField, renamedField, retypedField, addedIndex, removedIndex, addedCollection, removedCollection, renamedCollection, addedDocuments, removedDocuments
             `addedField` requires `type`, such as `bool`
             a declared change is of one kind; this one has addedField, removedField
+            `values` of `addedField` is a list, such as [open, closed]
+            `addedField` takes `value` or `values`, not both
+            `values` of `retypedField` is `compared` or `ignored`
+            `value` cannot be combined with `removedField`
             `maxDocuments` cannot be combined with `removedField`
             `renamedField: a.b` is not supported for nested fields: declare one `removedField` and one `addedField`
             unknown BSON type `integer`: use a `$type` alias, such as `int` or `date`
@@ -372,6 +396,8 @@ mod tests {
             `rounding` needs numbers: a date is not rounded
             `rounding` cannot be combined with `removedField`
             `addedCollection` already names the collection: remove `collection`
+            `renamedCollection` requires `to`, the new name
+            `renamedCollection` already names the collection: remove `collection`
             `removedField` requires `collection`, the collection that changes
             `_id` cannot be declared: a document with another `_id` is another document
             invalid field path `a..b`: expected names joined by dots, such as `total` or `customer.email`

@@ -40,6 +40,7 @@ pub use capture::{
 };
 pub use change::{
     AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField, ValueCheck,
+    other_names,
 };
 pub use copy::{CopyRelation, CopyWitness, DataKind};
 pub use current::{Acceptance, Baseline, CurrentState, LastRun};

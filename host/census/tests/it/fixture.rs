@@ -88,7 +88,7 @@ impl CensusFixture {
 
     pub(crate) fn compare(&self, before: Vec<u8>, after: Vec<u8>) -> Result<CensusDifference, CensusError> {
         let (before, after) = (Census::open(before)?, Census::open(after)?);
-        diff(&before, &after, &DiffOptions { changes: &self.changes, max_ids: 1000 })
+        diff(&before, &after, &DiffOptions { changes: &self.changes, max_ids: 1000, renamed_from: None })
     }
 
     pub(crate) fn diff(&self, before: &[Vec<u8>], after: &[Vec<u8>]) -> CensusDifference {

@@ -5,17 +5,17 @@ use taster_model::{DeclaredChange, Finding, FindingOutcome, ReasonCode};
 use crate::{capture_pair::collection_labels, verdict};
 
 /// The change happened as declared.
-pub(super) fn happened(change: &DeclaredChange, reason: impl Into<String>) -> Finding {
+pub(crate) fn happened(change: &DeclaredChange, reason: impl Into<String>) -> Finding {
     new(change, FindingOutcome::Expected, ReasonCode::DeclaredChange, reason)
 }
 
 /// The change did not happen, or not as declared.
-pub(super) fn missing(change: &DeclaredChange, reason: impl Into<String>) -> Finding {
+pub(crate) fn missing(change: &DeclaredChange, reason: impl Into<String>) -> Finding {
     new(change, FindingOutcome::Different, ReasonCode::ChangeMissing, reason)
 }
 
 /// It could not be determined whether the change happened.
-pub(super) fn unproven(change: &DeclaredChange, reason: impl Into<String>) -> Finding {
+pub(crate) fn unproven(change: &DeclaredChange, reason: impl Into<String>) -> Finding {
     new(change, FindingOutcome::Unknown, ReasonCode::ChangeUnproven, reason)
 }
 

@@ -6,6 +6,8 @@ mod proven;
 
 use taster_model::{ChangeKind, Finding};
 
+pub(crate) use finding::{happened, missing, unproven};
+
 use crate::capture_pair::CapturePair;
 
 /// A finding for each declared change.

@@ -57,7 +57,8 @@ impl fmt::Debug for CensusEnv {
 impl CensusEnv {
     /// The declared changes of fields and documents of a collection.
     pub(super) fn changes_of(&self, collection: &str) -> Vec<DeclaredChange> {
-        let concerns = |change: &&DeclaredChange| change.collection == collection && change.kind.needs_census();
+        let concerns =
+            |change: &&DeclaredChange| change.kind.needs_census() && change.concerns(collection, &self.changes);
         self.changes.iter().filter(concerns).cloned().collect()
     }
 
@@ -65,6 +66,7 @@ impl CensusEnv {
     /// by id: one more collection would shift the ids of all later censuses. If there are several, all were recorded with
     /// the same options.
     pub(super) fn baseline_of(&self, probe: &str, collection: &str) -> Option<&CensusFacts> {
-        self.baseline.iter().find(|facts| facts.probe == probe && facts.collection == collection)
+        let named = |name: &str| self.baseline.iter().find(|facts| facts.probe == probe && facts.collection == name);
+        named(collection).or_else(|| taster_model::other_names(&self.changes, collection).find_map(named))
     }
 }

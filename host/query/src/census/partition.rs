@@ -34,7 +34,8 @@ pub(super) fn declared_filters(
     mut request: Request<'_>,
 ) -> Result<Vec<DeclaredFilter>, CensusRefusal> {
     let mut declared = Vec::new();
-    for (number, change) in env.changes.iter().enumerate().filter(|(_, change)| change.collection == collection) {
+    let concerns = |change: &DeclaredChange| change.concerns(collection, &env.changes);
+    for (number, change) in env.changes.iter().enumerate().filter(|(_, change)| concerns(change)) {
         let Some((key, filter, side)) = filter_of(change) else { continue };
         // filters that apply after the sync are checked before it too, so that an invalid one is reported early
         if env.side == side || env.side == Side::Pre {

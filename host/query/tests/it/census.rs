@@ -86,7 +86,7 @@ fn facts(recorded: &CensusFile) -> CensusFacts {
 
 fn compared(before: CensusFile, after: CensusFile, changes: &[DeclaredChange]) -> CensusDifference {
     let (before, after) = (Census::open(before.file).unwrap(), Census::open(after.file).unwrap());
-    diff(&before, &after, &DiffOptions { changes, max_ids: 10 }).unwrap()
+    diff(&before, &after, &DiffOptions { changes, max_ids: 10, renamed_from: None }).unwrap()
 }
 
 fn size_of(documents: &[Document]) -> u64 {

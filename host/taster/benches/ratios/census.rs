@@ -55,7 +55,7 @@ pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     bucket::measure(&before, &many, table).await?;
 
     let (before, after) = (Census::open(before.file)?, Census::open(after.file)?);
-    let comparing = DiffOptions { changes: &[], max_ids: 1000 };
+    let comparing = DiffOptions { changes: &[], max_ids: 1000, renamed_from: None };
     let begun = Instant::now();
     let difference = diff(&before, &after, &comparing)?;
     let took = begun.elapsed();

@@ -116,7 +116,7 @@ fn check_collections(
         checks.pass(&format!("{what}: {} {}", manifest.name, manifest.version));
         return Ok(());
     }
-    let grants = match taster_flow::resolve_collections(probe, manifest, existing, &[]) {
+    let grants = match taster_flow::resolve_collections(probe, manifest, existing, &[], &config.changes) {
         Ok(grants) => grants,
         Err(error) => {
             checks.fail(&what, &error.into_failure(probe));

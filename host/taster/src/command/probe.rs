@@ -277,7 +277,7 @@ async fn run_loaded(
     census_settings: &CensusSettings,
 ) -> Result<ProbeRun, CliError> {
     let live = snapshot.readable_collections().await?;
-    let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[])?;
+    let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[], &[])?;
     let task = Task::start(probe.name.clone());
     // a fixed clock and seed, so that the same data gives the same output
     let world = ProbeEnv { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: census_settings.env(probe) };

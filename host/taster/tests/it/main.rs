@@ -6,6 +6,7 @@ mod cluster;
 mod collections;
 mod copies;
 mod crashes;
+mod declared;
 mod demo;
 mod docs;
 mod errors;

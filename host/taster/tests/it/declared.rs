@@ -1,0 +1,152 @@
+//! Changes that are declared and proven on a real server: values of added fields, and renamed collections.
+
+use mongodb::bson::{Decimal128, Document, doc};
+
+use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
+
+/// `post`, with the verdict as JSON.
+fn post(workspace: &Workspace, run: &str) -> CommandOutput {
+    workspace.taster(&["post", "--run", run, "--format", "json"])
+}
+
+fn pre(workspace: &Workspace, run: &str) {
+    let pre = workspace.taster(&["pre", "--run", run]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_added_field_has_the_value_that_is_declared() {
+    let shop = ShopDatabase::replica_set(100).await;
+    let workspace = shop.workspace();
+    let carts = shop.database.collection::<Document>("carts");
+    let cases = [
+        ("type: bool, value: false", doc! {"archived": false}, 0),
+        ("type: bool, value: false", doc! {"archived": true}, 1),
+        ("type: string, values: [open, closed]", doc! {"archived": "closed"}, 0),
+        ("type: string, values: [open, closed]", doc! {"archived": ""}, 1),
+        ("type: decimal, value: 0", doc! {"archived": "0.00".parse::<Decimal128>().unwrap()}, 0),
+    ];
+    for (number, (declared, set, code)) in cases.into_iter().enumerate() {
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
+             changes:\n  - {{collection: carts, addedField: archived, {declared}}}\n"
+        ));
+        carts.drop().await.expect("a drop");
+        carts.insert_many((0..20).map(|n| doc! {"_id": n})).await.expect("documents");
+        let run = format!("added-{number}");
+        pre(&workspace, &run);
+        carts.update_many(doc! {}, doc! {"$set": set}).await.expect("an update");
+        let post = post(&workspace, &run);
+        assert_eq!(post.code, code, "{declared}: {}", post.all());
+        let accepted = workspace.taster(&["accept", &run, "--reason", "a test"]);
+        assert_eq!(accepted.code, if code == 0 { 4 } else { 0 }, "{}", accepted.all());
+    }
+}
+
+const RENAMED: &str = "probes:\n  - {name: documents, component: census, collections: [carts]}\n  - {name: everything, component: \
+                       document-count}\nchanges:\n  - {renamedCollection: carts, to: baskets}\n";
+
+async fn a_renamed_collection(shop: ShopDatabase) {
+    let workspace = shop.workspace();
+    let database = &shop.database;
+    let name = database.name();
+    let admin = database.client().database("admin");
+    let rename = async |from: &str, to: &str| {
+        let (from, to) = (format!("{name}.{from}"), format!("{name}.{to}"));
+        admin.run_command(doc! {"renameCollection": from, "to": to}).await.expect("it is renamed");
+    };
+    let documents = || (0..20).map(|n| doc! {"_id": n, "total": n}).collect::<Vec<_>>();
+    let carts = database.collection::<Document>("carts");
+    let baskets = database.collection::<Document>("baskets");
+    let declared_both = format!("{RENAMED}  - {{collection: carts, addedField: vip, type: bool, value: false}}\n");
+    let required = "require: {census: [baskets]}\n";
+    for (run, configuration, lost, code) in [
+        ("renamed", format!("{SHOP}{RENAMED}{required}"), 0, 0),
+        ("lossy", format!("{SHOP}{RENAMED}"), 1, 1),
+        ("and-changed", format!("{SHOP}{declared_both}"), 0, 0),
+        ("new-name", format!("{SHOP}{}", RENAMED.replace("[carts]", "[baskets]")), 0, 0),
+        ("without-census", format!("{SHOP}{}", RENAMED.replace("component: census", "component: schema-shape")), 0, 3),
+    ] {
+        workspace.configure(&configuration);
+        baskets.drop().await.expect("a drop");
+        carts.drop().await.expect("a drop");
+        carts.insert_many(documents()).await.expect("documents");
+        pre(&workspace, run);
+        rename("carts", "baskets").await;
+        if configuration.contains("vip") {
+            baskets.update_many(doc! {}, doc! {"$set": {"vip": false}}).await.expect("an update");
+        }
+        baskets.delete_many(doc! {"_id": {"$lt": lost}}).await.expect("a deletion");
+        let post = post(&workspace, run);
+        assert_eq!(post.code, code, "{run}: {}", post.all());
+        let evidence = post.json()["evidence"].as_array().expect("evidence").clone();
+        let of_baskets = evidence.iter().find(|known| known["collection"] == "baskets").expect("it is listed").clone();
+        assert_eq!(of_baskets["basis"], if code == 3 { "metrics" } else { "whole" }, "{run}: {evidence:?}");
+        assert!(evidence.iter().all(|known| known["collection"] != "carts"), "{evidence:?}");
+        if code != 0 {
+            let accepted = workspace.taster(&["accept", run, "--reason", "a test"]);
+            assert_eq!(accepted.code, 0, "{}", accepted.all());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_is_renamed_on_a_standalone_server() {
+    a_renamed_collection(ShopDatabase::standalone(100).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_is_renamed_on_a_replica_set() {
+    a_renamed_collection(ShopDatabase::replica_set(100).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_says_on_what_it_rests() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    let database = &shop.database;
+    for name in ["whole", "filtered", "counted", "warned", "muted", "uncovered"] {
+        let documents = (0..20).map(|n| doc! {"_id": n, "open": n % 2 == 0});
+        database.collection::<Document>(name).insert_many(documents).await.expect("documents");
+    }
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: whole, component: census, collections: [whole]}}\n\
+         \x20 - {{name: filtered, component: census, collections: [filtered], config: {{filter: {{open: true}}, ignore: [note]}}}}\n\
+         \x20 - {{name: counted, component: document-count, collections: [counted]}}\n\
+         \x20 - {{name: warned, component: census, collections: [warned], severity: warn}}\n\
+         \x20 - {{name: muted, component: census, collections: [muted], muted: true}}\n\
+         changes:\n  - {{collection: whole, removedDocuments: {{open: true}}, maxDocuments: 15}}\n"
+    ));
+    pre(&workspace, "one");
+    database.collection::<Document>("whole").delete_many(doc! {"open": true}).await.expect("a deletion");
+    let verdict = workspace.taster(&["post", "--run", "one"]);
+    assert_eq!(verdict.code, 0, "{}", verdict.all());
+    for line in [
+        "Compared whole: whole (10 documents; 10 of 20 excused)",
+        "Compared in part: filtered (10 documents; only {\"open\":true}; without note)",
+        "Compared by metrics: counted",
+        "Not compared: warned",
+    ] {
+        assert!(verdict.out.contains(line), "{line}\n{}", verdict.out);
+    }
+    let uncovered = verdict.out.lines().find(|line| line.starts_with("No probe covers: ")).expect("a line");
+    assert!(uncovered.contains("muted") && uncovered.contains("uncovered"), "{uncovered}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn required_evidence_compares_at_least_one_document() {
+    let shop = ShopDatabase::replica_set(100).await;
+    let workspace = shop.workspace();
+    let carts = shop.database.collection::<Document>("carts");
+    carts.insert_many((0..20).map(|n| doc! {"_id": n, "open": true})).await.expect("documents");
+    workspace.configure(&format!(
+        "{SHOP}require: {{census: [carts]}}\nprobes:\n  - {{name: carts, component: census, collections: [carts]}}\n  - {{name: \
+         orders, component: census, collections: [orders]}}\nchanges:\n  - {{collection: carts, removedDocuments: {{open: \
+         true}}}}\n"
+    ));
+    pre(&workspace, "one");
+    carts.delete_many(doc! {}).await.expect("a deletion");
+    let post = post(&workspace, "one");
+    assert_eq!(post.code, 3, "{}", post.all());
+    assert!(post.out.contains("all 20 documents are excused: none was compared"), "{}", post.out);
+}
