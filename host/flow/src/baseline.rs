@@ -5,6 +5,7 @@ use taster_model::{
     Baseline, Capture, CopyRelation, CurrentState, DataKind, LastRun, ProbeOutcome, RunId, ServerFacts, Severity,
     Verdict, WorkloadFacts, schema,
 };
+use taster_store::AppStore;
 
 use crate::{context::FlowContext, replacement};
 
@@ -15,65 +16,70 @@ const MAX_ATTEMPTS: usize = 20;
 
 /// The state of the app, repaired: a capture whose process died before it was recorded becomes the baseline, and a verdict or
 /// an acceptance that closes the baseline closes it.
-pub(crate) async fn load_current(context: &FlowContext) -> Result<Option<CurrentState>, CliError> {
+pub(crate) async fn load_current(store: &AppStore) -> Result<Option<CurrentState>, CliError> {
     for _ in 0..MAX_ATTEMPTS {
-        let Some(seen) = context.store.current().await? else { return Ok(None) };
-        let repaired = repaired(context, &seen).await?;
+        let Some(seen) = store.current().await? else { return Ok(None) };
+        let repaired = repaired(store, &seen).await?;
         if repaired == seen {
             return Ok(Some(seen));
         }
-        let stored = context
-            .store
+        let stored = store
             .update_current(|current| if current.as_ref() == Some(&seen) { Some(repaired.clone()) } else { None })
             .await?;
         if stored.as_ref() == Some(&repaired) {
             return Ok(stored);
         }
     }
-    Ok(context.store.current().await?)
+    Ok(store.current().await?)
 }
 
-async fn repaired(context: &FlowContext, seen: &CurrentState) -> Result<CurrentState, CliError> {
+/// The state as [`load_current`] would store it.
+pub(crate) async fn repaired(store: &AppStore, seen: &CurrentState) -> Result<CurrentState, CliError> {
     let mut current = seen.clone();
     // An announced capture that is committed counts as if its process had recorded it. Of several, the first one counts: the
     // others may have seen what happened after it.
     for claim in &seen.claims {
-        if !is_committed(context, claim).await? {
+        if !is_committed(store, claim).await? {
             continue;
         }
         current.claims.retain(|other| other != claim);
-        if current.baseline.is_none() && !is_closed(context, &claim.run).await? {
+        if current.baseline.is_none() && !is_closed(store, &claim.run).await? {
             current.baseline = Some(claim.clone());
             current.nothing_yet = None;
-            let verdict = context.store.run(&claim.run).verdict().await?.map(|v| v.into_inner().verdict);
+            let verdict = store.run(&claim.run).verdict().await?.map(|v| v.into_inner().verdict);
             current.last = Some(LastRun { run: claim.run.clone(), verdict });
         }
     }
     let runs = [current.last.as_ref().map(|last| last.run.clone()), current.baseline.as_ref().map(|b| b.run.clone())];
     for run in runs.into_iter().flatten() {
         let Some(baseline) = &current.baseline else { break };
-        if let Some(passed) = closed_by(context, &run, baseline).await? {
+        if let Some(passed) = closed_by(store, &run, baseline).await? {
             current.baseline = None;
             current.known = passed;
         }
+    }
+    if let Some(baseline) = &current.baseline
+        && is_dropped(store, &baseline.run).await?
+    {
+        current.baseline = None;
     }
     Ok(current)
 }
 
 /// Whether the announced capture is the committed one of its run.
-async fn is_committed(context: &FlowContext, claim: &Baseline) -> Result<bool, CliError> {
-    let committed = context.store.run(&claim.run).pre().await?;
+async fn is_committed(store: &AppStore, claim: &Baseline) -> Result<bool, CliError> {
+    let committed = store.run(&claim.run).pre().await?;
     Ok(committed.is_some_and(|capture| capture.get().attempt == claim.attempt))
 }
 
 /// Whether `run` closes the baseline: it has the verdict `same` against it, and no attempt has read the data later, or its
 /// verdict was accepted. Returns the workloads, whose versions have passed.
 async fn closed_by(
-    context: &FlowContext,
+    store: &AppStore,
     run: &RunId,
     baseline: &Baseline,
 ) -> Result<Option<Vec<WorkloadFacts>>, CliError> {
-    let store = context.store.run(run);
+    let store = store.run(run);
     let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(None) };
     let against = verdict.before.as_ref().is_some_and(|before| before.run == baseline.run);
     if !against || baseline.was_judged_after(&verdict) {
@@ -84,11 +90,16 @@ async fn closed_by(
     Ok(passed.then_some(verdict.after.workloads))
 }
 
-/// Whether the run has passed or was accepted. Nothing is compared with its capture any more.
-pub(crate) async fn is_closed(context: &FlowContext, run: &RunId) -> Result<bool, CliError> {
-    let store = context.store.run(run);
-    let passed = store.verdict().await?.is_some_and(|verdict| verdict.get().verdict == Verdict::Same);
-    Ok(passed || store.accepted().await?.is_some())
+/// Whether the run has passed, was accepted, or its baseline was dropped. Nothing is compared with its capture any more.
+pub(crate) async fn is_closed(store: &AppStore, run: &RunId) -> Result<bool, CliError> {
+    let run_store = store.run(run);
+    let passed = run_store.verdict().await?.is_some_and(|verdict| verdict.get().verdict == Verdict::Same);
+    Ok(passed || run_store.accepted().await?.is_some() || is_dropped(store, run).await?)
+}
+
+/// Whether a person dropped the baseline that the run's `pre` recorded.
+pub(crate) async fn is_dropped(store: &AppStore, run: &RunId) -> Result<bool, CliError> {
+    Ok(store.run(run).dropped().await?.is_some())
 }
 
 /// A capture as a baseline.
@@ -139,7 +150,7 @@ pub(crate) async fn record_capture(
 ) -> Result<RecordedBaseline, CliError> {
     let own = from_capture(capture);
     let verdict = context.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
-    let closed = is_closed(context, run).await?;
+    let closed = is_closed(&context.store, run).await?;
     let flawed = flawed.filter(|flawed| flawed.run != *run && is_comparable(capture));
     let kept_because = flawed.and_then(|flawed| replacement::disagreement(flawed, capture));
     let replaceable = flawed.filter(|_| kept_because.is_none()).map(from_capture);
@@ -178,7 +189,7 @@ pub(crate) fn copy_relation(context: &FlowContext, baseline: &Baseline, server: 
 /// with it. After a `post`, anything may have been lost.
 pub(crate) async fn flawed_capture(context: &FlowContext) -> Result<Option<Capture>, CliError> {
     let Some(existing) = context.store.current().await?.and_then(|c| c.baseline) else { return Ok(None) };
-    if existing.judged.is_some() || !has_failed_probes(context, &existing.run).await? {
+    if existing.judged.is_some() || !has_failed_probes(&context.store, &existing.run).await? {
         return Ok(None);
     }
     let capture = context.store.run(&existing.run).pre().await?.map(taster_store::Committed::into_inner);
@@ -186,8 +197,8 @@ pub(crate) async fn flawed_capture(context: &FlowContext) -> Result<Option<Captu
 }
 
 /// Whether the run has a capture in which a gating probe failed, and no `post` yet.
-pub(crate) async fn has_failed_probes(context: &FlowContext, run: &RunId) -> Result<bool, CliError> {
-    let store = context.store.run(run);
+pub(crate) async fn has_failed_probes(store: &AppStore, run: &RunId) -> Result<bool, CliError> {
+    let store = store.run(run);
     let broken = store.pre().await?.is_some_and(|capture| !is_comparable(capture.get()));
     Ok(broken && store.latest_post().await?.is_none())
 }

@@ -128,8 +128,8 @@ pub enum FlowError {
         /// The run.
         run: RunId,
     },
-    /// A run that has passed or was accepted cannot be captured again.
-    #[error("run `{run}` is closed: it passed or was accepted")]
+    /// A run that has passed, was accepted, or whose baseline was dropped, cannot be captured again.
+    #[error("run `{run}` is closed: it passed, was accepted, or its baseline was dropped")]
     RunClosed {
         /// The run.
         run: RunId,
@@ -139,6 +139,14 @@ pub enum FlowError {
     AnotherCopy {
         /// The run.
         run: RunId,
+    },
+    /// There is no baseline to drop.
+    #[error("app `{app}` has no open baseline in {store}")]
+    NoOpenBaseline {
+        /// The app.
+        app: String,
+        /// The store.
+        store: String,
     },
     /// `same` needs no acceptance.
     #[error("run `{run}` is `same`: there is nothing to accept")]
@@ -169,6 +177,7 @@ impl Diagnostic for FlowError {
             Self::NoNewest { .. } => "T0631",
             Self::NewestFailed { .. } => "T0632",
             Self::NotRestored { .. } => "T0633",
+            Self::NoOpenBaseline { .. } => "T0635",
         }
     }
 
@@ -202,6 +211,9 @@ impl Diagnostic for FlowError {
             Self::NoRun { .. } => "`taster runs` lists them".to_owned(),
             Self::NoRuns { .. } => "`taster pre` begins one; or --store names another place".to_owned(),
             Self::BadCapture { .. } => "give a capture.json that Taster wrote, unaltered".to_owned(),
+            Self::NoOpenBaseline { .. } => {
+                "nothing needs to be dropped: the next `taster pre` takes a baseline; or --store names another place".to_owned()
+            }
             Self::NothingToAccept { .. } => "the baseline is closed already".to_owned(),
             Self::AnotherCopy { .. } => {
                 "choose another --run, or none: the new copy gets its own baseline".to_owned()

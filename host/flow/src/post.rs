@@ -68,7 +68,7 @@ async fn compare_after(
     named: Option<&RunId>,
     scaler: Option<&Scaler<'_>>,
 ) -> Result<Post, CliError> {
-    let current = baseline::load_current(context).await?;
+    let current = baseline::load_current(&context.store).await?;
     if let Some(run) = run_without_pre(named, current.as_ref()) {
         run_id::record_in_span(&run);
         return nothing_yet(context, run, scaler).await;
@@ -219,7 +219,7 @@ fn run_without_pre(named: Option<&RunId>, current: Option<&CurrentState>) -> Opt
 }
 
 /// The capture that this run is compared with: that of the baseline; else the one that the run was compared with before, so
-/// that a repeated hook comes to the same verdict; else the run's own `pre`.
+/// that a repeated hook comes to the same verdict; else the run's own `pre`. None if a person dropped that one.
 async fn load_baseline(
     context: &FlowContext,
     run: &RunId,
@@ -230,6 +230,9 @@ async fn load_baseline(
         Some(run) => run,
         None => judging::judged_against(&context.store, run).await?.unwrap_or_else(|| run.clone()),
     };
+    if baseline::is_dropped(&context.store, &of).await? {
+        return Ok(None);
+    }
     Ok(context.store.run(&of).pre().await?.map(taster_store::Committed::into_inner))
 }
 
@@ -247,6 +250,10 @@ async fn record_verdict(
     };
     let judged = before.map(|before| judged_by(baseline::from_capture(before)));
     let is_accepted = context.store.run(&verdict.run).accepted().await?.is_some();
+    let is_dropped = match &judged {
+        Some(judged) => baseline::is_dropped(&context.store, &judged.run).await?,
+        None => false,
+    };
     context
         .store
         .update_current(|current| {
@@ -260,7 +267,7 @@ async fn record_verdict(
                 (Verdict::Same, existing) => existing.filter(|existing| !is_ours(existing)),
                 (_, Some(existing)) if is_ours(&existing) => Some(judged_by(existing)),
                 (_, Some(other)) => Some(other),
-                (_, None) => judged.clone().filter(|_| !is_accepted),
+                (_, None) => judged.clone().filter(|_| !is_accepted && !is_dropped),
             };
             Some(CurrentState {
                 schema: schema::CURRENT.to_owned(),

@@ -106,10 +106,12 @@ async fn capture_before(
     named: Option<&RunId>,
     scaler: Option<&Scaler<'_>>,
 ) -> Result<Pre, CliError> {
-    let current = baseline::load_current(context).await?;
+    let current = baseline::load_current(&context.store).await?;
     let mut run = run_id::resolve(named, current.as_ref());
-    if given.is_none() && baseline::has_failed_probes(context, &run).await? {
-        // a capture is never overwritten: with the same run, every retry of the hook would find the failed capture
+    let is_unusable =
+        baseline::has_failed_probes(&context.store, &run).await? || baseline::is_dropped(&context.store, &run).await?;
+    if given.is_none() && is_unusable {
+        // a capture is never overwritten: with the same run, every retry of the hook would find that capture
         run = RunId::generate();
     }
     run_id::record_in_span(&run);
@@ -227,7 +229,7 @@ impl PreJob<'_> {
         // if the run has a capture, a retried hook does not scan again: its result would not count
         let (capture, committed_now) = match store.pre().await? {
             // `--run` names a closed run: the new sync would be compared with old data
-            Some(_) if given.is_some() && baseline::is_closed(context, &run).await? => {
+            Some(_) if given.is_some() && baseline::is_closed(&context.store, &run).await? => {
                 return Err(FlowError::RunClosed { run }.into());
             }
             Some(_) if is_of_another_copy(context, &run, &server).await? => {

@@ -98,3 +98,23 @@ pub struct Acceptance {
     #[schemars(with = "String")]
     pub at: Timestamp,
 }
+
+/// `dropped.json`: a person dropped the baseline that the run's `pre` had recorded. Nothing is compared with it any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DroppedBaseline {
+    /// [`crate::schema::DROPPED`].
+    pub schema: String,
+    /// The app.
+    pub app: AppName,
+    /// The run whose `pre` recorded the baseline.
+    pub run: RunId,
+    /// The attempt that recorded it.
+    pub attempt: AttemptId,
+    /// Who dropped it.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+}

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::{Acceptance, Capture, CurrentState, Notification, ScaledState, VerdictDocument};
+use crate::{Acceptance, Capture, CurrentState, DroppedBaseline, Notification, ScaledState, VerdictDocument};
 
 /// One side of a run.
 pub const CAPTURE: &str = "taster.dev/capture/v1";
@@ -13,6 +13,8 @@ pub const VERDICT: &str = "taster.dev/verdict/v1";
 pub const CURRENT: &str = "taster.dev/current/v1";
 /// A verdict of `different` or `unknown` that a person accepted.
 pub const ACCEPTED: &str = "taster.dev/accepted/v1";
+/// A baseline that a person dropped.
+pub const DROPPED: &str = "taster.dev/dropped/v1";
 /// Workloads that were scaled for an app and are not restored yet.
 pub const SCALED: &str = "taster.dev/scaled/v1";
 /// The notification about a verdict. It is sent, not stored.
@@ -29,13 +31,16 @@ pub enum DocumentKind {
     Current,
     /// [`Acceptance`].
     Accepted,
+    /// [`DroppedBaseline`].
+    Dropped,
     /// [`ScaledState`].
     Scaled,
 }
 
 impl DocumentKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Capture, Self::Verdict, Self::Current, Self::Accepted, Self::Scaled];
+    pub const ALL: [Self; 6] =
+        [Self::Capture, Self::Verdict, Self::Current, Self::Accepted, Self::Dropped, Self::Scaled];
 
     /// Value of the `schema` key of such an object.
     #[must_use]
@@ -45,6 +50,7 @@ impl DocumentKind {
             Self::Verdict => VERDICT,
             Self::Current => CURRENT,
             Self::Accepted => ACCEPTED,
+            Self::Dropped => DROPPED,
             Self::Scaled => SCALED,
         }
     }
@@ -67,6 +73,7 @@ pub fn json_schema(kind: DocumentKind) -> Value {
         DocumentKind::Verdict => generate::<VerdictDocument>(),
         DocumentKind::Current => generate::<CurrentState>(),
         DocumentKind::Accepted => generate::<Acceptance>(),
+        DocumentKind::Dropped => generate::<DroppedBaseline>(),
         DocumentKind::Scaled => generate::<ScaledState>(),
     };
     schema["$id"] = format!("https://{}", kind.schema()).into();

@@ -134,6 +134,7 @@ async fn run_entry(store: &AppStore, entry: RunEntry) -> Result<html::Run, Reque
         at: entry.at,
         badge,
         accepted: summary.accepted,
+        dropped: summary.dropped,
         damaged: summary.damaged.map(|what| escape_hidden(&what)).or_else(|| damaged.pop()),
         // a damaged run does not count in trends
         numbers: verdict.filter(|_| badge != Badge::DAMAGED).as_ref().map(Numbers::of),
@@ -164,21 +165,25 @@ async fn run_page(state: &AppState, app: AppName, run: RunId) -> PageResult<Stri
             None => Ok(None),
         }
     };
-    let (pre, post, verdict, accepted) = tokio::join!(store.pre(), latest, store.verdict(), store.accepted());
+    let (pre, post, verdict, accepted, dropped) =
+        tokio::join!(store.pre(), latest, store.verdict(), store.accepted(), store.dropped());
     let mut damaged = Vec::new();
     let pre = note_damage(pre, &mut damaged)?;
     let post = note_damage(post, &mut damaged)?;
     let verdict = note_damage(verdict, &mut damaged)?;
     let accepted = note_damage(accepted, &mut damaged)?;
+    let dropped = note_damage(dropped, &mut damaged)?;
+    let dropped = dropped.as_ref();
     let Some(verdict) = verdict else {
         let [pre, post] = [pre, post].map(|capture| capture.as_ref().map(taster_flow::side_summary));
         let (pre, post) = (pre.as_ref(), post.as_ref());
-        return Ok(html::pending(&Pending { app: &app, run: &run, pre, post, damaged: &damaged }));
+        return Ok(html::pending(&Pending { app: &app, run: &run, pre, post, dropped, damaged: &damaged }));
     };
     Ok(html::report(
         &verdict,
         &ReportContext {
             accepted: accepted.as_ref(),
+            dropped,
             damage: (!damaged.is_empty()).then(|| damaged.join("; ")),
             links: Links::served(&app, &run),
         },

@@ -8,7 +8,7 @@ use axum::{
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use taster_model::{Acceptance, AppName, RunId, Verdict, VerdictDocument};
+use taster_model::{Acceptance, AppName, DroppedBaseline, RunId, Verdict, VerdictDocument};
 use taster_report::html::links;
 
 /// The response of the webhook. After an error, `verdict` is `unknown`.
@@ -66,6 +66,24 @@ pub(super) struct Accepted {
 
 impl From<Acceptance> for Accepted {
     fn from(Acceptance { who, reason, at, .. }: Acceptance) -> Self {
+        Self { who, reason, at }
+    }
+}
+
+/// Who dropped a baseline, and why.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Dropped {
+    /// Who.
+    who: String,
+    /// Why.
+    reason: String,
+    /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    at: Timestamp,
+}
+
+impl From<DroppedBaseline> for Dropped {
+    fn from(DroppedBaseline { who, reason, at, .. }: DroppedBaseline) -> Self {
         Self { who, reason, at }
     }
 }

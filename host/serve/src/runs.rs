@@ -14,7 +14,7 @@ use taster_text::escape_hidden;
 use crate::{
     error::{RequestError, is_damage},
     extract::{PathParams, QueryParams},
-    response::Accepted,
+    response::{Accepted, Dropped},
     state::AppState,
 };
 
@@ -82,6 +82,8 @@ struct Run {
     verdict: Option<Verdict>,
     /// Whether a person accepted it.
     accepted: bool,
+    /// Whether a person dropped the baseline that its `pre` had recorded.
+    dropped: bool,
     /// Whether its capture is the app's open baseline. Absent if that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<bool>,
@@ -140,6 +142,9 @@ pub(super) struct RunDetail {
     /// Who accepted the verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted: Option<Accepted>,
+    /// Who dropped the baseline that its `pre` had recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<Dropped>,
     /// Whether its capture is the app's open baseline. Absent if that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<bool>,
@@ -239,7 +244,7 @@ pub(super) async fn runs(
 }
 
 fn run_entry(app: &AppName, entry: &RunEntry, summary: RunSummary, open_baseline: &OpenBaseline) -> Run {
-    let RunSummary { run, pre, post, verdict, accepted, damaged } = summary;
+    let RunSummary { run, pre, post, verdict, accepted, dropped, damaged } = summary;
     Run {
         at: entry.at,
         pre,
@@ -250,6 +255,7 @@ fn run_entry(app: &AppName, entry: &RunEntry, summary: RunSummary, open_baseline
             if damaged.is_some() { ObjectHealth::Damaged } else { ObjectHealth::Intact },
         ),
         accepted,
+        dropped,
         baseline: is_baseline(open_baseline, &run),
         damaged: damaged.map(|what| escape_hidden(&what)),
         objects: entry.objects,
@@ -318,13 +324,20 @@ async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEnt
             None => Ok(None),
         }
     };
-    let (pre, post, verdict, accepted, open_baseline) =
-        tokio::join!(stored.pre(), latest, stored.verdict(), stored.accepted(), open_baseline(store));
+    let (pre, post, verdict, accepted, dropped, open_baseline) = tokio::join!(
+        stored.pre(),
+        latest,
+        stored.verdict(),
+        stored.accepted(),
+        stored.dropped(),
+        open_baseline(store)
+    );
     let mut damaged = Vec::new();
     let pre = note_damage(pre, &mut damaged)?;
     let post = note_damage(post, &mut damaged)?;
     let verdict = note_damage(verdict, &mut damaged)?;
     let accepted = note_damage(accepted, &mut damaged)?;
+    let dropped = note_damage(dropped, &mut damaged)?.map(Dropped::from);
     let baseline = is_baseline(&open_baseline?, &entry.run);
     let judged = verdict.as_ref().map(|verdict| verdict.attempt.clone());
     Ok(RunDetail {
@@ -336,6 +349,7 @@ async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEnt
         ),
         accepted: accepted.filter(|accepted| Some(&accepted.attempt) == judged.as_ref()).map(Accepted::from),
         judged,
+        dropped,
         against: verdict.and_then(|verdict| verdict.before).map(|before| before.run),
         baseline,
         pre: pre.as_ref().map(taster_flow::side_summary),

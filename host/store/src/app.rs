@@ -174,12 +174,14 @@ impl AppStore {
         };
         let verdict = if entry.verdict { note_damage(store.verdict().await, &mut damaged)? } else { None };
         let accepted = entry.accepted && note_damage(store.accepted().await, &mut damaged)?.is_some();
+        let dropped = entry.dropped && note_damage(store.dropped().await, &mut damaged)?.is_some();
         Ok(RunSummary {
             run: entry.run,
             pre: pre.map(|capture| capture.get().started),
             post: post.map(|capture| capture.get().started),
             verdict: verdict.map(|verdict| verdict.get().verdict),
             accepted,
+            dropped,
             damaged,
         })
     }

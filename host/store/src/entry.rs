@@ -19,6 +19,8 @@ pub struct RunSummary {
     pub verdict: Option<Verdict>,
     /// Whether a person accepted it.
     pub accepted: bool,
+    /// Whether a person dropped the baseline that its `pre` recorded.
+    pub dropped: bool,
     /// The error of its first damaged object.
     pub damaged: Option<String>,
 }
@@ -38,6 +40,8 @@ pub struct RunEntry {
     pub verdict: bool,
     /// Whether a person accepted it.
     pub accepted: bool,
+    /// Whether a person dropped the baseline that its `pre` recorded.
+    pub dropped: bool,
     /// How many objects it has.
     pub objects: u64,
     /// Bytes of all its objects.
@@ -53,6 +57,7 @@ impl RunEntry {
             posts: Vec::new(),
             verdict: false,
             accepted: false,
+            dropped: false,
             objects: 0,
             bytes: 0,
         }
@@ -76,6 +81,7 @@ impl RunEntry {
                 "pre/capture.json" => entry.pre = true,
                 "verdict.json" => entry.verdict = true,
                 "accepted.json" => entry.accepted = true,
+                "dropped.json" => entry.dropped = true,
                 rest => {
                     let attempt = rest.strip_prefix("post/").and_then(|rest| rest.strip_suffix("/capture.json"));
                     let attempt = attempt.and_then(|attempt| AttemptId::try_from(attempt.to_owned()).ok());

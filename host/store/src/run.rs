@@ -4,7 +4,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use taster_census::CensusFile;
 use taster_model::{
-    Acceptance, AppName, AttemptId, Capture, ObjectRef, ReadMoment, RunId, Side, VerdictDocument, schema,
+    Acceptance, AppName, AttemptId, Capture, DroppedBaseline, ObjectRef, ReadMoment, RunId, Side, VerdictDocument, schema,
 };
 
 use crate::{
@@ -252,6 +252,24 @@ impl RunStore {
         check_location(&key, "app", &acceptance.app, &self.app)?;
         check_location(&key, "run", &acceptance.run, &self.run)?;
         Ok(Some(Committed::confirmed(acceptance)))
+    }
+
+    /// Stores that a person dropped the baseline that the run's `pre` recorded, once a run. Dropping it again returns the first
+    /// record.
+    pub async fn drop_baseline(&self, dropped: &DroppedBaseline) -> Result<Committed<DroppedBaseline>, StoreError> {
+        let key = self.key("dropped.json");
+        self.objects.create(&key, &document::write(&key, dropped)?).await?;
+        self.dropped().await?.ok_or_else(|| StoreError::damaged(&key, "it was missing after it was written"))
+    }
+
+    /// Who dropped the baseline that the run's `pre` recorded.
+    pub async fn dropped(&self) -> Result<Option<Committed<DroppedBaseline>>, StoreError> {
+        let key = self.key("dropped.json");
+        let Some(bytes) = self.get(&key).await? else { return Ok(None) };
+        let dropped: DroppedBaseline = document::read(&key, schema::DROPPED, &bytes)?;
+        check_location(&key, "app", &dropped.app, &self.app)?;
+        check_location(&key, "run", &dropped.run, &self.run)?;
+        Ok(Some(Committed::confirmed(dropped)))
     }
 }
 

@@ -52,6 +52,9 @@ enum Command {
     /// Accept the verdict of a run and close its baseline
     #[command(after_long_help = command::accept::EXAMPLES)]
     Accept(command::accept::AcceptArgs),
+    /// Show the baseline that `post` compares with, or drop it
+    #[command(subcommand, after_long_help = command::baseline::EXAMPLES)]
+    Baseline(command::baseline::BaselineCommand),
     /// List the runs of the app, newest first
     Runs(command::runs::RunsArgs),
     /// Remove old runs; the open baseline and the newest complete run are always kept
@@ -136,6 +139,7 @@ async fn dispatch(command: Command) -> Result<Exit, CliError> {
         Command::Restore(args) => command::restore::run(&args).await,
         Command::Compare(args) => command::compare::run(&args).await,
         Command::Accept(args) => command::accept::run(&args).await,
+        Command::Baseline(command) => command::baseline::run(&command).await,
         Command::Runs(args) => command::runs::run(&args).await,
         Command::Gc(args) => command::gc::run(&args).await,
         Command::Show(args) => command::show::run(&args).await,

@@ -1,12 +1,12 @@
 //! The page of a run without a verdict.
 
 use askama::Template;
-use taster_model::{AppName, RunId, SideSummary};
+use taster_model::{AppName, DroppedBaseline, RunId, SideSummary};
 
 use super::{
     badge::Badge,
     links::Links,
-    report::{Side, facts},
+    report::{Dropped, Side, facts},
     shell::Shell,
     text::{Prose, Text},
 };
@@ -22,6 +22,8 @@ pub struct Pending<'a> {
     pub pre: Option<&'a SideSummary>,
     /// The latest capture after the sync.
     pub post: Option<&'a SideSummary>,
+    /// Who dropped the baseline that the run's `pre` had recorded, when and why.
+    pub dropped: Option<&'a DroppedBaseline>,
     /// The run's stored objects that are damaged, and how.
     pub damaged: &'a [String],
 }
@@ -33,17 +35,19 @@ pub(super) struct Page {
     badge: Badge,
     damaged: Vec<Text>,
     tally: Prose,
+    dropped: Option<Dropped>,
     sides: Vec<Side>,
 }
 
 impl Page {
     pub(super) fn new(pending: &Pending<'_>) -> Self {
-        let Pending { app, run, pre, post, damaged } = *pending;
+        let Pending { app, run, pre, post, dropped, damaged } = *pending;
         let links = Links::served(app, run);
         let badge = if damaged.is_empty() { Badge::PENDING } else { Badge::DAMAGED };
         let tally = match (pre, post) {
             _ if !damaged.is_empty() => "Stored objects of this run are damaged.".to_owned(),
             (_, Some(_)) => format!("Captured after the sync; `taster compare --run {run}` judges it."),
+            (Some(_), None) if dropped.is_some() => "Captured before the sync; nothing is compared with it.".to_owned(),
             (Some(_), None) => format!("Captured before the sync; `taster post --run {run}` judges it after the sync."),
             (None, None) => "No capture of this run was committed: its Job ended too early.".to_owned(),
         };
@@ -59,6 +63,7 @@ impl Page {
             badge,
             damaged: damaged.iter().map(|what| Text::of(what)).collect(),
             tally: Prose::of(&tally),
+            dropped: dropped.map(Dropped::new),
             sides: [side("Before", pre), side("After", post)].into_iter().flatten().collect(),
         }
     }

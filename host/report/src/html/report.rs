@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use askama::Template;
 use taster_model::{
-    Acceptance, AppName, DocumentDetail, Finding, FindingOutcome, RunId, Severity, SideSummary, VerdictDocument,
+    Acceptance, AppName, DocumentDetail, DroppedBaseline, Finding, FindingOutcome, RunId, Severity, SideSummary, VerdictDocument,
 };
 use taster_text::{counted, duration, grouped, size};
 
@@ -45,6 +45,8 @@ const OPEN_ROWS: usize = 8;
 pub struct ReportContext<'a> {
     /// Who accepted the verdict, when and why.
     pub accepted: Option<&'a Acceptance>,
+    /// Who dropped the baseline that the run's `pre` had recorded, when and why.
+    pub dropped: Option<&'a DroppedBaseline>,
     /// The stored objects of the run that are damaged. If there are any, the verdict cannot be trusted.
     pub damage: Option<String>,
     /// The links of the page.
@@ -60,6 +62,7 @@ pub(super) struct Page {
     tally: String,
     remedy: Option<Prose>,
     accepted: Option<Accepted>,
+    dropped: Option<Dropped>,
     sides: Vec<Side>,
     images: Vec<ImageRow>,
     groups: Vec<Group>,
@@ -88,6 +91,19 @@ struct Accepted {
     reason: Text,
     /// Whether the accepted verdict is that of another attempt.
     other: bool,
+}
+
+/// Who dropped the baseline of the run.
+pub(super) struct Dropped {
+    pub(super) who: Text,
+    pub(super) at: When,
+    pub(super) reason: Text,
+}
+
+impl Dropped {
+    pub(super) fn new(dropped: &DroppedBaseline) -> Self {
+        Self { who: Text::of(&dropped.who), at: When(dropped.at), reason: Text::of(&dropped.reason) }
+    }
 }
 
 pub(super) struct Side {
@@ -202,6 +218,7 @@ impl Page {
                 reason: Text::of(&accepted.reason),
                 other: accepted.attempt != document.attempt,
             }),
+            dropped: context.dropped.map(Dropped::new),
             sides: vec![
                 Side { name: "Before", facts: document.before.as_ref().map(|side| facts(side, (app, run), links)) },
                 Side { name: "After", facts: Some(facts(&document.after, (app, run), links)) },

@@ -45,6 +45,8 @@ pub struct Run {
     pub badge: Badge,
     /// Whether its verdict was accepted.
     pub accepted: bool,
+    /// Whether its baseline was dropped.
+    pub dropped: bool,
     /// Which of its stored objects is damaged, and how.
     pub damaged: Option<String>,
     /// The numbers of its verdict. `None` if it has no verdict.
@@ -84,6 +86,7 @@ struct Row {
     tally: Option<Text>,
     baseline: bool,
     accepted: bool,
+    dropped: bool,
     damaged: Option<Text>,
     /// The value of each trend.
     cells: Vec<Option<Text>>,
@@ -114,6 +117,7 @@ impl Page {
             tally: run.numbers.as_ref().map(|numbers| Text::of(&numbers.tally)),
             baseline: baseline_run == Some(&run.run),
             accepted: run.accepted,
+            dropped: run.dropped,
             damaged: run.damaged.as_deref().map(Text::of),
             cells: columns.iter_mut().map(|column| column.next().flatten()).collect(),
         };

@@ -7,7 +7,10 @@ use taster_flow::FlowError;
 use taster_model::{Acceptance, AppName, RunId, Verdict, VerdictDocument, schema};
 use taster_store::{AppStore, StoreError, fault};
 
-use super::inputs::{StoredApp, open_app};
+use super::{
+    acting_user::{acting_user, check_reason},
+    inputs::{StoredApp, open_app},
+};
 use crate::{
     args::{ConfigArgs, StoreArgs},
     output,
@@ -35,17 +38,14 @@ pub struct AcceptArgs {
     /// Why the change is right; stored with the run
     #[arg(long)]
     reason: String,
-    /// Who accepts it [default: the user's name]
+    /// Who accepts it [default: the user of the CI system, else the user's name]
     #[arg(long, env = "TASTER_USER")]
     by: Option<String>,
 }
 
 /// Stores the acceptance and closes the baseline that the run was compared with.
 pub async fn run(args: &AcceptArgs) -> Result<Exit, CliError> {
-    if args.reason.trim().is_empty() {
-        let help = "give the reason that readers of the report will see".to_owned();
-        return Err(CliError::new("T0619", "--reason is empty", help).with_exit(Exit::Usage));
-    }
+    check_reason(&args.reason)?;
     let StoredApp { app, store, .. } = open_app(&args.config, &args.store).await?;
     let run = store.run(&args.run);
     let Some(verdict) = run.verdict().await?.map(taster_store::Committed::into_inner) else {
@@ -72,14 +72,13 @@ pub async fn run(args: &AcceptArgs) -> Result<Exit, CliError> {
 }
 
 fn acceptance(args: &AcceptArgs, app: &AppName, verdict: &VerdictDocument) -> Acceptance {
-    let who = args.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
     Acceptance {
         schema: schema::ACCEPTED.to_owned(),
         app: app.clone(),
         run: args.run.clone(),
         verdict: verdict.verdict,
         attempt: verdict.attempt.clone(),
-        who,
+        who: acting_user(args.by.as_deref()),
         reason: args.reason.clone(),
         at: Timestamp::now(),
     }

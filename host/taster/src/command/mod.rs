@@ -1,6 +1,8 @@
 //! The commands: each reads its arguments, calls a flow, and writes the result.
 
 pub mod accept;
+mod acting_user;
+pub mod baseline;
 pub mod compare;
 pub mod config;
 pub mod demo;

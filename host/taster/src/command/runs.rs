@@ -38,11 +38,12 @@ pub async fn run(args: &RunsArgs) -> Result<Exit, CliError> {
     let baseline = store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run);
     let mut table = TextTable::with_header(["run", "before", "after", "verdict", ""]);
     for run in &runs {
-        let note = match (&run.damaged, baseline.as_ref() == Some(&run.run), run.accepted) {
-            (Some(damage), _, _) => format!("damaged: {damage}"),
-            (None, true, _) => "baseline".to_owned(),
-            (None, false, true) => "accepted".to_owned(),
-            (None, false, false) => String::new(),
+        let note = match &run.damaged {
+            Some(damage) => format!("damaged: {damage}"),
+            None if baseline.as_ref() == Some(&run.run) => "baseline".to_owned(),
+            None if run.accepted => "accepted".to_owned(),
+            None if run.dropped => "baseline dropped".to_owned(),
+            None => String::new(),
         };
         let verdict = run.verdict.map_or_else(|| "-".to_owned(), |verdict| verdict.to_string());
         table.add_row([run.run.to_string(), time(run.pre), time(run.post), verdict, note]);

@@ -1,14 +1,13 @@
 //! `taster show`: prints a stored run.
 
-use std::path::Path;
-
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
-use taster_model::{Capture, ReportFile, RunId};
+use taster_model::{Capture, DroppedBaseline, ReportFile, RunId};
 use taster_report::layout::wrap;
 
 use super::{
+    baseline,
     inputs::{open_app, resolve_run},
     results::{VerdictContext, write_verdict},
 };
@@ -58,21 +57,30 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let Some(capture) = stored.pre().await? else {
         return Err(FlowError::NoRun { run, app: app.app.to_string(), store: app.url.clone() }.into());
     };
-    write_capture(args.output.format, args.output.output.as_deref(), &capture.into_inner())?;
+    let dropped = stored.dropped().await?.map(taster_store::Committed::into_inner);
+    write_capture(&args.output, &capture.into_inner(), dropped.as_ref())?;
     Ok(Exit::Done)
 }
 
-fn write_capture(format: VerdictFormat, file: Option<&Path>, capture: &Capture) -> Result<(), CliError> {
-    if format == VerdictFormat::Json {
+fn write_capture(
+    output: &VerdictOutput,
+    capture: &Capture,
+    dropped: Option<&DroppedBaseline>,
+) -> Result<(), CliError> {
+    let file = output.output.as_deref();
+    if output.format == VerdictFormat::Json {
         return output::write_json(file, capture);
     }
+    let state = match dropped {
+        Some(dropped) => format!("its baseline was {}", baseline::sentence(dropped)),
+        None => format!("no verdict yet: taster post --run {}", capture.run),
+    };
     let text = format!(
-        "{} run {}: tasted before the sync at {} ({}), no verdict yet: taster post --run {}",
+        "{} run {}: tasted before the sync at {} ({}), {state}",
         capture.app,
         capture.run,
         capture.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
         taster_text::counted(capture.probes.len() as u64, "probe"),
-        capture.run,
     );
     output::write_text(file, &wrap(&text))
 }

@@ -132,3 +132,68 @@ async fn results_are_shown_without_a_configuration() {
         assert_eq!(ended.code, 0, "{}", ended.all());
     }
 }
+
+fn json(workspace: &Workspace, arguments: &[&str]) -> serde_json::Value {
+    let ended = workspace.taster(&[arguments, &["--format", "json"]].concat());
+    assert_eq!(ended.code, 0, "{}", ended.all());
+    ended.json()
+}
+
+fn drop_baseline(workspace: &Workspace) -> serde_json::Value {
+    json(workspace, &["baseline", "drop", "--reason", "staging was set up again"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_without_a_verdict_is_shown_and_dropped() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let nothing = workspace.taster(&["baseline", "drop", "--reason", "x"]);
+    assert_eq!(nothing.code, 4, "{}", nothing.all());
+    assert!(nothing.err.contains("error[T0635]: app `pxbbq` has no open baseline in file://./results"), "{}", nothing.err);
+    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
+    pre(&workspace, &["--run", "a"]);
+    let shown = json(&workspace, &["baseline", "show"]);
+    assert_eq!((&shown["baseline"]["run"], &shown["baseline"]["database"]), (&"a".into(), &"pxbbq".into()), "{shown}");
+    assert_eq!(shown["baseline"]["closed_by"].as_array().map(Vec::len), Some(3), "no verdict to accept: {shown}");
+    let text = workspace.taster(&["baseline", "show"]);
+    assert!(text.out.contains("the capture of run a, ") && text.out.contains("Closed by:"), "{}", text.out);
+    let empty = workspace.taster(&["baseline", "drop", "--reason", " "]);
+    assert_eq!(empty.code, 2, "{}", empty.all());
+    let dropped = drop_baseline(&workspace);
+    assert_eq!((&dropped["run"], &dropped["who"]), (&"a".into(), &"tester".into()), "{dropped}");
+    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
+    let shown = workspace.taster(&["show", "a"]);
+    assert!(shown.out.contains("its baseline was dropped by tester on"), "{}", shown.out);
+    let runs = workspace.taster(&["runs"]);
+    assert!(runs.out.contains("baseline dropped"), "{}", runs.out);
+    // nothing is compared with it any more, and a run of that name does not begin again
+    verdict(&workspace, &["--run", "a"], "unknown");
+    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
+    assert_eq!(workspace.taster(&["pre", "--run", "a"]).code, 4);
+    // without a name, the next run is another one
+    pre(&workspace, &[]);
+    assert_ne!(json(&workspace, &["baseline", "show"])["baseline"]["run"], "a");
+    verdict(&workspace, &[], "same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_that_is_different_is_dropped_and_the_next_pre_takes_a_new_one() {
+    let shop = ShopDatabase::replica_set(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    pre(&workspace, &["--run", "a"]);
+    shop.lose(doc! {"status": "open"}).await;
+    pre(&workspace, &["--run", "b"]);
+    verdict(&workspace, &["--run", "b"], "different");
+    let shown = json(&workspace, &["baseline", "show"]);
+    assert_eq!(shown["baseline"]["open_because"], "run b was compared with it and is different; nobody accepted that");
+    let ways = shown["baseline"]["closed_by"].to_string();
+    assert!(ways.contains("taster accept b") && ways.contains("taster post --run b"), "{ways}");
+    drop_baseline(&workspace);
+    pre(&workspace, &["--run", "c"]);
+    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"]["run"], "c");
+    verdict(&workspace, &["--run", "c"], "same");
+    let shown = workspace.taster(&["baseline", "show"]);
+    assert!(shown.out.contains("has no open baseline"), "{}", shown.out);
+}

@@ -181,3 +181,26 @@ async fn an_accept_that_dies_has_happened_or_not() {
     }
     assert!(outcomes.contains(&true) && outcomes.contains(&false), "{outcomes:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_dies_has_happened_or_not() {
+    let shop = ShopDatabase::replica_set(300).await;
+    let loss = Loss::of(&shop).await;
+    let mut outcomes = Vec::new();
+    for place in 1.. {
+        let workspace = workspace(&shop);
+        fine(&workspace, &["pre", "--run", "a"]);
+        loss.happens(&shop).await;
+        let drop = ["baseline", "drop", "--reason", "they were tests"];
+        let Some(at) = killed(&workspace, place, &drop) else {
+            loss.is_mended(&shop).await;
+            break;
+        };
+        let dropped = workspace.path().join("results/v1/pxbbq/a/dropped.json").exists();
+        fine(&workspace, &["pre", "--run", "b"]);
+        assert_eq!(code(&workspace, &["post", "--run", "b"]), i32::from(!dropped), "killed at {at}");
+        loss.is_mended(&shop).await;
+        outcomes.push(dropped);
+    }
+    assert!(outcomes.contains(&true) && outcomes.contains(&false), "{outcomes:?}");
+}

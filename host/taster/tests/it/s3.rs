@@ -56,3 +56,26 @@ async fn a_store_that_overwrites_ends_with_4_before_anything_is_read() {
     let pre = taster(&workspace, &["pre"]);
     assert!(pre.err.contains("error[T0204]"), "{}", pre.all());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_in_a_bucket_is_dropped_while_a_pre_runs() {
+    let (shop, server) = (ShopDatabase::standalone(300).await, Server::start().await);
+    let workspace = shop.workspace();
+    workspace.configure(&configuration(&server, ""));
+    let pre = taster(&workspace, &["pre", "--run", "a"]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
+    // both change `current.json`; neither undoes what the other has done
+    let (dropped, pre) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| taster(&workspace, &["pre", "--run", "b"]));
+        let dropped = taster(&workspace, &["baseline", "drop", "--reason", "set up again"]);
+        (dropped, other.join().expect("the other one ends"))
+    });
+    assert_eq!((dropped.code, pre.code), (0, 0), "{}\n{}", dropped.all(), pre.all());
+    let next = taster(&workspace, &["pre", "--run", "c"]);
+    assert_eq!(next.code, 0, "{}", next.all());
+    let shown = taster(&workspace, &["baseline", "show", "--format", "json"]).json();
+    let run = shown["baseline"]["run"].as_str().unwrap_or_default();
+    assert!(["b", "c"].contains(&run), "{shown}");
+    let post = taster(&workspace, &["post", "--run", "c"]);
+    assert_eq!(post.code, 0, "{}", post.all());
+}
