@@ -7,7 +7,7 @@ use taster_model::{
 };
 use taster_store::AppStore;
 
-use crate::{context::FlowContext, replacement};
+use crate::{context::FlowContext, reload::Reload, replacement};
 
 /// The most announced captures. Each process that dies between announcing and committing leaves one behind.
 const MAX_CLAIMS: usize = 16;
@@ -130,12 +130,34 @@ pub(crate) async fn announce(context: &FlowContext, claim: &Baseline) -> Result<
     Ok(())
 }
 
+/// A committed capture of `pre`, and what is known about it.
+pub(crate) struct CommittedPre<'a> {
+    pub(crate) run: &'a RunId,
+    pub(crate) capture: &'a Capture,
+    pub(crate) server: &'a ServerFacts,
+    /// A baseline that this capture may replace: no capture could be `same` as it.
+    pub(crate) flawed: Option<&'a Capture>,
+    /// Whether the database was loaded anew since the baseline.
+    pub(crate) reload: &'a Reload,
+}
+
 /// The baseline after a capture was recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RecordedBaseline {
     pub(crate) baseline: Baseline,
     /// Why a baseline in which a probe failed was kept all the same.
     pub(crate) kept_because: Option<String>,
+    /// The baseline of another copy that was closed for this one.
+    pub(crate) replaced: Option<ReplacedBaseline>,
+}
+
+/// A baseline that was closed because the database is another copy now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplacedBaseline {
+    /// The baseline.
+    pub baseline: Baseline,
+    /// What shows that it is another copy.
+    pub because: &'static str,
 }
 
 /// Records the committed capture of `run`. It becomes the baseline if there is none. An existing baseline is kept, because a
@@ -143,25 +165,26 @@ pub(crate) struct RecordedBaseline {
 /// be `same` as, if the capture agrees with everything in it that is good.
 pub(crate) async fn record_capture(
     context: &FlowContext,
-    run: &RunId,
-    capture: &Capture,
-    server: &ServerFacts,
-    flawed: Option<&Capture>,
+    committed: CommittedPre<'_>,
 ) -> Result<RecordedBaseline, CliError> {
+    let CommittedPre { run, capture, server, flawed, reload } = committed;
     let own = from_capture(capture);
     let verdict = context.store.run(run).verdict().await?.map(|v| v.into_inner().verdict);
     let closed = is_closed(&context.store, run).await?;
     let flawed = flawed.filter(|flawed| flawed.run != *run && is_comparable(capture));
     let kept_because = flawed.and_then(|flawed| replacement::disagreement(flawed, capture));
     let replaceable = flawed.filter(|_| kept_because.is_none()).map(from_capture);
+    let mut replaced = None;
     let current = context
         .store
         .update_current(|current| {
             let mut current = current.unwrap_or_else(|| empty_state(context));
-            let of_this_copy =
-                |baseline: &Baseline| copy_relation(context, baseline, server) != CopyRelation::Different;
-            let existing =
-                current.baseline.filter(of_this_copy).filter(|baseline| Some(baseline) != replaceable.as_ref());
+            replaced = current.baseline.clone().and_then(|baseline| {
+                let because = another_copy(context, &baseline, server, reload)?;
+                Some(ReplacedBaseline { baseline, because })
+            });
+            let existing = current.baseline.filter(|_| replaced.is_none());
+            let existing = existing.filter(|baseline| Some(baseline) != replaceable.as_ref());
             current.baseline = if closed { existing } else { existing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);
             current.last = Some(LastRun { run: run.clone(), verdict });
@@ -174,7 +197,20 @@ pub(crate) async fn record_capture(
         .await?;
     let baseline = current.and_then(|c| c.baseline).unwrap_or(own);
     let is_kept = flawed.is_some_and(|flawed| flawed.run == baseline.run);
-    Ok(RecordedBaseline { baseline, kept_because: kept_because.filter(|_| is_kept) })
+    Ok(RecordedBaseline { baseline, kept_because: kept_because.filter(|_| is_kept), replaced })
+}
+
+/// What shows that the database is another copy than that of the baseline.
+fn another_copy(
+    context: &FlowContext,
+    baseline: &Baseline,
+    server: &ServerFacts,
+    reload: &Reload,
+) -> Option<&'static str> {
+    if copy_relation(context, baseline, server) == CopyRelation::Different {
+        return Some("the copy was replaced");
+    }
+    (*reload == Reload::Whole(baseline.clone())).then_some("every collection was dropped and created again since")
 }
 
 /// How the copy of a baseline is related to the data of the server.

@@ -24,6 +24,7 @@ mod pre;
 mod privileges;
 mod probe_runner;
 pub mod progress;
+mod reload;
 mod replacement;
 mod restore;
 mod rules;
@@ -31,6 +32,7 @@ mod run_id;
 mod shutdown;
 pub mod timing;
 
+pub use baseline::ReplacedBaseline;
 pub use census::{CaptureIdentity, CensusSettings, check_censuses_deterministic};
 pub use cluster::{FlowOutcome, NotRestored, ReplicaChange, RestoreReport};
 pub use connect::connect;

@@ -10,7 +10,7 @@ use taster_store::{CommitPre, RunStore, fault};
 use tracing::{Instrument, field};
 
 use crate::{
-    baseline::{self, RecordedBaseline},
+    baseline::{self, CommittedPre, RecordedBaseline, ReplacedBaseline},
     capture::{CaptureJob, with_connection},
     cluster::{
         self, AllowedImages, ClusterFacts, FlowOutcome, FlowRequest, OnSuccess, Scaler, WorkloadPresence,
@@ -19,7 +19,9 @@ use crate::{
     connect::connect_when_ready,
     context::FlowContext,
     error::FlowError,
-    freshness, run_id,
+    freshness,
+    reload::{self, Reload},
+    run_id,
     shutdown::StopPoint,
     timing::Phase,
 };
@@ -54,6 +56,11 @@ pub struct PreOutcome {
     pub baseline: Baseline,
     /// Why that is still one in which a probe failed: the data changed since. `post` cannot be `same`.
     pub kept_because: Option<String>,
+    /// The baseline that was closed because the database is another copy now.
+    pub replaced: Option<ReplacedBaseline>,
+    /// The run that has seen the collections of today, where every collection was made anew since the baseline: the baseline is
+    /// kept, because that may be the work of the upgrade.
+    pub reload_seen_by: Option<RunId>,
 }
 
 impl PreOutcome {
@@ -124,7 +131,7 @@ async fn capture_before(
     let work = async |connection: &Connection| {
         let checking = freshness::check_newest_documents(&context.config, connection, cluster.as_ref());
         context.timer.time(Phase::MongoDb, checking).await?;
-        let job = PreJob { context, given, scaler, cluster_facts };
+        let job = PreJob { context, given, named, scaler, cluster_facts };
         Box::pin(job.capture_and_record(run, connection)).await
     };
     let outcome = Box::pin(with_connection(&context.shutdown, connection, BEFORE_COMMIT, work)).await?;
@@ -211,6 +218,8 @@ async fn nothing_yet(
 struct PreJob<'a> {
     context: &'a FlowContext,
     given: Option<&'a RunId>,
+    /// The run as `--run` or the hook names it.
+    named: Option<&'a RunId>,
     scaler: Option<&'a Scaler<'a>>,
     cluster_facts: ClusterFacts,
 }
@@ -221,6 +230,10 @@ impl PreJob<'_> {
         let server = self.cluster_facts.add_to(connection.facts());
         if given.is_none() && is_of_another_copy(context, &run, &server).await? {
             // for the same reason: every retry would find the capture of a copy that was replaced
+            run = RunId::generate();
+            run_id::record_in_span(&run);
+        }
+        if self.is_reloaded(&run, connection).await? {
             run = RunId::generate();
             run_id::record_in_span(&run);
         }
@@ -239,13 +252,38 @@ impl PreJob<'_> {
             None => self.capture_and_commit(&run, &store, connection, flawed.as_ref()).await?,
         };
         fault::point("pre: committed");
-        let recorded = baseline::record_capture(context, &run, &capture, &server, flawed.as_ref()).await?;
+        let reload = reload::since_baseline(context, &capture.collections).await?;
+        let committed =
+            CommittedPre { run: &run, capture: &capture, server: &server, flawed: flawed.as_ref(), reload: &reload };
+        let recorded = baseline::record_capture(context, committed).await?;
         fault::point("pre: noted");
         if committed_now {
             context.timer.result_written("capture");
         }
-        let RecordedBaseline { baseline, kept_because } = recorded;
-        Ok(PreOutcome { run, capture, committed_now, baseline, kept_because })
+        let RecordedBaseline { baseline, kept_because, replaced } = recorded;
+        let reload_seen_by = match reload {
+            Reload::Seen(run) => Some(run),
+            Reload::No | Reload::Whole(_) => None,
+        };
+        Ok(PreOutcome { run, capture, committed_now, baseline, kept_because, replaced, reload_seen_by })
+    }
+
+    /// Whether the run has a capture, and the database was loaded anew since. A run that somebody named keeps its capture: it is
+    /// the same deployment, tried again, and the load may be its own work.
+    async fn is_reloaded(&self, run: &RunId, connection: &Connection) -> Result<bool, CliError> {
+        if self.context.store.run(run).pre().await?.is_none() {
+            return Ok(false);
+        }
+        let now = connection.read_inventory().await?.recorded_facts();
+        let Reload::Whole(baseline) = reload::since_baseline(self.context, &now).await? else { return Ok(false) };
+        if self.named.is_some() {
+            tracing::warn!(
+                baseline = %baseline.run,
+                "every collection was dropped and created again since the capture of this run, which stays what `post` compares \
+                 with. If the staging database was loaded anew, choose another --run"
+            );
+        }
+        Ok(self.named.is_none())
     }
 
     /// Returns the capture of the run, and whether this attempt committed it.

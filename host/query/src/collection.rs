@@ -32,6 +32,21 @@ pub(crate) struct StorageStats {
     pub(crate) writes: Option<WriteCounters>,
 }
 
+/// The UUID of an entry of `listCollections`.
+fn uuid(entry: &Document) -> Option<String> {
+    match entry.get_document("info").ok()?.get("uuid") {
+        Some(Bson::Binary(binary)) => binary.to_uuid().ok().map(|uuid| uuid.to_string()),
+        _ => None,
+    }
+}
+
+/// The name of a time-series collection and the UUID of the buckets that hold its data, if this entry of `listCollections` is
+/// about its buckets. The entry of the collection itself has no UUID.
+pub(crate) fn buckets(raw: &RawDocument) -> Option<(String, String)> {
+    let series = raw.get_str("name").ok()?.strip_prefix("system.buckets.")?;
+    Some((series.to_owned(), uuid(&Document::try_from(raw).ok()?)?))
+}
+
 impl Collection {
     /// Reads one entry of `listCollections`; `None` for system collections.
     pub(crate) fn from_entry(raw: &RawDocument) -> bson::error::Result<Option<Self>> {
@@ -45,10 +60,7 @@ impl Collection {
             Ok("timeseries") => CollectionKind::TimeSeries,
             _ => CollectionKind::Collection,
         };
-        let uuid = entry.get_document("info").ok().and_then(|info| match info.get("uuid") {
-            Some(Bson::Binary(binary)) => binary.to_uuid().ok().map(|uuid| uuid.to_string()),
-            _ => None,
-        });
+        let uuid = uuid(&entry);
         let options = match entry.remove("options") {
             Some(Bson::Document(options)) => options,
             _ => Document::new(),

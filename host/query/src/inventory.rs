@@ -1,6 +1,9 @@
 //! The collections of the database at one moment, with the write counters that show changes during a scan.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use bson::Document;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -11,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     bson_util::integer,
     canonical,
-    collection::{Collection, StorageStats},
+    collection::{self, Collection, StorageStats},
     command,
     connection::{Connection, Inner},
     driver_error::has_code,
@@ -184,9 +187,13 @@ async fn list(inner: &Inner) -> Result<Listed, QueryError> {
     let list = command::list_collections(inner.command_options());
     let entries = inner.caller().run(&operation, inner.raw_documents(list)).await?;
     let collections = entries.iter().filter_map(|entry| Collection::from_entry(entry).transpose());
-    let collections = collections
+    let mut collections: Vec<Collection> = collections
         .collect::<Result<_, _>>()
         .map_err(|error| QueryError::BadReply { operation, detail: error.to_string() })?;
+    let buckets: HashMap<String, String> = entries.iter().filter_map(|entry| collection::buckets(entry)).collect();
+    for series in collections.iter_mut().filter(|collection| collection.kind == CollectionKind::TimeSeries) {
+        series.uuid = series.uuid.take().or_else(|| buckets.get(&series.name).cloned());
+    }
     let has_stored_functions =
         entries.iter().any(|entry| entry.get_str("name").is_ok_and(|name| name == STORED_FUNCTIONS));
     Ok(Listed { collections, has_stored_functions })

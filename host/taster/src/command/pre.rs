@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Pre, PreOutcome};
+use taster_flow::{Pre, PreOutcome, ReplacedBaseline};
 use taster_model::{Capture, ProbeOutcome};
 
 use taster_report::layout::{TextTable, wrap_labeled};
@@ -103,6 +103,22 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         taster_text::counted(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
+    if let Some(ReplacedBaseline { baseline, because }) = &outcome.replaced {
+        let text = format!(
+            "new, because {because}: it is another copy than that of run {} of {}, with which nothing is compared any more",
+            baseline.run,
+            baseline.started.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
+    }
+    if let Some(seen) = &outcome.reload_seen_by {
+        let text = format!(
+            "every collection was dropped and created again since the baseline, and run {seen} has seen the new ones: they may be \
+             what the upgrade has left, so that the baseline stays. If the database was loaded anew by hand: `taster baseline drop \
+             --reason \"…\"`, then `taster pre` with another --run"
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Warning: ", &text));
+    }
     if let Some(why) = &outcome.kept_because {
         let run = &outcome.baseline.run;
         let text = format!(

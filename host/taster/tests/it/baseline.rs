@@ -183,7 +183,7 @@ async fn a_baseline_that_is_different_is_dropped_and_the_next_pre_takes_a_new_on
     let workspace = shop.workspace();
     workspace.configure(SHOP);
     pre(&workspace, &["--run", "a"]);
-    shop.lose(doc! {"status": "open"}).await;
+    remove(&shop, &some_orders(&shop).await).await;
     pre(&workspace, &["--run", "b"]);
     verdict(&workspace, &["--run", "b"], "different");
     let shown = json(&workspace, &["baseline", "show"]);

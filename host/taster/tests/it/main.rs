@@ -23,6 +23,7 @@ mod notify;
 mod pages;
 mod probe;
 mod promises;
+mod reloaded;
 mod replica_set;
 mod s3;
 mod schemas;
