@@ -7,7 +7,7 @@ use taster_model::{
 };
 use taster_store::AppStore;
 
-use crate::{context::FlowContext, reload::Reload, replacement};
+use crate::{context::FlowContext, error::FlowError, reload::Reload, replacement};
 
 /// The most announced captures. Each process that dies between announcing and committing leaves one behind.
 const MAX_CLAIMS: usize = 16;
@@ -219,6 +219,26 @@ pub(crate) fn copy_relation(context: &FlowContext, baseline: &Baseline, server: 
         DataKind::Live => CopyRelation::Same,
         DataKind::Copy => server.copy_relation(&baseline.copy),
     }
+}
+
+/// Fails if the open baseline, or the capture of `run`, is of another database than the configuration names: nothing in them
+/// can be compared.
+pub(crate) async fn check_database(
+    context: &FlowContext,
+    current: Option<&CurrentState>,
+    run: &RunId,
+) -> Result<(), CliError> {
+    let configured = context.config.database()?;
+    let open = current.and_then(|current| current.baseline.as_ref()).map(|baseline| &baseline.run);
+    for run in open.into_iter().chain([run]) {
+        let Some(capture) = context.store.run(run).pre().await? else { continue };
+        let recorded = &capture.get().server.database;
+        if *recorded != configured && !is_closed(&context.store, run).await? {
+            let app = context.config.app.to_string();
+            return Err(FlowError::OtherDatabase { app, run: run.clone(), recorded: recorded.clone(), configured }.into());
+        }
+    }
+    Ok(())
 }
 
 /// The capture of the baseline, if a comparable capture may replace it: it is not comparable itself, and no `post` has compared

@@ -140,6 +140,21 @@ pub enum FlowError {
         /// The run.
         run: RunId,
     },
+    /// The open baseline is of another database.
+    #[error(
+        "app `{app}` has an open baseline of database `{recorded}` (run {run}), and the configuration names `{configured}`: they \
+         cannot be compared"
+    )]
+    OtherDatabase {
+        /// The app.
+        app: String,
+        /// The run of the baseline.
+        run: RunId,
+        /// The database of the baseline.
+        recorded: String,
+        /// The database of the configuration.
+        configured: String,
+    },
     /// There is no baseline to drop.
     #[error("app `{app}` has no open baseline in {store}")]
     NoOpenBaseline {
@@ -178,6 +193,7 @@ impl Diagnostic for FlowError {
             Self::NewestFailed { .. } => "T0632",
             Self::NotRestored { .. } => "T0633",
             Self::NoOpenBaseline { .. } => "T0635",
+            Self::OtherDatabase { .. } => "T0636",
         }
     }
 
@@ -211,6 +227,10 @@ impl Diagnostic for FlowError {
             Self::NoRun { .. } => "`taster runs` lists them".to_owned(),
             Self::NoRuns { .. } => "`taster pre` begins one; or --store names another place".to_owned(),
             Self::BadCapture { .. } => "give a capture.json that Taster wrote, unaltered".to_owned(),
+            Self::OtherDatabase { recorded, .. } => format!(
+                "each database is an app of its own: set another `app`, or name `{recorded}` again; if the app has moved for good, \
+                 `taster baseline drop --reason \"…\"`"
+            ),
             Self::NoOpenBaseline { .. } => {
                 "nothing needs to be dropped: the next `taster pre` takes a baseline; or --store names another place".to_owned()
             }

@@ -122,6 +122,8 @@ async fn capture_before(
         run = RunId::generate();
     }
     run_id::record_in_span(&run);
+    // before any workload is started
+    baseline::check_database(context, current.as_ref(), &run).await?;
     if let Some(scaler) = scaler
         && context.shutdown.run_until(BEFORE_COMMIT, scaler.find_workloads()).await? == WorkloadPresence::None
     {

@@ -197,3 +197,28 @@ async fn a_baseline_that_is_different_is_dropped_and_the_next_pre_takes_a_new_on
     let shown = workspace.taster(&["baseline", "show"]);
     assert!(shown.out.contains("has no open baseline"), "{}", shown.out);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_refuses_another_database_while_a_baseline_is_open() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    pre(&workspace, &[]);
+    let other = shop.mongod.client().await.expect("a client").database("backup");
+    other.collection::<Document>("orders").insert_one(doc! {"a": 1}).await.expect("a document");
+    workspace.configure(&SHOP.replace("database: pxbbq", "database: backup"));
+    for arguments in [&["pre"][..], &["pre", "--run", "b"]] {
+        let refused = workspace.taster(arguments);
+        assert_eq!(refused.code, 4, "{}", refused.all());
+        assert!(refused.err.contains("error[T0636]") && refused.err.contains("the configuration names `backup`"));
+        assert!(refused.err.contains("taster baseline drop"), "{}", refused.err);
+    }
+    drop_baseline(&workspace);
+    pre(&workspace, &[]);
+    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"]["database"], "backup");
+    verdict(&workspace, &[], "same");
+    // closed by `same`: the app may have moved
+    workspace.configure(SHOP);
+    pre(&workspace, &[]);
+    verdict(&workspace, &[], "same");
+}
