@@ -18,6 +18,7 @@ mod freshness;
 mod grants;
 mod judging;
 mod limits;
+mod missing_baseline;
 mod open_baseline;
 mod post;
 mod pre;

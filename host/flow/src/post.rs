@@ -18,7 +18,7 @@ use crate::{
     connect::connect_when_ready,
     context::FlowContext,
     differences::StoredCapture,
-    freshness, judging,
+    freshness, judging, missing_baseline,
     rules::Rules,
     run_id,
     shutdown::StopPoint,
@@ -164,7 +164,12 @@ async fn judge(
     let before = before.as_ref().map(|(capture, censuses)| StoredCapture { capture, censuses });
     let after = StoredCapture { capture: after, censuses: &store.censuses() };
     let judging = Box::pin(judging::verdict_document(before, after, Rules::from(&context.config)));
-    context.shutdown.run_until(StopPoint::BeforeCommit("comparison"), async { Ok(judging.await) }).await
+    let mut verdict =
+        context.shutdown.run_until(StopPoint::BeforeCommit("comparison"), async { Ok(judging.await) }).await?;
+    if verdict.before.is_none() {
+        missing_baseline::explain(context, &mut verdict).await?;
+    }
+    Ok(verdict)
 }
 
 /// Stores the reports, then the verdict, and then records it. Returns the worse of this verdict and that of the run, which

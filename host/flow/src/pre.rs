@@ -19,7 +19,7 @@ use crate::{
     connect::connect_when_ready,
     context::FlowContext,
     error::FlowError,
-    freshness,
+    freshness, missing_baseline,
     reload::{self, Reload},
     run_id,
     shutdown::StopPoint,
@@ -58,6 +58,8 @@ pub struct PreOutcome {
     pub kept_because: Option<String>,
     /// The baseline that was closed because the database is another copy now.
     pub replaced: Option<ReplacedBaseline>,
+    /// The run before, if its `post` had nothing to compare with: what its sync did becomes part of this baseline.
+    pub uncompared_run: Option<RunId>,
     /// The run that has seen the collections of today, where every collection was made anew since the baseline: the baseline is
     /// kept, because that may be the work of the upgrade.
     pub reload_seen_by: Option<RunId>,
@@ -133,7 +135,7 @@ async fn capture_before(
     let work = async |connection: &Connection| {
         let checking = freshness::check_newest_documents(&context.config, connection, cluster.as_ref());
         context.timer.time(Phase::MongoDb, checking).await?;
-        let job = PreJob { context, given, named, scaler, cluster_facts };
+        let job = PreJob { context, given, named, current: current.as_ref(), scaler, cluster_facts };
         Box::pin(job.capture_and_record(run, connection)).await
     };
     let outcome = Box::pin(with_connection(&context.shutdown, connection, BEFORE_COMMIT, work)).await?;
@@ -222,6 +224,7 @@ struct PreJob<'a> {
     given: Option<&'a RunId>,
     /// The run as `--run` or the hook names it.
     named: Option<&'a RunId>,
+    current: Option<&'a CurrentState>,
     scaler: Option<&'a Scaler<'a>>,
     cluster_facts: ClusterFacts,
 }
@@ -239,6 +242,7 @@ impl PreJob<'_> {
             run = RunId::generate();
             run_id::record_in_span(&run);
         }
+        let uncompared_run = missing_baseline::uncompared_run(context, self.current, &server).await?;
         let store = context.store.run(&run);
         let flawed = baseline::flawed_capture(context).await?;
         // if the run has a capture, a retried hook does not scan again: its result would not count
@@ -267,7 +271,16 @@ impl PreJob<'_> {
             Reload::Seen(run) => Some(run),
             Reload::No | Reload::Whole(_) => None,
         };
-        Ok(PreOutcome { run, capture, committed_now, baseline, kept_because, replaced, reload_seen_by })
+        Ok(PreOutcome {
+            run,
+            capture,
+            committed_now,
+            baseline,
+            kept_because,
+            replaced,
+            uncompared_run,
+            reload_seen_by,
+        })
     }
 
     /// Whether the run has a capture, and the database was loaded anew since. A run that somebody named keeps its capture: it is

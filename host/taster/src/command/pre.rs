@@ -111,6 +111,13 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         );
         let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
     }
+    if let Some(run) = &outcome.uncompared_run {
+        let text = format!(
+            "run {run} ended without a comparison, because it had no capture from before its sync. What that sync did to the data \
+             is unknown and becomes part of this baseline. If in doubt, set up the copy again and run `taster pre` once more"
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Warning: ", &text));
+    }
     if let Some(seen) = &outcome.reload_seen_by {
         let text = format!(
             "every collection was dropped and created again since the baseline, and run {seen} has seen the new ones: they may be \

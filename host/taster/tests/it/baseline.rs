@@ -222,3 +222,39 @@ async fn pre_refuses_another_database_while_a_baseline_is_open() {
     pre(&workspace, &[]);
     verdict(&workspace, &[], "same");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_without_a_pre_says_where_it_looked_and_the_next_pre_warns() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
+    assert_eq!(post.code, 3, "{}", post.all());
+    let document = post.json();
+    let reason = document["findings"][0]["reason"].as_str().expect("a reason").to_owned();
+    let folder = std::fs::canonicalize(workspace.path()).expect("a folder").join("results");
+    for part in ["file://./results", &folder.display().to_string(), "`pre` of app pxbbq", "run a"] {
+        assert!(reason.contains(part), "{part}: {reason}");
+    }
+    let remedy = document["remedy"].as_str().expect("a remedy");
+    assert!(remedy.contains("store: s3://bucket/prefix") && !remedy.contains("accept"), "{remedy}");
+    // the damage, if there was any, becomes part of the baseline: not without a word
+    let warned = workspace.taster(&["pre", "--run", "b"]);
+    assert_eq!(warned.code, 0, "{}", warned.all());
+    assert!(warned.out.contains("run a ended without a comparison"), "{}", warned.out);
+    verdict(&workspace, &["--run", "b"], "same");
+    let next = workspace.taster(&["pre", "--run", "c"]);
+    assert!(!next.out.contains("without a comparison"), "run b was compared: {}", next.out);
+    verdict(&workspace, &["--run", "c"], "same");
+    // the store is there and has runs; a person looked at this one
+    let post = workspace.taster(&["post", "--run", "typo", "--format", "json"]).json();
+    let reason = post["findings"][0]["reason"].to_string();
+    assert!(reason.contains("has no open baseline in") && reason.contains("3 other runs of the app"), "{reason}");
+    assert_eq!(workspace.taster(&["accept", "typo", "--reason", "looked at by hand"]).code, 0);
+    let next = workspace.taster(&["pre", "--run", "d"]);
+    assert!(!next.out.contains("without a comparison"), "{}", next.out);
+    drop_baseline(&workspace);
+    let post = workspace.taster(&["post", "--run", "d", "--format", "json"]).json();
+    let reason = post["findings"][0]["reason"].to_string();
+    assert!(reason.contains("was dropped by tester on"), "{reason}");
+}
