@@ -42,7 +42,14 @@ pub async fn verdict_document(
     });
     let copy =
         [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::ServerChanged, ReasonCode::BaselineTooOld];
-    let reasons = judgement.findings.iter().find(|f| f.gates() && copy.contains(&f.code)).map(|f| f.code);
+    let configuration = [ReasonCode::OptionsChanged, ReasonCode::ComponentChanged, ReasonCode::ProbeOnOneSide];
+    let deciding = |codes: &[ReasonCode]| {
+        judgement.findings.iter().find(|f| f.gates() && codes.contains(&f.code)).map(|finding| finding.code)
+    };
+    let reasons = match judgement.verdict {
+        Verdict::Unknown => deciding(&copy).or_else(|| deciding(&configuration)),
+        Verdict::Same | Verdict::Different => deciding(&copy),
+    };
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),
         app: after.app.clone(),
@@ -109,6 +116,13 @@ pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Captur
             "read the server that was read before the sync and run `taster post --run {run}` again; or, if you know that the \
              data are right, {accept}"
         )),
+        (_, Some(ReasonCode::OptionsChanged | ReasonCode::ComponentChanged | ReasonCode::ProbeOnOneSide)) => {
+            Some(format!(
+                "put back what was changed in the configuration since the baseline and run `taster post --run {run}` again; or, if \
+                 you know that the data is right, {accept}; or `taster baseline drop --reason \"…\"`: the next `taster pre` takes a \
+                 new baseline"
+            ))
+        }
         (_, Some(_)) => Some(format!(
             "if you know that the data are right, {accept}: the next `taster pre` takes a new baseline; or raise \
              `maxBaselineAge` and run `taster post --run {run}` again"

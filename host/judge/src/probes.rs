@@ -99,10 +99,21 @@ fn configuration_change(old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding>
         return Some(unknown(new, ReasonCode::ComponentChanged, reason));
     }
     if old.options_sha256 != new.options_sha256 {
-        let reason = format!("its configured options or collections changed; {uncompared}");
+        let removed: Vec<&str> = removed_collections(old, new).collect();
+        let reason = match removed.len() {
+            0 => format!("its configured options or collections changed; {uncompared}"),
+            1 => format!("{} is no longer among its collections; {uncompared}", show::names(removed.into_iter())),
+            _ => format!("{} are no longer among its collections; {uncompared}", show::names(removed.into_iter())),
+        };
         return Some(unknown(new, ReasonCode::OptionsChanged, reason));
     }
     None
+}
+
+/// The collections that were granted before the sync and are not any more.
+fn removed_collections<'a>(old: &'a ProbeRecord, new: &'a ProbeRecord) -> impl Iterator<Item = &'a str> {
+    let names = old.collections.iter().map(|grant| grant.name.as_str());
+    names.filter(|name| !new.collections.iter().any(|grant| grant.name == *name))
 }
 
 /// `1.0.0 (9f86d081)`

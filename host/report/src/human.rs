@@ -2,11 +2,11 @@
 //! next.
 
 use console::Style;
-use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
+use taster_model::{Acceptance, Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, escape_hidden, grouped, size};
 
 use crate::{
-    documents, evidence,
+    accepted, documents, evidence,
     finding_text::{change, mark, reason, server, subject, tally},
     images,
     layout::{MAX_SENTENCE, TextTable, line_within, unbroken, width, wrap_within},
@@ -30,12 +30,18 @@ fn style(verdict: Verdict) -> Style {
 /// The verdict of a run, as wide as the terminal.
 #[must_use]
 pub fn verdict(document: &VerdictDocument) -> String {
-    verdict_within(width(), document)
+    verdict_within(width(), document, None)
+}
+
+/// The verdict of a run and who accepted it, as wide as the terminal. What an acceptance settles has no next step.
+#[must_use]
+pub fn verdict_accepted(document: &VerdictDocument, accepted: Option<&Acceptance>) -> String {
+    verdict_within(width(), document, accepted)
 }
 
 /// The verdict of a run, for lines of this width.
 #[must_use]
-pub(crate) fn verdict_within(width: usize, document: &VerdictDocument) -> String {
+pub(crate) fn verdict_within(width: usize, document: &VerdictDocument, by: Option<&Acceptance>) -> String {
     let word = style(document.verdict).apply_to(document.verdict.to_string().to_uppercase());
     let headline = format!("{} run {}  ({})", document.app, document.run, tally(document));
     let mut out = line_within(width, &format!("{word}  "), 2, &headline);
@@ -65,7 +71,11 @@ pub(crate) fn verdict_within(width: usize, document: &VerdictDocument) -> String
         }
         out.push_str(&wrap_within(width, "No probe covers: ", 2, &names.join(", ")));
     }
-    if let Some(remedy) = &document.remedy {
+    if let Some(by) = by {
+        out.push('\n');
+        out.push_str(&wrap_within(width.min(MAX_SENTENCE), "Accepted: ", 2, &accepted::sentence(document, by)));
+    }
+    if let Some(remedy) = document.remedy.as_ref().filter(|_| !accepted::settles(document, by)) {
         out.push('\n');
         out.push_str(&wrap_within(width.min(MAX_SENTENCE), "Next: ", 2, remedy));
     }

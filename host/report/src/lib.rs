@@ -1,5 +1,6 @@
 //! Renderers of the verdict document: for terminals, pull requests, CI systems and browsers.
 
+mod accepted;
 pub mod documents;
 mod evidence;
 mod finding_text;
@@ -14,6 +15,7 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use accepted::settles;
 pub use stored::stored_reports;
 
 pub use finding_text::{change, mark, metric_name, reason, server, subject, tally, value};

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use taster_model::{Finding, FindingOutcome, Verdict, VerdictDocument};
+use taster_model::{Acceptance, Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, size};
 
 use crate::{
-    documents, evidence,
+    accepted, documents, evidence,
     finding_text::{change, mark, reason, server, subject, tally},
     images,
 };
@@ -14,6 +14,12 @@ use crate::{
 /// The verdict of a run.
 #[must_use]
 pub fn verdict(document: &VerdictDocument) -> String {
+    verdict_accepted(document, None)
+}
+
+/// The verdict of a run and who accepted it. What an acceptance settles has no next step.
+#[must_use]
+pub fn verdict_accepted(document: &VerdictDocument, by: Option<&Acceptance>) -> String {
     let badge = match document.verdict {
         Verdict::Same => "✅",
         Verdict::Different => "❌",
@@ -59,7 +65,10 @@ pub fn verdict(document: &VerdictDocument) -> String {
         let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", escape_markdown(name))).collect();
         let _ = writeln!(out, "\nNo probe covers: {}", names.join(", "));
     }
-    if let Some(remedy) = &document.remedy {
+    if let Some(by) = by {
+        let _ = writeln!(out, "\n**Accepted** {}", escape_markdown(&accepted::sentence(document, by)));
+    }
+    if let Some(remedy) = document.remedy.as_ref().filter(|_| !accepted::settles(document, by)) {
         let _ = writeln!(out, "\n**Next:** {remedy}");
     }
     if !same.is_empty() {

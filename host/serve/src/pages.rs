@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
 use taster_model::{AppName, Diagnostic, ReportFile, RunId};
 use taster_report::html::{self, Badge, ErrorPage, Links, Numbers, Pending, ReportContext};
-use taster_store::{AppStore, RunEntry, RunSummary};
+use taster_store::{AppStore, Committed, RunEntry, RunSummary};
 use taster_text::escape_hidden;
 
 use crate::{
@@ -207,7 +207,10 @@ async fn report_file(
     };
     Ok(match file {
         ReportFile::Html => Page(run_page(&state, app, run).await?).into_response(),
-        ReportFile::Markdown => download(file, taster_report::markdown::verdict(&verdict().await?)),
+        ReportFile::Markdown => {
+            let accepted = store.accepted().await?.map(Committed::into_inner);
+            download(file, taster_report::markdown::verdict_accepted(&verdict().await?, accepted.as_ref()))
+        }
         ReportFile::Junit => {
             let junit = taster_report::junit::verdict(&verdict().await?);
             download(file, junit.map_err(|error| RequestError::Unknown(error.to_string()))?)

@@ -116,8 +116,8 @@ impl VerdictResponse {
             url: Some(links::run(&verdict.app, &verdict.run)),
             app: Some(verdict.app),
             run: Some(verdict.run),
+            remedy: verdict.remedy.filter(|_| accepted.is_none()),
             accepted: accepted.map(Accepted::from),
-            remedy: verdict.remedy,
             error: None,
         }
     }

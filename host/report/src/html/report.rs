@@ -18,7 +18,7 @@ use super::{
     usage::{self, UsageTable},
 };
 use crate::{
-    documents,
+    accepted, documents,
     documents::DifferenceGroup,
     evidence,
     finding_text::{change, server, subject, tally, value},
@@ -211,7 +211,11 @@ impl Page {
             badge,
             damage,
             tally: tally(document),
-            remedy: document.remedy.as_deref().map(Prose::of),
+            remedy: document
+                .remedy
+                .as_deref()
+                .filter(|_| !accepted::settles(document, context.accepted))
+                .map(Prose::of),
             accepted: context.accepted.map(|accepted| Accepted {
                 who: Text::of(&accepted.who),
                 at: When(accepted.at),

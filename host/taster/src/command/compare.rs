@@ -78,7 +78,9 @@ async fn compare_stored(args: &CompareArgs) -> Result<Exit, CliError> {
     let earlier = before.as_ref().map(|before| StoredCapture { capture: before.get(), censuses: &censuses });
     let later = StoredCapture { capture: &after, censuses: &run_store.censuses() };
     let document = taster_flow::verdict_document(earlier, later, stored.rules()).await;
-    write_verdict(&args.output, &document, &VerdictContext::default())
+    let accepted = run_store.accepted().await?.map(taster_store::Committed::into_inner);
+    let context = VerdictContext { accepted: accepted.as_ref(), ..VerdictContext::default() };
+    write_verdict(&args.output, &document, &context)
 }
 
 fn read_capture(path: &Path) -> Result<Capture, CliError> {

@@ -90,7 +90,7 @@ fn write_result(args: &PostArgs, context: &FlowContext, ended: &FlowOutcome<Post
         }
         Post::Judged(outcome) => {
             let PostOutcome { verdict, reports } = &**outcome;
-            let shown = VerdictContext { reports, scaling: &scaling_summary(ended), accepted: None };
+            let shown = VerdictContext { reports, scaling: &scaling_summary(ended), ..VerdictContext::default() };
             let exit = write_verdict(&args.output, verdict, &shown)?;
             let url = context.config.report.url_of(&verdict.app, &verdict.run);
             let report = url.or_else(|| reports.first().cloned());

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{FlowOutcome, ReplicaChange};
-use taster_model::{Acceptance, AppName, RunId, VerdictDocument};
+use taster_model::{Acceptance, AppName, DroppedBaseline, RunId, VerdictDocument};
 use taster_report::{
     html::{Links, ReportContext},
     layout::wrap_labeled,
 };
 
+use super::baseline;
 use crate::{
     args::{TextFormat, VerdictFormat, VerdictOutput},
     output,
@@ -65,6 +67,17 @@ pub(super) struct VerdictContext<'a> {
     pub(super) scaling: &'a str,
     /// Who accepted it.
     pub(super) accepted: Option<&'a Acceptance>,
+    /// Who dropped the baseline of the run.
+    pub(super) dropped: Option<&'a DroppedBaseline>,
+}
+
+/// The stored document, and who accepted it.
+#[derive(Serialize)]
+struct ShownVerdict<'a> {
+    #[serde(flatten)]
+    document: &'a VerdictDocument,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<&'a Acceptance>,
 }
 
 /// Writes a verdict in the requested format and returns the exit code.
@@ -73,11 +86,20 @@ pub(super) fn write_verdict(
     document: &VerdictDocument,
     context: &VerdictContext<'_>,
 ) -> Result<Exit, CliError> {
-    let VerdictContext { reports, scaling, accepted } = *context;
+    let VerdictContext { reports, scaling, accepted, dropped } = *context;
     let file = output.output.as_deref();
+    // what an acceptance settles has no next step
+    let is_settled = taster_report::settles(document, accepted);
+    let settled = VerdictDocument {
+        remedy: document.remedy.clone().filter(|_| !is_settled),
+        ..document.clone()
+    };
     match output.format {
         VerdictFormat::Human => {
-            let mut text = taster_report::human::verdict(document);
+            let mut text = taster_report::human::verdict_accepted(document, accepted);
+            if let Some(dropped) = dropped {
+                text.push_str(&wrap_labeled("Baseline: ", &baseline::sentence(dropped)));
+            }
             text.push_str(scaling);
             for report in reports.iter().filter(|report| report.ends_with(".html")) {
                 text.push_str("Report: ");
@@ -86,11 +108,13 @@ pub(super) fn write_verdict(
             }
             output::write_text(file, &text)?;
         }
-        VerdictFormat::Json => output::write_json(file, document)?,
-        VerdictFormat::Markdown => output::write_text(file, &taster_report::markdown::verdict(document))?,
-        VerdictFormat::Junit => output::write_text(file, &taster_report::junit::verdict(document)?)?,
+        VerdictFormat::Json => output::write_json(file, &ShownVerdict { document: &settled, accepted })?,
+        VerdictFormat::Markdown => {
+            output::write_text(file, &taster_report::markdown::verdict_accepted(document, accepted))?;
+        }
+        VerdictFormat::Junit => output::write_text(file, &taster_report::junit::verdict(&settled)?)?,
         VerdictFormat::Html => {
-            let context = ReportContext { accepted, links: Links::to_stored(reports), damage: None };
+            let context = ReportContext { accepted, dropped, links: Links::to_stored(reports), damage: None };
             output::write_text(file, &taster_report::html::report(document, &context))?;
         }
     }

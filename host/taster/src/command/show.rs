@@ -38,26 +38,19 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let app = open_app(&args.config, &args.store).await?;
     let run = resolve_run(args.shown.as_ref().or(args.run.run.as_ref()), &app).await?;
     let stored = app.store.run(&run);
+    let dropped = stored.dropped().await?.map(taster_store::Committed::into_inner);
     if let Some(verdict) = stored.verdict().await? {
         let verdict = verdict.into_inner();
         let accepted = stored.accepted().await?.map(taster_store::Committed::into_inner);
-        if let Some(accepted) = &accepted {
-            tracing::info!(
-                "accepted by {} on {}: {}",
-                accepted.who,
-                accepted.at.strftime("%Y-%m-%d %H:%M UTC"),
-                accepted.reason
-            );
-        }
         let reports = ReportFile::RENDERED.map(|file| stored.report_url(&verdict.attempt, file.name()));
-        let context = VerdictContext { reports: &reports, scaling: "", accepted: accepted.as_ref() };
+        let (accepted, dropped) = (accepted.as_ref(), dropped.as_ref());
+        let context = VerdictContext { reports: &reports, scaling: "", accepted, dropped };
         write_verdict(&args.output, &verdict, &context)?;
         return Ok(Exit::Done);
     }
     let Some(capture) = stored.pre().await? else {
         return Err(FlowError::NoRun { run, app: app.app.to_string(), store: app.url.clone() }.into());
     };
-    let dropped = stored.dropped().await?.map(taster_store::Committed::into_inner);
     write_capture(&args.output, &capture.into_inner(), dropped.as_ref())?;
     Ok(Exit::Done)
 }

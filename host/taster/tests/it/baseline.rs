@@ -258,3 +258,78 @@ async fn a_post_without_a_pre_says_where_it_looked_and_the_next_pre_warns() {
     let reason = post["findings"][0]["reason"].to_string();
     assert!(reason.contains("was dropped by tester on"), "{reason}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_run_says_who_accepted_it_and_names_no_next_step() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    pre(&workspace, &["--run", "a"]);
+    remove(&shop, &some_orders(&shop).await).await;
+    verdict(&workspace, &["--run", "a"], "different");
+    let mut accept = workspace.command(&["accept", "a", "--reason", "they were *tests*"]);
+    accept.env_remove("TASTER_USER").env("GITHUB_ACTOR", "ann").env("USER", "runner");
+    let accepted = accept.output().expect("the binary runs");
+    assert!(accepted.status.success(), "{accepted:?}");
+    for command in [&["show", "a"][..], &["compare", "--run", "a"]] {
+        let shown = |format: &str| workspace.taster(&[command, &["--format", format]].concat()).out;
+        let human = shown("human");
+        assert!(human.contains("Accepted: by ann on ") && human.contains(": they were *tests*"), "{human}");
+        let markdown = shown("markdown");
+        assert!(markdown.contains("**Accepted** by ann on ") && markdown.contains(r"they were \*tests\*"), "{markdown}");
+        let html = shown("html");
+        assert!(html.contains("Accepted</span> by ann on "), "{html}");
+        for text in [human, markdown, html, shown("junit")] {
+            assert!(!text.contains("taster accept"), "{text}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&shown("json")).expect("JSON");
+        assert_eq!((&json["accepted"]["who"], &json["verdict"]), (&"ann".into(), &"different".into()), "{json}");
+        assert_eq!((json.get("remedy"), &json["accepted"]["attempt"]), (None, &json["attempt"]), "{json}");
+    }
+    // a later attempt is not what was accepted
+    verdict(&workspace, &["--run", "a"], "different");
+    let shown = workspace.taster(&["show", "a"]).out;
+    assert!(shown.contains("for the verdict of another attempt") && shown.contains("Next: "), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_person_who_is_named_wins_over_the_user_of_the_ci_system() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    for (by, expected) in [(&["--by", "bob"][..], "bob"), (&[], "ann")] {
+        pre(&workspace, &[]);
+        let drop = [&["baseline", "drop", "--reason", "x", "--format", "json"], by].concat();
+        let mut command = workspace.command(&drop);
+        command.env_remove("TASTER_USER").env("GITLAB_USER_LOGIN", "ann").env("USER", "runner");
+        let output = command.output().expect("the binary runs");
+        let dropped: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(dropped["who"], expected, "{output:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_that_left_the_configuration_is_named_with_the_ways_out() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    let configure = |collections: &str| {
+        let probe = format!("probes:\n  - {{name: counts, component: document-count, collections: [{collections}]}}\n");
+        workspace.configure(&format!("{SHOP}{probe}"));
+    };
+    configure("menu, orders");
+    pre(&workspace, &["--run", "a"]);
+    shop.lose(doc! {}).await;
+    configure("menu");
+    pre(&workspace, &["--run", "b"]);
+    let post = workspace.taster(&["post", "--run", "b", "--format", "json"]);
+    assert_eq!(post.code, 3, "{}", post.all());
+    let document = post.json();
+    let reason = "`orders` is no longer among its collections; its 2 metrics were not compared";
+    assert_eq!(document["findings"][0]["reason"], reason, "{document}");
+    let remedy = document["remedy"].as_str().expect("a remedy");
+    for way in ["put back", "taster accept b", "taster baseline drop"] {
+        assert!(remedy.contains(way), "{way}: {remedy}");
+    }
+    configure("menu, orders");
+    verdict(&workspace, &["--run", "b"], "different");
+}
