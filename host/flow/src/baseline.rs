@@ -7,7 +7,13 @@ use taster_model::{
 };
 use taster_store::AppStore;
 
-use crate::{context::FlowContext, error::FlowError, reload::Reload, replacement};
+use crate::{
+    added_probes::{self, BaselineCaptures},
+    context::FlowContext,
+    error::FlowError,
+    reload::Reload,
+    replacement,
+};
 
 /// The most announced captures. Each process that dies between announcing and committing leaves one behind.
 const MAX_CLAIMS: usize = 16;
@@ -74,11 +80,7 @@ async fn is_committed(store: &AppStore, claim: &Baseline) -> Result<bool, CliErr
 
 /// Whether `run` closes the baseline: it has the verdict `same` against it, and no attempt has read the data later, or its
 /// verdict was accepted. Returns the workloads, whose versions have passed.
-async fn closed_by(
-    store: &AppStore,
-    run: &RunId,
-    baseline: &Baseline,
-) -> Result<Option<Vec<WorkloadFacts>>, CliError> {
+async fn closed_by(store: &AppStore, run: &RunId, baseline: &Baseline) -> Result<Option<Vec<WorkloadFacts>>, CliError> {
     let store = store.run(run);
     let Some(verdict) = store.verdict().await?.map(taster_store::Committed::into_inner) else { return Ok(None) };
     let against = verdict.before.as_ref().is_some_and(|before| before.run == baseline.run);
@@ -111,6 +113,7 @@ pub(crate) fn from_capture(capture: &Capture) -> Baseline {
         copy: capture.server.copy_witness(),
         judged: None,
         judged_at: None,
+        added: Vec::new(),
     }
 }
 
@@ -139,6 +142,14 @@ pub(crate) struct CommittedPre<'a> {
     pub(crate) flawed: Option<&'a Capture>,
     /// Whether the database was loaded anew since the baseline.
     pub(crate) reload: &'a Reload,
+}
+
+/// The open baseline with the captures of the probes that were added since.
+pub(crate) async fn open_captures(store: &AppStore) -> Result<BaselineCaptures, CliError> {
+    match store.current().await?.and_then(|current| current.baseline) {
+        Some(open) => BaselineCaptures::load(store, &open.run, &open.added).await,
+        None => Ok(BaselineCaptures::default()),
+    }
 }
 
 /// The baseline after a capture was recorded.
@@ -175,6 +186,9 @@ pub(crate) async fn record_capture(
     let kept_because = flawed.and_then(|flawed| replacement::disagreement(flawed, capture));
     let replaceable = flawed.filter(|_| kept_because.is_none()).map(from_capture);
     let mut replaced = None;
+    // against a baseline in which a probe failed nothing is the same anyway, and a closed run is no baseline
+    let standing = if flawed.is_none() && !closed { open_captures(&context.store).await?.own } else { None };
+    let standing = standing.map(|(capture, _)| capture);
     let current = context
         .store
         .update_current(|current| {
@@ -184,7 +198,9 @@ pub(crate) async fn record_capture(
                 Some(ReplacedBaseline { baseline, because })
             });
             let existing = current.baseline.filter(|_| replaced.is_none());
-            let existing = existing.filter(|baseline| Some(baseline) != replaceable.as_ref());
+            let existing = existing
+                .filter(|baseline| !replaceable.as_ref().is_some_and(|flawed| flawed.attempt == baseline.attempt));
+            let existing = existing.map(|baseline| with_added(baseline, standing.as_ref(), capture));
             current.baseline = if closed { existing } else { existing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);
             current.last = Some(LastRun { run: run.clone(), verdict });
@@ -198,6 +214,17 @@ pub(crate) async fn record_capture(
     let baseline = current.and_then(|c| c.baseline).unwrap_or(own);
     let is_kept = flawed.is_some_and(|flawed| flawed.run == baseline.run);
     Ok(RecordedBaseline { baseline, kept_because: kept_because.filter(|_| is_kept), replaced })
+}
+
+/// The baseline with the probes of `capture` that it does not know yet: this capture is theirs. `standing` is the capture of the
+/// baseline, as far as it was read.
+fn with_added(mut baseline: Baseline, standing: Option<&Capture>, capture: &Capture) -> Baseline {
+    if let Some(standing) = standing.filter(|standing| standing.attempt == baseline.attempt)
+        && capture.run != baseline.run
+    {
+        baseline.added.extend(added_probes::unknown_to(standing, &baseline.added, capture));
+    }
+    baseline
 }
 
 /// What shows that the database is another copy than that of the baseline.
@@ -235,7 +262,9 @@ pub(crate) async fn check_database(
         let recorded = &capture.get().server.database;
         if *recorded != configured && !is_closed(&context.store, run).await? {
             let app = context.config.app.to_string();
-            return Err(FlowError::OtherDatabase { app, run: run.clone(), recorded: recorded.clone(), configured }.into());
+            return Err(
+                FlowError::OtherDatabase { app, run: run.clone(), recorded: recorded.clone(), configured }.into()
+            );
         }
     }
     Ok(())
@@ -249,6 +278,7 @@ pub(crate) async fn flawed_capture(context: &FlowContext) -> Result<Option<Captu
         return Ok(None);
     }
     let capture = context.store.run(&existing.run).pre().await?.map(taster_store::Committed::into_inner);
+    let existing = Baseline { added: Vec::new(), ..existing };
     Ok(capture.filter(|capture| from_capture(capture) == existing))
 }
 

@@ -25,8 +25,9 @@ pub(crate) struct CaptureJob<'a> {
     pub(crate) attempt: AttemptId,
     /// The baseline, in `post`.
     pub(crate) before: Option<&'a Capture>,
-    /// In `pre`, a baseline that this capture may replace. With its key, the censuses of both can be compared.
-    pub(crate) flawed: Option<&'a Capture>,
+    /// In `pre`, the open baseline. This capture may replace it, or be the baseline of a probe that was added since: with the same
+    /// key, clock and seed, `post` can be compared with either.
+    pub(crate) open: Option<&'a Capture>,
     pub(crate) cluster_facts: ClusterFacts,
 }
 
@@ -81,9 +82,9 @@ impl CaptureJob<'_> {
         Ok(UncommittedCapture { capture, censuses, key: census_settings.key().clone() })
     }
 
-    /// The clock and the seed of the probes. `post` takes those of the baseline, so that a probe cannot tell the sides apart.
+    /// The clock and the seed of the probes. Where there is a baseline, those of the baseline, so that a probe cannot tell the sides apart.
     fn clock_and_seed(&self, started: Timestamp) -> (Timestamp, String) {
-        match self.before {
+        match self.before.or(self.open) {
             Some(before) => (before.probe_clock, before.probe_seed.clone()),
             // a ULID has 80 random bits; the hash spreads them over the whole seed
             None => (started, hex::encode(Sha256::digest(RunId::generate().as_str()))),
@@ -97,7 +98,7 @@ impl CaptureJob<'_> {
             side: self.side,
             attempt: &self.attempt,
             before: self.before,
-            key_of: self.before.or(self.flawed),
+            key_of: self.before.or(self.open),
         }
     }
 }
@@ -155,7 +156,7 @@ mod tests {
                 side: if baseline.is_some() { Side::Post } else { Side::Pre },
                 attempt: AttemptId::generate(),
                 before: baseline,
-                flawed: None,
+                open: None,
                 cluster_facts: ClusterFacts::default(),
             };
             job.clock_and_seed(started.parse().unwrap())

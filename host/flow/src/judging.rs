@@ -1,22 +1,30 @@
 //! Builds the verdict document from two captures.
 
+use std::collections::BTreeSet;
+
 use taster_diagnostics::CliError;
-use taster_judge::JudgementInput;
+use taster_judge::{Judgement, JudgementInput};
 use taster_model::{
-    Capture, CensusDifferences, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary, Verdict,
-    VerdictDocument, schema,
+    AddedProbe, Capture, CensusDifferences, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary,
+    Verdict, VerdictDocument, schema,
 };
 use taster_store::AppStore;
 
 use crate::{
+    added_probes,
     differences::{self, StoredCapture},
     rules::Rules,
 };
 
 /// The run with whose capture `run` was compared, if it has a verdict.
 pub async fn judged_against(store: &AppStore, run: &RunId) -> Result<Option<RunId>, CliError> {
-    let verdict = store.run(run).verdict().await?;
-    Ok(verdict.and_then(|verdict| verdict.into_inner().before).map(|before| before.run))
+    Ok(compared_with(store, run).await?.map(|(run, _)| run))
+}
+
+/// The same, with the probes that were compared with a later capture.
+pub async fn compared_with(store: &AppStore, run: &RunId) -> Result<Option<(RunId, Vec<AddedProbe>)>, CliError> {
+    let verdict = store.run(run).verdict().await?.map(taster_store::Committed::into_inner);
+    Ok(verdict.and_then(|verdict| Some((verdict.before?.run, verdict.added))))
 }
 
 /// Compares `after` with `before`, their censuses document by document.
@@ -25,31 +33,24 @@ pub async fn verdict_document(
     after: StoredCapture<'_>,
     rules: Rules<'_>,
 ) -> VerdictDocument {
-    let differences = match before {
-        Some(before) => differences::between(before, after, rules).await,
-        None => CensusDifferences::new(),
+    verdict_with_added(before, &[], after, rules).await
+}
+
+/// The same; the probes of the captures `added` are compared with those instead.
+pub async fn verdict_with_added(
+    before: Option<StoredCapture<'_>>,
+    added: &[StoredCapture<'_>],
+    after: StoredCapture<'_>,
+    rules: Rules<'_>,
+) -> VerdictDocument {
+    let judgement = if added.is_empty() || before.is_none() {
+        judgement(before, after, rules).await
+    } else {
+        judgement_in_parts(before, added, after, rules).await
     };
+    let added = if before.is_some() { added } else { &[] };
     let (before, after) = (before.map(|before| before.capture), after.capture);
-    let Rules { expectations, changes, max_baseline_age, required_censuses, .. } = rules;
-    let judgement = taster_judge::judge(&JudgementInput {
-        before,
-        after,
-        expectations,
-        changes,
-        differences: &differences,
-        max_baseline_age,
-        required_censuses,
-    });
-    let copy =
-        [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::ServerChanged, ReasonCode::BaselineTooOld];
-    let configuration = [ReasonCode::OptionsChanged, ReasonCode::ComponentChanged, ReasonCode::ProbeOnOneSide];
-    let deciding = |codes: &[ReasonCode]| {
-        judgement.findings.iter().find(|f| f.gates() && codes.contains(&f.code)).map(|finding| finding.code)
-    };
-    let reasons = match judgement.verdict {
-        Verdict::Unknown => deciding(&copy).or_else(|| deciding(&configuration)),
-        Verdict::Same | Verdict::Different => deciding(&copy),
-    };
+    let remedy = remedy_for(judgement.verdict, reason_of_baseline(&judgement), after);
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),
         app: after.app.clone(),
@@ -58,11 +59,78 @@ pub async fn verdict_document(
         verdict: judgement.verdict,
         taster: taster_model::VERSION.to_owned(),
         before: before.map(side_summary),
+        added: added.iter().flat_map(|part| added_by(part.capture)).collect(),
         after: side_summary(after),
         findings: judgement.findings,
         uncovered: judgement.uncovered,
         evidence: judgement.evidence,
-        remedy: remedy_for(judgement.verdict, reasons, after),
+        remedy,
+    }
+}
+
+fn added_by(capture: &Capture) -> impl Iterator<Item = AddedProbe> {
+    capture.probes.iter().map(|record| AddedProbe {
+        probe: record.name.clone(),
+        run: capture.run.clone(),
+        attempt: capture.attempt.clone(),
+    })
+}
+
+async fn judgement(before: Option<StoredCapture<'_>>, after: StoredCapture<'_>, rules: Rules<'_>) -> Judgement {
+    let differences = match before {
+        Some(before) => differences::between(before, after, rules).await,
+        None => CensusDifferences::new(),
+    };
+    let Rules { expectations, changes, max_baseline_age, required_censuses, .. } = rules;
+    taster_judge::judge(&JudgementInput {
+        before: before.map(|before| before.capture),
+        after: after.capture,
+        expectations,
+        changes,
+        differences: &differences,
+        max_baseline_age,
+        required_censuses,
+    })
+}
+
+/// Judges the probes of the baseline, and then each capture of added probes by itself.
+async fn judgement_in_parts(
+    before: Option<StoredCapture<'_>>,
+    added: &[StoredCapture<'_>],
+    after: StoredCapture<'_>,
+    rules: Rules<'_>,
+) -> Judgement {
+    let names = |part: &StoredCapture<'_>| part.capture.probes.iter().map(|record| record.name.clone());
+    let later: BTreeSet<String> = added.iter().flat_map(names).collect();
+    let rest = added_probes::with_probes(after.capture, |name| !later.contains(name));
+    let rest = StoredCapture { capture: &rest, censuses: after.censuses };
+    let mut whole = judgement(before, rest, rules).await;
+    for part in added {
+        let own: BTreeSet<String> = names(part).collect();
+        let capture = added_probes::with_probes(after.capture, |name| own.contains(name));
+        let of_part =
+            judgement(Some(*part), StoredCapture { capture: &capture, censuses: after.censuses }, rules).await;
+        let since = format!(
+            "; compared with run {} of {}, since the probe was added then",
+            part.capture.run,
+            part.capture.started.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        whole.add_part(of_part, &own, &since);
+    }
+    whole
+}
+
+/// The reason of a deciding finding if the baseline itself cannot be used, or does not fit the configuration.
+fn reason_of_baseline(judgement: &Judgement) -> Option<ReasonCode> {
+    let copy =
+        [ReasonCode::CopyReplaced, ReasonCode::CopyUnwitnessed, ReasonCode::ServerChanged, ReasonCode::BaselineTooOld];
+    let configuration = [ReasonCode::OptionsChanged, ReasonCode::ComponentChanged, ReasonCode::ProbeOnOneSide];
+    let deciding = |codes: &[ReasonCode]| {
+        judgement.findings.iter().find(|f| f.gates() && codes.contains(&f.code)).map(|finding| finding.code)
+    };
+    match judgement.verdict {
+        Verdict::Unknown => deciding(&copy).or_else(|| deciding(&configuration)),
+        Verdict::Same | Verdict::Different => deciding(&copy),
     }
 }
 

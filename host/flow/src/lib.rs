@@ -3,6 +3,7 @@
 //! Start reading at [`pre`] and [`post`]. `cluster` scales workloads up around a flow and restores them after it,
 //! `consistency` runs the probes until all of them have read the same data, and `baseline` keeps the state of an app.
 
+mod added_probes;
 mod baseline;
 mod capture;
 mod census;
@@ -33,6 +34,7 @@ mod run_id;
 mod shutdown;
 pub mod timing;
 
+pub use added_probes::BaselineCaptures;
 pub use baseline::ReplacedBaseline;
 pub use census::{CaptureIdentity, CensusSettings, check_censuses_deterministic};
 pub use cluster::{FlowOutcome, NotRestored, ReplicaChange, RestoreReport};
@@ -42,7 +44,7 @@ pub use determinism::{ProbeRuns, check_deterministic};
 pub use differences::StoredCapture;
 pub use error::FlowError;
 pub use grants::resolve as resolve_collections;
-pub use judging::{judged_against, remedy_for, side_summary, verdict_document};
+pub use judging::{compared_with, judged_against, remedy_for, side_summary, verdict_document, verdict_with_added};
 pub use limits::engine_limits;
 pub use open_baseline::{DropRequest, OpenBaseline, drop_baseline, open_baseline};
 pub use post::{Post, PostOutcome, post};

@@ -35,8 +35,13 @@ async fn explanation(store: &AppStore, document: &VerdictDocument, url: &str) ->
     let others = store.index().await?.iter().filter(|entry| entry.run != *run).count();
     if others > 0 {
         let runs = counted(others as u64, "other run");
-        let why = format!("app {app} has no open baseline in {place}, and run {run} no `pre`; the store has {runs} of the app");
-        return Ok((why, format!("run `taster pre --run {run}` before the sync, or give `post` the --run of that `pre`")));
+        let why = format!(
+            "app {app} has no open baseline in {place}, and run {run} no `pre`; the store has {runs} of the app"
+        );
+        return Ok((
+            why,
+            format!("run `taster pre --run {run}` before the sync, or give `post` the --run of that `pre`"),
+        ));
     }
     let why = format!("the store {place} has no `pre` of app {app}; it was looked for run {run}");
     let keep = if is_bucket(url) {

@@ -143,11 +143,7 @@ async fn take_lock(config: &Config) -> Result<Lock, CliError> {
     Ok(retry_while_unreachable(API_TIMEOUT, async || cluster.acquire_lock(request.clone(), &log).await).await?)
 }
 
-async fn drop_locked(
-    store: &AppStore,
-    lock: Option<&Lock>,
-    request: DropRequest,
-) -> Result<DroppedBaseline, CliError> {
+async fn drop_locked(store: &AppStore, lock: Option<&Lock>, request: DropRequest) -> Result<DroppedBaseline, CliError> {
     let DropRequest { app, store_url, who, reason } = request;
     let open = baseline::load_current(store).await?.and_then(|current| current.baseline);
     let Some(open) = open else {

@@ -8,6 +8,7 @@ use taster_store::{RunStore, fault};
 use tracing::{Instrument, field};
 
 use crate::{
+    added_probes::BaselineCaptures,
     baseline,
     capture::{CaptureJob, with_connection},
     census::UncommittedCapture,
@@ -77,13 +78,15 @@ async fn compare_after(
     run_id::record_in_span(&run);
     let store = context.store.run(&run);
     let before = load_baseline(context, &run, current.as_ref()).await?;
-    if before.is_none() {
+    if before.own.is_none() {
         tracing::warn!(%run, "no capture before the sync: the verdict will be unknown");
     }
-    let uncommitted = capture(context, &run, before.as_ref(), scaler).await?;
+    let merged = before.merged();
+    let uncommitted = capture(context, &run, merged.as_ref(), scaler).await?;
     let after = commit(context, uncommitted, &store, scaler).await?;
-    let verdict = judge(context, before.as_ref(), &after, &store).await?;
-    let verdict = publish(context, before.as_ref(), &verdict, &store).await?;
+    let verdict = judge(context, &before, &after, &store).await?;
+    let own = before.own.as_ref().map(|(capture, _)| capture);
+    let verdict = publish(context, own, &verdict, &store).await?;
     let reports = ReportFile::RENDERED.map(|file| store.report_url(&verdict.attempt, file.name())).to_vec();
     if let Some(scaler) = scaler {
         scaler.publish_verdict(&verdict).await;
@@ -129,7 +132,7 @@ async fn capture(
     let connection = timer.time(Phase::MongoDb, connecting).await?;
     let cluster_facts = cluster_facts(context, scaler).await?;
     let attempt = AttemptId::generate();
-    let job = CaptureJob { context, run, side: Side::Post, attempt, before, flawed: None, cluster_facts };
+    let job = CaptureJob { context, run, side: Side::Post, attempt, before, open: None, cluster_facts };
     with_connection(shutdown, connection, BEFORE_COMMIT, async |connection| job.run(connection).await).await
 }
 
@@ -156,14 +159,13 @@ async fn commit(
 /// Compares the capture with the baseline.
 async fn judge(
     context: &FlowContext,
-    before: Option<&Capture>,
+    before: &BaselineCaptures,
     after: &Capture,
     store: &RunStore,
 ) -> Result<VerdictDocument, CliError> {
-    let before = before.map(|capture| (capture, context.store.run(&capture.run).censuses()));
-    let before = before.as_ref().map(|(capture, censuses)| StoredCapture { capture, censuses });
+    let (own, added) = (before.own_stored(), before.added_stored());
     let after = StoredCapture { capture: after, censuses: &store.censuses() };
-    let judging = Box::pin(judging::verdict_document(before, after, Rules::from(&context.config)));
+    let judging = Box::pin(judging::verdict_with_added(own, &added, after, Rules::from(&context.config)));
     let mut verdict =
         context.shutdown.run_until(StopPoint::BeforeCommit("comparison"), async { Ok(judging.await) }).await?;
     if verdict.before.is_none() {
@@ -229,16 +231,16 @@ async fn load_baseline(
     context: &FlowContext,
     run: &RunId,
     current: Option<&CurrentState>,
-) -> Result<Option<Capture>, CliError> {
-    let baseline = current.and_then(|current| current.baseline.as_ref()).map(|baseline| baseline.run.clone());
-    let of = match baseline {
-        Some(run) => run,
-        None => judging::judged_against(&context.store, run).await?.unwrap_or_else(|| run.clone()),
+) -> Result<BaselineCaptures, CliError> {
+    let open = current.and_then(|current| current.baseline.as_ref());
+    let (of, added) = match open {
+        Some(baseline) => (baseline.run.clone(), baseline.added.clone()),
+        None => judging::compared_with(&context.store, run).await?.unwrap_or_else(|| (run.clone(), Vec::new())),
     };
     if baseline::is_dropped(&context.store, &of).await? {
-        return Ok(None);
+        return Ok(BaselineCaptures::default());
     }
-    Ok(context.store.run(&of).pre().await?.map(taster_store::Committed::into_inner))
+    BaselineCaptures::load(&context.store, &of, &added).await
 }
 
 /// Records the verdict in `current.json`. `same` closes the baseline. Any other verdict keeps it, and adds it where `pre` was

@@ -255,7 +255,10 @@ impl PreJob<'_> {
                 return Err(FlowError::AnotherCopy { run }.into());
             }
             Some(existing) => (existing.into_inner(), false),
-            None => self.capture_and_commit(&run, &store, connection, flawed.as_ref()).await?,
+            None => {
+                let open = baseline::open_captures(&context.store).await?.merged();
+                self.capture_and_commit(&run, &store, connection, open.as_ref()).await?
+            }
         };
         fault::point("pre: committed");
         let reload = reload::since_baseline(context, &capture.collections).await?;
@@ -271,16 +274,7 @@ impl PreJob<'_> {
             Reload::Seen(run) => Some(run),
             Reload::No | Reload::Whole(_) => None,
         };
-        Ok(PreOutcome {
-            run,
-            capture,
-            committed_now,
-            baseline,
-            kept_because,
-            replaced,
-            uncompared_run,
-            reload_seen_by,
-        })
+        Ok(PreOutcome { run, capture, committed_now, baseline, kept_because, replaced, uncompared_run, reload_seen_by })
     }
 
     /// Whether the run has a capture, and the database was loaded anew since. A run that somebody named keeps its capture: it is
@@ -307,11 +301,11 @@ impl PreJob<'_> {
         run: &RunId,
         store: &RunStore,
         connection: &Connection,
-        flawed: Option<&Capture>,
+        open: Option<&Capture>,
     ) -> Result<(Capture, bool), CliError> {
         let Self { context, scaler, cluster_facts, .. } = self;
         let attempt = AttemptId::generate();
-        let job = CaptureJob { context, run, side: Side::Pre, attempt, before: None, flawed, cluster_facts };
+        let job = CaptureJob { context, run, side: Side::Pre, attempt, before: None, open, cluster_facts };
         let uncommitted = job.run(connection).await?;
         fault::arm();
         let capture = uncommitted.store_censuses(store).await?;

@@ -27,11 +27,13 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use capture_pair::CapturePair;
 pub use rename::Renames;
-use taster_model::{Capture, CensusDifferences, CollectionEvidence, DeclaredChange, Expectation, Finding, Verdict};
+use taster_model::{
+    Capture, CensusDifferences, CollectionEvidence, DeclaredChange, Expectation, Finding, ReasonCode, Verdict,
+};
 
 /// What is judged.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +87,42 @@ pub struct Judgement {
     pub uncovered: Vec<String>,
     /// On what the verdict rests, by collection. Empty without a baseline that can be compared.
     pub evidence: Vec<CollectionEvidence>,
+}
+
+impl Judgement {
+    /// Adds the findings of the probes `own`, which were judged against a later capture because they were added to the
+    /// configuration then. Each of their reasons ends with `since`. The findings about that capture's copy come with them; the rest
+    /// of its judgement is about the whole database, which the baseline alone decides.
+    pub fn add_part(&mut self, part: Judgement, own: &BTreeSet<String>, since: &str) {
+        let about_copy = [
+            ReasonCode::CopyReplaced,
+            ReasonCode::CopyUnwitnessed,
+            ReasonCode::ServerChanged,
+            ReasonCode::BaselineTooOld,
+            ReasonCode::NotComparable,
+        ];
+        // an expectation that matches a metric of either capture is in use
+        let is_used = |finding: &Finding| {
+            finding.code == ReasonCode::ExpectationUnmatched && !part.findings.iter().any(|other| other == finding)
+        };
+        self.findings.retain(|finding| !is_used(finding));
+        self.uncovered.retain(|name| part.uncovered.contains(name));
+        for mut finding in part.findings {
+            let is_own = finding.probe.as_ref().is_some_and(|probe| own.contains(probe));
+            if is_own || finding.probe.is_none() && about_copy.contains(&finding.code) {
+                finding.reason.push_str(since);
+                self.findings.push(finding);
+            }
+        }
+        for better in part.evidence {
+            let known = self.evidence.iter_mut().find(|known| known.collection == better.collection);
+            if let Some(known) = known.filter(|known| better.basis < known.basis) {
+                *known = better;
+            }
+        }
+        self.verdict = verdict::decide(&mut self.findings, &[]);
+        verdict::sort(&mut self.findings);
+    }
 }
 
 /// Judges `after` against `before`.

@@ -53,6 +53,20 @@ pub struct Baseline {
     /// When that attempt read the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_at: Option<ReadMoment>,
+    /// Probes that were added to the configuration since, each with the `pre` that is its own baseline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<AddedProbe>,
+}
+
+/// A probe that was added to the configuration while a baseline was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AddedProbe {
+    /// Its name in the configuration.
+    pub probe: String,
+    /// The run whose `pre` is its baseline.
+    pub run: RunId,
+    /// The attempt that recorded it.
+    pub attempt: AttemptId,
 }
 
 impl Baseline {

@@ -43,7 +43,7 @@ pub use change::{
     other_names,
 };
 pub use copy::{CopyRelation, CopyWitness, DataKind};
-pub use current::{Acceptance, Baseline, CurrentState, DroppedBaseline, LastRun};
+pub use current::{Acceptance, AddedProbe, Baseline, CurrentState, DroppedBaseline, LastRun};
 pub use diagnostic::Diagnostic;
 pub use difference::{CensusComparisonError, CensusDifference, CensusDifferences, ChangeOutcome};
 pub use evidence::{CollectionEvidence, EvidenceBasis};

@@ -234,6 +234,7 @@ fn verdict() -> impl Strategy<Value = VerdictDocument> {
                 verdict,
                 taster: "0.1.0".to_owned(),
                 before: remedy.as_ref().map(|_| side.clone()),
+                added: Vec::new(),
                 after: side,
                 findings,
                 uncovered: remedy.iter().cloned().collect(),

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppName, AttemptId, CollectionEvidence, Labels, ReadMoment, ReasonCode, RunId, ServerFacts, Severity, Usage,
-    UsageLimits, WorkloadFacts,
+    AddedProbe, AppName, AttemptId, CollectionEvidence, Labels, ReadMoment, ReasonCode, RunId, ServerFacts, Severity,
+    Usage, UsageLimits, WorkloadFacts,
 };
 
 /// The outcome of a run. `Unknown` never passes.
@@ -75,6 +75,9 @@ pub struct VerdictDocument {
     /// The capture of the baseline. Absent if there was no baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<SideSummary>,
+    /// Probes that were added to the configuration since the baseline, each with the run whose `pre` it was compared with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<AddedProbe>,
     /// The capture after the sync.
     pub after: SideSummary,
     /// Deciding findings first, then sorted by probe, metric and labels.

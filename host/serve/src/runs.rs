@@ -324,14 +324,8 @@ async fn detail(app: AppName, store: &AppStore, stored: &RunStore, entry: RunEnt
             None => Ok(None),
         }
     };
-    let (pre, post, verdict, accepted, dropped, open_baseline) = tokio::join!(
-        stored.pre(),
-        latest,
-        stored.verdict(),
-        stored.accepted(),
-        stored.dropped(),
-        open_baseline(store)
-    );
+    let (pre, post, verdict, accepted, dropped, open_baseline) =
+        tokio::join!(stored.pre(), latest, stored.verdict(), stored.accepted(), stored.dropped(), open_baseline(store));
     let mut damaged = Vec::new();
     let pre = note_damage(pre, &mut damaged)?;
     let post = note_damage(post, &mut damaged)?;

@@ -12,6 +12,7 @@ use taster_model::{Diagnostic, RunId};
 use crate::{
     app::AppStore,
     backend::VERIFICATION_PREFIX,
+    document::Committed,
     entry::RunEntry,
     error::StoreError,
     fault,
@@ -116,8 +117,12 @@ impl AppStore {
             }
             match self.run(&entry.run).verdict().await {
                 Ok(verdict) => {
-                    let before = verdict.and_then(|verdict| verdict.into_inner().before);
-                    needed.extend(before.map(|before| (before.run, "a kept run was judged against it")));
+                    let verdict = verdict.map(Committed::into_inner);
+                    let runs = verdict.into_iter().flat_map(|verdict| {
+                        let added = verdict.added.into_iter().map(|probe| probe.run);
+                        verdict.before.map(|before| before.run).into_iter().chain(added)
+                    });
+                    needed.extend(runs.map(|run| (run, "a kept run was judged against it")));
                 }
                 // a damaged verdict names no other run
                 Err(StoreError::Damaged { .. } | StoreError::Misplaced { .. }) => {}
@@ -132,6 +137,10 @@ impl AppStore {
         if let Some(current) = self.current().await? {
             if current.baseline.as_ref().is_some_and(|baseline| baseline.run == *run) {
                 return Ok(Some("the app's baseline"));
+            }
+            let mut added = current.baseline.iter().flat_map(|baseline| &baseline.added);
+            if added.any(|probe| probe.run == *run) {
+                return Ok(Some("the baseline of a probe that was added later"));
             }
             if current.claims.iter().any(|claim| claim.run == *run) {
                 return Ok(Some("a capture of it is being committed"));

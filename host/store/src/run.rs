@@ -4,7 +4,8 @@ use std::{cmp::Ordering, sync::Arc};
 
 use taster_census::CensusFile;
 use taster_model::{
-    Acceptance, AppName, AttemptId, Capture, DroppedBaseline, ObjectRef, ReadMoment, RunId, Side, VerdictDocument, schema,
+    Acceptance, AppName, AttemptId, Capture, DroppedBaseline, ObjectRef, ReadMoment, RunId, Side, VerdictDocument,
+    schema,
 };
 
 use crate::{

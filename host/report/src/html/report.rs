@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use askama::Template;
 use taster_model::{
-    Acceptance, AppName, DocumentDetail, DroppedBaseline, Finding, FindingOutcome, RunId, Severity, SideSummary, VerdictDocument,
+    Acceptance, AppName, DocumentDetail, DroppedBaseline, Finding, FindingOutcome, RunId, Severity, SideSummary,
+    VerdictDocument,
 };
 use taster_text::{counted, duration, grouped, size};
 

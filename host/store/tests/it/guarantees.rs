@@ -106,6 +106,7 @@ async fn no_concurrent_update_of_current_is_lost() {
                                         copy: CopyWitness::default(),
                                         judged: None,
                                         judged_at: None,
+                                        added: Vec::new(),
                                     }),
                                     claims: Vec::new(),
                                     last: None,

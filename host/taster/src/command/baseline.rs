@@ -101,6 +101,10 @@ fn text(stored: &StoredApp, open: Option<&OpenBaseline>) -> String {
         out.push_str(&wrap_labeled("Database: ", &taster_text::escape_hidden(database)));
     }
     out.push_str(&wrap_labeled("Copy: ", &copy(&baseline.copy)));
+    for added in &baseline.added {
+        let text = format!("{}, compared with run {}", taster_text::escape_hidden(&added.probe), added.run);
+        out.push_str(&wrap_labeled("Added probe: ", &text));
+    }
     out.push_str(&wrap_labeled("Open because: ", &open.open_because));
     out.push_str("Closed by:\n");
     for way in &open.closed_by {

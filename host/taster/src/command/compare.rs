@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{FlowError, Rules, StoredCapture};
+use taster_flow::{BaselineCaptures, FlowError, Rules, StoredCapture};
 use taster_model::{Capture, Side};
 use taster_store::Censuses;
 
@@ -69,15 +69,17 @@ async fn compare_stored(args: &CompareArgs) -> Result<Exit, CliError> {
     };
     let after = after.into_inner();
     // the baseline of the stored verdict; without a verdict the app's open baseline; else the run's own capture
-    let judged = match taster_flow::judged_against(store, &run).await? {
-        Some(judged) => Some(judged),
-        None => store.current().await?.and_then(|current| current.baseline).map(|baseline| baseline.run),
+    let (earlier_run, added) = match taster_flow::compared_with(store, &run).await? {
+        Some(compared) => compared,
+        None => match store.current().await?.and_then(|current| current.baseline) {
+            Some(baseline) => (baseline.run, baseline.added),
+            None => (run.clone(), Vec::new()),
+        },
     };
-    let earlier_run = store.run(judged.as_ref().unwrap_or(&run));
-    let (before, censuses) = (earlier_run.pre().await?, earlier_run.censuses());
-    let earlier = before.as_ref().map(|before| StoredCapture { capture: before.get(), censuses: &censuses });
+    let before = BaselineCaptures::load(store, &earlier_run, &added).await?;
     let later = StoredCapture { capture: &after, censuses: &run_store.censuses() };
-    let document = taster_flow::verdict_document(earlier, later, stored.rules()).await;
+    let (own, added) = (before.own_stored(), before.added_stored());
+    let document = taster_flow::verdict_with_added(own, &added, later, stored.rules()).await;
     let accepted = run_store.accepted().await?.map(taster_store::Committed::into_inner);
     let context = VerdictContext { accepted: accepted.as_ref(), ..VerdictContext::default() };
     write_verdict(&args.output, &document, &context)

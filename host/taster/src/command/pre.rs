@@ -111,6 +111,20 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         );
         let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
     }
+    let added: Vec<&str> = outcome
+        .baseline
+        .added
+        .iter()
+        .filter(|added| added.run == outcome.run)
+        .map(|added| added.probe.as_str())
+        .collect();
+    if !added.is_empty() {
+        let text = format!(
+            "{}: added since the baseline, so that this capture is what `post` compares them with. What happened before it is not seen",
+            taster_text::escape_hidden(&added.join(", "))
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Added: ", &text));
+    }
     if let Some(run) = &outcome.uncompared_run {
         let text = format!(
             "run {run} ended without a comparison, because it had no capture from before its sync. What that sync did to the data \

@@ -90,10 +90,7 @@ pub(super) fn write_verdict(
     let file = output.output.as_deref();
     // what an acceptance settles has no next step
     let is_settled = taster_report::settles(document, accepted);
-    let settled = VerdictDocument {
-        remedy: document.remedy.clone().filter(|_| !is_settled),
-        ..document.clone()
-    };
+    let settled = VerdictDocument { remedy: document.remedy.clone().filter(|_| !is_settled), ..document.clone() };
     match output.format {
         VerdictFormat::Human => {
             let mut text = taster_report::human::verdict_accepted(document, accepted);

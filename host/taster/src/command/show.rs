@@ -55,11 +55,7 @@ pub async fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn write_capture(
-    output: &VerdictOutput,
-    capture: &Capture,
-    dropped: Option<&DroppedBaseline>,
-) -> Result<(), CliError> {
+fn write_capture(output: &VerdictOutput, capture: &Capture, dropped: Option<&DroppedBaseline>) -> Result<(), CliError> {
     let file = output.output.as_deref();
     if output.format == VerdictFormat::Json {
         return output::write_json(file, capture);

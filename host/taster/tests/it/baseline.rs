@@ -150,7 +150,11 @@ async fn a_baseline_without_a_verdict_is_shown_and_dropped() {
     workspace.configure(SHOP);
     let nothing = workspace.taster(&["baseline", "drop", "--reason", "x"]);
     assert_eq!(nothing.code, 4, "{}", nothing.all());
-    assert!(nothing.err.contains("error[T0635]: app `pxbbq` has no open baseline in file://./results"), "{}", nothing.err);
+    assert!(
+        nothing.err.contains("error[T0635]: app `pxbbq` has no open baseline in file://./results"),
+        "{}",
+        nothing.err
+    );
     assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
     pre(&workspace, &["--run", "a"]);
     let shown = json(&workspace, &["baseline", "show"]);
@@ -276,7 +280,10 @@ async fn an_accepted_run_says_who_accepted_it_and_names_no_next_step() {
         let human = shown("human");
         assert!(human.contains("Accepted: by ann on ") && human.contains(": they were *tests*"), "{human}");
         let markdown = shown("markdown");
-        assert!(markdown.contains("**Accepted** by ann on ") && markdown.contains(r"they were \*tests\*"), "{markdown}");
+        assert!(
+            markdown.contains("**Accepted** by ann on ") && markdown.contains(r"they were \*tests\*"),
+            "{markdown}"
+        );
         let html = shown("html");
         assert!(html.contains("Accepted</span> by ann on "), "{html}");
         for text in [human, markdown, html, shown("junit")] {

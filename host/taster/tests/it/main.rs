@@ -1,5 +1,6 @@
 //! The binary against real servers: one test binary, a module an idea.
 
+mod added_probes;
 mod baseline;
 mod census;
 mod cluster;
