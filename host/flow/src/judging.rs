@@ -100,13 +100,15 @@ async fn judgement_in_parts(
     after: StoredCapture<'_>,
     rules: Rules<'_>,
 ) -> Judgement {
-    let names = |part: &StoredCapture<'_>| part.capture.probes.iter().map(|record| record.name.clone());
+    let names = |part: &StoredCapture<'_>| -> BTreeSet<String> {
+        part.capture.probes.iter().map(|record| record.name.clone()).collect()
+    };
     let later: BTreeSet<String> = added.iter().flat_map(names).collect();
     let rest = added_probes::with_probes(after.capture, |name| !later.contains(name));
     let rest = StoredCapture { capture: &rest, censuses: after.censuses };
     let mut whole = judgement(before, rest, rules).await;
     for part in added {
-        let own: BTreeSet<String> = names(part).collect();
+        let own = names(part);
         let capture = added_probes::with_probes(after.capture, |name| own.contains(name));
         let of_part =
             judgement(Some(*part), StoredCapture { capture: &capture, censuses: after.censuses }, rules).await;
