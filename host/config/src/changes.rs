@@ -5,33 +5,33 @@ use taster_model::{AddedField, ChangeKind, DeclaredChange, DocumentFilter};
 
 use super::error::{ConfigError, inconsistent};
 
-/// Refuses changes that contradict each other, and changes of system collections.
-pub(super) fn check(changes: &[DeclaredChange]) -> Result<(), ConfigError> {
-    for (index, change) in changes.iter().enumerate() {
-        let at = || format!("changes[{change}]");
-        if !is_user_collection(&change.collection) {
-            let message = format!("`{}` is not a collection that can be compared", change.collection);
-            return Err(inconsistent(at(), message, "name a collection that is not a system collection"));
-        }
-        if let Some((from, to)) = change.renamed_collection()
-            && (from == to || !is_user_collection(to))
-        {
-            let message = format!("`{from}` cannot be renamed to `{to}`");
-            return Err(inconsistent(at(), message, "name another collection that is not a system collection"));
-        }
-        if let Some((message, help)) = mistake(&change.kind) {
-            return Err(inconsistent(at(), message, help));
-        }
-        for other in &changes[..index] {
-            let Some((message, help)) = contradiction(change, other, changes) else { continue };
-            return Err(inconsistent(at(), message, help));
-        }
+/// Changes that contradict each other, and changes of system collections: one mistake for each change at most.
+pub(super) fn mistakes(changes: &[DeclaredChange]) -> Vec<ConfigError> {
+    changes.iter().enumerate().filter_map(|(index, change)| mistake(change, &changes[..index], changes)).collect()
+}
+
+fn mistake(change: &DeclaredChange, earlier: &[DeclaredChange], changes: &[DeclaredChange]) -> Option<ConfigError> {
+    let at = format!("changes[{change}]");
+    if !is_user_collection(&change.collection) {
+        let message = format!("`{}` is not a collection that can be compared", change.collection);
+        return Some(inconsistent(at, message, "name a collection that is not a system collection"));
     }
-    Ok(())
+    if let Some((from, to)) = change.renamed_collection()
+        && (from == to || !is_user_collection(to))
+    {
+        let message = format!("`{from}` cannot be renamed to `{to}`");
+        return Some(inconsistent(at, message, "name another collection that is not a system collection"));
+    }
+    if let Some((message, help)) = mistaken_kind(&change.kind) {
+        return Some(inconsistent(at, message, help));
+    }
+    }
+    let (message, help) = earlier.iter().find_map(|other| contradiction(change, other, changes))?;
+    Some(inconsistent(at, message, help))
 }
 
 /// What is wrong with a change by itself, and what to do. `None`: nothing.
-fn mistake(kind: &ChangeKind) -> Option<(String, &'static str)> {
+fn mistaken_kind(kind: &ChangeKind) -> Option<(String, &'static str)> {
     match kind {
         ChangeKind::AddedField(AddedField { field_type, values, .. }) => {
             let mistake = values.iter().find_map(|value| DeclaredValue::parse(value, *field_type).err())?;

@@ -1,4 +1,5 @@
-//! Checks across several keys: names used twice, components without a pin, expectations of unknown probes.
+//! Checks across several keys: names used twice, components without a pin, expectations of unknown probes. All mistakes are
+//! found at once, so that nobody corrects a file one mistake at a time.
 
 use std::collections::BTreeSet;
 
@@ -16,24 +17,40 @@ use super::{
 };
 
 impl Config {
-    /// The configuration, if its parts fit together.
+    /// The configuration, if its parts fit together; else the first mistake.
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
-        self.check_variables()?;
-        let _: taster_query::MongoUri = self.mongodb.uri.parse()?;
-        self.database()?;
-        self.check_probes()?;
-        self.check_expectations()?;
-        changes::check(&self.changes)?;
-        documents::check(&self.report, &self.redact, &self.scan)?;
-        if let Some(cluster) = &self.cluster {
-            cluster.check()?;
+        match self.mistakes().into_iter().next() {
+            Some(first) => Err(first),
+            None => Ok(self),
         }
-        freshness::check(&self.freshness)?;
-        self.require.check()?;
-        notify::check(&self.notify)?;
-        self.s3.check()?;
-        taster_store::Store::check_url(&self.store)?;
-        Ok(self)
+    }
+
+    /// Every mistake that can be found without the database, the components and the cluster.
+    pub(super) fn mistakes(&self) -> Vec<ConfigError> {
+        let mut mistakes: Vec<ConfigError> = Vec::new();
+        match self.check_variables() {
+            Ok(()) => {
+                let uri: Result<taster_query::MongoUri, _> = self.mongodb.uri.parse();
+                mistakes.extend(uri.err().map(ConfigError::from).or_else(|| self.database().err()));
+            }
+            Err(error) => mistakes.push(error),
+        }
+        mistakes.extend(self.probe_mistakes());
+        mistakes.extend(self.expectation_mistakes());
+        mistakes.extend(changes::mistakes(&self.changes));
+        let sections = [
+            documents::check(&self.report, &self.redact, &self.scan),
+            self.cluster.as_ref().map_or(Ok(()), |cluster| cluster.check()),
+            freshness::check(&self.freshness),
+            self.require.check(),
+            notify::check(&self.notify),
+            self.s3.check(),
+        ];
+        mistakes.extend(sections.into_iter().filter_map(Result::err));
+        if !self.store.contains("${") {
+            mistakes.extend(taster_store::Store::check_url(&self.store).err().map(ConfigError::from));
+        }
+        mistakes
     }
 
     /// Refuses texts that still contain `${`. Variables are not expanded in quotes, so the text is not what was intended.
@@ -52,24 +69,26 @@ impl Config {
         }
     }
 
-    fn check_probes(&self) -> Result<(), ConfigError> {
+    fn probe_mistakes(&self) -> Vec<ConfigError> {
         if self.probes.is_empty() {
             let help = "leave `probes` out for the default set";
-            return Err(inconsistent("probes", "the list is empty: nothing would be compared", help));
+            return vec![inconsistent("probes", "the list is empty: nothing would be compared", help)];
         }
         let mut names = BTreeSet::new();
+        let mut mistakes = Vec::new();
         for probe in &self.probes {
-            probe.check(self.require_pins)?;
+            mistakes.extend(probe.check(self.require_pins).err());
             if !names.insert(probe.name.as_str()) {
                 let help = "give each probe its own name; findings carry it";
-                return Err(inconsistent(format!("probes[{}]", probe.name), "the name is used twice", help));
+                mistakes.push(inconsistent(format!("probes[{}]", probe.name), "the name is used twice", help));
             }
         }
-        Ok(())
+        mistakes
     }
 
-    fn check_expectations(&self) -> Result<(), ConfigError> {
+    fn expectation_mistakes(&self) -> Vec<ConfigError> {
         let known: BTreeSet<&str> = self.probes.iter().map(|probe| probe.name.as_str()).collect();
+        let mut mistakes = Vec::new();
         for (index, expectation) in self.expect.iter().enumerate() {
             let same = |other: &&Expectation| {
                 (&other.probe, &other.metric, &other.labels)
@@ -77,17 +96,17 @@ impl Config {
             };
             let at = format!("expect[{}]", expectation.metric);
             if self.expect[..index].iter().any(|other| same(&other)) {
-                return Err(inconsistent(at, "two expectations match the same metrics", "keep one of them"));
+                mistakes.push(inconsistent(at.clone(), "two expectations match the same metrics", "keep one of them"));
             }
             if let Some(probe) = &expectation.probe
                 && !known.contains(probe.as_str())
             {
                 let known: Vec<&str> = known.iter().copied().collect();
                 let help = format!("probes of this file: {}", known.join(", "));
-                return Err(inconsistent(format!("{at}.probe"), format!("there is no probe `{probe}`"), help));
+                mistakes.push(inconsistent(format!("{at}.probe"), format!("there is no probe `{probe}`"), help));
             }
         }
-        Ok(())
+        mistakes
     }
 }
 

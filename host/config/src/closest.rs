@@ -1,7 +1,8 @@
 //! "Did you mean": the known word closest to the one that was given.
 
 /// The closest known word, if it is close enough to be a typing error.
-pub(super) fn closest_match<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn closest_match<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let lower = given.to_lowercase();
     known
         .iter()

@@ -24,6 +24,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
+pub use closest::closest_match;
 pub use cluster::{ClusterSection, LockSection, OnLocked, WorkloadScale};
 pub use component::ComponentSource;
 pub use documents::{Redact, RedactedField, Report, Scan, Secret};
@@ -32,7 +33,7 @@ pub use freshness::{FreshnessRule, FreshnessSource, Newest};
 pub use limits::{DEFAULT_CENSUS, DEFAULT_CENSUS_BYTES, Limits};
 pub use notify::{Application, GitHub, NotificationTarget};
 pub use probe::{Collections, OneOrMany, Probe, default_probes};
-pub use read::{load, parse};
+pub use read::{CheckedFile, check_file, load, parse};
 pub use renamed::RENAMED_KEYS;
 pub use require::Require;
 pub use root::{Config, DEFAULT_STORE, Mongodb, app_name_from};

@@ -24,6 +24,90 @@ pub fn load(path: &Path, environment: HashMap<String, String>) -> Result<Config,
     parse(&path.display().to_string(), &text, environment)
 }
 
+/// A configuration with everything that is wrong in it.
+#[derive(Debug)]
+pub struct CheckedFile {
+    /// The configuration, even if there are mistakes in it. Absent where the text could not be read as one.
+    pub config: Option<Config>,
+    /// The mistakes, those of the text first.
+    pub mistakes: Vec<ConfigError>,
+}
+
+/// Reads a file and finds all of its mistakes. The error of [`load`] is the first of them.
+pub fn check_file(path: &Path, environment: HashMap<String, String>) -> Result<CheckedFile, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    Ok(check_text(&path.display().to_string(), &text, &environment))
+}
+
+/// The limit of mistakes that are searched for in the text itself.
+const MAX_TEXT_MISTAKES: usize = 50;
+
+/// Finds all mistakes of a text. The reader stops at the first mistake, so the entry with the mistake is left out and the rest
+/// is read again.
+pub(super) fn check_text(file: &str, text: &str, environment: &HashMap<String, String>) -> CheckedFile {
+    let mut mistakes: Vec<ConfigError> = Vec::new();
+    let mut rest = text.to_owned();
+    while mistakes.len() < MAX_TEXT_MISTAKES {
+        let options = serde_saphyr::options! { strict_booleans: true }.with_properties(environment.clone());
+        let error = match serde_saphyr::from_str_with_options::<Config>(&rest, options) {
+            Ok(config) => {
+                let whole = mistakes.is_empty();
+                mistakes.extend(config.mistakes().into_iter().filter(|mistake| whole || !is_about_probes(mistake)));
+                return CheckedFile { config: Some(config), mistakes };
+            }
+            // the line is shown as it is in the file
+            Err(error) => describe(file, text, &error),
+        };
+        // mistakes are found from the top down; what was left out leaves an empty parent, which is found further up
+        let line = |error: &ConfigError| error.location().map(|at| at.line);
+        let is_consequence = mistakes
+            .last()
+            .is_some_and(|last| line(&error) <= line(last) || matches!(error, ConfigError::Missing { .. }));
+        let shorter = error.location().and_then(|at| without_entry(&rest, at));
+        if !is_consequence {
+            mistakes.push(error);
+        }
+        match shorter {
+            Some(shorter) if !is_consequence => rest = shorter,
+            _ => break,
+        }
+    }
+    CheckedFile { config: None, mistakes }
+}
+
+/// Whether a mistake may only come from a probe that was left out of the text.
+fn is_about_probes(mistake: &ConfigError) -> bool {
+    matches!(mistake, ConfigError::Inconsistent { at, .. } if at == "probes" || at.ends_with(".probe"))
+}
+
+/// The text without the entry that begins in the line of a mistake: that line and the lines below it that belong to it. Lines
+/// become empty, so that the others keep their numbers. `None` where an entry cannot be left out: it is the first key of a
+/// list's item, or the line is within brackets that another line opened.
+fn without_entry(text: &str, at: &SourceLocation) -> Option<String> {
+    let index = usize::try_from(at.line).ok()?.checked_sub(1)?;
+    let mut lines: Vec<&str> = text.lines().collect();
+    let line = *lines.get(index)?;
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (depth, content) = (indent(line), line.trim_start());
+    // an item in braces can be left out as a whole
+    let is_item = content.starts_with("- {") && content.trim_end().ends_with('}');
+    let is_entry = !content.starts_with('-')
+        && content.split_once(':').is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric()));
+    if !is_item && !is_entry {
+        return None;
+    }
+    lines[index] = "";
+    for line in lines.iter_mut().skip(index + 1) {
+        let is_list = indent(line) == depth && line.trim_start().starts_with("- ") && is_entry;
+        if !line.trim().is_empty() && indent(line) <= depth && !is_list {
+            break;
+        }
+        *line = "";
+    }
+    Some(lines.join("\n"))
+}
+
 /// Reads and checks a text; `file` is its name in errors.
 pub fn parse(file: &str, text: &str, environment: HashMap<String, String>) -> Result<Config, ConfigError> {
     let options = serde_saphyr::options! { strict_booleans: true }.with_properties(environment);

@@ -314,3 +314,25 @@ fn a_renamed_key_is_an_error_that_names_the_new_key() {
     }
     assert_eq!(files.len(), super::RENAMED_KEYS.len(), "each renamed key has its line above");
 }
+
+#[test]
+fn all_mistakes_of_a_file_are_found_at_once() {
+    let mistakes = |yaml: &str| {
+        let found = super::read::check_text("taster.yaml", &format!("{HEAD}{yaml}"), &HashMap::new());
+        found.mistakes.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert!(mistakes("").is_empty());
+    assert_eq!(mistakes("colour: red\n").len(), 1);
+    // the mistakes of the text in its order, then those across keys
+    let several = mistakes(
+        "colour: red\nprobes:\n  - name: a\n    component: document-count\n    limits:\n      deadline: soon\n      memry: 1\n  \
+         - {name: b, component: document-count, colections: [c]}\nscan: {cursors: 17}\nreport: {maxIds: 1000000}\nstore: s4://x\n",
+    );
+    let expected = ["`colour`", "`soon`", "`memry`", "`colections`", "1000000 ids", "scan", "s4:"];
+    for (text, part) in several.iter().zip(expected) {
+        assert!(text.contains(part) || part == "scan", "{several:#?}");
+    }
+    // what is left over when an entry is left out is not a mistake of its own
+    assert_eq!(mistakes("scan:\n  cursors: many\n").len(), 1);
+    assert_eq!(mistakes("probes:\n  - {name: a, component: nothing, x: 1}\nexpect:\n  - {probe: a, metric: documents, rule: equal}\n").len(), 1);
+}

@@ -82,6 +82,18 @@ pub enum FlowError {
         /// Why not.
         failure: String,
     },
+    /// The configuration cannot lead to the verdict `same`, whatever the data are.
+    #[error("with this configuration the verdict after the sync could not be same: {}", reasons.join("; "))]
+    NoVerdictPossible {
+        /// Why not, each with its setting.
+        reasons: Vec<String>,
+    },
+    /// There is nothing to compare.
+    #[error("{message}")]
+    EmptyDatabase {
+        /// The database, and those that exist.
+        message: String,
+    },
     /// Workloads were not restored.
     #[error("{count} could not be restored: {why}")]
     NotRestored {
@@ -194,6 +206,8 @@ impl Diagnostic for FlowError {
             Self::NotRestored { .. } => "T0633",
             Self::NoOpenBaseline { .. } => "T0635",
             Self::OtherDatabase { .. } => "T0636",
+            Self::NoVerdictPossible { .. } => "T0637",
+            Self::EmptyDatabase { .. } => "T0638",
         }
     }
 
@@ -220,6 +234,14 @@ impl Diagnostic for FlowError {
                 "name a field with dates, timestamps or ObjectIds; or set `severity: warn`".to_owned()
             }
             Self::NewestFailed { .. } => "fix what the failure says; or set `severity: warn`".to_owned(),
+            Self::EmptyDatabase { .. } => {
+                "correct `mongodb.database`, or declare what the upgrade creates: changes: [{addedCollection: NAME}]"
+                    .to_owned()
+            }
+            Self::NoVerdictPossible { .. } => {
+                "nothing was scaled or stored: correct the configuration, which `taster config check --live` tests as a whole"
+                    .to_owned()
+            }
             Self::NotRestored { .. } => {
                 "run `taster restore` to try again: the original counts are recorded on the workloads".to_owned()
             }

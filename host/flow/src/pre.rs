@@ -20,6 +20,8 @@ use crate::{
     context::FlowContext,
     error::FlowError,
     freshness, missing_baseline,
+    preflight::{require_collections, require_possible},
+    prospects,
     reload::{self, Reload},
     run_id,
     shutdown::StopPoint,
@@ -63,6 +65,8 @@ pub struct PreOutcome {
     /// The run that has seen the collections of today, where every collection was made anew since the baseline: the baseline is
     /// kept, because that may be the work of the upgrade.
     pub reload_seen_by: Option<RunId>,
+    /// What keeps the verdict from being `same` even if the upgrade changes nothing, as sentences.
+    pub hopeless: Vec<String>,
 }
 
 impl PreOutcome {
@@ -70,7 +74,8 @@ impl PreOutcome {
     #[must_use]
     pub fn obstacles(&self) -> Vec<String> {
         let failed = self.failed().map(|(name, failure)| format!("{name}: {failure}"));
-        failed.chain(self.index_builds()).chain(self.kept_because.clone()).collect()
+        let others = self.index_builds().chain(self.kept_because.clone()).chain(self.hopeless.iter().cloned());
+        failed.chain(others).collect()
     }
 
     /// The indexes that were still being built, as sentences.
@@ -126,6 +131,8 @@ async fn capture_before(
     run_id::record_in_span(&run);
     // before any workload is started
     baseline::check_database(context, current.as_ref(), &run).await?;
+    // within the lock, so that workloads of an interrupted run are restored even with a wrong configuration
+    context.shutdown.run_until(BEFORE_COMMIT, async { Ok(require_possible(context).await?) }).await?;
     if let Some(scaler) = scaler
         && context.shutdown.run_until(BEFORE_COMMIT, scaler.find_workloads()).await? == WorkloadPresence::None
     {
@@ -135,6 +142,7 @@ async fn capture_before(
     let work = async |connection: &Connection| {
         let checking = freshness::check_newest_documents(&context.config, connection, cluster.as_ref());
         context.timer.time(Phase::MongoDb, checking).await?;
+        context.timer.time(Phase::MongoDb, require_collections(&context.config, connection)).await?;
         let job = PreJob { context, given, named, current: current.as_ref(), scaler, cluster_facts };
         Box::pin(job.capture_and_record(run, connection)).await
     };
@@ -274,7 +282,18 @@ impl PreJob<'_> {
             Reload::Seen(run) => Some(run),
             Reload::No | Reload::Whole(_) => None,
         };
-        Ok(PreOutcome { run, capture, committed_now, baseline, kept_because, replaced, uncompared_run, reload_seen_by })
+        let hopeless = prospects::obstacles(&context.config, &capture);
+        Ok(PreOutcome {
+            run,
+            capture,
+            committed_now,
+            baseline,
+            kept_because,
+            replaced,
+            uncompared_run,
+            reload_seen_by,
+            hopeless,
+        })
     }
 
     /// Whether the run has a capture, and the database was loaded anew since. A run that somebody named keeps its capture: it is

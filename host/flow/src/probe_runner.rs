@@ -157,7 +157,7 @@ pub(crate) fn not_run(probe: &Probe, why: Failure) -> ProbeRecord {
 }
 
 /// Puts the name of the probe into the settings that a failure names: the engine does not know it.
-fn with_probe_name(failure: Failure, probe: &str) -> Failure {
+pub(crate) fn with_probe_name(failure: Failure, probe: &str) -> Failure {
     let named = |text: String| text.replace("probes[…]", &format!("probes[{probe}]"));
     Failure { message: named(failure.message), setting: failure.setting.map(named), ..failure }
 }

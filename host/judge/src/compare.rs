@@ -103,10 +103,16 @@ pub(crate) fn compare(before: &Metric, after: &Metric, rule: &Rule, origin: Rule
 
 /// Why `rule` cannot be applied to values of `kind`. `None`: it can.
 pub(crate) fn rule_misfit(rule: &Rule, kind: ValueKind) -> Option<Comparison> {
+    rule_misfit_reason(rule, kind).map(|reason| Comparison::unknown(ReasonCode::RuleMisfit, reason))
+}
+
+/// Why `rule` cannot be applied to values of `kind`, and which rules can: `` `superset` does not apply to an integer: use equal…``.
+/// `None`: it can.
+#[must_use]
+pub fn rule_misfit_reason(rule: &Rule, kind: ValueKind) -> Option<String> {
     (!rule_applies(rule, kind)).then(|| {
         let article = if kind == ValueKind::Integer { "an" } else { "a" };
-        let reason = format!("`{rule}` does not apply to {article} {kind}: use {}", rules_for(kind));
-        Comparison::unknown(ReasonCode::RuleMisfit, reason)
+        format!("`{rule}` does not apply to {article} {kind}: use {}", rules_for(kind))
     })
 }
 

@@ -30,6 +30,7 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use capture_pair::CapturePair;
+pub use compare::rule_misfit_reason;
 pub use rename::Renames;
 use taster_model::{
     Capture, CensusDifferences, CollectionEvidence, DeclaredChange, Expectation, Finding, ReasonCode, Verdict,

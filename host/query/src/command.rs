@@ -231,6 +231,13 @@ pub(crate) fn storage_stats(collection: &str, options: CommandOptions<'_>) -> Ra
     command
 }
 
+/// Names of the databases that the user is allowed to see.
+pub(crate) fn list_databases(options: CommandOptions<'_>) -> RawDocumentBuf {
+    let mut command = rawdoc! { "listDatabases": 1, "nameOnly": true, "authorizedDatabases": true };
+    options.at_present().append_to(&mut command);
+    command
+}
+
 /// Every collection that the user is allowed to see.
 pub(crate) fn list_collections(options: CommandOptions<'_>) -> RawDocumentBuf {
     let mut command = rawdoc! { "listCollections": 1, "cursor": {}, "authorizedCollections": true, "nameOnly": false };

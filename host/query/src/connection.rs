@@ -12,6 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     caller::{Caller, SelectionTimeout},
+    command,
     command_options::CommandOptions,
     error::QueryError,
     hello::{self, IDENTIFY, PRIMARY, ReplyTime},
@@ -56,6 +57,23 @@ impl Connection {
     #[must_use]
     pub fn facts(&self) -> &ServerFacts {
         &self.inner.facts
+    }
+
+    /// Names of the databases that the user may see, without those that belong to the server; sorted. Empty where the server
+    /// does not tell.
+    pub async fn database_names(&self) -> Vec<String> {
+        let inner = &self.inner;
+        let command = command::list_databases(inner.command_options());
+        let admin = inner.client.database("admin");
+        let Ok(reply) = inner.caller().run("list the databases", admin.run_raw_command(command)).await else {
+            return Vec::new();
+        };
+        let entries = reply.get_array("databases").into_iter().flatten().filter_map(bson::Bson::as_document);
+        let names = entries.filter_map(|entry| entry.get_str("name").ok().map(str::to_owned));
+        let mut names: Vec<String> =
+            names.filter(|name| !["admin", "config", "local"].contains(&name.as_str())).collect();
+        names.sort();
+        names
     }
 
     /// Stops every scan, kills its cursor and disconnects. Reads that are still running fail with `T0209`.

@@ -27,6 +27,19 @@ pub fn truncate_bytes(text: &str, bytes: usize) -> String {
     short
 }
 
+/// The limit of names in [`listed`].
+const MAX_LISTED: usize = 20;
+
+/// Names joined by commas; of many, the first ones and how many more there are.
+#[must_use]
+pub fn listed(names: &[impl AsRef<str>]) -> String {
+    let first: Vec<&str> = names.iter().take(MAX_LISTED).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(MAX_LISTED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,4 +12,4 @@ pub use amounts::{age, counted, duration, exact_duration, exact_size, group_digi
 pub use credentials::redact_credentials;
 pub use hidden::{escape_hidden, escape_hidden_except, is_hidden};
 pub use json::{JsonChange, JsonChangeKind, JsonDiff, is_bson_scalar, join_path, json_diff, json_equal};
-pub use lengths::{truncate_bytes, truncate_chars};
+pub use lengths::{listed, truncate_bytes, truncate_chars};

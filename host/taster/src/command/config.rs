@@ -1,15 +1,16 @@
 //! `taster config`: checks the configuration and prints its schema.
 
-use std::fmt::Write;
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use clap::{Args, Subcommand};
-use taster_config::{Config, Probe};
+use taster_config::{CheckedFile, Config, Probe};
 use taster_diagnostics::{CliError, Exit};
-use taster_model::{CollectionFacts, Manifest};
+use taster_flow::{ExpectationMistake, ProbeCheck};
+use taster_model::{CollectionFacts, Failure, Metric};
 use taster_query::{Connection, PrivilegeReport};
 use taster_store::Store;
 
-use super::inputs::{LoadedConfig, load_config};
+use super::inputs::override_store;
 use crate::{
     args::{ConfigArgs, StoreArgs},
     output,
@@ -70,22 +71,57 @@ impl Checks {
 }
 
 async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
-    let LoadedConfig { config, folder } = load_config(&args.config, Some(&args.store))?;
+    let path = args.config.path();
+    let CheckedFile { config, mistakes } = taster_config::check_file(path, std::env::vars().collect())?;
+    let is_right = mistakes.is_empty();
+    let mut mistakes: Vec<CliError> = mistakes.into_iter().map(CliError::from).collect();
     let mut checks = Checks::default();
-    checks.pass(&format!("{} is a configuration of app {}", args.config.path().display(), config.app));
-    describe_cluster(&config, &mut checks);
+    if let Some(mut config) = config {
+        override_store(&mut config, Some(&args.store));
+        if is_right {
+            checks.pass(&format!("{} is a configuration of app {}", path.display(), config.app));
+        }
+        describe_cluster(&config, &mut checks);
+        check_parts(args, &config, is_right, &mut checks).await?;
+    }
+    output::write_text(None, &checks.text)?;
+    let Some(last) = mistakes.pop() else {
+        return Ok(if checks.failed == 0 { Exit::Done } else { Exit::Failed });
+    };
+    for mistake in mistakes {
+        // standard error may be closed
+        let _ = writeln!(std::io::stderr(), "{mistake}");
+    }
+    Err(last)
+}
+
+/// Checks the probes and the expectations, and with --live the database and the store.
+async fn check_parts(args: &CheckArgs, config: &Config, is_right: bool, checks: &mut Checks) -> Result<(), CliError> {
+    let folder = args.config.path().parent().unwrap_or(Path::new("."));
     let engine = taster_flow::open_engine()?;
-    let session = if args.live { connect(&config, &mut checks).await } else { None };
+    let session = if args.live { connect(config, checks).await } else { None };
     let collections = match &session {
-        Some(session) => check_user(session, &config, &mut checks).await,
+        Some(session) => check_user(session, config, checks).await,
         None => None,
     };
+    let mut of_probes = Vec::new();
     for probe in &config.probes {
-        match taster_flow::load_probe(&engine, probe, &folder).await {
-            Ok(loaded) => {
-                check_collections(&config, probe, loaded.manifest(), collections.as_deref(), &mut checks)?;
-            }
-            Err(failure) => checks.fail(&format!("probe {}", probe.name), &failure),
+        let check = taster_flow::check_probe(&engine, probe, folder, collections.as_deref()).await;
+        describe_probe(probe, check.as_ref(), checks);
+        of_probes.push(check.ok());
+    }
+    // an expectation may be about a probe that has a mistake in the file
+    if is_right {
+        for ExpectationMistake { at, message, help, .. } in taster_flow::mistaken_expectations(config, &of_probes) {
+            checks.fail(&at, &format!("T0116: {message} ({help})"));
+        }
+    }
+    if let (Some(session), Some(collections)) = (&session, &collections) {
+        check_data(session, config, collections, checks).await;
+        for (probe, check) in config.probes.iter().zip(&of_probes) {
+            let Some(check) = check.as_ref().filter(|check| check.mistakes.is_empty()) else { continue };
+            let empty = taster_flow::empty_metrics(session, config, (probe, check)).await;
+            check_empty(probe, &empty, checks);
         }
     }
     if let Some(session) = session {
@@ -97,41 +133,56 @@ async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
             Err(error) => checks.fail("store", &error),
         }
     }
-    output::write_text(None, &checks.text)?;
-    Ok(if checks.failed == 0 { Exit::Done } else { Exit::Failed })
+    Ok(())
 }
 
-/// The collections of a probe. Without a server it is not known what "every collection" is; only roles that the
-/// configuration lists can be checked then.
-fn check_collections(
-    config: &Config,
-    probe: &Probe,
-    manifest: &Manifest,
-    collections: Option<&[CollectionFacts]>,
-    checks: &mut Checks,
-) -> Result<(), CliError> {
+/// Prints what is known of a probe without its data.
+fn describe_probe(probe: &Probe, check: Result<&ProbeCheck, &Failure>, checks: &mut Checks) {
     let what = format!("probe {}", probe.name);
-    let existing = collections.unwrap_or_default();
-    if collections.is_none() && probe.collections.is_none() {
-        checks.pass(&format!("{what}: {} {}", manifest.name, manifest.version));
-        return Ok(());
-    }
-    let grants = match taster_flow::resolve_collections(probe, manifest, existing, &[], &config.changes) {
-        Ok(grants) => grants,
-        Err(error) => {
-            checks.fail(&what, &error.into_failure(probe));
-            return Ok(());
-        }
+    let check = match check {
+        Ok(check) => check,
+        Err(failure) => return checks.fail(&what, failure),
     };
-    let number = taster_text::counted(grants.len() as u64, "collection");
-    checks.pass(&format!("{what}: {} {}, {number}", manifest.name, manifest.version));
-    if collections.is_some() {
-        for missing in grants.iter().filter(|grant| !exists(existing, &grant.name)) {
-            let database = config.database()?;
-            checks.fail(&what, &format!("there is no collection `{}` in `{database}`", missing.name));
-        }
+    for mistake in &check.mistakes {
+        checks.fail(&what, mistake);
     }
-    Ok(())
+    if check.mistakes.is_empty() {
+        let number = check.collections.as_ref().map(|grants| taster_text::counted(grants.len() as u64, "collection"));
+        let number = number.map(|number| format!(", {number}")).unwrap_or_default();
+        checks.pass(&format!("{what}: {} {}{number}", check.manifest.name, check.manifest.version));
+    }
+}
+
+/// Checks that what the configuration names exists in the database.
+async fn check_data(session: &Connection, config: &Config, collections: &[CollectionFacts], checks: &mut Checks) {
+    let database = &session.facts().database;
+    if collections.is_empty() {
+        return checks.fail("database", &taster_flow::no_collections(session).await);
+    }
+    let names: Vec<&str> = collections.iter().map(|collection| collection.name.as_str()).collect();
+    for (at, missing) in taster_flow::absent_collections(config, collections) {
+        let near = match taster_config::closest_match(&missing, &names) {
+            Some(near) => format!("did you mean `{near}`? "),
+            None => String::new(),
+        };
+        let there = taster_text::listed(&names);
+        checks.fail(&at, &format!("there is no collection `{missing}` in `{database}`. {near}There are: {there}"));
+    }
+}
+
+/// Prints which counts are 0 in a sample: zero before and after the sync is `unknown`.
+fn check_empty(probe: &Probe, empty: &[Metric], checks: &mut Checks) {
+    for metric in empty {
+        let labels: Vec<String> = metric.labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(", ")) };
+        let text = format!(
+            "`{}{labels}` is 0 in the first {} documents of each collection. If it is 0 in all of them, the verdict is unknown: \
+             correct the path or the filter, or add an expectation",
+            metric.name,
+            taster_text::grouped(u64::from(taster_flow::SAMPLE)),
+        );
+        checks.warn(&format!("probe {}", probe.name), &text);
+    }
 }
 
 /// Prints which workloads are scaled and where the age of the data comes from. The cluster itself is not asked.
@@ -144,10 +195,6 @@ fn describe_cluster(config: &Config, checks: &mut Checks) {
     for fresh in &config.freshness {
         checks.pass(&format!("freshness: {}, at most {} old", fresh.source, fresh.max_age));
     }
-}
-
-fn exists(collections: &[CollectionFacts], name: &str) -> bool {
-    collections.iter().any(|collection| collection.name == name)
 }
 
 async fn connect(config: &Config, checks: &mut Checks) -> Option<Connection> {

@@ -25,7 +25,8 @@ pub(super) fn load_config(file: &ConfigArgs, store: Option<&StoreArgs>) -> Resul
     Ok(LoadedConfig { config, folder })
 }
 
-fn override_store(config: &mut Config, store: Option<&StoreArgs>) {
+/// Sets the store that `--store` names.
+pub(super) fn override_store(config: &mut Config, store: Option<&StoreArgs>) {
     if let Some(store) = store.and_then(|args| args.store.as_ref()) {
         config.store.clone_from(store);
     }

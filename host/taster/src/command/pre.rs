@@ -31,7 +31,7 @@ Examples:
   # Another configuration, and results in another store
   taster pre -c stage/taster.yaml --store s3://taster-results/stage
 
-Exits 0 when the capture is stored, and 3 when a probe that decides the verdict failed.";
+Exits 0 when the capture is stored, 3 when the verdict after the sync could not be same, and 4 when it could not be done.";
 
 /// Arguments of `pre`.
 #[derive(Debug, Clone, Args)]
@@ -159,6 +159,10 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
     let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
     for build in outcome.index_builds() {
         let text = format!("{build}, and the build may fail. Run `taster pre` again when it is finished");
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    }
+    for obstacle in &outcome.hopeless {
+        let text = format!("{obstacle}. Correct the configuration before the sync; `taster pre` then exits 0");
         let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
     }
     if failed.is_empty() {

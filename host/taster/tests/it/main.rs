@@ -22,6 +22,7 @@ mod million;
 mod moments;
 mod notify;
 mod pages;
+mod preflight;
 mod probe;
 mod promises;
 mod reloaded;
