@@ -25,7 +25,6 @@ fn mistake(change: &DeclaredChange, earlier: &[DeclaredChange], changes: &[Decla
     if let Some((message, help)) = mistaken_kind(&change.kind) {
         return Some(inconsistent(at, message, help));
     }
-    }
     let (message, help) = earlier.iter().find_map(|other| contradiction(change, other, changes))?;
     Some(inconsistent(at, message, help))
 }

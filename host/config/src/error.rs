@@ -31,9 +31,26 @@ impl SourceLocation {
     pub fn excerpt(&self) -> String {
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
-        let column = usize::try_from(self.column).unwrap_or(1).saturating_sub(1).min(self.text.chars().count());
-        format!("{gutter} |\n{number} | {}\n{gutter} | {}^", self.text, " ".repeat(column))
+        let length = self.text.chars().count();
+        let column = usize::try_from(self.column).unwrap_or(1).saturating_sub(1).min(length);
+        let (text, column) =
+            if length <= MAX_EXCERPT { (self.text.clone(), column) } else { around(&self.text, column) };
+        format!("{gutter} |\n{number} | {text}\n{gutter} | {}^", " ".repeat(column))
     }
+}
+
+/// The most characters of a line that an excerpt shows, and how many of them before the position.
+const MAX_EXCERPT: usize = 120;
+const BEFORE_POSITION: usize = 40;
+
+/// The part of a long line around `column`, and the column in that part. Text that is left out is a `…`.
+fn around(line: &str, column: usize) -> (String, usize) {
+    let start = column.saturating_sub(BEFORE_POSITION);
+    let mut part: String = line.chars().skip(start).take(MAX_EXCERPT).collect();
+    if line.chars().nth(start + MAX_EXCERPT).is_some() {
+        part.push('…');
+    }
+    if start == 0 { (part, column) } else { (format!("…{part}"), column - start + 1) }
 }
 
 /// What can be wrong with a configuration.

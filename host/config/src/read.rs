@@ -182,9 +182,60 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
             // the library's text begins or ends with the position, which the error's location already has
             let message = message.lines().next().unwrap_or_default();
             let message = message.split(" at line ").next().unwrap_or(message);
-            ConfigError::Malformed { location, message: taster_text::redact_credentials(message.trim()) }
+            let message = in_words_of_yaml(message.trim());
+            // the value itself may be as long as the file
+            let message = taster_text::truncate_chars(&taster_text::redact_credentials(&message), MAX_MESSAGE);
+            ConfigError::Malformed { location, message }
         }
     }
+}
+
+/// The limit of characters of a message.
+const MAX_MESSAGE: usize = 400;
+
+/// Messages of the library about its own types and limits, and what they mean in the file.
+const MEANINGS: [(&str, &str); 21] = [
+    ("cannot deserialize null into string", "the value is missing: a text is expected"),
+    ("expected mapping start", "keys with values are expected here, as in `key: value`"),
+    ("expected sequence start", "a list is expected here, as in `- item` or `[item]`"),
+    ("expected string scalar", "a text is expected here"),
+    ("expected scalar", "a single value is expected here, not a list or keys"),
+    ("invalid boolean", "`true` or `false` is expected"),
+    ("invalid u8", "a whole number from 0 to 255 is expected"),
+    ("invalid u16", "a whole number from 0 to 65535 is expected"),
+    ("invalid u", "a whole number of 0 or more is expected"),
+    ("invalid i", "a whole number is expected"),
+    ("invalid f", "a number is expected"),
+    ("multiple YAML documents", "the file holds several documents (`---`), and one is expected"),
+    ("alias references unknown anchor", "`*name` refers to an anchor `&name` that the file does not have"),
+    ("alias ", "the anchors of the file refer to each other too often: write the values out"),
+    ("property ", "variables are nested too deeply: write the values out"),
+    ("unsupported tag", "tags such as `!name` are not used in this file"),
+    ("unexpected end of input", "the file ends too early: a bracket or a quote is not closed"),
+    ("list or mapping end with no start", "a bracket is closed that was not opened"),
+    ("unexpected container end", "a bracket is closed that was not opened"),
+    ("unexpected sequence end", "the list ends too early"),
+    ("unexpected mapping end", "the keys end too early"),
+];
+
+/// A message of the YAML library in words of YAML. Other messages, such as those of Taster's own types, stay as they are.
+fn in_words_of_yaml(message: &str) -> String {
+    if let Some(limit) = message.strip_prefix("budget breached: ") {
+        let what = match limit.split([' ', '{', '(']).next().unwrap_or_default() {
+            "Depth" => "its values are nested too deeply",
+            "Aliases" | "Anchors" | "AliasAnchorRatio" => "it has too many anchors and aliases",
+            "MergeKeys" => "it has too many merge keys (`<<`)",
+            "Documents" => "it has too many documents (`---`)",
+            _ => "it has too many values or too much text",
+        };
+        return format!("the file is too large for a configuration: {what}");
+    }
+    if let Some(key) = message.strip_prefix("duplicate mapping key") {
+        let key = key.trim_start_matches(':').split(", set ").next().unwrap_or_default().trim();
+        return format!("the key `{key}` is there twice");
+    }
+    let known = MEANINGS.iter().find(|(words, _)| message.starts_with(words));
+    known.map_or_else(|| message.to_owned(), |(_, meaning)| (*meaning).to_owned())
 }
 
 fn location(file: &str, text: &str, location: Option<Location>) -> SourceLocation {

@@ -126,7 +126,7 @@ fn reports_redaction_and_scans() {
     assert_snapshot!(cases.map(refused).join("\n"), @"
         taster.yaml:3:10: unknown key `maxId` (did you mean `maxIds`?)
         report.maxIds: 1000000 ids of each kind are more than a report can hold (at most 100000; counts are always exact)
-        taster.yaml:3:18: invalid u32 (`taster config schema` prints what is allowed where)
+        taster.yaml:3:18: a whole number of 0 or more is expected (`taster config schema` prints what is allowed where)
         scan.cursors: 0 cursors on one collection (1 to 16)
         scan.cursors: 17 cursors on one collection (1 to 16)
         taster.yaml:3:19: `_id`: ids are redacted by `ids: true` (`taster config schema` prints what is allowed where)
@@ -335,4 +335,54 @@ fn all_mistakes_of_a_file_are_found_at_once() {
     // what is left over when an entry is left out is not a mistake of its own
     assert_eq!(mistakes("scan:\n  cursors: many\n").len(), 1);
     assert_eq!(mistakes("probes:\n  - {name: a, component: nothing, x: 1}\nexpect:\n  - {probe: a, metric: documents, rule: equal}\n").len(), 1);
+}
+
+#[test]
+fn errors_speak_of_yaml_and_not_of_the_library() {
+    let many = format!("require: {{census: [{}]}}\n", "a, ".repeat(300_000));
+    let deep = format!("probes:\n  - {{name: a, component: census, config: {}}}\n", "[".repeat(5000));
+    let cases: [(&str, &str); 9] = [
+        ("app: ~\n", "a text is expected"),
+        ("probes:\n  - {name: , component: census}\n", "a text is expected"),
+        ("probes: {a: b}\n", "a list is expected here"),
+        ("mongodb: []\n", "keys with values are expected here"),
+        ("requirePins: maybe\n", "`true` or `false` is expected"),
+        ("scan: {cursors: -1}\n", "a whole number of 0 or more is expected"),
+        ("store: a\nstore: b\n", "the key `store` is there twice"),
+        (&many, "the file is too large for a configuration"),
+        (&deep, "the file is too large for a configuration: its values are nested too deeply"),
+    ];
+    for (yaml, words) in cases {
+        let error = parse("taster.yaml", yaml, HashMap::new()).expect_err(words);
+        let text = format!("{error}\n{}", error.excerpt().unwrap_or_default());
+        assert!(text.contains(words), "{words}: {text:.300}");
+        for alien in ["Option<", "budget", "Policy", "u32", "serde", "deserialize", "mapping start", "Nodes"] {
+            assert!(!text.contains(alien), "{alien}: {text:.300}");
+        }
+        assert!(text.len() < 1000, "{} bytes", text.len());
+    }
+}
+
+#[test]
+fn a_long_line_is_shown_around_the_position() {
+    let filler = "x".repeat(100_000);
+    for (yaml, shown) in [
+        (
+            format!("{HEAD}probes: [{{name: {filler}, component: census, colour: red}}]\n"),
+            "component: census, colour: red}]",
+        ),
+        (format!("{HEAD}colour: {filler}\n"), "colour: xxx"),
+        (format!("{HEAD}scan: {{cursors: {filler}}}\n"), "cursors: xxx"),
+        (format!("{HEAD}expect: [{{metric: documents, rule: {filler}}}]\n"), "rule: xxx"),
+    ] {
+        let error = parse("taster.yaml", &yaml, HashMap::new()).unwrap_err();
+        let excerpt = error.excerpt().unwrap();
+        assert!(excerpt.len() < 600 && error.to_string().len() < 600, "{excerpt:.600}");
+        assert!(excerpt.contains(shown), "{excerpt}");
+        // the caret is below the position also in the part that is shown
+        let lines: Vec<&str> = excerpt.lines().collect();
+        let column = lines[2].chars().position(|c| c == '^').unwrap();
+        let pointed: String = lines[1].chars().skip(column).take(3).collect();
+        assert!(["col", "xxx"].contains(&pointed.as_str()), "{excerpt}");
+    }
 }

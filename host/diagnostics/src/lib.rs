@@ -17,6 +17,8 @@ pub enum Exit {
     Unknown = 3,
     /// The command failed: infrastructure or configuration.
     Failed = 4,
+    /// Ctrl-C (SIGINT) stopped the command, as shells number it.
+    Interrupted = 130,
 }
 
 impl From<Verdict> for Exit {
@@ -112,7 +114,7 @@ impl<E: Diagnostic + 'static> From<E> for CliError {
             message,
             causes,
             excerpt: error.excerpt(),
-            help: error.help(),
+            help: error.remedy(),
             lead: None,
             exit: Exit::Failed,
         }

@@ -1,6 +1,9 @@
 //! Connecting to the database, with retries while the database is starting.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use taster_config::Config;
 use taster_diagnostics::CliError;
@@ -11,7 +14,31 @@ use crate::error::FlowError;
 
 /// Connects with the settings of the configuration. `comment` shows in the server's log and profiler.
 pub async fn connect(config: &Config, comment: &str) -> Result<Connection, CliError> {
-    Ok(Connection::connect(options(config, comment)?).await?)
+    let options = options(config, comment)?;
+    let (hosts, limit) = (options.uri.hosts().to_owned(), options.server_selection_timeout);
+    Ok(log_while_waiting(&hosts, limit, Connection::connect(options)).await?)
+}
+
+/// When the first line says that the server is waited for, and how much later each further one.
+const FIRST_NOTICE: Duration = Duration::from_secs(2);
+const NEXT_NOTICE: Duration = Duration::from_secs(10);
+
+/// Drives `connecting`. Says from time to time which server it waits for, and for how long at most.
+async fn log_while_waiting<T>(hosts: &str, limit: Duration, connecting: impl Future<Output = T>) -> T {
+    let started = Instant::now();
+    let mut connecting = pin!(connecting);
+    let mut pause = FIRST_NOTICE;
+    loop {
+        if let Ok(connected) = tokio::time::timeout(pause, &mut connecting).await {
+            return connected;
+        }
+        tracing::info!(
+            "waiting for MongoDB at {hosts}: {} so far, at most {} (`mongodb.connectTimeout`)",
+            taster_text::duration(started.elapsed()),
+            taster_text::duration(limit)
+        );
+        pause = NEXT_NOTICE;
+    }
 }
 
 fn options(config: &Config, comment: &str) -> Result<ConnectionOptions, CliError> {

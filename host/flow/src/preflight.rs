@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use taster_config::{Collections, Config, Probe};
 use taster_diagnostics::CliError;
 use taster_engine::{Engine, NoData, RunInput};
-use taster_model::{CollectionFacts, CollectionGrant, Failure, Manifest, Metric, Severity};
+use taster_model::{CollectionFacts, CollectionGrant, DeclaredChange, Failure, Manifest, Metric, Severity};
 use taster_query::Connection;
 
 use crate::{
@@ -45,12 +45,13 @@ pub async fn check_probe(
     probe: &Probe,
     base: &Path,
     live: Option<&[CollectionFacts]>,
+    changes: &[DeclaredChange],
 ) -> Result<ProbeCheck, Failure> {
     let loaded = load_probe(engine, probe, base).await?;
     let manifest = loaded.manifest().clone();
     let is_known = live.is_some() || probe.collections.is_some();
     let mut check = ProbeCheck { loaded, manifest, collections: None, mistakes: Vec::new(), metrics: Vec::new() };
-    let granted = match grants::resolve(probe, &check.manifest, live.unwrap_or_default(), &[], &config.changes) {
+    let granted = match grants::resolve(probe, &check.manifest, live.unwrap_or_default(), &[], changes) {
         Ok(granted) => granted,
         // without a server, "every collection" is none
         Err(grants::GrantError::Unplayed { .. }) if !is_known => Vec::new(),
@@ -174,7 +175,7 @@ pub(crate) async fn require_possible(context: &FlowContext) -> Result<(), FlowEr
     let mut checks = Vec::new();
     for probe in &config.probes {
         let decides = probe.severity == Severity::Fail && !probe.muted;
-        let check = check_probe(engine, probe, base, None).await;
+        let check = check_probe(engine, probe, base, None, &config.changes).await;
         let failures = match &check {
             Ok(check) => check.mistakes.as_slice(),
             Err(failure) => std::slice::from_ref(failure),

@@ -192,7 +192,7 @@ pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<t
 /// An error of a library as the failure of a probe.
 pub(crate) fn coded_failure(error: &dyn Diagnostic) -> Failure {
     let failure = Failure::refused(Refusal::Invalid, error.code(), error.to_string());
-    match error.help() {
+    match error.remedy() {
         Some(help) => failure.allowed(help),
         None => failure,
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use taster_cluster::ClusterError;
-use taster_diagnostics::CliError;
+use taster_diagnostics::{CliError, Exit};
 use tokio::{
     signal::unix::{self, SignalKind},
     sync::watch,
@@ -48,14 +48,24 @@ impl StopReason {
     /// The error of a flow that was stopped at `point`.
     pub(crate) fn error(&self, point: StopPoint) -> CliError {
         match (self.clone(), point) {
-            (Self::Signal(signal), StopPoint::BeforeCommit(what)) => FlowError::Interrupted { signal, what }.into(),
-            (Self::Signal(signal), StopPoint::During(doing)) => FlowError::InterruptedLater { signal, doing }.into(),
+            (Self::Signal(signal), StopPoint::BeforeCommit(what)) => {
+                interrupted(signal, FlowError::Interrupted { signal, what })
+            }
+            (Self::Signal(signal), StopPoint::During(doing)) => {
+                interrupted(signal, FlowError::InterruptedLater { signal, doing })
+            }
             (Self::Deadline { job }, StopPoint::BeforeCommit(what) | StopPoint::During(what)) => {
                 FlowError::OutOfTime { job, what }.into()
             }
             (Self::LockLost { lease, holder }, _) => ClusterError::LockLost { lease, holder }.into(),
         }
     }
+}
+
+/// A person at a terminal pressed Ctrl-C: shells and scripts know that by 130. SIGTERM comes from Kubernetes and is a failure.
+fn interrupted(signal: &str, error: FlowError) -> CliError {
+    let exit = if signal == "SIGINT" { Exit::Interrupted } else { Exit::Failed };
+    CliError::from(error).with_exit(exit)
 }
 
 /// Whether to stop, why, and since when. All clones share one state.
@@ -161,6 +171,11 @@ mod tests {
         let point = StopPoint::BeforeCommit("capture before the sync");
         let stopped = shutdown.run_until(point, std::future::pending::<Result<(), CliError>>()).await.unwrap_err();
         assert!(stopped.to_string().contains("stopped by SIGTERM before the capture before the sync"), "{stopped}");
+        assert_eq!(stopped.exit, Exit::Failed);
+        for point in [point, StopPoint::During("x")] {
+            assert_eq!(StopReason::Signal("SIGINT").error(point).exit, Exit::Interrupted);
+            assert_eq!(StopReason::Signal("SIGTERM").error(point).exit, Exit::Failed);
+        }
         let late = StopReason::Deadline { job: "pre-x".to_owned() }.error(point);
         assert_eq!(late.code(), "T0625");
         assert!(late.to_string().contains("stopped before the end: capture before the sync"), "{late}");

@@ -61,7 +61,8 @@ impl MongoUri {
     }
 
     /// The hosts that it names, `a:27017,b:27017`.
-    pub(crate) fn hosts(&self) -> &str {
+    #[must_use]
+    pub fn hosts(&self) -> &str {
         let rest = self.text.split_once("://").map_or(self.text.as_str(), |(_, rest)| rest);
         let authority = rest.split_once('?').map_or(rest, |(authority, _)| authority);
         let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);

@@ -14,7 +14,7 @@ use crate::{command, logging, logging::LogFormat, output};
     version,
     about = "Compare a MongoDB database before and after a GitOps sync",
     max_term_width = 100,
-    after_help = "Exit codes: 0 same (or done), 1 different, 2 wrong usage, 3 unknown, 4 the command failed."
+    after_help = "Exit codes: 0 same (or done), 1 different, 2 wrong usage, 3 unknown, 4 failed, 130 Ctrl-C."
 )]
 struct Cli {
     #[command(flatten)]
@@ -72,6 +72,9 @@ enum Command {
     /// Check the configuration and print its schema
     #[command(subcommand)]
     Config(command::config::ConfigCommand),
+    /// Explain codes of errors and reasons of findings
+    #[command(after_long_help = command::explain::EXAMPLES)]
+    Explain(command::explain::ExplainArgs),
     /// Print shell completions
     Completions {
         /// The shell
@@ -147,6 +150,7 @@ async fn dispatch(command: Command) -> Result<Exit, CliError> {
         Command::Demo(args) => command::demo::run(&args).await,
         Command::Probe(command) => command::probe::run(&command).await,
         Command::Config(command) => command::config::run(&command).await,
+        Command::Explain(args) => command::explain::run(&args),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut command_tree(), "taster", &mut text);

@@ -82,7 +82,7 @@ pub(super) fn recording_failed(error: &CensusError) -> Failure {
         return Failure::refused(Refusal::Budget, DISK_BUDGET, error.to_string()).allowed(format!("{limit} bytes"));
     }
     let failure = Failure::refused(Refusal::Unavailable, error.code(), error.to_string());
-    Failure { allowed: error.help(), ..failure }
+    Failure { allowed: error.remedy(), ..failure }
 }
 
 /// A thread of the census panicked or was cancelled.

@@ -106,7 +106,7 @@ async fn check_parts(args: &CheckArgs, config: &Config, is_right: bool, checks: 
     };
     let mut of_probes = Vec::new();
     for probe in &config.probes {
-        let check = taster_flow::check_probe(&engine, probe, folder, collections.as_deref()).await;
+        let check = taster_flow::check_probe(&engine, probe, folder, collections.as_deref(), &config.changes).await;
         describe_probe(probe, check.as_ref(), checks);
         of_probes.push(check.ok());
     }

@@ -6,6 +6,7 @@ pub mod baseline;
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod explain;
 pub mod gc;
 pub mod init;
 mod inputs;

@@ -32,7 +32,7 @@ fn no_configuration() {
 #[test]
 fn configuration_that_is_not_yaml() {
     assert_snapshot!(config("app: shop\nmongodb: [\n"), @r#"
-    error[T0102]: taster.yaml:2:10: expected mapping start
+    error[T0102]: taster.yaml:2:10: keys with values are expected here, as in `key: value`
         |
       2 | mongodb: [
         |          ^
@@ -396,4 +396,44 @@ fn wrong_usage() {
 
     For more information, try '--help'.
     "#);
+}
+
+#[test]
+fn the_server_that_is_waited_for_is_named_early() {
+    let workspace = Workspace::new("");
+    for (hosts, limit) in [("127.0.0.1:1", "3s"), ("127.0.0.1:1,127.0.0.1:2", "4s")] {
+        workspace.configure(&format!(
+            "app: shop\nmongodb: {{uri: \"mongodb://joe:s3cret@{hosts}/shop\", connectTimeout: {limit}}}\n"
+        ));
+        let ended = workspace.taster(&["pre"]);
+        assert_eq!(ended.code, 4, "{}", ended.all());
+        let line = format!("waiting for MongoDB at {hosts}: 2");
+        let (waiting, error) = (ended.err.find(&line), ended.err.find("error[T02"));
+        assert!(waiting.is_some() && waiting < error, "{}", ended.all());
+        assert!(ended.err.contains("(`mongodb.connectTimeout`)") && !ended.err.contains("s3cret"), "{}", ended.all());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_open_files_have_their_own_help() {
+    let shop = ShopDatabase::standalone(5).await;
+    for number in 0..70 {
+        let collection = shop.database.collection::<mongodb::bson::Document>(&format!("c{number}"));
+        collection.insert_one(mongodb::bson::doc! {"a": number}).await.expect("an insert");
+    }
+    let workspace = shop.workspace();
+    workspace.configure(crate::support::SHOP);
+    for limit in [50, 60] {
+        let command = workspace.command(&["pre", "--run", &format!("files{limit}")]);
+        let taster = command.get_program().to_owned();
+        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        let mut limited = std::process::Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"]).arg(taster).args(arguments);
+        limited.current_dir(workspace.path()).env_clear();
+        limited.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let ended = crate::support::CommandOutput::read(&limited.output().expect("it runs"));
+        assert_eq!(ended.code, 3, "{}", ended.all());
+        let text = ended.all().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("Too many open files") && text.contains("`ulimit -Hn`"), "{text}");
+    }
 }

@@ -140,6 +140,7 @@ fn each_command_has_only_the_flags_that_it_uses() {
     config:
     config check: config store
     config schema:
+    explain:
     completions:
     man:
     ");
@@ -216,4 +217,37 @@ async fn no_secret_is_stored_or_said() {
         }
     }
     assert!(files >= 5, "{files} files");
+}
+
+#[test]
+fn explain_prints_what_the_page_of_errors_says() {
+    let workspace = Workspace::new("");
+    let one = workspace.taster(&["explain", "T0113"]);
+    assert_eq!(one.code, 0, "{}", one.all());
+    insta::assert_snapshot!(one.out, @r"
+    T0113: a required role has no collection
+      help: name one under `collections`
+    ");
+    let several = workspace.taster(&["explain", "t0204", "T0712", "zero-against-zero"]);
+    assert_eq!(several.code, 0, "{}", several.all());
+    for text in [
+        "T0204: no server answers",
+        "T0712: another process holds the lock",
+        "see The lock is held",
+        "zero-against-zero: nothing",
+    ] {
+        assert!(several.out.contains(text), "{text}: {}", several.out);
+    }
+    for (unknown, near) in
+        [("T0113x", "did you mean T0113?"), ("zero-against-zer", "zero-against-zero"), ("xyzzy-of-no-use", "--list")]
+    {
+        let ended = workspace.taster(&["explain", "T0101", unknown]);
+        assert_eq!(ended.code, 2, "{}", ended.all());
+        assert!(ended.out.contains("T0101: the configuration cannot be read"), "{}", ended.all());
+        assert!(ended.err.contains(&format!("error[T0639]: there is no code `{unknown}`")), "{}", ended.all());
+        assert!(ended.err.contains(near), "{}", ended.all());
+    }
+    let list = workspace.taster(&["explain", "--list"]).out;
+    assert!(list.lines().any(|line| line.starts_with("T0101 ")) && list.contains("census-unreadable"), "{list}");
+    assert_eq!(workspace.taster(&["explain"]).code, 2, "it needs a code");
 }
