@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use taster_config::Probe;
 use taster_model::{Expectation, MetricDeclaration, Severity};
 
-use crate::preflight::ProbeCheck;
+use crate::probe_check::ProbeCheck;
 
 /// The limit of names in a help text.
 const MAX_NAMES: usize = 20;
@@ -92,9 +92,10 @@ fn wrong_label(expectation: &Expectation, known: &[(&Probe, &ProbeCheck)]) -> Op
     if !keys.contains("*")
         && let Some(key) = expectation.labels.keys().find(|key| !keys.contains(key.as_str()))
     {
-        let help = match keys.is_empty() {
-            true => "it has no labels".to_owned(),
-            false => format!("its labels: {}", keys.into_iter().collect::<Vec<_>>().join(", ")),
+        let help = if keys.is_empty() {
+            "it has no labels".to_owned()
+        } else {
+            format!("its labels: {}", keys.into_iter().collect::<Vec<_>>().join(", "))
         };
         return Some((format!("no metric `{metric}` has a label `{key}`"), help));
     }

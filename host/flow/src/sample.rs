@@ -14,7 +14,7 @@ use taster_query::{Connection, Database, Grant};
 
 use crate::{
     limits::{engine_limits, query_limits},
-    preflight::ProbeCheck,
+    probe_check::ProbeCheck,
 };
 
 /// How many documents of each collection are read.
