@@ -104,8 +104,11 @@ pub(crate) fn find(
 }
 
 /// Any one document.
+///
+/// Without `singleBatch`, here and below: the server turns a find in a time-series collection into an aggregation, which
+/// does not have the option. The limit ends the cursor as well.
 pub(crate) fn find_one(collection: &str, options: CommandOptions<'_>) -> RawDocumentBuf {
-    let mut command = rawdoc! { "find": collection, "limit": 1_i64, "singleBatch": true };
+    let mut command = rawdoc! { "find": collection, "limit": 1_i64 };
     options.append_to(&mut command);
     command
 }
@@ -119,15 +122,15 @@ pub(crate) fn find_all(collection: &str, options: CommandOptions<'_>) -> RawDocu
 
 /// The document with this id.
 pub(crate) fn find_by_id(collection: &str, id: RawBson, options: CommandOptions<'_>) -> RawDocumentBuf {
-    let mut command = rawdoc! { "find": collection, "filter": { "_id": id }, "limit": 1_i64, "singleBatch": true };
+    let mut command = rawdoc! { "find": collection, "filter": { "_id": id }, "limit": 1_i64 };
     options.append_to(&mut command);
     command
 }
 
-/// The first reply of a scan, without the rest.
+/// The beginning of a scan. Its first reply may end at 16 MiB; then the cursor stays open.
 pub(crate) fn find_first_reply(collection: &str, options: CommandOptions<'_>) -> RawDocumentBuf {
     let documents = i64::from(REPLY_DOCUMENTS);
-    let mut command = rawdoc! { "find": collection, "limit": documents, "batchSize": documents, "singleBatch": true };
+    let mut command = rawdoc! { "find": collection, "limit": documents, "batchSize": documents };
     options.append_to(&mut command);
     command
 }

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bson::doc;
+use futures_util::StreamExt;
+use taster_model::CollectionKind;
 
 use crate::{
     bson_util::integer, collection::Collection, command, connection::Inner, error::QueryError, hello::PRIMARY,
@@ -23,17 +25,23 @@ pub(crate) struct ScanRate {
 }
 
 impl ScanRate {
-    /// Reads one reply of the largest collection and measures the time.
+    /// Reads one reply of the largest collection and measures the time. A view has no size, and may take any time or fail.
     pub(crate) async fn measure(inner: &Inner, inventory: &Inventory) -> Result<Self, QueryError> {
         let history = seconds_parameter(inner, "minSnapshotHistoryWindowInSeconds").await.unwrap_or(DEFAULT_HISTORY);
-        let largest = inventory.collections.iter().max_by_key(|collection| collection.stats.bytes);
+        let stored = inventory.collections.iter().filter(|collection| collection.kind != CollectionKind::View);
+        let largest = stored.max_by_key(|collection| collection.stats.bytes);
         let Some(largest) = largest else { return Ok(Self { bytes_per_second: u64::MAX, history }) };
         let operation = format!("read the beginning of `{}`", largest.name);
         let find = command::find_first_reply(&largest.name, inner.command_options());
+        let first_reply = async {
+            let mut replies = inner.database.run_raw_cursor_command(find).batch().await?;
+            // sends nothing: this is the reply that opened the cursor
+            replies.next().await.transpose()
+        };
         let started = Instant::now();
-        let documents = inner.caller().run(&operation, inner.raw_documents(find)).await?;
+        let reply = inner.caller().run(&operation, first_reply).await?;
         let micros = started.elapsed().as_micros().max(1);
-        let bytes: u128 = documents.iter().map(|document| document.as_bytes().len() as u128).sum();
+        let bytes = reply.map_or(0, |reply| reply.as_raw_document().as_bytes().len() as u128);
         let rate = u64::try_from(bytes * 1_000_000 / micros).unwrap_or(u64::MAX);
         Ok(Self { bytes_per_second: rate.max(1), history })
     }

@@ -285,7 +285,7 @@ async fn wait_for_majority(
     limit: Duration,
 ) -> Result<(), QueryError> {
     let can_be_read = |collection: &&Collection| {
-        collection.kind == CollectionKind::Collection && collection.supports_snapshots(connection.major)
+        collection.kind != CollectionKind::View && collection.supports_snapshots(connection.major)
     };
     let Some(collection) = inventory.collections.iter().find(can_be_read) else { return Ok(()) };
     let options = CommandOptions { comment: &connection.comment, max_time: limit, read_at: Some(time) };
