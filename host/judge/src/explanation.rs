@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 use taster_model::{
-    CensusDifference, ChangeKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode, Rule, Value,
+    CensusDifference, ChangeKind, CollectionKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode, Rule, Value,
 };
 
 use crate::{
@@ -67,14 +67,26 @@ fn explain_by_collection<'a>(
     let is_created = change.kind == ChangeKind::AddedCollection;
     let is_explained = match comparison.code {
         ReasonCode::Changed | ReasonCode::ZeroAgainstZero => matches!(pair, Pair::Both(..)),
-        ReasonCode::OnlyBefore => !is_created,
-        ReasonCode::OnlyAfter => is_created,
+        ReasonCode::OnlyBefore => !is_created || is_of_no_view(captures, collection, pair),
+        ReasonCode::OnlyAfter => is_created || is_of_no_view(captures, collection, pair),
         _ => false,
     };
     is_explained.then(|| Explained {
         comparison: as_declared(format!("{}; {}", comparison.reason, taster_text::escape_hidden(&change.to_string()))),
         reason: change.reason.as_deref(),
     })
+}
+
+/// Whether the metric is a census of the absent collection, and on the other side of the sync there is a view of this name. A
+/// view has no documents of its own and therefore no census; an absent collection has one, without documents.
+fn is_of_no_view(captures: &CapturePair<'_>, collection: &str, pair: &Pair<'_, Metric>) -> bool {
+    let (there, view) = match pair {
+        Pair::OnlyBefore(_) => (&captures.before, &captures.after),
+        Pair::OnlyAfter(_) => (&captures.after, &captures.before),
+        Pair::Both(..) | Pair::Ambiguous(_) => return false,
+    };
+    let is_view = view.collection(collection).is_some_and(|facts| facts.kind == CollectionKind::View);
+    is_view && !there.has_collection(collection) && matches!(pair.newest().value, Value::Census(_))
 }
 
 /// Removes the entries that declared changes are about from both documents, and compares the remaining entries.
