@@ -15,6 +15,11 @@ use crate::{
     reply::Reply,
 };
 
+/// Where a range begins or ends: a document that has only an `_id`, as the server sent it. It is sent back without being
+/// parsed, because the server stores ids of invalid UTF-8.
+#[derive(Debug, Clone)]
+pub(crate) struct RangeBound(RawDocumentBuf);
+
 /// A find over a whole collection that is sent range by range.
 pub(crate) struct RangeScan {
     collection: String,
@@ -23,9 +28,9 @@ pub(crate) struct RangeScan {
     /// Approximate number of documents per range.
     documents_per_range: u64,
     /// Where the current range begins. `None`: at the first document.
-    from: Option<RawBson>,
+    from: Option<RangeBound>,
     /// Where the current range ends, exclusive. `None`: after the last document.
-    to: Option<RawBson>,
+    to: Option<RangeBound>,
     /// Documents received from the current range.
     received: u64,
     /// The value of `received` when the range was opened last.
@@ -105,11 +110,11 @@ impl RangeScan {
 }
 
 /// Limits a find to the documents from one id, inclusive, to another, exclusive.
-pub(crate) fn append_bounds(find: &mut RawDocumentBuf, from: Option<&RawBson>, to: Option<&RawBson>) {
+pub(crate) fn append_bounds(find: &mut RawDocumentBuf, from: Option<&RangeBound>, to: Option<&RangeBound>) {
     find.append(key("hint"), rawdoc! { "_id": 1 });
     for (name, bound) in [("min", from), ("max", to)] {
-        if let Some(id) = bound {
-            find.append(key(name), rawdoc! { "_id": id.clone() });
+        if let Some(RangeBound(id)) = bound {
+            find.append(key(name), id.clone());
         }
     }
 }
@@ -118,10 +123,10 @@ pub(crate) fn append_bounds(find: &mut RawDocumentBuf, from: Option<&RawBson>, t
 async fn range_end(
     connection: &MeteredConnection,
     collection: &str,
-    from: Option<&RawBson>,
+    from: Option<&RangeBound>,
     documents: u64,
     operation: &str,
-) -> Result<Option<RawBson>, Failure> {
+) -> Result<Option<RangeBound>, Failure> {
     let mut find = rawdoc! {
         "find": collection,
         "projection": { "_id": 1 },
@@ -132,9 +137,11 @@ async fn range_end(
     append_bounds(&mut find, from, None);
     connection.command_options()?.append_to(&mut find);
     let found = connection.run(operation, connection.connection.raw_documents(find)).await?;
-    let Some(found) = found.first() else { return Ok(None) };
-    let id = found.get("_id").ok().flatten().ok_or_else(|| bad_reply(operation, "a document has no _id"))?;
-    Ok(Some(id.into()))
+    let Some(id) = found.into_iter().next() else { return Ok(None) };
+    if id.is_empty() {
+        return Err(bad_reply(operation, "a document has no _id"));
+    }
+    Ok(Some(RangeBound(id)))
 }
 
 /// Ids that split a collection into `parts` ranges of about equal size. They are positions in the index, which split the
@@ -144,10 +151,10 @@ pub(crate) async fn split_ids(
     collection: &str,
     documents: u64,
     parts: u32,
-) -> Result<Vec<RawBson>, Failure> {
+) -> Result<Vec<RangeBound>, Failure> {
     let documents = documents.div_ceil(u64::from(parts.max(1))).max(1);
     let operation = format!("split `{collection}` into ranges");
-    let mut ids: Vec<RawBson> = Vec::new();
+    let mut ids: Vec<RangeBound> = Vec::new();
     for _ in 1..parts {
         match range_end(connection, collection, ids.last(), documents, &operation).await? {
             Some(id) => ids.push(id),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bson::{RawBson, RawDocumentBuf, Timestamp};
+use bson::{RawDocumentBuf, Timestamp};
 use futures_util::future::try_join_all;
 use taster_census::{CensusBuilder, CensusSpec, ScratchSpace};
 use taster_model::{Failure, ReadMode};
@@ -21,7 +21,7 @@ use crate::{
     guard::checked::CheckedFilter,
     metered_connection::MeteredConnection,
     prefetch::{PrefetchStream, Scan},
-    range_scan::{self, RangeScan},
+    range_scan::{self, RangeBound, RangeScan},
 };
 
 /// The most cursors of one census. Each needs memory for several replies of at most 16 MiB, and two threads.
@@ -61,7 +61,7 @@ impl CensusScan<'_> {
     }
 
     /// Ids that split the collection into ranges for several cursors; none if one cursor must read it.
-    async fn split_ids(&self, collection: &Collection, cursors: u32) -> Result<Vec<RawBson>, Failure> {
+    async fn split_ids(&self, collection: &Collection, cursors: u32) -> Result<Vec<RangeBound>, Failure> {
         let CheckedCensus { filter, declared, .. } = self.census;
         let is_whole = filter.is_none() && declared.is_empty();
         let documents = collection.stats.documents.unwrap_or(0);
