@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value as Json};
 use taster_model::{
-    CensusDifference, ChangeKind, CollectionKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode, Rule, Value,
+    CensusDifference, ChangeKind, CollectionKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode,
+    Rule, Value,
 };
 
 use crate::{

@@ -1,6 +1,7 @@
 //! Every error that a user can cause: its code, its place, what to do. The texts are snapshots.
 
 use insta::assert_snapshot;
+use mongodb::bson::Document;
 
 use crate::support::{ShopDatabase, Workspace};
 
@@ -418,7 +419,7 @@ fn the_server_that_is_waited_for_is_named_early() {
 async fn too_many_open_files_have_their_own_help() {
     let shop = ShopDatabase::standalone(5).await;
     for number in 0..70 {
-        let collection = shop.database.collection::<mongodb::bson::Document>(&format!("c{number}"));
+        let collection = shop.database.collection::<Document>(&format!("c{number}"));
         collection.insert_one(mongodb::bson::doc! {"a": number}).await.expect("an insert");
     }
     let workspace = shop.workspace();

@@ -1,6 +1,6 @@
 //! A staging database that is dropped and loaded in place is another copy for the next `pre`, and never for `post`.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use taster_demo::Shop;
 use taster_testkit::mongod::Flavour;
 
@@ -27,7 +27,7 @@ async fn add_special_collections(shop: &ShopDatabase) {
         shop.database.collection::<Document>(name).insert_one(document).await.expect("a document");
     };
     insert("journal", doc! {"_id": 1, "line": "opened"}).await;
-    let at = mongodb::bson::DateTime::from_millis(1_700_000_000_000);
+    let at = DateTime::from_millis(1_700_000_000_000);
     insert("temperatures", doc! {"_id": 1, "at": at, "grill": 1, "celsius": 120}).await;
 }
 
