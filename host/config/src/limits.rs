@@ -55,6 +55,12 @@ pub struct Limits {
     /// Size of the component. Default `64MiB`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component_size: Option<Size>,
+    /// Wall time of compiling the component; no other limit counts it. Code in the cache is not compiled again. Default `5m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_time: Option<Period>,
+    /// Memory of the process that compiles the component, at most three quarters of what the container has. Default `1GiB`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_memory: Option<Size>,
 }
 
 /// How long one census may take by default. It is long because collections of many millions of documents are common.

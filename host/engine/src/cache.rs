@@ -64,16 +64,9 @@ impl CodeCache {
     }
 
     /// Stores the compiled code of a component. A failure is no error: it costs the next start some seconds.
-    pub(crate) fn store(&self, engine: &wasmtime::Engine, sha256: &str, component: &Component) {
+    pub(crate) fn store(&self, engine: &wasmtime::Engine, sha256: &str, code: &[u8]) {
         let path = self.path(engine, sha256);
-        let code = match component.serialize() {
-            Ok(code) => code,
-            Err(error) => {
-                tracing::warn!(%error, "cannot cache compiled code");
-                return;
-            }
-        };
-        if let Err(error) = write(&self.dir, &path, &code) {
+        if let Err(error) = write(&self.dir, &path, code) {
             tracing::warn!(path = %path.display(), %error, "cannot cache compiled code");
         }
     }

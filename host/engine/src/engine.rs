@@ -11,10 +11,13 @@ use wasmtime::{
 
 use crate::{
     cache::{self, CodeCache, PrecompiledCode},
+    compile_limits::CompileLimits,
     compiled::CompiledComponent,
+    compiler::{self, ChildCode, Compiler},
     error::EngineError,
     host, inspect,
     limits::{LimitSettings, Limits, STACK},
+    precompiled,
     probe::Probe,
     state::State,
     ticker, wasi,
@@ -26,14 +29,24 @@ const FIBER_STACK: usize = STACK + (1 << 20);
 const BACKTRACE: NonZeroUsize = NonZeroUsize::new(32).expect("32 is not 0");
 
 /// Options of the engine.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EngineOptions {
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// A folder for compiled code. It is created if it is missing, and must belong to this user alone. `None`: no cache, and
     /// each start compiles again (tens of milliseconds for Rust guests, seconds for JavaScript and Python).
     pub cache: Option<PathBuf>,
     /// A folder of code from [`Engine::precompile`] that is shipped with the host. It must belong to root or to this user, and
     /// nobody else may be able to write to it.
     pub precompiled: Option<PathBuf>,
+}
+
+impl EngineOptions {
+    /// No cache and no precompiled code.
+    #[must_use]
+    pub fn new(compiler: Compiler) -> Self {
+        Self { compiler, cache: None, precompiled: None }
+    }
 }
 
 /// The engine. Cheap to clone.
@@ -45,8 +58,15 @@ struct EngineInner {
     linker: Linker<State>,
     cache: Option<CodeCache>,
     precompiled: Option<PrecompiledCode>,
+    compiler: Compiler,
     /// One component is compiled at a time: that uses all cores, and memory in proportion to the component.
     compiling: Arc<Semaphore>,
+}
+
+/// A component that is being loaded.
+struct Source {
+    bytes: Vec<u8>,
+    sha256: String,
 }
 
 impl Engine {
@@ -60,7 +80,8 @@ impl Engine {
         wasi::add_to_linker(&mut linker).map_err(setup)?;
         host::add_to_linker(&mut linker).map_err(setup)?;
         ticker::start(&wasmtime)?;
-        Ok(Self(Arc::new(EngineInner { wasmtime, linker, cache, precompiled, compiling: Arc::new(Semaphore::new(1)) })))
+        let (compiler, compiling) = (options.compiler, Arc::new(Semaphore::new(1)));
+        Ok(Self(Arc::new(EngineInner { wasmtime, linker, cache, precompiled, compiler, compiling })))
     }
 
     /// Makes a probe of a component: checks it, compiles it or takes it from the cache, and calls its `describe`.
@@ -74,23 +95,49 @@ impl Engine {
             return Err(EngineError::TooLarge { asked, allowed, setting });
         }
         inspect::check_is_component(bytes)?;
-        let shared = Arc::clone(&self.0);
-        let bytes: Arc<[u8]> = bytes.into();
-        let permit = Arc::clone(&shared.compiling).acquire_owned().await;
-        let compile = move || {
-            // the semaphore is never closed
-            let _permit = permit.ok();
-            shared.compile(&bytes)
-        };
-        let loaded = match tokio::task::spawn_blocking(compile).await {
-            Ok(loaded) => loaded?,
-            Err(error) => return Err(EngineError::Compile(format!("the compiler panicked: {error}"))),
-        };
+        let loaded = self.compiled(bytes, limits, &setting).await?;
         Probe::new(&self.0.wasmtime, &self.0.linker, loaded, limits, &setting).await
     }
 
+    /// The code of a component: found in a folder of code, else compiled. Dropping the future kills the process that compiles.
+    async fn compiled(
+        &self,
+        bytes: &[u8],
+        limits: &Limits,
+        setting: &LimitSettings,
+    ) -> Result<CompiledComponent, EngineError> {
+        let source = Arc::new(Source { bytes: bytes.to_vec(), sha256: hex::encode(Sha256::digest(bytes)) });
+        // waiting for other components is not compiling; the semaphore is never closed
+        let permit = Arc::clone(&self.0.compiling).acquire_owned().await.ok();
+        let (shared, wanted) = (Arc::clone(&self.0), Arc::clone(&source));
+        if let Some(found) = off_thread(move || shared.find(&wanted)).await? {
+            return Ok(found);
+        }
+        let shared = Arc::clone(&self.0);
+        match &self.0.compiler {
+            Compiler::InProcess => {
+                off_thread(move || {
+                    // held to the end of the work, which goes on if this future is dropped
+                    let _permit = permit;
+                    shared.compile(&source)
+                })
+                .await
+            }
+            Compiler::Child(command) => {
+                let code =
+                    compiler::compile_in_child(command, &source.bytes, &CompileLimits::of(limits, setting)).await?;
+                off_thread(move || {
+                    let _permit = permit;
+                    shared.adopt(&source, &code)
+                })
+                .await
+            }
+        }
+    }
+
     /// Compiles a component ahead of time for every Linux machine of this architecture. Returns the name and the contents of its
-    /// file in [`EngineOptions::precompiled`]. The same component gives the same bytes.
+    /// file in [`EngineOptions::precompiled`]. The same component gives the same bytes. It has no limits of time and memory, and
+    /// is for trusted components alone.
     pub fn precompile(bytes: &[u8]) -> Result<(String, Vec<u8>), EngineError> {
         let setup = |error: wasmtime::Error| EngineError::Setup(format!("{error:#}"));
         inspect::check_is_component(bytes)?;
@@ -99,7 +146,7 @@ impl Engine {
         let mut config = config();
         config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH)).map_err(setup)?;
         let wasmtime = wasmtime::Engine::new(&config).map_err(setup)?;
-        let code = wasmtime.precompile_component(bytes).map_err(|error| EngineError::Compile(format!("{error:#}")))?;
+        let code = wasmtime.precompile_component(bytes).map_err(|error| compile_error(&error))?;
         Ok((cache::precompiled_file_name(&hex::encode(Sha256::digest(bytes))), code))
     }
 }
@@ -111,24 +158,76 @@ impl std::fmt::Debug for Engine {
 }
 
 impl EngineInner {
-    fn compile(&self, bytes: &[u8]) -> Result<CompiledComponent, EngineError> {
-        let sha256 = hex::encode(Sha256::digest(bytes));
-        let size = bytes.len() as u64;
-        let precompiled = self.precompiled.as_ref().and_then(|precompiled| precompiled.load(&self.wasmtime, &sha256));
-        let kept = || self.cache.as_ref().and_then(|cache| cache.load(&self.wasmtime, &sha256));
-        if let Some(component) = precompiled.or_else(kept) {
-            // components in the cache were validated before they were compiled
-            let interface = inspect::read_interface(bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
-            return Ok(CompiledComponent { component, interface, sha256, size, from_cache: true });
+    /// Code that was compiled earlier.
+    fn find(&self, source: &Source) -> Result<Option<CompiledComponent>, EngineError> {
+        let precompiled = self.precompiled.as_ref().and_then(|code| code.load(&self.wasmtime, &source.sha256));
+        let cached = || self.cache.as_ref().and_then(|cache| cache.load(&self.wasmtime, &source.sha256));
+        match precompiled.or_else(cached) {
+            Some(component) => source.compiled(component, CodeOrigin::Folder).map(Some),
+            None => Ok(None),
         }
-        let interface = inspect::validate(bytes)?;
-        let component = Component::from_binary(&self.wasmtime, bytes)
-            .map_err(|error| EngineError::Compile(format!("{error:#}")))?;
-        if let Some(cache) = &self.cache {
-            cache.store(&self.wasmtime, &sha256, &component);
-        }
-        Ok(CompiledComponent { component, interface, sha256, size, from_cache: false })
     }
+
+    /// Compiles in this process.
+    fn compile(&self, source: &Source) -> Result<CompiledComponent, EngineError> {
+        inspect::validate(&source.bytes)?;
+        let component = Component::from_binary(&self.wasmtime, &source.bytes).map_err(|error| compile_error(&error))?;
+        if let Some(cache) = &self.cache {
+            match component.serialize() {
+                Ok(code) => cache.store(&self.wasmtime, &source.sha256, &code),
+                Err(error) => tracing::warn!(%error, "cannot cache compiled code"),
+            }
+        }
+        source.compiled(component, CodeOrigin::Compiler)
+    }
+
+    /// Loads and caches what a child process has compiled.
+    fn adopt(&self, source: &Source, code: &ChildCode) -> Result<CompiledComponent, EngineError> {
+        let component = precompiled::load_from_child(&self.wasmtime, code).map_err(|error| compile_error(&error))?;
+        if let Some(cache) = &self.cache {
+            cache.store(&self.wasmtime, &source.sha256, code.bytes());
+        }
+        source.compiled(component, CodeOrigin::Compiler)
+    }
+}
+
+/// Where code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CodeOrigin {
+    Compiler,
+    Folder,
+}
+
+impl Source {
+    /// This component with its code. It was validated before it was compiled.
+    fn compiled(&self, component: Component, origin: CodeOrigin) -> Result<CompiledComponent, EngineError> {
+        let interface =
+            inspect::read_interface(&self.bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
+        let (sha256, size) = (self.sha256.clone(), self.bytes.len() as u64);
+        Ok(CompiledComponent { component, interface, sha256, size, from_cache: origin == CodeOrigin::Folder })
+    }
+}
+
+/// Runs work that takes long on a thread of its own.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(EngineError::Compile(format!("the compiler panicked: {error}"))),
+    }
+}
+
+fn compile_error(error: &wasmtime::Error) -> EngineError {
+    EngineError::Compile(format!("{error:#}"))
+}
+
+/// Checks a component and compiles it for engines in other processes of this machine: [`Engine::load`] of the same program
+/// accepts it.
+pub(crate) fn compile_for_this_machine(bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
+    inspect::validate(bytes)?;
+    let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
+    wasmtime.precompile_component(bytes).map_err(|error| compile_error(&error))
 }
 
 /// The configuration for all guests.

@@ -1,9 +1,9 @@
 //! Errors of setting up the sandbox and of loading components.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use taster_model::{Diagnostic, Failure};
-use taster_text::exact_size;
+use taster_text::{exact_duration, exact_size};
 
 /// Errors of setting up the sandbox and of loading components.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum EngineError {
     #[error("the component does not export `{export}`; it exports {found}")]
     MissingExport {
         /// The missing export.
-        export: &'static str,
+        export: String,
         /// Its exports.
         found: String,
     },
@@ -76,6 +76,30 @@ pub enum EngineError {
     /// T0311: the compiler failed.
     #[error("cannot compile the component: {0}")]
     Compile(String),
+    /// T0314: compiling took too long.
+    #[error("compiling the component takes more than {} (setting {setting})", exact_duration(*allowed))]
+    CompileTime {
+        /// The limit.
+        allowed: Duration,
+        /// The setting that raises it.
+        setting: String,
+    },
+    /// T0315: compiling took too much memory.
+    #[error("compiling the component takes more than {} of memory (setting {setting})", exact_size(*allowed))]
+    CompileMemory {
+        /// The limit in bytes.
+        allowed: u64,
+        /// The setting that raises it.
+        setting: String,
+    },
+    /// T0316: the process that compiles could not be started, or ended without an answer.
+    #[error("the compiler process {why}")]
+    CompilerProcess {
+        /// What happened to it.
+        why: String,
+        /// What to do.
+        help: String,
+    },
 }
 
 impl Diagnostic for EngineError {
@@ -93,6 +117,9 @@ impl Diagnostic for EngineError {
             Self::Describe(_) => "T0309",
             Self::Manifest(_) => "T0310",
             Self::Compile(_) => "T0311",
+            Self::CompileTime { .. } => "T0314",
+            Self::CompileMemory { .. } => "T0315",
+            Self::CompilerProcess { .. } => "T0316",
         }
     }
 
@@ -121,6 +148,10 @@ impl Diagnostic for EngineError {
                 Some(setting) => format!("raise {setting}, or fix the probe's `describe`"),
                 None => "fix the probe's `describe`: it fails before it reads any data".to_owned(),
             },
+            Self::CompileTime { setting, .. } | Self::CompileMemory { setting, .. } => {
+                format!("if you trust the component, raise {setting}; else make it smaller")
+            }
+            Self::CompilerProcess { help, .. } => help.clone(),
             Self::Manifest(_) => "fix the manifest that the probe's `describe` returns".to_owned(),
         })
     }

@@ -62,7 +62,7 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<ComponentInterface, EngineError> 
                 [] => "nothing".to_owned(),
                 found => format!("`{}`", found.join("`, `")),
             };
-            return Err(EngineError::MissingExport { export, found });
+            return Err(EngineError::MissingExport { export: export.to_owned(), found });
         }
     }
     Ok(interface)

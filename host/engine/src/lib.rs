@@ -4,12 +4,19 @@
 //! [`Engine::load`] makes a [`Probe`] from a component; [`Probe::run`] runs it on a database and returns a [`RunReport`]. Traps,
 //! deadlines and exceeded budgets of the guest are [`taster_model::Failure`]s in that report, never errors of the host. Errors
 //! before a run are [`EngineError`]s.
+//!
+//! Compiling a component can take minutes and gigabytes, so give the engine a [`Compiler::Child`]: a program that calls
+//! [`compile_child`], such as the running one. [`Compiler::InProcess`] has no limits; it is for tests and trusted components.
 
 mod bindings;
 mod cache;
 pub mod capability;
 mod codes;
+mod compile_child;
+mod compile_limits;
+mod compile_protocol;
 mod compiled;
+mod compiler;
 mod database;
 mod deadline;
 mod document;
@@ -32,6 +39,8 @@ mod timed_poll;
 mod trap;
 mod wasi;
 
+pub use compile_child::compile_child;
+pub use compiler::{Compiler, CompilerCommand};
 pub use engine::{Engine, EngineOptions};
 pub use error::EngineError;
 pub use limits::Limits;

@@ -36,8 +36,15 @@ pub struct Limits {
     /// Bytes that one call may make the host allocate: for a filter, a pipeline, a log line. It is raised automatically to what
     /// `metrics` and `result_bytes` need. Default 8 MiB; `limits.hostcallBytes`.
     pub hostcall_bytes: u64,
-    /// Bytes of the component. Compiling takes time and memory in proportion. Default 64 MiB; `limits.componentSize`.
+    /// Bytes of the component. Default 64 MiB; `limits.componentSize`.
     pub component_size: u64,
+    /// Wall time of compiling the component, which no other limit counts. Code from the cache and precompiled code take none. It is
+    /// long because a container with half a processor, or a busy machine, needs twenty times as long as an idle one.
+    /// Default 5 min; `limits.compileTime`.
+    pub compile_time: Duration,
+    /// Bytes of memory of the process that compiles the component, at least some megabytes. Default 1 GiB;
+    /// `limits.compileMemory`.
+    pub compile_memory: u64,
 }
 
 impl Default for Limits {
@@ -51,6 +58,8 @@ impl Default for Limits {
             handles: 10_000,
             hostcall_bytes: 8 * MIB,
             component_size: 64 * MIB,
+            compile_time: Duration::from_mins(5),
+            compile_memory: 1024 * MIB,
         }
     }
 }

@@ -118,7 +118,7 @@ pub(crate) async fn with_connection<T>(
 
 #[cfg(test)]
 mod tests {
-    use taster_engine::{Engine, EngineOptions};
+    use taster_engine::{Compiler, Engine, EngineOptions};
     use taster_store::Store;
     use taster_testkit::captures;
 
@@ -138,7 +138,7 @@ mod tests {
             base: folder.path().to_owned(),
             store,
             store_url,
-            engine: Engine::new(EngineOptions::default()).unwrap(),
+            engine: Engine::new(EngineOptions::new(Compiler::InProcess)).unwrap(),
             probe_runs: ProbeRuns::Once,
             shutdown: Shutdown::on_signals(),
             timer: PhaseTimer::new(TimingLevel::Debug),

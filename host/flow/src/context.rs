@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use taster_config::Config;
 use taster_diagnostics::CliError;
-use taster_engine::Engine;
+use taster_engine::{Compiler, CompilerCommand, Engine, EngineOptions};
 use taster_store::{AppStore, Store};
 
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
     shutdown::{Shutdown, StopReason},
     timing::{PhaseTimer, TimingLevel},
 };
+
+/// The argument with which the program compiles a component for another process of it.
+pub const COMPILE_COMMAND: &str = "compile-component";
 
 /// What every flow works with.
 pub struct FlowContext {
@@ -67,12 +70,14 @@ impl FlowContext {
 /// Opens the sandbox with its cache of compiled code in the user's cache folder.
 ///
 /// `TASTER_CACHE` names another folder. Without a home folder there is no cache, and every start compiles again.
-/// `TASTER_CODE` names a folder of precompiled code, such as the image has.
+/// `TASTER_CODE` names a folder of precompiled code, such as the image has. The running program compiles what is in neither: it
+/// must call [`taster_engine::compile_child`] when its only argument is [`COMPILE_COMMAND`].
 pub fn open_engine() -> Result<Engine, CliError> {
     let cache = std::env::var_os("TASTER_CACHE")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("taster/code")))
         .or_else(|| std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/taster/code")));
     let precompiled = std::env::var_os("TASTER_CODE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    Ok(Engine::new(taster_engine::EngineOptions { cache, precompiled })?)
+    let compiler = CompilerCommand::this_program([COMPILE_COMMAND])?;
+    Ok(Engine::new(EngineOptions { compiler: Compiler::Child(compiler), cache, precompiled })?)
 }

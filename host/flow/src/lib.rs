@@ -44,7 +44,7 @@ pub use baseline::ReplacedBaseline;
 pub use census::{CaptureIdentity, CensusSettings, check_censuses_deterministic};
 pub use cluster::{FlowOutcome, NotRestored, ReplicaChange, RestoreReport};
 pub use connect::connect;
-pub use context::{FlowContext, open_engine};
+pub use context::{COMPILE_COMMAND, FlowContext, open_engine};
 pub use determinism::{ProbeRuns, check_deterministic};
 pub use differences::StoredCapture;
 pub use error::FlowError;

@@ -18,6 +18,8 @@ pub fn engine_limits(limits: &Limits) -> taster_engine::Limits {
         handles: limits.handles.unwrap_or(defaults.handles),
         hostcall_bytes: limits.hostcall_bytes.map_or(defaults.hostcall_bytes, taster_config::Size::bytes),
         component_size: limits.component_size.map_or(defaults.component_size, taster_config::Size::bytes),
+        compile_time: limits.compile_time.map_or(defaults.compile_time, taster_config::Period::get),
+        compile_memory: limits.compile_memory.map_or(defaults.compile_memory, taster_config::Size::bytes),
     }
 }
 

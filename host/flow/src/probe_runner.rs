@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use taster_census::CensusFile;
 use taster_config::Probe;
-use taster_engine::{Engine, LogLevel, LogLine, RunInput};
+use taster_engine::{Engine, EngineError, LogLevel, LogLine, RunInput};
 use taster_model::{Capture, CollectionGrant, Diagnostic, Failure, Metric, ProbeOutcome, ProbeRecord, Refusal, Usage};
 use taster_query::{CensusEnv, Database, Grant, Snapshot};
 use tracing::Instrument;
@@ -182,11 +182,30 @@ fn check_readable(outcome: &ProbeOutcome) -> Result<(), serde_json::Error> {
 pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<taster_engine::Probe, Failure> {
     let limits = engine_limits(&probe.limits);
     let read = component::read(probe, base, limits.component_size).map_err(|error| coded_failure(&error))?;
-    engine.load(&read.bytes, &limits, &probe.limits_setting()).await.map_err(|error| match error {
-        // it names the limit that `describe` hit, and its setting
-        taster_engine::EngineError::Describe(failure) => *failure,
+    let loaded = engine.load(&read.bytes, &limits, &probe.limits_setting()).await;
+    loaded.map_err(|error| load_failure(error, &probe.component))
+}
+
+/// Why a component could not be loaded, with the limit that was reached and its setting.
+fn load_failure(error: EngineError, component: &str) -> Failure {
+    let code = error.code();
+    let reached = |refusal, what: &str, allowed: String, setting: String| {
+        Failure::refused(refusal, code, format!("compiling the component {component} takes too {what}"))
+            .asked(format!("more than {allowed}"))
+            .allowed(allowed)
+            .setting(setting)
+    };
+    match error {
+        // it names the limit that `describe` reached, and its setting
+        EngineError::Describe(failure) => *failure,
+        EngineError::CompileTime { allowed, setting } => {
+            reached(Refusal::Deadline, "long", taster_text::exact_duration(allowed), setting)
+        }
+        EngineError::CompileMemory { allowed, setting } => {
+            reached(Refusal::Budget, "much memory", taster_text::exact_size(allowed), setting)
+        }
         other => coded_failure(&other),
-    })
+    }
 }
 
 /// An error of a library as the failure of a probe.

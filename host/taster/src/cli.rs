@@ -103,6 +103,10 @@ fn raise_open_files() {
 /// Parses the command line, runs the command, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    // not a command for users: the sandbox starts it, and it must limit itself before it does anything else
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == taster_flow::COMPILE_COMMAND) {
+        return taster_engine::compile_child();
+    }
     taster_flow::timing::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

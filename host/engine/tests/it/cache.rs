@@ -7,15 +7,20 @@ use std::{
 };
 
 use insta::assert_snapshot;
-use taster_engine::{Engine, EngineOptions, Limits, Probe};
+use taster_engine::{Compiler, Engine, EngineOptions, Limits, Probe};
 
 use crate::{
     component::Guest,
     fixtures::{FakeDatabase, SETTING, describe_error, input},
 };
 
+fn options(cache: Option<&Path>, precompiled: Option<&Path>) -> EngineOptions {
+    let (cache, precompiled) = (cache.map(Path::to_owned), precompiled.map(Path::to_owned));
+    EngineOptions { compiler: Compiler::InProcess, cache, precompiled }
+}
+
 fn open(dir: &Path) -> Engine {
-    Engine::new(EngineOptions { cache: Some(dir.join("taster/code")), precompiled: None }).unwrap()
+    Engine::new(options(Some(&dir.join("taster/code")), None)).unwrap()
 }
 
 async fn load(dir: &Path, guest: &Guest) -> Probe {
@@ -67,7 +72,7 @@ async fn cached_code_that_others_can_write_is_compiled_again() {
 fn a_cache_folder_that_others_can_write() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
-    let error = Engine::new(EngineOptions { cache: Some(dir.path().to_owned()), precompiled: None }).unwrap_err();
+    let error = Engine::new(options(Some(dir.path()), None)).unwrap_err();
     assert_snapshot!(describe_error(&error).replace(&dir.path().display().to_string(), "/tmp/x"), @r"
     T0308: cannot use the code cache /tmp/x: others can write to it (mode 777)
     help: remove /tmp/x, or choose another folder
@@ -80,7 +85,7 @@ fn a_cache_folder_that_is_a_symbolic_link() {
     let (link, target) = (dir.path().join("link"), dir.path().join("target"));
     fs::create_dir(&target).unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    let error = Engine::new(EngineOptions { cache: Some(link.clone()), precompiled: None }).unwrap_err();
+    let error = Engine::new(options(Some(&link), None)).unwrap_err();
     assert_snapshot!(describe_error(&error).replace(&link.display().to_string(), "/tmp/x"), @r"
     T0308: cannot use the code cache /tmp/x: it is not a folder
     help: remove /tmp/x, or choose another folder
@@ -88,10 +93,10 @@ fn a_cache_folder_that_is_a_symbolic_link() {
 }
 
 fn engine_with_precompiled(dir: &Path) -> Result<Engine, taster_engine::EngineError> {
-    Engine::new(EngineOptions { cache: None, precompiled: Some(dir.to_owned()) })
+    Engine::new(options(None, Some(dir)))
 }
 
-fn precompile_into(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
+pub(crate) fn precompile_into(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
     let (name, code) = Engine::precompile(bytes).unwrap();
     let path = dir.join(name);
     fs::write(&path, code).unwrap();

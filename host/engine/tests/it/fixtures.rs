@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use taster_engine::{
-    Engine, EngineError, EngineOptions, Limits, Probe, RunInput, RunReport,
+    Compiler, Engine, EngineError, EngineOptions, Limits, Probe, RunInput, RunReport,
     capability::{
         AggregateOptions, Batches, Call, CensusOptions, CensusSummary, CollectionInfo, FindOptions, Mongo, MongoUsage,
     },
@@ -23,7 +23,7 @@ use crate::component::Guest;
 pub(crate) const SETTING: &str = "probes[orders].limits";
 
 pub(crate) fn engine() -> Engine {
-    Engine::new(EngineOptions::default()).unwrap()
+    Engine::new(EngineOptions::new(Compiler::InProcess)).unwrap()
 }
 
 pub(crate) async fn load(bytes: &[u8]) -> Result<Probe, EngineError> {

@@ -5,6 +5,7 @@
 
 mod cache;
 mod census;
+mod compiler;
 mod component;
 mod deadline;
 mod determinism;

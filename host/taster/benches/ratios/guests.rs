@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use taster_engine::{Engine, EngineOptions, Limits, Probe, RunInput, RunReport};
+use taster_engine::{Compiler, Engine, EngineOptions, Limits, Probe, RunInput, RunReport};
 use taster_query::Database;
 
 use crate::{
@@ -33,7 +33,9 @@ impl GuestProbes {
     /// Compiles them, and loads them again from the cache as every run but the first does.
     pub(crate) async fn load() -> Outcome<Self> {
         let cache = tempfile::tempdir()?;
-        let engine = || Engine::new(EngineOptions { cache: Some(cache.path().to_owned()), precompiled: None });
+        let folder = Some(cache.path().to_owned());
+        let options = EngineOptions { compiler: Compiler::InProcess, cache: folder, precompiled: None };
+        let engine = || Engine::new(options.clone());
         let bytes = (component("scan")?, component("schema-shape")?);
         let limits = Limits::default();
         let compiling = engine()?;

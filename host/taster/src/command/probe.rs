@@ -58,6 +58,12 @@ pub struct Component {
     /// The name of a standard probe, or a file
     #[arg(value_name = "COMPONENT")]
     component: String,
+    /// Limit of the wall time of compiling it [default: 5m]
+    #[arg(long, value_name = "DURATION")]
+    compile_time: Option<taster_config::Period>,
+    /// Limit of the memory of compiling it [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    compile_memory: Option<taster_config::Size>,
 }
 
 /// Arguments of `probe check` and `probe inspect`.
@@ -132,12 +138,14 @@ fn precompile(folder: &Path) -> Result<Exit, CliError> {
 
 /// The component as a probe of a configuration. Unlike there, a bare name may also be a file in the current folder.
 fn probe_entry(component: &Component) -> Probe {
+    let limits =
+        Limits { compile_time: component.compile_time, compile_memory: component.compile_memory, ..Limits::default() };
     let given = &component.component;
     let is_file = matches!(ComponentSource::of(given), ComponentSource::Unknown(_)) && PathBuf::from(given).exists();
     let component = if is_file { format!("./{given}") } else { given.clone() };
     let stem =
         PathBuf::from(given).file_stem().map_or_else(|| given.clone(), |stem| stem.to_string_lossy().into_owned());
-    Probe { name: stem, component, ..Probe::standard(given) }
+    Probe { name: stem, component, limits, ..Probe::standard(given) }
 }
 
 async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
@@ -197,7 +205,7 @@ fn metric_row(metric: &MetricDeclaration) -> [String; 5] {
 
 async fn run_probe(args: &RunArgs) -> Result<Exit, CliError> {
     let mut probe = probe_entry(&args.component);
-    probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..Limits::default() };
+    probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..probe.limits };
     probe.collections = parse_collections(&args.collections);
     probe.config = args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
         CliError::new("T0612", format!("--options is not JSON: {error}"), None).with_exit(Exit::Usage)

@@ -5,6 +5,7 @@ mod baseline;
 mod census;
 mod cluster;
 mod collections;
+mod compiling;
 mod copies;
 mod crashes;
 mod declared;
