@@ -26,16 +26,26 @@ pub(crate) struct CodeCache {
 }
 
 impl CodeCache {
-    /// Opens `dir`, and creates it with mode 0700 if it is missing.
-    pub(crate) fn open(dir: PathBuf) -> Result<Self, EngineError> {
+    /// Opens `dir`, and creates it with mode 0700 if it is missing. `None` where it is missing and must not be created, as on a
+    /// read-only file system.
+    pub(crate) fn open(dir: PathBuf) -> Result<Option<Self>, EngineError> {
         let refused = |why: String| EngineError::Cache { path: dir.clone(), why };
-        DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(|error| refused(error.to_string()))?;
+        match DirBuilder::new().recursive(true).mode(0o700).create(&dir) {
+            Ok(()) => {}
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) =>
+            {
+                tracing::warn!(path = %dir.display(), %error, "no code cache; each start compiles again");
+                return Ok(None);
+            }
+            Err(error) => return Err(refused(error.to_string())),
+        }
         let metadata = fs::symlink_metadata(&dir).map_err(|error| refused(error.to_string()))?;
         if !metadata.is_dir() {
             return Err(refused("it is not a folder".to_owned()));
         }
         check_private(&metadata, Owner::User).map_err(refused)?;
-        Ok(Self { dir })
+        Ok(Some(Self { dir }))
     }
 
     fn path(&self, engine: &wasmtime::Engine, sha256: &str) -> PathBuf {

@@ -73,7 +73,7 @@ impl Engine {
     /// Creates an engine and starts its epoch ticker, which ends with the engine's last clone.
     pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
         let setup = |error: wasmtime::Error| EngineError::Setup(format!("{error:#}"));
-        let cache = options.cache.map(CodeCache::open).transpose()?;
+        let cache = options.cache.map(CodeCache::open).transpose()?.flatten();
         let precompiled = options.precompiled.map(PrecompiledCode::open).transpose()?;
         let wasmtime = wasmtime::Engine::new(&config()).map_err(setup)?;
         let mut linker = Linker::new(&wasmtime);

@@ -146,3 +146,18 @@ fn precompiled_code_in_a_folder_that_others_can_write_is_an_error() {
     let missing = dir.path().join("missing");
     assert!(engine_with_precompiled(&missing).is_ok());
 }
+
+#[tokio::test]
+async fn a_cache_that_cannot_be_written_is_done_without() {
+    // nobody can create anything there, root included
+    let engine = Engine::new(options(Some(Path::new("/sys/taster/code")), None)).unwrap();
+    let bytes = Guest::default().build();
+    for _ in 0..2 {
+        assert!(!engine.load(&bytes, &Limits::default(), SETTING).await.unwrap().from_cache());
+    }
+    // a cache that is gone by the time of writing
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    fs::remove_dir(dir.path().join("taster/code")).unwrap();
+    assert!(!engine.load(&bytes, &Limits::default(), SETTING).await.unwrap().from_cache());
+}
