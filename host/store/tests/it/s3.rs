@@ -206,7 +206,7 @@ async fn rounds_of_faults_lose_nothing_and_overwrite_nothing() {
     let (one, two) = (settings(&server.endpoint()), settings(&server.endpoint()));
     let (first, second) = tokio::join!(tokio::spawn(rounds(one, "a", each)), tokio::spawn(rounds(two, "b", each)));
     let kept: BTreeMap<String, Vec<u8>> = first.unwrap().into_iter().chain(second.unwrap()).collect();
-    assert_eq!(kept.len(), 2 * each);
+    assert_eq!(kept.len(), 2 * each as usize);
     for (key, attempt) in &kept {
         let bytes = fs::read_to_string(server.file(key)).unwrap();
         assert!(bytes.contains(std::str::from_utf8(attempt).unwrap()), "{key} is not the acknowledged capture");
