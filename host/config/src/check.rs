@@ -40,7 +40,7 @@ impl Config {
         mistakes.extend(changes::mistakes(&self.changes));
         let sections = [
             documents::check(&self.report, &self.redact, &self.scan),
-            self.cluster.as_ref().map_or(Ok(()), |cluster| cluster.check()),
+            self.cluster.as_ref().map_or(Ok(()), super::cluster::ClusterSection::check),
             freshness::check(&self.freshness),
             self.require.check(),
             notify::check(&self.notify),

@@ -34,10 +34,10 @@ pub struct CheckedFile {
 }
 
 /// Reads a file and finds all of its mistakes. The error of [`load`] is the first of them.
-pub fn check_file(path: &Path, environment: HashMap<String, String>) -> Result<CheckedFile, ConfigError> {
+pub fn check_file(path: &Path, environment: &HashMap<String, String>) -> Result<CheckedFile, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-    Ok(check_text(&path.display().to_string(), &text, &environment))
+    Ok(check_text(&path.display().to_string(), &text, environment))
 }
 
 /// The limit of mistakes that are searched for in the text itself.

@@ -133,7 +133,7 @@ impl Diagnostic for EngineError {
             Self::Invalid(_) => {
                 "build it without WebAssembly proposals newer than bulk memory and extended constants".to_owned()
             }
-            Self::UnknownImport { help, .. } => help.clone(),
+            Self::UnknownImport { help, .. } | Self::CompilerProcess { help, .. } => help.clone(),
             Self::MissingExport { .. } | Self::InterfaceMismatch(_) => {
                 "build it for the world `probe` of taster:probe@1.0.0".to_owned()
             }
@@ -151,7 +151,6 @@ impl Diagnostic for EngineError {
             Self::CompileTime { setting, .. } | Self::CompileMemory { setting, .. } => {
                 format!("if you trust the component, raise {setting}; else make it smaller")
             }
-            Self::CompilerProcess { help, .. } => help.clone(),
             Self::Manifest(_) => "fix the manifest that the probe's `describe` returns".to_owned(),
         })
     }

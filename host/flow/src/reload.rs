@@ -13,6 +13,7 @@ use crate::context::FlowContext;
 
 /// What the UUIDs of the collections say about the time since the baseline.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Reload {
     /// Some collection is still the one that the baseline has seen, or nothing shows that it is not.
     No,

@@ -27,6 +27,7 @@ pub struct RunSummary {
 
 /// One run as the listing of its objects shows it. No object was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "which objects there are; each by itself")]
 pub struct RunEntry {
     /// The run.
     pub run: RunId,

@@ -72,7 +72,7 @@ impl Checks {
 
 async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let path = args.config.path();
-    let CheckedFile { config, mistakes } = taster_config::check_file(path, std::env::vars().collect())?;
+    let CheckedFile { config, mistakes } = taster_config::check_file(path, &std::env::vars().collect())?;
     let is_right = mistakes.is_empty();
     let mut mistakes: Vec<CliError> = mistakes.into_iter().map(CliError::from).collect();
     let mut checks = Checks::default();
