@@ -198,8 +198,12 @@ pub(crate) async fn record_capture(
                 Some(ReplacedBaseline { baseline, because })
             });
             let existing = current.baseline.filter(|_| replaced.is_none());
-            let existing = existing
-                .filter(|baseline| !replaceable.as_ref().is_some_and(|flawed| flawed.attempt == baseline.attempt));
+            // after a `post` anything may have been lost
+            let is_replaceable = |baseline: &Baseline| {
+                baseline.judged.is_none()
+                    && replaceable.as_ref().is_some_and(|flawed| flawed.attempt == baseline.attempt)
+            };
+            let existing = existing.filter(|baseline| !is_replaceable(baseline));
             let existing = existing.map(|baseline| with_added(baseline, standing.as_ref(), capture));
             current.baseline = if closed { existing } else { existing.or_else(|| Some(own.clone())) };
             current.claims.retain(|claim| claim.run != *run);

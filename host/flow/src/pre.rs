@@ -87,6 +87,19 @@ impl PreOutcome {
         })
     }
 
+    /// Logs what happened to the baseline, for readers who do not see the result.
+    fn log_baseline(&self) {
+        if let Some(ReplacedBaseline { baseline, because }) = &self.replaced {
+            tracing::info!(closed = %baseline.run, because, "another copy: a new baseline");
+        }
+        if let Some(run) = &self.uncompared_run {
+            tracing::warn!(%run, "the run before ended without a comparison: what its sync did becomes part of this baseline");
+        }
+        if let Some(run) = &self.reload_seen_by {
+            tracing::warn!(%run, "every collection was made anew, and this run has seen it already: the baseline stays");
+        }
+    }
+
     /// The gating probes that failed.
     pub fn failed(&self) -> impl Iterator<Item = (&str, &Failure)> {
         self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).filter_map(|p| {
@@ -283,7 +296,7 @@ impl PreJob<'_> {
             Reload::No | Reload::Whole(_) => None,
         };
         let hopeless = prospects::obstacles(&context.config, &capture);
-        Ok(PreOutcome {
+        let outcome = PreOutcome {
             run,
             capture,
             committed_now,
@@ -293,7 +306,9 @@ impl PreJob<'_> {
             uncompared_run,
             reload_seen_by,
             hopeless,
-        })
+        };
+        outcome.log_baseline();
+        Ok(outcome)
     }
 
     /// Whether the run has a capture, and the database was loaded anew since. A run that somebody named keeps its capture: it is

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AppName, AttemptId, CopyWitness, ReadMoment, RunId, Verdict, VerdictDocument, WorkloadFacts};
+use crate::{AddedProbe, AppName, AttemptId, CopyWitness, ReadMoment, RunId, Verdict, VerdictDocument, WorkloadFacts};
 
 /// `current.json`: the baseline and the last run of an app. Changed by compare-and-swap only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -56,17 +56,6 @@ pub struct Baseline {
     /// Probes that were added to the configuration since, each with the `pre` that is its own baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<AddedProbe>,
-}
-
-/// A probe that was added to the configuration while a baseline was open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AddedProbe {
-    /// Its name in the configuration.
-    pub probe: String,
-    /// The run whose `pre` is its baseline.
-    pub run: RunId,
-    /// The attempt that recorded it.
-    pub attempt: AttemptId,
 }
 
 impl Baseline {

@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O and no clock. Everything that `pre` stores for `post` is a type of this crate.
 
+mod added_probe;
 mod bson_type;
 mod capture;
 mod change;
@@ -33,6 +34,7 @@ mod verdict;
 #[cfg(test)]
 mod roundtrip;
 
+pub use added_probe::AddedProbe;
 pub use bson_type::{BsonType, has_inverse};
 pub use capture::{
     Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ContainerImage, ObjectRef,
@@ -43,7 +45,7 @@ pub use change::{
     other_names,
 };
 pub use copy::{CopyRelation, CopyWitness, DataKind};
-pub use current::{Acceptance, AddedProbe, Baseline, CurrentState, DroppedBaseline, LastRun};
+pub use current::{Acceptance, Baseline, CurrentState, DroppedBaseline, LastRun};
 pub use diagnostic::Diagnostic;
 pub use difference::{CensusComparisonError, CensusDifference, CensusDifferences, ChangeOutcome};
 pub use evidence::{CollectionEvidence, EvidenceBasis};

@@ -5,5 +5,6 @@ mod changes;
 mod explained;
 mod invariants;
 mod not_comparable;
+mod parts;
 mod properties;
 mod rules;

@@ -103,6 +103,48 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         taster_text::counted(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
+    out.push_str(&baseline_notes(outcome));
+    if let Some(why) = &outcome.kept_because {
+        let run = &outcome.baseline.run;
+        let text = format!(
+            "the capture of run {run}, in which a probe failed, stays the baseline, because the data changed since: {why}. The \
+             verdict after the sync cannot be same. If the change is right: `taster post --run {run}`, then `taster accept {run} \
+             --reason \"…\"` and `taster pre` again"
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    } else if outcome.baseline.run != outcome.run {
+        let text = format!(
+            "run {} of {}: its change neither passed nor was accepted, so `post` compares with that run",
+            outcome.baseline.run,
+            outcome.baseline.started.strftime("%Y-%m-%d %H:%M UTC")
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
+    }
+    let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
+    for build in outcome.index_builds() {
+        let text = format!("{build}, and the build may fail. Run `taster pre` again when it is finished");
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    }
+    for obstacle in &outcome.hopeless {
+        let text = format!("{obstacle}. Correct the configuration before the sync; `taster pre` then exits 0");
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    }
+    if failed.is_empty() {
+        let _ = writeln!(out, "\nStored in {store}. After the sync: {next} --run {}", outcome.run);
+    } else {
+        let text = format!(
+            "{} failed, so the verdict after the sync would be unknown. Fix the cause and run `taster pre` again, with \
+             another --run if you name one",
+            failed.join(", ")
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    }
+    out
+}
+
+/// What happened to the baseline that the user should know.
+fn baseline_notes(outcome: &PreOutcome) -> String {
+    let mut out = String::new();
     if let Some(ReplacedBaseline { baseline, because }) = &outcome.replaced {
         let text = format!(
             "new, because {because}: it is another copy than that of run {} of {}, with which nothing is compared any more",
@@ -139,41 +181,6 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
              --reason \"…\"`, then `taster pre` with another --run"
         );
         let _ = write!(out, "\n{}", wrap_labeled("Warning: ", &text));
-    }
-    if let Some(why) = &outcome.kept_because {
-        let run = &outcome.baseline.run;
-        let text = format!(
-            "the capture of run {run}, in which a probe failed, stays the baseline, because the data changed since: {why}. The \
-             verdict after the sync cannot be same. If the change is right: `taster post --run {run}`, then `taster accept {run} \
-             --reason \"…\"` and `taster pre` again"
-        );
-        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
-    } else if outcome.baseline.run != outcome.run {
-        let text = format!(
-            "run {} of {}: its change neither passed nor was accepted, so `post` compares with that run",
-            outcome.baseline.run,
-            outcome.baseline.started.strftime("%Y-%m-%d %H:%M UTC")
-        );
-        let _ = write!(out, "\n{}", wrap_labeled("Baseline: ", &text));
-    }
-    let failed: Vec<&str> = outcome.failed().map(|(name, _)| name).collect();
-    for build in outcome.index_builds() {
-        let text = format!("{build}, and the build may fail. Run `taster pre` again when it is finished");
-        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
-    }
-    for obstacle in &outcome.hopeless {
-        let text = format!("{obstacle}. Correct the configuration before the sync; `taster pre` then exits 0");
-        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
-    }
-    if failed.is_empty() {
-        let _ = writeln!(out, "\nStored in {store}. After the sync: {next} --run {}", outcome.run);
-    } else {
-        let text = format!(
-            "{} failed, so the verdict after the sync would be unknown. Fix the cause and run `taster pre` again, with \
-             another --run if you name one",
-            failed.join(", ")
-        );
-        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
     }
     out
 }

@@ -44,8 +44,10 @@ async fn everything_that_runs_store_fits_the_published_schemas() {
         assert_eq!(post.code, code, "{}", post.all());
     }
     assert_eq!(workspace.taster(&["accept", "two", "--reason", "they were test data"]).code, 0);
-    // `current.json` differs with and without an open baseline
     assert_eq!(workspace.taster(&["pre", "--run", "three"]).code, 0);
+    assert_eq!(workspace.taster(&["baseline", "drop", "--reason", "it was the last one"]).code, 0);
+    // `current.json` differs with and without an open baseline
+    assert_eq!(workspace.taster(&["pre", "--run", "four"]).code, 0);
 
     let validators: Vec<(DocumentKind, jsonschema::Validator)> = DocumentKind::ALL
         .map(|kind| (kind, jsonschema::draft202012::new(&published(&kind.file())).expect("a schema")))
@@ -69,7 +71,13 @@ async fn everything_that_runs_store_fits_the_published_schemas() {
             assert!(!validator.is_valid(&broken), "{}: {key} may be anything", file.display());
         }
     }
-    for kind in [DocumentKind::Capture, DocumentKind::Verdict, DocumentKind::Current, DocumentKind::Accepted] {
+    for kind in [
+        DocumentKind::Capture,
+        DocumentKind::Verdict,
+        DocumentKind::Current,
+        DocumentKind::Accepted,
+        DocumentKind::Dropped,
+    ] {
         assert!(seen.contains(&kind), "no {kind:?} was stored: {files:?}");
     }
 }
