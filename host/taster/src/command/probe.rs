@@ -57,7 +57,7 @@ pub enum ProbeCommand {
 pub struct Component {
     /// The name of a standard probe, or a file
     #[arg(value_name = "COMPONENT")]
-    component: String,
+    name: String,
     /// Limit of the wall time of compiling it [default: 5m]
     #[arg(long, value_name = "DURATION")]
     compile_time: Option<taster_config::Period>,
@@ -140,7 +140,7 @@ fn precompile(folder: &Path) -> Result<Exit, CliError> {
 fn probe_entry(component: &Component) -> Probe {
     let limits =
         Limits { compile_time: component.compile_time, compile_memory: component.compile_memory, ..Limits::default() };
-    let given = &component.component;
+    let given = &component.name;
     let is_file = matches!(ComponentSource::of(given), ComponentSource::Unknown(_)) && PathBuf::from(given).exists();
     let component = if is_file { format!("./{given}") } else { given.clone() };
     let stem =

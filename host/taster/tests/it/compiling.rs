@@ -92,9 +92,7 @@ impl Compiling {
 
     /// What a command says that fails and leaves nothing in the cache.
     fn refused(&self, arguments: &[&str]) -> String {
-        let begun = Instant::now();
         let ended = self.taster(arguments);
-        println!("{arguments:?}: after {:?}", begun.elapsed());
         assert_eq!(ended.code, 4, "{}", ended.all());
         assert_eq!(self.cached(), Vec::<PathBuf>::new());
         format!("{}{}", ended.out, ended.err).trim().to_owned()
