@@ -1,12 +1,14 @@
 //! Compares the censuses of two captures, which it reads from the store or from files.
 
+use std::collections::HashMap;
+
 use taster_census::{Census, CensusError, DiffOptions};
 use taster_judge::Renames;
 use taster_model::{
-    Capture, CensusComparisonError, CensusDifference, CensusDifferences, CensusFacts, DeclaredChange, Metric,
+    Capture, CensusComparisonError, CensusDifference, CensusDifferences, CensusFacts, DeclaredChange, Labels, Metric,
     ProbeOutcome, ProbeRecord, ReasonCode, Side, Value,
 };
-use taster_store::{CensusBytes, Censuses, StoreError};
+use taster_store::{CaptureCensuses, CensusBytes, Censuses, StoreError};
 
 use crate::rules::Rules;
 
@@ -26,25 +28,61 @@ pub(crate) async fn between(
     after: StoredCapture<'_>,
     rules: Rules<'_>,
 ) -> CensusDifferences {
-    let renames = &Renames::found(before.capture, after.capture, rules.changes);
+    let renames = Renames::found(before.capture, after.capture, rules.changes);
     let (aligned_before, aligned_after) = (renames.before(before.capture), renames.after(after.capture));
+    let mut changes: HashMap<String, Vec<DeclaredChange>> = HashMap::new();
+    for change in renames.changes(rules.changes).iter() {
+        changes.entry(change.collection.clone()).or_default().push(change.clone());
+    }
+    let options = Options { changes, max_ids: rules.max_ids, renames: &renames };
+    let probes = pairs(&aligned_before.probes, &aligned_after.probes);
+    let (before, after) = (IndexedCapture::new(before), IndexedCapture::new(after));
     let mut found = CensusDifferences::new();
-    for (earlier, later) in pairs(&aligned_before.probes, &aligned_after.probes) {
+    for (earlier, later) in probes {
         for (metric, was, is) in metrics_of_both(earlier, later) {
-            let was = CensusRef { stored: before, probe: &earlier.name, id: was };
-            let is = CensusRef { stored: after, probe: &later.name, id: is };
+            let was = CensusRef { stored: &before, probe: &earlier.name, id: was };
+            let is = CensusRef { stored: &after, probe: &later.name, id: is };
             let key = (earlier.name.clone(), metric.name.clone(), metric.labels.clone());
-            found.insert(key, difference(was, is, rules, renames).await);
+            found.insert(key, difference(was, is, &options).await);
         }
     }
     found
 }
 
-fn pairs<'a>(
-    before: &'a [ProbeRecord],
-    after: &'a [ProbeRecord],
-) -> impl Iterator<Item = (&'a ProbeRecord, &'a ProbeRecord)> {
-    before.iter().filter_map(|earlier| Some((earlier, after.iter().find(|later| later.name == earlier.name)?)))
+/// How censuses are compared.
+struct Options<'a> {
+    /// The declared changes by collection under its new name, in the order of the configuration.
+    changes: HashMap<String, Vec<DeclaredChange>>,
+    max_ids: usize,
+    renames: &'a Renames,
+}
+
+/// A stored capture. What is looked up for each of its censuses is indexed once: with ten thousand collections, a search for
+/// each of them takes minutes.
+struct IndexedCapture<'a> {
+    side: Side,
+    censuses: CaptureCensuses<'a>,
+    /// By probe and id. Of several the first counts.
+    facts: HashMap<(&'a str, &'a str), &'a CensusFacts>,
+}
+
+impl<'a> IndexedCapture<'a> {
+    fn new(StoredCapture { capture, censuses }: StoredCapture<'a>) -> Self {
+        let mut facts = HashMap::with_capacity(capture.censuses.len());
+        for census in &capture.censuses {
+            facts.entry((census.probe.as_str(), census.id.as_str())).or_insert(census);
+        }
+        Self { side: capture.side, censuses: censuses.of(capture), facts }
+    }
+}
+
+/// The probes of both sides by name. Of several with one name the first after the sync counts.
+fn pairs<'a>(before: &'a [ProbeRecord], after: &'a [ProbeRecord]) -> Vec<(&'a ProbeRecord, &'a ProbeRecord)> {
+    let mut by_name: HashMap<&str, &ProbeRecord> = HashMap::new();
+    for record in after {
+        by_name.entry(record.name.as_str()).or_insert(record);
+    }
+    before.iter().filter_map(|earlier| Some((earlier, *by_name.get(earlier.name.as_str())?))).collect()
 }
 
 /// Metrics of both sides that name a census, with the ids that each side gives it.
@@ -52,8 +90,12 @@ fn metrics_of_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(
     let (ProbeOutcome::Metrics(before), ProbeOutcome::Metrics(after)) = (&before.outcome, &after.outcome) else {
         return Vec::new();
     };
+    let mut by_name: HashMap<(&str, &Labels), &Metric> = HashMap::with_capacity(after.len());
+    for metric in after {
+        by_name.entry((metric.name.as_str(), &metric.labels)).or_insert(metric);
+    }
     let named = |metric: &'a Metric| {
-        let other = after.iter().find(|other| (&other.name, &other.labels) == (&metric.name, &metric.labels))?;
+        let other: &'a Metric = by_name.get(&(metric.name.as_str(), &metric.labels)).copied()?;
         match (&metric.value, &other.value) {
             (Value::Census(was), Value::Census(is)) => Some((metric, was.as_str(), is.as_str())),
             _ => None,
@@ -65,28 +107,20 @@ fn metrics_of_both<'a>(before: &'a ProbeRecord, after: &'a ProbeRecord) -> Vec<(
 /// A census as a metric names it.
 #[derive(Clone, Copy)]
 struct CensusRef<'a> {
-    stored: StoredCapture<'a>,
+    stored: &'a IndexedCapture<'a>,
     probe: &'a str,
     id: &'a str,
 }
 
 impl CensusRef<'_> {
-    fn facts(&self) -> Option<&CensusFacts> {
-        self.stored
-            .capture
-            .censuses
-            .iter()
-            .find(|facts| (facts.probe.as_str(), facts.id.as_str()) == (self.probe, self.id))
-    }
-
     async fn open(&self) -> Result<Census<CensusBytes>, CensusComparisonError> {
         let unlisted = || StoreError::Unlisted { probe: self.probe.to_owned(), id: self.id.to_owned() };
-        let facts = self.facts().ok_or_else(|| self.unreadable(&unlisted()))?;
-        self.stored.censuses.open(self.stored.capture, facts).await.map_err(|error| self.unreadable(&error))
+        let facts = self.stored.facts.get(&(self.probe, self.id)).ok_or_else(|| self.unreadable(&unlisted()))?;
+        self.stored.censuses.open(facts).await.map_err(|error| self.unreadable(&error))
     }
 
     fn unreadable(&self, error: &StoreError) -> CensusComparisonError {
-        let when = match self.stored.capture.side {
+        let when = match self.stored.side {
             Side::Pre => "before the sync",
             Side::Post => "after the sync",
         };
@@ -98,20 +132,18 @@ impl CensusRef<'_> {
 async fn difference(
     was: CensusRef<'_>,
     is: CensusRef<'_>,
-    rules: Rules<'_>,
-    renames: &Renames,
+    options: &Options<'_>,
 ) -> Result<CensusDifference, CensusComparisonError> {
     let (before, after) = (was.open().await?, is.open().await?);
     let (old, new) = (before.identity().collection.clone(), after.identity().collection.clone());
-    if renames.new_name(&old) != new {
+    if options.renames.new_name(&old) != new {
         return Err(CensusComparisonError {
             code: ReasonCode::NotComparable,
             reason: format!("it is a census of `{old}`, then of `{new}`"),
         });
     }
-    let changes = renames.changes(rules.changes);
-    let changes: Vec<DeclaredChange> = changes.iter().filter(|change| change.collection == new).cloned().collect();
-    let max_ids = rules.max_ids;
+    let changes = options.changes.get(&new).cloned().unwrap_or_default();
+    let max_ids = options.max_ids;
     // it reads and computes for long, which must not block the threads of the runtime
     let compared = tokio::task::spawn_blocking(move || {
         let renamed_from = (old != new).then_some(&*old);

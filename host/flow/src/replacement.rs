@@ -4,7 +4,7 @@
 //! probes recorded is good, and stays what `post` is compared with: the later capture must agree with it. Otherwise a loss
 //! between the two captures would become part of the baseline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use taster_model::{Capture, CensusFacts, CollectionFacts, Labels, Metric, ProbeOutcome, ProbeRecord, Severity, Value};
 
@@ -69,10 +69,13 @@ fn values<'a>(
     record: &'a ProbeRecord,
     metrics: &'a [Metric],
 ) -> BTreeMap<(&'a str, &'a Labels), Recorded<'a>> {
+    let mut censuses: HashMap<&str, &CensusFacts> = HashMap::new();
+    for facts in capture.censuses.iter().filter(|facts| facts.probe == record.name) {
+        censuses.entry(&facts.id).or_insert(facts);
+    }
     let recorded = |metric: &'a Metric| {
         let Value::Census(id) = &metric.value else { return Recorded::Value(&metric.value) };
-        let is_this = |facts: &&CensusFacts| facts.probe == record.name && facts.id == *id;
-        match capture.censuses.iter().find(is_this) {
+        match censuses.get(id.as_str()) {
             Some(facts) => Recorded::Census { documents: facts.documents, sum: &facts.sum, options: &facts.options },
             None => Recorded::Value(&metric.value),
         }

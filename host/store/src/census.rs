@@ -5,7 +5,7 @@
 //! systems allow names of 255 bytes: if both names together are longer than 160, they are cut there and end in `~` and the
 //! first 32 hexadecimal digits of the SHA-256 of `database.collection`.
 
-use std::{fmt::Write, io, path::Path, sync::Arc};
+use std::{collections::HashMap, fmt::Write, io, path::Path, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 use taster_census::{Census, CensusError, CensusFile, CensusIdentity, ReadAt};
@@ -29,6 +29,14 @@ pub struct Censuses {
     objects: Arc<dyn ObjectBackend>,
     /// The prefix that the keys in a capture are relative to.
     run: String,
+}
+
+/// The censuses of one capture. Its objects are indexed once: a capture of ten thousand collections lists as many.
+pub struct CaptureCensuses<'a> {
+    censuses: &'a Censuses,
+    capture: &'a Capture,
+    /// By key.
+    objects: HashMap<&'a str, &'a ObjectRef>,
 }
 
 /// The bytes of a stored census, read in parts. Reading blocks.
@@ -63,28 +71,14 @@ impl Censuses {
         Self::new(Arc::new(Files::new("/".into())), run.to_string_lossy().into_owned())
     }
 
-    /// Opens a census of `capture` and checks that it is the one that the capture lists: by its length and digest, by the
-    /// place that it records for itself, and by the facts that the capture records of it.
-    pub async fn open(&self, capture: &Capture, facts: &CensusFacts) -> Result<Census<CensusBytes>, StoreError> {
-        let object = listed_object(capture, facts)?;
-        let key = format!("{}{}", self.run, object.key);
-        let digest = Digest { length: object.length, sha256: &object.sha256 };
-        let bytes = match self.objects.open(&key, digest).await? {
-            OpenOutcome::Confirmed(bytes) => CensusBytes(bytes),
-            OpenOutcome::NotFound => return Err(StoreError::Missing { key }),
-            OpenOutcome::Mismatch(what) => return Err(StoreError::Damaged { key, what }),
-        };
-        let census = match tokio::task::spawn_blocking(move || Census::open(bytes)).await {
-            Ok(Ok(census)) => census,
-            Ok(Err(source)) => return Err(StoreError::Census { key, source }),
-            Err(error) => {
-                let source = CensusError::Io(io::Error::other(error));
-                return Err(StoreError::Census { key, source });
-            }
-        };
-        check_place(&key, census.identity(), capture, facts)?;
-        check_facts(&key, &census, facts)?;
-        Ok(census)
+    /// The censuses of `capture`.
+    #[must_use]
+    pub fn of<'a>(&'a self, capture: &'a Capture) -> CaptureCensuses<'a> {
+        let mut objects = HashMap::with_capacity(capture.objects.len());
+        for object in &capture.objects {
+            objects.entry(object.key.as_str()).or_insert(object);
+        }
+        CaptureCensuses { censuses: self, capture, objects }
     }
 
     /// Stores a census under the next free name of its collection. An object with the same bytes was written by an earlier
@@ -121,22 +115,48 @@ impl Censuses {
     }
 }
 
-/// The object of a census, if the capture lists it and its key is below that attempt: a forged key in a capture must not
-/// lead anywhere else.
-fn listed_object<'a>(capture: &'a Capture, facts: &CensusFacts) -> Result<&'a ObjectRef, StoreError> {
-    let unlisted = || StoreError::Unlisted { probe: facts.probe.clone(), id: facts.id.clone() };
-    let object = capture.objects.iter().find(|object| object.key == facts.object).ok_or_else(unlisted)?;
-    let folder = format!("{}/{}/", capture.side, capture.attempt);
-    let name = object.key.strip_prefix(&folder).unwrap_or_default();
-    if name.ends_with(".census") && !name.contains('/') && !name.starts_with('.') {
-        return Ok(object);
+impl<'a> CaptureCensuses<'a> {
+    /// Opens a census and checks that it is the one that the capture lists: by its length and digest, by the place that it
+    /// records for itself, and by the facts that the capture records of it.
+    pub async fn open(&self, facts: &CensusFacts) -> Result<Census<CensusBytes>, StoreError> {
+        let object = self.listed_object(facts)?;
+        let key = format!("{}{}", self.censuses.run, object.key);
+        let digest = Digest { length: object.length, sha256: &object.sha256 };
+        let bytes = match self.censuses.objects.open(&key, digest).await? {
+            OpenOutcome::Confirmed(bytes) => CensusBytes(bytes),
+            OpenOutcome::NotFound => return Err(StoreError::Missing { key }),
+            OpenOutcome::Mismatch(what) => return Err(StoreError::Damaged { key, what }),
+        };
+        let census = match tokio::task::spawn_blocking(move || Census::open(bytes)).await {
+            Ok(Ok(census)) => census,
+            Ok(Err(source)) => return Err(StoreError::Census { key, source }),
+            Err(error) => {
+                let source = CensusError::Io(io::Error::other(error));
+                return Err(StoreError::Census { key, source });
+            }
+        };
+        check_place(&key, census.identity(), self.capture, facts)?;
+        check_facts(&key, &census, facts)?;
+        Ok(census)
     }
-    Err(StoreError::Misplaced {
-        key: object.key.clone(),
-        field: "key",
-        found: object.key.clone(),
-        expected: format!("{folder}….census"),
-    })
+
+    /// The object of a census, if the capture lists it and its key is below that attempt: a forged key in a capture must not
+    /// lead anywhere else.
+    fn listed_object(&self, facts: &CensusFacts) -> Result<&'a ObjectRef, StoreError> {
+        let unlisted = || StoreError::Unlisted { probe: facts.probe.clone(), id: facts.id.clone() };
+        let object = *self.objects.get(facts.object.as_str()).ok_or_else(unlisted)?;
+        let folder = format!("{}/{}/", self.capture.side, self.capture.attempt);
+        let name = object.key.strip_prefix(&folder).unwrap_or_default();
+        if name.ends_with(".census") && !name.contains('/') && !name.starts_with('.') {
+            return Ok(object);
+        }
+        Err(StoreError::Misplaced {
+            key: object.key.clone(),
+            field: "key",
+            found: object.key.clone(),
+            expected: format!("{folder}….census"),
+        })
+    }
 }
 
 fn check_place(key: &str, place: &CensusIdentity, capture: &Capture, facts: &CensusFacts) -> Result<(), StoreError> {

@@ -23,7 +23,7 @@ mod store;
 mod url;
 
 pub use app::AppStore;
-pub use census::{CensusBytes, Censuses};
+pub use census::{CaptureCensuses, CensusBytes, Censuses};
 pub use document::{Committed, read_capture};
 pub use entry::{RunEntry, RunSummary};
 pub use error::StoreError;

@@ -48,7 +48,7 @@ impl StoredCensus {
     /// Whether reading all of it ends in an error. The digest of a file is checked when it is opened; the blocks of an S3
     /// object are checked when they are read.
     async fn is_refused(&self) -> bool {
-        match self.store.run(&self.capture.run).censuses().open(&self.capture, &self.facts).await {
+        match self.store.run(&self.capture.run).censuses().of(&self.capture).open(&self.facts).await {
             Err(error) => {
                 assert!(["T0406", "T0407", "T0410", "T0412"].contains(&error.code()), "{error}");
                 true
@@ -61,7 +61,7 @@ impl StoredCensus {
     }
 
     async fn open_as(&self, capture: &Capture, facts: &CensusFacts) -> Result<u64, StoreError> {
-        self.store.run(&capture.run).censuses().open(capture, facts).await.map(|census| census.documents())
+        self.store.run(&capture.run).censuses().of(capture).open(facts).await.map(|census| census.documents())
     }
 }
 
@@ -76,9 +76,9 @@ async fn a_census_is_stored_under_the_name_of_its_collection() {
         // and from its capture file, outside of a store
         let file = census.path.parent().unwrap().with_file_name("capture.json");
         let beside = Censuses::beside_capture(&file, Side::Pre);
-        assert_eq!(beside.open(&census.capture, &census.facts).await.unwrap().documents(), 3);
+        assert_eq!(beside.of(&census.capture).open(&census.facts).await.unwrap().documents(), 3);
         let elsewhere = Censuses::beside_capture(&census.path, Side::Pre);
-        let error = elsewhere.open(&census.capture, &census.facts).await.err().unwrap();
+        let error = elsewhere.of(&census.capture).open(&census.facts).await.err().unwrap();
         assert_eq!(error.code(), "T0410", "{error}");
     }
 }

@@ -139,7 +139,7 @@ async fn an_altered_census_cannot_be_read() {
     let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), 200_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
     let facts = stored_censuses::add_to(&mut capture, &recorded, object.clone());
-    let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
+    let census = store.run(&capture.run).censuses().of(&capture).open(&facts).await.unwrap();
     assert_eq!(census.documents(), 200_000);
     tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap();
     // an altered byte anywhere is an error when it is read
@@ -149,14 +149,14 @@ async fn an_altered_census_cannot_be_read() {
         let mut bad = good.clone();
         bad[place] ^= 1;
         fs::write(&file, &bad).unwrap();
-        let whole = match store.run(&capture.run).censuses().open(&capture, &facts).await {
+        let whole = match store.run(&capture.run).censuses().of(&capture).open(&facts).await {
             Ok(census) => tokio::task::spawn_blocking(move || census.check().is_ok()).await.unwrap(),
             Err(_) => false,
         };
         assert!(!whole, "altered byte {place} was not detected");
     }
     fs::write(&file, &good[..good.len() - 1]).unwrap();
-    let error = store.run(&capture.run).censuses().open(&capture, &facts).await.err().unwrap();
+    let error = store.run(&capture.run).censuses().of(&capture).open(&facts).await.err().unwrap();
     assert_eq!(error.code(), "T0406", "{error}");
 }
 
@@ -248,7 +248,7 @@ async fn an_object_that_is_removed_while_it_is_read_is_an_error() {
     let recorded = stored_censuses::with_documents(&stored_censuses::place(&capture, "orders"), 1_000_000);
     let object = store.run(&capture.run).put_census(Side::Pre, &capture.attempt, &recorded).await.unwrap();
     let facts = stored_censuses::add_to(&mut capture, &recorded, object.clone());
-    let census = store.run(&capture.run).censuses().open(&capture, &facts).await.unwrap();
+    let census = store.run(&capture.run).censuses().of(&capture).open(&facts).await.unwrap();
     let file = server.file(&format!("v1/pxbbq/one/{}", object.key));
     fs::remove_file(&file).unwrap();
     let error = tokio::task::spawn_blocking(move || census.check()).await.unwrap().unwrap_err();
