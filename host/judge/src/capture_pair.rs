@@ -2,24 +2,27 @@
 //!
 //! What is looked up for each metric is indexed once: with ten thousand collections, a search for each of them takes minutes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use taster_model::{
     Capture, CensusDifference, CensusDifferences, CensusFacts, ChangeKind, CollectionFacts, CollectionKind,
     DeclaredChange, Expectation, Labels, Metric, ProbeOutcome, Severity, Value,
 };
 
+use crate::expectation_index::ExpectationIndex;
+
 /// Both captures, and what was declared about their differences.
 #[derive(Debug)]
 pub(crate) struct CapturePair<'a> {
     pub(crate) before: CaptureIndex<'a>,
     pub(crate) after: CaptureIndex<'a>,
-    pub(crate) expectations: &'a [Expectation],
+    pub(crate) expectations: ExpectationIndex<'a>,
     pub(crate) changes: &'a [DeclaredChange],
     pub(crate) differences: &'a CensusDifferences,
     changes_by_collection: HashMap<&'a str, Vec<&'a DeclaredChange>>,
     compared_censuses: Vec<ComparedCensus<'a>>,
     complete_censuses: HashMap<&'a str, Vec<ExplainingCensus<'a>>>,
+    collections_with_census: HashSet<&'a str>,
 }
 
 /// A census that was compared: its probe, metric and labels, and the difference.
@@ -122,6 +125,9 @@ impl<'a> CapturePair<'a> {
         }
         let compared_censuses = compared_censuses(&before, &after, differences);
         let complete_censuses = complete_censuses(&after, &compared_censuses);
+        let censuses = [before.capture, after.capture].into_iter().flat_map(|capture| &capture.censuses);
+        let collections_with_census = censuses.map(|census| census.collection.as_str()).collect();
+        let expectations = ExpectationIndex::new(expectations);
         Self {
             before,
             after,
@@ -131,6 +137,7 @@ impl<'a> CapturePair<'a> {
             changes_by_collection,
             compared_censuses,
             complete_censuses,
+            collections_with_census,
         }
     }
 
@@ -156,6 +163,11 @@ impl<'a> CapturePair<'a> {
     /// Every census that was compared.
     pub(crate) fn compared_censuses(&self) -> &[ComparedCensus<'a>] {
         &self.compared_censuses
+    }
+
+    /// Whether a capture has a census of the collection.
+    pub(crate) fn has_census(&self, collection: &str) -> bool {
+        self.collections_with_census.contains(collection)
     }
 
     /// Compared censuses that may explain what other probes report about the collection: those that decide the verdict and

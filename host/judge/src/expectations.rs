@@ -5,14 +5,17 @@
 //! among equals, the later one in the configuration. If none matches, the probe's own expectation applies, and `equal` if
 //! it has none.
 
-use std::cmp::Reverse;
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use taster_model::{
     Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeOutcome, ProbeRecord, ReasonCode,
     Rule, Severity,
 };
 
-use crate::{compare::RuleOrigin, show, verdict};
+use crate::{compare::RuleOrigin, expectation_index::ExpectationIndex, show, verdict};
 
 /// The rule that applies to one metric.
 #[derive(Debug, Clone)]
@@ -27,14 +30,12 @@ pub(crate) struct AppliedRule<'a> {
 
 /// The rule that applies to `metric` of `probe`.
 pub(crate) fn applied_rule<'a>(
-    expectations: &'a [Expectation],
+    expectations: &ExpectationIndex<'a>,
     probe: &'a ProbeRecord,
     metric: &Metric,
 ) -> AppliedRule<'a> {
     let most_specific = expectations
-        .iter()
-        .enumerate()
-        .filter(|(_, expectation)| matches(expectation, &probe.name, metric))
+        .matching(&probe.name, metric)
         .max_by_key(|(position, expectation)| (specificity(expectation), *position))
         .map(|(_, expectation)| expectation);
     if let Some(expectation) = most_specific {
@@ -61,12 +62,6 @@ fn specificity(expectation: &Expectation) -> (bool, bool, usize, usize) {
     (expectation.probe.is_some(), metric.is_exact(), metric.literal_segments(), expectation.labels.len())
 }
 
-fn matches(expectation: &Expectation, probe: &str, metric: &Metric) -> bool {
-    expectation.probe.as_deref().is_none_or(|name| name == probe)
-        && expectation.metric.matches(&metric.name)
-        && expectation.labels.iter().all(|(key, value)| metric.labels.get(key) == Some(value))
-}
-
 /// The probe's declaration of `metric`: the most specific pattern of the metric's kind; among equals the first.
 fn find_declaration<'a>(declarations: &'a [MetricDeclaration], metric: &Metric) -> Option<&'a MetricDeclaration> {
     declarations
@@ -76,12 +71,14 @@ fn find_declaration<'a>(declarations: &'a [MetricDeclaration], metric: &Metric) 
 }
 
 /// Expectations that match no metric of either capture: mistyped, or the metric no longer exists.
-pub(crate) fn unmatched(before: &Capture, after: &Capture, expectations: &[Expectation]) -> Vec<Finding> {
-    let metrics: Vec<(&str, &Metric)> =
-        [before, after].into_iter().flat_map(|capture| &capture.probes).flat_map(metrics_of_probe).collect();
-    expectations
-        .iter()
-        .filter(|expectation| !metrics.iter().any(|(probe, metric)| matches(expectation, probe, metric)))
+pub(crate) fn unmatched(before: &Capture, after: &Capture, expectations: &ExpectationIndex<'_>) -> Vec<Finding> {
+    let unmatched = expectations.unmatched(metrics_of_both(before, after));
+    if unmatched.is_empty() {
+        return Vec::new();
+    }
+    let names = MetricNames::of(before, after);
+    unmatched
+        .into_iter()
         .map(|expectation| {
             let probe = after.probes.iter().find(|record| Some(&record.name) == expectation.probe.as_ref());
             Finding {
@@ -95,31 +92,63 @@ pub(crate) fn unmatched(before: &Capture, after: &Capture, expectations: &[Expec
                 ..verdict::finding(
                     FindingOutcome::Unknown,
                     ReasonCode::ExpectationUnmatched,
-                    unmatched_reason(expectation, &metrics),
+                    unmatched_reason(expectation, &names),
                 )
             }
         })
         .collect()
 }
 
-fn unmatched_reason(expectation: &Expectation, metrics: &[(&str, &Metric)]) -> String {
-    let is_of_probe = |probe: &str| expectation.probe.as_deref().is_none_or(|name| name == probe);
-    let name_exists =
-        metrics.iter().any(|(probe, metric)| is_of_probe(probe) && expectation.metric.matches(&metric.name));
-    if name_exists {
+fn unmatched_reason(expectation: &Expectation, names: &MetricNames<'_>) -> String {
+    if names.has(expectation) {
         return "the expectation matched no metric: metrics of this name exist, but none with these labels".to_owned();
     }
     match &expectation.probe {
-        Some(probe) if !metrics.iter().any(|(name, _)| name == probe) => {
+        Some(probe) if !names.by_probe.contains_key(probe.as_str()) => {
             format!("the expectation matched no metric: probe {} returned none", show::name(probe))
         }
         _ => "the expectation matched no metric".to_owned(),
     }
 }
 
-fn metrics_of_probe(record: &ProbeRecord) -> Vec<(&str, &Metric)> {
-    match &record.outcome {
-        ProbeOutcome::Metrics(metrics) => metrics.iter().map(|metric| (record.name.as_str(), metric)).collect(),
-        ProbeOutcome::Failed(_) => Vec::new(),
+/// The names of all metrics of both captures.
+struct MetricNames<'a> {
+    all: HashSet<&'a str>,
+    by_probe: HashMap<&'a str, HashSet<&'a str>>,
+}
+
+impl<'a> MetricNames<'a> {
+    fn of(before: &'a Capture, after: &'a Capture) -> Self {
+        let mut names = Self { all: HashSet::new(), by_probe: HashMap::new() };
+        for (probe, metric) in metrics_of_both(before, after) {
+            names.all.insert(&metric.name);
+            names.by_probe.entry(probe).or_default().insert(&metric.name);
+        }
+        names
     }
+
+    /// Whether a metric has the name that the expectation asks for, whatever its labels are.
+    fn has(&self, expectation: &Expectation) -> bool {
+        let (name, is_exact) = (expectation.metric.as_str(), expectation.metric.is_exact());
+        let fits = |other: &&str| expectation.metric.matches(other);
+        match &expectation.probe {
+            None if is_exact => self.all.contains(name),
+            None => self.all.iter().any(|other| fits(other)),
+            Some(probe) => self.by_probe.get(probe.as_str()).is_some_and(|names| {
+                if is_exact { names.contains(name) } else { names.iter().any(|other| fits(other)) }
+            }),
+        }
+    }
+}
+
+fn metrics_of_both<'a>(before: &'a Capture, after: &'a Capture) -> impl Iterator<Item = (&'a str, &'a Metric)> {
+    [before, after].into_iter().flat_map(|capture| &capture.probes).flat_map(metrics_of_probe)
+}
+
+fn metrics_of_probe(record: &ProbeRecord) -> impl Iterator<Item = (&str, &Metric)> {
+    let metrics = match &record.outcome {
+        ProbeOutcome::Metrics(metrics) => metrics.as_slice(),
+        ProbeOutcome::Failed(_) => &[],
+    };
+    metrics.iter().map(|metric| (record.name.as_str(), metric))
 }

@@ -1,6 +1,8 @@
 //! Explains differences that standard probes report by declared changes: an index in the inventory, a path in the schema
 //! shape, a document count that a census proves. Whatever a declared change does not explain must be unchanged.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value as Json};
 use taster_model::{
     CensusDifference, ChangeKind, CollectionKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode,
@@ -9,6 +11,7 @@ use taster_model::{
 
 use crate::{
     capture_pair::{COLLECTION, CapturePair},
+    changes,
     compare::{self, Comparison, RuleOrigin},
     pairing::Pair,
     show, ttl,
@@ -49,7 +52,12 @@ pub(crate) fn explain<'a>(
     match (record.component.as_str(), before.name.as_str()) {
         ("index-inventory", "indexes") => {
             // each declared index has a finding of its own, which always decides
-            explain_entries(captures, &metric, |change, key| is_about_index(&change.kind, key))
+            let entries = Entries {
+                name: |key| key,
+                declared_names: |kind| index_name(kind).map(ToOwned::to_owned).into_iter().collect(),
+                is_about: &|change, key| index_name(&change.kind) == Some(key),
+            };
+            explain_entries(captures, &metric, &entries)
         }
         ("schema-shape", "shape") => explain_shape(captures, &metric),
         ("document-count", "documents") if before.labels.len() == 1 => explain_count(captures, &metric),
@@ -90,11 +98,22 @@ fn is_of_no_view(captures: &CapturePair<'_>, collection: &str, pair: &Pair<'_, M
     is_view && !there.has_collection(collection) && matches!(pair.newest().value, Value::Census(_))
 }
 
+/// Which entries of a document a declared change is about.
+struct Entries<'f> {
+    /// The name in the key of an entry by which it is found: a document may have thousands of entries, and a collection as
+    /// many declared changes.
+    name: fn(&str) -> &str,
+    /// The names of all entries that a change can be about.
+    declared_names: fn(&ChangeKind) -> Vec<String>,
+    /// Whether a change is about an entry of such a name.
+    is_about: &'f dyn Fn(&DeclaredChange, &str) -> bool,
+}
+
 /// Removes the entries that declared changes are about from both documents, and compares the remaining entries.
 fn explain_entries<'a>(
     captures: &CapturePair<'a>,
     metric: &CollectionMetric<'_, '_>,
-    is_about: impl Fn(&DeclaredChange, &str) -> bool,
+    entries: &Entries<'_>,
 ) -> Option<Explained<'a>> {
     let (Value::Document(Json::Object(before)), Value::Document(Json::Object(after))) =
         (&metric.before.value, &metric.after.value)
@@ -102,14 +121,17 @@ fn explain_entries<'a>(
         return None;
     };
     let differs = |key: &str| before.get(key) != after.get(key);
-    let declared_entries: Vec<(&'a DeclaredChange, &str)> = captures
-        .changes_of(metric.collection)
-        .flat_map(|change| {
-            let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
-            let is_about = &is_about;
-            keys.filter(move |key| is_about(change, key) && differs(key)).map(move |key| (change, key.as_str()))
-        })
-        .collect();
+    let mut differing: HashMap<&str, Vec<&str>> = HashMap::new();
+    for key in before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))).filter(|key| differs(key)) {
+        differing.entry((entries.name)(key)).or_default().push(key);
+    }
+    let mut declared_entries: Vec<(&'a DeclaredChange, &str)> = Vec::new();
+    for change in captures.changes_of(metric.collection) {
+        for name in (entries.declared_names)(&change.kind) {
+            let keys = differing.get(name.as_str()).into_iter().flatten();
+            declared_entries.extend(keys.filter(|key| (entries.is_about)(change, key)).map(|key| (change, *key)));
+        }
+    }
     let (first_change, _) = *declared_entries.first()?;
     let mut keys: Vec<&str> = declared_entries.iter().map(|(_, key)| *key).collect();
     keys.sort_unstable();
@@ -133,8 +155,11 @@ fn explain_entries<'a>(
     Some(Explained { comparison, reason: first_change.reason.as_deref() })
 }
 
-fn is_about_index(kind: &ChangeKind, key: &str) -> bool {
-    matches!(kind, ChangeKind::AddedIndex(name) | ChangeKind::RemovedIndex(name) if name == key)
+fn index_name(kind: &ChangeKind) -> Option<&str> {
+    match kind {
+        ChangeKind::AddedIndex(name) | ChangeKind::RemovedIndex(name) => Some(name),
+        _ => None,
+    }
 }
 
 /// Whether a change is about the field at `key`, as `schema-shape` writes paths, or about a field around it. Declared paths
@@ -144,6 +169,11 @@ fn is_about_path(kind: &ChangeKind, key: &str) -> bool {
         let mut segments = key.split('.').map(without_array_suffix);
         path.names().iter().all(|name| segments.next().is_some_and(|segment| segment == shape_name(name)))
     })
+}
+
+/// The top-level field in a path as `schema-shape` writes it.
+fn top_level_name(key: &str) -> &str {
+    without_array_suffix(key.split('.').next().unwrap_or(key))
 }
 
 /// `items[][]` → `items`. `\[]` is part of a name.
@@ -179,15 +209,18 @@ fn explain_count<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, '
 ///
 /// A path is removed only if such a census proves its change.
 fn explain_shape<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, 'a>) -> Option<Explained<'a>> {
-    let is_proven = |change: &DeclaredChange| {
-        captures.complete_censuses(metric.collection).flat_map(|(_, difference)| &difference.changes).any(|outcome| {
-            (&outcome.change.collection, &outcome.change.kind) == (&change.collection, &change.kind)
-                && outcome.unproven_reason.is_none()
-                && outcome.happened > 0
-        })
+    let censuses = captures.complete_censuses(metric.collection);
+    let proven: HashSet<(&str, String)> = censuses
+        .flat_map(|(_, difference)| &difference.changes)
+        .filter(|outcome| outcome.unproven_reason.is_none() && outcome.happened > 0)
+        .map(|outcome| changes::identity(&outcome.change))
+        .collect();
+    let entries = Entries {
+        name: top_level_name,
+        declared_names: |kind| kind.fields().iter().map(|path| shape_name(path.top_level_name())).collect(),
+        is_about: &|change, key| is_about_path(&change.kind, key) && proven.contains(&changes::identity(change)),
     };
-    let by_fields =
-        explain_entries(captures, metric, |change, key| is_about_path(&change.kind, key) && is_proven(change));
+    let by_fields = explain_entries(captures, metric, &entries);
     if by_fields.as_ref().is_some_and(|explained| explained.comparison.outcome == FindingOutcome::Expected) {
         return by_fields;
     }

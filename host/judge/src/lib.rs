@@ -10,6 +10,7 @@ mod collections;
 mod compare;
 mod data_copy;
 mod evidence;
+mod expectation_index;
 mod expectations;
 mod explanation;
 mod json_diff;
@@ -172,7 +173,7 @@ fn compare_captures(
     findings.extend(collections::recreated_and_uncovered(&captures));
     findings.extend(collections::unstable(before, after));
     findings.extend(collections::index_builds(before, after));
-    findings.extend(expectations::unmatched(before, after, expectations));
+    findings.extend(expectations::unmatched(before, after, &captures.expectations));
     let evidence = evidence::of_collections(&captures, &findings);
     findings.extend(renamings(&evidence));
     findings.extend(evidence::missing(&evidence, required_censuses));

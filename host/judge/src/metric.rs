@@ -22,7 +22,7 @@ const DOCUMENTS: &str = "{document}";
 /// The finding about one metric of `record`.
 pub(crate) fn finding(captures: &CapturePair<'_>, record: &ProbeRecord, pair: &Pair<'_, Metric>) -> Finding {
     let metric = pair.newest();
-    let applied = expectations::applied_rule(captures.expectations, record, metric);
+    let applied = expectations::applied_rule(&captures.expectations, record, metric);
     let MetricComparison { mut comparison, documents, before, after } =
         compare_metric(captures, record, pair, &applied);
     let mut declared = applied.reason.map(ToOwned::to_owned);

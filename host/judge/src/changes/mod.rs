@@ -4,6 +4,7 @@ mod finding;
 mod inventory;
 mod proven;
 
+pub(crate) use proven::identity;
 use taster_model::{ChangeKind, Finding};
 
 pub(crate) use finding::{happened, missing, unproven};

@@ -45,7 +45,7 @@ pub(super) fn findings(captures: &CapturePair<'_>) -> Vec<Finding> {
 }
 
 /// What two declarations of the same change have in common, whatever their reasons are.
-fn identity(change: &DeclaredChange) -> (&str, String) {
+pub(crate) fn identity(change: &DeclaredChange) -> (&str, String) {
     (change.collection.as_str(), format!("{:?}", change.kind))
 }
 
@@ -163,13 +163,9 @@ fn with_unchanged_documents(finding: Finding, outcome: &ChangeOutcome) -> Findin
 /// No census reports on the change.
 fn without_census(captures: &CapturePair<'_>, change: &DeclaredChange) -> Finding {
     let collection = show::name(&change.collection);
-    let is_recorded = [&captures.before, &captures.after]
-        .into_iter()
-        .flat_map(|side| &side.capture.censuses)
-        .any(|census| census.collection == change.collection);
     unproven(
         change,
-        if is_recorded {
+        if captures.has_census(&change.collection) {
             format!("the censuses of {collection} were not compared, or were compared without this change")
         } else {
             format!("no census covers {collection}: add a probe with `component: census`")

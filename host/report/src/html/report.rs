@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use askama::Template;
 use taster_model::{
-    Acceptance, AppName, DocumentDetail, DroppedBaseline, Finding, FindingOutcome, RunId, Severity, SideSummary,
-    VerdictDocument,
+    Acceptance, AppName, DocumentDetail, DroppedBaseline, Finding, FindingOutcome, ProbeSummary, RunId, Severity,
+    SideSummary,    VerdictDocument,
 };
 use taster_text::{counted, duration, grouped, size};
 
@@ -280,8 +280,12 @@ fn groups(document: &VerdictDocument) -> Vec<Group> {
         });
         by_probe[place].1.push(finding);
     }
+    let mut summaries: HashMap<&str, &ProbeSummary> = HashMap::new();
+    for summary in &document.after.probes {
+        summaries.entry(&summary.name).or_insert(summary);
+    }
     let group = |(index, (probe, findings)): (usize, (Option<&str>, Vec<&Finding>))| {
-        let summary = document.after.probes.iter().find(|summary| Some(summary.name.as_str()) == probe);
+        let summary = probe.and_then(|probe| summaries.get(probe));
         let counts =
             [FindingOutcome::Different, FindingOutcome::Unknown, FindingOutcome::Expected, FindingOutcome::Same]
                 .into_iter()

@@ -1,6 +1,6 @@
 //! How much of its limits each probe used.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use taster_model::{ProbeSummary, SideSummary, UsageLimits, VerdictDocument};
 use taster_text::{duration, grouped, size};
@@ -61,13 +61,13 @@ enum WallLimit {
 
 /// The usage of each probe in both captures.
 pub(super) fn usage_table(document: &VerdictDocument) -> UsageTable {
-    let wall_limit = |name: &str| {
-        let has_census = document
-            .findings
-            .iter()
-            .any(|finding| finding.probe.as_deref() == Some(name) && finding.documents.is_some());
-        if has_census { WallLimit::ProbeAndCensus } else { WallLimit::Probe }
-    };
+    let with_census: HashSet<&str> = document
+        .findings
+        .iter()
+        .filter(|finding| finding.documents.is_some())
+        .filter_map(|finding| finding.probe.as_deref())
+        .collect();
+    let wall_limit = |name: &str| if with_census.contains(name) { WallLimit::ProbeAndCensus } else { WallLimit::Probe };
     let mut closest: Option<(f64, String)> = None;
     let mut side = |name: &'static str, side: &SideSummary| {
         let probes = side.probes.iter().map(|summary| {
