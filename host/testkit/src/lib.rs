@@ -4,6 +4,8 @@
 
 #[cfg(feature = "captures")]
 pub mod captures;
+#[cfg(feature = "captures")]
+pub mod changed_captures;
 #[cfg(feature = "control-plane")]
 pub mod control_plane;
 #[cfg(feature = "mongod")]

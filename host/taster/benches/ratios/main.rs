@@ -11,6 +11,7 @@ mod census;
 mod data;
 mod facts;
 mod guests;
+mod judging;
 mod memory;
 mod scans;
 mod table;
@@ -64,6 +65,7 @@ async fn main() -> Outcome<()> {
     // first, while nothing else has touched the heap
     memory::measure(&stage, &mut table).await?;
     census::measure(&stage, &mut table).await?;
+    judging::measure(size.rounds, &mut table).await?;
     scans(&stage, &mut table).await?;
     stage.guests.measure(&stage, &mut table).await?;
     stage.close().await;

@@ -14,6 +14,7 @@ mod docs;
 mod errors;
 mod flow;
 mod fresh;
+mod growth;
 mod hostile;
 mod interrupted;
 mod logs;
