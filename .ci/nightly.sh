@@ -20,6 +20,8 @@ step() { # NAME COMMAND...
 step "a million rewritten documents" env TASTER_TEST_DOCUMENTS=1000000 .ci/tests.py --host among_many_rewritten
 # CI: a hundred rounds
 step "five hundred rounds of a faulty bucket" env TASTER_TEST_FAULT_ROUNDS=250 .ci/tests.py --host rounds_of_faults
+# CI: ten rounds
+step "two posts at once, five hundred rounds" env TASTER_TEST_ROUNDS=500 .ci/tests.py --host two_posts_at_once
 # CI: 2000 requests
 step "pages, and the API with ten thousand requests" make --no-print-directory test-web REQUESTS=10000
 # CI: once; the second time starts from what the first has left

@@ -276,18 +276,6 @@ async fn a_fifo_blocks_neither_as_a_component_nor_in_the_store() {
     assert!(post.err.contains("T0404") && post.err.contains("it is a FIFO, not a regular file"), "{}", post.err);
 }
 
-/// A command on a machine whose clock is an hour ahead.
-fn an_hour_ahead(workspace: &Workspace, arguments: &[&str]) -> CommandOutput {
-    let taster = workspace.command(arguments);
-    let mut command = Command::new("faketime");
-    command.args(["-m", "-f", "+1h"]).arg(taster.get_program()).args(taster.get_args());
-    command.current_dir(workspace.path()).env_clear();
-    command.envs(taster.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    // time-outs and the times of files are real
-    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
-    CommandOutput::read(&command.output().expect("faketime runs: make setup installs it"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_attempt_finds_after_one_on_a_machine_whose_clock_is_ahead() {
     for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
@@ -295,7 +283,8 @@ async fn what_an_attempt_finds_after_one_on_a_machine_whose_clock_is_ahead() {
         let workspace = shop.workspace();
         workspace.configure(SHOP);
         pre(&workspace, "one");
-        let ahead = an_hour_ahead(&workspace, &["post", "--run", "one", "--format", "json"]);
+        let ahead = workspace.command_at("+1h", &["post", "--run", "one", "--format", "json"]).output();
+        let ahead = CommandOutput::read(&ahead.expect("faketime runs: make setup installs it"));
         assert_eq!(ahead.code, 0, "{}", ahead.all());
         let started = |output: &CommandOutput| output.json()["after"]["started"].as_str().expect("a time").to_owned();
         assert!(shop.lose(doc! {"status": "open"}).await > 0);

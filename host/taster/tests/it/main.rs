@@ -34,5 +34,6 @@ mod schemas;
 mod serve;
 mod server;
 mod support;
+mod two_posts;
 
 use taster_testkit::control_plane;

@@ -102,6 +102,18 @@ impl Workspace {
         command
     }
 
+    /// A command on a machine whose clock is as far from the right time as `offset`, such as `+1h`, says.
+    pub(crate) fn command_at(&self, offset: &str, arguments: &[&str]) -> Command {
+        let taster = self.command(arguments);
+        let mut command = Command::new("faketime");
+        command.args(["-m", "-f", offset]).arg(taster.get_program()).args(taster.get_args());
+        command.current_dir(self.path()).env_clear();
+        command.envs(taster.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        // time-outs and the times of files are real
+        command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
+        command
+    }
+
     /// Runs the binary to its end.
     pub(crate) fn taster(&self, arguments: &[&str]) -> CommandOutput {
         CommandOutput::read(&self.command(arguments).output().expect("the binary runs"))
