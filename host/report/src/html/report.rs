@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use taster_model::{
     Acceptance, AppName, DocumentDetail, DroppedBaseline, Finding, FindingOutcome, ProbeSummary, RunId, Severity,
-    SideSummary,    VerdictDocument,
+    SideSummary, VerdictDocument,
 };
 use taster_text::{counted, duration, grouped, size};
 
