@@ -5,7 +5,7 @@ use sha2::Sha256;
 use taster_model::{DeclaredChange, Side};
 
 use crate::{
-    CensusError, CensusFile, CensusIdentity, CensusKey, CensusOptions, ScratchSpace,
+    CensusError, CensusFile, CensusIdentity, CensusKey, CensusOptions, DocumentMarks, ScratchSpace,
     document::{self, DocumentDigest, DocumentDigester, RecordPlan},
     format::{FORMAT, Header, SCHEMA},
     hash::Hasher,
@@ -93,25 +93,30 @@ impl CensusBuilder {
         }
     }
 
-    /// Takes documents that are stored back to back; returns how many. `mark` is the number, from 1, of the filter that all
-    /// of them match: one of [`CensusOptions::removed_filters`] before the sync, of
-    /// [`CensusOptions::added_document_filters`] after it; 0 if they match none.
+    /// Takes documents that are stored back to back; returns how many. `mark` is [`DocumentMarks::filter`]; none of them is
+    /// in a partial TTL index.
     pub fn push(&mut self, documents: &[u8], mark: u8) -> Result<u64, CensusError> {
+        self.push_marked(documents, DocumentMarks { filter: mark, expiries: 0 })
+    }
+
+    /// Takes documents that are stored back to back; returns how many.
+    pub fn push_marked(&mut self, documents: &[u8], marks: DocumentMarks) -> Result<u64, CensusError> {
         let mut rest = documents;
         let mut count = 0;
         while !rest.is_empty() {
             let (document, after) = raw::split_first_document(rest)?;
-            self.document(document, mark)?;
+            self.document(document, marks)?;
             rest = after;
             count += 1;
         }
         Ok(count)
     }
 
-    fn document(&mut self, document: &[u8], mark: u8) -> Result<(), CensusError> {
+    fn document(&mut self, document: &[u8], marks: DocumentMarks) -> Result<(), CensusError> {
         let (kind, id) = document::id_of(document);
         let id_hash = self.digester.hasher.id_hash(kind, id);
         self.digester.digest(document, id_hash, &mut self.digest);
+        self.digest.expiry = self.digester.plan.expiry(document, marks.expiries);
         let redacted = self.hmac.as_ref().map(|hmac| redact(hmac, kind, id));
         self.keep_sample(document, id_hash, redacted.as_ref());
         let digest = &self.digest;
@@ -121,7 +126,7 @@ impl CensusBuilder {
             id,
             digest: digest.digest,
             shape: digest.inline.as_deref().unwrap_or_default(),
-            mark,
+            mark: marks.filter,
             expiry: digest.expiry,
             separate: &digest.separate,
             converted: &digest.converted,

@@ -24,7 +24,28 @@ pub(crate) struct RecordPlan {
     reversible: Vec<ReversibleChange>,
     /// Top-level fields that declared changes are about: they need more than a hash.
     declared_names: Vec<Box<[u8]>>,
-    expiries: Vec<(Vec<String>, i64)>,
+    expiries: Vec<Expiry>,
+}
+
+/// A rule by which documents expire.
+struct Expiry {
+    path: Vec<String>,
+    seconds: i64,
+    /// The bit of its filter. `None`: it has no filter.
+    filter: Option<u8>,
+}
+
+impl Expiry {
+    fn all(options: &CensusOptions) -> Vec<Self> {
+        let mut bits = (0..u8::BITS).map(|bit| 1_u8 << bit);
+        let rules = options.expiries.iter().filter_map(|index| {
+            // beyond eight filters there is no bit, and its documents never count as expired
+            let filter = index.filter.as_ref().map(|_| bits.next());
+            let path = index.field.split('.').map(ToOwned::to_owned).collect();
+            (filter != Some(None)).then(|| Self { path, seconds: index.seconds, filter: filter.flatten() })
+        });
+        rules.collect()
+    }
 }
 
 /// A change that is reversed after the sync.
@@ -87,7 +108,6 @@ impl RecordPlan {
             Side::Pre => !options.removed_filters.is_empty(),
             Side::Post => CensusOptions::added_document_filters(changes).next().is_some(),
         };
-        let names = |field: &str| field.split('.').map(ToOwned::to_owned).collect();
         let conversions = ConversionPlan::all(options, side);
         Self {
             columns: Columns {
@@ -104,10 +124,19 @@ impl RecordPlan {
             reversible,
             declared_names,
             expiries: match side {
-                Side::Pre => options.expiries.iter().map(|index| (names(&index.field), index.seconds)).collect(),
+                Side::Pre => Expiry::all(options),
                 Side::Post => Vec::new(),
             },
         }
+    }
+
+    /// When a document expires, in milliseconds since 1970: by the rules without a filter, and by those whose bit is set.
+    pub(crate) fn expiry(&self, document: &[u8], filters: u8) -> i64 {
+        let applies = |rule: &&Expiry| rule.filter.is_none_or(|bit| filters & bit != 0);
+        let times = self.expiries.iter().filter(applies).filter_map(|rule| {
+            Some(earliest_date(document, &rule.path)?.saturating_add(rule.seconds.saturating_mul(1000)))
+        });
+        times.min().unwrap_or(NEVER)
     }
 
     #[inline]
@@ -210,7 +239,6 @@ impl DocumentDigester {
     pub(crate) fn digest(&mut self, document: &[u8], id_hash: u64, digest: &mut DocumentDigest) {
         // the digest of a document with no field but its id is keyed, too
         digest.digest = self.hasher.mix(id_hash, id_hash, 2);
-        digest.expiry = NEVER;
         digest.inline = None;
         digest.separate.clear();
         digest.separate.resize(self.plan.separate.len(), SeparateField::default());
@@ -233,11 +261,6 @@ impl DocumentDigester {
             digest.converted.fill(NOT_CONVERTED);
             digest.undos.fill(Undo::default());
             digest.fields.clear();
-        }
-        for (field, seconds) in &self.plan.expiries {
-            if let Some(date) = earliest_date(document, field) {
-                digest.expiry = digest.expiry.min(date.saturating_add(seconds.saturating_mul(1000)));
-            }
         }
     }
 
@@ -434,7 +457,9 @@ fn parse_element(bytes: &[u8]) -> Result<Element<'_>, Unreadable> {
     Elements::of_fields(bytes).next().ok_or(Unreadable)?
 }
 
-/// The earliest date at a path, in milliseconds since 1970; arrays are searched, as TTL indexes do.
+/// The earliest date at a path, in milliseconds since 1970. Arrays are searched as TTL indexes do: a name that is the
+/// position of an element selects that element, and any other name is looked for in all elements. An array that is selected at
+/// the end of the path is a value of its own.
 fn earliest_date(document: &[u8], path: &[String]) -> Option<i64> {
     let (name, rest) = path.split_first()?;
     let fields = Elements::of_document(document).ok()?.map_while(Result::ok);
@@ -447,8 +472,14 @@ fn earliest_date_in(element: Element<'_>, rest: &[String]) -> Option<i64> {
         0x09 if rest.is_empty() => Some(i64::from_le_bytes(element.value().try_into().ok()?)),
         DOCUMENT if !rest.is_empty() => earliest_date(element.value(), rest),
         ARRAY => {
-            let inner = Elements::of_document(element.value()).ok()?.map_while(Result::ok);
-            inner.filter(|inner| inner.kind() != ARRAY).filter_map(|inner| earliest_date_in(inner, rest)).min()
+            let elements = || Some(Elements::of_document(element.value()).ok()?.map_while(Result::ok));
+            if let Some((name, rest)) = rest.split_first()
+                && let Some(selected) = elements()?.find(|inner| inner.name() == name.as_bytes())
+            {
+                let is_value = rest.is_empty() && selected.kind() == ARRAY;
+                return if is_value { None } else { earliest_date_in(selected, rest) };
+            }
+            elements()?.filter(|inner| inner.kind() != ARRAY).filter_map(|inner| earliest_date_in(inner, rest)).min()
         }
         _ => None,
     }

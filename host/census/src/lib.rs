@@ -45,5 +45,5 @@ pub use diff::{DiffOptions, diff};
 pub use disk_budget::DiskBudget;
 pub use error::CensusError;
 pub use key::CensusKey;
-pub use options::{CensusIdentity, CensusOptions, DetailLevel, Redaction, ScratchSpace, TtlIndex};
+pub use options::{CensusIdentity, CensusOptions, DetailLevel, DocumentMarks, Redaction, ScratchSpace, TtlIndex};
 pub use read::{Census, ReadAt};

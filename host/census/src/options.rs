@@ -48,7 +48,7 @@ pub struct CensusOptions {
     /// first filter that it matches, from 1, as its mark.
     #[serde(rename = "leaving", skip_serializing_if = "Vec::is_empty")]
     pub removed_filters: Vec<serde_json::Value>,
-    /// TTL indexes of the collection.
+    /// TTL indexes of the collection; at most eight of them with a filter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expiries: Vec<TtlIndex>,
     /// Which ids and fields are not stored in plain text.
@@ -79,6 +79,11 @@ impl CensusOptions {
         self.conversions.dedup();
     }
 
+    /// Filters of partial TTL indexes, in the order of the bits of [`DocumentMarks::expiries`].
+    pub fn expiry_filters(&self) -> impl Iterator<Item = &serde_json::Value> {
+        self.expiries.iter().filter_map(|index| index.filter.as_ref())
+    }
+
     /// Filters of documents that are declared as added, in the order of their marks.
     pub fn added_document_filters(changes: &[DeclaredChange]) -> impl Iterator<Item = &serde_json::Value> {
         changes.iter().filter_map(|change| match &change.kind {
@@ -93,6 +98,16 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+/// What the server found out about some documents by evaluating filters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DocumentMarks {
+    /// The number, from 1, of the filter that all of them match: one of [`CensusOptions::removed_filters`] before the sync,
+    /// of [`CensusOptions::added_document_filters`] after it; 0 if they match none.
+    pub filter: u8,
+    /// A bit for each of [`CensusOptions::expiry_filters`]: whether all of them are in that partial TTL index, or none is.
+    pub expiries: u8,
+}
+
 /// A TTL index: a document expires this many seconds after the date in the field; of an array, after the earliest date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,6 +116,9 @@ pub struct TtlIndex {
     pub field: String,
     /// Seconds after the date (`expireAfterSeconds`).
     pub seconds: i64,
+    /// Filter of the documents that are in the index, as canonical Extended JSON. `None`: every document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<serde_json::Value>,
 }
 
 /// What is not stored in plain text.

@@ -1,7 +1,7 @@
 //! Censuses of documents as servers store them: every BSON type, and documents that no driver writes.
 
 use bson::{Bson, RawArrayBuf, RawBson, RawDocumentBuf, doc, oid::ObjectId, rawdoc};
-use taster_census::{Redaction, TtlIndex};
+use taster_census::{CensusBuilder, DocumentMarks, Redaction, TtlIndex};
 use taster_model::Side;
 
 use crate::fixture::{CensusFixture, bytes, summarize, wrapped};
@@ -312,7 +312,7 @@ fn ignored_fields_are_not_compared() {
 #[test]
 fn only_documents_that_were_due_to_expire_are_not_missing() {
     let mut fixture = CensusFixture::new();
-    fixture.options.expiries = vec![TtlIndex { field: "until".to_owned(), seconds: 10 }];
+    fixture.options.expiries = vec![TtlIndex { field: "until".to_owned(), seconds: 10, filter: None }];
     let at = |ms: i64| Bson::DateTime(bson::DateTime::from_millis(ms));
     let before = vec![
         document(doc! {"_id": 1, "until": at(0)}),
@@ -358,4 +358,33 @@ fn bytes_that_are_not_a_document_are_an_error() {
         let part = vec![(bytes.to_vec(), 0)];
         assert!(fixture.parts(Side::Pre, &[part]).is_err(), "{bytes:?}");
     }
+}
+
+#[test]
+fn documents_expire_by_the_partial_indexes_that_they_are_in() {
+    let mut fixture = CensusFixture::new();
+    let index = |field: &str, filter| TtlIndex { field: field.to_owned(), seconds: 10, filter };
+    let open = || Some(serde_json::json!({"open": true}));
+    fixture.options.expiries = vec![index("seen", None), index("until", open()), index("at", open())];
+    let at = |ms: i64| Bson::DateTime(bson::DateTime::from_millis(ms));
+    let all = [
+        (0, doc! {"_id": 1, "until": at(0)}),
+        (1, doc! {"_id": 2, "until": at(0)}),
+        (2, doc! {"_id": 3, "until": at(0)}),
+        (2, doc! {"_id": 4, "until": at(0), "at": at(0)}),
+        (3, doc! {"_id": 5, "until": at(90_000), "at": at(90_000)}),
+        (0, doc! {"_id": 6, "seen": at(0), "until": at(90_000)}),
+    ];
+    fixture.now = 60_000;
+    let mut builder = CensusBuilder::new(&fixture.spec(Side::Pre));
+    for (expiries, document) in all {
+        builder.push_marked(&document.to_vec().unwrap(), DocumentMarks { filter: 0, expiries }).unwrap();
+    }
+    let difference =
+        fixture.compare(fixture.written(builder, Side::Pre).unwrap(), fixture.census(Side::Post, &[])).unwrap();
+    insta::assert_snapshot!(summarize(&difference), @r#"
+        6 → 0
+        missing 3 [{"$numberInt":"1"} {"$numberInt":"3"} {"$numberInt":"5"}] {}
+        expired 3 [{"$numberInt":"2"} {"$numberInt":"4"} {"$numberInt":"6"}] {}
+    "#);
 }

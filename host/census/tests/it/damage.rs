@@ -43,7 +43,7 @@ fn any_truncation_and_any_trailing_byte_is_an_error() {
 fn comparing_a_damaged_census_is_an_error_or_gives_the_true_result() {
     let mut fixture = CensusFixture::new();
     // it expires in an hour: the deleted document is missing, even if the damaged census has another expiry
-    fixture.options.expiries = vec![TtlIndex { field: "until".to_owned(), seconds: 3600 }];
+    fixture.options.expiries = vec![TtlIndex { field: "until".to_owned(), seconds: 3600, filter: None }];
     let until = bson::DateTime::from_millis(0);
     let due = || bytes([rawdoc! {"_id": 39, "until": until}]).remove(0);
     let (mut before, after) = (orders(39), orders(39));

@@ -73,7 +73,12 @@ impl CensusFixture {
         for part in builders {
             whole.absorb(part?);
         }
-        let mut recorded = whole.finish(&identity(side), self.now)?;
+        self.written(whole, side)
+    }
+
+    /// The bytes of the census of what a builder took.
+    pub(crate) fn written(&self, builder: CensusBuilder, side: Side) -> Result<Vec<u8>, CensusError> {
+        let mut recorded = builder.finish(&identity(side), self.now)?;
         let mut bytes = Vec::new();
         recorded.file.rewind()?;
         recorded.file.read_to_end(&mut bytes)?;

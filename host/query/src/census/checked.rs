@@ -1,7 +1,7 @@
 //! A census whose request and declared changes passed the guard.
 
 use taster_census::CensusSpec;
-use taster_model::{CollectionKind, Failure};
+use taster_model::{CollectionKind, Failure, Side};
 
 use super::{
     env::CensusEnv,
@@ -27,6 +27,8 @@ pub(super) struct CheckedCensus<'a> {
     pub(super) filter: Option<CheckedFilter>,
     /// Filters of declared changes whose documents are recorded separately, in the order of their marks.
     pub(super) declared: Vec<DeclaredFilter>,
+    /// Filters of partial TTL indexes, in the order of their bits. None after the sync.
+    pub(super) expiry_filters: Vec<CheckedFilter>,
     pub(super) recording: CensusSpec,
 }
 
@@ -52,11 +54,15 @@ pub(super) async fn check<'a>(
     let baseline = env.baseline_of(&database.grant().probe, name);
     let requested = options::requested(request, filter.as_ref()).map_err(|refusal| refusal.failure())?;
     let redaction = env.redaction.clone();
-    let options = match baseline {
+    let mut options = match baseline {
         Some(baseline) => {
             options::as_in_baseline(requested, baseline, redaction).map_err(|refusal| refusal.failure())?
         }
         None => options::from_changes(requested, &changes, collection, redaction),
+    };
+    let expiry_filters = match env.side {
+        Side::Pre => partition::expiry_filters(&mut options, name, database.request().await?),
+        Side::Post => Vec::new(),
     };
     let recording = CensusSpec {
         key: env.key.clone(),
@@ -66,7 +72,7 @@ pub(super) async fn check<'a>(
         secret: env.secret.clone(),
         scratch: env.scratch.clone(),
     };
-    Ok(CheckedCensus { target, collection, filter, declared, recording })
+    Ok(CheckedCensus { target, collection, filter, declared, expiry_filters, recording })
 }
 
 /// The collections that a view reads.

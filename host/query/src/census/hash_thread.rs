@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use taster_census::{CensusBuilder, CensusFile, CensusIdentity};
+use taster_census::{CensusBuilder, CensusFile, CensusIdentity, DocumentMarks};
 use taster_model::Failure;
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -20,11 +20,11 @@ pub(super) struct HashThread {
 }
 
 impl HashThread {
-    /// Starts the thread. All documents that it receives get `mark`.
+    /// Starts the thread. All documents that it receives get the same `marks`.
     pub(super) fn start(
         connection: Arc<MeteredConnection>,
         mut builder: CensusBuilder,
-        mark: u8,
+        marks: DocumentMarks,
         operation: String,
     ) -> Self {
         let (sender, mut replies) = mpsc::channel(1);
@@ -32,7 +32,7 @@ impl HashThread {
         let tasks = connection.connection.tasks.clone();
         let thread = tasks.spawn_blocking(move || {
             while let Some(reply) = replies.blocking_recv() {
-                hash(&mut builder, &reply, mark, &connection, &operation)?;
+                hash(&mut builder, &reply, marks, &connection, &operation)?;
             }
             Ok(builder)
         });
@@ -58,7 +58,7 @@ pub(super) struct ThreadEnded;
 fn hash(
     builder: &mut CensusBuilder,
     reply: &Reply,
-    mark: u8,
+    marks: DocumentMarks,
     connection: &MeteredConnection,
     operation: &str,
 ) -> Result<(), Failure> {
@@ -66,7 +66,7 @@ fn hash(
     let (mut documents, mut bytes) = (0, 0);
     for document in reply.documents().map_err(|_| malformed())? {
         let document = document.map_err(|_| malformed())?;
-        builder.push(document, mark).map_err(|error| recording_failed(&error))?;
+        builder.push_marked(document, marks).map_err(|error| recording_failed(&error))?;
         documents += 1;
         bytes += document.len() as u64;
     }

@@ -13,6 +13,8 @@ const MAX_IGNORED: usize = 1000;
 const MAX_NAME_BYTES: usize = 1024;
 /// The most whole documents that are kept.
 const MAX_SAMPLE: u32 = 250;
+/// The most partial TTL indexes whose documents count as expired: each doubles the number of finds.
+const MAX_PARTIAL_EXPIRIES: usize = 3;
 
 /// The options that the probe requests.
 pub(super) fn requested(
@@ -81,15 +83,25 @@ pub(super) fn as_in_baseline(
     Ok(CensusOptions { separate, retyped, conversions, removed_filters, expiries, redaction, ..options })
 }
 
-/// The rules by which documents expire. Partial indexes are left out: the census does not record whether a document is in
-/// one, so its documents never count as expired.
+/// The rules by which documents expire. Documents of a rule that is left out never count as expired.
 fn expiries(collection: &Collection) -> Vec<TtlIndex> {
     // a capped collection drops its oldest documents, expired or not
     if collection.is_capped() {
         return Vec::new();
     }
     let own = collection_expiry(collection);
-    own.into_iter().chain(collection.indexes.iter().filter_map(index_expiry)).collect()
+    let by_index = collection.indexes.iter().filter_map(|index| index_expiry(index, collection));
+    let (complete, mut partial): (Vec<TtlIndex>, Vec<TtlIndex>) = by_index.partition(|index| index.filter.is_none());
+    if partial.len() > MAX_PARTIAL_EXPIRIES {
+        tracing::warn!(
+            collection = collection.name,
+            indexes = partial.len(),
+            limit = MAX_PARTIAL_EXPIRIES,
+            "partial TTL indexes beyond the limit excuse no document"
+        );
+        partial.truncate(MAX_PARTIAL_EXPIRIES);
+    }
+    own.into_iter().chain(complete).chain(partial).collect()
 }
 
 /// The expiry that is an option of the collection. A time series drops a bucket when all its measurements are due; a clustered
@@ -100,18 +112,23 @@ fn collection_expiry(collection: &Collection) -> Option<TtlIndex> {
         CollectionKind::TimeSeries => collection.options.get_document("timeseries").ok()?.get_str("timeField").ok()?,
         _ => "_id",
     };
-    Some(TtlIndex { field: field.to_owned(), seconds })
+    Some(TtlIndex { field: field.to_owned(), seconds, filter: None })
 }
 
-/// The expiry of a TTL index.
-fn index_expiry(index: &Document) -> Option<TtlIndex> {
+/// The expiry of a TTL index. A partial index compares strings by its own collation, and a find by that of the collection: where
+/// the two differ, the find does not tell which documents are in the index.
+fn index_expiry(index: &Document, collection: &Collection) -> Option<TtlIndex> {
     let seconds = integer(index.get("expireAfterSeconds"))?;
     let key = index.get_document("key").ok()?;
     let (field, direction) = key.iter().next().filter(|_| key.len() == 1)?;
     // `hashed` and `2dsphere` indexes do not expire documents
     let is_ordered = matches!(direction, Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_));
-    let applies = is_ordered && !index.contains_key("partialFilterExpression");
-    applies.then(|| TtlIndex { field: field.clone(), seconds })
+    let filter = index.get_document("partialFilterExpression").ok();
+    let own_collation = collection.canonical_options().get("collation") == index.get("collation");
+    let applies = is_ordered && (filter.is_none() || own_collation);
+    let filter = filter.map(|filter| Bson::Document(filter.clone()));
+    let filter = filter.map(Bson::into_canonical_extjson);
+    applies.then(|| TtlIndex { field: field.clone(), seconds, filter })
 }
 
 #[cfg(test)]
@@ -131,11 +148,13 @@ mod tests {
 
     fn shown(collection: &Collection) -> String {
         let all = expiries(collection);
-        all.iter().map(|expiry| format!("{} {}", expiry.field, expiry.seconds)).collect::<Vec<_>>().join(", ")
+        let filter = |expiry: &TtlIndex| expiry.filter.as_ref().map(|filter| format!(" {filter}")).unwrap_or_default();
+        let all = all.iter().map(|expiry| format!("{} {}{}", expiry.field, expiry.seconds, filter(expiry)));
+        all.collect::<Vec<_>>().join(", ")
     }
 
     #[test]
-    fn documents_expire_by_complete_indexes_on_one_field() {
+    fn documents_expire_by_indexes_on_one_field() {
         let indexes = vec![
             doc! {"name": "a", "key": {"due.at": 1}, "expireAfterSeconds": 60.0},
             doc! {"name": "b", "key": {"seen": -1_i64}, "expireAfterSeconds": 0},
@@ -145,8 +164,27 @@ mod tests {
             doc! {"name": "f", "key": {"x": 1}, "expireAfterSeconds": f64::NAN},
             doc! {"name": "g", "key": {"x": 1}},
         ];
-        assert_eq!(shown(&collection(doc! {}, indexes.clone())), "due.at 60, seen 0");
+        assert_eq!(
+            shown(&collection(doc! {}, indexes.clone())),
+            "due.at 60, seen 0, x 5 {\"y\":{\"$numberInt\":\"1\"}}"
+        );
         assert_eq!(shown(&collection(doc! {"capped": true}, indexes)), "");
+    }
+
+    #[test]
+    fn partial_indexes_excuse_by_the_collation_of_the_collection_and_up_to_a_limit() {
+        let index = |name: &str, collation: Option<&str>| {
+            let mut index =
+                doc! {"name": name, "key": {name: 1}, "expireAfterSeconds": 5, "partialFilterExpression": {}};
+            index.extend(collation.map(|locale| ("collation".to_owned(), Bson::from(doc! {"locale": locale}))));
+            index
+        };
+        let german = doc! {"collation": {"locale": "de"}};
+        assert_eq!(shown(&collection(german.clone(), vec![index("a", Some("de"))])), "a 5 {}");
+        assert_eq!(shown(&collection(german, vec![index("a", Some("fr")), index("b", None)])), "");
+        assert_eq!(shown(&collection(doc! {}, vec![index("a", Some("de"))])), "");
+        let four = ["a", "b", "c", "d"].map(|name| index(name, None));
+        assert_eq!(shown(&collection(doc! {}, four.to_vec())), "a 5 {}, b 5 {}, c 5 {}");
     }
 
     #[test]

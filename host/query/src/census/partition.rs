@@ -1,10 +1,13 @@
-//! Splits a collection by the filters of declared changes: documents that the sync will remove are recorded separately
-//! before it, documents that it has added are recorded separately after it.
+//! Splits a collection by the filters of declared changes and of partial TTL indexes: documents that the sync will remove are
+//! recorded separately before it, documents that it has added are recorded separately after it, and so are documents that
+//! are in a partial TTL index before it.
 //!
 //! The parts are disjoint: one find per filter, and one for the documents that match none. Each document is read once and
-//! marked with the number of the first filter that it matches. Only the server evaluates the filters.
+//! marked with the number of the first declared filter that it matches. Each filter of an index doubles the parts. Only the
+//! server evaluates the filters.
 
 use bson::{Bson, Document, RawDocumentBuf};
+use taster_census::{CensusOptions, DocumentMarks};
 use taster_model::{ChangeKind, DeclaredChange, Side};
 
 use super::{
@@ -23,8 +26,8 @@ pub(super) struct DeclaredFilter {
 /// One part of a collection.
 pub(super) struct Part {
     pub(super) filter: CheckedFilter,
-    /// The number of the declared filter that its documents match, from 1; 0: none.
-    pub(super) mark: u8,
+    /// Which filters its documents match.
+    pub(super) marks: DocumentMarks,
 }
 
 /// The declared filters for documents of a collection on this side of the sync, in the order of their marks.
@@ -50,6 +53,28 @@ pub(super) fn declared_filters(
         return Err(CensusRefusal::TooManyFilters { collection: collection.to_owned(), asked: declared.len() });
     }
     Ok(declared)
+}
+
+/// The filters of partial TTL indexes, in the order of their bits. An index whose filter the guard refuses is removed from the
+/// options: its documents never count as expired.
+pub(super) fn expiry_filters(
+    options: &mut CensusOptions,
+    collection: &str,
+    mut request: Request<'_>,
+) -> Vec<CheckedFilter> {
+    let mut filters = Vec::new();
+    options.expiries.retain(|index| {
+        let Some(filter) = &index.filter else { return true };
+        match checked(filter, &mut request) {
+            Ok(filter) => filters.push(filter),
+            Err(reason) => {
+                tracing::warn!(collection, field = index.field, reason, "a partial TTL index excuses no document");
+                return false;
+            }
+        }
+        true
+    });
+    filters
 }
 
 /// The filter of a declared change, its key, and the side of the sync on which it applies.
@@ -88,26 +113,37 @@ fn ranking_operator(filter: &Document) -> Option<&str> {
 }
 
 /// The disjoint parts of the documents that the probe requests.
-pub(super) fn parts(requested: Option<&CheckedFilter>, declared: &[DeclaredFilter]) -> Vec<Part> {
-    let mut parts: Vec<Part> = (1_u8..)
-        .zip(declared)
-        .enumerate()
-        .map(|(earlier, (mark, DeclaredFilter { filter, .. }))| Part {
-            filter: part_filter(requested, &declared[..earlier], Some(filter)),
-            mark,
-        })
-        .collect();
-    parts.push(Part { filter: part_filter(requested, declared, None), mark: 0 });
-    parts
+pub(super) fn parts(
+    requested: Option<&CheckedFilter>,
+    declared: &[DeclaredFilter],
+    expiries: &[CheckedFilter],
+) -> Vec<Part> {
+    let filters: Vec<&CheckedFilter> = declared.iter().map(|declared| &declared.filter).collect();
+    let own = (1_u8..).zip(&filters).enumerate().map(|(earlier, (mark, own))| (mark, earlier, Some(*own)));
+    let all = own.chain([(0, filters.len(), None)]);
+    let part = |(mark, earlier, own): (u8, usize, Option<&CheckedFilter>), bits: u8| {
+        let has_bit = |index: &usize| bits >> index & 1 == 1;
+        let (matched, unmatched): (Vec<usize>, Vec<usize>) = (0..expiries.len()).partition(has_bit);
+        let excluded = filters[..earlier].iter().copied().chain(unmatched.iter().map(|index| &expiries[*index]));
+        let matching = own.into_iter().chain(matched.iter().map(|index| &expiries[*index]));
+        Part {
+            filter: part_filter(requested, &excluded.collect::<Vec<_>>(), matching),
+            marks: DocumentMarks { filter: mark, expiries: bits },
+        }
+    };
+    all.flat_map(|one| (0..1_u8 << expiries.len()).map(move |bits| (one, bits)))
+        .map(|(one, bits)| part(one, bits))
+        .collect()
 }
 
-/// Documents that match `requested` and `own`, and none of `excluded`.
-fn part_filter(
-    requested: Option<&CheckedFilter>,
-    excluded: &[DeclaredFilter],
-    own: Option<&CheckedFilter>,
+/// Documents that match `requested` and all of `own`, and none of `excluded`.
+fn part_filter<'a>(
+    requested: Option<&'a CheckedFilter>,
+    excluded: &[&CheckedFilter],
+    own: impl Iterator<Item = &'a CheckedFilter>,
 ) -> CheckedFilter {
-    let none = (!excluded.is_empty()).then(|| CheckedFilter::none_of(excluded.iter().map(|other| &other.filter)));
+    let none = (!excluded.is_empty()).then(|| CheckedFilter::none_of(excluded.iter().copied()));
+    let own: Vec<&CheckedFilter> = own.collect();
     CheckedFilter::all_of(requested.into_iter().chain(none.as_ref()).chain(own))
 }
 
@@ -133,7 +169,10 @@ mod tests {
     }
 
     fn shown(parts: &[Part]) -> String {
-        let one = |part: &Part| format!("{} {}", part.mark, Document::try_from(part.filter.raw()).unwrap());
+        let one = |part: &Part| {
+            let DocumentMarks { filter, expiries } = part.marks;
+            format!("{filter} {expiries:02b} {}", Document::try_from(part.filter.raw()).unwrap())
+        };
         parts.iter().map(one).collect::<Vec<_>>().join("\n")
     }
 
@@ -141,20 +180,42 @@ mod tests {
     fn parts_are_disjoint_and_complete() {
         let filters = [serde_json::json!({"a": 1}), serde_json::json!({"b": {"$gt": 2}})].each_ref().map(declared);
         let requested = declared(&serde_json::json!({"c": 3})).filter;
-        let all =
-            [parts(None, &[]), parts(Some(&requested), &[]), parts(None, &filters), parts(Some(&requested), &filters)];
+        let all = [
+            parts(None, &[], &[]),
+            parts(Some(&requested), &[], &[]),
+            parts(None, &filters, &[]),
+            parts(Some(&requested), &filters, &[]),
+        ];
         insta::assert_snapshot!(all.map(|parts| shown(&parts)).join("\n\n"), @r#"
-        0 {}
+        0 00 {}
 
-        0 { "c": 3 }
+        0 00 { "c": 3 }
 
-        1 { "a": 1 }
-        2 { "$and": [{ "$nor": [{ "a": 1 }] }, { "b": { "$gt": 2 } }] }
-        0 { "$nor": [{ "a": 1 }, { "b": { "$gt": 2 } }] }
+        1 00 { "a": 1 }
+        2 00 { "$and": [{ "$nor": [{ "a": 1 }] }, { "b": { "$gt": 2 } }] }
+        0 00 { "$nor": [{ "a": 1 }, { "b": { "$gt": 2 } }] }
 
-        1 { "$and": [{ "c": 3 }, { "a": 1 }] }
-        2 { "$and": [{ "c": 3 }, { "$nor": [{ "a": 1 }] }, { "b": { "$gt": 2 } }] }
-        0 { "$and": [{ "c": 3 }, { "$nor": [{ "a": 1 }, { "b": { "$gt": 2 } }] }] }
+        1 00 { "$and": [{ "c": 3 }, { "a": 1 }] }
+        2 00 { "$and": [{ "c": 3 }, { "$nor": [{ "a": 1 }] }, { "b": { "$gt": 2 } }] }
+        0 00 { "$and": [{ "c": 3 }, { "$nor": [{ "a": 1 }, { "b": { "$gt": 2 } }] }] }
+        "#);
+    }
+
+    #[test]
+    fn each_filter_of_a_ttl_index_doubles_the_parts() {
+        let [x, y] = [serde_json::json!({"x": 1}), serde_json::json!({"y": 1})].each_ref().map(declared);
+        let gone = [declared(&serde_json::json!({"gone": true}))];
+        let all = [parts(None, &[], &[x.filter.clone(), y.filter]), parts(None, &gone, &[x.filter])];
+        insta::assert_snapshot!(all.map(|parts| shown(&parts)).join("\n\n"), @r#"
+        0 00 { "$nor": [{ "x": 1 }, { "y": 1 }] }
+        0 01 { "$and": [{ "$nor": [{ "y": 1 }] }, { "x": 1 }] }
+        0 10 { "$and": [{ "$nor": [{ "x": 1 }] }, { "y": 1 }] }
+        0 11 { "$and": [{ "x": 1 }, { "y": 1 }] }
+
+        1 00 { "$and": [{ "$nor": [{ "x": 1 }] }, { "gone": true }] }
+        1 01 { "$and": [{ "gone": true }, { "x": 1 }] }
+        0 00 { "$nor": [{ "gone": true }, { "x": 1 }] }
+        0 01 { "$and": [{ "$nor": [{ "gone": true }] }, { "x": 1 }] }
         "#);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bson::{RawDocumentBuf, Timestamp};
 use futures_util::future::try_join_all;
-use taster_census::{CensusBuilder, CensusSpec, ScratchSpace};
+use taster_census::{CensusBuilder, CensusSpec, DocumentMarks, ScratchSpace};
 use taster_model::{Failure, ReadMode};
 
 use super::{
@@ -54,7 +54,7 @@ impl CensusScan<'_> {
             range_scan::append_bounds(&mut find, from, to);
             async move {
                 self.options(read_at)?.append_to(&mut find);
-                self.scan(self.builder(cursors), Scan::Command(find), 0).await
+                self.scan(self.builder(cursors), Scan::Command(find), DocumentMarks::default()).await
             }
         }))
         .await
@@ -62,8 +62,8 @@ impl CensusScan<'_> {
 
     /// Ids that split the collection into ranges for several cursors; none if one cursor must read it.
     async fn split_ids(&self, collection: &Collection, cursors: u32) -> Result<Vec<RangeBound>, Failure> {
-        let CheckedCensus { filter, declared, .. } = self.census;
-        let is_whole = filter.is_none() && declared.is_empty();
+        let CheckedCensus { filter, declared, expiry_filters, .. } = self.census;
+        let is_whole = filter.is_none() && declared.is_empty() && expiry_filters.is_empty();
         let documents = collection.stats.documents.unwrap_or(0);
         let in_ranges = self.database.snapshot().reading() == ReadMode::Ranges;
         if cursors < 2 || !is_whole || documents < 2 || in_ranges || !collection.supports_ranges() {
@@ -85,7 +85,8 @@ impl CensusScan<'_> {
             None => self.database.read_time(self.census.target.reads()).await?,
         };
         let mut builder = self.builder(1);
-        for Part { filter, mark } in partition::parts(self.census.filter.as_ref(), &self.census.declared) {
+        let CheckedCensus { filter, declared, expiry_filters, .. } = self.census;
+        for Part { filter, marks } in partition::parts(filter.as_ref(), declared, expiry_filters) {
             let mut find = self.find(collection, &filter);
             let scan = match documents_per_range {
                 Some(documents) => Scan::Ranges(RangeScan::new(&collection.name, find, documents)),
@@ -94,17 +95,17 @@ impl CensusScan<'_> {
                     Scan::Command(find)
                 }
             };
-            let scanned = self.scan(builder, scan, mark).await;
-            builder = scanned.map_err(|failure| self.blame_declared_filter(mark, failure))?;
+            let scanned = self.scan(builder, scan, marks).await;
+            builder = scanned.map_err(|failure| self.blame_declared_filter(marks.filter, failure))?;
         }
         Ok(builder)
     }
 
     /// One scan through one hash thread.
-    async fn scan(&self, builder: CensusBuilder, scan: Scan, mark: u8) -> Result<CensusBuilder, Failure> {
+    async fn scan(&self, builder: CensusBuilder, scan: Scan, marks: DocumentMarks) -> Result<CensusBuilder, Failure> {
         let operation = format!("take a census of `{}`", self.census.target.name());
         let mut replies = PrefetchStream::open(self.connection, scan, &operation).await?;
-        let thread = HashThread::start(Arc::clone(self.connection), builder, mark, operation);
+        let thread = HashThread::start(Arc::clone(self.connection), builder, marks, operation);
         while let Some(reply) = replies.next().await? {
             if thread.send(reply).await.is_err() {
                 break;

@@ -1,0 +1,278 @@
+//! What once ended a run, or was a finding, although nothing was wrong: each the smallest input that did.
+
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use taster_testkit::{mongod::Flavour, wait_until};
+
+use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
+
+const FLAVOURS: [Flavour; 2] = [Flavour::Standalone, Flavour::ReplicaSet];
+
+/// A database without collections, and a folder to run in.
+async fn empty(flavour: Flavour) -> (ShopDatabase, Workspace) {
+    let shop = ShopDatabase::open(flavour, 1).await;
+    shop.database.drop().await.expect("a drop");
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    (shop, workspace)
+}
+
+async fn command(shop: &ShopDatabase, command: Document) {
+    shop.database.run_command(command).await.expect("a command");
+}
+
+async fn insert(shop: &ShopDatabase, collection: &str, documents: impl IntoIterator<Item = Document>) {
+    shop.database.collection::<Document>(collection).insert_many(documents).await.expect("documents");
+}
+
+/// Inserts documents in which every `¿` is two bytes that are not UTF-8.
+async fn insert_invalid(shop: &ShopDatabase, collection: &str, documents: impl IntoIterator<Item = Document>) {
+    let documents: Vec<Bson> = documents.into_iter().map(Bson::Document).collect();
+    let mut bytes = doc! {"insert": collection, "documents": documents}.to_vec().expect("BSON");
+    for at in 0..bytes.len() - 1 {
+        if bytes[at..].starts_with("¿".as_bytes()) {
+            bytes[at..at + 2].copy_from_slice(b"\xff\xfe");
+        }
+    }
+    let insert = RawDocumentBuf::from_bytes(bytes).expect("a document");
+    let reply = shop.database.run_raw_command(insert).await.expect("documents");
+    assert!(!reply.contains_key("writeErrors"), "{reply}");
+}
+
+fn run(workspace: &Workspace, side: &str, run: &str, code: i32) -> CommandOutput {
+    let output = workspace.taster(&[side, "--run", run, "--format", "json"]);
+    assert_eq!(output.code, code, "{side} {run}: {}", output.all());
+    output
+}
+
+/// The findings that are not `same`, as `outcome code collection`.
+fn findings(post: &CommandOutput) -> Vec<String> {
+    let post = post.json();
+    let findings = post["findings"].as_array().expect("findings").iter().filter(|f| f["outcome"] != "same");
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    findings
+        .map(|f| format!("{} {} {}", text(&f["outcome"]), text(&f["code"]), text(&f["labels"]["collection"])))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_collection_is_a_time_series() {
+    // the last one is read in ranges: a time series is not
+    let series = doc! {"create": "series", "timeseries": {"timeField": "at", "metaField": "place"}};
+    let measured = |place: &str| doc! {"at": DateTime::from_millis(1), "place": place};
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet, Flavour::WithoutHistory] {
+        let (shop, _) = empty(flavour).await;
+        // it has no document, it is the only collection, and it is the largest one
+        for (step, lost) in [("empty", 0), ("only", 1), ("largest", 1)] {
+            match step {
+                "empty" => command(&shop, series.clone()).await,
+                "only" => insert(&shop, "series", ["here", "there"].map(measured)).await,
+                _ => insert(&shop, "small", [doc! {"_id": 1}]).await,
+            }
+            let workspace = shop.workspace();
+            workspace.configure(SHOP);
+            run(&workspace, "pre", step, 0);
+            // nothing compared with nothing proves nothing
+            run(&workspace, "post", step, if lost > 0 { 0 } else { 3 });
+            if lost > 0 {
+                let delete = doc! {"delete": "series", "deletes": [{"q": {"place": "there"}, "limit": 0}]};
+                command(&shop, delete).await;
+                let found = findings(&run(&workspace, "post", step, 1));
+                assert!(found.contains(&"different changed series".to_owned()), "{step}: {found:?}");
+                insert(&shop, "series", [measured("there")]).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_of_invalid_utf8_where_a_collection_is_split() {
+    let ids = |kind: &str| -> Vec<Bson> {
+        let text = |n: i32| format!("¿{n}");
+        match kind {
+            "strings" => (0..6).map(|n| text(n).into()).collect(),
+            "documents" => (0..6).map(|n| doc! {"a": text(n)}.into()).collect(),
+            "names" => (0..6).map(|n| doc! {text(n): n}.into()).collect(),
+            _ => (0..6).map(|n| Bson::JavaScriptCode(text(n))).collect(),
+        }
+    };
+    // the last one is read in ranges
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet, Flavour::WithoutHistory] {
+        let (shop, _) = empty(flavour).await;
+        for kind in ["strings", "documents", "names", "code"] {
+            let workspace = shop.workspace();
+            workspace.configure(&format!("{SHOP}scan: {{cursors: 2}}\n"));
+            insert_invalid(
+                &shop,
+                "split",
+                ids(kind).into_iter().enumerate().map(|(n, id)| doc! {"_id": id, "n": n as i64}),
+            )
+            .await;
+            run(&workspace, "pre", kind, 0);
+            run(&workspace, "post", kind, 0);
+            command(&shop, doc! {"delete": "split", "deletes": [{"q": {"n": 4}, "limit": 1}]}).await;
+            let found = findings(&run(&workspace, "post", kind, 1));
+            assert!(found.contains(&"different changed split".to_owned()), "{kind}: {found:?}");
+            command(&shop, doc! {"drop": "split"}).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_removed_or_added_as_declared() {
+    for flavour in FLAVOURS {
+        let (shop, _) = empty(flavour).await;
+        insert(&shop, "orders", [doc! {"_id": 1, "open": true}]).await;
+        let views = [
+            ("plain", "orders", doc! {"$match": {"open": true}}),
+            ("nothing", "orders", doc! {"$match": {"open": 1}}),
+            ("nested", "plain", doc! {"$match": {}}),
+        ];
+        let create = views.clone().map(|(name, on, stage)| doc! {"create": name, "viewOn": on, "pipeline": [stage]});
+        let drop = views.map(|(name, ..)| doc! {"drop": name});
+        let census = "  - {name: documents, component: census, collections: [orders, plain, nothing, nested]}\n";
+        for probes in [String::new(), format!("probes:\n{census}")] {
+            for (key, commands, run_id) in
+                [("addedCollection", &create, "added"), ("removedCollection", &drop, "removed")]
+            {
+                let changes = ["plain", "nothing", "nested"].map(|name| format!("  - {{{key}: {name}}}\n"));
+                let workspace = shop.workspace();
+                workspace.configure(&format!("{SHOP}{probes}changes:\n{}", changes.concat()));
+                run(&workspace, "pre", run_id, 0);
+                for one in commands {
+                    command(&shop, one.clone()).await;
+                }
+                let post = run(&workspace, "post", run_id, 0);
+                assert!(findings(&post).iter().all(|one| one.starts_with("expected")), "{:?}", findings(&post));
+                command(&shop, doc! {"delete": "orders", "deletes": [{"q": {}, "limit": 0}]}).await;
+                run(&workspace, "post", run_id, 1);
+                insert(&shop, "orders", [doc! {"_id": 1, "open": true}]).await;
+            }
+        }
+    }
+}
+
+/// Switches the TTL monitor.
+async fn expire(shop: &ShopDatabase, enabled: bool) {
+    let admin = shop.mongod.client().await.expect("a client").database("admin");
+    admin.run_command(doc! {"setParameter": 1, "ttlMonitorEnabled": enabled}).await.expect("a parameter");
+}
+
+/// How often the TTL monitor has run.
+async fn passes(shop: &ShopDatabase) -> i64 {
+    let status = shop.database.run_command(doc! {"serverStatus": 1}).await.expect("the status");
+    let metrics = status.get_document("metrics").and_then(|metrics| metrics.get_document("ttl")).expect("metrics");
+    metrics.get_i64("passes").expect("a number")
+}
+
+/// Ids of a collection.
+async fn ids(shop: &ShopDatabase, collection: &str) -> Vec<i32> {
+    let found = shop.database.collection::<Document>(collection).distinct("_id", doc! {}).await.expect("ids");
+    found.iter().filter_map(Bson::as_i32).collect()
+}
+
+/// Ids of missing documents that the census reports.
+fn missing(post: &CommandOutput) -> Vec<String> {
+    let post = post.json();
+    let censuses = post["findings"].as_array().expect("findings").iter().filter(|f| f["metric"] == "documents");
+    let ids = censuses.filter_map(|finding| finding["documents"]["missing"]["ids"].as_array());
+    ids.flatten().map(|id| id["$numberInt"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Documents with these values expire as the server decides. Those that it keeps are then removed: they are missing.
+async fn expires_as_on_the_server(flavour: Flavour, indexes: &[Document], documents: Vec<Document>, yaml: &str) {
+    let (shop, workspace) = empty(flavour).await;
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n{yaml}"
+    ));
+    expire(&shop, false).await;
+    let lasting = 1000;
+    insert(&shop, "sessions", [doc! {"_id": lasting}]).await;
+    let total = documents.len();
+    insert(
+        &shop,
+        "sessions",
+        documents.into_iter().zip(0..).map(|(document, id)| {
+            let mut with_id = doc! {"_id": id};
+            with_id.extend(document);
+            with_id
+        }),
+    )
+    .await;
+    command(&shop, doc! {"createIndexes": "sessions", "indexes": indexes}).await;
+    run(&workspace, "pre", "one", 0);
+    expire(&shop, true).await;
+    let before = passes(&shop).await;
+    // the pass that runs now may have begun before the monitor was enabled
+    wait_until("the TTL monitor", taster_testkit::WAIT_TIMEOUT, async || passes(&shop).await >= before + 2).await;
+    let kept: Vec<i32> = ids(&shop, "sessions").await.into_iter().filter(|id| *id != lasting).collect();
+    assert!(!kept.is_empty() && kept.len() < total, "{kept:?} of {total}");
+    let expired = run(&workspace, "post", "one", 0);
+    assert!(expired.out.contains(&format!("{} expired", total - kept.len())), "{kept:?}: {}", expired.out);
+    command(&shop, doc! {"delete": "sessions", "deletes": [{"q": {"_id": {"$in": &kept}}, "limit": 0}]}).await;
+    let lost = run(&workspace, "post", "one", 1);
+    assert_eq!(missing(&lost), kept.iter().map(ToString::to_string).collect::<Vec<_>>(), "{}", lost.out);
+}
+
+fn at(millis: i64) -> Bson {
+    DateTime::from_millis(millis).into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_expired_by_a_partial_index() {
+    let ttl = |name: &str, filter: Document| {
+        doc! {"key": {name: 1}, "name": name, "expireAfterSeconds": 1, "partialFilterExpression": filter}
+    };
+    let never = DateTime::now().timestamp_millis() + 3_600_000;
+    let documents = vec![
+        doc! {"due": at(1), "closed": true},
+        doc! {"due": at(1), "closed": false},
+        doc! {"due": at(1)},
+        doc! {"due": at(never), "closed": true},
+        doc! {"other": at(1), "n": 5},
+        doc! {"other": at(1), "n": 4},
+        doc! {"other": at(1), "n": "5"},
+        doc! {"due": at(1), "closed": false, "other": at(1), "n": 6},
+        doc! {"due": at(1), "closed": true, "other": at(never), "n": 6},
+    ];
+    for flavour in FLAVOURS {
+        let closed = ttl("due", doc! {"closed": true});
+        expires_as_on_the_server(flavour, &[closed.clone()], documents[..3].to_vec(), "").await;
+        let both = [closed, ttl("other", doc! {"n": {"$gte": 5}})];
+        expires_as_on_the_server(flavour, &both, documents.clone(), "").await;
+    }
+    let typed = [ttl("due", doc! {"$and": [{"closed": {"$exists": true}}, {"closed": {"$type": "bool"}}]})];
+    expires_as_on_the_server(Flavour::Standalone, &typed, documents, "scan: {cursors: 2}\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_expired_by_the_position_in_an_array() {
+    let never = DateTime::now().timestamp_millis() + 3_600_000;
+    let dates = |first: i64, second: i64| Bson::Array(vec![at(first), at(second)]);
+    let values = |name: &str| -> Vec<Document> {
+        let pairs = [(1, 1), (1, never), (never, 1), (never, never)];
+        let plain = pairs.iter().map(|(a, b)| doc! {name: dates(*a, *b)});
+        let nested = pairs.iter().map(|(a, b)| doc! {name: [dates(*a, *b), at(never)]});
+        let inner = pairs.iter().map(|(a, b)| doc! {name: [{"x": at(*a)}, {"x": at(*b)}]});
+        let inner_arrays = pairs.iter().map(|(a, b)| doc! {name: [{"x": dates(*a, *b)}, {"x": at(never)}]});
+        let arrays_of_inner =
+            pairs.iter().map(|(a, b)| doc! {name: [[{"x": at(*a)}, {"x": at(*b)}], [{"x": at(never)}]]});
+        let named = pairs.iter().map(|(a, b)| doc! {name: {"0": at(*a), "1": at(*b)}});
+        let named_inside = pairs.iter().map(|(a, b)| doc! {name: {"0": {"x": at(*a)}, "1": {"x": at(*b)}}});
+        let odd = [doc! {}, doc! {name: []}, doc! {name: at(1)}, doc! {name: ["x", at(1)]}, doc! {name: [[[at(1)]]]}];
+        plain
+            .chain(nested)
+            .chain(inner)
+            .chain(inner_arrays)
+            .chain(arrays_of_inner)
+            .chain(named)
+            .chain(named_inside)
+            .chain(odd)
+            .collect()
+    };
+    for path in ["at.0", "at.1", "at.0.x", "at.x", "at.0.1", "at.x.0", "at"] {
+        let ttl = doc! {"key": {path: 1}, "name": "ttl", "expireAfterSeconds": 1};
+        expires_as_on_the_server(Flavour::Standalone, &[ttl.clone()], values("at"), "").await;
+    }
+    let ttl = doc! {"key": {"at.0": 1}, "name": "ttl", "expireAfterSeconds": 1};
+    expires_as_on_the_server(Flavour::ReplicaSet, &[ttl], values("at"), "").await;
+}
