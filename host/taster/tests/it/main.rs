@@ -12,6 +12,7 @@ mod declared;
 mod demo;
 mod docs;
 mod errors;
+mod false_alarms;
 mod flow;
 mod fresh;
 mod growth;
