@@ -226,12 +226,13 @@ impl Diagnostic for ClusterError {
                 workload.kind.to_lowercase(),
                 workload.name
             ),
-            Self::Locked { lease_duration, .. } => {
+            Self::Locked { lease, lease_duration, .. } => {
                 let seconds = lease_duration.as_secs();
                 format!(
-                    "let the other process finish, or raise `cluster.lock.wait`. There is nothing to delete: the lock of a \
-                     pod that has ended is taken over at once, the lock of any other killed process when \
-                     `cluster.lock.wait` is longer than {seconds} s"
+                    "let the other process finish, or raise `cluster.lock.wait`. The lock of a pod that has ended, or of a \
+                     killed process of this machine, is taken over at once; the lock of any other killed process when \
+                     `cluster.lock.wait` is longer than {seconds} s. If you know that it was killed: `kubectl delete lease \
+                     {lease}` in the namespace of the workloads"
                 )
             }
             Self::LockLost { .. } => {
@@ -258,6 +259,6 @@ mod tests {
         insta::assert_snapshot!(locked(None), @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1)");
         let waited = locked(Some(Duration::from_secs(5)));
         insta::assert_snapshot!(waited, @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1); waited 5 s for it");
-        insta::assert_snapshot!(waited.help().unwrap(), @"let the other process finish, or raise `cluster.lock.wait`. There is nothing to delete: the lock of a pod that has ended is taken over at once, the lock of any other killed process when `cluster.lock.wait` is longer than 30 s");
+        insta::assert_snapshot!(waited.help().unwrap(), @"let the other process finish, or raise `cluster.lock.wait`. The lock of a pod that has ended, or of a killed process of this machine, is taken over at once; the lock of any other killed process when `cluster.lock.wait` is longer than 30 s. If you know that it was killed: `kubectl delete lease taster-shop` in the namespace of the workloads");
     }
 }

@@ -2,13 +2,18 @@
 
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// All progress bars of the process. Log lines are written above them.
 #[must_use]
 pub fn bars() -> &'static MultiProgress {
     static BARS: std::sync::OnceLock<MultiProgress> = std::sync::OnceLock::new();
     BARS.get_or_init(MultiProgress::new)
+}
+
+/// Shows no bars from now on.
+pub fn hide_bars() {
+    bars().set_draw_target(ProgressDrawTarget::hidden());
 }
 
 /// A step that takes a while.

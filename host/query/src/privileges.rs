@@ -371,11 +371,12 @@ impl PrivilegeReport {
             let privileges = rest.get("privileges").map(script).unwrap_or_default();
             return Some(format!("db.getSiblingDB(\"admin\").grantPrivilegesToRole({}, {privileges})", script(role)));
         }
-        let mut whole = doc! { "role": role.clone() };
-        whole.extend(rest);
+        let (role, privileges) = (script(role), rest.get("privileges").map(script).unwrap_or_default());
+        // the user does not have the role, but another user may: `createRole` would fail then
         Some(format!(
-            "db.getSiblingDB(\"admin\").createRole({}); db.getSiblingDB({}).grantRolesToUser(\"USER\", [{}])",
-            script(&Bson::Document(whole)),
+            "const admin = db.getSiblingDB(\"admin\"), privileges = {privileges}; admin.getRole({role}) ? \
+             admin.grantPrivilegesToRole({role}, privileges) : admin.createRole({{role: {role}, privileges, roles: []}}); \
+             db.getSiblingDB({}).grantRolesToUser(\"USER\", [{}])",
             script(&Bson::String(self.privileges.auth_database.clone())),
             script(&Bson::Document(doc! { "role": ROLE, "db": "admin" })),
         ))

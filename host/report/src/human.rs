@@ -1,6 +1,8 @@
 //! The verdict for a terminal, as wide as the terminal. The verdict is the first line, and the last line says what to do
 //! next.
 
+use std::collections::BTreeMap;
+
 use console::Style;
 use taster_model::{Acceptance, Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, escape_hidden, grouped, size};
@@ -50,6 +52,9 @@ pub(crate) fn verdict_within(width: usize, document: &VerdictDocument, by: Optio
     if let Some(images) = images::tasted(document) {
         out.push_str(&wrap_within(width, "  ", 4, &images));
     }
+    if let Some(unchanged) = unchanged_documents(document) {
+        out.push_str(&wrap_within(width, "  ", 4, &unchanged));
+    }
     let notable: Vec<&Finding> = document.findings.iter().filter(|f| f.outcome != FindingOutcome::Same).collect();
     if !notable.is_empty() {
         let shown = &notable[..notable.len().min(MAX_FINDINGS)];
@@ -91,6 +96,30 @@ fn evidence_lines(width: usize, document: &VerdictDocument) -> String {
         out.push_str(&wrap_within(width, &format!("{}: ", line.label), 2, &names.join(", ")));
     }
     out
+}
+
+/// Of a `same`, the collections of which a census proves that every document is unchanged, each counted once:
+/// `orders 200 000, registrations 20 000: every document unchanged`.
+fn unchanged_documents(document: &VerdictDocument) -> Option<String> {
+    if document.verdict != Verdict::Same {
+        return None;
+    }
+    let is_census = |finding: &&Finding| {
+        let documents = finding.after.as_ref().and_then(serde_json::Value::as_u64);
+        // only the comparison of two censuses says that of documents
+        let proven = documents.map(|documents| format!("{} unchanged", counted(documents, "document")));
+        finding.outcome == FindingOutcome::Same && proven.is_some_and(|proven| proven == finding.reason)
+    };
+    let collections: BTreeMap<&str, u64> = document
+        .findings
+        .iter()
+        .filter(is_census)
+        .filter_map(|finding| Some((finding.labels.get("collection")?.as_str(), finding.after.as_ref()?.as_u64()?)))
+        .collect();
+    let counts =
+        collections.iter().map(|(name, count)| unbroken(&format!("{} {}", escape_hidden(name), grouped(*count))));
+    let counts: Vec<String> = counts.collect();
+    (!counts.is_empty()).then(|| format!("{}: every document unchanged", taster_text::listed(&counts)))
 }
 
 /// When and where each side was captured.

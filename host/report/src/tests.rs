@@ -330,3 +330,23 @@ fn every_format_says_which_versions_were_tasted() {
     assert!(junit::verdict(&document).unwrap().contains("pxbbq-web web v4.2 → v4.3"));
     assert_eq!(images::tasted(&lossy()), None, "without a cluster there are no images");
 }
+
+#[test]
+fn a_same_names_the_collections_whose_documents_are_all_unchanged() {
+    let unchanged = |collection: &str, probe: &str, after: u64, reason: &str| {
+        json!({"probe": probe, "metric": "documents", "labels": {"collection": collection}, "before": after, "after": after,
+            "outcome": "same", "severity": "fail", "code": "unchanged", "reason": reason})
+    };
+    let same = |findings: &[Value]| {
+        let text = human::verdict(&VerdictDocument { verdict: Verdict::Same, ..document(findings) });
+        text.lines().find(|line| line.contains("every document")).map(|line| line.trim().to_owned())
+    };
+    let orders = unchanged("orders", "census", 200_000, "200 000 documents unchanged");
+    let one = unchanged("menu", "census", 1, "1 document unchanged");
+    let counted_only = unchanged("orders", "document-count", 200_000, "unchanged");
+    assert_eq!(same(&[orders.clone()]).as_deref(), Some("orders 200 000: every document unchanged"));
+    let several = same(&[orders.clone(), counted_only.clone(), one, orders.clone()]);
+    assert_eq!(several.as_deref(), Some("menu 1, orders 200 000: every document unchanged"), "each counts once");
+    assert_eq!(same(&[counted_only]), None, "a count says nothing of the documents");
+    assert!(!human::verdict(&document(&[orders])).contains("every document"), "only of a verdict that is same");
+}

@@ -207,9 +207,12 @@ impl Diagnostic for StoreError {
                 }
                 Self::Io { .. } => "check that the store exists and is readable, then run the command again",
                 Self::Full { .. } => "free some space and run the command again: nothing that was stored is lost",
-                Self::Missing { .. } => "restore the whole folder of the run from a backup, or start a new run",
+                Self::Missing { .. } => "restore the whole folder of the run from a backup. Without one, nothing can be compared with that run: move the \
+                     app's `current.json` out of the store and take a new baseline with `taster pre --run NEXT`",
                 Self::Damaged { .. } | Self::Misplaced { .. } | Self::Unlisted { .. } | Self::Census { .. } => {
-                    "it was changed after it was written: restore it from a backup, or start a new run"
+                    "it was changed after it was written: restore it from a backup. Without one, nothing can be compared with \
+                     that run: move the app's `current.json` out of the store and take a new baseline with `taster pre \
+                     --run NEXT`"
                 }
                 Self::Exists { .. } => "choose a new run id: --run ID",
                 Self::Contended { .. } => "check whether several runs of this app are in progress, then run the command again",

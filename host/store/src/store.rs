@@ -1,6 +1,6 @@
 //! The store of all apps: opening it, and verifying the guarantees of its back end.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use taster_model::AppName;
 
@@ -23,6 +23,15 @@ impl Store {
     /// Whether a URL names a bucket or a folder. Nothing is opened.
     pub fn check_url(url: &str) -> Result<(), StoreError> {
         StoreUrl::parse(url).map(|_| ())
+    }
+
+    /// The folder of a store, if it is one in a folder and the URL is right.
+    #[must_use]
+    pub fn folder(url: &str) -> Option<&Path> {
+        match StoreUrl::parse(url) {
+            Ok(StoreUrl::Folder(path)) => Some(path),
+            Ok(StoreUrl::S3(_)) | Err(_) => None,
+        }
     }
 
     /// Opens a store for reading. Nothing is verified, and nothing is written.

@@ -5,7 +5,11 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use taster_diagnostics::{CliError, Exit};
 
-use crate::{command, logging, logging::LogFormat, output};
+use crate::{
+    command, logging,
+    logging::{LogFormat, Verbosity},
+    output,
+};
 
 /// The command line of `taster`.
 #[derive(Debug, Parser)]
@@ -29,9 +33,23 @@ struct LogArgs {
     /// Format of the log lines on standard error
     #[arg(long, global = true, value_enum, default_value_t, env = "TASTER_LOG_FORMAT")]
     log_format: LogFormat,
+    /// Log warnings only, and show no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
     /// Log more: -v debug, -vv trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+}
+
+impl LogArgs {
+    fn verbosity(&self) -> Verbosity {
+        match self.verbose {
+            _ if self.quiet => Verbosity::Warnings,
+            0 => Verbosity::Steps,
+            1 => Verbosity::Debug,
+            _ => Verbosity::Trace,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,7 +134,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    logging::init(cli.logging.log_format, cli.logging.verbose);
+    logging::init(cli.logging.log_format, cli.logging.verbosity());
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
@@ -132,7 +150,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(problem) => {
             // standard error may be closed
-            let _ = writeln!(std::io::stderr(), "{problem}");
+            let _ = writeln!(std::io::stderr(), "{}", output::for_terminal(&problem.to_string()));
             problem.exit.into()
         }
     }

@@ -10,6 +10,7 @@ use super::{
     held::Lock,
     holder::Holder,
     lease::LeaseClient,
+    process,
     request::LockRequest,
 };
 use crate::{connection::Cluster, error::ClusterError, request::ApiRequest};
@@ -72,7 +73,10 @@ impl Cluster {
     }
 
     async fn look_up_pod(&self, holder: &Holder) -> Result<HolderPod, ClusterError> {
-        let Some(name) = &holder.pod else { return Ok(HolderPod::Alive) };
+        let Some(name) = &holder.pod else {
+            let has_ended = holder.process.as_deref().is_some_and(process::has_ended);
+            return Ok(if has_ended { HolderPod::Gone } else { HolderPod::Alive });
+        };
         let namespace = holder.namespace.as_deref().unwrap_or(&self.namespace);
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let request = ApiRequest { verb: "get", resource: "pods", name, namespace };

@@ -37,7 +37,8 @@ pub(super) enum HolderPod {
     Unknown,
     /// It runs.
     Alive,
-    /// It was deleted, has ended, or was replaced by another pod of the same name.
+    /// It was deleted, has ended, or was replaced by another pod of the same name; or the holder was a process of this machine
+    /// that has ended.
     Gone,
 }
 
@@ -46,7 +47,7 @@ pub(super) enum HolderPod {
 pub(super) enum Decision {
     /// Become the holder.
     Take,
-    /// Look up the pod of the holder, and decide again.
+    /// Look up the pod or the process of the holder, and decide again.
     LookUpPod,
     /// Read the Lease again after this time.
     Wait(Duration),
@@ -61,7 +62,7 @@ pub(super) fn decide(contender: &Contender<'_>, lease: &LeaseState<'_>) -> Decis
         return Decision::Take;
     }
     match lease.pod {
-        HolderPod::Unknown if holder.pod.is_some() => return Decision::LookUpPod,
+        HolderPod::Unknown if holder.pod.is_some() || holder.process.is_some() => return Decision::LookUpPod,
         HolderPod::Gone => return Decision::Take,
         HolderPod::Unknown | HolderPod::Alive => {}
     }
@@ -96,6 +97,7 @@ mod tests {
             namespace: None,
             run: Some(run("r1")),
             command: "pre".to_owned(),
+            process: None,
             lease_duration: seconds(30),
         }
     }
@@ -108,6 +110,8 @@ mod tests {
         let wait = WhenLocked::Wait(seconds(600));
         let take_over = TakeOver(seconds(5));
         let (process, in_pod, me) = (holder("p", None), holder("u", Some("pre-1")), holder("me", Some("pre-2")));
+        let here = Holder { process: Some("boot/pid/1/2".to_owned()), ..process.clone() };
+        let here = Some(&here);
         let (process, in_pod, me) = (Some(&process), Some(&in_pod), Some(&me));
         let (r1, r2) = (run("r1"), run("r2"));
         let (r1, r2) = (Some(&r1), Some(&r2));
@@ -124,6 +128,9 @@ mod tests {
             ("a process, no wait",                process, 0,  Unknown, 0,   r2,   Fail,      GiveUp),
             ("a process that renewed 29 s ago",   process, 29, Unknown, 29,  r2,   wait,      again),
             ("a process that renewed 30 s ago",   process, 30, Unknown, 30,  r2,   wait,      Take),
+            ("a process of a machine, no wait",   here,    0,  Unknown, 0,   r2,   Fail,      LookUpPod),
+            ("a process that was killed here",    here,    0,  Gone,    0,   r2,   Fail,      Take),
+            ("a process that runs",               here,    0,  Alive,   0,   r2,   Fail,      GiveUp),
             ("the wait is over",                  process, 5,  Unknown, 600, r2,   wait,      GiveUp),
             ("the same run, take-over",           in_pod,  0,  Alive,   0,   r1,   take_over, Take),
             ("the same run, a wait",              in_pod,  0,  Alive,   0,   r1,   wait,      again),

@@ -5,16 +5,20 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use k8s_openapi::api::coordination::v1::Lease;
 use taster_model::RunId;
 
-use super::request::{LEASE_DURATION, LockRequest};
+use super::{
+    process,
+    request::{LEASE_DURATION, LockRequest},
+};
 use crate::connection::ProcessIdentity;
 
 const POD: &str = "taster.dev/pod";
 const NAMESPACE: &str = "taster.dev/namespace";
 const RUN: &str = "taster.dev/run";
 const COMMAND: &str = "taster.dev/what";
+const PROCESS: &str = "taster.dev/process";
 
 /// The annotations that describe the holder. A released Lease has none of them.
-pub(super) const ANNOTATIONS: [&str; 4] = [POD, NAMESPACE, RUN, COMMAND];
+pub(super) const ANNOTATIONS: [&str; 5] = [POD, NAMESPACE, RUN, COMMAND, PROCESS];
 
 /// The holder of a Lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) struct Holder {
     pub(super) namespace: Option<String>,
     pub(super) run: Option<RunId>,
     pub(super) command: String,
+    /// Outside a pod: the process, so that another one on the same machine sees whether it has ended.
+    pub(super) process: Option<String>,
     /// How long it may go without a renewal.
     pub(super) lease_duration: Duration,
 }
@@ -44,6 +50,7 @@ impl Holder {
             namespace: annotation(NAMESPACE),
             run: annotation(RUN).and_then(|run| run.parse().ok()),
             command: annotation(COMMAND).unwrap_or_default(),
+            process: annotation(PROCESS),
             lease_duration: seconds.map_or(LEASE_DURATION, Duration::from_secs),
         })
     }
@@ -72,6 +79,7 @@ pub(super) fn annotations(identity: &ProcessIdentity, request: &LockRequest) -> 
         (NAMESPACE, identity.namespace.clone().filter(|_| in_pod)),
         (RUN, request.run.as_ref().map(ToString::to_string)),
         (COMMAND, Some(request.command.to_owned())),
+        (PROCESS, if in_pod { None } else { process::this_process() }),
     ];
     annotations.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }

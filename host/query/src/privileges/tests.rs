@@ -77,7 +77,7 @@ fn missing_privileges_are_listed_with_the_command_that_grants_them() {
     let nobody = report(user(Vec::new()), &[]);
     assert_snapshot!(message(nobody), @r#"
         the user lacks required privileges: `listCollections` on shop, `find` on shop, `listIndexes` on shop, `collStats` on shop
-        in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "find", "listIndexes", "collStats"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
     let one = report(
         user(vec![on("shop", "orders", &["find"]), on("shop", "", &["listCollections"])]),
@@ -85,12 +85,12 @@ fn missing_privileges_are_listed_with_the_command_that_grants_them() {
     );
     assert_snapshot!(message(one), @r#"
         the user lacks required privileges: `listIndexes` on shop.orders, `collStats` on shop.orders, `find` on shop.menu "a", `listIndexes` on shop.menu "a", `collStats` on shop.menu "a"
-        in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: "orders"}, actions: ["listIndexes", "collStats"]}, {resource: {db: "shop", collection: "menu \"a\""}, actions: ["find", "listIndexes", "collStats"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: "orders"}, actions: ["listIndexes", "collStats"]}, {resource: {db: "shop", collection: "menu \"a\""}, actions: ["find", "listIndexes", "collStats"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
     let elsewhere = report(user(vec![on("", "orders", &["find", "collStats", "listIndexes"])]), &["orders"]);
     assert_snapshot!(message(elsewhere), @r#"
         the user lacks required privileges: `listCollections` on shop
-        in mongosh, as an administrator: db.getSiblingDB("admin").createRole({role: "taster", privileges: [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}], roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
 }
 

@@ -90,7 +90,7 @@ async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     };
     for mistake in mistakes {
         // standard error may be closed
-        let _ = writeln!(std::io::stderr(), "{mistake}");
+        let _ = writeln!(std::io::stderr(), "{}", output::for_terminal(&mistake.to_string()));
     }
     Err(last)
 }

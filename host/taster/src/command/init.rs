@@ -8,7 +8,7 @@ use taster_diagnostics::{CliError, Exit};
 use taster_model::{CollectionGrant, Failure};
 use taster_query::{FindOptions, Grant, Limits, Snapshot};
 
-use taster_report::layout::wrap;
+use taster_report::layout::{wrap, wrap_labeled};
 
 use crate::{
     args::{ConfigArgs, StoreArgs},
@@ -49,6 +49,8 @@ pub async fn run(args: &InitArgs) -> Result<Exit, CliError> {
     let snapshot = session.initial_snapshot();
     let collections = snapshot.collections().await?;
     let empty = empty_collections(&snapshot).await;
+    // `taster pre` would refuse it
+    let nothing = if collections.is_empty() { Some(taster_flow::no_collections(&session).await) } else { None };
     session.close().await;
     let store = args.store.store.clone().unwrap_or_else(|| config.store.clone());
     let text = yaml(&config, &store, &empty?)?;
@@ -72,7 +74,8 @@ pub async fn run(args: &InitArgs) -> Result<Exit, CliError> {
         taster_text::counted(collections.len() as u64, "collection"),
         config.database()?,
     );
-    output::write_text(None, &wrap(&next))?;
+    let warning = nothing.map(|nothing| wrap_labeled("Warning: ", &format!("{nothing}. `taster pre` needs one")));
+    output::write_text(None, &format!("{}{}", warning.unwrap_or_default(), wrap(&next)))?;
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,6 @@
 //! How the results of `pre` and `post` are written: verdicts, scaled workloads, and that there is no database yet.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use serde::Serialize;
 use taster_diagnostics::{CliError, Exit};
@@ -80,6 +80,9 @@ struct ShownVerdict<'a> {
     accepted: Option<&'a Acceptance>,
 }
 
+/// The limit of bytes of the verdict on standard error.
+const MAX_LINE: usize = 400;
+
 /// Writes a verdict in the requested format and returns the exit code.
 pub(super) fn write_verdict(
     output: &VerdictOutput,
@@ -107,13 +110,18 @@ pub(super) fn write_verdict(
         }
         VerdictFormat::Json => output::write_json(file, &ShownVerdict { document: &settled, accepted })?,
         VerdictFormat::Markdown => {
-            output::write_text(file, &taster_report::markdown::verdict_accepted(document, accepted))?;
+            output::write_document(file, &taster_report::markdown::verdict_accepted(document, accepted))?;
         }
-        VerdictFormat::Junit => output::write_text(file, &taster_report::junit::verdict(&settled)?)?,
+        VerdictFormat::Junit => output::write_document(file, &taster_report::junit::verdict(&settled)?)?,
         VerdictFormat::Html => {
             let context = ReportContext { accepted, dropped, links: Links::to_stored(reports), damage: None };
-            output::write_text(file, &taster_report::html::report(document, &context))?;
+            output::write_document(file, &taster_report::html::report(document, &context))?;
         }
+    }
+    if file.is_some() {
+        // whoever looks at the terminal or the CI log sees the verdict, whatever the format of the file; it may be closed
+        let line = taster_report::line::verdict(document, MAX_LINE);
+        let _ = writeln!(std::io::stderr(), "{}", output::for_terminal(&line));
     }
     Ok(document.verdict.into())
 }

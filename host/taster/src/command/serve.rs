@@ -59,7 +59,9 @@ pub async fn run(args: &ServeArgs) -> Result<Exit, CliError> {
         output::write_json(None, &taster_serve::openapi::document())?;
         return Ok(Exit::Done);
     }
-    let store = Store::open_unverified(settings(args)?).await?;
+    let settings = settings(args)?;
+    require_folder(&settings.url)?;
+    let store = Store::open_unverified(settings).await?;
     let ServeArgs { listen, token_files, allow_anonymous, request_timeout, max_requests, .. } = args.clone();
     let request_timeout = request_timeout.get();
     let options = Options { listen, token_files, allow_anonymous, request_timeout, max_requests };
@@ -70,6 +72,15 @@ pub async fn run(args: &ServeArgs) -> Result<Exit, CliError> {
     drop(out);
     server.run().await;
     Ok(Exit::Done)
+}
+
+/// Fails if the store is a folder that does not exist: with a mistyped path the server would be ready and know no app. The first
+/// `taster pre` creates the folder of a store, so a server that is started earlier needs an empty one.
+fn require_folder(url: &str) -> Result<(), CliError> {
+    let Some(folder) = Store::folder(url).filter(|folder| !folder.is_dir()) else { return Ok(()) };
+    let message = format!("the store {} does not exist", folder.display());
+    let help = "correct `--store` or `store`; or create the folder, if no run was stored yet".to_owned();
+    Err(CliError::new("T0657", message, help))
 }
 
 fn start_problem(error: ServeError) -> CliError {

@@ -340,3 +340,28 @@ async fn a_collection_that_left_the_configuration_is_named_with_the_ways_out() {
     configure("menu, orders");
     verdict(&workspace, &["--run", "b"], "different");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_baseline_is_given_up_as_its_error_says() {
+    let shop = ShopDatabase::standalone(50).await;
+    for damage in ["", "{}"] {
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        assert_eq!(workspace.taster(&["pre", "--run", "first"]).code, 0);
+        let app = workspace.path().join("results/v1/pxbbq");
+        std::fs::write(app.join("first/pre/capture.json"), damage).expect("a file");
+        for arguments in [&["pre"][..], &["pre", "--run", "second"], &["post"]] {
+            let ended = workspace.taster(arguments);
+            assert_eq!(ended.code, 4, "{}", ended.all());
+            assert!(
+                ended.err.contains("error[T0406]") && ended.err.contains("`taster pre --run NEXT`"),
+                "{}",
+                ended.all()
+            );
+        }
+        std::fs::rename(app.join("current.json"), workspace.path().join("current.json")).expect("it is there");
+        assert_eq!(workspace.taster(&["pre", "--run", "next"]).code, 0);
+        let post = workspace.taster(&["post", "--run", "next"]);
+        assert_eq!(post.code, 0, "{}", post.all());
+    }
+}

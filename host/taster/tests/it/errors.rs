@@ -1,7 +1,7 @@
 //! Every error that a user can cause: its code, its place, what to do. The texts are snapshots.
 
 use insta::assert_snapshot;
-use mongodb::bson::Document;
+use mongodb::bson::{Document, doc};
 
 use crate::support::{ShopDatabase, Workspace};
 
@@ -420,7 +420,7 @@ async fn too_many_open_files_have_their_own_help() {
     let shop = ShopDatabase::standalone(5).await;
     for number in 0..70 {
         let collection = shop.database.collection::<Document>(&format!("c{number}"));
-        collection.insert_one(mongodb::bson::doc! {"a": number}).await.expect("an insert");
+        collection.insert_one(doc! {"a": number}).await.expect("an insert");
     }
     let workspace = shop.workspace();
     workspace.configure(crate::support::SHOP);
@@ -436,5 +436,18 @@ async fn too_many_open_files_have_their_own_help() {
         assert_eq!(ended.code, 3, "{}", ended.all());
         let text = ended.all().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("Too many open files") && text.contains("`ulimit -Hn`"), "{text}");
+    }
+}
+
+#[test]
+fn restore_without_a_cluster_is_probably_the_wrong_file() {
+    let workspace = Workspace::new("");
+    workspace.configure(HEAD);
+    for arguments in [&["restore"][..], &["restore", "--abandoned"]] {
+        let text = fails(&workspace, 4, arguments);
+        assert!(
+            text.contains("error[T0628]") && text.contains("name the configuration that has a `cluster`"),
+            "{text}"
+        );
     }
 }

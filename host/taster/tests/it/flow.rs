@@ -163,3 +163,66 @@ fn post_without_a_baseline_is_unknown() {
     let post = workspace.taster(&["post"]);
     assert_eq!(post.code, 4, "{}", post.all());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn init_warns_of_a_database_without_collections() {
+    let shop = ShopDatabase::standalone(20).await;
+    for (database, near) in [("pxbq", "did you mean `pxbbq`?"), ("nothing_like_it", "there are: ")] {
+        let workspace = Workspace::new("");
+        let ended = workspace.taster(&["init", "--mongodb", &shop.mongod.uri_of(database)]);
+        assert_eq!(ended.code, 0, "{}", ended.all());
+        let text = ended.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains(&format!("Warning: database `{database}` has no collections")) && text.contains(near),
+            "{text}"
+        );
+    }
+    let ended = shop.workspace().taster(&["init"]);
+    assert!(ended.code == 0 && !ended.out.contains("Warning"), "{}", ended.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_in_a_file_is_said_on_standard_error_as_well() {
+    let shop = ShopDatabase::standalone(50).await;
+    let workspace = shop.workspace();
+    workspace.configure(crate::support::SHOP);
+    assert_eq!(workspace.taster(&["pre", "--run", "a"]).code, 0);
+    for format in ["junit", "human", "json", "markdown", "html"] {
+        let ended = workspace.taster(&["post", "--run", "a", "--format", format, "-o", "out"]);
+        assert_eq!(ended.code, 0, "{}", ended.all());
+        assert!(ended.err.lines().any(|line| line.starts_with("same")), "{format}: {}", ended.all());
+        assert!(ended.out.is_empty(), "{}", ended.all());
+    }
+    shop.lose(mongodb::bson::doc! {}).await;
+    let ended = workspace.taster(&["post", "--run", "a", "--format", "junit", "-o", "out"]);
+    assert!(ended.code == 1 && ended.err.lines().any(|line| line.starts_with("different")), "{}", ended.all());
+    let to_terminal = workspace.taster(&["post", "--run", "a", "--format", "junit"]);
+    assert!(!to_terminal.err.lines().any(|line| line.starts_with("different")), "{}", to_terminal.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locale_without_utf_8_gets_plain_signs_and_quiet_only_warnings() {
+    let shop = ShopDatabase::standalone(50).await;
+    let workspace = shop.workspace();
+    workspace.configure(crate::support::SHOP);
+    let run = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        command.envs(variables.iter().copied());
+        crate::support::CommandOutput::read(&command.output().expect("it runs"))
+    };
+    for variables in
+        [&[("LANG", "C")][..], &[("LC_ALL", "POSIX"), ("LANG", "en_US.UTF-8")], &[("LANG", "de_DE.ISO-8859-1")]]
+    {
+        let ended = run(variables, &["config", "check"]);
+        assert!(ended.out.contains("+ probe census") && ended.out.is_ascii(), "{}", ended.all());
+        let pre = run(variables, &["pre"]);
+        assert!(pre.code == 0 && pre.out.is_ascii() && pre.err.is_ascii(), "{}", pre.all());
+    }
+    for variables in [&[][..], &[("LANG", "C.UTF-8")], &[("LANG", "C"), ("LC_ALL", "de_DE.utf8")]] {
+        assert!(run(variables, &["config", "check"]).out.contains("✓ probe census"));
+    }
+    let quiet = run(&[], &["pre", "--quiet"]);
+    assert!(quiet.code == 0 && !quiet.err.contains("INFO") && !quiet.out.is_empty(), "{}", quiet.all());
+    assert!(run(&[], &["pre"]).err.contains("INFO"), "without --quiet there are steps");
+    assert_eq!(run(&[], &["pre", "-q", "-v"]).code, 2);
+}

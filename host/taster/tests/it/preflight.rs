@@ -1,5 +1,7 @@
 //! Mistakes that are named before the sync: by `config check` without a database, with one, and by `pre`.
 
+// the mistakes are made on purpose. typos:off
+
 use crate::support::{SHOP, ShopDatabase, Workspace};
 
 const OFFLINE: &str = "app: shop\nmongodb: {uri: \"mongodb://127.0.0.1:1/shop\"}\n";
@@ -203,3 +205,4 @@ async fn pre_refuses_a_hopeless_configuration_before_it_stores_anything() {
     assert_eq!(pre.code, 0, "{}", pre.all());
     assert!(workspace.path().join("results/v1/pxbbq/muted/pre/capture.json").exists());
 }
+// typos:on

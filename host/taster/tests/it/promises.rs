@@ -146,7 +146,7 @@ fn each_command_has_only_the_flags_that_it_uses() {
     ");
     let tree = taster::cli::command_tree();
     let global: Vec<&str> = tree.get_arguments().filter_map(clap::Arg::get_long).collect();
-    assert_eq!(global, ["log-format", "verbose"]);
+    assert_eq!(global, ["log-format", "quiet", "verbose"]);
 }
 
 #[test]

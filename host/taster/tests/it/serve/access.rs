@@ -114,3 +114,17 @@ fn without_tokens_only_this_machine_is_served_unless_the_flag_says_otherwise() {
     let anybody = Served::start(&workspace, &[&store[..], &["--allow-anonymous"]].concat());
     assert_eq!(asks(&anybody, "taster.example").status, 200);
 }
+
+#[test]
+fn a_store_that_does_not_exist_is_not_served() {
+    let workspace = Workspace::new("");
+    fs::write(workspace.path().join("file"), "").expect("a file");
+    for store in ["file://./resluts", "./no/such/folder", "file"] {
+        let ended = workspace.taster(&["serve", "--listen", "127.0.0.1:0", "--store", store]);
+        assert_eq!(ended.code, 4, "{store}: {}", ended.all());
+        assert!(ended.err.contains("error[T0657]: the store ") && !ended.out.contains("listening"), "{}", ended.all());
+    }
+    fs::create_dir(workspace.path().join("empty")).expect("a folder");
+    let served = Served::start(&workspace, &["--store", "file://./empty"]);
+    assert_eq!(served.get("/readyz").status, 200, "an empty folder is a store without runs");
+}

@@ -34,6 +34,8 @@ impl Served {
     pub(crate) fn start(workspace: &Workspace, arguments: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0", "-v"];
         all.extend(arguments);
+        // the server does not start without it
+        fs::create_dir_all(workspace.path().join("results")).expect("a folder");
         let mut command = workspace.command(&all);
         let log = fs::File::create(workspace.path().join("serve.log")).expect("a file");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
