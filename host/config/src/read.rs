@@ -194,7 +194,7 @@ fn describe(file: &str, text: &str, error: &Yaml) -> ConfigError {
 const MAX_MESSAGE: usize = 400;
 
 /// Messages of the library about its own types and limits, and what they mean in the file.
-const MEANINGS: [(&str, &str); 21] = [
+const MEANINGS: [(&str, &str); 22] = [
     ("cannot deserialize null into string", "the value is missing: a text is expected"),
     ("expected mapping start", "keys with values are expected here, as in `key: value`"),
     ("expected sequence start", "a list is expected here, as in `- item` or `[item]`"),
@@ -209,6 +209,7 @@ const MEANINGS: [(&str, &str); 21] = [
     ("multiple YAML documents", "the file holds several documents (`---`), and one is expected"),
     ("alias references unknown anchor", "`*name` refers to an anchor `&name` that the file does not have"),
     ("alias ", "the anchors of the file refer to each other too often: write the values out"),
+    ("recursion limit exceeded", "the file is too large for a configuration: its values are nested too deeply"),
     ("property ", "variables are nested too deeply: write the values out"),
     ("unsupported tag", "tags such as `!name` are not used in this file"),
     ("unexpected end of input", "the file ends too early: a bracket or a quote is not closed"),

@@ -78,7 +78,9 @@ pub async fn no_collections(connection: &Connection) -> String {
 /// Fails if the database has no collections and no declared change adds one: nothing would be compared.
 pub(crate) async fn require_collections(config: &Config, connection: &Connection) -> Result<(), CliError> {
     let adds = config.changes.iter().any(|change| change.kind == ChangeKind::AddedCollection);
-    if adds || !connection.initial_snapshot().collections().await?.is_empty() {
+    // a user without the right to list them is told later, with all the rights that are missing
+    let collections = connection.initial_snapshot().collections().await;
+    if adds || collections.map_or(true, |collections| !collections.is_empty()) {
         return Ok(());
     }
     Err(FlowError::EmptyDatabase { message: no_collections(connection).await }.into())

@@ -133,10 +133,11 @@ impl<'a> MetricNames<'a> {
         let fits = |other: &&str| expectation.metric.matches(other);
         match &expectation.probe {
             None if is_exact => self.all.contains(name),
-            None => self.all.iter().any(|other| fits(other)),
-            Some(probe) => self.by_probe.get(probe.as_str()).is_some_and(|names| {
-                if is_exact { names.contains(name) } else { names.iter().any(|other| fits(other)) }
-            }),
+            None => self.all.iter().any(&fits),
+            Some(probe) => self
+                .by_probe
+                .get(probe.as_str())
+                .is_some_and(|names| if is_exact { names.contains(name) } else { names.iter().any(&fits) }),
         }
     }
 }

@@ -344,7 +344,7 @@ fn a_same_names_the_collections_whose_documents_are_all_unchanged() {
     let orders = unchanged("orders", "census", 200_000, "200 000 documents unchanged");
     let one = unchanged("menu", "census", 1, "1 document unchanged");
     let counted_only = unchanged("orders", "document-count", 200_000, "unchanged");
-    assert_eq!(same(&[orders.clone()]).as_deref(), Some("orders 200 000: every document unchanged"));
+    assert_eq!(same(std::slice::from_ref(&orders)).as_deref(), Some("orders 200 000: every document unchanged"));
     let several = same(&[orders.clone(), counted_only.clone(), one, orders.clone()]);
     assert_eq!(several.as_deref(), Some("menu 1, orders 200 000: every document unchanged"), "each counts once");
     assert_eq!(same(&[counted_only]), None, "a count says nothing of the documents");

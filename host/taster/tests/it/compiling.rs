@@ -148,18 +148,23 @@ async fn a_capture_goes_on_without_a_probe_that_cannot_be_compiled() {
     fs::write(compiling.0.path().join("hostile.wasm"), component_of(HOSTILE)).expect("a file");
     compiling.0.configure(&format!(
         "{SHOP}probes:
-  - {{name: guest, component: ./hostile.wasm, collections: [orders], limits: {{compileTime: 1s}}}}
+  - {{name: guest, component: ./hostile.wasm, collections: [orders], severity: warn, limits: {{compileTime: 1s}}}}
   - {{name: counts, component: document-count}}
 "
     ));
     let pre = compiling.taster(&["pre", "--format", "json"]);
-    assert_eq!(pre.code, 3, "{}", pre.all());
+    assert_eq!(pre.code, 0, "{}", pre.all());
     let probes = &pre.json()["probes"];
     let failure = &probes[0]["outcome"]["failed"];
     assert_eq!(failure["code"], "T0314", "{failure}");
     assert_eq!(failure["refusal"], "deadline", "{failure}");
     assert_eq!(failure["setting"], "probes[guest].limits.compileTime", "{failure}");
     assert!(probes[1]["outcome"]["metrics"].is_array(), "the other probe still runs: {}", probes[1]);
+    // of a probe that decides it is known before anything is read
+    let text = fs::read_to_string(compiling.0.path().join("taster.yaml")).expect("a configuration");
+    compiling.0.configure(&text.replace("severity: warn", "severity: fail"));
+    let pre = compiling.taster(&["pre", "--run", "next"]);
+    assert!(pre.code == 4 && pre.err.contains("T0637") && pre.err.contains("T0314"), "{}", pre.all());
 }
 
 #[test]

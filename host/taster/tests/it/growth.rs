@@ -39,11 +39,15 @@ fn measure<T>(work: impl Fn() -> T) -> Duration {
 /// Measures `work` on small and on large input.
 fn assert_growth<I, T>(what: &str, [small, large]: &[I; 2], work: impl Fn(&I) -> T) {
     let [little, much] = [small, large].map(|input| measure(|| work(input)));
-    println!("{what}: {little:?}, {FACTOR} times as many {much:?}");
     assert!(much <= little.max(TICK) * MAX_FACTOR, "{what}: {little:?}, and {much:?} for {FACTOR} times as many");
 }
 
-fn pairs(size: usize, generate: fn(usize) -> ChangedCaptures) -> [ChangedCaptures; 2] {
+/// Makes captures of which so many things changed.
+type Generate = fn(usize) -> ChangedCaptures;
+/// Renders a verdict.
+type Write = fn(&VerdictDocument) -> String;
+
+fn pairs(size: usize, generate: Generate) -> [ChangedCaptures; 2] {
     [size, size * FACTOR].map(generate)
 }
 
@@ -67,13 +71,15 @@ fn judge(pair: &ChangedCaptures) -> VerdictDocument {
         after: taster_flow::side_summary(after),
         findings: judgement.findings,
         uncovered: judgement.uncovered,
+        evidence: judgement.evidence,
+        added: Vec::new(),
         remedy: None,
     }
 }
 
 #[test]
 fn judging_grows_with_what_changed() {
-    let cases: [(&str, usize, fn(usize) -> ChangedCaptures); 4] = [
+    let cases: [(&str, usize, Generate); 4] = [
         ("collections", 200, changed_captures::of_collections),
         ("metrics", 500, changed_captures::of_metrics),
         ("documents", 500, changed_captures::of_documents),
@@ -86,11 +92,11 @@ fn judging_grows_with_what_changed() {
 
 #[test]
 fn rendering_grows_with_what_changed() {
-    let cases: [(&str, usize, fn(usize) -> ChangedCaptures); 2] =
+    let cases: [(&str, usize, Generate); 2] =
         [("collections", 100, changed_captures::of_collections), ("documents", 500, changed_captures::of_documents)];
     for (what, size, generate) in cases {
         let documents = pairs(size, generate).map(|pair| judge(&pair));
-        let written: [(&str, fn(&VerdictDocument) -> String); 4] = [
+        let written: [(&str, Write); 4] = [
             ("as Markdown", markdown::verdict),
             ("as HTML", |document| html::report(document, &html::ReportContext::default())),
             ("as JUnit", |document| junit::verdict(document).expect("XML")),

@@ -9,25 +9,36 @@ async fn attack(shop: &ShopDatabase, attack: &str) -> serde_json::Value {
     let workspace = shop.workspace();
     std::fs::copy(component("evil"), workspace.path().join("evil.wasm"))
         .expect("the build leaves target/probes/evil.wasm");
-    workspace.configure(&format!(
-        "{SHOP}probes:
+    let configure = |severity: &str| {
+        workspace.configure(&format!(
+            "{SHOP}probes:
   - name: guest
     component: ./evil.wasm
+    severity: {severity}
     collections: [orders]
     config: {{attack: {attack}}}
     limits: {{deadline: 3s, memory: 64MiB}}
   - {{name: counts, component: document-count}}
 "
-    ));
-    let pre = workspace.taster(&["pre", "--format", "json"]);
-    assert_eq!(pre.code, 3, "a gating probe that fails is reported before the sync: {}", pre.all());
+        ));
+    };
+    configure("fail");
+    let mut pre = workspace.taster(&["pre", "--format", "json"]);
+    // one that fails before it reads anything fails whatever the data are
+    let is_hopeless = pre.code == 4 && pre.err.contains("error[T0637]") && pre.err.contains("probe guest");
+    assert!(pre.code == 3 || is_hopeless, "a gating probe that fails is reported before the sync: {}", pre.all());
+    if is_hopeless {
+        configure("warn");
+        pre = workspace.taster(&["pre", "--format", "json"]);
+        assert_eq!(pre.code, 0, "{}", pre.all());
+    }
     let capture = pre.json();
     let probes = capture["probes"].as_array().expect("probes");
     assert!(probes[1]["outcome"]["metrics"].is_array(), "the other probe still runs: {}", probes[1]);
     let failure = probes[0]["outcome"]["failed"].clone();
 
     let post = workspace.taster(&["post", "--format", "json"]);
-    assert_eq!(post.code, 3, "{}", post.all());
+    assert_eq!(post.code, if is_hopeless { 0 } else { 3 }, "{}", post.all());
     let verdict = post.json();
     let findings = verdict["findings"].as_array().expect("findings");
     let of = |probe: &str| findings.iter().filter(|f| f["probe"] == probe).collect::<Vec<_>>();

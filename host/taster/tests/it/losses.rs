@@ -266,8 +266,10 @@ async fn a_fifo_blocks_neither_as_a_component_nor_in_the_store() {
     fifo("probe.wasm");
     workspace.configure(&format!("{SHOP}probes:\n  - {{name: guest, component: ./probe.wasm}}\n"));
     let pre = workspace.taster(&["pre", "--run", "one"]);
-    assert_eq!(pre.code, 3, "{}", pre.all());
-    assert!(pre.out.contains("T0108") && pre.out.contains("it is a FIFO"), "{}", pre.out);
+    assert_eq!(pre.code, 4, "{}", pre.all());
+    assert!(pre.err.contains("T0108") && pre.err.contains("it is a FIFO"), "{}", pre.err);
+    workspace.configure(SHOP);
+    assert_eq!(workspace.taster(&["pre", "--run", "one"]).code, 0);
     let capture = "results/v1/pxbbq/one/pre/capture.json";
     std::fs::remove_file(workspace.path().join(capture)).expect("it is removed");
     fifo(capture);

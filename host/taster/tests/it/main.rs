@@ -23,6 +23,7 @@ mod losses;
 mod memory;
 mod million;
 mod moments;
+mod mutations;
 mod notify;
 mod pages;
 mod preflight;

@@ -155,7 +155,7 @@ async fn a_page_that_cannot_be_shown_is_a_page_with_the_reason() {
 fn poison(value: &mut Value, path: &str) {
     let kept = [
         "schema", "app", "run", "attempt", "verdict", "started", "finished", "clock", "outcome", "severity", "code",
-        "muted",
+        "muted", "basis",
     ];
     let kept = kept.iter().any(|name| path.ends_with(&format!(".{name}")));
     match value {

@@ -10,7 +10,7 @@ const OFFLINE: &str = "app: shop\nmongodb: {uri: \"mongodb://127.0.0.1:1/shop\"}
 fn checked(yaml: &str) -> String {
     let workspace = Workspace::new("");
     let ended = workspace.configure(&format!("{OFFLINE}{yaml}")).taster(&["config", "check"]);
-    assert_eq!(ended.code, 4, "{}", ended.all());
+    assert_eq!(ended.code, 4, "{yaml}\n{}", ended.all());
     format!("{}{}", ended.out, ended.err)
 }
 
@@ -82,7 +82,7 @@ fn all_mistakes_are_named_at_once() {
 fn expectations_that_can_match_nothing_name_what_exists() {
     let sums = "probes:\n  - name: sums\n    component: group-report\n    collections: [orders]\n    config: {reports: [{name: \
                 orders, collection: orders, groupBy: [status], sums: {revenue: total}}]}\n  - {name: counts, component: \
-                document-count, collections: [orders]}\n";
+                document-count, collections: [orders]}\n  - {name: indexes, component: index-inventory, collections: [orders]}\n";
     let expect = |entry: &str| format!("{sums}expect:\n  - {{{entry}}}\n");
     let metric = expect("metric: orders.revenu, rule: equal");
     assert_named(&[
@@ -91,10 +91,7 @@ fn expectations_that_can_match_nothing_name_what_exists() {
     ]);
     assert_named(&[
         (&expect("probe: counts, metric: orders.revenue, rule: equal"), "no probe returns a metric `orders.revenue`"),
-        (
-            &expect("metric: documents, labels: {colection: orders}, rule: equal"),
-            "has a label `colection` (its labels: ",
-        ),
+        (&expect("metric: indexes, labels: {colection: orders}, rule: equal"), "has a label `colection` (its labels: "),
         (
             &expect("metric: documents, labels: {collection: order}, rule: equal"),
             "reads the collection `order` (they read: orders)",
@@ -132,7 +129,8 @@ async fn what_the_database_lacks_is_named_before_the_sync() {
     let declared = format!("{}changes: [{{addedCollection: archive}}]\n", counts("orders, archive"));
     assert_eq!(checked(&declared).code, 0, "a declared change adds it");
 
-    let typo = SHOP.replace("database: pxbbq", "database: pxbq");
+    // an app of its own: this one has an open baseline of the other database
+    let typo = SHOP.replace("database: pxbbq", "database: pxbq").replace("app: pxbbq", "app: typo");
     let ended = checked(&typo);
     assert!(
         ended.code == 4 && ended.out.contains("database `pxbq` has no collections; there are: "),
@@ -143,7 +141,7 @@ async fn what_the_database_lacks_is_named_before_the_sync() {
     let pre = workspace.taster(&["pre", "--run", "typo"]);
     assert!(pre.code == 4 && pre.err.contains("error[T0638]: database `pxbq` has no collections"), "{}", pre.all());
     assert!(workspace.path().join("results/v1/pxbbq/order/pre/capture.json").exists());
-    assert!(!workspace.path().join("results/v1/pxbbq/typo/pre/capture.json").exists(), "nothing is stored");
+    assert!(!workspace.path().join("results/v1/typo").exists(), "nothing is stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]

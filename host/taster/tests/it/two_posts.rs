@@ -1,4 +1,4 @@
-//! Two `post` of one run at once, on machines whose clocks are an hour or two apart, while a document is lost: the exit codes,
+//! Two `post` of one run at once, on machines whose clocks are an hour or two apart, while a document is order: the exit codes,
 //! the stored verdict and the gate's answer agree with what each of them read.
 
 use std::{
@@ -26,7 +26,7 @@ fn round_count() -> u32 {
 /// The clocks of the two machines. They differ, so that the id of an attempt says whose it is.
 const CLOCKS: [[&str; 2]; 4] = [["+1h", "+0h"], ["+0h", "+1h"], ["-1h", "+0h"], ["+1h", "-1h"]];
 
-/// When the document is lost.
+/// When the document is order.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
     /// When the first has read and the second has not.
@@ -61,21 +61,21 @@ impl Stage {
         Self { shop, baseline, post: started.elapsed() }
     }
 
-    async fn lose(&self, lost: &Document) {
+    async fn lose(&self, order: &Document) {
         let orders = self.shop.database.collection::<Document>("orders");
-        let deleted = orders.delete_one(doc! {"_id": lost.get("_id")}).await.expect("a delete");
+        let deleted = orders.delete_one(doc! {"_id": order.get("_id")}).await.expect("a delete");
         assert_eq!(deleted.deleted_count, 1);
     }
 
     async fn round(&self, round: u32) -> Readings {
         let workspace = self.baseline.copy();
         let orders = self.shop.database.collection::<Document>("orders");
-        let lost = orders.find_one(doc! {}).await.expect("an answer").expect("an order");
+        let order = orders.find_one(doc! {}).await.expect("an answer").expect("an order");
         let clocks = CLOCKS[(round as usize / 2) % CLOCKS.len()];
         let loss = LOSSES[round as usize % LOSSES.len()];
         let outputs = match loss {
-            Loss::AtAnyTime => self.lose_at_any_time(&workspace, clocks, round, &lost).await,
-            _ => self.lose_between(&workspace, clocks, loss, &lost).await,
+            Loss::AtAnyTime => self.lose_at_any_time(&workspace, clocks, round, &order).await,
+            _ => self.lose_between(&workspace, clocks, loss, &order).await,
         };
         let shown = format!("round {round}: {loss:?}, clocks {clocks:?}");
         let said = outputs.each_ref().map(CommandOutput::all).join("\n");
@@ -87,7 +87,7 @@ impl Stage {
         if !matches!(loss, Loss::AtAnyTime) {
             assert_eq!(readings.saw_loss, [false, true], "{shown}");
         }
-        orders.insert_one(lost).await.expect("it is put back");
+        orders.insert_one(order).await.expect("it is put back");
         readings
     }
 
@@ -95,13 +95,13 @@ impl Stage {
         orders_in(&self.baseline.path().join("results/v1/pxbbq/one/pre/capture.json"))
     }
 
-    /// The first reads, then the document is lost, then the second reads.
+    /// The first reads, then the document is order, then the second reads.
     async fn lose_between(
         &self,
         workspace: &Workspace,
         clocks: [&str; 2],
         loss: Loss,
-        lost: &Document,
+        order: &Document,
     ) -> [CommandOutput; 2] {
         let [first, mut second] = clocks.map(|clock| Post::start(workspace, clock));
         second.signal("STOP");
@@ -109,7 +109,7 @@ impl Stage {
         if matches!(loss, Loss::BetweenTheReadsOlderLast) {
             first.signal("STOP");
         }
-        self.lose(lost).await;
+        self.lose(order).await;
         second.signal("CONT");
         if matches!(loss, Loss::BetweenTheReadsOlderLast) {
             // unless the first was stopped while it held a lock of the store
@@ -126,22 +126,22 @@ impl Stage {
         workspace: &Workspace,
         clocks: [&str; 2],
         round: u32,
-        lost: &Document,
+        order: &Document,
     ) -> [CommandOutput; 2] {
         // fractions that spread evenly over any number of rounds
-        let (start, loss) = ((f64::from(round) * 0.618_034).fract(), (f64::from(round) * 0.414_214).fract());
+        let (start, end) = ((f64::from(round) * 0.618_034).fract(), (f64::from(round) * 0.414_214).fract());
         let start = self.post.mul_f64(start / 2.0);
-        let loss = self.post.mul_f64(loss * 1.5);
+        let lost_after = self.post.mul_f64(end * 1.5);
         let first = Post::start(workspace, clocks[0]);
         let begin_second = async {
             tokio::time::sleep(start).await;
             Post::start(workspace, clocks[1])
         };
-        let lose = async {
-            tokio::time::sleep(loss).await;
-            self.lose(lost).await;
+        let deletion = async {
+            tokio::time::sleep(lost_after).await;
+            self.lose(order).await;
         };
-        let (second, ()) = tokio::join!(begin_second, lose);
+        let (second, ()) = tokio::join!(begin_second, deletion);
         [first, second].map(Post::ended)
     }
 }

@@ -69,6 +69,7 @@ async fn a_request_without_a_valid_token_learns_nothing() {
 fn a_server_that_would_tell_everybody_does_not_start() {
     let workspace = Workspace::new("");
     fs::write(workspace.path().join("short"), "0123456789\n").expect("a file");
+    fs::create_dir(workspace.path().join("results")).expect("a folder");
     let says = |code: i32, arguments: &[&str]| {
         let ended = workspace.taster(&[&["serve", "--store", "file://./results"], arguments].concat());
         assert_eq!(ended.code, code, "{}", ended.all());

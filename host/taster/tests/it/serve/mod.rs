@@ -34,15 +34,21 @@ impl Served {
     pub(crate) fn start(workspace: &Workspace, arguments: &[&str]) -> Self {
         let mut all = vec!["serve", "--listen", "127.0.0.1:0", "-v"];
         all.extend(arguments);
-        // the server does not start without it
-        fs::create_dir_all(workspace.path().join("results")).expect("a folder");
+        // the server does not start without it; in some tests something else is there
+        let _ = fs::create_dir_all(workspace.path().join("results"));
         let mut command = workspace.command(&all);
         let log = fs::File::create(workspace.path().join("serve.log")).expect("a file");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the binary runs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://");
-        let address = address.unwrap_or_else(|| panic!("`{line}`")).parse().expect("an address");
+        let address = address
+            .unwrap_or_else(|| {
+                let log = fs::read_to_string(workspace.path().join("serve.log")).unwrap_or_default();
+                panic!("`{line}`: {log}")
+            })
+            .parse()
+            .expect("an address");
         Self { child, address }
     }
 

@@ -1,0 +1,332 @@
+//! Rounds without a loss: everything is `same`, except for what [`INTENDED`] names.
+
+use mongodb::bson::{Document, doc};
+use serde_json::Value as Json;
+use taster_testkit::wait_until;
+
+use super::{
+    config::{CensusOptions, Config, Probe},
+    database::{self, Collection, Database, Kind},
+    declared::DeclaredStep,
+    random::{Random, position},
+    rounds::{self, Parts, Round},
+    server::{self, Server},
+    upgrade::{self, State, Step},
+};
+
+/// A finding that is right although nothing was lost.
+struct Intended {
+    code: &'static str,
+    /// Whether it is right about this collection of the round.
+    applies: fn(&Harmless, &str) -> bool,
+    reason: &'static str,
+}
+
+/// Every finding that decides, is not `same` and is right all the same.
+const INTENDED: [Intended; 4] = [
+    Intended {
+        code: "changed",
+        applies: |round, name| round.does(name, |act| matches!(act, Act::Evict(_))),
+        reason: "a capped collection at work lost its oldest documents and got others: nothing shows which of them the cap removed",
+    },
+    Intended {
+        code: "zero-against-zero",
+        applies: |round, name| round.does(name, |act| matches!(act, Act::Expire(_))),
+        reason: "every document has expired: the other probes see nothing",
+    },
+    Intended {
+        code: "changed",
+        applies: |round, name| round.is_view_of_changed(name),
+        reason: "a view has no documents of its own: no declared change and no rule of its source explains its numbers",
+    },
+    Intended {
+        code: "nothing-gating",
+        applies: |round, _| round.database.len() == 1 && !round.declared.is_empty(),
+        reason: "the only collection was removed as declared: there is nothing that could be the same",
+    },
+];
+
+/// Something that loses nothing.
+#[derive(Debug, Clone)]
+enum Act {
+    /// Every document is deleted and inserted again.
+    Rewrite(String),
+    /// Every document is altered, and altered back.
+    AlterAndUndo(String),
+    /// The collection is dropped, created again and filled.
+    DumpAndRestore(String),
+    RebuildIndexes(String),
+    Compact(String),
+    CollModToTheSame(String),
+    /// The TTL monitor removes what is due.
+    Expire(String),
+    /// A capped collection gets more documents than it holds.
+    Evict(String),
+    /// Writes to another database, and a new empty one.
+    OtherDatabase,
+    Restart,
+    StepDown,
+    /// A field that the census ignores has another place and another value.
+    IgnoredField(String),
+}
+
+impl Act {
+    fn collection(&self) -> Option<&str> {
+        match self {
+            Self::Rewrite(name)
+            | Self::AlterAndUndo(name)
+            | Self::DumpAndRestore(name)
+            | Self::RebuildIndexes(name)
+            | Self::Compact(name)
+            | Self::CollModToTheSame(name)
+            | Self::Expire(name)
+            | Self::Evict(name)
+            | Self::IgnoredField(name) => Some(name),
+            Self::OtherDatabase | Self::Restart | Self::StepDown => None,
+        }
+    }
+}
+
+/// A database, an upgrade that loses nothing, and a configuration that compares everything.
+#[derive(Debug, Clone)]
+pub(super) struct Harmless {
+    database: Database,
+    /// Declared changes, done right.
+    declared: Vec<Step>,
+    acts: Vec<Act>,
+    config: Config,
+}
+
+/// How many documents the capped collection of [`Act::Evict`] holds.
+const CAP: usize = 20;
+
+impl Harmless {
+    fn does(&self, name: &str, what: impl Fn(&Act) -> bool) -> bool {
+        self.acts.iter().any(|act| act.collection() == Some(name) && what(act))
+    }
+
+    /// Whether it is a view, and something is meant to become of the documents that it reads.
+    fn is_view_of_changed(&self, name: &str) -> bool {
+        let view = self.database.get(name).filter(|collection| collection.kind == Kind::View);
+        view.and_then(|view| view.options.get_str("viewOn").ok()).is_some_and(|source| {
+            let is_declared = |step: &Step| matches!(step, Step::Declared(declared) if declared.collection == source);
+            self.declared.iter().any(is_declared)
+                || self.does(source, |act| matches!(act, Act::Expire(_) | Act::Evict(_) | Act::IgnoredField(_)))
+        })
+    }
+}
+
+impl Round for Harmless {
+    fn generate(seed: u64) -> Self {
+        let random = &mut Random::new(!seed);
+        let mut database = database::generate(random);
+        let mut config = Config::whole(random);
+        let mut acts = Vec::new();
+        for _ in 0..=random.below(3) {
+            let name = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+            acts.extend(act(random, seed, &name, &mut database, &mut config));
+        }
+        let mut declared = Vec::new();
+        for _ in 0..random.below(4) {
+            let name = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+            // a collection in which one thing happens: a finding has one cause
+            let is_free = |act: &Act| act.collection() != Some(&name);
+            if acts.iter().all(is_free) {
+                upgrade::declare(&mut declared, &database, right(random, &name));
+            }
+        }
+        Self { database, declared, acts, config }
+    }
+
+    async fn play(&self, server: &mut Server) -> Result<(), String> {
+        let state = State::after(&self.database, &self.declared);
+        let yaml = |database: &str| self.config.yaml(&state.changes, database);
+        let upgrade = async |server: &mut Server, name: &str| {
+            let mongo = server.client.database(name);
+            server::follow(&mongo, &state.before, &state.actual, &[]).await;
+            for act in &self.acts {
+                act.run(server, name, &state.actual).await;
+            }
+        };
+        let played = rounds::before_and_after(server, yaml, &state, upgrade).await;
+        if played.pre.code != 0 {
+            return Err(format!("`pre` is not well: {}", played.pre.all()));
+        }
+        let findings = rounds::deciding(&played.post);
+        let unintended: Vec<&Json> = findings.iter().filter(|finding| !self.intends(finding)).collect();
+        let is_right = match played.post.code {
+            0 => findings.is_empty(),
+            1 | 3 => unintended.is_empty() && !findings.is_empty(),
+            _ => false,
+        };
+        if is_right { Ok(()) } else { Err(format!("a false alarm: {unintended:#?}\n{}", played.post.err)) }
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let mut smaller: Vec<Self> = rounds::smaller(&self.database, &self.declared, &self.config)
+            .into_iter()
+            .map(|(database, declared, _)| {
+                // the configuration belongs to the acts
+                let config = self.config.restricted_to(&database);
+                let exists = |act: &&Act| act.collection().is_none_or(|name| database.contains_key(name));
+                let acts = self.acts.iter().filter(exists).cloned().collect();
+                Self { database, declared, acts, config }
+            })
+            .collect();
+        for at in 0..self.acts.len() {
+            let mut fewer = self.clone();
+            fewer.acts.remove(at);
+            smaller.push(fewer);
+        }
+        smaller
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let declared = self.declared.iter().map(|step| format!("{step:?}"));
+        Parts {
+            database: &self.database,
+            steps: declared.chain(self.acts.iter().map(|act| format!("{act:?}"))).collect(),
+            config: &self.config,
+            changes: State::after(&self.database, &self.declared).changes,
+        }
+    }
+}
+
+impl Harmless {
+    fn intends(&self, finding: &Json) -> bool {
+        let name = finding["labels"]["collection"].as_str().unwrap_or_default();
+        let mut intended =
+            INTENDED.iter().filter(|intended| finding["code"] == intended.code && (intended.applies)(self, name));
+        intended.next().inspect(|intended| assert!(!intended.reason.is_empty())).is_some()
+    }
+}
+
+fn right(random: &mut Random, name: &str) -> DeclaredStep {
+    DeclaredStep::generate(random, name, false)
+}
+
+/// An act on this collection. What it needs is added to the database and the configuration.
+fn act(random: &mut Random, seed: u64, name: &str, database: &mut Database, config: &mut Config) -> Option<Act> {
+    let name = name.to_owned();
+    let collection = &database[&name];
+    let (kind, is_editable) = (collection.kind, collection.is_editable());
+    match random.below(13) {
+        0 if is_editable => Some(Act::Rewrite(name)),
+        1 if is_editable => Some(Act::AlterAndUndo(name)),
+        2 | 3 if kind != Kind::View => Some(Act::DumpAndRestore(name)),
+        4 if is_editable => Some(Act::RebuildIndexes(name)),
+        5 if is_editable => Some(Act::Compact(name)),
+        6 if kind == Kind::View || kind == Kind::Plain => Some(Act::CollModToTheSame(name)),
+        7 | 8 => Some(expire(random, database)),
+        9 => Some(evict(random, database)),
+        10 => Some(Act::OtherDatabase),
+        // it takes seconds
+        11 if random.one_in(2) => Some(if seed % 2 == 1 && random.one_in(2) { Act::StepDown } else { Act::Restart }),
+        12 if kind == Kind::Plain => {
+            // the other probes compare shapes
+            config.probes = vec![Probe::new("census"), Probe::new("document-count"), Probe::new("index-inventory")];
+            config.census.push((name.clone(), CensusOptions { ignore: Some("s"), ..CensusOptions::default() }));
+            Some(Act::IgnoredField(name))
+        }
+        _ => None,
+    }
+}
+
+fn expire(random: &mut Random, database: &mut Database) -> Act {
+    let mut collection = database::collection(random, Kind::Plain);
+    collection.indexes.retain(|index| !index.contains_key("expireAfterSeconds"));
+    collection.indexes.push(doc! {"key": {"t": 1}, "name": "ttl", "expireAfterSeconds": 60});
+    database.insert("expiring".to_owned(), collection);
+    Act::Expire("expiring".to_owned())
+}
+
+fn evict(random: &mut Random, database: &mut Database) -> Act {
+    let documents = (0..CAP).map(|at| database::document(random, at, position(at).into(), 0)).collect();
+    let options = doc! {"capped": true, "size": 1_048_576, "max": position(CAP)};
+    let collection = Collection { kind: Kind::Capped, options, indexes: Vec::new(), documents };
+    database.insert("log".to_owned(), collection);
+    Act::Evict("log".to_owned())
+}
+
+impl Act {
+    async fn run(&self, server: &mut Server, name: &str, database: &Database) {
+        let mongo = server.client.database(name);
+        let of = |name: &str| database.get(name).expect("no other act removes it");
+        match self {
+            Self::Rewrite(name) => {
+                server::delete(&mongo, name, &of(name).documents.iter().collect::<Vec<_>>()).await;
+                server::insert(&mongo, name, &of(name).documents).await;
+            }
+            Self::AlterAndUndo(name) => alter_and_undo(&mongo, name, of(name)).await,
+            Self::DumpAndRestore(name) => {
+                server::run(&mongo, doc! {"drop": name}).await;
+                server::create(&mongo, name, of(name)).await;
+            }
+            Self::RebuildIndexes(name) => {
+                server::run(&mongo, doc! {"dropIndexes": name, "index": "*"}).await;
+                server::create_indexes(&mongo, name, &of(name).indexes).await;
+            }
+            Self::Compact(name) => {
+                let force = if server.replica_set {
+                    doc! {"compact": name, "force": true}
+                } else {
+                    doc! {"compact": name}
+                };
+                server::run(&mongo, force).await;
+            }
+            Self::CollModToTheSame(name) => {
+                let mut command = doc! {"collMod": name};
+                command.extend(of(name).options.clone());
+                command.remove("collation");
+                server::run(&mongo, command).await;
+            }
+            Self::Expire(name) => expired(server, &mongo, name, of(name)).await,
+            Self::Evict(name) => {
+                let new: Vec<Document> = (0..3).map(|at| doc! {"_id": format!("new {at}"), "k": at}).collect();
+                server::insert(&mongo, name, &new).await;
+            }
+            Self::OtherDatabase => {
+                let other = server.client.database("other");
+                server::insert(&other, "orders", &[doc! {"x": 1}]).await;
+                other.drop().await.expect("it is dropped");
+            }
+            Self::Restart => server.restart().await,
+            Self::StepDown => server.step_down().await,
+            Self::IgnoredField(name) => {
+                server::run(
+                    &mongo,
+                    doc! {"update": name, "updates": [{"q": {}, "u": {"$unset": {"s": 1}}, "multi": true}]},
+                )
+                .await;
+                server::run(
+                    &mongo,
+                    doc! {"update": name, "updates": [{"q": {}, "u": {"$set": {"s": 7}}, "multi": true}]},
+                )
+                .await;
+            }
+        }
+    }
+}
+
+/// Every document is altered, and altered back.
+async fn alter_and_undo(mongo: &mongodb::Database, name: &str, collection: &Collection) {
+    let update = |document: &Document| {
+        let k = document.get("k").cloned().unwrap_or_default();
+        let there = doc! {"q": {"_id": {"$eq": document.get("_id").cloned()}}, "u": {"$set": {"k": "another"}}};
+        [there.clone(), doc! {"q": there.get("q").cloned(), "u": {"$set": {"k": k}}}]
+    };
+    let updates: Vec<Document> = collection.documents.iter().flat_map(update).collect();
+    server::run(mongo, doc! {"update": name, "updates": updates}).await;
+}
+
+/// The monitor runs until nothing is left that is due.
+async fn expired(server: &Server, mongo: &mongodb::Database, name: &str, collection: &Collection) {
+    let kept = collection.documents.iter().filter(|document| !database::is_due(collection, document)).count();
+    server.admin(doc! {"setParameter": 1, "ttlMonitorEnabled": true}).await;
+    let is_done = async || {
+        let count = mongo.collection::<Document>(name).count_documents(doc! {}).await;
+        count.is_ok_and(|count| count == kept as u64)
+    };
+    wait_until("everything that is due is gone", taster_testkit::WAIT_TIMEOUT, is_done).await;
+    server.admin(doc! {"setParameter": 1, "ttlMonitorEnabled": false}).await;
+}

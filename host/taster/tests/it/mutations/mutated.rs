@@ -1,0 +1,99 @@
+//! Rounds with losses: the verdict is never better than the truth.
+
+use serde_json::Value as Json;
+
+use super::{
+    config::Config,
+    database::{self, Database},
+    random::Random,
+    rounds::{self, Parts, Played, Round},
+    server::{self, Server},
+    truth::{Counts, Damage, Truth},
+    upgrade::{self, State, Step},
+};
+
+/// A database, an upgrade that may lose something, and a configuration.
+#[derive(Debug, Clone)]
+pub(super) struct Mutated {
+    database: Database,
+    steps: Vec<Step>,
+    config: Config,
+}
+
+impl Round for Mutated {
+    fn generate(seed: u64) -> Self {
+        let random = &mut Random::new(seed);
+        let database = database::generate(random);
+        let steps = upgrade::generate(random, &database);
+        let config = Config::generate(random, &database);
+        Self { database, steps, config }
+    }
+
+    async fn play(&self, server: &mut Server) -> Result<(), String> {
+        let state = State::after(&self.database, &self.steps);
+        let yaml = |database: &str| self.config.yaml(&state.changes, database);
+        let upgrade = async |server: &mut Server, name: &str| {
+            let mongo = server.client.database(name);
+            server::follow(&mongo, &state.before, &state.actual, &state.renamed).await;
+        };
+        let played = rounds::before_and_after(server, yaml, &state, upgrade).await;
+        judge(&played, &Truth::new(&state, &self.config))
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let smaller = rounds::smaller(&self.database, &self.steps, &self.config).into_iter();
+        smaller.map(|(database, steps, config)| Self { database, steps, config }).collect()
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            database: &self.database,
+            steps: self.steps.iter().map(|step| format!("{step:?}")).collect(),
+            config: &self.config,
+            changes: State::after(&self.database, &self.steps).changes,
+        }
+    }
+}
+
+/// Nothing is better than the truth: neither the verdict, nor what is said of each collection, nor the numbers of documents.
+fn judge(played: &Played, truth: &Truth<'_>) -> Result<(), String> {
+    let Played { pre, post } = played;
+    if ![0, 3].contains(&pre.code) {
+        return Err(format!("`pre` failed: {}", pre.all()));
+    }
+    if ![0, 1, 3].contains(&post.code) {
+        return Err(format!("`post` failed: {}", post.all()));
+    }
+    let findings = rounds::deciding(post);
+    for Damage { collection, what } in truth.damages() {
+        let of = collection.as_deref().unwrap_or("the database");
+        if post.code == 0 {
+            return Err(format!("the verdict is `same`, but of {of}: {what}\n{}", post.out));
+        }
+        let names_it = |finding: &Json| {
+            // one that names no collection is about the probe, or about the whole comparison
+            let named = finding["labels"]["collection"].as_str();
+            named.is_none() || collection.is_none() || named == collection.as_deref()
+        };
+        if !findings.iter().any(names_it) {
+            return Err(format!("no deciding finding is about {of}: {what}\n{}", post.out));
+        }
+    }
+    for finding in &findings {
+        let Some(name) = finding["labels"]["collection"].as_str() else { continue };
+        if let (Some(expected), Some(found)) = (truth.exact_counts(name), counted(finding))
+            && expected != found
+        {
+            return Err(format!("the census of {name} counts {found:?}, the truth is {expected:?}\n{}", post.out));
+        }
+    }
+    Ok(())
+}
+
+/// The documents that a finding about a census names.
+fn counted(finding: &Json) -> Option<Counts> {
+    let is_census = finding["metric"] == "documents" && finding["probe"] == "census";
+    let documents = finding.get("documents").filter(|documents| is_census && documents.is_object())?;
+    let count = |kind: &str| documents[kind]["count"].as_u64();
+    Some(Counts { missing: count("missing")?, extra: count("extra")?, changed: count("changed")? })
+}

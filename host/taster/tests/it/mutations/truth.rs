@@ -1,0 +1,214 @@
+//! What a verdict must not pass: it is read off the data, not off the steps that changed them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mongodb::bson::{Bson, Document, doc};
+use serde_json::Value as Json;
+
+use super::{
+    config::{CensusOptions, Config},
+    database::{self, Collection, Kind},
+    declared::{is_same_number, without_added_field},
+    upgrade::State,
+    values,
+};
+
+/// Why the verdict must not be `same`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Damage {
+    /// `None`: of no collection alone.
+    pub(super) collection: Option<String>,
+    pub(super) what: String,
+}
+
+/// How many documents of a collection a census must name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) missing: u64,
+    pub(super) extra: u64,
+    pub(super) changed: u64,
+}
+
+pub(super) struct Truth<'a> {
+    state: &'a State,
+    config: &'a Config,
+}
+
+impl<'a> Truth<'a> {
+    pub(super) fn new(state: &'a State, config: &'a Config) -> Self {
+        Self { state, config }
+    }
+
+    /// Everything that must not pass.
+    pub(super) fn damages(&self) -> BTreeSet<Damage> {
+        let mut damages = BTreeSet::new();
+        for (name, expected) in &self.state.expected {
+            let mut add = |what: &str| {
+                damages.insert(Damage { collection: Some(name.clone()), what: what.to_owned() });
+            };
+            let Some(actual) = self.state.actual.get(name) else {
+                // one that was to be created is missed by its declaration alone
+                add("the collection is gone");
+                continue;
+            };
+            if expected.kind != actual.kind {
+                add("the collection is of another kind");
+                continue;
+            }
+            if self.sees_definitions(name) {
+                if definition(expected) != definition(actual) {
+                    add("its definition changed");
+                }
+                if indexes(expected) != indexes(actual) {
+                    add("its indexes changed");
+                }
+            }
+            if self.has_damaged_documents(name, expected, actual) {
+                add("its documents changed");
+            }
+            if self.is_recorded_whole(name)
+                && (self.state.not_done.contains(name) || self.state.exceeded.contains(name))
+            {
+                add("not as declared");
+            }
+        }
+        // a declared removal that did not happen
+        let declared_gone = self.state.before.keys().filter(|name| !self.state.expected.contains_key(*name));
+        for name in declared_gone.filter(|name| self.state.actual.contains_key(*name)) {
+            damages.insert(Damage { collection: Some(name.clone()), what: "it was to be removed".to_owned() });
+        }
+        damages.extend(self.missing_evidence());
+        damages
+    }
+
+    fn missing_evidence(&self) -> Vec<Damage> {
+        let mut missing: Vec<Damage> = Vec::new();
+        for name in self.config.require.iter().filter(|name| !self.is_recorded_whole(name)) {
+            missing.push(Damage { collection: Some(name.clone()), what: "the required census is missing".to_owned() });
+        }
+        if !self.config.probes().iter().any(super::config::Probe::decides) {
+            missing.push(Damage { collection: None, what: "no probe decides".to_owned() });
+        }
+        missing
+    }
+
+    /// Whether something that decides compares options and indexes: a probe, or the rule for collections that no probe covers.
+    fn sees_definitions(&self, name: &str) -> bool {
+        let probes = self.config.probes();
+        let is_inventoried =
+            probes.iter().any(|probe| probe.component == "index-inventory" && probe.decides() && probe.covers(name));
+        is_inventoried || !probes.iter().any(|probe| !probe.muted && probe.covers(name))
+    }
+
+    /// The options of the census that decides about the collection, and no expectation speaks of it.
+    fn census(&self, name: &str) -> Option<CensusOptions> {
+        let probes = self.config.probes();
+        let census = probes.iter().find(|probe| probe.component == "census" && probe.decides() && probe.covers(name));
+        census.map(|_| self.config.census_options(name))
+    }
+
+    fn is_recorded_whole(&self, name: &str) -> bool {
+        self.census(name).is_some_and(|options| options.is_whole()) && self.config.rule(name) != Some("ignore")
+    }
+
+    fn declarations(&self, name: &str) -> impl Iterator<Item = &'a Json> {
+        self.state.changes.iter().filter(move |change| change["collection"].as_str() == Some(name))
+    }
+
+    fn has_damaged_documents(&self, name: &str, expected: &Collection, actual: &Collection) -> bool {
+        if expected.kind == Kind::View || self.config.rule(name) == Some("ignore") {
+            return false;
+        }
+        let counted = self
+            .config
+            .probes()
+            .iter()
+            .any(|probe| probe.component == "document-count" && probe.decides() && probe.covers(name));
+        // without a census that explains it, every other number of documents is a difference
+        let undeclared = self.declarations(name).next().is_none() && expected.ttl().is_none();
+        let (before, after) = (expected.documents.len(), actual.documents.len());
+        if counted && undeclared && (after < before || after > before && !self.config.live) {
+            return true;
+        }
+        let Some(options) = self.census(name) else { return false };
+        // what a partial census proves of a declaration is another question
+        if !options.is_whole() && !undeclared {
+            return false;
+        }
+        let Counts { missing, extra, changed } = self.counts(name, &options, expected, actual);
+        let rule = self.config.rule(name);
+        missing > 0 && rule != Some("never-increases")
+            || extra > 0 && rule != Some("never-decreases") && !(self.config.live && rule.is_none())
+            || changed > 0
+    }
+
+    /// How many documents differ from what is expected, as this census sees them.
+    pub(super) fn counts(
+        &self,
+        name: &str,
+        options: &CensusOptions,
+        expected: &Collection,
+        actual: &Collection,
+    ) -> Counts {
+        let seen = |collection: &Collection| -> BTreeMap<Vec<u8>, Document> {
+            let seen = collection.documents.iter().filter_map(|document| options.seen(document));
+            seen.map(|document| {
+                (values::bytes(&doc! {"_id": document.get("_id").cloned().unwrap_or_default()}), document)
+            })
+            .collect()
+        };
+        let (old, new) = (seen(expected), seen(actual));
+        let before = seen(&self.state.before.get(name).cloned().unwrap_or_else(|| expected.clone()));
+        let expires = expected.ttl().is_some() && expected.ttl() == actual.ttl();
+        let mut counts = Counts::default();
+        for (id, document) in &old {
+            match new.get(id) {
+                None if !before.contains_key(id) => {}
+                None if expires && database::is_due(expected, document) => {}
+                None => counts.missing += 1,
+                Some(other) => counts.changed += u64::from(!self.is_same(name, document, other)),
+            }
+        }
+        let extra = new.iter().filter(|(id, _)| !old.contains_key(*id));
+        // one that was to be removed is there: so it was changed, or the change did not happen
+        counts.extra = extra.filter(|(_, document)| !self.is_declared_new(name, document)).count() as u64;
+        counts
+    }
+
+    fn is_declared_new(&self, name: &str, document: &Document) -> bool {
+        self.declarations(name)
+            .filter_map(|change| change["addedDocuments"]["k"]["$gte"].as_i64())
+            .any(|least| matches!(document.get("k"), Some(Bson::Int32(k)) if i64::from(*k) >= least))
+    }
+
+    /// Whether two documents are the same, as far as the declarations say what they must be.
+    fn is_same(&self, name: &str, one: &Document, other: &Document) -> bool {
+        let (mut one, mut other) = (one.clone(), other.clone());
+        let mut is_retyped = false;
+        let is_new = self.is_declared_new(name, &one) && self.is_declared_new(name, &other);
+        for declaration in self.declarations(name) {
+            without_added_field(&mut one, declaration);
+            without_added_field(&mut other, declaration);
+            is_retyped |= declaration["retypedField"].is_string();
+        }
+        is_new || values::bytes(&one) == values::bytes(&other) || is_retyped && is_same_number(&one, &other)
+    }
+
+    /// What a census of the whole collection must count, if nothing is declared about it and nothing expires.
+    pub(super) fn exact_counts(&self, name: &str) -> Option<Counts> {
+        let (expected, actual) = (self.state.expected.get(name)?, self.state.actual.get(name)?);
+        let options = self.census(name)?;
+        let is_plain = self.declarations(name).next().is_none() && expected.ttl().is_none();
+        let is_recorded =
+            expected.kind != Kind::View && expected.kind == actual.kind && self.config.rule(name).is_none();
+        (is_plain && is_recorded).then(|| self.counts(name, &options, expected, actual))
+    }
+}
+
+fn definition(collection: &Collection) -> Vec<u8> {
+    values::bytes(&collection.options)
+}
+
+fn indexes(collection: &Collection) -> BTreeSet<Vec<u8>> {
+    collection.indexes.iter().map(values::bytes).collect()
+}

@@ -1,0 +1,301 @@
+//! Upgrades: steps that change a database, declared or not. They change plain data; [`super::server`] makes a server follow.
+
+use mongodb::bson::{Bson, Document, doc};
+use serde_json::Value as Json;
+
+use super::{
+    database::{self, Collection, Database, Kind},
+    declared::DeclaredStep,
+    random::Random,
+    values,
+};
+
+/// One step of an upgrade. Documents are given by number, modulo how many there are, so that a smaller database can be
+/// upgraded, too.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Lose {
+        collection: String,
+        first: usize,
+        count: usize,
+    },
+    /// The smallest alterations of a document, with this seed.
+    Alter {
+        collection: String,
+        document: usize,
+        seed: u64,
+    },
+    /// `5` becomes `5.0`: the same to an index and another one to every client.
+    RetypeId {
+        collection: String,
+        document: usize,
+    },
+    /// Two documents change places, except for their ids.
+    Swap {
+        collection: String,
+        documents: [usize; 2],
+    },
+    Add {
+        collection: String,
+        seed: u64,
+    },
+    Move {
+        from: String,
+        to: String,
+        document: usize,
+    },
+    DropIndex {
+        collection: String,
+        index: usize,
+    },
+    /// Another option of an index, or of the collection.
+    Redefine {
+        collection: String,
+        seed: u64,
+    },
+    DropCollection {
+        collection: String,
+    },
+    /// By `renameCollection`. There is no declaration of it here: one that comes to be is a kind of [`super::declared`].
+    Rename {
+        collection: String,
+    },
+    /// Every document is gone, the collection stays.
+    Empty {
+        collection: String,
+    },
+    Declared(DeclaredStep),
+}
+
+/// The database on its way from before the upgrade to after it.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) before: Database,
+    /// What the declarations say.
+    pub(super) expected: Database,
+    /// What is there.
+    pub(super) actual: Database,
+    /// `changes` of the configuration.
+    pub(super) changes: Vec<Json>,
+    /// Old and new names.
+    pub(super) renamed: Vec<(String, String)>,
+    /// Collections of which a declared change was not done, or was larger than declared.
+    pub(super) not_done: Vec<String>,
+    pub(super) exceeded: Vec<String>,
+}
+
+impl State {
+    /// After these steps.
+    pub(super) fn after(before: &Database, steps: &[Step]) -> Self {
+        let mut state = Self {
+            before: before.clone(),
+            expected: before.clone(),
+            actual: before.clone(),
+            changes: Vec::new(),
+            renamed: Vec::new(),
+            not_done: Vec::new(),
+            exceeded: Vec::new(),
+        };
+        for step in steps {
+            step.run(&mut state);
+        }
+        state
+    }
+}
+
+/// A few steps on one database.
+pub(super) fn generate(random: &mut Random, database: &Database) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for _ in 0..=random.below(3) {
+        let name = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+        if random.one_in(2) {
+            let twisted = !random.one_in(3);
+            declare(&mut steps, database, DeclaredStep::generate(random, &name, twisted));
+        } else {
+            let other = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+            steps.push(undeclared(random, name, other));
+        }
+    }
+    steps
+}
+
+/// Adds a declared step if it can be done, and if no other one changes the same.
+pub(super) fn declare(steps: &mut Vec<Step>, database: &Database, step: DeclaredStep) {
+    let fits = database.get(&step.collection).is_some_and(|collection| step.fits(collection));
+    let is_taken = steps.iter().any(|other| match other {
+        Step::Declared(other) => {
+            other.subject() == step.subject()
+                || other.collection == step.collection
+                    && [&other.subject(), &step.subject()].iter().any(|s| s.ends_with(" all"))
+        }
+        _ => false,
+    });
+    if fits && !is_taken {
+        steps.push(Step::Declared(step));
+    }
+}
+
+fn undeclared(random: &mut Random, collection: String, other: String) -> Step {
+    let document = random.below(1000);
+    match random.below(18) {
+        0 | 1 => Step::Lose { collection, first: document, count: 1 + random.below(3) },
+        2..=7 => Step::Alter { collection, document, seed: random.bits() },
+        8 => Step::RetypeId { collection, document },
+        9 => Step::Swap { collection, documents: [document, document + 1 + random.below(5)] },
+        10 => Step::Add { collection, seed: random.bits() },
+        11 => Step::Move { from: collection, to: other, document },
+        12 => Step::DropIndex { collection, index: document },
+        13 | 14 => Step::Redefine { collection, seed: random.bits() },
+        15 => Step::DropCollection { collection },
+        16 => Step::Rename { collection },
+        _ => Step::Empty { collection },
+    }
+}
+
+impl Step {
+    fn run(&self, state: &mut State) {
+        match self {
+            Self::Declared(step) => step.run(state),
+            Self::DropCollection { collection } => {
+                state.actual.remove(collection);
+            }
+            Self::Rename { collection } => {
+                let is_possible = state.actual.get(collection).is_some_and(Collection::is_editable);
+                if is_possible && let Some(moved) = state.actual.remove(collection) {
+                    state.actual.insert("renamed".to_owned(), moved);
+                    state.renamed.push((collection.clone(), "renamed".to_owned()));
+                }
+            }
+            Self::Move { from, to, document } => relocate(&mut state.actual, from, to, *document),
+            Self::Redefine { collection, seed } => {
+                if let Some(collection) = state.actual.get_mut(collection) {
+                    redefine(collection, &mut Random::new(*seed));
+                }
+            }
+            Self::DropIndex { collection, index } => {
+                if let Some(indexes) = state.actual.get_mut(collection).map(|collection| &mut collection.indexes)
+                    && !indexes.is_empty()
+                {
+                    indexes.remove(index % indexes.len());
+                }
+            }
+            _ => self.change_documents(state),
+        }
+    }
+
+    fn change_documents(&self, state: &mut State) {
+        let (Self::Lose { collection, .. }
+        | Self::Alter { collection, .. }
+        | Self::RetypeId { collection, .. }
+        | Self::Swap { collection, .. }
+        | Self::Add { collection, .. }
+        | Self::Empty { collection }) = self
+        else {
+            return;
+        };
+        let Some(collection) = state.actual.get_mut(collection) else { return };
+        let is_editable = collection.is_editable();
+        let documents = &mut collection.documents;
+        if documents.is_empty() {
+            return;
+        }
+        match self {
+            Self::Empty { .. } => documents.clear(),
+            Self::Lose { first, count, .. } => {
+                for _ in 0..*count {
+                    if documents.len() > 1 {
+                        documents.remove(first % documents.len());
+                    }
+                }
+            }
+            Self::Alter { document, seed, .. } if is_editable => {
+                let at = document % documents.len();
+                documents[at] = values::altered_fields(&mut Random::new(*seed), &documents[at]);
+            }
+            Self::RetypeId { document, .. } if is_editable => {
+                let at = document % documents.len();
+                retype_id(&mut documents[at]);
+            }
+            Self::Swap { documents: [one, other], .. } if is_editable => {
+                let (one, other) = (one % documents.len(), other % documents.len());
+                let ids = [one, other].map(|at| documents[at].get("_id").cloned().unwrap_or_default());
+                documents.swap(one, other);
+                for (at, id) in [one, other].into_iter().zip(ids) {
+                    documents[at].insert("_id", id);
+                }
+            }
+            Self::Add { seed, .. } if is_editable => {
+                let mut random = Random::new(*seed);
+                let id = Bson::String(format!("added {seed}"));
+                let mut added = database::document(&mut random, 5000, id, 0);
+                added.remove("u");
+                documents.push(added);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn retype_id(document: &mut Document) {
+    let id = match document.get("_id") {
+        Some(Bson::Int32(id)) => Bson::Double(f64::from(*id)),
+        Some(Bson::Double(id)) if id.fract() == 0.0 => Bson::Int64(*id as i64),
+        Some(Bson::String(id)) => Bson::String(format!("{id} ")),
+        Some(Bson::Decimal128(id)) => values::decimal(&format!("{id}0")),
+        Some(Bson::Document(id)) => {
+            let mut fields: Vec<_> = id.clone().into_iter().collect();
+            fields.reverse();
+            Bson::Document(fields.into_iter().collect())
+        }
+        _ => return,
+    };
+    document.insert("_id", id);
+}
+
+fn relocate(database: &mut Database, from: &str, to: &str, document: usize) {
+    let takes = |name: &str| {
+        database.get(name).is_some_and(|collection| collection.is_editable() && collection.documents.len() > 1)
+    };
+    if from == to || !takes(from) || !takes(to) {
+        return;
+    }
+    let documents = &mut database.get_mut(from).expect("it was there").documents;
+    let mut moved = documents.remove(document % documents.len());
+    moved.insert("_id", format!("moved {from} {document}"));
+    moved.remove("u");
+    database.get_mut(to).expect("it was there").documents.push(moved);
+}
+
+/// Something beside the documents becomes another.
+fn redefine(collection: &mut Collection, random: &mut Random) {
+    match collection.kind {
+        Kind::View => {
+            collection.options.insert("pipeline", vec![doc! {"$match": {"k": {"$gte": 1000}}}]);
+        }
+        Kind::Plain if collection.indexes.is_empty() || random.one_in(2) => {
+            // the last one and nothing else fits documents that are there already
+            let validator = random.pick(&[doc! {"k": {"$gte": 1}}, doc! {"k": {"$gte": 0.5}}, doc! {"j": 0}]);
+            collection.options.insert("validator", validator);
+            collection.options.insert("validationAction", "warn");
+        }
+        Kind::Plain | Kind::Clustered | Kind::Capped if !collection.indexes.is_empty() => {
+            let at = random.below(collection.indexes.len());
+            let index = &mut collection.indexes[at];
+            if index.contains_key("expireAfterSeconds") {
+                index.insert("expireAfterSeconds", 61);
+            } else if index.contains_key("unique") {
+                index.remove("unique");
+            } else if index.get_str("name").is_ok_and(|name| name != "hashed") {
+                index.insert("partialFilterExpression", doc! {"k": {"$gt": 0}});
+                index.remove("sparse");
+            }
+        }
+        Kind::Capped => {
+            collection.options.insert("max", 5001);
+        }
+        Kind::TimeSeries => {
+            collection.options.insert("timeseries", doc! {"timeField": "t", "metaField": "m", "granularity": "hours"});
+        }
+        Kind::Plain | Kind::Clustered => {}
+    }
+}
