@@ -58,6 +58,10 @@ impl Round for Mutated {
 /// Nothing is better than the truth: neither the verdict, nor what is said of each collection, nor the numbers of documents.
 fn judge(played: &Played, truth: &Truth<'_>) -> Result<(), String> {
     let Played { pre, post } = played;
+    // an expectation that can match nothing: such a configuration is refused, and nothing passes
+    if pre.code == 4 && pre.err.contains("error[T0637]") {
+        return Ok(());
+    }
     if ![0, 3].contains(&pre.code) {
         return Err(format!("`pre` failed: {}", pre.all()));
     }
