@@ -58,16 +58,15 @@ impl CompilerCommand {
     }
 
     /// The running program itself, with these arguments.
-    pub fn this_program(args: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Self, EngineError> {
+    #[must_use]
+    pub fn this_program(args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         // the same program even when another one was installed under its name meanwhile
         let linux = Path::new("/proc/self/exe");
         if linux.exists() {
-            return Ok(Self::new(linux, args));
+            return Self::new(linux, args);
         }
-        match std::env::current_exe() {
-            Ok(program) => Ok(Self::new(program, args)),
-            Err(error) => Err(failed(format!("cannot be found: {error}"))),
-        }
+        // a container without /proc may have everything precompiled: only compiling fails there
+        Self::new(std::env::current_exe().unwrap_or_else(|_| linux.to_owned()), args)
     }
 
     fn spawn(&self, threads: usize) -> io::Result<CompilerProcess> {

@@ -78,6 +78,6 @@ pub fn open_engine() -> Result<Engine, CliError> {
         .or_else(|| std::env::var_os("XDG_CACHE_HOME").map(|dir| PathBuf::from(dir).join("taster/code")))
         .or_else(|| std::env::var_os("HOME").map(|dir| PathBuf::from(dir).join(".cache/taster/code")));
     let precompiled = std::env::var_os("TASTER_CODE").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let compiler = CompilerCommand::this_program([COMPILE_COMMAND])?;
+    let compiler = CompilerCommand::this_program([COMPILE_COMMAND]);
     Ok(Engine::new(EngineOptions { compiler: Compiler::Child(compiler), cache, precompiled })?)
 }
