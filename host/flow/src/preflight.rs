@@ -10,6 +10,7 @@ use crate::{
     error::FlowError,
     expected::{self, ExpectationMistake},
     probe_check::{ProbeCheck, check_probe},
+    timing::Phase,
 };
 
 /// Fails if no verdict could be `same` with this configuration, whatever the data are: a deciding probe cannot run, or an
@@ -20,7 +21,8 @@ pub(crate) async fn require_possible(context: &FlowContext) -> Result<(), FlowEr
     let mut checks = Vec::new();
     for probe in &config.probes {
         let decides = probe.severity == Severity::Fail && !probe.muted;
-        let check = check_probe(engine, probe, base, None, &config.changes).await;
+        let checking = check_probe(engine, probe, base, None, &config.changes);
+        let check = context.timer.time(Phase::Probes, checking).await;
         let failures = match &check {
             Ok(check) => check.mistakes.as_slice(),
             Err(failure) => std::slice::from_ref(failure),

@@ -1,4 +1,5 @@
-//! `PhaseTimer`: how long a hook waits for the cluster and for MongoDB. The rest is Taster's own time and the store's.
+//! `PhaseTimer`: how long a hook waits for the cluster, for MongoDB and for probes that are tried before the sync. The rest is
+//! Taster's own time and the store's.
 
 use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
@@ -20,6 +21,8 @@ pub(crate) enum Phase {
     Cluster,
     /// The database.
     MongoDb,
+    /// Probes that are compiled, and tried without data, before anything is scaled.
+    Probes,
 }
 
 /// The level at which the times are logged.
@@ -51,6 +54,7 @@ struct TimerState {
 struct Waited {
     cluster: Duration,
     mongodb: Duration,
+    probes: Duration,
 }
 
 /// A moment, and what was waited until then.
@@ -76,6 +80,7 @@ impl PhaseTimer {
             let waited = match phase {
                 Phase::Cluster => &mut state.waited.cluster,
                 Phase::MongoDb => &mut state.waited.mongodb,
+                Phase::Probes => &mut state.waited.probes,
             };
             *waited += started.elapsed();
             result
@@ -110,15 +115,15 @@ impl PhaseTimer {
     }
 
     fn log(&self, event: &str, elapsed: &Elapsed, peak_memory: Option<u64>) {
-        let Elapsed { total, cluster, mongodb } = *elapsed;
-        let rest = total.saturating_sub(cluster).saturating_sub(mongodb);
-        let [cluster_ms, mongodb_ms, rest_ms] =
-            [cluster, mongodb, rest].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let Elapsed { total, cluster, mongodb, probes } = *elapsed;
+        let rest = total.saturating_sub(cluster).saturating_sub(mongodb).saturating_sub(probes);
+        let [cluster_ms, mongodb_ms, probes_ms, rest_ms] =
+            [cluster, mongodb, probes, rest].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let peak_memory = peak_memory.map(taster_text::size);
         let message = format!("{event} after {}", taster_text::duration(total));
         match self.level {
-            TimingLevel::Info => tracing::info!(cluster_ms, mongodb_ms, rest_ms, peak_memory, "{message}"),
-            TimingLevel::Debug => tracing::debug!(cluster_ms, mongodb_ms, rest_ms, peak_memory, "{message}"),
+            TimingLevel::Info => tracing::info!(cluster_ms, mongodb_ms, probes_ms, rest_ms, peak_memory, "{message}"),
+            TimingLevel::Debug => tracing::debug!(cluster_ms, mongodb_ms, probes_ms, rest_ms, peak_memory, "{message}"),
         }
     }
 
@@ -141,6 +146,7 @@ struct Elapsed {
     total: Duration,
     cluster: Duration,
     mongodb: Duration,
+    probes: Duration,
 }
 
 impl Elapsed {
@@ -149,6 +155,7 @@ impl Elapsed {
             total: end.at.saturating_duration_since(start.at),
             cluster: end.waited.cluster.saturating_sub(start.waited.cluster),
             mongodb: end.waited.mongodb.saturating_sub(start.waited.mongodb),
+            probes: end.waited.probes.saturating_sub(start.waited.probes),
         }
     }
 }
@@ -160,12 +167,19 @@ mod tests {
     #[test]
     fn waiting_before_the_last_probe_does_not_count_after_it() {
         let at = Instant::now();
-        let waited =
-            |cluster, mongodb| Waited { cluster: Duration::from_secs(cluster), mongodb: Duration::from_secs(mongodb) };
+        let waited = |cluster, mongodb| Waited {
+            cluster: Duration::from_secs(cluster),
+            mongodb: Duration::from_secs(mongodb),
+            probes: Duration::from_secs(4),
+        };
         let last = Mark { at, waited: waited(5, 2) };
         let now = Mark { at: at + Duration::from_millis(1_500), waited: waited(5, 3) };
-        let expected =
-            Elapsed { total: Duration::from_millis(1_500), cluster: Duration::ZERO, mongodb: Duration::from_secs(1) };
+        let expected = Elapsed {
+            total: Duration::from_millis(1_500),
+            cluster: Duration::ZERO,
+            mongodb: Duration::from_secs(1),
+            probes: Duration::ZERO,
+        };
         assert_eq!(Elapsed::between(last, now), expected);
     }
 
