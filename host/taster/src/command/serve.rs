@@ -77,7 +77,7 @@ pub async fn run(args: &ServeArgs) -> Result<Exit, CliError> {
 /// Fails if the store is a folder that does not exist: with a mistyped path the server would be ready and know no app. The first
 /// `taster pre` creates the folder of a store, so a server that is started earlier needs an empty one.
 fn require_folder(url: &str) -> Result<(), CliError> {
-    let Some(folder) = Store::folder(url).filter(|folder| !folder.exists()) else { return Ok(()) };
+    let Some(folder) = Store::folder(url).filter(|folder| !folder.is_dir()) else { return Ok(()) };
     let message = format!("the store {} does not exist", folder.display());
     let help = "correct `--store` or `store`; or create the folder, if no run was stored yet".to_owned();
     Err(CliError::new("T0657", message, help))

@@ -78,7 +78,8 @@ pub(super) fn generate(random: &mut Random) -> Database {
         let kind = match random.below(16) {
             0 => Kind::Capped,
             1 => Kind::Clustered,
-            2 => Kind::TimeSeries,
+            // no time series: the server gives the fields of a loaded measurement in another order each time
+            2 => Kind::Plain,
             _ => Kind::Plain,
         };
         database.entry(name).or_insert_with(|| collection(random, kind));

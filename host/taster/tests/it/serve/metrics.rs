@@ -53,9 +53,10 @@ async fn metrics_say_what_the_runs_came_to_and_no_client_can_make_up_more() {
     let series = samples(&damaged.get("/metrics").body);
     assert_eq!(series[r#"taster_runs{app="pxbbq",verdict="same"}"#], 0.0);
     assert_eq!(series[r#"taster_runs{app="pxbbq",verdict="unknown"}"#], 1.0);
+    // another server, which has read nothing yet
+    let gone = Served::start(&workspace, &[]);
     fs::remove_dir_all(workspace.path().join("results")).expect("a folder");
     fs::write(workspace.path().join("results"), "").expect("a file");
-    let gone = Served::start(&workspace, &[]);
     let series = samples(&gone.get("/metrics").body);
     assert_eq!(series["taster_store_up"], 0.0);
     assert!(!series.keys().any(|name| name.starts_with("taster_runs")), "{series:?}");
