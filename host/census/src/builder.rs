@@ -105,7 +105,11 @@ impl CensusBuilder {
         let mut count = 0;
         while !rest.is_empty() {
             let (document, after) = raw::split_first_document(rest)?;
-            self.document(document, marks)?;
+            if self.spec.options.unordered {
+                self.document(&raw::with_sorted_fields(document), marks)?;
+            } else {
+                self.document(document, marks)?;
+            }
             rest = after;
             count += 1;
         }

@@ -30,6 +30,10 @@ pub struct CensusOptions {
     /// Top-level fields that are ignored. Sorted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// Whether the order of top-level fields is no part of a document: a time series keeps each field by itself, and gives
+    /// them in another order once it was loaded anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unordered: bool,
     /// Number of documents that are kept whole: those with the smallest keyed hashes of their ids.
     #[serde(skip_serializing_if = "is_zero")]
     pub sample: u32,

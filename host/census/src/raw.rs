@@ -72,6 +72,19 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// The document with its top-level fields sorted by name. One whose fields cannot be told apart stays as it is.
+pub(crate) fn with_sorted_fields(document: &[u8]) -> Vec<u8> {
+    let elements = Elements::of_document(document).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let Ok(mut elements) = elements else { return document.to_vec() };
+    elements.sort_by(|a: &Element<'_>, b| a.name().cmp(b.name()));
+    let mut sorted = document[..4].to_vec();
+    for element in elements {
+        sorted.extend_from_slice(element.bytes);
+    }
+    sorted.push(0);
+    sorted
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = Result<Element<'a>, Unreadable>;
 

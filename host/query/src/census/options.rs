@@ -64,6 +64,7 @@ pub(super) fn from_changes(
     redaction: Option<Redaction>,
 ) -> CensusOptions {
     options.prepare_for_changes(changes);
+    options.unordered = collection.is_some_and(|collection| collection.kind == CollectionKind::TimeSeries);
     options.expiries = collection.map(expiries).unwrap_or_default();
     options.redaction = redaction;
     options
@@ -78,9 +79,9 @@ pub(super) fn as_in_baseline(
 ) -> Result<CensusOptions, CensusRefusal> {
     let before: CensusOptions = serde_json::from_value(baseline.options.clone())
         .map_err(|error| CensusRefusal::Baseline { id: baseline.id.clone(), reason: error.to_string() })?;
-    let CensusOptions { separate, retyped, conversions, removed_filters, expiries, .. } = before;
+    let CensusOptions { separate, retyped, conversions, removed_filters, expiries, unordered, .. } = before;
     let redaction = redaction.or(before.redaction);
-    Ok(CensusOptions { separate, retyped, conversions, removed_filters, expiries, redaction, ..options })
+    Ok(CensusOptions { separate, retyped, conversions, removed_filters, expiries, unordered, redaction, ..options })
 }
 
 /// The rules by which documents expire. Documents of a rule that is left out never count as expired.

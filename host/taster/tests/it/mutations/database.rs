@@ -78,8 +78,7 @@ pub(super) fn generate(random: &mut Random) -> Database {
         let kind = match random.below(16) {
             0 => Kind::Capped,
             1 => Kind::Clustered,
-            // no time series: the server gives the fields of a loaded measurement in another order each time
-            2 => Kind::Plain,
+            2 => Kind::TimeSeries,
             _ => Kind::Plain,
         };
         database.entry(name).or_insert_with(|| collection(random, kind));
