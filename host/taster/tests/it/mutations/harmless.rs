@@ -110,7 +110,11 @@ impl Harmless {
         let view = self.database.get(name).filter(|collection| collection.kind == Kind::View);
         view.and_then(|view| view.options.get_str("viewOn").ok()).is_some_and(|source| {
             let is_declared = |step: &Step| matches!(step, Step::Declared(declared) if declared.collection == source);
-            self.declared.iter().any(is_declared)
+            let has_ttl = |collection: &Collection| {
+                collection.indexes.iter().any(|index| index.contains_key("expireAfterSeconds"))
+            };
+            self.database.get(source).is_some_and(has_ttl)
+                || self.declared.iter().any(is_declared)
                 || self.does(source, |act| matches!(act, Act::Expire(_) | Act::Evict(_) | Act::IgnoredField(_)))
         })
     }

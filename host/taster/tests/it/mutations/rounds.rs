@@ -1,7 +1,14 @@
 //! Rounds: how many there are, which seeds they have, and how a round that fails is made smaller.
 
-use std::{env, fmt, fmt::Write as _, time::Instant};
+use std::{
+    any::Any,
+    env, fmt,
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, resume_unwind},
+    time::Instant,
+};
 
+use futures_util::FutureExt as _;
 use mongodb::bson::Document;
 use serde_json::Value as Json;
 
@@ -75,9 +82,15 @@ pub(super) async fn play<R: Round>(replica_set: bool) {
     let started = Instant::now();
     let mut server = Server::start(replica_set).await;
     let mut failures: Vec<(u64, String)> = Vec::new();
+    let mut void = 0;
     for (round, &seed) in seeds.iter().enumerate() {
         let made = R::generate(seed);
-        if let Err(wrong) = made.play(&mut server).await {
+        let played = AssertUnwindSafe(made.play(&mut server)).catch_unwind().await;
+        let Some(played) = played.map_or_else(refused, Some) else {
+            void += 1;
+            continue;
+        };
+        if let Err(wrong) = played {
             let shown = if failures.len() < SHOWN { smallest(made, wrong, &mut server).await } else { wrong };
             eprintln!("seed {seed} (round {} of {}): {shown}", round + 1, seeds.len());
             failures.push((seed, shown));
@@ -86,11 +99,21 @@ pub(super) async fn play<R: Round>(replica_set: bool) {
     let kind = if replica_set { "a replica set" } else { "a standalone server" };
     let seconds = started.elapsed().as_secs();
     println!("{} rounds on {kind} in {seconds} s, seeds {} to {}", seeds.len(), seeds[0], seeds[seeds.len() - 1]);
+    assert!(void * 20 <= seeds.len(), "the server refused the data of {void} of {} rounds", seeds.len());
     let mut report = format!("{} of {} rounds on {kind} failed:", failures.len(), seeds.len());
     for (seed, shown) in &failures {
         write!(report, "\n\nTASTER_TEST_SEED={seed}: {shown}").expect("text");
     }
     assert!(failures.is_empty(), "{report}");
+}
+
+/// `None` if the server refused what the generator made: there was no round. Any other panic goes on.
+fn refused<T>(panic: Box<dyn Any + Send>) -> Option<T> {
+    let message = panic.downcast_ref::<String>().map_or("", String::as_str);
+    if message.starts_with("the generator made") {
+        return None;
+    }
+    resume_unwind(panic)
 }
 
 /// The smallest round that was found to fail, too.
