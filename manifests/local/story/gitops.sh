@@ -150,10 +150,25 @@ job_exists() { k get job "$1" >/dev/null 2>&1; }
 
 hook_runs() { [ "$(k get pod "$(pod_of "$1")" -o 'jsonpath={.status.phase}' 2>/dev/null)" = Running ]; }
 
-terminate() { # as `argocd app terminate-op`
+# Terminates the sync as `argocd app terminate-op` does. Whoever writes last wins: the controller may be about to write its own
+# state and then goes on as if nobody had asked, so the request is repeated until it is seen to act on it.
+terminate() {
   local message
   message=$(application_field stage-pxbbq .status.operationState.message)
-  a patch application stage-pxbbq --type merge --patch '{"status": {"operationState": {"phase": "Terminating"}}}' >/dev/null
+  stops() {
+    local phase
+    phase=$(application_field stage-pxbbq .status.operationState.phase)
+    case $phase in
+      Running)
+        a patch application stage-pxbbq --type json --patch '[
+          {"op": "test", "path": "/status/operationState/phase", "value": "Running"},
+          {"op": "replace", "path": "/status/operationState/phase", "value": "Terminating"}]'
+        return 1
+        ;;
+      Terminating) return 1 ;;
+    esac
+  }
+  wait_until "the sync is terminated" 60 stops
   pass "terminated while: ${message:-the hook runs}"
 }
 
