@@ -21,12 +21,9 @@ pub(crate) struct CapturePair<'a> {
     pub(crate) differences: &'a CensusDifferences,
     changes_by_collection: HashMap<&'a str, Vec<&'a DeclaredChange>>,
     compared_censuses: Vec<ComparedCensus<'a>>,
-    complete_censuses: HashMap<&'a str, Vec<ExplainingCensus<'a>>>,
+    counting_censuses: HashMap<&'a str, Vec<ComparedCensus<'a>>>,
     collections_with_census: HashSet<&'a str>,
 }
-
-/// A census that was compared: its probe, metric and labels, and the difference.
-pub(crate) type ExplainingCensus<'a> = (&'a (String, String, Labels), &'a CensusDifference);
 
 /// A census of both captures, and the difference.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +38,20 @@ pub(crate) struct ComparedCensus<'a> {
 impl ComparedCensus<'_> {
     /// Whether it covers every document and every field.
     pub(crate) fn is_complete(&self) -> bool {
-        covers_everything(self.before) && covers_everything(self.after)
+        self.covers_every_document() && self.has_none("ignored")
+    }
+
+    /// Whether it covers every document, be it without some fields.
+    fn covers_every_document(&self) -> bool {
+        self.has_none("filter")
+    }
+
+    /// Whether an option that leaves something out was set in neither capture.
+    fn has_none(&self, option: &str) -> bool {
+        [self.before, self.after].into_iter().all(|census| match census.options.get(option) {
+            None | Some(serde_json::Value::Null) => true,
+            Some(list) => list.as_array().is_some_and(Vec::is_empty),
+        })
     }
 }
 
@@ -124,7 +134,7 @@ impl<'a> CapturePair<'a> {
             changes_by_collection.entry(change.collection.as_str()).or_default().push(change);
         }
         let compared_censuses = compared_censuses(&before, &after, differences);
-        let complete_censuses = complete_censuses(&after, &compared_censuses);
+        let counting_censuses = counting_censuses(&after, &compared_censuses);
         let censuses = [before.capture, after.capture].into_iter().flat_map(|capture| &capture.censuses);
         let collections_with_census = censuses.map(|census| census.collection.as_str()).collect();
         let expectations = ExpectationIndex::new(expectations);
@@ -136,7 +146,7 @@ impl<'a> CapturePair<'a> {
             differences,
             changes_by_collection,
             compared_censuses,
-            complete_censuses,
+            counting_censuses,
             collections_with_census,
         }
     }
@@ -170,10 +180,15 @@ impl<'a> CapturePair<'a> {
         self.collections_with_census.contains(collection)
     }
 
-    /// Compared censuses that may explain what other probes report about the collection: those that decide the verdict and
-    /// that cover every document and every field.
-    pub(crate) fn complete_censuses(&self, collection: &str) -> impl Iterator<Item = ExplainingCensus<'a>> {
-        self.complete_censuses.get(collection).into_iter().flatten().copied()
+    /// Compared censuses that may explain how many documents the collection has: those that decide the verdict and that cover
+    /// every document.
+    pub(crate) fn counting_censuses(&self, collection: &str) -> impl Iterator<Item = ComparedCensus<'a>> {
+        self.counting_censuses.get(collection).into_iter().flatten().copied()
+    }
+
+    /// Those of them that may explain whatever other probes report about the collection: they cover every field, too.
+    pub(crate) fn complete_censuses(&self, collection: &str) -> impl Iterator<Item = ComparedCensus<'a>> {
+        self.counting_censuses(collection).filter(ComparedCensus::is_complete)
     }
 }
 
@@ -194,30 +209,21 @@ fn compared_censuses<'a>(
     compared.collect()
 }
 
-/// See [`CapturePair::complete_censuses`].
-fn complete_censuses<'a>(
+/// See [`CapturePair::counting_censuses`].
+fn counting_censuses<'a>(
     after: &CaptureIndex<'a>,
     compared: &[ComparedCensus<'a>],
-) -> HashMap<&'a str, Vec<ExplainingCensus<'a>>> {
+) -> HashMap<&'a str, Vec<ComparedCensus<'a>>> {
     let mut decides: HashMap<&str, bool> = HashMap::new();
     for record in &after.capture.probes {
         *decides.entry(&record.name).or_default() |= record.severity == Severity::Fail && !record.muted;
     }
-    let mut complete: HashMap<&str, Vec<ExplainingCensus<'_>>> = HashMap::new();
+    let mut counting: HashMap<&str, Vec<ComparedCensus<'_>>> = HashMap::new();
     for census in compared {
         let decides = decides.get(census.metric.0.as_str()).copied().unwrap_or(false);
-        if decides && census.is_complete() {
-            complete.entry(census.after.collection.as_str()).or_default().push((census.metric, census.difference));
+        if decides && census.covers_every_document() {
+            counting.entry(census.after.collection.as_str()).or_default().push(*census);
         }
     }
-    complete
-}
-
-/// Whether a census covers every document and every field.
-fn covers_everything(census: &CensusFacts) -> bool {
-    let is_unset = |option: &str| match census.options.get(option) {
-        None | Some(serde_json::Value::Null) => true,
-        Some(list) => list.as_array().is_some_and(Vec::is_empty),
-    };
-    is_unset("filter") && is_unset("ignored")
+    counting
 }

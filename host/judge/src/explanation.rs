@@ -10,7 +10,7 @@ use taster_model::{
 };
 
 use crate::{
-    capture_pair::{COLLECTION, CapturePair},
+    capture_pair::{COLLECTION, CapturePair, ComparedCensus},
     changes,
     compare::{self, Comparison, RuleOrigin},
     pairing::Pair,
@@ -201,7 +201,7 @@ fn explain_count<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, '
         return None;
     };
     let counts = (u64::try_from(*before).ok()?, u64::try_from(*after).ok()?);
-    explain_by_moved_documents(captures, metric.collection, counts)
+    explain_by_moved_documents(captures, captures.counting_censuses(metric.collection), counts)
 }
 
 /// The schema shape without the paths of declared fields. If documents were added or removed as declared, every count in
@@ -211,7 +211,7 @@ fn explain_count<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, '
 fn explain_shape<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, 'a>) -> Option<Explained<'a>> {
     let censuses = captures.complete_censuses(metric.collection);
     let proven: HashSet<(&str, String)> = censuses
-        .flat_map(|(_, difference)| &difference.changes)
+        .flat_map(|census| &census.difference.changes)
         .filter(|outcome| outcome.unproven_reason.is_none() && outcome.happened > 0)
         .map(|outcome| changes::identity(&outcome.change))
         .collect();
@@ -225,7 +225,7 @@ fn explain_shape<'a>(captures: &CapturePair<'a>, metric: &CollectionMetric<'_, '
         return by_fields;
     }
     let counts = (documents_in_shape(&metric.before.value)?, documents_in_shape(&metric.after.value)?);
-    explain_by_moved_documents(captures, metric.collection, counts).or(by_fields)
+    explain_by_moved_documents(captures, captures.complete_censuses(metric.collection), counts).or(by_fields)
 }
 
 /// Number of documents that a shape is of: each has an `_id`.
@@ -242,14 +242,15 @@ fn documents_in_shape(shape: &Value) -> Option<u64> {
 /// The documents that were added, removed or expired, by a census with exactly these counts before and after the sync.
 fn explain_by_moved_documents<'a>(
     captures: &CapturePair<'a>,
-    collection: &'a str,
+    mut censuses: impl Iterator<Item = ComparedCensus<'a>>,
     counts: (u64, u64),
 ) -> Option<Explained<'a>> {
-    captures.complete_censuses(collection).find_map(|(_, difference)| {
+    censuses.find_map(|census| {
+        let difference = census.difference;
         if (difference.before, difference.after) != counts {
             return None;
         }
-        if difference.expired.count > 0 && !ttl::still_stands(captures, collection) {
+        if difference.expired.count > 0 && !ttl::still_stands(captures, &census.after.collection) {
             return None;
         }
         moved_documents(difference)

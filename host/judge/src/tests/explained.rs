@@ -142,6 +142,32 @@ fn a_count_that_a_census_explains_is_expected() {
     assert_snapshot!(count(91, Some(lossy)), @"different changed: 9 fewer");
 }
 
+/// Documents are paired whatever fields are ignored, so that a count is explained; what the fields hold is not.
+#[test]
+fn a_census_without_some_fields_explains_counts_alone() {
+    let expired = CensusDifference { after: 97, expired: document_count(3), ..unchanged_documents(100) };
+    let outcome_of = |(component, name): (&str, &str), options: serde_json::Value, value: fn(i64) -> Value| {
+        let side = |documents| {
+            let metric = Metric { labels: collection_label("orders"), ..metric(name, value(documents)) };
+            let outcome = ProbeOutcome::Metrics(vec![metric]);
+            let mut side = capture_with_census();
+            side.censuses[0].options = options.clone();
+            side.probes.push(ProbeRecord { component: component.to_owned(), ..probe("standard", outcome) });
+            side
+        };
+        let judgement = judge_with_censuses(&side(100), &side(97), &orders_census(Ok(expired.clone())), &[], &[]);
+        judgement.findings.iter().find(|f| f.probe.as_deref() == Some("standard")).unwrap().outcome
+    };
+    let (counts, shapes) = (("document-count", "documents"), ("schema-shape", "shape"));
+    let count = |documents| Value::Integer(documents);
+    let shape = |documents: i64| Value::Document(json!({"_id": {"int": documents}}));
+    let (ignored, filter) = (json!({"ignored": ["total"]}), json!({"filter": {"status": "open"}}));
+    assert_eq!(outcome_of(counts, ignored.clone(), count), FindingOutcome::Expected);
+    assert_eq!(outcome_of(counts, filter, count), FindingOutcome::Different);
+    assert_eq!(outcome_of(shapes, json!({}), shape), FindingOutcome::Expected);
+    assert_eq!(outcome_of(shapes, ignored, shape), FindingOutcome::Different);
+}
+
 #[test]
 fn a_shape_whose_numbers_a_census_explains_is_expected() {
     let gone = declared_change(json!({"collection": "orders", "removedDocuments": {"status": "void"}}));
