@@ -6,7 +6,10 @@ use bson::{Bson, RawDocument};
 use serde_json::{Value, json};
 use taster_model::{DocumentDetail, DocumentSet};
 
-use crate::record::{REDACTED, sort_key};
+use crate::{
+    extended_json::extended_json,
+    record::{REDACTED, sort_key},
+};
 
 /// Number of different fields that are counted separately.
 const MAX_FIELDS: usize = 1000;
@@ -104,11 +107,11 @@ pub(crate) fn id_value_extended_json(kind: u8, id: &[u8]) -> Value {
 pub(crate) fn id_extended_json(document: &[u8]) -> Option<Value> {
     let value = RawDocument::from_bytes(document).ok()?.get("_id").ok()??;
     let value = Bson::try_from(value).ok()?;
-    Some(value.into_canonical_extjson())
+    Some(extended_json(value))
 }
 
 /// A document in canonical Extended JSON.
 pub(crate) fn document_extended_json(document: &[u8]) -> Option<Value> {
     let document = bson::Document::try_from(RawDocument::from_bytes(document).ok()?).ok()?;
-    Some(Bson::Document(document).into_canonical_extjson())
+    Some(extended_json(Bson::Document(document)))
 }

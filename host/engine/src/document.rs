@@ -1,4 +1,5 @@
-//! Converts a BSON document to canonical Extended JSON and keeps the order of its keys.
+//! Converts a BSON document to canonical Extended JSON and keeps the order of its keys. Names that Extended JSON cannot express
+//! are escaped ([`escape_field_name`]).
 //!
 //! Invalid UTF-8, duplicate keys, wrong lengths and trailing bytes are errors: otherwise two captures could be equal although
 //! the documents are not.
@@ -6,30 +7,10 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bson::{RawArray, RawDocument, raw::RawBsonRef};
 use serde_json::{Map, Value, json};
+use taster_text::escape_field_name;
 
 /// MongoDB's own limit of nesting.
 const MAX_DEPTH: u32 = 100;
-
-/// Extended JSON reads an object whose first key is one of these as a scalar: the document `{"$numberInt": "5"}` would be
-/// captured like the number 5.
-const SCALAR_KEYS: [&str; 16] = [
-    "$oid",
-    "$date",
-    "$numberInt",
-    "$numberLong",
-    "$numberDouble",
-    "$numberDecimal",
-    "$binary",
-    "$uuid",
-    "$timestamp",
-    "$regularExpression",
-    "$symbol",
-    "$code",
-    "$undefined",
-    "$minKey",
-    "$maxKey",
-    "$dbPointer",
-];
 
 /// Converts `bytes`, exactly one document.
 pub(crate) fn extended_json(bytes: &[u8]) -> Result<Value, String> {
@@ -42,11 +23,8 @@ fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
     let mut map = Map::new();
     for element in document {
         let (key, value) = element.map_err(|error| error.to_string())?;
-        if map.is_empty() && SCALAR_KEYS.contains(&key.as_str()) {
-            return Err(format!("it has a document with the first key `{key}`, which Extended JSON reads as a scalar"));
-        }
         let value = convert(value, deeper)?;
-        if map.insert(key.as_str().to_owned(), value).is_some() {
+        if map.insert(escape_field_name(key.as_str()).into_owned(), value).is_some() {
             return Err(format!("the key `{key}` occurs twice"));
         }
     }
@@ -168,14 +146,21 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_read_as_scalars_are_refused() {
-        let refused = |document: bson::RawDocumentBuf| extended_json(document.as_bytes()).unwrap_err();
-        insta::assert_snapshot!(refused(rawdoc! {"$numberInt": "5"}), @"it has a document with the first key `$numberInt`, which Extended JSON reads as a scalar");
-        insta::assert_snapshot!(refused(rawdoc! {"a": [{"b": {"$code": "f", "$scope": {}}}]}), @"it has a document with the first key `$code`, which Extended JSON reads as a scalar");
-        let allowed = rawdoc! {
-            "validator": {"$jsonSchema": {"required": ["a"]}, "a": {"$gt": 5, "$exists": true}}, "later": {"a": 1, "$oid": 2},
-        };
-        insta::assert_snapshot!(extended_json(allowed.as_bytes()).unwrap(), @r#"{"validator":{"$jsonSchema":{"required":["a"]},"a":{"$gt":{"$numberInt":"5"},"$exists":true}},"later":{"a":{"$numberInt":"1"},"$oid":{"$numberInt":"2"}}}"#);
+    fn a_document_that_would_read_as_a_value_is_told_apart_from_it() {
+        let shown = |document: bson::RawDocumentBuf| extended_json(document.as_bytes()).unwrap().to_string();
+        assert_eq!(shown(rawdoc! {"a": 5_i64}), r#"{"a":{"$numberLong":"5"}}"#);
+        assert_eq!(shown(rawdoc! {"a": {"$numberLong": "5"}}), r#"{"a":{"$$numberLong":"5"}}"#);
+        assert_eq!(shown(rawdoc! {"a": {"$$numberLong": "5"}}), r#"{"a":{"$$$numberLong":"5"}}"#);
+        assert_eq!(
+            shown(rawdoc! {"$oid": {"key": 1_i64}, "$$oid": 1_i64}),
+            r#"{"$$oid":{"key":{"$numberLong":"1"}},"$$$oid":{"$numberLong":"1"}}"#
+        );
+        assert_eq!(shown(rawdoc! {"a": [{"$code": "f", "$scope": {}}]}), r#"{"a":[{"$$code":"f","$scope":{}}]}"#);
+        let operators = rawdoc! {"validator": {"$jsonSchema": {"required": ["a"]}, "a": {"$gt": "5", "$exists": true}}};
+        assert_eq!(
+            shown(operators),
+            r#"{"validator":{"$jsonSchema":{"required":["a"]},"a":{"$gt":"5","$exists":true}}}"#
+        );
     }
 
     proptest::proptest! {

@@ -1,13 +1,17 @@
 //! Explains differences that standard probes report by declared changes: an index in the inventory, a path in the schema
 //! shape, a document count that a census proves. Whatever a declared change does not explain must be unchanged.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use serde_json::{Map, Value as Json};
 use taster_model::{
     CensusDifference, ChangeKind, CollectionKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode,
     Rule, Value,
 };
+use taster_text::escape_field_name;
 
 use crate::{
     capture_pair::{COLLECTION, CapturePair, ComparedCensus},
@@ -54,8 +58,8 @@ pub(crate) fn explain<'a>(
             // each declared index has a finding of its own, which always decides
             let entries = Entries {
                 name: |key| key,
-                declared_names: |kind| index_name(kind).map(ToOwned::to_owned).into_iter().collect(),
-                is_about: &|change, key| index_name(&change.kind) == Some(key),
+                declared_names: |kind| index_name(kind).map(Cow::into_owned).into_iter().collect(),
+                is_about: &|change, key| index_name(&change.kind).is_some_and(|name| name == key),
             };
             explain_entries(captures, &metric, &entries)
         }
@@ -155,9 +159,10 @@ fn explain_entries<'a>(
     Some(Explained { comparison, reason: first_change.reason.as_deref() })
 }
 
-fn index_name(kind: &ChangeKind) -> Option<&str> {
+/// The index that a change adds or removes, as `index-inventory` has its name.
+fn index_name(kind: &ChangeKind) -> Option<Cow<'_, str>> {
     match kind {
-        ChangeKind::AddedIndex(name) | ChangeKind::RemovedIndex(name) => Some(name),
+        ChangeKind::AddedIndex(name) | ChangeKind::RemovedIndex(name) => Some(escape_field_name(name)),
         _ => None,
     }
 }
@@ -166,7 +171,7 @@ fn index_name(kind: &ChangeKind) -> Option<&str> {
 /// do not mention arrays.
 fn is_about_path(kind: &ChangeKind, key: &str) -> bool {
     kind.fields().iter().any(|path| {
-        let mut segments = key.split('.').map(without_array_suffix);
+        let mut segments = unescape_field_name(key).split('.').map(without_array_suffix);
         path.names().iter().all(|name| segments.next().is_some_and(|segment| segment == shape_name(name)))
     })
 }

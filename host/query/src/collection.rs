@@ -1,6 +1,7 @@
 //! Descriptions of collections, as the server reports them.
 
 use bson::{Bson, Document, RawDocument, RawDocumentBuf};
+use taster_census::extended_json;
 use taster_model::{CollectionFacts, CollectionKind};
 
 use crate::{canonical, namespace, write_counters::WriteCounters};
@@ -108,7 +109,7 @@ impl Collection {
 
     /// As a capture records it.
     pub(crate) fn facts(&self) -> CollectionFacts {
-        let json = |document: Document| Bson::Document(document).into_canonical_extjson();
+        let json = |document: Document| extended_json(Bson::Document(document));
         CollectionFacts {
             name: self.name.clone(),
             kind: self.kind,

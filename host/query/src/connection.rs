@@ -130,9 +130,11 @@ impl Inner {
         caller.run(operation, admin.run_command(hello::command(&caller)).selection_criteria(PRIMARY)).await
     }
 
-    /// All documents that a small command returns.
+    /// All documents that a small command returns. They are not read by `serde`, which takes a document such as
+    /// `{"$numberLong": "5"}` for a number, and fails at `{"$oid": 1}`.
     pub(crate) async fn documents(&self, command: RawDocumentBuf) -> Result<Vec<Document>, Error> {
-        self.database.run_raw_cursor_command(command).await?.try_collect().await
+        let documents = self.raw_documents(command).await?;
+        documents.iter().map(|document| Ok(Document::try_from(&**document)?)).collect()
     }
 
     /// All documents that a small command returns, as raw BSON.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use bson::{Bson, RawDocument, RawDocumentBuf};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
+use taster_census::extended_json;
 use taster_model::STORED_FUNCTIONS;
 
 use crate::{command, connection::Inner, driver_error, error::QueryError, server_codes::UNAUTHORIZED};
@@ -46,7 +47,7 @@ fn name(document: &RawDocument) -> String {
     match document.get("_id") {
         Ok(Some(id)) => match Bson::try_from(id) {
             Ok(Bson::String(name)) => name,
-            Ok(other) => other.into_canonical_extjson().to_string(),
+            Ok(other) => extended_json(other).to_string(),
             Err(_) => hex::encode(Sha256::digest(document.as_bytes())),
         },
         _ => String::new(),

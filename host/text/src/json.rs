@@ -1,6 +1,8 @@
 //! The difference of two JSON documents, by path. Documents of MongoDB are canonical Extended JSON: `{"$numberInt": "1"}` is one
 //! value, and the order of keys counts, because an index on `{a: 1, b: 1}` differs from one on `{b: 1, a: 1}`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 /// The difference of two documents.
@@ -91,6 +93,51 @@ pub fn is_bson_scalar(object: &Map<String, Value>) -> bool {
     object.len() == 1 && object.keys().all(|key| KEYS.contains(&key.as_str()))
 }
 
+/// Names that make an object a value of Extended JSON, or an id that has no JSON.
+const NAMES_OF_VALUES: [&str; 19] = [
+    "binary",
+    "bytes",
+    "code",
+    "date",
+    "dbPointer",
+    "maxKey",
+    "minKey",
+    "missing",
+    "numberDecimal",
+    "numberDouble",
+    "numberInt",
+    "numberLong",
+    "oid",
+    "redacted",
+    "regularExpression",
+    "symbol",
+    "timestamp",
+    "undefined",
+    "uuid",
+];
+
+/// A field's name as documents that are stored as Extended JSON have it: the field `$oid` is written as `$$oid`, and `$$oid`
+/// as `$$$oid`. Extended JSON itself cannot express such names: the document `{"$numberLong": "5"}` would be the number 5.
+#[must_use]
+pub fn escape_field_name(name: &str) -> Cow<'_, str> {
+    if is_name_of_value(name) { Cow::Owned(format!("${name}")) } else { Cow::Borrowed(name) }
+}
+
+/// The field's name that [`escape_field_name`] has written.
+#[must_use]
+pub fn unescape_field_name(name: &str) -> &str {
+    match name.strip_prefix('$') {
+        Some(rest) if is_name_of_value(rest) => rest,
+        _ => name,
+    }
+}
+
+/// `$oid`, `$$oid` and so on.
+fn is_name_of_value(name: &str) -> bool {
+    let rest = name.trim_start_matches('$');
+    rest.len() < name.len() && NAMES_OF_VALUES.contains(&rest)
+}
+
 impl<'a> JsonDiff<'a> {
     fn compare(&mut self, path: &mut Vec<String>, before: &'a Value, after: &'a Value) {
         match (before, after) {
@@ -168,6 +215,24 @@ mod tests {
         let after = json!({"_id": {"$oid": "65"}, "a": {"b": 1, "c": 3}, "items": [1, 3], "y": 1});
         assert_eq!(changed_paths(&before, &after), ["a.c", "items[1]", "x", "y"]);
         assert_eq!(json_diff(&before, &after).equal, 4, "_id, a.b, items[0], items[2]");
+    }
+
+    #[test]
+    fn names_of_extended_json_are_escaped_and_others_are_not() {
+        for (name, escaped) in [
+            ("$oid", "$$oid"),
+            ("$$oid", "$$$oid"),
+            ("$numberLong", "$$numberLong"),
+            ("$redacted", "$$redacted"),
+            ("oid", "oid"),
+            ("$jsonSchema", "$jsonSchema"),
+            ("$", "$"),
+            ("", ""),
+        ] {
+            assert_eq!(escape_field_name(name), escaped);
+            assert_eq!(unescape_field_name(escaped), name);
+        }
+        assert_eq!(unescape_field_name("$oid"), "$oid", "as documents were stored earlier");
     }
 
     #[test]

@@ -11,5 +11,8 @@ mod lengths;
 pub use amounts::{age, counted, duration, exact_duration, exact_size, group_digits, grouped, size};
 pub use credentials::redact_credentials;
 pub use hidden::{escape_hidden, escape_hidden_except, is_hidden};
-pub use json::{JsonChange, JsonChangeKind, JsonDiff, is_bson_scalar, join_path, json_diff, json_equal};
+pub use json::{
+    JsonChange, JsonChangeKind, JsonDiff, escape_field_name, is_bson_scalar, join_path, json_diff, json_equal,
+    unescape_field_name,
+};
 pub use lengths::{listed, truncate_bytes, truncate_chars};

@@ -1,7 +1,7 @@
 //! The options of a census, from the probe's request, the declared changes and the baseline.
 
 use bson::{Bson, Document};
-use taster_census::{CensusOptions, Redaction, TtlIndex};
+use taster_census::{CensusOptions, Redaction, TtlIndex, extended_json};
 use taster_model::{CensusFacts, CollectionKind, DeclaredChange};
 
 use super::{refusal::CensusRefusal, request::CensusRequest};
@@ -50,7 +50,7 @@ pub(super) fn requested(
                 asked: error.to_string(),
                 allowed: "BSON".to_owned(),
             })?;
-            Bson::Document(document).into_canonical_extjson()
+            extended_json(Bson::Document(document))
         }
     };
     Ok(CensusOptions { detail, filter, ignored, sample, ..CensusOptions::default() })
@@ -128,6 +128,9 @@ fn index_expiry(index: &Document, collection: &Collection) -> Option<TtlIndex> {
     let own_collation = collection.canonical_options().get("collation") == index.get("collation");
     let applies = is_ordered && (filter.is_none() || own_collation);
     let filter = filter.map(|filter| Bson::Document(filter.clone()));
+    // it is read back: a document such as `{"$numberLong": "5"}` would become a number
+    let can_be_read_back = |filter: &Bson| extended_json(filter.clone()) == filter.clone().into_canonical_extjson();
+    let applies = applies && filter.as_ref().is_none_or(can_be_read_back);
     let filter = filter.map(Bson::into_canonical_extjson);
     applies.then(|| TtlIndex { field: field.clone(), seconds, filter })
 }

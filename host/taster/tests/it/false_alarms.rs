@@ -273,3 +273,58 @@ async fn documents_that_expired_by_the_position_in_an_array() {
     let ttl = doc! {"key": {"at.0": 1}, "name": "ttl", "expireAfterSeconds": 1};
     expires_as_on_the_server(Flavour::ReplicaSet, &[ttl], values("at"), "").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_look_like_extended_json() {
+    for flavour in FLAVOURS {
+        let (shop, workspace) = empty(flavour).await;
+        let schema = doc! {"$jsonSchema": {"properties": {"$oid": {"bsonType": "string"}, "$date": {}}}};
+        command(&shop, doc! {"create": "strict", "validator": schema}).await;
+        let view =
+            doc! {"create": "view", "viewOn": "strict", "pipeline": [{"$project": {"x": {"$literal": {"$uuid": 1}}}}]};
+        command(&shop, view).await;
+        let index = |name: &str| doc! {"key": {name.trim_start_matches('$'): 1}, "name": name};
+        let names = ["$oid", "$$oid", "$numberLong", "$code", "$date"];
+        command(&shop, doc! {"createIndexes": "strict", "indexes": names.map(index).to_vec()}).await;
+        insert(&shop, "strict", [doc! {"_id": 1, "a": {"$numberLong": "5"}, "$b": {"$oid": 1}}]).await;
+        run(&workspace, "pre", "same", 0);
+        run(&workspace, "post", "same", 0);
+
+        // an index of such a name can be declared
+        workspace.configure(&format!("{SHOP}changes:\n  - {{collection: strict, removedIndex: $oid}}\n"));
+        run(&workspace, "pre", "removed", 0);
+        command(&shop, doc! {"dropIndexes": "strict", "index": "$oid"}).await;
+        run(&workspace, "post", "removed", 0);
+        command(&shop, doc! {"dropIndexes": "strict", "index": "$$oid"}).await;
+        assert!(run(&workspace, "post", "removed", 1).out.contains("`$$$oid` is gone"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_looks_like_a_number() {
+    let (text, number) = (doc! {"$numberLong": "5"}, Bson::Int64(5));
+    for flavour in FLAVOURS {
+        let (shop, workspace) = empty(flavour).await;
+        let sample =
+            "  - {name: documents, component: census, collections: [orders], config: {detail: fields, sample: 9}}\n";
+        workspace.configure(&format!("{SHOP}probes:\n{sample}"));
+        command(&shop, doc! {"create": "uncovered", "validator": {"a": {"$eq": text.clone()}}}).await;
+        insert(&shop, "orders", [doc! {"_id": 1, "a": text.clone()}, doc! {"_id": 2, "a": [{"b": text.clone()}]}])
+            .await;
+        run(&workspace, "pre", "one", 0);
+        for (id, value) in [(1, number.clone()), (2, Bson::Array(vec![doc! {"b": number.clone()}.into()]))] {
+            command(&shop, doc! {"update": "orders", "updates": [{"q": {"_id": id}, "u": {"$set": {"a": value}}}]})
+                .await;
+        }
+        command(&shop, doc! {"collMod": "uncovered", "validator": {"a": {"$eq": number.clone()}}}).await;
+        let post = run(&workspace, "post", "one", 1);
+        let found = findings(&post);
+        assert!(found.contains(&"different definition-changed uncovered".to_owned()), "{found:?}");
+        let json = post.json();
+        let census = json["findings"].as_array().expect("findings").iter().find(|f| f["metric"] == "documents");
+        let shown = census.expect("a census")["documents"]["changed"]["details"].to_string();
+        for one in [r#"{"$$numberLong":"5"}"#, r#"{"$numberLong":"5"}"#] {
+            assert_eq!(shown.matches(one).count(), 2, "{one}: {shown}");
+        }
+    }
+}
