@@ -1,11 +1,16 @@
 //! Converts a BSON document to canonical Extended JSON and keeps the order of its keys. Names that Extended JSON cannot express
 //! are escaped ([`escape_field_name`]).
 //!
-//! Invalid UTF-8, duplicate keys, wrong lengths and trailing bytes are errors: otherwise two captures could be equal although
-//! the documents are not.
+//! A string of invalid UTF-8 is written as its bytes, `{"$bytes": "02000000ff00", "$type": 2}`: such data exist, and one of them
+//! must not hide all other metrics. Names of invalid UTF-8, duplicate keys, wrong lengths and trailing bytes are errors:
+//! otherwise two captures could be equal although the documents are not.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bson::{RawArray, RawDocument, raw::RawBsonRef};
+use bson::{
+    RawArray, RawDocument,
+    raw::{RawBsonRef, RawElement},
+    spec::ElementType,
+};
 use serde_json::{Map, Value, json};
 use taster_text::escape_field_name;
 
@@ -21,9 +26,10 @@ pub(crate) fn extended_json(bytes: &[u8]) -> Result<Value, String> {
 fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
     let deeper = depth.checked_sub(1).ok_or_else(|| format!("it is nested more than {MAX_DEPTH} levels deep"))?;
     let mut map = Map::new();
-    for element in document {
-        let (key, value) = element.map_err(|error| error.to_string())?;
-        let value = convert(value, deeper)?;
+    for item in elements(document) {
+        let (element, bytes) = item?;
+        let key = element.key();
+        let value = element_value(element, bytes, deeper)?;
         if map.insert(escape_field_name(key.as_str()).into_owned(), value).is_some() {
             return Err(format!("the key `{key}` occurs twice"));
         }
@@ -33,7 +39,45 @@ fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
 
 fn list(array: &RawArray, depth: u32) -> Result<Value, String> {
     let deeper = depth.checked_sub(1).ok_or_else(|| format!("it is nested more than {MAX_DEPTH} levels deep"))?;
-    array.into_iter().map(|item| convert(item.map_err(|error| error.to_string())?, deeper)).collect()
+    // an array is a document with the names 0, 1, …
+    let document = RawDocument::from_bytes(array.as_bytes()).map_err(|error| error.to_string())?;
+    elements(document)
+        .map(|item| {
+            let (element, bytes) = item?;
+            element_value(element, bytes, deeper)
+        })
+        .collect()
+}
+
+/// The elements of a document, each with the bytes of its value.
+fn elements(document: &RawDocument) -> impl Iterator<Item = Result<(RawElement<'_>, &[u8]), String>> {
+    let mut end = size_of::<i32>();
+    document.iter_elements().map(move |element| {
+        let element = element.map_err(|error| error.to_string())?;
+        // type, name, NUL
+        let start = end + 1 + element.key().as_str().len() + 1;
+        end = start + element.size();
+        let bytes = document.as_bytes().get(start..end).ok_or("its lengths contradict each other")?;
+        Ok((element, bytes))
+    })
+}
+
+fn element_value(element: RawElement<'_>, bytes: &[u8], depth: u32) -> Result<Value, String> {
+    match element.value() {
+        Ok(value) => convert(value, depth),
+        Err(_) if is_invalid_text(element.element_type(), bytes) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(json!({"$bytes": digits, "$type": element.element_type() as u8}))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether a value is a string, complete and not UTF-8.
+fn is_invalid_text(kind: ElementType, bytes: &[u8]) -> bool {
+    let is_text = matches!(kind, ElementType::String | ElementType::JavaScriptCode | ElementType::Symbol);
+    let Some((length, [text @ .., 0])) = bytes.split_first_chunk::<4>() else { return false };
+    is_text && usize::try_from(i32::from_le_bytes(*length)) == Ok(text.len() + 1) && std::str::from_utf8(text).is_err()
 }
 
 /// Format: <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>.
@@ -104,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_not_one_sound_document_is_refused() {
-        let mut bad_utf8 = rawdoc! {"a": "xy"}.into_bytes();
+        let mut bad_utf8 = rawdoc! {"xy": "a"}.into_bytes();
         let place = bad_utf8.iter().position(|b| *b == b'x').unwrap();
         bad_utf8[place] = 0xff;
         let twice = [&[19_u8, 0, 0, 0][..], b"\x10a\0\x01\0\0\0\x10a\0\x02\0\0\0\0"].concat();
@@ -126,6 +170,22 @@ mod tests {
         BSON error. Kind: Malformed BSON bytes. Message: document length incorrect.
         it is nested more than 100 levels deep
         ");
+    }
+
+    #[test]
+    fn strings_of_invalid_utf8_are_told_apart_by_their_bytes() {
+        let shown = |texts: [&[u8]; 2]| {
+            let mut bytes = rawdoc! {"a": "¿", "b": [1, {"c": "¿", "d": "é"}]}.into_bytes();
+            for text in texts {
+                let place = bytes.windows(2).position(|two| two == "¿".as_bytes()).unwrap();
+                bytes[place..place + 2].copy_from_slice(text);
+            }
+            extended_json(&bytes).unwrap().to_string()
+        };
+        insta::assert_snapshot!(shown([b"\xff\xfe", b"\xff\xff"]), @r#"{"a":{"$bytes":"03000000fffe00","$type":2},"b":[{"$numberInt":"1"},{"c":{"$bytes":"03000000ffff00","$type":2},"d":"é"}]}"#);
+        insta::assert_snapshot!(shown(["¿".as_bytes(), b"\xff\xff"]), @r#"{"a":"¿","b":[{"$numberInt":"1"},{"c":{"$bytes":"03000000ffff00","$type":2},"d":"é"}]}"#);
+        let alike = rawdoc! {"a": {"$bytes": "03000000fffe00", "$type": 2}};
+        insta::assert_snapshot!(extended_json(alike.as_bytes()).unwrap(), @r#"{"a":{"$$bytes":"03000000fffe00","$type":{"$numberInt":"2"}}}"#);
     }
 
     #[test]

@@ -328,3 +328,20 @@ async fn a_document_that_looks_like_a_number() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_over_strings_of_invalid_utf8() {
+    for flavour in FLAVOURS {
+        let (shop, workspace) = empty(flavour).await;
+        let report = "{name: orders, collection: orders, groupBy: [name], min: {first: name}, max: {last: name}}";
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: report, component: group-report, collections: [orders], config: {{reports: [{report}]}}}}\n"
+        ));
+        insert_invalid(&shop, "orders", [doc! {"_id": 1, "name": "¿a"}, doc! {"_id": 2, "name": "¿b"}]).await;
+        run(&workspace, "pre", "one", 0);
+        run(&workspace, "post", "one", 0);
+        command(&shop, doc! {"delete": "orders", "deletes": [{"q": {"_id": 1}, "limit": 1}]}).await;
+        let lost = run(&workspace, "post", "one", 1);
+        assert!(lost.out.contains("orders.first.min"), "{}", lost.out);
+    }
+}
