@@ -3,6 +3,11 @@
 use bson::{Bson, Document};
 use taster_model::CollectionKind;
 
+use crate::{
+    canonical_query,
+    canonical_value::{flag, number, sorted},
+};
+
 /// Fields of an index that describe its storage, or nothing. A server upgrade may change them without any effect on
 /// queries.
 const STORAGE: [&str; 6] = ["v", "ns", "background", "textIndexVersion", "2dsphereIndexVersion", "storageEngine"];
@@ -34,7 +39,8 @@ fn index(specification: Document) -> Document {
                 Bson::Document(sorted(weights.into_iter().map(|(name, value)| (name, number(value)))))
             }
             (name, value) if FLAGS.contains(&name) => flag(value),
-            ("partialFilterExpression" | "wildcardProjection", value) => value,
+            ("partialFilterExpression", Bson::Document(filter)) => Bson::Document(canonical_query::query(filter)),
+            ("wildcardProjection", value) => value,
             (_, value) => number(value),
         };
         (name, value)
@@ -59,6 +65,7 @@ pub(crate) fn options(kind: CollectionKind, options: &Document) -> Document {
     sorted(options.chain([("kind".to_owned(), kind.into())]).map(|(name, value)| {
         let value = match (name.as_str(), value) {
             ("collation" | "timeseries" | "clusteredIndex", Bson::Document(inner)) => Bson::Document(sorted(inner)),
+            ("validator", Bson::Document(validator)) => Bson::Document(canonical_query::query(validator)),
             ("capped", value) => flag(value),
             ("size" | "max" | "expireAfterSeconds", value) => number(value),
             (_, value) => value,
@@ -88,30 +95,6 @@ fn without_volatile(value: Bson) -> Bson {
             .collect::<Document>()
             .into(),
         Bson::Array(items) => Bson::Array(items.into_iter().map(without_volatile).collect()),
-        value => value,
-    }
-}
-
-fn sorted(fields: impl IntoIterator<Item = (String, Bson)>) -> Document {
-    let mut fields: Vec<_> = fields.into_iter().collect();
-    fields.sort_by(|(a, _), (b, _)| a.cmp(b));
-    fields.into_iter().collect()
-}
-
-/// A whole number in its smallest type.
-fn number(value: Bson) -> Bson {
-    let whole = match value {
-        Bson::Int64(number) => i32::try_from(number).ok(),
-        Bson::Double(number) if number.fract() == 0.0 && number.abs() < f64::from(i32::MAX) => Some(number as i32),
-        _ => None,
-    };
-    whole.map_or(value, Bson::Int32)
-}
-
-/// A flag, however it was written.
-fn flag(value: Bson) -> Bson {
-    match number(value) {
-        Bson::Int32(number) => Bson::Boolean(number != 0),
         value => value,
     }
 }

@@ -11,6 +11,8 @@ mod bson_util;
 mod budget;
 mod caller;
 mod canonical;
+mod canonical_query;
+mod canonical_value;
 mod census;
 mod collection;
 mod command;

@@ -329,6 +329,54 @@ async fn a_document_that_looks_like_a_number() {
     }
 }
 
+/// Pairs of filters or validators, and whether they are one definition.
+fn definitions() -> Vec<(Document, Document, bool)> {
+    vec![
+        (doc! {"a": 5}, doc! {"a": 5.0}, true),
+        (doc! {"a": {"$gt": 1, "$lt": 9_i64}}, doc! {"a": {"$lt": 9, "$gt": 1.0}}, true),
+        (doc! {"a": 1, "b": 2}, doc! {"b": 2, "a": 1}, true),
+        (doc! {"a": {"$type": 16}}, doc! {"a": {"$type": "int"}}, true),
+        (doc! {"a": {"$exists": true}}, doc! {"a": {"$exists": 1}}, true),
+        (doc! {"a": 5}, doc! {"a": 6}, false),
+        (doc! {"a": {"x": 1, "y": 1}}, doc! {"a": {"y": 1, "x": 1}}, false),
+        (doc! {"a": {"$type": "long"}}, doc! {"a": {"$type": "int"}}, false),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_that_mean_the_same() {
+    for flavour in FLAVOURS {
+        let (shop, _) = empty(flavour).await;
+        let set = async |definition: &Document| {
+            for collection in ["covered", "uncovered"] {
+                let index = doc! {"key": {"a": 1}, "name": "partial", "partialFilterExpression": definition};
+                command(&shop, doc! {"dropIndexes": collection, "index": "*"}).await;
+                command(&shop, doc! {"createIndexes": collection, "indexes": [index]}).await;
+                command(&shop, doc! {"collMod": collection, "validator": definition}).await;
+            }
+        };
+        for collection in ["covered", "uncovered"] {
+            command(&shop, doc! {"create": collection}).await;
+        }
+        for (before, after, is_same) in definitions() {
+            let workspace = shop.workspace();
+            workspace.configure(&format!(
+                "{SHOP}probes:\n  - {{name: inventory, component: index-inventory, collections: [covered]}}\n"
+            ));
+            set(&before).await;
+            run(&workspace, "pre", "one", 0);
+            set(&after).await;
+            let found = findings(&run(&workspace, "post", "one", if is_same { 0 } else { 1 }));
+            let changed =
+                ["different changed covered", "different changed covered", "different definition-changed uncovered"];
+            let changed: Vec<&str> = if is_same { Vec::new() } else { changed.to_vec() };
+            let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
+            found.sort_unstable();
+            assert_eq!(found, changed, "{before} {after}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_over_strings_of_invalid_utf8() {
     for flavour in FLAVOURS {
