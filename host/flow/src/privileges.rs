@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use taster_config::Config;
+use taster_config::{Config, FreshnessSource};
 use taster_diagnostics::CliError;
 use taster_model::other_names;
 use taster_query::{Connection, PrivilegeReport, RequiredAccess};
@@ -33,9 +33,16 @@ pub fn required_privileges(config: &Config) -> RequiredAccess {
     let all_named: Option<Vec<_>> = config.probes.iter().map(|probe| probe.collections.as_ref()).collect();
     let named = all_named.into_iter().flatten().flat_map(|collections| collections.names());
     // a renamed collection is read under its old name before the sync, and under its new one after it
-    let collections: BTreeSet<String> = named
+    let mut collections: BTreeSet<String> = named
         .flat_map(|name| other_names(&config.changes, name).chain([name]).map(str::to_owned).collect::<Vec<_>>())
         .collect();
+    if !collections.is_empty() {
+        let newest = config.freshness.iter().filter_map(|rule| match &rule.source {
+            FreshnessSource::Newest(newest) => Some(newest.collection.clone()),
+            FreshnessSource::Copy(_) => None,
+        });
+        collections.extend(newest);
+    }
     RequiredAccess { collections: collections.into_iter().collect(), ..RequiredAccess::default() }
 }
 
@@ -96,6 +103,9 @@ mod tests {
         assert_eq!(needed(counts), ["menu", "orders"]);
         let roles = "  - {name: b, component: ./b.wasm, collections: {parent: customers, child: [orders]}}\n";
         assert_eq!(needed(&format!("{counts}{roles}")), ["customers", "menu", "orders"]);
+        let newest = "freshness: [{newest: {collection: events, field: at}, maxAge: 1h}]\n";
+        assert_eq!(needed(&format!("{counts}{newest}")), ["events", "menu", "orders"]);
+        assert!(needed(newest).is_empty());
         assert!(needed(&format!("{counts}  - {{name: c, component: schema-shape}}\n")).is_empty());
     }
 }

@@ -11,7 +11,7 @@ use taster_model::{
     CensusDifference, ChangeKind, CollectionKind, DeclaredChange, FindingOutcome, Metric, ProbeRecord, ReasonCode,
     Rule, Value,
 };
-use taster_text::escape_field_name;
+use taster_text::{escape_field_name, unescape_field_name};
 
 use crate::{
     capture_pair::{COLLECTION, CapturePair, ComparedCensus},

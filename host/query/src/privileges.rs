@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use bson::{Bson, Document, doc};
-use taster_model::Topology;
+use taster_model::{CollectionKind, Topology};
 
 use crate::{
-    connection::{Connection, HOST_COMMAND_TIMEOUT},
+    connection::{Connection, HOST_COMMAND_TIMEOUT, Inner},
     error::QueryError,
     inventory,
 };
@@ -63,6 +63,8 @@ const READ_ACTIONS: [&str; 42] = [
 
 /// Actions that are required on every collection that is compared.
 const COLLECTION_ACTIONS: [&str; 3] = ["find", "listIndexes", "collStats"];
+/// Actions that are required on the database where some of its collections are not compared.
+const DATABASE_ACTIONS: [&str; 3] = ["listCollections", "listIndexes", "collStats"];
 
 /// What a privilege applies to, as the server's roles name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,35 +220,34 @@ impl Privileges {
     }
 
     /// The privileges that are required to read these collections of the database (all of them if the list is empty) but not
-    /// granted.
+    /// granted. `existing` are the collections of the database, as far as they are known.
     #[must_use]
-    pub fn missing(&self, database: &str, collections: &[String]) -> Vec<Privilege> {
+    pub fn missing(&self, database: &str, collections: &[String], existing: &[String]) -> Vec<Privilege> {
         let missing = |privilege: Privilege| {
             let Resource::Collections { database, collection } = &privilege.resource else { return None };
-            let is_granted = |action: &String| {
-                self.granted
-                    .iter()
-                    .any(|granted| granted.actions.contains(action) && granted.resource.covers(database, collection))
-            };
-            let actions: Vec<String> = privilege.actions.iter().filter(|action| !is_granted(action)).cloned().collect();
+            let is_missing = |action: &&String| !self.allows(action, database, collection);
+            let actions: Vec<String> = privilege.actions.iter().filter(is_missing).cloned().collect();
             (!actions.is_empty()).then_some(Privilege { actions, ..privilege })
         };
-        required(database, collections).into_iter().filter_map(missing).collect()
+        let on = |collection: &str, actions: &[&str]| Privilege {
+            resource: Resource::namespace(database, collection),
+            actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+        };
+        if collections.is_empty() {
+            let everything = on("", &[&["listCollections"], &COLLECTION_ACTIONS[..]].concat());
+            return missing(everything).into_iter().collect();
+        }
+        // the verdict names all collections, and changed indexes of those that no probe reads
+        let is_listed = |name: &String| collections.contains(name) || self.allows("listIndexes", database, name);
+        let actions = if existing.iter().all(is_listed) { &DATABASE_ACTIONS[..1] } else { &DATABASE_ACTIONS[..] };
+        let named = collections.iter().map(|name| on(name, &COLLECTION_ACTIONS));
+        std::iter::once(on("", actions)).chain(named).filter_map(missing).collect()
     }
-}
 
-/// The privileges that are required to read these collections, or the whole database if the list is empty.
-fn required(database: &str, collections: &[String]) -> Vec<Privilege> {
-    let on = |collection: &str, actions: &[&str]| Privilege {
-        resource: Resource::namespace(database, collection),
-        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
-    };
-    if collections.is_empty() {
-        return vec![on("", &[&["listCollections"], &COLLECTION_ACTIONS[..]].concat())];
+    fn allows(&self, action: &str, database: &str, collection: &str) -> bool {
+        let is_granted = |privilege: &&Privilege| privilege.actions.iter().any(|granted| granted == action);
+        self.granted.iter().filter(is_granted).any(|privilege| privilege.resource.covers(database, collection))
     }
-    // all collections are listed, because the verdict names those that no probe reads
-    let listing = on("", &["listCollections"]);
-    std::iter::once(listing).chain(collections.iter().map(|name| on(name, &COLLECTION_ACTIONS))).collect()
 }
 
 /// A collection of the database `local` that is read besides the compared database. It is optional.
@@ -428,9 +429,19 @@ impl Connection {
                 unreadable.push(*local);
             }
         }
-        let missing = privileges.missing(&inner.facts.database, &access.collections);
+        let existing = existing_collections(inner, &privileges).await?;
+        let missing = privileges.missing(&inner.facts.database, &access.collections, &existing);
         Ok(PrivilegeReport::new(privileges, missing, unreadable, &inner.uri))
     }
+}
+
+/// The collections whose indexes are listed; none if the user may not list them.
+async fn existing_collections(inner: &Inner, privileges: &Privileges) -> Result<Vec<String>, QueryError> {
+    if !privileges.allows("listCollections", &inner.facts.database, "") {
+        return Ok(Vec::new());
+    }
+    let collections = inventory::list_collections(inner).await?.into_iter();
+    Ok(collections.filter(|collection| collection.kind != CollectionKind::View).map(|one| one.name).collect())
 }
 
 /// The most important privileges: `root` has a hundred actions on twenty resources.

@@ -19,7 +19,7 @@ fn on(database: &str, collection: &str, actions: &[&str]) -> Document {
 
 fn report(privileges: Privileges, collections: &[&str]) -> PrivilegeReport {
     let collections: Vec<String> = collections.iter().map(|name| (*name).to_owned()).collect();
-    let missing = privileges.missing("shop", &collections);
+    let missing = privileges.missing("shop", &collections, &[]);
     PrivilegeReport::new(privileges, missing, Vec::new(), "mongodb://h/shop")
 }
 
@@ -92,6 +92,27 @@ fn missing_privileges_are_listed_with_the_command_that_grants_them() {
         the user lacks required privileges: `listCollections` on shop
         in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
+}
+
+#[test]
+fn the_indexes_of_collections_that_are_not_named_are_listed_too() {
+    let missing = |privileges: Vec<Document>, existing: &[&str]| {
+        let existing: Vec<String> = existing.iter().map(|name| (*name).to_owned()).collect();
+        let missing = user(privileges).missing("shop", &["orders".to_owned()], &existing);
+        missing
+            .iter()
+            .map(|one| format!("{} on {}", one.actions.join(" "), one.resource))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let named = [on("shop", "", &["listCollections"]), on("shop", "orders", &COLLECTION_ACTIONS)];
+    let with = |more: Document| [&named[..], &[more]].concat();
+    assert_eq!(missing(named.to_vec(), &["orders"]), "");
+    assert_eq!(missing(named.to_vec(), &["menu", "orders"]), "listIndexes collStats on shop");
+    assert_eq!(missing(with(on("shop", "", &["collStats"])), &["menu", "orders"]), "listIndexes on shop");
+    assert_eq!(missing(with(on("shop", "menu", &["listIndexes"])), &["menu", "orders"]), "");
+    let documented = vec![on("shop", "", &DATABASE_ACTIONS), on("shop", "orders", &["find"])];
+    assert_eq!(missing(documented, &["menu", "orders"]), "");
 }
 
 #[test]

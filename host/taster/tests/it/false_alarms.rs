@@ -1,6 +1,10 @@
 //! What once ended a run, or was a finding, although nothing was wrong: each the smallest input that did.
 
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::{
+    Client,
+    bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
+};
+use taster_demo::DATABASE;
 use taster_testkit::{mongod::Flavour, wait_until};
 
 use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
@@ -326,6 +330,79 @@ async fn a_document_that_looks_like_a_number() {
         for one in [r#"{"$$numberLong":"5"}"#, r#"{"$numberLong":"5"}"#] {
             assert_eq!(shown.matches(one).count(), 2, "{one}: {shown}");
         }
+    }
+}
+
+/// The privileges of a role as the documentation shows it, of the block that contains `marker`, for this database.
+fn documented_privileges(marker: &str) -> Vec<Document> {
+    let page = include_str!("../../../../docs/src/operations/mongodb.md");
+    let block = page.split("```").find(|block| block.starts_with("js") && block.contains(marker)).expect("a block");
+    let lines = block.lines().filter(|line| line.trim().starts_with("{resource:"));
+    let privileges = lines.map(|line| {
+        let names = ["resource", "db", "collection", "actions"];
+        let quoted = |text: String, name: &&str| text.replace(&format!("{name}:"), &format!("\"{name}\":"));
+        let json = names.iter().fold(line.trim().trim_end_matches(',').to_owned(), quoted);
+        let json: serde_json::Value = serde_json::from_str(&json).expect("a privilege");
+        let Bson::Document(mut privilege) = Bson::try_from(json).expect("BSON") else { panic!("{line}") };
+        let resource = privilege.get_document_mut("resource").expect("a resource");
+        if resource.get_str("db") == Ok("shop") {
+            resource.insert("db", DATABASE);
+        }
+        privilege
+    });
+    privileges.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_roles_are_enough_and_a_live_check_tells_what_is_not() {
+    let mongod = taster_testkit::mongod::start(taster_testkit::mongod::options(false, &["--auth"])).await;
+    let uri_of =
+        |user: &str| format!("mongodb://{user}:geheim@127.0.0.1:{}/{DATABASE}?authSource=admin", mongod.port());
+    let admin = mongod.client().await.expect("a client").database("admin");
+    admin.run_command(doc! {"createUser": "boss", "pwd": "geheim", "roles": ["root"]}).await.expect("a user");
+    let boss = Client::with_uri_str(uri_of("boss")).await.expect("a client");
+    let (admin, database) = (boss.database("admin"), boss.database(DATABASE));
+    let local = documented_privileges("createRole").into_iter().skip(1);
+    let narrow: Vec<Document> = documented_privileges("\"menu\"").into_iter().chain(local).collect();
+    let without = |index: usize, action: &str| {
+        let mut privileges = narrow.clone();
+        privileges[index].get_array_mut("actions").expect("actions").retain(|one| one.as_str() != Some(action));
+        privileges
+    };
+    for (role, privileges) in [
+        ("narrow", narrow.clone()),
+        ("wide", documented_privileges("createRole")),
+        ("unlisted", without(0, "listIndexes")),
+        ("unread", without(2, "find")),
+    ] {
+        admin.run_command(doc! {"createRole": role, "privileges": privileges, "roles": []}).await.expect("a role");
+        admin.run_command(doc! {"createUser": role, "pwd": "geheim", "roles": [role]}).await.expect("a user");
+    }
+    for create in [
+        doc! {"insert": "orders", "documents": [{"_id": 1}]},
+        doc! {"insert": "menu", "documents": [{"_id": 1}]},
+        doc! {"insert": "third", "documents": [{"_id": 1}]},
+        doc! {"create": "fourth", "timeseries": {"timeField": "at"}},
+        doc! {"create": "fifth", "viewOn": "third", "pipeline": []},
+    ] {
+        database.run_command(create).await.expect("a collection");
+    }
+    let named = "probes:\n  - {name: documents, component: census, collections: [orders, menu]}\n";
+    for (user, probes, code) in [
+        ("narrow", named, 0),
+        ("wide", named, 0),
+        ("wide", "", 0),
+        ("unlisted", named, 4),
+        ("unread", named, 4),
+        ("narrow", "", 4),
+    ] {
+        let workspace = Workspace::new(&uri_of(user));
+        workspace.configure(&format!("{SHOP}{probes}"));
+        let check = workspace.taster(&["config", "check", "--live"]);
+        assert_eq!(check.code, code, "{user}: {}", check.all());
+        let pre = workspace.taster(&["pre", "--run", "one"]);
+        assert_eq!(pre.code, code, "the check has promised it to {user}: {}", pre.all());
+        assert!(code == 0 || pre.err.contains("T0238"), "{}", pre.all());
     }
 }
 
