@@ -8,7 +8,9 @@ use std::{
 };
 
 use bigdecimal::BigDecimal;
-use taster_model::{Failure, Labels, Manifest, Metric, MetricDeclaration, Real, Refusal, Value};
+use taster_model::{
+    Failure, Labels, MAX_DECIMAL_BYTES, MAX_DECIMAL_EXPONENT, Manifest, Metric, MetricDeclaration, Real, Refusal, Value,
+};
 use taster_text::exact_size;
 
 use crate::{
@@ -20,10 +22,6 @@ use crate::{
 
 /// Bytes that a text counts beside its length, so that empty texts count, too.
 const TEXT_OVERHEAD: u64 = 8;
-/// Exponents of Decimal128 are smaller. Exact arithmetic with larger ones would never end.
-const MAX_EXPONENT: i64 = 8192;
-/// Digits of a decimal. Exact sums of Decimal128 values have fewer.
-const MAX_DECIMAL_BYTES: usize = 16 << 10;
 
 /// The most bytes that a result within the limits takes on the host while it is converted.
 ///
@@ -161,12 +159,13 @@ fn decimal(text: String) -> Result<String, String> {
     }
     let exponent = text.split_once(['e', 'E']).map_or(Ok(0), |(_, exponent)| exponent.parse::<i64>());
     let only_digits = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let in_range = text.len() <= MAX_DECIMAL_BYTES && exponent.is_ok_and(|exponent| exponent.abs() <= MAX_EXPONENT);
+    let in_range =
+        text.len() <= MAX_DECIMAL_BYTES && exponent.is_ok_and(|exponent| exponent.abs() <= MAX_DECIMAL_EXPONENT);
     if only_digits && in_range && BigDecimal::from_str(&text).is_ok() {
         return Ok(text);
     }
     Err(format!(
-        "{} is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to {MAX_EXPONENT}, `NaN`, `Infinity` or \
+        "{} is not a decimal: digits such as `-12.50` or `1E+3` with an exponent up to {MAX_DECIMAL_EXPONENT}, `NaN`, `Infinity` or \
          `-Infinity`",
         names::quoted(&text)
     ))

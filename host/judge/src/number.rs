@@ -3,12 +3,7 @@
 use std::{cmp::Ordering, str::FromStr};
 
 use bigdecimal::{BigDecimal, Zero};
-use taster_model::Value;
-
-/// Exponents beyond those of Decimal128 are rejected: `BigDecimal` would expand `1E+999999999` to a billion digits.
-const MAX_EXPONENT: i64 = 6_200;
-/// An exact sum of Decimal128 values has at most about 12 400 digits.
-const MAX_DIGITS: usize = 20_000;
+use taster_model::{MAX_DECIMAL_BYTES, MAX_DECIMAL_EXPONENT, Value};
 
 /// The number in a metric value.
 #[derive(Debug, Clone)]
@@ -50,7 +45,9 @@ impl Number {
             _ => {}
         }
         let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let is_bounded = digits.len() <= MAX_DIGITS && exponent.parse::<i64>().is_ok_and(|e| e.abs() <= MAX_EXPONENT);
+        // a capture may have been edited: `BigDecimal` would expand `1E+999999999` to a billion digits
+        let is_bounded = text.len() <= MAX_DECIMAL_BYTES
+            && exponent.parse::<i64>().is_ok_and(|exponent| exponent.abs() <= MAX_DECIMAL_EXPONENT);
         // BigDecimal would accept `1_000`
         let is_plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
         BigDecimal::from_str(text)
@@ -131,6 +128,10 @@ mod tests {
         for (a, b, order) in [
             ("1.0", "1.00", Ordering::Equal),
             ("1E+3", "1000", Ordering::Equal),
+            // the engine lets them pass
+            ("1E+8192", "9E+8191", Ordering::Greater),
+            ("1E-8192", "0", Ordering::Greater),
+            ("-1E+8192", "-Infinity", Ordering::Greater),
             ("-0", "0.000", Ordering::Equal),
             ("9.999999999999999999999999999999999E+6144", "Infinity", Ordering::Less),
             ("1E-6176", "0", Ordering::Greater),

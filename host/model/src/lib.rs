@@ -63,7 +63,7 @@ pub use scaled::{ScaledState, ScaledWorkload};
 pub use schema::{DocumentKind, json_schema, notification_schema};
 pub use server::{ReplicaMember, ServerFacts, Topology};
 pub use usage::{Usage, UsageLimits};
-pub use value::{Labels, Metric, Real, Value, ValueKind};
+pub use value::{Labels, MAX_DECIMAL_BYTES, MAX_DECIMAL_EXPONENT, Metric, Real, Value, ValueKind};
 pub use verdict::{
     DifferingDocuments, DocumentDetail, DocumentSet, Finding, FindingOutcome, ProbeSummary, SideSummary, Verdict,
     VerdictDocument,

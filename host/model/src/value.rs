@@ -8,6 +8,12 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// The largest exponent of a decimal, negative ones included. Exponents of Decimal128, and of sums of them, are smaller; exact
+/// arithmetic with very large ones would never end.
+pub const MAX_DECIMAL_EXPONENT: i64 = 8192;
+/// The most bytes of a decimal's text. Exact sums of Decimal128 values have fewer digits.
+pub const MAX_DECIMAL_BYTES: usize = 16 << 10;
+
 /// Labels of a metric, ordered by key so that equal sets are equal values.
 pub type Labels = BTreeMap<String, String>;
 
