@@ -42,6 +42,9 @@ impl Connection {
     pub async fn connect(options: ConnectionOptions) -> Result<Self, QueryError> {
         let ConnectionOptions { uri, database, comment, server_selection_timeout, command_events } = options;
         namespace::check_database(&database)?;
+        if !uri.ignored().is_empty() {
+            tracing::warn!("options of the connection string have no effect here: {}", uri.ignored().join(", "));
+        }
         let secrets = uri.secrets();
         let redacted = uri.to_string();
         let parsing = Caller {
@@ -99,7 +102,7 @@ fn client(
     let seeds = SeedHosts::observe(&mut options);
     match Client::with_options(options) {
         Ok(client) => Ok((client, seeds)),
-        Err(error) => Err(QueryError::BadUri { detail: secrets.scrub(&driver_error::text(&error)) }),
+        Err(error) => Err(QueryError::BadUri { detail: secrets.scrub(&driver_error::text(&error)), unescaped: false }),
     }
 }
 

@@ -15,6 +15,8 @@ pub enum QueryError {
     BadUri {
         /// The driver's text.
         detail: String,
+        /// Whether user or password have characters that must be escaped.
+        unescaped: bool,
     },
     /// Neither the configuration nor the connection string names a database.
     #[error("no database name given")]
@@ -314,7 +316,10 @@ impl QueryError {
     /// The help for errors of the address, the user and the topology: the connection cannot be used at all.
     fn connection_help(&self) -> Option<&'static str> {
         Some(match self {
-            Self::BadUri { .. } => {
+            Self::BadUri { unescaped: false, .. } => {
+                "write it as mongodb://user:password@host:27017/database?option=value"
+            }
+            Self::BadUri { unescaped: true, .. } => {
                 "write it as mongodb://user:password@host:27017/database; characters like @ : / ? # % in user and \
                  password are written %40 %3A %2F %3F %23 %25"
             }

@@ -12,8 +12,29 @@ use crate::{driver_error, error::QueryError};
 #[derive(Clone, PartialEq, Eq)]
 pub struct MongoUri {
     text: String,
+    /// The same without the options that are ignored.
+    for_driver: String,
+    /// Names of the options that are ignored, as written.
+    ignored: Vec<String>,
     database: Option<String>,
 }
+
+/// Options of other drivers that this one refuses, and that change nothing that Taster reads or how safely it does: how UUIDs
+/// are shown, whether the network compresses, when a socket gives up, how many connections there are.
+const IGNORED_OPTIONS: [&str; 12] = [
+    "autoreconnect",
+    "compressors",
+    "poolsize",
+    "socketkeepalive",
+    "sockettimeoutms",
+    "timeoutms",
+    "usenewurlparser",
+    "useunifiedtopology",
+    "uuidrepresentation",
+    "waitqueuemultiple",
+    "waitqueuesize",
+    "zlibcompressionlevel",
+];
 
 /// Options whose values are not secret.
 const NON_SECRET_OPTIONS: [&str; 34] = [
@@ -69,9 +90,14 @@ impl MongoUri {
         hosts.split_once('/').map_or(hosts, |(hosts, _)| hosts)
     }
 
-    /// The whole string, for the driver.
+    /// The string for the driver, with its secrets.
     pub(crate) fn secret(&self) -> &str {
-        &self.text
+        &self.for_driver
+    }
+
+    /// Names of the options that are ignored.
+    pub(crate) fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// The words that no text may contain.
@@ -85,12 +111,44 @@ impl FromStr for MongoUri {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let parsed = ConnectionString::parse(text).map_err(|error| {
+        let (for_driver, ignored) = without_ignored_options(text);
+        let parsed = ConnectionString::parse(&for_driver).map_err(|error| {
             // the parser quotes what it cannot parse, and that may be half a password
-            QueryError::BadUri { detail: Secrets::of_uri(text).scrub(&driver_error::text(&error)) }
+            let detail = Secrets::of_uri(text).scrub(&driver_error::text(&error));
+            QueryError::BadUri { detail, unescaped: has_unescaped_characters(text) }
         })?;
-        Ok(Self { text: text.to_owned(), database: parsed.default_database.filter(|name| !name.is_empty()) })
+        let database = parsed.default_database.filter(|name| !name.is_empty());
+        Ok(Self { text: text.to_owned(), for_driver, ignored, database })
     }
+}
+
+/// A connection string without its ignored options, and their names.
+fn without_ignored_options(text: &str) -> (String, Vec<String>) {
+    let Some((start, options)) = text.split_once('?') else { return (text.to_owned(), Vec::new()) };
+    let is_ignored = |option: &&str| {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let name = name.to_ascii_lowercase();
+        // to other drivers it means no limit
+        IGNORED_OPTIONS.contains(&name.as_str()) || (name == "maxpoolsize" && value == "0")
+    };
+    let (ignored, kept): (Vec<&str>, Vec<&str>) = options.split('&').partition(is_ignored);
+    let name = |option: &&str| option.split_once('=').map_or(*option, |(name, _)| name).to_owned();
+    let kept = if kept.is_empty() { start.to_owned() } else { format!("{start}?{}", kept.join("&")) };
+    (kept, ignored.iter().map(name).collect())
+}
+
+/// Whether user or password have characters that must be escaped, or a `%` that escapes nothing.
+fn has_unescaped_characters(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let Some((user, _)) = rest.rsplit_once('@') else { return false };
+    let (name, password) = user.split_once(':').unwrap_or((user, ""));
+    let escapes_nothing = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    [name, password]
+        .iter()
+        .any(|part| part.contains(['@', ':', '/', '?', '#', '[', ']']) || part.split('%').skip(1).any(escapes_nothing))
 }
 
 impl fmt::Display for MongoUri {
@@ -202,7 +260,8 @@ mod tests {
         assert_snapshot!(shown("mongodb://taster:geheim@db.example:27017/pxbbq?authSource=admin&tls=true"), @"mongodb://***@db.example:27017/pxbbq?authSource=admin&tls=true");
         assert_snapshot!(shown("mongodb://a,b:27018/?replicaSet=rs0"), @"mongodb://a,b:27018/?replicaSet=rs0");
         let text = "mongodb://AKIA:x%2Fy@h/d?authMechanism=MONGODB-AWS&authMechanismProperties=AWS_SESSION_TOKEN:tok";
-        let uri = MongoUri { text: text.to_owned(), database: None };
+        let (for_driver, ignored) = without_ignored_options(text);
+        let uri = MongoUri { text: text.to_owned(), for_driver, ignored, database: None };
         assert_snapshot!(uri, @"mongodb://***@h/d?authMechanism=MONGODB-AWS&authMechanismProperties=***");
         assert_eq!(
             uri.secrets().scrub("AKIA said x/y and x%2Fy to tok, not to tokyo"),
@@ -210,6 +269,57 @@ mod tests {
         );
         let uri: MongoUri = "mongodb://u:geheim@h/shop".parse().unwrap();
         assert_snapshot!(format!("{uri:?} {:?} {:?}", uri.database(), uri.secrets()), @r#"MongoUri(mongodb://***@h/shop) Some("shop") Secrets(***)"#);
+    }
+
+    #[test]
+    fn options_of_other_drivers_are_ignored_by_name() {
+        for (options, kept, ignored) in [
+            ("", "", ""),
+            ("?uuidRepresentation=standard", "", "uuidRepresentation"),
+            (
+                "?compressors=zstd,snappy&replicaSet=rs0&zlibCompressionLevel=9",
+                "?replicaSet=rs0",
+                "compressors zlibCompressionLevel",
+            ),
+            ("?maxPoolSize=0&SOCKETTIMEOUTMS=0", "", "maxPoolSize SOCKETTIMEOUTMS"),
+            ("?maxPoolSize=20&retryWrites=false", "?maxPoolSize=20&retryWrites=false", ""),
+            ("?uuidRepresentation", "", "uuidRepresentation"),
+        ] {
+            let uri: MongoUri = format!("mongodb://u:p@h/shop{options}").parse().unwrap();
+            assert_eq!(
+                (uri.secret(), uri.ignored().join(" ")),
+                (&*format!("mongodb://u:p@h/shop{kept}"), ignored.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_escaped_is_told_to_be() {
+        let is_told = |text: &str| {
+            let error = text.parse::<MongoUri>().unwrap_err();
+            let help = taster_model::Diagnostic::help(&error).unwrap();
+            help.contains("%40")
+        };
+        for text in [
+            "mongodb://u:p@ss@h/d",
+            "mongodb://u:p/s@h/d",
+            "mongodb://u:50%@h/d",
+            "mongodb://u:%zz@h/d",
+            "mongodb://u:a:b@h/d",
+        ] {
+            assert!(is_told(text), "{text}");
+        }
+        for text in [
+            "mongodb://u:p@h/d?tsl=true",
+            "mongodb://u:p%40@h/d?retryWrites=maybe",
+            "mongodb://h:notaport/d",
+            "mongodb://u:p@h:notaport/d",
+            "http://h/d",
+            "mongodb://",
+            "",
+        ] {
+            assert!(!is_told(text), "{text}");
+        }
     }
 
     #[test]

@@ -455,6 +455,26 @@ async fn definitions_that_mean_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn options_of_other_drivers_in_the_connection_string() {
+    let (shop, _) = empty(Flavour::Standalone).await;
+    insert(&shop, "orders", [doc! {"_id": 1}]).await;
+    for option in ["uuidRepresentation=standard", "compressors=zstd,zlib", "socketTimeoutMS=60000", "maxPoolSize=0"] {
+        let uri = format!("{}&{option}", shop.uri());
+        let uri = if shop.uri().contains('?') { uri } else { uri.replacen('&', "?", 1) };
+        let workspace = Workspace::new(&uri);
+        workspace.configure(SHOP);
+        let pre = workspace.taster(&["pre", "--run", "one"]);
+        assert_eq!(pre.code, 0, "{option}: {}", pre.all());
+        let name = option.split('=').next().expect("a name");
+        assert!(pre.err.contains(&format!("no effect here: {name}")), "{option}: {}", pre.err);
+    }
+    let workspace = Workspace::new(&format!("{}?someOption=1", shop.uri().split('?').next().expect("a URI")));
+    workspace.configure(SHOP);
+    let pre = workspace.taster(&["pre", "--run", "one"]);
+    assert!(pre.code == 2 && pre.err.contains("T0201") && !pre.err.contains("%40"), "{}", pre.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_over_strings_of_invalid_utf8() {
     for flavour in FLAVOURS {
         let (shop, workspace) = empty(flavour).await;
