@@ -299,7 +299,7 @@ fn is_comparable(capture: &Capture) -> bool {
         .probes
         .iter()
         .filter(|p| p.severity == Severity::Fail && !p.muted)
-        .all(|p| matches!(p.outcome, ProbeOutcome::Metrics(_)))
+        .all(|p| matches!(p.outcome, ProbeOutcome::Metrics(_)) && p.failures().next().is_none())
         && capture.consistency.unstable.is_empty()
         && capture.collections.iter().all(|collection| collection.building.is_empty())
 }

@@ -74,8 +74,8 @@ impl PreOutcome {
     #[must_use]
     pub fn obstacles(&self) -> Vec<String> {
         let failed = self.failed().map(|(name, failure)| format!("{name}: {failure}"));
-        let others = self.index_builds().chain(self.kept_because.clone()).chain(self.hopeless.iter().cloned());
-        failed.chain(others).collect()
+        let others = self.failed_collections().chain(self.index_builds()).chain(self.kept_because.clone());
+        failed.chain(others).chain(self.hopeless.iter().cloned()).collect()
     }
 
     /// The indexes that were still being built, as sentences.
@@ -98,6 +98,18 @@ impl PreOutcome {
         if let Some(run) = &self.reload_seen_by {
             tracing::warn!(%run, "every collection was made anew, and this run has seen it already: the baseline stays");
         }
+    }
+
+    /// The collections that a gating probe could not read, as sentences.
+    pub fn failed_collections(&self) -> impl Iterator<Item = String> {
+        let gating = self.capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted);
+        gating.flat_map(|probe| {
+            probe.failures().map(move |metric| {
+                let labels: Vec<&str> = metric.labels.values().map(String::as_str).collect();
+                let text = format!("{}: {}: {}", probe.name, labels.join(", "), metric.value.plain());
+                taster_text::escape_hidden(&text)
+            })
+        })
     }
 
     /// The gating probes that failed.

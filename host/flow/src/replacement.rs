@@ -4,7 +4,7 @@
 //! probes recorded is good, and stays what `post` is compared with: the later capture must agree with it. Otherwise a loss
 //! between the two captures would become part of the baseline.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use taster_model::{Capture, CensusFacts, CollectionFacts, Labels, Metric, ProbeOutcome, ProbeRecord, Severity, Value};
 
@@ -39,7 +39,10 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
         let ProbeOutcome::Metrics(again) = &new.outcome else {
             return Some(format!("probe `{name}` failed this time"));
         };
-        let (before, after) = (values(earlier, old, metrics), values(later, new, again));
+        // what is not known of a collection was not recorded well
+        let failed: BTreeSet<&String> = old.failures().filter_map(|metric| metric.labels.get("collection")).collect();
+        let is_known = |metric: &&'_ Metric| metric.labels.get("collection").is_none_or(|name| !failed.contains(name));
+        let (before, after) = (values(earlier, old, metrics, is_known), values(later, new, again, is_known));
         let differs = before.keys().chain(after.keys()).find(|key| before.get(*key) != after.get(*key));
         if let Some((metric, labels)) = differs {
             let labels: Vec<String> = labels.iter().map(|(key, value)| format!(" {key}={value}")).collect();
@@ -68,6 +71,7 @@ fn values<'a>(
     capture: &'a Capture,
     record: &'a ProbeRecord,
     metrics: &'a [Metric],
+    is_known: impl Fn(&&'a Metric) -> bool,
 ) -> BTreeMap<(&'a str, &'a Labels), Recorded<'a>> {
     let mut censuses: HashMap<&str, &CensusFacts> = HashMap::new();
     for facts in capture.censuses.iter().filter(|facts| facts.probe == record.name) {
@@ -80,7 +84,7 @@ fn values<'a>(
             None => Recorded::Value(&metric.value),
         }
     };
-    metrics.iter().map(|metric| ((metric.name.as_str(), &metric.labels), recorded(metric))).collect()
+    metrics.iter().filter(is_known).map(|metric| ((metric.name.as_str(), &metric.labels), recorded(metric))).collect()
 }
 
 #[cfg(test)]

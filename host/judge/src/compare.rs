@@ -119,7 +119,7 @@ pub fn rule_misfit_reason(rule: &Rule, kind: ValueKind) -> Option<String> {
 fn rule_applies(rule: &Rule, kind: ValueKind) -> bool {
     let is_number = matches!(kind, ValueKind::Integer | ValueKind::Real | ValueKind::Decimal);
     match rule {
-        Rule::Equal | Rule::Ignore => true,
+        Rule::Equal | Rule::Ignore | Rule::Absent => true,
         Rule::Within(_) | Rule::Between(..) => is_number,
         // of a census: documents may be added, or removed, and not changed
         Rule::NeverDecreases | Rule::NeverIncreases => is_number || kind == ValueKind::Census,
@@ -179,7 +179,7 @@ fn compare_numbers(
             },
             _ => false,
         },
-        Rule::Equal | Rule::Superset | Rule::Subset => false,
+        Rule::Equal | Rule::Superset | Rule::Subset | Rule::Absent => false,
     };
     let mut reason = format_difference(before, after);
     if let (Rule::Within(_), Some(old), Some(new)) = (rule, old.finite(), new.finite())

@@ -87,9 +87,27 @@ fn compare_metric(
             }
         };
     }
+    if let Some(failure) = collection_failure(record, pair, applied) {
+        return MetricComparison { comparison: failure, documents: None, before, after };
+    }
     let comparison = live_growth(captures.after.capture.data, pair, applied)
         .unwrap_or_else(|| compare_values(captures, record, pair, applied));
     MetricComparison { comparison, documents: None, before, after }
+}
+
+/// A metric that says why nothing is known of a collection is `unknown`, also where it is the same before and after the sync.
+fn collection_failure(record: &ProbeRecord, pair: &Pair<'_, Metric>, applied: &AppliedRule<'_>) -> Option<Comparison> {
+    let is_failure = *applied.rule == Rule::Absent || record.is_failure(pair.newest());
+    if !is_failure || *applied.rule == Rule::Ignore {
+        return None;
+    }
+    let (code, when) = match pair {
+        Pair::OnlyBefore(_) => (ReasonCode::FailedBefore, "before the sync"),
+        Pair::OnlyAfter(_) => (ReasonCode::FailedAfter, "after the sync"),
+        Pair::Both(..) | Pair::Ambiguous(_) => (ReasonCode::FailedAfter, "before and after the sync"),
+    };
+    let why = compare::format_value(&pair.newest().value);
+    Some(Comparison::unknown(code, format!("nothing is known of it {when}: {why}")))
 }
 
 /// The comparison of two censuses, if the metric refers to one in both captures and they were compared.

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppName, AttemptId, DataKind, DeclaredChange, Failure, Metric, MetricDeclaration, RunId, ServerFacts, Severity,
-    Side, Usage, UsageLimits,
+    AppName, AttemptId, DataKind, DeclaredChange, Failure, Metric, MetricDeclaration, Rule, RunId, ServerFacts,
+    Severity, Side, Usage, UsageLimits,
 };
 
 /// Everything that one side of a run recorded. It is written last: an attempt without a capture is ignored.
@@ -211,6 +211,28 @@ pub struct ProbeRecord {
     /// Its limits. Absent in captures of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<UsageLimits>,
+}
+
+impl ProbeRecord {
+    /// Whether a metric says why nothing is known of a collection: the probe declares it as [`Rule::Absent`].
+    #[must_use]
+    pub fn is_failure(&self, metric: &Metric) -> bool {
+        self.declarations.iter().any(|declaration| {
+            declaration.expect == Some(Rule::Absent)
+                && declaration.kind == metric.value.kind()
+                && declaration.name.is_exact()
+                && declaration.name.matches(&metric.name)
+        })
+    }
+
+    /// The metrics that say why nothing is known of a collection.
+    pub fn failures(&self) -> impl Iterator<Item = &Metric> {
+        let metrics = match &self.outcome {
+            ProbeOutcome::Metrics(metrics) => metrics.as_slice(),
+            ProbeOutcome::Failed(_) => &[],
+        };
+        metrics.iter().filter(|metric| self.is_failure(metric))
+    }
 }
 
 /// The result of a probe.

@@ -25,6 +25,9 @@ pub enum Rule {
     Subset,
     /// In any way.
     Ignore,
+    /// It should not exist: it says why nothing is known of something, and its finding is `unknown`. Only for a probe's own
+    /// expectations.
+    Absent,
 }
 
 /// How much a number may change.
@@ -75,6 +78,7 @@ impl Rule {
             "superset" => Self::Superset,
             "subset" => Self::Subset,
             "ignore" => Self::Ignore,
+            "absent" => Self::Absent,
             _ => return Err(RuleError(format!("unknown rule `{keyword}`: expected {VALID_RULES}"))),
         })
     }
@@ -249,6 +253,7 @@ impl fmt::Display for Rule {
             Self::Superset => f.write_str("superset"),
             Self::Subset => f.write_str("subset"),
             Self::Ignore => f.write_str("ignore"),
+            Self::Absent => f.write_str("absent"),
         }
     }
 }

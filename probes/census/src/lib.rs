@@ -16,7 +16,7 @@ mod settings;
 use settings::{CensusSettings, Settings};
 use taster_probe::{
     CensusSummary, CollectionInfo, CollectionKind, Config, Database, Failure, Level, Manifest, Merge, Metric,
-    MetricDeclaration, Probe, Role, ValueKind, log, progress,
+    MetricDeclaration, Probe, Role, ValueKind, log, or_failed, progress,
 };
 
 struct Census;
@@ -35,6 +35,7 @@ impl Probe for Census {
                     .labels(["collection"])
                     .merge(Merge::Union),
             )
+            .metric(MetricDeclaration::failed())
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
@@ -45,8 +46,9 @@ impl Probe for Census {
         let mut found = Vec::new();
         for (done, name) in collections.iter().enumerate() {
             progress(done as u64, Some(collections.len() as u64));
-            let summary = record(db, name, settings.for_collection(name))?;
-            found.push(Metric::census("documents", summary.id).unit(UNIT).label("collection", *name));
+            let summary = record(db, name, settings.for_collection(name));
+            let metric = summary.map(|one| Metric::census("documents", one.id).unit(UNIT).label("collection", *name));
+            found.extend(or_failed(name, metric.map(|metric| vec![metric]))?);
         }
         Ok(found)
     }

@@ -13,7 +13,7 @@ mod settings;
 use settings::{Counts, Settings};
 use taster_probe::{
     Array, Config, Database, Document, Failure, Manifest, Merge, Metric, MetricDeclaration, Probe, Role, ValueKind,
-    doc, group::key_text, progress,
+    doc, group::key_text, or_failed, progress,
 };
 
 struct DocumentCount;
@@ -33,6 +33,7 @@ impl Probe for DocumentCount {
                     .labels(["collection", "*"])
                     .merge(Merge::Sum),
             )
+            .metric(MetricDeclaration::failed())
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
@@ -42,7 +43,10 @@ impl Probe for DocumentCount {
         let mut found = Vec::new();
         for (done, collection) in collections.iter().enumerate() {
             progress(done as u64, Some(collections.len() as u64));
-            count(db, &collection.name, settings.for_collection(&collection.name), settings.groups, &mut found)?;
+            let name = &collection.name;
+            let mut counted = Vec::new();
+            let ended = count(db, name, settings.for_collection(name), settings.groups, &mut counted);
+            found.extend(or_failed(name, ended.map(|()| counted))?);
         }
         Ok(found)
     }

@@ -53,6 +53,7 @@ impl Probe for DuplicateKeys {
                     .expect("ignore"),
             )
             // no expectation, so that a mistyped path, which no document has, is `unknown`
+            .metric(MetricDeclaration::failed())
             .metric(declare("keyed", ValueKind::Integer, DOCUMENT, "documents that have the key").merge(Merge::Sum))
     }
 
@@ -64,10 +65,12 @@ impl Probe for DuplicateKeys {
         for (done, (collection, keys)) in settings.keys.iter().enumerate() {
             progress(done as u64, Some(settings.keys.len() as u64));
             let indexes = indexes(db, collection, &granted)?;
-            for key in keys {
+            let counted = keys.iter().map(|key| {
                 let tally = count(db, collection, key, &indexes, settings.examples)?;
-                found.extend(metrics(tally, collection, key));
-            }
+                Ok(metrics(tally, collection, key))
+            });
+            let counted: Result<Vec<[Metric; 4]>, Failure> = counted.collect();
+            found.extend(taster_probe::or_failed(collection, counted.map(|all| all.into_iter().flatten().collect()))?);
         }
         Ok(found)
     }

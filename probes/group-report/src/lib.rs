@@ -27,7 +27,7 @@ mod settings;
 mod sum;
 mod tally;
 
-use settings::Settings;
+use settings::{Report, Settings};
 use tally::Tally;
 use taster_probe::{Config, Database, Failure, Manifest, Metric, MetricDeclaration, Probe, Role, ValueKind, progress};
 
@@ -67,6 +67,7 @@ impl Probe for GroupReport {
             .metric(declare("*.min", ValueKind::Document, "the least value, {v: …}", &["*"]).expect("equal"))
             .metric(declare("*.max", ValueKind::Document, "the greatest value, {v: …}", &["*"]).expect("equal"))
             .metric(declare("*.groups", ValueKind::Set, "the groups", &[]).expect("equal"))
+            .metric(MetricDeclaration::failed().labels(["collection", "report"]))
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
@@ -89,20 +90,30 @@ impl Probe for GroupReport {
         let mut found = Vec::new();
         let mut done = 0;
         for report in &settings.reports {
-            let mut tally = Tally::new(report, settings.groups);
-            let find = db.find(&report.collection).filter(report.filter.clone()).projection(report.projection());
-            let mut cursor = find.run()?;
-            while let Some(batch) = cursor.next_batch()? {
-                for document in batch.documents() {
-                    tally.add(document?)?;
-                    done += 1;
+            match read(db, report, settings.groups, &mut done) {
+                Ok(tally) => tally.metrics(&mut found),
+                Err(failure) if failure.is_about_collection() => {
+                    found.push(Metric::failed(&report.collection, &failure).label("report", &report.name));
                 }
-                progress(done, None);
+                Err(failure) => return Err(failure),
             }
-            tally.metrics(&mut found);
         }
         Ok(found)
     }
+}
+
+fn read<'a>(db: &Database<'_>, report: &'a Report, groups: usize, done: &mut u64) -> Result<Tally<'a>, Failure> {
+    let mut tally = Tally::new(report, groups);
+    let find = db.find(&report.collection).filter(report.filter.clone()).projection(report.projection());
+    let mut cursor = find.run()?;
+    while let Some(batch) = cursor.next_batch()? {
+        for document in batch.documents() {
+            tally.add(document?)?;
+            *done += 1;
+        }
+        progress(*done, None);
+    }
+    Ok(tally)
 }
 
 taster_probe::export!(GroupReport);

@@ -30,6 +30,7 @@ impl Probe for SchemaShape {
                 MetricDeclaration::new("shape", ValueKind::Document, "each path's types with their numbers")
                     .labels(["collection"]),
             )
+            .metric(MetricDeclaration::failed())
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
@@ -37,11 +38,11 @@ impl Probe for SchemaShape {
         let mut found = Vec::new();
         let mut done = 0;
         for collection in db.collections()? {
-            let shape = read(db.find(&collection.name).run()?, &settings, &mut done).map_err(|failure| Failure {
-                message: format!("{}: {}", collection.name, failure.message),
-                ..failure
-            })?;
-            found.push(Metric::document("shape", shape).label("collection", collection.name));
+            let name = collection.name.as_str();
+            let shape = db.find(name).run().and_then(|cursor| read(cursor, &settings, &mut done));
+            let metric = shape.map(|shape| vec![Metric::document("shape", shape).label("collection", name)]);
+            let metric = metric.map_err(|failure| Failure { message: format!("{name}: {}", failure.message), ..failure });
+            found.extend(taster_probe::or_failed(name, metric)?);
         }
         Ok(found)
     }

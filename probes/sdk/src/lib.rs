@@ -38,6 +38,7 @@ mod declare;
 mod document;
 mod examples;
 pub mod extjson;
+mod failed;
 mod failure;
 pub mod group;
 mod metric;
@@ -56,6 +57,7 @@ pub use database::{Batch, Census, Cursor, Database, Documents, Find};
 pub use decimal::{Decimal, scaled as decimal_text};
 pub use document::{Array, Document, ToBson, doc};
 pub use examples::Examples;
+pub use failed::or_failed;
 pub use raw::{Element, Elements, Kind, Malformed, RawDocument, RawValue};
 
 /// A probe.

@@ -125,6 +125,12 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         let text = format!("{build}, and the build may fail. Run `taster pre` again when it is finished");
         let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
     }
+    for collection in outcome.failed_collections() {
+        let text = format!(
+            "{collection}. The verdict after the sync would be unknown; fix the cause and run `taster pre` again"
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));
+    }
     for obstacle in &outcome.hopeless {
         let text = format!("{obstacle}. Correct the configuration before the sync; `taster pre` then exits 0");
         let _ = write!(out, "\n{}", wrap_labeled("Unknown: ", &text));

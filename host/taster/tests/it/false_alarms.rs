@@ -490,3 +490,36 @@ async fn a_report_over_strings_of_invalid_utf8() {
         assert!(lost.out.contains("orders.first.min"), "{}", lost.out);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_collection_that_cannot_be_read_takes_no_other_along() {
+    for flavour in FLAVOURS {
+        let (shop, _) = empty(flavour).await;
+        insert(&shop, "orders", [doc! {"_id": 1, "n": 0}, doc! {"_id": 2, "n": 1}]).await;
+        let divide = |name: &str, by: &str| {
+            doc! {"create": name, "viewOn": "orders", "pipeline": [{"$project": {"x": {"$divide": [1, by]}}}]}
+        };
+        command(&shop, divide("broken", "$n")).await;
+        command(&shop, divide("fine", "$_id")).await;
+        let counts = "probes:\n  - {name: counts, component: document-count, config: {collections: {orders: {groupBy: [n]}}, groups: 1}}\n";
+        for (run_id, probes, failing) in [("view", "", "broken"), ("groups", counts, "orders")] {
+            let workspace = shop.workspace();
+            workspace.configure(&format!("{SHOP}{probes}"));
+            // it is better to know it before the sync
+            let pre = workspace.taster(&["pre", "--run", run_id]);
+            assert_eq!(pre.code, 3, "{}", pre.all());
+            assert!(pre.out.contains(&format!("{failing}: ")), "{}", pre.out);
+            let post = run(&workspace, "post", run_id, 3);
+            let found = findings(&post);
+            assert!(found.iter().all(|one| *one == format!("unknown failed-after {failing}")), "{found:?}");
+        }
+        // what is known of the others decides
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        assert_eq!(workspace.taster(&["pre", "--run", "lost"]).code, 3);
+        command(&shop, doc! {"delete": "orders", "deletes": [{"q": {"_id": 2}, "limit": 1}]}).await;
+        let found = findings(&run(&workspace, "post", "lost", 1));
+        assert!(found.contains(&"different changed orders".to_owned()), "{found:?}");
+        assert!(found.contains(&"different changed fine".to_owned()), "{found:?}");
+    }
+}
