@@ -1,6 +1,6 @@
 //! Checks the manifest that a probe's `describe` returns, and converts it to the model's type.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use taster_model::{Manifest, Merge, MetricDeclaration, MetricPattern, Role, Rule, ValueKind};
 use taster_text::truncate_chars;
@@ -71,6 +71,7 @@ fn convert(given: types::Manifest) -> Result<Manifest, String> {
         }
     });
     let metrics = metrics.collect::<Result<_, _>>()?;
+    let results = results_version(&given.extra)?;
     Ok(Manifest {
         name: given.name,
         version: given.version,
@@ -78,7 +79,24 @@ fn convert(given: types::Manifest) -> Result<Manifest, String> {
         roles,
         methods,
         metrics,
+        results,
     })
+}
+
+/// The key of `extra` for the version of a probe's results. Other keys are of later hosts.
+const RESULTS: &str = "results";
+
+fn results_version(extra: &[(String, String)]) -> Result<Option<NonZeroU32>, String> {
+    let mut given = extra.iter().filter(|(key, _)| key == RESULTS).map(|(_, value)| value);
+    let Some(text) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(format!("`{RESULTS}` is declared twice in `extra`"));
+    }
+    let version = text.parse().map_err(|_| {
+        let asked = names::quoted(text);
+        format!("`{RESULTS}` in `extra` is {asked}: the version of the results is a whole number of at least 1")
+    });
+    version.map(Some)
 }
 
 fn declaration(given: types::MetricDeclaration) -> Result<MetricDeclaration, String> {
@@ -159,7 +177,7 @@ mod tests {
             roles: vec![types::Role { name: "parent".to_owned(), summary: String::new(), required: true, many: false }],
             methods: vec!["find".to_owned(), "count".to_owned(), "find".to_owned()],
             metrics: vec![metric("*.count")],
-            extra: vec![("later".to_owned(), "hosts".to_owned())],
+            extra: vec![("later".to_owned(), "hosts".to_owned()), ("results".to_owned(), "3".to_owned())],
         }
     }
 
@@ -168,12 +186,13 @@ mod tests {
         let manifest = check(manifest()).unwrap();
         assert_eq!(manifest.methods, ["count", "find"]);
         assert_eq!(manifest.metrics[0].summary, "a metric of two lines");
+        assert_eq!(manifest.results, NonZeroU32::new(3));
     }
 
     #[test]
     fn invalid_manifests() {
         type Spoil = fn(&mut types::Manifest);
-        let cases: [Spoil; 11] = [
+        let cases: [Spoil; 13] = [
             |m| m.name = "Orders!".to_owned(),
             |m| m.name = "x\u{1b}[2J".repeat(50),
             |m| m.version = "1".to_owned(),
@@ -185,6 +204,8 @@ mod tests {
             |m| m.metrics[0].unit = String::new(),
             |m| m.metrics[0].labels.push("Not A Name".to_owned()),
             |m| m.metrics[0].expect = Some("sometimes".to_owned()),
+            |m| m.extra[1].1 = "0".to_owned(),
+            |m| m.extra.push(m.extra[1].clone()),
         ];
         let texts = cases.map(|spoil| {
             let mut manifest = manifest();
@@ -203,6 +224,8 @@ mod tests {
         the component's `describe` returned an invalid manifest: the metric `*.count`: `` is not a unit: 1 to 63 printable characters without spaces, such as `1`, `By`, `{order}`
         the component's `describe` returned an invalid manifest: the metric `*.count`: the label `Not A Name` is neither `*` nor a letter, then letters, digits, `_` and `.`, all in lower case, at most 128 bytes
         the component's `describe` returned an invalid manifest: the metric `*.count` expects `sometimes`: unknown rule `sometimes`: expected `equal`, `never-decreases`, `never-increases`, `superset`, `subset`, `ignore`, `within: 1%`, `within: {abs: 5}` or `between: [lo, hi]`
+        the component's `describe` returned an invalid manifest: `results` in `extra` is `0`: the version of the results is a whole number of at least 1
+        the component's `describe` returned an invalid manifest: `results` is declared twice in `extra`
         ");
     }
 }

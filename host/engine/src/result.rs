@@ -256,6 +256,7 @@ mod tests {
                 declare("seen.again", ValueKind::Census, &[]),
                 declare("names", ValueKind::Set, &[]),
             ],
+            results: None,
         }
     }
 

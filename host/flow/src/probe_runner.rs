@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 use taster_census::CensusFile;
 use taster_config::Probe;
 use taster_engine::{Engine, EngineError, LogLevel, LogLine, RunInput};
-use taster_model::{Capture, CollectionGrant, Diagnostic, Failure, Metric, ProbeOutcome, ProbeRecord, Refusal, Usage};
+use taster_model::{
+    Capture, CollectionGrant, Diagnostic, Failure, Manifest, Metric, ProbeOutcome, ProbeRecord, Refusal,
+    ResultsVersion, Usage,
+};
 use taster_query::{CensusEnv, Database, Grant, Snapshot};
 use tracing::Instrument;
 
@@ -103,6 +106,8 @@ impl ProbeRunner<'_> {
         loaded.sha256().clone_into(&mut record.sha256);
         record.version.clone_from(&loaded.manifest().version);
         record.declarations.clone_from(&loaded.manifest().metrics);
+        let Manifest { name, results, .. } = loaded.manifest();
+        record.results = results.map(|version| ResultsVersion { probe: name.clone(), version });
         let live = self.context.timer.time(Phase::MongoDb, attempt.snapshot.readable_collections()).await;
         let live = live.map_err(|error| coded_failure(&error))?;
         let earlier = self.before.and_then(|before| before.probes.iter().find(|record| record.name == probe.name));
@@ -145,6 +150,7 @@ pub(crate) fn not_run(probe: &Probe, why: Failure) -> ProbeRecord {
         component: probe.component.clone(),
         sha256: String::new(),
         version: String::new(),
+        results: None,
         options_sha256: options_digest(probe),
         collections: Vec::new(),
         severity: probe.severity,

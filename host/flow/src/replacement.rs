@@ -33,7 +33,7 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
         let Some(new) = later.probes.iter().find(|record| record.name == old.name) else {
             return Some(format!("probe `{name}` is no longer configured"));
         };
-        if (&old.sha256, &old.options_sha256) != (&new.sha256, &new.options_sha256) {
+        if !old.has_results_of(new) || old.options_sha256 != new.options_sha256 {
             return Some(format!("probe `{name}` has another component or other options"));
         }
         let ProbeOutcome::Metrics(again) = &new.outcome else {

@@ -40,6 +40,7 @@ pub(crate) fn probe(name: &str, outcome: ProbeOutcome) -> ProbeRecord {
         component: "group-report".to_owned(),
         sha256: "9f86d081884c7d65".to_owned(),
         version: "1.0.0".to_owned(),
+        results: None,
         options_sha256: "60303ae22b998861".to_owned(),
         collections: vec![CollectionGrant { name: "orders".to_owned(), role: "orders".to_owned() }],
         severity: Severity::Fail,

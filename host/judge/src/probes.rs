@@ -66,7 +66,7 @@ fn compare_probe(captures: &CapturePair<'_>, old: &ProbeRecord, new: &ProbeRecor
             return;
         }
     };
-    if let Some(finding) = configuration_change(old, new) {
+    if let Some(finding) = configuration_change(captures, old, new) {
         findings.push(finding);
         return;
     }
@@ -92,11 +92,21 @@ fn lost_weight(old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding> {
 }
 
 /// The metrics cannot be compared if the component, its options or its collections changed.
-fn configuration_change(old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding> {
+fn configuration_change(captures: &CapturePair<'_>, old: &ProbeRecord, new: &ProbeRecord) -> Option<Finding> {
     let uncompared = uncompared_metrics([old, new]);
-    if old.sha256 != new.sha256 || old.version != new.version {
+    if !old.has_results_of(new) {
         let reason = format!("the component changed: {} → {}; {uncompared}", identity(old), identity(new));
-        return Some(unknown(new, ReasonCode::ComponentChanged, reason));
+        let release = show::short(&captures.before.capture.taster);
+        let other = if old.is_standard() && new.is_standard() {
+            format!(
+                "; Taster {release} recorded the baseline, and this release has other results of `{}`: a release with the same \
+                 results can still judge it (the changelog lists them), or take a new baseline with this one",
+                show::short(&new.component)
+            )
+        } else {
+            String::new()
+        };
+        return Some(unknown(new, ReasonCode::ComponentChanged, format!("{reason}{other}")));
     }
     if old.options_sha256 != new.options_sha256 {
         let removed: Vec<&str> = removed_collections(old, new).collect();
@@ -116,11 +126,12 @@ fn removed_collections<'a>(old: &'a ProbeRecord, new: &'a ProbeRecord) -> impl I
     names.filter(|name| !new.collections.iter().any(|grant| grant.name == *name))
 }
 
-/// `1.0.0 (9f86d081)`
+/// `1.0.0 (9f86d081, results 3)`
 fn identity(record: &ProbeRecord) -> String {
     let version = if record.version.is_empty() { "no version" } else { &record.version };
     let digest: String = record.sha256.chars().take(8).collect();
-    format!("{} ({})", show::short(version), if digest.is_empty() { "no digest" } else { &digest })
+    let results = record.results.as_ref().map(|results| format!(", results {}", results.version)).unwrap_or_default();
+    format!("{} ({}{results})", show::short(version), if digest.is_empty() { "no digest" } else { &digest })
 }
 
 /// How many metrics were not compared.

@@ -1,6 +1,6 @@
 //! The capture: everything that `pre` or `post` recorded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -193,6 +193,9 @@ pub struct ProbeRecord {
     pub sha256: String,
     /// Version in the probe's manifest. Empty if the probe could not be loaded.
     pub version: String,
+    /// What its results mean. Absent if the probe does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<ResultsVersion>,
     /// SHA-256 of its configured options and collections.
     pub options_sha256: String,
     /// The collections that it may read.
@@ -213,7 +216,39 @@ pub struct ProbeRecord {
     pub limits: Option<UsageLimits>,
 }
 
+/// What the results of a probe mean: components with the same name and version return the same metrics for the same data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultsVersion {
+    /// Name in the probe's manifest.
+    pub probe: String,
+    /// Version of its results.
+    pub version: NonZeroU32,
+}
+
 impl ProbeRecord {
+    /// Whether `later` has the same component, or one that returns the same results: both say so, and what this one declares of
+    /// its metrics still stands.
+    #[must_use]
+    pub fn has_results_of(&self, later: &Self) -> bool {
+        if (&self.sha256, &self.version) == (&later.sha256, &later.version) {
+            return true;
+        }
+        let keeps = |declared: &MetricDeclaration| {
+            let again = later.declarations.iter().find(|one| one.name == declared.name);
+            again.is_some_and(|one| MetricDeclaration { summary: declared.summary.clone(), ..one.clone() } == *declared)
+        };
+        self.results.is_some()
+            && self.results == later.results
+            && self.is_standard() == later.is_standard()
+            && self.declarations.iter().all(keeps)
+    }
+
+    /// Whether it is a probe of Taster's own: its component is configured by its bare name.
+    #[must_use]
+    pub fn is_standard(&self) -> bool {
+        self.results.as_ref().is_some_and(|results| results.probe == self.component)
+    }
+
     /// Whether a metric says why nothing is known of a collection: the probe declares it as [`Rule::Absent`].
     #[must_use]
     pub fn is_failure(&self, metric: &Metric) -> bool {

@@ -38,7 +38,7 @@ pub use added_probe::AddedProbe;
 pub use bson_type::{BsonType, has_inverse};
 pub use capture::{
     Capture, CensusFacts, CollectionFacts, CollectionGrant, CollectionKind, Consistency, ContainerImage, ObjectRef,
-    ProbeOutcome, ProbeRecord, ReadMode, STORED_FUNCTIONS, WorkloadFacts,
+    ProbeOutcome, ProbeRecord, ReadMode, ResultsVersion, STORED_FUNCTIONS, WorkloadFacts,
 };
 pub use change::{
     AddedField, ChangeKind, DeclaredChange, DocumentFilter, FieldPresence, RenamedField, RetypedField, ValueCheck,

@@ -1,5 +1,7 @@
 //! The manifest of a probe: its name, the collections it asks for, and the metrics it may return.
 
+use std::num::NonZeroU32;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,10 @@ pub struct Manifest {
     pub methods: Vec<String>,
     /// The metrics that it may return.
     pub metrics: Vec<MetricDeclaration>,
+    /// Version of its results. Two components of one name and one version of results are compared, whatever their bytes. Without
+    /// it only a component of the same bytes is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<NonZeroU32>,
 }
 
 /// A role that collections have for a probe.

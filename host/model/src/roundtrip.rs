@@ -106,6 +106,7 @@ fn probe() -> impl Strategy<Value = ProbeRecord> {
             name,
             sha256: "ab".repeat(32),
             version: "1.0.0".to_owned(),
+            results: None,
             options_sha256: "cd".repeat(32),
             collections: vec![CollectionGrant { name: "orders".to_owned(), role: "parent".to_owned() }],
             severity: if muted { Severity::Warn } else { Severity::Fail },

@@ -65,6 +65,7 @@ pub fn probe(name: &str, outcome: ProbeOutcome) -> ProbeRecord {
         component: "group-report".to_owned(),
         sha256: "ab".repeat(32),
         version: "1.0.0".to_owned(),
+        results: None,
         options_sha256: "cd".repeat(32),
         collections: Vec::new(),
         severity: Severity::Fail,

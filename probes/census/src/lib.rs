@@ -26,6 +26,7 @@ const UNIT: &str = "{document}";
 impl Probe for Census {
     fn manifest() -> Manifest {
         Manifest::new("census", env!("CARGO_PKG_VERSION"), "which documents are missing, extra or changed")
+            .results(1)
             .role(Role::many("collections", "the collections to record; views are skipped"))
             .calls("census")
             .metric(

@@ -23,6 +23,7 @@ const UNIT: &str = "{document}";
 impl Probe for DocumentCount {
     fn manifest() -> Manifest {
         Manifest::new("document-count", env!("CARGO_PKG_VERSION"), "how many documents there are, by filter and group")
+            .results(1)
             .role(Role::many("collections", "the collections to count"))
             .calls("count")
             .calls("aggregate")

@@ -35,6 +35,7 @@ impl Probe for DuplicateKeys {
             MetricDeclaration::new(name, kind, summary).unit(unit).labels(["collection", "key"])
         };
         Manifest::new("duplicate-keys", env!("CARGO_PKG_VERSION"), "business keys that occur more than once")
+            .results(1)
             .role(Role::many("collections", "the collections that keys are declared for"))
             .calls("aggregate")
             .calls("find")

@@ -39,6 +39,7 @@ impl Probe for GroupReport {
             MetricDeclaration::new(name, kind, summary).labels(labels.iter().copied())
         };
         Manifest::new("group-report", env!("CARGO_PKG_VERSION"), "counts, exact sums and extremes by group")
+            .results(1)
             .role(Role::many("collections", "the collections that reports name"))
             .calls("find")
             // no expectation, so that an empty collection before and after is `unknown`

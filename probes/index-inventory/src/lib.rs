@@ -10,6 +10,7 @@ struct IndexInventory;
 impl Probe for IndexInventory {
     fn manifest() -> Manifest {
         Manifest::new("index-inventory", env!("CARGO_PKG_VERSION"), "indexes, options, validators and views")
+            .results(1)
             .role(Role::many("collections", "the collections and views to describe"))
             .calls("collection-options")
             .calls("list-indexes")

@@ -35,6 +35,7 @@ impl Probe for ReferenceCheck {
             MetricDeclaration::new(name, kind, summary).unit(UNIT).labels(["collection", "field"])
         };
         Manifest::new("reference-check", env!("CARGO_PKG_VERSION"), "references to missing documents")
+            .results(1)
             .role(Role::one(PARENT, "the collection that references point to"))
             .role(Role::many(CHILD, "the collections with the references"))
             .calls("aggregate")

@@ -23,6 +23,7 @@ struct SchemaShape;
 impl Probe for SchemaShape {
     fn manifest() -> Manifest {
         Manifest::new("schema-shape", env!("CARGO_PKG_VERSION"), "the types of each path, and how often they occur")
+            .results(1)
             .role(Role::many("collections", "the collections to read"))
             .calls("find")
             // no expectation, so that an empty collection before and after is `unknown`

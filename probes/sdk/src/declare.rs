@@ -17,6 +17,15 @@ impl Manifest {
         }
     }
 
+    /// Says what the results mean, by a version of their own: with another build of the probe, a baseline is still compared if both
+    /// have the same version. Raise it whenever the probe returns something else for the same data. Without it only a component
+    /// of the same bytes is compared.
+    #[must_use]
+    pub fn results(mut self, version: u32) -> Self {
+        self.extra.push(("results".to_owned(), version.to_string()));
+        self
+    }
+
     /// Adds a role of collections.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {

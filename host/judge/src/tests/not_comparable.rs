@@ -1,9 +1,11 @@
 //! Captures, probes and metrics that cannot be compared, and the reason given.
 
+use std::num::NonZeroU32;
+
 use insta::assert_snapshot;
 use taster_model::{
-    Capture, CollectionFacts, DataKind, Failure, Metric, ProbeOutcome, ReasonCode, Refusal, ReplicaMember, Severity,
-    Verdict,
+    Capture, CollectionFacts, DataKind, Failure, Merge, Metric, MetricDeclaration, ProbeOutcome, ReasonCode, Refusal,
+    ReplicaMember, ResultsVersion, Rule, Severity, ValueKind, Verdict,
 };
 
 use crate::{JudgementInput, fixtures::*, judge};
@@ -90,6 +92,58 @@ fn duplicate_metrics_and_probes_are_not_compared() {
     unknown
     unknown not-comparable [shop]: several probes of one capture have this name; their metrics were not compared
     ");
+}
+
+/// How two builds of one component differ, and whether they are compared.
+type Build = (fn(&mut taster_model::ProbeRecord), Verdict);
+
+#[test]
+fn another_build_with_the_same_results_is_compared() {
+    let declared = MetricDeclaration {
+        name: "a".parse().unwrap(),
+        summary: "as it was".to_owned(),
+        kind: ValueKind::Integer,
+        unit: "1".to_owned(),
+        labels: Vec::new(),
+        expect: None,
+        merge: Merge::Sum,
+    };
+    let results =
+        |version| NonZeroU32::new(version).map(|version| ResultsVersion { probe: "shop".to_owned(), version });
+    let mut before = capture(vec![shop_probe(vec![metric("a", integer(1))])]);
+    before.probes[0].results = results(3);
+    before.probes[0].declarations = vec![declared];
+    let verdict_after = |before: &Capture, alter: fn(&mut taster_model::ProbeRecord)| {
+        let mut after = before.clone();
+        after.probes[0].sha256 = "0123456789".to_owned();
+        after.probes[0].version = "1.1.0".to_owned();
+        alter(&mut after.probes[0]);
+        judge_captures(before, &after, &[])
+    };
+    let builds: [Build; 7] = [
+        (|_| {}, Verdict::Same),
+        (|probe| probe.declarations[0].summary.clear(), Verdict::Same),
+        (|probe| probe.results.as_mut().unwrap().version = NonZeroU32::new(4).unwrap(), Verdict::Unknown),
+        (|probe| probe.results.as_mut().unwrap().probe.push('s'), Verdict::Unknown),
+        (|probe| probe.results = None, Verdict::Unknown),
+        // what it would have found is expected now
+        (|probe| probe.declarations[0].expect = Some(Rule::Ignore), Verdict::Unknown),
+        (|probe| probe.declarations.clear(), Verdict::Unknown),
+    ];
+    for (number, (alter, verdict)) in builds.into_iter().enumerate() {
+        assert_eq!(verdict_after(&before, alter).verdict, verdict, "build {number}");
+    }
+    // no version of results before the sync
+    let mut silent = before.clone();
+    silent.probes[0].results = None;
+    assert_eq!(verdict_after(&silent, |_| {}).verdict, Verdict::Unknown);
+    // a standard probe of another release
+    before.probes[0].component = "shop".to_owned();
+    let other =
+        |probe: &mut taster_model::ProbeRecord| probe.results.as_mut().unwrap().version = NonZeroU32::new(4).unwrap();
+    assert_snapshot!(summarize(&verdict_after(&before, other)), @"");
+    // a file that calls itself like a standard probe
+    assert_eq!(verdict_after(&before, |probe| probe.component = "./shop.wasm".to_owned()).verdict, Verdict::Unknown);
 }
 
 #[test]

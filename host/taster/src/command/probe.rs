@@ -187,7 +187,8 @@ async fn inspect(args: &ComponentArgs) -> Result<Exit, CliError> {
         let _ = writeln!(out, "  {:<12} {many}{optional}: {}", role.name, role.summary);
     }
     let _ = writeln!(out, "  {:<12} {}", "methods", manifest.methods.join(", "));
-    out.push_str("\nReturns\n");
+    let results = manifest.results.map(|version| format!(" (results {version})")).unwrap_or_default();
+    let _ = writeln!(out, "\nReturns{results}");
     let mut table = TextTable::default();
     for metric in &manifest.metrics {
         table.add_row(metric_row(metric));

@@ -2,6 +2,7 @@
 
 mod added_probes;
 mod baseline;
+mod builds;
 mod census;
 mod cluster;
 mod collections;
