@@ -145,7 +145,7 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
         finished: capture.finished,
         server: capture.server.clone(),
         workloads: capture.workloads.clone(),
-        documents: capture.probes.iter().map(|p| p.usage.documents).sum(),
+        documents: capture.documents_read(),
         bytes: capture.probes.iter().map(|p| p.usage.bytes).sum(),
         probes: capture.probes.iter().map(probe_summary).collect(),
     }

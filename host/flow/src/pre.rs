@@ -218,8 +218,8 @@ async fn start_applications(context: &FlowContext, outcome: &PreOutcome, scaler:
     if obstacles.is_empty() {
         let verified = context.store.current().await?.map(|current| current.known).unwrap_or_default();
         scaler.scale_up_apps(&outcome.run, AFTER_COMMIT, AllowedImages::Verified(&verified)).await?;
-        let documents = outcome.capture.probes.iter().map(|p| p.usage.documents).sum();
-        let text = format!("tasted before the sync: {}", taster_text::counted(documents, "document"));
+        let documents = taster_text::counted(outcome.capture.documents_read(), "document");
+        let text = format!("tasted before the sync: {documents}");
         scaler.publish_capture(&outcome.run, &text, EventType::Normal).await;
     } else {
         let text = format!("unknown: {}", obstacles.join("; "));

@@ -1,6 +1,9 @@
 //! The capture: everything that `pre` or `post` recorded.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -279,6 +282,26 @@ pub enum ProbeOutcome {
     Metrics(Vec<Metric>),
     /// Why it failed.
     Failed(Failure),
+}
+
+impl Capture {
+    /// Documents of the collections that probes read, each collection counted once, however many probes read it. Exact where a
+    /// census counted them, otherwise the server's estimate.
+    #[must_use]
+    pub fn documents_read(&self) -> u64 {
+        let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
+        for facts in &self.collections {
+            counted.insert(&facts.name, facts.documents.unwrap_or_default());
+        }
+        let whole =
+            self.censuses.iter().filter(|census| census.options.get("filter").is_none_or(serde_json::Value::is_null));
+        for census in whole {
+            counted.insert(&census.collection, census.documents);
+        }
+        let read: BTreeSet<&str> =
+            self.probes.iter().flat_map(|probe| &probe.usage.collections).map(String::as_str).collect();
+        read.iter().filter_map(|name| counted.get(name)).sum()
+    }
 }
 
 /// A stored object of an attempt.

@@ -130,9 +130,9 @@ pub struct SideSummary {
     /// Workloads on the cluster. Empty if no cluster is configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadFacts>,
-    /// Documents that probes read.
+    /// Documents of the collections that probes read, each collection counted once.
     pub documents: u64,
-    /// Bytes of those documents.
+    /// Bytes that probes read. What several probes read counts for each of them.
     pub bytes: u64,
     /// The result of each probe and what it used of its limits, in the order of the configuration. Empty in verdicts of
     /// older versions.

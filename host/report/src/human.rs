@@ -132,7 +132,7 @@ fn sides(width: usize, document: &VerdictDocument) -> String {
     for (name, side) in before.chain([("after", &document.after)]) {
         let started = unbroken(&side.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
         out.push_str(&line_within(width, &format!("  {name:<6}  "), 10, &format!("{started}  {}", server(side))));
-        let read = format!("{} read ({})", counted(side.documents, "document"), size(side.bytes));
+        let read = format!("{} ({} read)", counted(side.documents, "document"), size(side.bytes));
         out.push_str(&line_within(width, "          ", 10, &read));
         if side.run != document.run {
             out.push_str(&line_within(width, "          ", 10, &format!("of run {}", side.run)));

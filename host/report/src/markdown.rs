@@ -28,12 +28,12 @@ pub fn verdict_accepted(document: &VerdictDocument, by: Option<&Acceptance>) -> 
     let mut out = String::new();
     let _ = writeln!(out, "## {badge} Taster: **{}** ({}, run `{}`)\n", document.verdict, document.app, document.run);
     let _ = writeln!(out, "{}.\n", tally(document));
-    out.push_str("| side | when | server | read |\n| --- | --- | --- | --- |\n");
+    out.push_str("| side | when | server | data |\n| --- | --- | --- | --- |\n");
     let before = document.before.iter().map(|side| ("before", side));
     for (name, side) in before.chain([("after", &document.after)]) {
         let _ = writeln!(
             out,
-            "| {name} (run `{}`) | {} | {} | {}, {} |",
+            "| {name} (run `{}`) | {} | {} | {} ({} read) |",
             side.run,
             side.started.strftime("%Y-%m-%d %H:%M:%S UTC"),
             escape_markdown(&server(side)),

@@ -51,7 +51,7 @@ fn a_terminal_names_the_first_of_each_kind() {
 
           before  nothing: there is no capture from before the sync
           after   2026-01-01 00:00:00 UTC  shop on MongoDB 6.0.5, standalone
-                  5 documents read (100 B)
+                  5 documents (100 B read)
 
          ✗  documents  documents{collection=orders}  200 000 → 199 966  34 missing, 2 changed
          ✗  documents  added field orders: archived                     missing in 5 000 documents; it

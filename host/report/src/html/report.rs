@@ -262,7 +262,7 @@ pub(super) fn facts(side: &SideSummary, (app, run): (&AppName, &RunId), links: &
         server: Text::of(&server(side)),
         read_at: side.server.read_at.as_deref().map(Text::of),
         volumes: side.server.volumes.iter().map(|volume| Text::of(volume)).collect(),
-        read: format!("{}, {}", counted(side.documents, "document"), size(side.bytes)),
+        read: format!("{} ({} read)", counted(side.documents, "document"), size(side.bytes)),
         other_run: (side.run != *run).then(|| (Text::of(side.run.as_str()), links.run(app, &side.run))),
     }
 }

@@ -91,7 +91,6 @@ async fn capture(args: &PreArgs) -> Result<Termination, CliError> {
 fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
     let capture = &outcome.capture;
     let mut out = String::new();
-    let documents = capture.probes.iter().map(|p| p.usage.documents).sum();
     let headline =
         if outcome.committed_now { "tasted before the sync" } else { "already captured; the stored capture was kept" };
     let _ = writeln!(
@@ -99,7 +98,7 @@ fn summary(outcome: &PreOutcome, store: &str, next: &str) -> String {
         "{} run {}: {headline} ({} read by {})\n",
         capture.app,
         outcome.run,
-        taster_text::counted(documents, "document"),
+        taster_text::counted(capture.documents_read(), "document"),
         taster_text::counted(capture.probes.len() as u64, "probe"),
     );
     out.push_str(&probes(capture));
