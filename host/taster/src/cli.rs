@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use taster_diagnostics::{CliError, Exit};
 
 use crate::{
-    command, logging,
+    command, completion, logging,
     logging::{LogFormat, Verbosity},
     output,
 };
@@ -93,7 +93,8 @@ enum Command {
     /// Explain codes of errors and reasons of findings
     #[command(after_long_help = command::explain::EXAMPLES)]
     Explain(command::explain::ExplainArgs),
-    /// Print shell completions
+    /// Print shell completions, which know stored runs and standard probes
+    #[command(after_long_help = completion::EXAMPLES)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -125,6 +126,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == taster_flow::COMPILE_COMMAND) {
         return taster_engine::compile_child();
     }
+    completion::answer();
     taster_flow::timing::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -174,9 +176,7 @@ async fn dispatch(command: Command) -> Result<Exit, CliError> {
         Command::Config(command) => command::config::run(&command).await,
         Command::Explain(args) => command::explain::run(&args),
         Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut command_tree(), "taster", &mut text);
-            output::write(None, &text)?;
+            output::write(None, &completion::registration(shell)?)?;
             Ok(Exit::Done)
         }
         Command::Man { folder } => command::man::run(command_tree(), &folder),

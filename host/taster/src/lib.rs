@@ -5,6 +5,7 @@
 pub mod args;
 pub mod cli;
 pub mod command;
+mod completion;
 pub mod logging;
 pub mod output;
 pub mod termination;

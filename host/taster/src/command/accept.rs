@@ -1,6 +1,7 @@
 //! `taster accept`: a person accepts the verdict of a run.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     args::{ConfigArgs, StoreArgs},
-    output,
+    completion, output,
 };
 
 /// Shown by `--help`.
@@ -29,7 +30,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub struct AcceptArgs {
     /// The run
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = ArgValueCandidates::new(completion::runs))]
     run: RunId,
     #[command(flatten)]
     config: ConfigArgs,

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use taster_diagnostics::{CliError, Exit};
 use taster_report::layout::{TextTable, wrap, wrap_labeled};
 
-use crate::output;
+use crate::{completion, output};
 
 /// The page of the book that lists every code. It is part of the binary, so that both say the same.
 const PAGE: &str = include_str!("../../../../docs/src/reference/errors.md");
@@ -24,7 +25,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// Codes of errors, such as T0113, and reasons of findings, such as zero-against-zero
-    #[arg(value_name = "CODE", required_unless_present = "list")]
+    #[arg(value_name = "CODE", required_unless_present = "list", add = ArgValueCandidates::new(completion::codes))]
     codes: Vec<String>,
     /// List every code with its meaning
     #[arg(long, conflicts_with = "codes")]
@@ -36,6 +37,11 @@ struct Entry {
     code: &'static str,
     meaning: String,
     remedy: String,
+}
+
+/// Every code with its meaning.
+pub fn meanings() -> impl Iterator<Item = (&'static str, String)> {
+    entries().into_iter().map(|entry| (entry.code, entry.meaning))
 }
 
 /// Prints each code with its meaning and its remedy. An unknown code is wrong usage, after the known ones were printed.

@@ -66,12 +66,12 @@ pub(super) fn optional_config(file: &ConfigArgs, store: &StoreArgs) -> Result<Op
 }
 
 /// The stored results of an app, for commands that only read them: no database, no probe.
-pub(super) struct StoredApp {
-    pub(super) app: AppName,
-    pub(super) url: String,
+pub(crate) struct StoredApp {
+    pub(crate) app: AppName,
+    pub(crate) url: String,
     /// Absent where there is no configuration.
-    pub(super) config: Option<Config>,
-    pub(super) store: AppStore,
+    pub(crate) config: Option<Config>,
+    pub(crate) store: AppStore,
 }
 
 impl StoredApp {
@@ -81,7 +81,7 @@ impl StoredApp {
 }
 
 /// Opens the app that the configuration names; without a configuration, the only app of the store.
-pub(super) async fn open_app(file: &ConfigArgs, store: &StoreArgs) -> Result<StoredApp, CliError> {
+pub(crate) async fn open_app(file: &ConfigArgs, store: &StoreArgs) -> Result<StoredApp, CliError> {
     if let Some(config) = optional_config(file, store)? {
         let store = Store::open_unverified(config.store_settings()).await?.app(&config.app);
         let (app, url) = (config.app.clone(), config.store.clone());

@@ -9,7 +9,7 @@ pub mod demo;
 pub mod explain;
 pub mod gc;
 pub mod init;
-mod inputs;
+pub(crate) mod inputs;
 pub mod man;
 pub mod post;
 pub mod pre;

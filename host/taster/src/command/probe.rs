@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
@@ -20,7 +21,7 @@ use taster_report::layout::TextTable;
 
 use crate::{
     args::{TextFormat, TextOutput},
-    output,
+    completion, output,
 };
 
 /// Shown by `--help`.
@@ -56,7 +57,7 @@ pub enum ProbeCommand {
 #[derive(Debug, Clone, Args)]
 pub struct Component {
     /// The name of a standard probe, or a file
-    #[arg(value_name = "COMPONENT")]
+    #[arg(value_name = "COMPONENT", add = ArgValueCompleter::new(completion::components))]
     name: String,
     /// Limit of the wall time of compiling it [default: 5m]
     #[arg(long, value_name = "DURATION")]

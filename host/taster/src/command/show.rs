@@ -1,6 +1,7 @@
 //! `taster show`: prints a stored run.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
 use taster_model::{Capture, DroppedBaseline, ReportFile, RunId};
@@ -13,14 +14,14 @@ use super::{
 };
 use crate::{
     args::{ConfigArgs, RunArg, StoreArgs, VerdictFormat, VerdictOutput},
-    output,
+    completion, output,
 };
 
 /// Arguments of `show`.
 #[derive(Debug, Clone, Args)]
 pub struct ShowArgs {
     /// The run [default: --run, else the last one]
-    #[arg(value_name = "RUN", id = "shown_run")]
+    #[arg(value_name = "RUN", id = "shown_run", add = ArgValueCandidates::new(completion::runs))]
     shown: Option<RunId>,
     #[command(flatten)]
     config: ConfigArgs,

@@ -345,7 +345,7 @@ fn documented_privileges(marker: &str) -> Vec<Document> {
         let json: serde_json::Value = serde_json::from_str(&json).expect("a privilege");
         let Bson::Document(mut privilege) = Bson::try_from(json).expect("BSON") else { panic!("{line}") };
         let resource = privilege.get_document_mut("resource").expect("a resource");
-        if resource.get_str("db") == Ok("shop") {
+        if resource.get_str("db").is_ok_and(|name| name == "shop") {
             resource.insert("db", DATABASE);
         }
         privilege

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use taster_model::ReasonCode;
 
-use crate::support::{SHOP, ShopDatabase, Workspace};
+use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
 
 fn sources(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -109,6 +109,39 @@ fn the_help_names_the_exit_codes_and_fits_a_terminal() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(workspace.taster(&["completions", shell]).out.contains("taster"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn completions_know_runs_probes_and_codes() {
+    let shop = ShopDatabase::standalone(20).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    for run in ["deploy-1", "deploy-2"] {
+        assert_eq!(workspace.taster(&["pre", "--run", run]).code, 0);
+        assert_eq!(workspace.taster(&["post", "--run", run]).code, 0);
+    }
+    let offered = |folder: &Workspace, words: &[&str]| {
+        let mut command = folder.command(&["--"]);
+        let place = words.len() - 1;
+        command.args(words).env("TASTER_COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", place.to_string());
+        let output = command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_COMPLETE_SPACE", "true").output();
+        let output = CommandOutput::read(&output.expect("the binary runs"));
+        assert_eq!((output.code, output.err.as_str()), (0, ""));
+        output.out.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(&workspace, &["taster", "show", "deploy-"]), ["deploy-2", "deploy-1"]);
+    assert_eq!(offered(&workspace, &["taster", "accept", ""]), ["deploy-2", "deploy-1"]);
+    assert_eq!(offered(&workspace, &["taster", "post", "--run", "deploy-1"]), ["deploy-1"]);
+    assert_eq!(offered(&workspace, &["taster", "probe", "run", "doc"]), ["document-count"]);
+    assert_eq!(offered(&workspace, &["taster", "explain", "T011"])[0], "T0110");
+    assert!(offered(&workspace, &["taster", "pr"]).contains(&"probe".to_owned()));
+    // nothing is stored here, and nothing is said of it
+    let empty = Workspace::new("");
+    assert!(offered(&empty, &["taster", "show", ""]).is_empty());
+    let elsewhere = workspace.path().join("store-of-nobody");
+    let there = elsewhere.display().to_string();
+    assert!(offered(&workspace, &["taster", "show", "--store", &there, ""]).is_empty());
+    assert!(!elsewhere.exists(), "asking creates nothing");
 }
 
 #[test]
