@@ -76,7 +76,12 @@ impl BucketWriter {
                 write_varint(&mut counts, record.fields.len() as u64);
             }
             self.write_column(&mut out, &counts)?;
-            write_raw_column(&mut out, &records.iter().flat_map(|record| record.fields).copied().collect::<Vec<_>>());
+            let fields: Vec<u8> = records.iter().flat_map(|record| record.fields).copied().collect();
+            if columns.values {
+                self.write_column(&mut out, &fields)?;
+            } else {
+                write_raw_column(&mut out, &fields);
+            }
         }
         Ok((out, front))
     }
@@ -175,7 +180,7 @@ impl Bucket {
         &self.shapes[self.shape_of[index] as usize]
     }
 
-    /// One digest per field.
+    /// One digest per field, and the values that are kept.
     pub(crate) fn fields(&self, index: usize) -> &[u8] {
         let Some(end) = self.field_ends.get(index) else { return &[] };
         let begin = if index == 0 { 0 } else { self.field_ends[index - 1] };

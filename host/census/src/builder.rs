@@ -10,7 +10,7 @@ use crate::{
     format::{FORMAT, Header, SCHEMA},
     hash::Hasher,
     paths::PathSums,
-    raw,
+    raw::{self, FieldOrder},
     record::{self, REDACTED, Record},
     sample::{self, Sample},
     scratch::Partitions,
@@ -105,8 +105,11 @@ impl CensusBuilder {
         let mut count = 0;
         while !rest.is_empty() {
             let (document, after) = raw::split_first_document(rest)?;
-            if self.spec.options.unordered {
-                self.document(&raw::with_sorted_fields(document), marks)?;
+            let CensusOptions { unordered, any_order, .. } = self.spec.options;
+            if any_order {
+                self.document(&raw::with_sorted_fields(document, FieldOrder::AnyDepth), marks)?;
+            } else if unordered {
+                self.document(&raw::with_sorted_fields(document, FieldOrder::TopLevel), marks)?;
             } else {
                 self.document(document, marks)?;
             }

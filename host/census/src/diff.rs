@@ -11,7 +11,7 @@ use crate::{
     format::{BucketEntry, Header},
     listed::{self, ListedDocuments},
     paths::{self, PathSum},
-    prove::{ChangeProver, PairOutcome},
+    prove::{ChangeProver, ChangedField, PairOutcome},
     quick_diff::{self, FewDifferences},
 };
 
@@ -174,7 +174,10 @@ impl Diff {
     fn add_few(&mut self, few: &FewDifferences) {
         few.missing.iter().for_each(|index| self.add_missing(few.before.get(*index)));
         few.extra.iter().for_each(|index| self.add_extra(few.after.get(*index)));
-        few.changed.iter().for_each(|(_, index)| self.changed.push(few.after.get(*index).id(), Vec::new()));
+        for (_, index) in &few.changed {
+            let fields = if few.reordered.contains(index) { vec![ChangedField::order()] } else { Vec::new() };
+            self.changed.push(few.after.get(*index).id(), fields);
+        }
     }
 
     fn compare_document(&mut self, before: DocumentRef<'_>, after: DocumentRef<'_>) {

@@ -3,7 +3,7 @@
 use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, RenamedField, RetypedField, Side};
 
 use crate::{
-    CensusOptions,
+    CensusOptions, Redaction,
     conversion::{Conversion, Reading},
     declared_value::DeclaredValue,
     hash::Hasher,
@@ -12,6 +12,7 @@ use crate::{
     record::{Columns, NEVER, NOT_CONVERTED, SeparateField, Undo, UndoState},
     rewrite::{MIXED, Rewrite, Rewritten, rewrite},
     shape::{self, ShapeCursor, Shapes},
+    values::{self, ValueWriter},
 };
 
 /// What is recorded of each document beside its id, digest and shape.
@@ -25,6 +26,8 @@ pub(crate) struct RecordPlan {
     /// Top-level fields that declared changes are about: they need more than a hash.
     declared_names: Vec<Box<[u8]>>,
     expiries: Vec<Expiry>,
+    /// What is redacted, and so kept of no field.
+    redaction: Option<Redaction>,
 }
 
 /// A rule by which documents expire.
@@ -117,6 +120,7 @@ impl RecordPlan {
                 converted: conversions.iter().map(ConversionPlan::digests).sum(),
                 undos: reversible.len(),
                 fields: options.detail == crate::DetailLevel::Fields,
+                values: options.values,
             },
             ignored: options.ignored.iter().map(|name| name.as_bytes().into()).collect(),
             separate: options.separate.iter().map(|path| (path.clone(), separation(options, path))).collect(),
@@ -127,6 +131,7 @@ impl RecordPlan {
                 Side::Pre => Expiry::all(options),
                 Side::Post => Vec::new(),
             },
+            redaction: options.redaction.clone(),
         }
     }
 
@@ -196,6 +201,7 @@ pub(crate) struct DocumentDigest {
     pub(crate) converted: Vec<u64>,
     pub(crate) undos: Vec<Undo>,
     pub(crate) fields: Vec<u8>,
+    values: ValueWriter,
 }
 
 /// The `_id` of a document: its type and value; type 0 if it has none.
@@ -247,6 +253,7 @@ impl DocumentDigester {
         digest.undos.clear();
         digest.undos.resize(self.plan.reversible.len(), Undo::default());
         digest.fields.clear();
+        digest.values.clear();
         self.paths.begin(&self.hasher);
         let walked = match self.plan.count_fields(document) {
             Ok(shape::MAX_FIELDS..) => self.walk_wide(document, id_hash, digest),
@@ -289,8 +296,12 @@ impl DocumentDigester {
             if self.plan.columns.fields {
                 digest.fields.extend_from_slice(&hash.to_le_bytes());
             }
+            if self.plan.columns.values {
+                digest.values.push(element, values::is_redacted(self.plan.redaction.as_ref(), element));
+            }
             self.paths.add(&self.hasher, id_hash, element, hash);
         }
+        digest.fields.extend_from_slice(digest.values.bytes());
         self.reject_renamings_with_both_names(&declared_seen, &mut digest.undos);
         (digest.shape, digest.inline) = self.shapes.end(&self.hasher, cursor);
         Ok(())

@@ -36,6 +36,7 @@ mod rewrite;
 mod sample;
 mod scratch;
 mod shape;
+mod values;
 mod write;
 
 pub use builder::{CensusBuilder, CensusSpec};

@@ -8,6 +8,7 @@ use taster_model::{DocumentDetail, DocumentSet};
 
 use crate::{
     extended_json::extended_json,
+    prove::ChangedField,
     record::{REDACTED, sort_key},
 };
 
@@ -20,7 +21,7 @@ const MAX_SHOWN_ID_BYTES: usize = 4 << 10;
 pub(crate) struct ListedDocuments {
     max_ids: usize,
     pub(crate) count: u64,
-    first: BTreeMap<SortKey, Vec<String>>,
+    first: BTreeMap<SortKey, Vec<ChangedField>>,
     pub(crate) fields: BTreeMap<String, u64>,
 }
 
@@ -33,11 +34,11 @@ impl ListedDocuments {
     }
 
     /// Adds a document, with the fields that changed in it.
-    pub(crate) fn push(&mut self, (kind, id): (u8, &[u8]), fields: Vec<String>) {
+    pub(crate) fn push(&mut self, (kind, id): (u8, &[u8]), fields: Vec<ChangedField>) {
         self.count += 1;
-        for field in &fields {
-            let known = self.fields.len() < MAX_FIELDS || self.fields.contains_key(field);
-            let field = if known { field.as_str() } else { "(other fields)" };
+        for ChangedField { name, .. } in &fields {
+            let known = self.fields.len() < MAX_FIELDS || self.fields.contains_key(name);
+            let field = if known { name.as_str() } else { "(other fields)" };
             *self.fields.entry(field.to_owned()).or_default() += 1;
         }
         let sorted = sort_key(kind, id);
@@ -70,7 +71,10 @@ impl ListedDocuments {
             let id = id_value_extended_json(kind, &id);
             let (before, after) = sample(&id);
             if !fields.is_empty() || before.is_some() || after.is_some() {
-                set.details.push(DocumentDetail { id: id.clone(), fields, before, after });
+                let names = fields.iter().map(|field| field.name.clone()).collect();
+                let values =
+                    fields.into_iter().filter_map(|ChangedField { name, values }| Some((name, values?))).collect();
+                set.details.push(DocumentDetail { id: id.clone(), fields: names, values, before, after });
             }
             set.ids.push(id);
         }

@@ -34,6 +34,12 @@ pub struct CensusOptions {
     /// them in another order once it was loaded anew.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unordered: bool,
+    /// Whether the order of fields is no part of a document at any depth.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub any_order: bool,
+    /// Whether small values are kept beside the digests of fields. Requires [`DetailLevel::Fields`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub values: bool,
     /// Number of documents that are kept whole: those with the smallest keyed hashes of their ids.
     #[serde(skip_serializing_if = "is_zero")]
     pub sample: u32,

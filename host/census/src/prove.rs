@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use taster_model::{ChangeKind, ChangeOutcome, DeclaredChange, FieldPath, RenamedField};
+use taster_model::{ChangeKind, ChangeOutcome, ChangedValue, DeclaredChange, FieldPath, RenamedField};
 
 use crate::{
     DetailLevel,
@@ -14,6 +14,7 @@ use crate::{
     paths,
     proof::{ConvertedTogether, ProofMethod, proof_method},
     shape,
+    values::{self, KeptValue},
 };
 
 /// Proves or disproves the declared changes, document by document.
@@ -23,6 +24,8 @@ pub(crate) struct ChangeProver {
     separate: Vec<FieldPath>,
     /// Whether every field has a digest.
     is_detailed: bool,
+    /// Whether small values follow the digests of fields.
+    has_values: bool,
     /// Types of the declared fields, by the addresses of two shapes.
     types_by_shapes: HashMap<(usize, usize), Vec<FieldTypes>>,
 }
@@ -45,7 +48,26 @@ pub(crate) enum PairOutcome {
     /// Unchanged, or changed as declared.
     Fine,
     /// Changed otherwise, with the changed fields as far as they are known.
-    Changed(Vec<String>),
+    Changed(Vec<ChangedField>),
+}
+
+/// A field that changed in a document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ChangedField {
+    pub(crate) name: String,
+    /// Its values in canonical Extended JSON, as far as they were kept.
+    pub(crate) values: Option<ChangedValue>,
+}
+
+impl ChangedField {
+    /// Nothing but the order of fields changed.
+    pub(crate) fn order() -> Self {
+        Self::named("(order of fields)".to_owned())
+    }
+
+    fn named(name: String) -> Self {
+        Self { name, values: None }
+    }
 }
 
 impl ChangeProver {
@@ -63,6 +85,7 @@ impl ChangeProver {
             changes: changes.collect(),
             separate: before.options.separate.clone(),
             is_detailed: before.options.detail == DetailLevel::Fields,
+            has_values: before.options.values,
             types_by_shapes: HashMap::new(),
         }
     }
@@ -178,34 +201,45 @@ impl ChangeProver {
     }
 
     /// Fields that changed otherwise than declared, by name if every field has a digest.
-    fn changed_fields(&self, pair: DocumentPair<'_>, attempt: &Attempt<'_>) -> Vec<String> {
+    fn changed_fields(&self, pair: DocumentPair<'_>, attempt: &Attempt<'_>) -> Vec<ChangedField> {
         let DocumentPair { before, after } = pair;
-        let mut changed: Vec<String> = (0..self.separate.len())
+        let mut changed: Vec<ChangedField> = (0..self.separate.len())
             .filter(|column| !attempt.excused.contains(column) && before.separate(*column) != after.separate(*column))
-            .map(|column| self.separate[column].to_string())
+            .map(|column| ChangedField::named(self.separate[column].to_string()))
             .collect();
-        if !self.is_detailed {
-            return changed;
+        if self.is_detailed {
+            let fields = (fields_of(before, self.has_values), fields_of(after, self.has_values));
+            let (Some(old), Some(new)) = fields else { return changed };
+            changed.extend(self.differing_fields(attempt, &old, &new));
         }
-        let (Some(old), Some(new)) = (field_hashes(before), field_hashes(after)) else { return changed };
-        let mut hashes_by_name: BTreeMap<&[u8], [Vec<u64>; 2]> = BTreeMap::new();
-        for (side, fields) in [&old, &new].into_iter().enumerate() {
-            for (name, hash) in fields {
-                hashes_by_name.entry(*name).or_default()[side].push(*hash);
+        // a digest is the sum of its fields' digests
+        let only_order = self.is_detailed || before.digest() == after.digest();
+        if changed.is_empty() && only_order && before.shape() != after.shape() {
+            changed.push(ChangedField::order());
+        }
+        changed.sort_by(|a, b| a.name.cmp(&b.name));
+        changed.dedup_by(|a, b| a.name == b.name);
+        changed
+    }
+
+    /// Fields whose digests differ, except by what was declared.
+    fn differing_fields(&self, attempt: &Attempt<'_>, old: &[Field<'_>], new: &[Field<'_>]) -> Vec<ChangedField> {
+        let mut by_name: BTreeMap<&[u8], [Vec<&Field<'_>>; 2]> = BTreeMap::new();
+        for (side, fields) in [old, new].into_iter().enumerate() {
+            for field in fields {
+                by_name.entry(field.name).or_default()[side].push(field);
             }
         }
-        for (name, [old_hashes, new_hashes]) in &hashes_by_name {
-            let old_name = self.old_name(attempt, name).and_then(|old_name| hashes_by_name.get(old_name.as_bytes()));
-            let original = old_name.map_or(old_hashes, |[hashes, _]| hashes);
-            if old_hashes != new_hashes && !self.is_explained(attempt, name, original, new_hashes) {
-                changed.push(paths::format_name(name));
+        let hashes = |fields: &[&Field<'_>]| fields.iter().map(|field| field.hash).collect::<Vec<u64>>();
+        let mut changed = Vec::new();
+        for (name, [old, new]) in &by_name {
+            let old_name = self.old_name(attempt, name).and_then(|old_name| by_name.get(old_name.as_bytes()));
+            let original = old_name.map_or(old, |[fields, _]| fields);
+            let (old_hashes, new_hashes) = (hashes(old), hashes(new));
+            if old_hashes != new_hashes && !self.is_explained(attempt, name, &hashes(original), &new_hashes) {
+                changed.push(ChangedField { name: paths::format_name(name), values: changed_value(original, new) });
             }
         }
-        if changed.is_empty() && before.shape() != after.shape() {
-            changed.push("(order of fields)".to_owned());
-        }
-        changed.sort();
-        changed.dedup();
         changed
     }
 
@@ -314,15 +348,41 @@ fn cover(change: Option<&mut TrackedChange>, document: DocumentRef<'_>) -> bool 
     true
 }
 
-/// Names and digests of the fields of a document. `None`: it could not be read to its end or has too many fields.
-fn field_hashes(document: DocumentRef<'_>) -> Option<Vec<(&[u8], u64)>> {
-    let (digests, _) = document.fields().as_chunks::<8>();
+/// A top-level field of a document.
+struct Field<'a> {
+    name: &'a [u8],
+    hash: u64,
+    value: Option<KeptValue<'a>>,
+}
+
+/// The values of a field on both sides, if one of them was kept and neither side has the field twice.
+fn changed_value(old: &[&Field<'_>], new: &[&Field<'_>]) -> Option<ChangedValue> {
+    if old.len() > 1 || new.len() > 1 {
+        return None;
+    }
+    let value = |fields: &[&Field<'_>]| fields.first().and_then(|field| field.value).map(KeptValue::to_json);
+    let values = ChangedValue { before: value(old), after: value(new) };
+    // the value of a field that is there was not kept: half of the story would read as the whole
+    let is_whole = values.before.is_some() == !old.is_empty() && values.after.is_some() == !new.is_empty();
+    is_whole.then_some(values)
+}
+
+/// The fields of a document. `None`: it could not be read to its end or has too many fields.
+fn fields_of(document: DocumentRef<'_>, has_values: bool) -> Option<Vec<Field<'_>>> {
     let mut id_seen = false;
     let names = shape::fields(document.shape())?.map(|(_, name)| name).filter(|name| {
         let is_id = *name == b"_id" && !id_seen;
         id_seen |= is_id;
         !is_id
     });
-    let fields: Vec<(&[u8], u64)> = names.zip(digests.iter().map(|digest| u64::from_le_bytes(*digest))).collect();
-    (fields.len() == digests.len()).then_some(fields)
+    let names: Vec<&[u8]> = names.collect();
+    let (digests, rest) = document.fields().split_at_checked(8 * names.len())?;
+    let values = match has_values {
+        true => values::read(rest, names.len())?,
+        false if rest.is_empty() => vec![None; names.len()],
+        false => return None,
+    };
+    let (digests, _) = digests.as_chunks::<8>();
+    let fields = names.into_iter().zip(digests).zip(values);
+    Some(fields.map(|((name, hash), value)| Field { name, hash: u64::from_le_bytes(*hash), value }).collect())
 }

@@ -22,6 +22,8 @@ pub(crate) struct FewDifferences {
     pub(crate) missing: Vec<usize>,
     pub(crate) extra: Vec<usize>,
     pub(crate) changed: Vec<(usize, usize)>,
+    /// Those of them that differ in the order of their fields alone, by their index after the sync.
+    pub(crate) reordered: Vec<usize>,
 }
 
 /// Compares one bucket of each side. `None`: the buckets must be read completely.
@@ -51,8 +53,13 @@ pub(crate) fn compare<A: ReadAt, B: ReadAt>(
     }
     let mut changed = Vec::new();
     for (old, new) in few.changed {
-        let was = share_of(few.before.get(old), before.rest_of_digest(bucket, old)?);
-        let is = share_of(few.after.get(new), after.rest_of_digest(bucket, new)?);
+        let (old_rest, new_rest) = (before.rest_of_digest(bucket, old)?, after.rest_of_digest(bucket, new)?);
+        let was = share_of(few.before.get(old), old_rest);
+        let is = share_of(few.after.get(new), new_rest);
+        // a digest is the sum of its fields' digests, whatever their order
+        if few.before.get(old).digest() | old_rest == few.after.get(new).digest() | new_rest {
+            few.reordered.push(new);
+        }
         difference = difference.wrapping_sub(was).wrapping_add(is);
         if was != is {
             changed.push((old, new));
@@ -99,5 +106,5 @@ fn compare_fronts(before: BucketDocuments, after: BucketDocuments) -> Option<Few
             return None;
         }
     }
-    Some(FewDifferences { before, after, missing, extra, changed })
+    Some(FewDifferences { before, after, missing, extra, changed, reordered: Vec::new() })
 }

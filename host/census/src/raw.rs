@@ -72,17 +72,47 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// The document with its top-level fields sorted by name. One whose fields cannot be told apart stays as it is.
-pub(crate) fn with_sorted_fields(document: &[u8]) -> Vec<u8> {
-    let elements = Elements::of_document(document).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let Ok(mut elements) = elements else { return document.to_vec() };
-    elements.sort_by(|a: &Element<'_>, b| a.name().cmp(b.name()));
-    let mut sorted = document[..4].to_vec();
-    for element in elements {
-        sorted.extend_from_slice(element.bytes);
-    }
-    sorted.push(0);
+/// Which fields are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldOrder {
+    /// Those of the document itself.
+    TopLevel,
+    /// Also those of documents within it. Elements of arrays keep their order.
+    AnyDepth,
+}
+
+/// Deeper than any document that a server stores.
+const MAX_SORTED_DEPTH: usize = 200;
+
+/// The document with its fields sorted by name. One whose fields cannot be told apart stays as it is.
+pub(crate) fn with_sorted_fields(document: &[u8], order: FieldOrder) -> Vec<u8> {
+    let depth = if order == FieldOrder::AnyDepth { MAX_SORTED_DEPTH } else { 0 };
+    let mut sorted = Vec::with_capacity(document.len());
+    write_sorted(&mut sorted, document, DOCUMENT, depth);
     sorted
+}
+
+/// Sorting changes no length, so that every length prefix stays true.
+fn write_sorted(out: &mut Vec<u8>, document: &[u8], kind: u8, depth: usize) {
+    let elements = Elements::of_document(document).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let Ok(mut elements) = elements else {
+        out.extend_from_slice(document);
+        return;
+    };
+    if kind != ARRAY {
+        elements.sort_by(|a: &Element<'_>, b| a.name().cmp(b.name()));
+    }
+    out.extend_from_slice(&document[..4]);
+    for element in elements {
+        match depth.checked_sub(1).filter(|_| element.is_nested()) {
+            Some(below) => {
+                out.extend_from_slice(element.head());
+                write_sorted(out, element.value(), element.kind(), below);
+            }
+            None => out.extend_from_slice(element.bytes),
+        }
+    }
+    out.push(0);
 }
 
 impl<'a> Iterator for Elements<'a> {

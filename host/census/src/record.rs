@@ -23,6 +23,8 @@ pub(crate) struct Columns {
     /// Number of declared changes that can be reversed.
     pub(crate) undos: usize,
     pub(crate) fields: bool,
+    /// Whether the digests of fields are followed by small values.
+    pub(crate) values: bool,
 }
 
 /// A field whose digest is kept beside the document's: its type, 0 if it does not exist, and its hash.
@@ -84,7 +86,7 @@ pub(crate) struct Record<'a> {
     /// Digests of converted values; [`NOT_CONVERTED`] where there is no such value.
     pub(crate) converted: &'a [u64],
     pub(crate) undos: &'a [Undo],
-    /// One little-endian digest per field.
+    /// One little-endian digest per field, and the values that are kept.
     pub(crate) fields: &'a [u8],
 }
 

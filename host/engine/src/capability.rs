@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use taster_model::Failure;
 
 pub use crate::bindings::taster::probe::mongo::{
-    AggregateOptions, CensusDetail, CensusOptions, CensusSummary, CollectionInfo, CollectionKind, FindOptions,
+    AggregateOptions, CensusDetail, CensusExtras, CensusOptions, CensusSummary, CollectionInfo, CollectionKind,
+    FindOptions,
 };
 
 /// A call of the capability. It may take a while and may be refused.
@@ -41,7 +42,12 @@ pub trait Mongo: Send + Sync + 'static {
     fn explain<'a>(&'a self, collection: &'a str, filter: &'a [u8], options: FindOptions) -> Call<'a, Vec<u8>>;
     /// Records every document of a collection. The probe's deadline is paused meanwhile, so the implementation must limit the
     /// time that all censuses of a run take together.
-    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary>;
+    fn census<'a>(
+        &'a self,
+        collection: &'a str,
+        options: CensusOptions,
+        extras: CensusExtras,
+    ) -> Call<'a, CensusSummary>;
     /// What the guest has read so far.
     fn usage(&self) -> MongoUsage;
 }

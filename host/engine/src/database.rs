@@ -5,8 +5,8 @@ use taster_model::CollectionKind as Kind;
 use taster_query::{Cursor, Database};
 
 use crate::capability::{
-    AggregateOptions, Batches, Call, CensusDetail, CensusOptions, CensusSummary, CollectionInfo, CollectionKind,
-    FindOptions, Mongo, MongoUsage,
+    AggregateOptions, Batches, Call, CensusDetail, CensusExtras, CensusOptions, CensusSummary, CollectionInfo,
+    CollectionKind, FindOptions, Mongo, MongoUsage,
 };
 
 impl Batches for Cursor {
@@ -66,10 +66,16 @@ impl Mongo for Database {
         Box::pin(Database::explain(self, collection, filter, options.into()))
     }
 
-    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary> {
+    fn census<'a>(
+        &'a self,
+        collection: &'a str,
+        options: CensusOptions,
+        extras: CensusExtras,
+    ) -> Call<'a, CensusSummary> {
         Box::pin(async move {
+            let request = census_request(options, extras);
             let taster_query::CensusSummary { id, documents, bytes } =
-                Database::census(self, collection, options.into()).await?;
+                Database::census(self, collection, request).await?;
             Ok(CensusSummary { id, documents, bytes })
         })
     }
@@ -104,13 +110,12 @@ impl From<AggregateOptions> for taster_query::AggregateOptions {
     }
 }
 
-impl From<CensusOptions> for taster_query::CensusRequest {
-    fn from(given: CensusOptions) -> Self {
-        let CensusOptions { filter, ignored, detail, sample } = given;
-        let detail = match detail {
-            CensusDetail::Documents => taster_query::DetailLevel::Documents,
-            CensusDetail::Fields => taster_query::DetailLevel::Fields,
-        };
-        Self { filter, ignored, detail, sample }
-    }
+fn census_request(options: CensusOptions, extras: CensusExtras) -> taster_query::CensusRequest {
+    let CensusOptions { filter, ignored, detail, sample } = options;
+    let CensusExtras { values, any_order } = extras;
+    let detail = match detail {
+        CensusDetail::Documents => taster_query::DetailLevel::Documents,
+        CensusDetail::Fields => taster_query::DetailLevel::Fields,
+    };
+    taster_query::CensusRequest { filter, ignored, detail, sample, values, any_order }
 }

@@ -259,11 +259,22 @@ impl mongo::HostDatabase for State {
         collection: String,
         options: mongo::CensusOptions,
     ) -> Result<mongo::CensusSummary, CallError> {
+        let extras = mongo::CensusExtras { values: false, any_order: false };
+        self.census_with(database, collection, options, extras).await
+    }
+
+    async fn census_with(
+        &mut self,
+        database: Resource<DatabaseHandle>,
+        collection: String,
+        options: mongo::CensusOptions,
+        extras: mongo::CensusExtras,
+    ) -> Result<mongo::CensusSummary, CallError> {
         let mongo = self.begin_database_call(&database, "census")?;
         let result = {
             // censuses have a deadline of their own
             let _paused = self.deadline.pause();
-            mongo.census(&collection, options).await
+            mongo.census(&collection, options, extras).await
         };
         self.end_call();
         let summary = result?;

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use taster_model::CollectionGrant;
 
 use crate::capability::{
-    AggregateOptions, Batches, Call, CensusOptions, CensusSummary, CollectionInfo, CollectionKind, FindOptions, Mongo,
-    MongoUsage,
+    AggregateOptions, Batches, Call, CensusExtras, CensusOptions, CensusSummary, CollectionInfo, CollectionKind,
+    FindOptions, Mongo, MongoUsage,
 };
 
 /// The empty BSON document: its length and its end.
@@ -98,7 +98,7 @@ impl Mongo for NoData {
         self.reply(EMPTY_DOCUMENT.to_vec())
     }
 
-    fn census<'a>(&'a self, collection: &'a str, _: CensusOptions) -> Call<'a, CensusSummary> {
+    fn census<'a>(&'a self, collection: &'a str, _: CensusOptions, _: CensusExtras) -> Call<'a, CensusSummary> {
         self.reply(CensusSummary { id: collection.to_owned(), documents: 0, bytes: 0 })
     }
 

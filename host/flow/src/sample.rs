@@ -6,7 +6,8 @@ use taster_config::{Config, Period, Probe};
 use taster_engine::{
     RunInput,
     capability::{
-        AggregateOptions, Batches, Call, CensusOptions, CensusSummary, CollectionInfo, FindOptions, Mongo, MongoUsage,
+        AggregateOptions, Batches, Call, CensusExtras, CensusOptions, CensusSummary, CollectionInfo, FindOptions,
+        Mongo, MongoUsage,
     },
 };
 use taster_model::{CollectionGrant, Metric, MetricDeclaration, Severity, Value};
@@ -64,8 +65,13 @@ impl Mongo for SampledDatabase {
         Mongo::explain(&self.0, collection, filter, options)
     }
 
-    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary> {
-        Mongo::census(&self.0, collection, options)
+    fn census<'a>(
+        &'a self,
+        collection: &'a str,
+        options: CensusOptions,
+        extras: CensusExtras,
+    ) -> Call<'a, CensusSummary> {
+        Mongo::census(&self.0, collection, options, extras)
     }
 
     fn usage(&self) -> MongoUsage {

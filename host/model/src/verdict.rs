@@ -259,7 +259,8 @@ pub struct DocumentSet {
     pub count: u64,
     /// Their ids in canonical Extended JSON, at most `report.maxIds`.
     pub ids: Vec<serde_json::Value>,
-    /// Changed fields, each with the number of documents it changed in. Requires a census with `detail: fields`.
+    /// Changed fields, each with the number of documents it changed in. Requires a census with `detail: fields`; without it only
+    /// `(order of fields)` is known, of documents in which nothing else changed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, u64>,
     /// What changed in the documents of `ids`, as far as the census recorded it.
@@ -270,6 +271,17 @@ pub struct DocumentSet {
     pub paths: Vec<String>,
 }
 
+/// The values of a changed field, in canonical Extended JSON.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangedValue {
+    /// Before the sync. Absent if the field did not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<serde_json::Value>,
+    /// After the sync. Absent if the field no longer exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<serde_json::Value>,
+}
+
 /// What is known about one changed document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentDetail {
@@ -278,6 +290,9 @@ pub struct DocumentDetail {
     /// The fields that changed. Requires a census with `detail: fields`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
+    /// The values of those of them whose values the census kept. Requires `values: true`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, ChangedValue>,
     /// The document before the sync in canonical Extended JSON, if the census kept it (`sample`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<serde_json::Value>,

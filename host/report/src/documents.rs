@@ -3,13 +3,19 @@
 //! Ids, names and values come from the database. They are shown as compact JSON on one line, without control characters.
 //! The module of each format escapes the markup of that format.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
 
-use taster_model::{DocumentDetail, DocumentSet, Finding, ReasonCode};
+use serde_json::Value as Json;
+use taster_model::{ChangedValue, DocumentDetail, DocumentSet, Finding, ReasonCode};
 use taster_text::{escape_hidden, grouped, truncate_chars};
 
 /// Longer ids are cut to this many characters; `verdict.json` has the whole ids.
 const MAX_ID_CHARS: usize = 256;
+/// Longer values of fields are cut to this many characters.
+const MAX_VALUE_CHARS: usize = 80;
 /// Longer documents are cut to this many characters.
 const MAX_DOCUMENT_CHARS: usize = 2000;
 
@@ -53,13 +59,24 @@ impl DifferenceGroup<'_> {
     #[must_use]
     pub fn heading(&self, most: usize) -> String {
         let what = format!("{} {}", grouped(self.set.count), self.what);
+        let mut heading = what;
         let fields = counted(&self.set.fields);
-        let (label, names) = if fields.is_empty() {
-            ("; what differs in the collection: ", self.set.paths.iter().map(|path| escape_hidden(path)).collect())
-        } else {
-            (": ", fields)
-        };
-        if names.is_empty() { what } else { format!("{what}{label}{}", first_of(&names, most)) }
+        if !fields.is_empty() {
+            let _ = write!(heading, ": {}", first_of(&fields, most));
+        }
+        if !self.has_paths() {
+            return heading;
+        }
+        let paths: Vec<String> = self.set.paths.iter().map(|path| escape_hidden(path)).collect();
+        let _ = write!(heading, "; what differs in the collection: {}", first_of(&paths, most));
+        heading
+    }
+
+    /// Whether the paths of the collection say more than the fields of the documents, which are known of some documents only.
+    #[must_use]
+    pub fn has_paths(&self) -> bool {
+        let named: u64 = self.set.fields.values().sum();
+        !self.set.paths.is_empty() && named < self.set.count
     }
 
     /// The first `most` documents.
@@ -77,7 +94,7 @@ impl DifferenceGroup<'_> {
                 let line = DocumentLine { id: id_text(id), ..DocumentLine::default() };
                 match details.get(&id.to_string()) {
                     Some(detail) => DocumentLine {
-                        fields: detail.fields.iter().map(|field| escape_hidden(field)).collect(),
+                        fields: changed_fields(detail),
                         before: detail.before.as_ref().map(whole),
                         after: detail.after.as_ref().map(whole),
                         ..line
@@ -112,6 +129,37 @@ impl DifferenceGroup<'_> {
             )),
         }
     }
+}
+
+/// The fields that changed in a document, with both values where the census kept them: `total 12.345 → 12.35`.
+pub fn changed_fields(detail: &DocumentDetail) -> Vec<String> {
+    let fields = detail.fields.iter().map(|field| match detail.values.get(field) {
+        Some(ChangedValue { before, after }) => {
+            let text =
+                |value: &Option<Json>, show: fn(&Json) -> String| value.as_ref().map_or("(none)".to_owned(), show);
+            let mut both = (text(before, scalar_text), text(after, scalar_text));
+            if both.0 == both.1 {
+                // the same digits in another type
+                both = (text(before, whole_text), text(after, whole_text));
+            }
+            format!("{} {} → {}", escape_hidden(field), both.0, both.1)
+        }
+        None => escape_hidden(field),
+    });
+    fields.collect()
+}
+
+fn whole_text(value: &Json) -> String {
+    truncate_chars(&escape_hidden(&value.to_string()), MAX_VALUE_CHARS)
+}
+
+/// A scalar of Extended JSON on one line, numbers by their digits alone.
+fn scalar_text(value: &Json) -> String {
+    let digits = value.as_object().filter(|object| object.len() == 1).and_then(|object| {
+        let (name, digits) = object.iter().next()?;
+        name.starts_with("$number").then_some(digits.as_str()?)
+    });
+    digits.map_or_else(|| whole_text(value), |digits| truncate_chars(&escape_hidden(digits), MAX_VALUE_CHARS))
 }
 
 /// An id on one line.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Shown by `--help`.
-pub const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   # In this shell
   source <(taster completions bash)
@@ -34,12 +34,12 @@ const VARIABLE: &str = "TASTER_COMPLETE";
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers a shell that asks for candidates, and ends the process then.
-pub fn answer() {
+pub(crate) fn answer() {
     CompleteEnv::with_factory(command_tree).var(VARIABLE).complete();
 }
 
 /// The lines that make a shell ask.
-pub fn registration(shell: Shell) -> Result<Vec<u8>, CliError> {
+pub(crate) fn registration(shell: Shell) -> Result<Vec<u8>, CliError> {
     let mut text = Vec::new();
     let name = shell.to_string();
     match Shells::builtins().completer(&name) {
@@ -54,7 +54,7 @@ pub fn registration(shell: Shell) -> Result<Vec<u8>, CliError> {
 
 /// The app's runs, newest first, of the store that the command line so far names. None if they cannot be read: a prompt is no
 /// place for errors.
-pub fn runs() -> Vec<CompletionCandidate> {
+pub(crate) fn runs() -> Vec<CompletionCandidate> {
     let words: Vec<String> = std::env::args().collect();
     let config = ConfigArgs { config: given(&words, &["--config", "-c"], "TASTER_CONFIG").map(Into::into) };
     let store = StoreArgs { store: given(&words, &["--store"], "TASTER_STORE") };
@@ -88,7 +88,7 @@ fn given(words: &[String], flags: &[&str], variable: &str) -> Option<String> {
 }
 
 /// The standard probes, and files that may be components.
-pub fn components(start: &OsStr) -> Vec<CompletionCandidate> {
+pub(crate) fn components(start: &OsStr) -> Vec<CompletionCandidate> {
     let text = start.to_string_lossy();
     let standard = taster_standard_probes::names().iter().filter(|name| name.starts_with(&*text));
     let files = PathCompleter::any().filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "wasm"));
@@ -96,7 +96,7 @@ pub fn components(start: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// Codes and reasons, with what they mean.
-pub fn codes() -> Vec<CompletionCandidate> {
+pub(crate) fn codes() -> Vec<CompletionCandidate> {
     let meanings = command::explain::meanings();
     meanings.map(|(code, meaning)| CompletionCandidate::new(code).help(Some(meaning.into()))).collect()
 }

@@ -151,6 +151,7 @@ fn changed_documents(count: usize) -> DocumentSet {
     let detail = |number: usize| DocumentDetail {
         id: object_id(number),
         fields: vec!["status".to_owned()],
+        values: std::collections::BTreeMap::new(),
         before: Some(document(number, "open")),
         after: Some(document(number, "eaten")),
     };

@@ -4,7 +4,7 @@ use crate::{
     CollectionInfo, Document, Failure, RawDocument,
     bindings::{
         self,
-        taster::probe::mongo::{self, AggregateOptions, CensusDetail, CensusOptions, CensusSummary, FindOptions},
+        taster::probe::mongo::{self, AggregateOptions, CensusDetail, CensusExtras, CensusOptions, CensusSummary, FindOptions},
     },
 };
 
@@ -75,7 +75,8 @@ impl<'a> Database<'a> {
     /// options.
     pub fn census<'b>(&'b self, collection: &'b str) -> Census<'b> {
         let options = CensusOptions { filter: None, ignored: Vec::new(), detail: CensusDetail::Documents, sample: 0 };
-        Census { database: self.0, collection, options }
+        let extras = CensusExtras { values: false, any_order: false };
+        Census { database: self.0, collection, options, extras }
     }
 }
 
@@ -133,6 +134,7 @@ pub struct Census<'a> {
     database: &'a bindings::Database,
     collection: &'a str,
     options: CensusOptions,
+    extras: CensusExtras,
 }
 
 impl Census<'_> {
@@ -161,9 +163,21 @@ impl Census<'_> {
         self
     }
 
+    /// Keeps small values, so that a changed field is shown with both. Only with [`CensusDetail::Fields`].
+    pub fn values(mut self, keep: bool) -> Self {
+        self.extras.values = keep;
+        self
+    }
+
+    /// Takes documents for the same whose fields have another order, at any depth.
+    pub fn any_order(mut self, any: bool) -> Self {
+        self.extras.any_order = any;
+        self
+    }
+
     /// Records the census. An absent collection has an empty one.
     pub fn record(self) -> Result<CensusSummary, Failure> {
-        self.database.census(self.collection, &self.options)
+        self.database.census_with(self.collection, &self.options, self.extras)
     }
 }
 

@@ -176,6 +176,58 @@ fn documents_that_only_servers_store_are_compared() {
     "#);
 }
 
+/// Without a digest for each field, few differing documents are found in the fronts of the buckets, and many in whole buckets.
+#[test]
+fn a_document_in_which_only_the_order_changed_says_so() {
+    let fixture = CensusFixture::new();
+    let documents =
+        |count: i32, fields: fn(i32) -> bson::Document| (0..count).map(fields).map(document).collect::<Vec<_>>();
+    for count in [3, 3000] {
+        let before = documents(count, |n| doc! {"_id": n, "a": n, "b": {"x": 1, "y": [{"p": 1, "q": 2}]}});
+        let turned = documents(count, |n| doc! {"_id": n, "b": {"x": 1, "y": [{"p": 1, "q": 2}]}, "a": n});
+        let changed = fixture.diff(&before, &turned).documents.changed;
+        assert_eq!(changed.count, u64::try_from(count).unwrap());
+        assert_eq!(changed.fields, [("(order of fields)".to_owned(), changed.count)].into());
+        let deep = documents(count, |n| doc! {"_id": n, "a": n, "b": {"y": [{"q": 2, "p": 1}], "x": 1}});
+        assert!(fixture.diff(&before, &deep).documents.changed.fields.is_empty(), "a field has another value");
+        let mut any_order = CensusFixture::new();
+        any_order.options.any_order = true;
+        assert!(any_order.diff(&before, &turned).is_clean());
+        assert!(any_order.diff(&before, &deep).is_clean());
+        let elements = documents(count, |n| doc! {"_id": n, "a": n, "b": {"x": 1, "y": [{"p": 2, "q": 1}]}});
+        assert!(!any_order.diff(&before, &elements).is_clean());
+    }
+    let mut any_order = CensusFixture::new();
+    any_order.options.any_order = true;
+    let array = |items: [i32; 2]| vec![document(doc! {"_id": 1, "a": items.to_vec()})];
+    assert!(!any_order.diff(&array([1, 2]), &array([2, 1])).is_clean(), "the order of elements counts");
+}
+
+#[test]
+fn changed_fields_are_shown_with_the_values_that_were_kept() {
+    let mut fixture = CensusFixture::new().detailed();
+    fixture.options.values = true;
+    fixture.options.redaction = Some(Redaction {
+        fields: vec!["email".parse().unwrap(), "card.number".parse().unwrap()],
+        ..Redaction::default()
+    });
+    let before = [document(
+        doc! {"_id": 1, "total": 12.345, "state": "open", "email": "a@b", "card": 7, "gone": true, "note": "x".repeat(99)},
+    )];
+    let after = [document(
+        doc! {"_id": 1, "total": 12.35, "state": "open", "email": "c@d", "card": 8, "new": Bson::Null, "note": "y"},
+    )];
+    let changed = fixture.diff(&before, &after).documents.changed;
+    let detail = &changed.details[0];
+    assert_eq!(detail.fields, ["card", "email", "gone", "new", "note", "total"]);
+    insta::assert_snapshot!(serde_json::to_string(&detail.values).unwrap(), @"");
+    // as without values in every other way
+    let mut plain = fixture.diff(&before, &after);
+    plain.documents.changed.details[0].values.clear();
+    fixture.options.values = false;
+    assert_eq!(fixture.diff(&before, &after), plain);
+}
+
 #[test]
 fn documents_of_one_id_are_a_multiset() {
     let fixture = CensusFixture::new();

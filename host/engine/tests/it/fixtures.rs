@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use taster_engine::{
     Compiler, Engine, EngineError, EngineOptions, Limits, Probe, RunInput, RunReport,
     capability::{
-        AggregateOptions, Batches, Call, CensusOptions, CensusSummary, CollectionInfo, FindOptions, Mongo, MongoUsage,
+        AggregateOptions, Batches, Call, CensusExtras, CensusOptions, CensusSummary, CollectionInfo, FindOptions,
+        Mongo, MongoUsage,
     },
 };
 use taster_model::{Diagnostic, Failure, Refusal};
@@ -172,7 +173,7 @@ impl Mongo for FakeDatabase {
         Box::pin(async { Ok(vec![5, 0, 0, 0, 0]) })
     }
 
-    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions) -> Call<'a, CensusSummary> {
+    fn census<'a>(&'a self, collection: &'a str, options: CensusOptions, _: CensusExtras) -> Call<'a, CensusSummary> {
         Box::pin(async move {
             if collection == "denied" {
                 return Err(Failure::refused(Refusal::Unavailable, "T0312", "this host records no census"));

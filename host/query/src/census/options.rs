@@ -1,7 +1,7 @@
 //! The options of a census, from the probe's request, the declared changes and the baseline.
 
 use bson::{Bson, Document};
-use taster_census::{CensusOptions, Redaction, TtlIndex, extended_json};
+use taster_census::{CensusOptions, DetailLevel, Redaction, TtlIndex, extended_json};
 use taster_model::{CensusFacts, CollectionKind, DeclaredChange};
 
 use super::{refusal::CensusRefusal, request::CensusRequest};
@@ -21,7 +21,7 @@ pub(super) fn requested(
     request: CensusRequest,
     filter: Option<&CheckedFilter>,
 ) -> Result<CensusOptions, CensusRefusal> {
-    let CensusRequest { filter: _, mut ignored, detail, sample } = request;
+    let CensusRequest { filter: _, mut ignored, detail, sample, values, any_order } = request;
     let refuse =
         |problem, asked: String, allowed: String| Err(CensusRefusal::InvalidOptions { problem, asked, allowed });
     if ignored.len() > MAX_IGNORED {
@@ -39,6 +39,10 @@ pub(super) fn requested(
         let (asked, allowed) = (format!("{sample} documents"), format!("{MAX_SAMPLE} documents"));
         return refuse("keeps too many whole documents", asked, allowed);
     }
+    if values && detail == DetailLevel::Documents {
+        let (asked, allowed) = ("values of fields".to_owned(), "values with a digest for each field".to_owned());
+        return refuse("keeps the values of fields that have no digests", asked, allowed);
+    }
     ignored.sort_unstable();
     ignored.dedup();
     let filter = match filter {
@@ -53,7 +57,7 @@ pub(super) fn requested(
             extended_json(Bson::Document(document))
         }
     };
-    Ok(CensusOptions { detail, filter, ignored, sample, ..CensusOptions::default() })
+    Ok(CensusOptions { detail, filter, ignored, sample, values, any_order, ..CensusOptions::default() })
 }
 
 /// Without a baseline: from the declared changes and the present indexes.
@@ -211,7 +215,7 @@ mod tests {
             ignored: ["z", "a", "z"].map(str::to_owned).to_vec(),
             detail: DetailLevel::Fields,
             sample: 3,
-            filter: None,
+            ..CensusRequest::default()
         };
         let indexes = vec![doc! {"name": "a", "key": {"due": 1}, "expireAfterSeconds": 60}];
         let redaction = Some(Redaction { ids: true, ..Redaction::default() });

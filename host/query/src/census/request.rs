@@ -13,6 +13,10 @@ pub struct CensusRequest {
     pub detail: DetailLevel,
     /// How many whole documents are kept, at most 250.
     pub sample: u32,
+    /// Whether small values are kept beside the digests of fields. Only with [`DetailLevel::Fields`].
+    pub values: bool,
+    /// Whether the order of fields, at any depth, is no part of a document.
+    pub any_order: bool,
 }
 
 /// A census that was recorded.

@@ -359,7 +359,7 @@ fn document_list(part: &DifferenceGroup<'_>) -> Documents {
         .map(|id| {
             let id = id.to_string();
             let detail = details.get(&id);
-            let fields = detail.map_or(&[][..], |detail| &detail.fields);
+            let fields = detail.map(|detail| documents::changed_fields(detail)).unwrap_or_default();
             Document {
                 id: Text::cut(&id, MAX_ID_CHARS),
                 fields: fields.iter().take(MAX_FIELDS).map(|field| Text::cut(field, MAX_ID_CHARS)).collect(),
@@ -388,7 +388,7 @@ fn document_list(part: &DifferenceGroup<'_>) -> Documents {
         count: grouped(part.set.count),
         what: part.what,
         fields: documents::most_frequent(&part.set.fields).take(MAX_FIELDS).map(field_count).collect(),
-        paths: if part.set.fields.is_empty() {
+        paths: if part.has_paths() {
             part.set.paths.iter().take(MAX_FIELDS).map(|path| Text::cut(path, MAX_ID_CHARS)).collect()
         } else {
             Vec::new()

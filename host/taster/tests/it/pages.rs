@@ -10,7 +10,8 @@ use std::{
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 use taster_model::{
-    AppName, AttemptId, Capture, DifferingDocuments, DocumentDetail, FindingOutcome, RunId, Verdict, VerdictDocument,
+    AppName, AttemptId, Capture, ChangedValue, DifferingDocuments, DocumentDetail, FindingOutcome, RunId, Verdict,
+    VerdictDocument,
 };
 use taster_report::html::{self, Links, ReportContext};
 use taster_store::Store;
@@ -182,6 +183,7 @@ fn poisoned(verdict: &VerdictDocument) -> VerdictDocument {
             let detail = DocumentDetail {
                 id: id.clone(),
                 fields: vec![HOSTILE.to_owned()],
+                values: [(HOSTILE.to_owned(), ChangedValue { before: Some(json!(HOSTILE)), after: None })].into(),
                 before: Some(before),
                 after: Some(after),
             };
@@ -211,7 +213,7 @@ fn large(verdict: &VerdictDocument) -> VerdictDocument {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let (before, after) = (document(n as f64 + 0.5, "open"), document(n as f64, "shipped"));
         let fields = vec!["status".to_owned(), "total".to_owned()];
-        DocumentDetail { id: id.clone(), fields, before: Some(before), after: Some(after) }
+        DocumentDetail { id: id.clone(), fields, before: Some(before), after: Some(after), ..DocumentDetail::default() }
     };
     let details: Vec<DocumentDetail> = (0..CHANGED).map(detail).collect();
     let finding = verdict.findings.iter_mut().find(|finding| finding.documents.is_some()).expect("a census");
