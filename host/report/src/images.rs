@@ -58,6 +58,14 @@ pub fn tasted(document: &VerdictDocument) -> Option<String> {
     (!texts.is_empty()).then(|| format!("tasted {}", texts.join("; ")))
 }
 
+/// The images that changed: `Deployment pxbbq-web v4.2 → v4.3`.
+pub fn changed(document: &VerdictDocument) -> impl Iterator<Item = String> {
+    compared(document).into_iter().filter_map(|image| match (&image.before, &image.after) {
+        (Some(before), Some(after)) if before != after => Some(format!("{} {}", image.name, change(before, after))),
+        _ => None,
+    })
+}
+
 fn name(workload: &WorkloadFacts, container: &str) -> String {
     let container = match workload.images.len() {
         1 => String::new(),

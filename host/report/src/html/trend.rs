@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use taster_model::{FindingOutcome, VerdictDocument};
-use taster_text::truncate_chars;
+use taster_text::{duration, escape_hidden, grouped, truncate_chars};
 
 use super::{amount::Amount, badge::Badge, text::Text};
-use crate::finding_text::{subject, tally, value};
+use crate::{
+    finding_text::{subject, tally, value},
+    images,
+};
 
 /// How many metrics a page draws at most.
 pub(super) const MAX_TRENDS: usize = 6;
@@ -27,8 +30,15 @@ const BOTTOM: f64 = 74.0;
 pub struct Numbers {
     /// `1 different, 12 same`.
     pub(super) tally: String,
+    /// What changed, and how long it took to see it: `Deployment web v4.2 → v4.3`, `34 missing`, `took 12 s`.
+    pub(super) glance: Vec<String>,
     metrics: Vec<Measured>,
 }
+
+/// The probe that documents by collection are shown under: they are what all probes together found.
+const DOCUMENTS: &str = "documents";
+/// How many changed images a line of the list has.
+const MAX_IMAGES: usize = 3;
 
 #[derive(Debug)]
 struct Measured {
@@ -53,7 +63,7 @@ impl Metric {
 }
 
 impl Numbers {
-    /// The numeric metrics of a verdict.
+    /// The documents of each collection, then the numeric metrics of a verdict.
     #[must_use]
     pub fn of(document: &VerdictDocument) -> Self {
         let metrics = document.findings.iter().filter_map(|finding| {
@@ -70,7 +80,18 @@ impl Numbers {
                 differs: finding.outcome != FindingOutcome::Same,
             })
         });
-        Self { tally: tally(document), metrics: metrics.take(MAX_CHOICES).collect() }
+        let documents = document.evidence.iter().filter_map(|evidence| {
+            let documents = evidence.documents?;
+            let metric = Metric {
+                probe: DOCUMENTS.to_owned(),
+                subject: truncate_chars(&escape_hidden(&evidence.collection), MAX_NAME_CHARS),
+            };
+            #[expect(clippy::cast_precision_loss, reason = "a point of a drawing")]
+            let number = documents as f64;
+            Some(Measured { metric, number, shown: grouped(documents), differs: evidence.before != Some(documents) })
+        });
+        let metrics = documents.chain(metrics).take(MAX_CHOICES).collect();
+        Self { tally: tally(document), glance: glance(document), metrics }
     }
 
     fn get(&self, metric: &Metric) -> Option<&Measured> {
@@ -111,7 +132,7 @@ pub(super) struct Choice {
 }
 
 /// The trends of these runs, which are sorted newest first, and the metrics to choose from. If the user chose no metric,
-/// the metrics that changed most often are drawn.
+/// the documents of the collections are drawn, then other metrics; of both those first that changed most often.
 pub(super) fn trends_and_choices(runs: &[(Badge, Option<&Numbers>)], chosen: &[String]) -> (Vec<Trend>, Vec<Choice>) {
     let mut found: HashMap<&Metric, usize> = HashMap::new();
     // each metric and how often it differed, in the order of the newest verdict that has it
@@ -124,7 +145,7 @@ pub(super) fn trends_and_choices(runs: &[(Badge, Option<&Numbers>)], chosen: &[S
         metrics[index].1 += u32::from(measured.differs);
     }
     let mut most_changed: Vec<&(&Metric, u32)> = metrics.iter().collect();
-    most_changed.sort_by_key(|(_, differed)| std::cmp::Reverse(*differed));
+    most_changed.sort_by_key(|(metric, differed)| (metric.probe != DOCUMENTS, std::cmp::Reverse(*differed)));
     let drawn: Vec<&Metric> = if chosen.is_empty() {
         most_changed.iter().take(DEFAULT_TRENDS).map(|(metric, _)| *metric).collect()
     } else {
@@ -139,6 +160,23 @@ pub(super) fn trends_and_choices(runs: &[(Badge, Option<&Numbers>)], chosen: &[S
     };
     let choices = metrics.iter().take(MAX_CHOICES).map(choice).collect();
     (drawn.iter().filter_map(|metric| trend(runs, metric)).collect(), choices)
+}
+
+/// See [`Numbers::glance`].
+fn glance(document: &VerdictDocument) -> Vec<String> {
+    let mut glance: Vec<String> = images::changed(document).take(MAX_IMAGES).collect();
+    let sets = document.findings.iter().filter_map(|finding| finding.documents.as_ref());
+    let (missing, changed, extra) = sets.fold((0, 0, 0), |(missing, changed, extra), documents| {
+        (missing + documents.missing.count, changed + documents.changed.count, extra + documents.extra.count)
+    });
+    for (count, what) in [(missing, "missing"), (changed, "changed"), (extra, "extra")] {
+        if count > 0 {
+            glance.push(format!("{} {what}", grouped(count)));
+        }
+    }
+    let took = document.after.finished.duration_since(document.after.started).unsigned_abs();
+    glance.push(format!("took {}", duration(took)));
+    glance
 }
 
 fn trend(runs: &[(Badge, Option<&Numbers>)], metric: &Metric) -> Option<Trend> {
@@ -215,7 +253,7 @@ mod tests {
     }
 
     fn numbers<const N: usize>(metrics: [Measured; N]) -> Numbers {
-        Numbers { tally: String::new(), metrics: Vec::from(metrics) }
+        Numbers { metrics: Vec::from(metrics), ..Numbers::default() }
     }
 
     fn drawn(runs: &[Option<Numbers>], chosen: &[&str]) -> Vec<Trend> {
@@ -250,6 +288,17 @@ mod tests {
         assert_eq!(names(&[]), ["e", "a", "b", "c"]);
         assert_eq!(names(&["orders/c", "orders/nothing"]), ["c"]);
         assert!(names(&["nothing"]).is_empty());
+    }
+
+    #[test]
+    fn documents_by_collection_are_drawn_first() {
+        let documents = |subject: &str, differs| {
+            let metric = Metric { probe: DOCUMENTS.to_owned(), subject: subject.to_owned() };
+            Measured { metric, number: 1.0, shown: "1".to_owned(), differs }
+        };
+        let runs = [Some(numbers([documents("menu", false), documents("orders", true), changed("e", 1.0)]))];
+        let names = drawn(&runs, &[]).iter().map(|trend| trend.subject.to_string()).collect::<Vec<_>>();
+        assert_eq!(names, ["orders", "menu", "e"]);
     }
 
     #[test]
