@@ -98,7 +98,7 @@ mod tests {
             document.insert(format!("n{number}"), text(59));
         }
         let bytes = document.to_vec().unwrap();
-        let redaction = Redaction { fields: vec!["secret".parse().unwrap()], ..Redaction::default() };
+        let redaction = Redaction { fields: vec!["secret".to_owned().try_into().unwrap()], ..Redaction::default() };
         let mut writer = ValueWriter::default();
         let elements: Vec<Element<'_>> = Elements::of_document(&bytes).unwrap().collect::<Result<_, _>>().unwrap();
         for element in &elements {

@@ -65,8 +65,8 @@ pub use server::{ReplicaMember, ServerFacts, Topology};
 pub use usage::{Usage, UsageLimits};
 pub use value::{Labels, MAX_DECIMAL_BYTES, MAX_DECIMAL_EXPONENT, Metric, Real, Value, ValueKind};
 pub use verdict::{
-    DifferingDocuments, DocumentDetail, DocumentSet, Finding, FindingOutcome, ProbeSummary, SideSummary, Verdict,
-    VerdictDocument,
+    ChangedValue, DifferingDocuments, DocumentDetail, DocumentSet, Finding, FindingOutcome, ProbeSummary, SideSummary,
+    Verdict, VerdictDocument,
 };
 
 /// Version of this host, as it is written to every stored document.

@@ -208,7 +208,7 @@ fn changed_fields_are_shown_with_the_values_that_were_kept() {
     let mut fixture = CensusFixture::new().detailed();
     fixture.options.values = true;
     fixture.options.redaction = Some(Redaction {
-        fields: vec!["email".parse().unwrap(), "card.number".parse().unwrap()],
+        fields: vec!["email".to_owned().try_into().unwrap(), "card.number".to_owned().try_into().unwrap()],
         ..Redaction::default()
     });
     let before = [document(

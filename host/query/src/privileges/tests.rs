@@ -138,7 +138,7 @@ fn write_access_is_summarised() {
 
 #[test]
 fn the_documents_show_the_required_role() {
-    let whole = required("shop", &[]).into_iter();
+    let whole = user(Vec::new()).missing("shop", &[], &[]).into_iter();
     let role = whole.chain([LocalCollection::StartupLog.privilege(), LocalCollection::ReplicaSetConfig.privilege()]);
     let documents = [include_str!("../../../../docs/src/operations/mongodb.md"), include_str!("../../../../README.md")];
     for privilege in role {
