@@ -22,7 +22,7 @@ step "a million rewritten documents" env TASTER_TEST_DOCUMENTS=1000000 .ci/tests
 step "five hundred rounds of a faulty bucket" env TASTER_TEST_FAULT_ROUNDS=250 .ci/tests.py --host rounds_of_faults
 # CI: ten rounds
 step "two posts at once, five hundred rounds" env TASTER_TEST_ROUNDS=500 .ci/tests.py --host two_posts_at_once
-# CI: sixty rounds, the same ones each time; here others each night, which the step's name says
+# CI: a hundred rounds, the same ones each time; here others each night, which the step's name says
 first=${TASTER_TEST_BASE:-$(date +%Y%m%d)0000}
 step "2000 rounds of losses and 2000 without, from seed $first" \
   env TASTER_TEST_ROUNDS=2000 TASTER_TEST_BASE="$first" .ci/tests.py --host --least 4 mutations::

@@ -133,6 +133,11 @@ mod tests {
 
     use super::*;
 
+    /// Documents that differ in the order of their fields compare as equal, and texts do not show types.
+    fn bytes(one: &Document) -> Vec<u8> {
+        query(one.clone()).to_vec().unwrap()
+    }
+
     #[test]
     fn queries_of_one_meaning_have_one_form() {
         for (one, other) in [
@@ -152,7 +157,7 @@ mod tests {
                 doc! {"$jsonSchema": {"properties": {"b": {}, "a": {"minimum": 1.0, "bsonType": "int"}}, "required": ["a"]}},
             ),
         ] {
-            assert_eq!(query(one.clone()).to_string(), query(other.clone()).to_string(), "{one} {other}");
+            assert_eq!(bytes(&one), bytes(&other), "{one} {other}");
         }
     }
 
@@ -176,7 +181,7 @@ mod tests {
             ),
             (doc! {"a": f64::NAN}, doc! {"a": 0}),
         ] {
-            assert_ne!(query(one.clone()).to_string(), query(other.clone()).to_string(), "{one} {other}");
+            assert_ne!(bytes(&one), bytes(&other), "{one} {other}");
         }
     }
 }

@@ -117,9 +117,9 @@ fn markdown_names_all_whose_ids_are_known() {
 
         2 different.
 
-        | side | when | server | read |
+        | side | when | server | data |
         | --- | --- | --- | --- |
-        | after (run `1`) | 2026-01-01 00:00:00 UTC | shop on MongoDB 6.0.5, standalone | 5 documents, 100 B |
+        | after (run `1`) | 2026-01-01 00:00:00 UTC | shop on MongoDB 6.0.5, standalone | 5 documents (100 B read) |
         | before | - | there is no capture from before the sync | - |
 
         ### Findings
@@ -256,7 +256,7 @@ fn hostile_ids_break_no_report() {
     assert_snapshot!(page.lines().skip_while(|line| !line.starts_with("<details>")).take(14).collect::<Vec<_>>().join("\n"), @r#"
         <details><summary>documents documents{collection=f`&lt;/details&gt;\u{1b}[1m\n| x}: 10 missing, 10 extra, 10 changed</summary>
 
-        **10 missing: f\`&lt;/details&gt;\\u{1b}\[1m\\n\| x in 3**
+        **10 missing: f\`&lt;/details&gt;\\u{1b}\[1m\\n\| x in 3; what differs in the collection: f\`&lt;/details&gt;\\u{1b}\[1m\\n\| x**
 
         - `"\u001b[2J\u001b]0;pwned\u0007"`
         - `"a\r\n\n## heading\n\n</details><script>alert(1)</script>"`: `` f`</details>\u{1b}[1m\n| x ``

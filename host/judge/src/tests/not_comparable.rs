@@ -141,7 +141,10 @@ fn another_build_with_the_same_results_is_compared() {
     before.probes[0].component = "shop".to_owned();
     let other =
         |probe: &mut taster_model::ProbeRecord| probe.results.as_mut().unwrap().version = NonZeroU32::new(4).unwrap();
-    assert_snapshot!(summarize(&verdict_after(&before, other)), @"");
+    assert_snapshot!(summarize(&verdict_after(&before, other)), @r"
+    unknown
+    unknown component-changed [shop]: the component changed: 1.0.0 (9f86d081, results 3) → 1.1.0 (01234567, results 4); its 1 metric was not compared; Taster 0.1.0 recorded the baseline, and this release has other results of `shop`: a release with the same results can still judge it (the changelog lists them), or take a new baseline with this one
+    ");
     // a file that calls itself like a standard probe
     assert_eq!(verdict_after(&before, |probe| probe.component = "./shop.wasm".to_owned()).verdict, Verdict::Unknown);
 }
