@@ -230,7 +230,8 @@ fn checked(mut record: ProbeRecord, stale: Option<StaleRead>, tries: u32) -> Pro
         CollectionChange::NoCounters => (
             failure::STABILITY_UNKNOWN,
             format!("it is unknown whether `{collection}` was written to while it was read"),
-            "grant the user `collStats` on the database",
+            "grant the user `collStats` on the database, or start the server with statistics (not `statistics=(none)`); or use a \
+             replica set, which is read in one snapshot",
         ),
     };
     let failure = Failure::refused(Refusal::Unavailable, code, message).allowed(help);

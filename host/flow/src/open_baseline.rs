@@ -68,7 +68,9 @@ async fn judged_run(
 fn open_because(judged: Option<&(RunId, Verdict)>, is_flawed: bool) -> String {
     match judged {
         Some((run, verdict)) => format!("run {run} was compared with it and is {verdict}; nobody accepted that"),
-        None if is_flawed => "a probe failed in it, so that no `taster post` can be same".to_owned(),
+        None if is_flawed => {
+            "a probe failed in it or did not find its collections, so that no `taster post` can be same".to_owned()
+        }
         None => "no `taster post` that was compared with it is known".to_owned(),
     }
 }

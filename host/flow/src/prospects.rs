@@ -2,7 +2,7 @@
 
 use taster_config::Config;
 use taster_judge::JudgementInput;
-use taster_model::{Capture, DataKind, Finding, ReasonCode};
+use taster_model::{Capture, CollectionKind, DataKind, Finding, ReasonCode};
 
 use crate::preflight::absent_collections;
 
@@ -10,8 +10,19 @@ use crate::preflight::absent_collections;
 /// this one follow the same rules.
 pub(crate) fn obstacles(config: &Config, capture: &Capture) -> Vec<String> {
     let absent = absent_collections(config, &capture.collections);
+    let there: Vec<&str> = capture
+        .collections
+        .iter()
+        .filter(|facts| facts.kind != CollectionKind::Absent && !facts.name.starts_with("system."))
+        .map(|facts| facts.name.as_str())
+        .collect();
     let missing = absent.iter().map(|(at, name)| {
-        format!("{at} names the collection `{name}`, which does not exist and which no declared change adds")
+        let near = taster_config::closest_match(name, &there).map(|near| format!("did you mean `{near}`? "));
+        format!(
+            "{at} names the collection `{name}`, which does not exist and which no declared change adds. {}There are: {}",
+            near.unwrap_or_default(),
+            taster_text::listed(&there)
+        )
     });
     let input = JudgementInput { expectations: &config.expect, ..JudgementInput::new(Some(capture), capture) };
     let judgement = taster_judge::judge(&input);

@@ -1,4 +1,4 @@
-//! Whether a baseline in which a probe failed may be replaced by a later capture.
+//! Whether a baseline in which a probe failed, or did not find its collections, may be replaced by a later capture.
 //!
 //! Nothing could ever be `same` against it, so that a capture in which every probe succeeded takes its place. But what the other
 //! probes recorded is good, and stays what `post` is compared with: the later capture must agree with it. Otherwise a loss
@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use taster_model::{Capture, CensusFacts, CollectionFacts, Labels, Metric, ProbeOutcome, ProbeRecord, Severity, Value};
+use taster_model::{
+    Capture, CensusFacts, ChangeKind, CollectionFacts, CollectionKind, Labels, Metric, ProbeOutcome, ProbeRecord,
+    Severity, Value, other_names,
+};
 
 /// Whether something was written while the capture was read, or an index was being built: then what it recorded is expected to
 /// have changed since.
@@ -21,6 +24,25 @@ fn was_unstable(capture: &Capture) -> bool {
         || capture.probes.iter().any(is_unstable)
 }
 
+/// The collections that a probe was granted, that did not exist, and that no declared change adds: their names were mistyped, and
+/// nothing was recorded of them.
+pub(crate) fn absent<'a>(capture: &'a Capture, record: &'a ProbeRecord) -> impl Iterator<Item = &'a str> {
+    let exists =
+        |name: &str| capture.collections.iter().any(|facts| facts.name == name && facts.kind != CollectionKind::Absent);
+    let is_declared = move |name: &str| {
+        let mut changes = capture.changes.iter();
+        changes.any(|change| change.collection == name && change.kind == ChangeKind::AddedCollection)
+            || other_names(&capture.changes, name).any(exists)
+    };
+    let names = record.collections.iter().map(|grant| grant.name.as_str());
+    names.filter(move |name| !exists(name) && !is_declared(name))
+}
+
+/// Whether everything that a probe recorded are censuses, which say themselves with which options they were recorded.
+fn has_only_censuses(metrics: &[Metric]) -> bool {
+    metrics.iter().all(|metric| matches!(metric.value, Value::Census(_)))
+}
+
 /// Why `later` must not take the place of `earlier`: the first thing in which they do not agree. `None`: it may.
 pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String> {
     if was_unstable(earlier) {
@@ -29,21 +51,31 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
     let gating = earlier.probes.iter().filter(|record| record.severity == Severity::Fail && !record.muted);
     for old in gating {
         let ProbeOutcome::Metrics(metrics) = &old.outcome else { continue };
+        let absent: BTreeSet<&str> = absent(earlier, old).collect();
+        if !absent.is_empty() && absent.len() == old.collections.len() {
+            // it read nothing
+            continue;
+        }
         let name = taster_text::escape_hidden(&old.name);
         let Some(new) = later.probes.iter().find(|record| record.name == old.name) else {
             return Some(format!("probe `{name}` is no longer configured"));
         };
-        if !old.has_results_of(new) || old.options_sha256 != new.options_sha256 {
+        let may_differ = !absent.is_empty() && has_only_censuses(metrics);
+        if !old.has_results_of(new) || old.options_sha256 != new.options_sha256 && !may_differ {
             return Some(format!("probe `{name}` has another component or other options"));
         }
         let ProbeOutcome::Metrics(again) = &new.outcome else {
             return Some(format!("probe `{name}` failed this time"));
         };
         // what is not known of a collection was not recorded well
-        let failed: BTreeSet<&String> = old.failures().filter_map(|metric| metric.labels.get("collection")).collect();
-        let is_known = |metric: &&'_ Metric| metric.labels.get("collection").is_none_or(|name| !failed.contains(name));
+        let failed = old.failures().filter_map(|metric| metric.labels.get("collection")).map(String::as_str);
+        let unknown: BTreeSet<&str> = failed.chain(absent.iter().copied()).collect();
+        let is_known =
+            |metric: &&'_ Metric| metric.labels.get("collection").is_none_or(|name| !unknown.contains(name.as_str()));
         let (before, after) = (values(earlier, old, metrics, is_known), values(later, new, again, is_known));
-        let differs = before.keys().chain(after.keys()).find(|key| before.get(*key) != after.get(*key));
+        // of a mistyped collection, the right one is new
+        let again = after.keys().filter(|_| absent.is_empty());
+        let differs = before.keys().chain(again).find(|key| before.get(*key) != after.get(*key));
         if let Some((metric, labels)) = differs {
             let labels: Vec<String> = labels.iter().map(|(key, value)| format!(" {key}={value}")).collect();
             return Some(format!(
@@ -54,7 +86,7 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
     }
     let definitions = |capture: &Capture| -> Vec<CollectionFacts> {
         // counts are estimates, and what probes counted is compared above
-        let facts = capture.collections.iter().cloned();
+        let facts = capture.collections.iter().filter(|facts| facts.kind != CollectionKind::Absent).cloned();
         facts.map(|facts| CollectionFacts { documents: None, ..facts }).collect()
     };
     (definitions(earlier) != definitions(later)).then(|| "a collection was created, dropped or altered".to_owned())
@@ -89,7 +121,7 @@ fn values<'a>(
 
 #[cfg(test)]
 mod tests {
-    use taster_model::{Failure, Side};
+    use taster_model::{CollectionGrant, Failure, Side};
     use taster_testkit::captures;
 
     use super::*;
@@ -148,5 +180,37 @@ mod tests {
         muted.probes[1].muted = true;
         later.collections[0].documents = Some(7);
         assert_eq!(disagreement(&muted, &later), None);
+    }
+
+    #[test]
+    fn a_mistyped_collection_is_corrected() {
+        let worked = || ProbeOutcome::Metrics(vec![metric("shape", Value::Integer(1))]);
+        let labelled = |sum: &str, names: &[&str]| {
+            let mut side = capture(sum, 3, worked());
+            side.probes[0].collections = names.iter().map(|name| CollectionGrant::any(name)).collect();
+            side.probes[0].options_sha256 = names.concat();
+            let ProbeOutcome::Metrics(metrics) = &mut side.probes[0].outcome else { panic!() };
+            metrics[0].labels.insert("collection".to_owned(), "orders".to_owned());
+            side
+        };
+        let before = labelled("aa", &["orders", "mneu"]);
+        assert_eq!(absent(&before, &before.probes[0]).collect::<Vec<_>>(), ["mneu"]);
+        let corrected = |sum: &str| disagreement(&before, &labelled(sum, &["orders", "menu"]));
+        assert_eq!(corrected("aa"), None);
+        assert_eq!(corrected("ab").unwrap(), "`documents collection=orders` of probe `documents` differs");
+        // it read nothing at all
+        assert_eq!(disagreement(&labelled("aa", &["odrers"]), &labelled("ab", &["orders"])), None);
+        // without a typing error, other options are other options
+        assert!(disagreement(&labelled("aa", &["orders"]), &labelled("aa", &["orders", "menu"])).is_some());
+        // numbers do not say with which options they were counted
+        let mut counted = before.clone();
+        counted.probes[1].collections = vec![CollectionGrant::any("mneu"), CollectionGrant::any("orders")];
+        let mut again = labelled("aa", &["orders", "menu"]);
+        again.probes[1].options_sha256.push('x');
+        assert!(disagreement(&counted, &again).is_some());
+        // a collection that the upgrade creates
+        let mut declared = before.clone();
+        declared.changes = serde_json::from_value(serde_json::json!([{"addedCollection": "mneu"}])).unwrap();
+        assert_eq!(absent(&declared, &declared.probes[0]).count(), 0);
     }
 }

@@ -6,6 +6,7 @@ use taster_model::{
     Capture, ChangeKind, CollectionFacts, CollectionKind, Finding, FindingOutcome, ReasonCode, STORED_FUNCTIONS,
     Severity,
 };
+use taster_text::json_equal;
 
 use crate::{
     capture_pair::{CapturePair, collection_labels},
@@ -106,13 +107,15 @@ fn changed_definition(captures: &CapturePair<'_>, old: &CollectionFacts, new: &C
             _ => false,
         })
     };
-    let undeclared =
-        |facts: &'_ CollectionFacts| facts.indexes.iter().filter(|i| !is_declared(i)).cloned().collect::<Vec<_>>();
+    let undeclared = |facts: &'_ CollectionFacts| {
+        facts.indexes.iter().filter(|i| !is_declared(i)).cloned().collect::<serde_json::Value>()
+    };
     let mut changed = Vec::new();
-    if old.options != new.options {
+    // the order of names counts: a value that a filter compares with may be a document
+    if !json_equal(&old.options, &new.options) {
         changed.push(if old.kind == CollectionKind::View { "its definition changed" } else { "its options changed" });
     }
-    if undeclared(old) != undeclared(new) {
+    if !json_equal(&undeclared(old), &undeclared(new)) {
         changed.push("its indexes changed");
     }
     let reason = format!("no probe covers {}, and {}", show::name(&old.name), changed.join(", "));

@@ -20,7 +20,7 @@ use crate::{
     driver_error::has_code,
     error::QueryError,
     hello::ReplyTime,
-    server_codes::{COMMAND_NOT_SUPPORTED_ON_VIEW, NAMESPACE_NOT_FOUND, UNAUTHORIZED},
+    server_codes::{COMMAND_NOT_SUPPORTED_ON_VIEW, CURSOR_NOT_FOUND, NAMESPACE_NOT_FOUND, UNAUTHORIZED},
     stored_functions,
     write_counters::WriteCounters,
 };
@@ -227,8 +227,8 @@ async fn with_indexes_and_stats(inner: &Inner, mut collection: Collection) -> Re
     let operation = format!("read the counters of `{name}`");
     let stats = async {
         match inner.documents(command::storage_stats(&name, options)).await {
-            // without the privilege writes cannot be detected; that is reported where it matters
-            Err(error) if is_gone(&error) || is_unauthorized(&error) => Ok(Vec::new()),
+            // without the privilege, or without statistics, writes cannot be detected; that is reported where it matters
+            Err(error) if is_gone(&error) || is_unauthorized(&error) || has_no_statistics(&error) => Ok(Vec::new()),
             other => other,
         }
     };
@@ -283,6 +283,11 @@ fn sum_of_shards(replies: &[Document]) -> StorageStats {
 /// Whether a collection was dropped, or dropped and recreated as a view.
 fn is_gone(error: &Error) -> bool {
     [NAMESPACE_NOT_FOUND, COMMAND_NOT_SUPPORTED_ON_VIEW].iter().any(|code| has_code(error, *code))
+}
+
+/// Whether the storage engine keeps no statistics (`statistics=(none)`): it cannot open the cursor that reads them.
+fn has_no_statistics(error: &Error) -> bool {
+    has_code(error, CURSOR_NOT_FOUND)
 }
 
 fn is_unauthorized(error: &Error) -> bool {

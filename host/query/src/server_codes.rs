@@ -5,6 +5,7 @@ use std::ops::RangeFrom;
 pub(crate) const UNAUTHORIZED: i32 = 13;
 pub(crate) const AUTHENTICATION_FAILED: i32 = 18;
 pub(crate) const NAMESPACE_NOT_FOUND: i32 = 26;
+pub(crate) const CURSOR_NOT_FOUND: i32 = 43;
 pub(crate) const MAX_TIME_EXPIRED: i32 = 50;
 pub(crate) const COMMAND_NOT_SUPPORTED_ON_VIEW: i32 = 166;
 pub(crate) const SNAPSHOT_TOO_OLD: i32 = 239;

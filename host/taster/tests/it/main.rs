@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod errors;
 mod false_alarms;
+mod first_day;
 mod flow;
 mod fresh;
 mod growth;

@@ -113,7 +113,7 @@ fn the_help_names_the_exit_codes_and_fits_a_terminal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn completions_know_runs_probes_and_codes() {
-    let shop = ShopDatabase::standalone(20).await;
+    let shop = ShopDatabase::standalone(200).await;
     let workspace = shop.workspace();
     workspace.configure(SHOP);
     for run in ["deploy-1", "deploy-2"] {
@@ -130,17 +130,19 @@ async fn completions_know_runs_probes_and_codes() {
         output.out.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(offered(&workspace, &["taster", "show", "deploy-"]), ["deploy-2", "deploy-1"]);
-    assert_eq!(offered(&workspace, &["taster", "accept", ""]), ["deploy-2", "deploy-1"]);
+    assert!(
+        offered(&workspace, &["taster", "accept", ""]).starts_with(&["deploy-2".to_owned(), "deploy-1".to_owned()])
+    );
     assert_eq!(offered(&workspace, &["taster", "post", "--run", "deploy-1"]), ["deploy-1"]);
     assert_eq!(offered(&workspace, &["taster", "probe", "run", "doc"]), ["document-count"]);
     assert_eq!(offered(&workspace, &["taster", "explain", "T011"])[0], "T0110");
     assert!(offered(&workspace, &["taster", "pr"]).contains(&"probe".to_owned()));
     // nothing is stored here, and nothing is said of it
     let empty = Workspace::new("");
-    assert!(offered(&empty, &["taster", "show", ""]).is_empty());
+    assert!(offered(&empty, &["taster", "show", "d"]).is_empty());
     let elsewhere = workspace.path().join("store-of-nobody");
     let there = elsewhere.display().to_string();
-    assert!(offered(&workspace, &["taster", "show", "--store", &there, ""]).is_empty());
+    assert!(offered(&workspace, &["taster", "show", "--store", &there, "d"]).is_empty());
     assert!(!elsewhere.exists(), "asking creates nothing");
 }
 

@@ -1,0 +1,198 @@
+//! The first day with Taster, one step after the other as a new user takes them. Every step that stops says how to go on, and the
+//! next step does what it says.
+
+// the typing errors are made on purpose. typos:off
+
+use std::fs;
+
+use mongodb::bson::{DateTime, Document, doc};
+use taster_demo::Shop;
+use taster_testkit::mongod::Flavour;
+
+use crate::support::{CommandOutput, ShopDatabase, Workspace};
+
+const ORDERS: u64 = 200;
+
+/// Checks the exit code, and that the output has each text.
+fn expect(ended: &CommandOutput, code: i32, texts: &[&str]) -> String {
+    // texts are broken to the width of a terminal
+    let all = ended.all().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(ended.code, code, "{}", ended.all());
+    for text in texts {
+        assert!(all.contains(text), "lacks: {text}\n{}", ended.all());
+    }
+    all
+}
+
+/// The command that an output tells to run, between backquotes, in words.
+fn told(output: &str, start: &str) -> Vec<String> {
+    let command =
+        output.split('`').find(|part| part.starts_with(start)).unwrap_or_else(|| panic!("no {start}: {output}"));
+    command.split_whitespace().skip(1).map(str::to_owned).collect()
+}
+
+async fn update(shop: &ShopDatabase, collection: &str, filter: Document, update: Vec<Document>) {
+    let collection = shop.database.collection::<Document>(collection);
+    collection.update_many(filter, update).await.expect("an update");
+}
+
+/// A migration: the declared change, and what carries it out.
+async fn migrate(shop: &ShopDatabase, number: usize) {
+    let orders = || shop.database.collection::<Document>("orders");
+    match number {
+        0 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"archived": false}}]).await,
+        1 => {
+            update(shop, "orders", doc! {}, vec![doc! {"$set": {"placed": "$created"}}, doc! {"$unset": "created"}])
+                .await
+        }
+        2 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"number": {"$toLong": "$number"}}}]).await,
+        3 => update(shop, "orders", doc! {}, vec![doc! {"$unset": "delivery"}]).await,
+        4 => drop(orders().delete_many(doc! {"status": "void"}).await.expect("a delete")),
+        5 => {
+            let index = mongodb::IndexModel::builder().keys(doc! {"status": 1}).build();
+            drop(orders().create_index(index).await.expect("an index"));
+        }
+        _ => {
+            let (from, to) = (shop.database.collection::<Document>("menu").namespace(), "pxbbq.dishes");
+            let admin = shop.mongod.client().await.expect("a client").database("admin");
+            admin.run_command(doc! {"renameCollection": from.to_string(), "to": to}).await.expect("a renaming");
+        }
+    }
+}
+
+const MIGRATIONS: [&str; 7] = [
+    "{collection: orders, addedField: archived, type: bool, value: false}",
+    "{collection: orders, renamedField: created, to: placed}",
+    "{collection: orders, retypedField: number, from: int, to: long}",
+    "{collection: orders, removedField: delivery}",
+    "{collection: orders, removedDocuments: {status: void}, maxDocuments: 1000}",
+    "{collection: orders, addedIndex: status_1}",
+    "{renamedCollection: menu, to: dishes}",
+];
+
+async fn first_day(flavour: Flavour) {
+    let shop = ShopDatabase::open(flavour, ORDERS).await;
+    let workspace = shop.workspace();
+    let yaml = || fs::read_to_string(workspace.path().join("taster.yaml")).expect("a file");
+
+    // before there is a configuration
+    expect(&workspace.taster(&["pre"]), 4, &["taster init"]);
+    let misspelt = shop.mongod.uri_of("pxbbk");
+    expect(&workspace.taster(&["pre", "--mongodb", &misspelt]), 4, &["pxbbk", "pxbbq"]);
+    expect(&workspace.taster(&["post"]), 4, &["taster init"]);
+    expect(&workspace.taster(&["init"]), 0, &["taster pre"]);
+    expect(&workspace.taster(&["config", "check", "--live"]), 0, &[]);
+    let right = yaml();
+
+    // a typing error of each kind
+    for (wrong, meant) in [
+        ("probs: []", "probes"),
+        ("probes: [{name: a, component: censsus}]", "census"),
+        ("probes: [{name: a, component: census, collections: [order]}]", "orders"),
+        ("probes: [{name: a, component: census, config: {detial: fields}}]", "detail"),
+        ("probes: [{name: a, component: census, severity: fial}]", "fail"),
+        ("changes: [{collection: orders, adedField: x, type: bool}]", "addedField"),
+        ("maxBaselineAge: 5 minuts", "maxBaselineAge"),
+    ] {
+        workspace.configure(&format!("{right}\n{wrong}\n"));
+        let pre = workspace.taster(&["pre", "--run", "typo"]);
+        assert!([3, 4].contains(&pre.code), "{wrong}: {}", pre.all());
+        assert!(pre.all().contains(meant), "{wrong}: {}", pre.all());
+    }
+    workspace.configure(&right);
+    expect(&workspace.taster(&["pst"]), 2, &["post"]);
+    expect(&workspace.taster(&["pre", "--stoer", "x"]), 2, &["--store"]);
+    expect(&workspace.taster(&["explain", "T013"]), 2, &["T013"]);
+
+    // `post` comes after `pre`
+    expect(&workspace.taster(&["post", "--run", "none"]), 3, &["taster pre"]);
+
+    // seven migrations that are declared, each by itself
+    for (number, change) in MIGRATIONS.iter().enumerate() {
+        workspace.configure(&format!("{right}\nchanges: [{change}]\n"));
+        let run = format!("migration-{number}");
+        expect(&workspace.taster(&["pre", "--run", &run]), 0, &["taster post"]);
+        migrate(&shop, number).await;
+        expect(&workspace.taster(&["post", "--run", &run]), 0, &["SAME"]);
+    }
+
+    // one that loses documents
+    workspace.configure(&right);
+    expect(&workspace.taster(&["pre", "--run", "lossy"]), 0, &[]);
+    assert!(shop.lose(doc! {"status": "open", "number": {"$mod": [2, 0]}}).await > 0);
+    let lost = expect(&workspace.taster(&["post", "--run", "lossy"]), 1, &["DIFFERENT", "missing"]);
+    // the next sync is compared with the same baseline until somebody has looked
+    expect(&workspace.taster(&["pre", "--run", "again"]), 0, &["lossy"]);
+    expect(&workspace.taster(&["post", "--run", "again"]), 1, &["missing"]);
+    let mut accept = told(&lost, "taster accept");
+    let reason = accept.iter().position(|word| word == "--reason").expect("a reason") + 1;
+    accept.truncate(reason);
+    accept.push("they were test orders".to_owned());
+    let words: Vec<&str> = accept.iter().map(String::as_str).collect();
+    expect(&workspace.taster(&words), 0, &["accepted"]);
+    expect(&workspace.taster(&["show", "--run", "lossy"]), 0, &["tester", "they were test orders"]);
+
+    // the staging database is loaded anew
+    expect(&workspace.taster(&["pre", "--run", "stale"]), 0, &[]);
+    shop.database.drop().await.expect("a drop");
+    let client = shop.mongod.client().await.expect("a client");
+    Shop::with_orders(ORDERS).load(&client, |_, _| {}).await.expect("the shop loads");
+    expect(&workspace.taster(&["pre", "--run", "anew"]), 0, &["another copy"]);
+    expect(&workspace.taster(&["post", "--run", "anew"]), 0, &["every document unchanged"]);
+
+    split_jobs(&shop, &workspace, &right);
+    read_only_home(&workspace);
+    a_writer_beside_it(&shop, &workspace).await;
+}
+
+/// `pre` and `post` in two jobs, of which the second one has an empty folder.
+fn split_jobs(shop: &ShopDatabase, workspace: &Workspace, yaml: &str) {
+    let first = workspace.copy();
+    fs::remove_dir_all(first.path().join("taster-results"))
+        .or_else(|_| fs::remove_dir_all(first.path().join(".taster")))
+        .ok();
+    expect(&first.taster(&["pre", "--run", "split"]), 0, &[]);
+    let second = shop.workspace();
+    second.configure(yaml);
+    let lost = expect(&second.taster(&["post", "--run", "split"]), 3, &["taster pre"]);
+    assert!(lost.contains("artifact") || lost.contains("S3"), "how to carry the results: {lost}");
+    let carried = first.copy();
+    expect(&carried.taster(&["post", "--run", "split"]), 0, &["SAME"]);
+}
+
+/// Nothing can be written but the results.
+fn read_only_home(workspace: &Workspace) {
+    for side in ["pre", "post"] {
+        let mut command = workspace.command(&[side, "--run", "homeless"]);
+        command.env("HOME", "/proc/1/nowhere").env_remove("TASTER_CACHE").env_remove("XDG_CACHE_HOME");
+        expect(&CommandOutput::read(&command.output().expect("the binary runs")), 0, &[]);
+    }
+}
+
+/// The application still writes while `pre` reads.
+async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
+    let orders = shop.database.collection::<Document>("orders");
+    let writer = tokio::spawn(async move {
+        for number in 0.. {
+            let order = doc! {"_id": format!("late-{number}"), "at": DateTime::now()};
+            orders.insert_one(order).await.expect("an order");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    });
+    let pre = workspace.command(&["pre", "--run", "busy"]);
+    let pre = tokio::process::Command::from(pre).output().await.expect("the binary runs");
+    let post = workspace.command(&["post", "--run", "busy"]);
+    let post = tokio::process::Command::from(post).output().await.expect("the binary runs");
+    writer.abort();
+    println!("{}\n{}", CommandOutput::read(&pre).all(), CommandOutput::read(&post).all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_day_on_a_standalone_server() {
+    first_day(Flavour::Standalone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_day_on_a_replica_set() {
+    first_day(Flavour::ReplicaSet).await;
+}
