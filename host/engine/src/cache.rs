@@ -33,7 +33,10 @@ impl CodeCache {
         match DirBuilder::new().recursive(true).mode(0o700).create(&dir) {
             Ok(()) => {}
             Err(error)
-                if matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) =>
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound
+                ) =>
             {
                 tracing::warn!(path = %dir.display(), %error, "no code cache; each start compiles again");
                 return Ok(None);

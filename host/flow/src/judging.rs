@@ -202,7 +202,7 @@ pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Captur
         )),
         (Verdict::Unknown, None) => Some(format!(
             "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data is right, \
-             {accept}"
+             {accept}; or, if the baseline is of no use, `taster baseline drop --reason \"…\"`"
         )),
     }
 }

@@ -17,10 +17,10 @@ pub(crate) fn obstacles(config: &Config, capture: &Capture) -> Vec<String> {
         .map(|facts| facts.name.as_str())
         .collect();
     let missing = absent.iter().map(|(at, name)| {
-        let near = taster_config::closest_match(name, &there).map(|near| format!("did you mean `{near}`? "));
+        let near = taster_config::closest_match(name, &there).map(|near| format!("; did you mean `{near}`?"));
         format!(
-            "{at} names the collection `{name}`, which does not exist and which no declared change adds. {}There are: {}",
-            near.unwrap_or_default(),
+            "{at} names the collection `{name}`, which does not exist and which no declared change adds{} There are: {}",
+            near.unwrap_or_else(|| ".".to_owned()),
             taster_text::listed(&there)
         )
     });

@@ -7,7 +7,6 @@ use std::fs;
 
 use mongodb::bson::{DateTime, Document, doc};
 use taster_demo::Shop;
-use taster_testkit::mongod::Flavour;
 
 use crate::support::{CommandOutput, ShopDatabase, Workspace};
 
@@ -24,11 +23,13 @@ fn expect(ended: &CommandOutput, code: i32, texts: &[&str]) -> String {
     all
 }
 
-/// The command that an output tells to run, between backquotes, in words.
-fn told(output: &str, start: &str) -> Vec<String> {
+/// Runs the command that an output tells to run, between backquotes, with this reason.
+fn tell(workspace: &Workspace, output: &str, start: &str, reason: &str) {
     let command =
         output.split('`').find(|part| part.starts_with(start)).unwrap_or_else(|| panic!("no {start}: {output}"));
-    command.split_whitespace().skip(1).map(str::to_owned).collect()
+    let words = command.split_whitespace().skip(1).take_while(|word| *word != "--reason");
+    let words: Vec<&str> = words.chain(["--reason", reason]).collect();
+    expect(&workspace.taster(&words), 0, &[]);
 }
 
 async fn update(shop: &ShopDatabase, collection: &str, filter: Document, update: Vec<Document>) {
@@ -41,13 +42,13 @@ async fn migrate(shop: &ShopDatabase, number: usize) {
     let orders = || shop.database.collection::<Document>("orders");
     match number {
         0 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"archived": false}}]).await,
-        1 => {
-            update(shop, "orders", doc! {}, vec![doc! {"$set": {"placed": "$created"}}, doc! {"$unset": "created"}])
+        1 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"lines": "$items"}}, doc! {"$unset": "items"}]).await,
+        2 => {
+            update(shop, "menu", doc! {"heat": {"$exists": true}}, vec![doc! {"$set": {"heat": {"$toLong": "$heat"}}}])
                 .await
         }
-        2 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"number": {"$toLong": "$number"}}}]).await,
         3 => update(shop, "orders", doc! {}, vec![doc! {"$unset": "delivery"}]).await,
-        4 => drop(orders().delete_many(doc! {"status": "void"}).await.expect("a delete")),
+        4 => drop(orders().delete_many(doc! {"status": "cancelled"}).await.expect("a delete")),
         5 => {
             let index = mongodb::IndexModel::builder().keys(doc! {"status": 1}).build();
             drop(orders().create_index(index).await.expect("an index"));
@@ -62,16 +63,17 @@ async fn migrate(shop: &ShopDatabase, number: usize) {
 
 const MIGRATIONS: [&str; 7] = [
     "{collection: orders, addedField: archived, type: bool, value: false}",
-    "{collection: orders, renamedField: created, to: placed}",
-    "{collection: orders, retypedField: number, from: int, to: long}",
+    "{collection: orders, renamedField: items, to: lines}",
+    "{collection: menu, retypedField: heat, from: int, to: long}",
     "{collection: orders, removedField: delivery}",
-    "{collection: orders, removedDocuments: {status: void}, maxDocuments: 1000}",
+    "{collection: orders, removedDocuments: {status: cancelled}, maxDocuments: 1000}",
     "{collection: orders, addedIndex: status_1}",
     "{renamedCollection: menu, to: dishes}",
 ];
 
-async fn first_day(flavour: Flavour) {
-    let shop = ShopDatabase::open(flavour, ORDERS).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_day() {
+    let shop = ShopDatabase::replica_set(ORDERS).await;
     let workspace = shop.workspace();
     let yaml = || fs::read_to_string(workspace.path().join("taster.yaml")).expect("a file");
 
@@ -83,6 +85,9 @@ async fn first_day(flavour: Flavour) {
     expect(&workspace.taster(&["init"]), 0, &["taster pre"]);
     expect(&workspace.taster(&["config", "check", "--live"]), 0, &[]);
     let right = yaml();
+
+    // `post` comes after `pre`
+    expect(&workspace.taster(&["post", "--run", "none"]), 3, &["taster pre"]);
 
     // a typing error of each kind
     for (wrong, meant) in [
@@ -104,8 +109,13 @@ async fn first_day(flavour: Flavour) {
     expect(&workspace.taster(&["pre", "--stoer", "x"]), 2, &["--store"]);
     expect(&workspace.taster(&["explain", "T013"]), 2, &["T013"]);
 
-    // `post` comes after `pre`
-    expect(&workspace.taster(&["post", "--run", "none"]), 3, &["taster pre"]);
+    // a sync that went on all the same
+    let typo = format!("{right}\nprobes: [{{name: a, component: census, collections: [order]}}]\n");
+    workspace.configure(&typo);
+    expect(&workspace.taster(&["pre", "--run", "went-on"]), 3, &["did you mean `orders`?"]);
+    let unknown = expect(&workspace.taster(&["post", "--run", "went-on"]), 3, &["UNKNOWN"]);
+    workspace.configure(&right);
+    tell(&workspace, &unknown, "taster baseline drop", "it was a typing error");
 
     // seven migrations that are declared, each by itself
     for (number, change) in MIGRATIONS.iter().enumerate() {
@@ -119,17 +129,12 @@ async fn first_day(flavour: Flavour) {
     // one that loses documents
     workspace.configure(&right);
     expect(&workspace.taster(&["pre", "--run", "lossy"]), 0, &[]);
-    assert!(shop.lose(doc! {"status": "open", "number": {"$mod": [2, 0]}}).await > 0);
+    assert!(shop.lose(doc! {"status": "paid", "number": {"$mod": [2, 0]}}).await > 0);
     let lost = expect(&workspace.taster(&["post", "--run", "lossy"]), 1, &["DIFFERENT", "missing"]);
     // the next sync is compared with the same baseline until somebody has looked
     expect(&workspace.taster(&["pre", "--run", "again"]), 0, &["lossy"]);
     expect(&workspace.taster(&["post", "--run", "again"]), 1, &["missing"]);
-    let mut accept = told(&lost, "taster accept");
-    let reason = accept.iter().position(|word| word == "--reason").expect("a reason") + 1;
-    accept.truncate(reason);
-    accept.push("they were test orders".to_owned());
-    let words: Vec<&str> = accept.iter().map(String::as_str).collect();
-    expect(&workspace.taster(&words), 0, &["accepted"]);
+    tell(&workspace, &lost, "taster accept", "they were test orders");
     expect(&workspace.taster(&["show", "--run", "lossy"]), 0, &["tester", "they were test orders"]);
 
     // the staging database is loaded anew
@@ -137,27 +142,30 @@ async fn first_day(flavour: Flavour) {
     shop.database.drop().await.expect("a drop");
     let client = shop.mongod.client().await.expect("a client");
     Shop::with_orders(ORDERS).load(&client, |_, _| {}).await.expect("the shop loads");
+    // as production is by now
+    migrate(&shop, 6).await;
     expect(&workspace.taster(&["pre", "--run", "anew"]), 0, &["another copy"]);
     expect(&workspace.taster(&["post", "--run", "anew"]), 0, &["every document unchanged"]);
 
-    split_jobs(&shop, &workspace, &right);
+    split_jobs(&shop, &right);
     read_only_home(&workspace);
     a_writer_beside_it(&shop, &workspace).await;
 }
 
-/// `pre` and `post` in two jobs, of which the second one has an empty folder.
-fn split_jobs(shop: &ShopDatabase, workspace: &Workspace, yaml: &str) {
-    let first = workspace.copy();
-    fs::remove_dir_all(first.path().join("taster-results"))
-        .or_else(|_| fs::remove_dir_all(first.path().join(".taster")))
-        .ok();
+/// `pre` and `post` in two jobs, of which the second one begins in an empty folder.
+fn split_jobs(shop: &ShopDatabase, yaml: &str) {
+    let job = || {
+        let workspace = shop.workspace();
+        workspace.configure(yaml);
+        workspace
+    };
+    let first = job();
     expect(&first.taster(&["pre", "--run", "split"]), 0, &[]);
-    let second = shop.workspace();
-    second.configure(yaml);
-    let lost = expect(&second.taster(&["post", "--run", "split"]), 3, &["taster pre"]);
-    assert!(lost.contains("artifact") || lost.contains("S3"), "how to carry the results: {lost}");
-    let carried = first.copy();
-    expect(&carried.taster(&["post", "--run", "split"]), 0, &["SAME"]);
+    let how = ["taster pre", "carry its folder along as an artefact", "s3://bucket/prefix"];
+    expect(&job().taster(&["post", "--run", "split"]), 3, &how);
+    let second = job();
+    fs::rename(first.path().join(".taster"), second.path().join(".taster")).expect("an artefact");
+    expect(&second.taster(&["post", "--run", "split"]), 0, &["SAME"]);
 }
 
 /// Nothing can be written but the results.
@@ -185,14 +193,4 @@ async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
     let post = tokio::process::Command::from(post).output().await.expect("the binary runs");
     writer.abort();
     println!("{}\n{}", CommandOutput::read(&pre).all(), CommandOutput::read(&post).all());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_day_on_a_standalone_server() {
-    first_day(Flavour::Standalone).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_day_on_a_replica_set() {
-    first_day(Flavour::ReplicaSet).await;
 }
