@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use taster_diagnostics::CliError;
 use taster_judge::{Judgement, JudgementInput};
 use taster_model::{
-    AddedProbe, Capture, CensusDifferences, ProbeOutcome, ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary,
-    Verdict, VerdictDocument, schema,
+    AddedProbe, Capture, CensusDifferences, DataKind, DifferingDocuments, Finding, FindingOutcome, ProbeOutcome,
+    ProbeRecord, ProbeSummary, ReasonCode, RunId, SideSummary, Verdict, VerdictDocument, schema,
 };
 use taster_store::AppStore;
 
@@ -50,7 +50,7 @@ pub async fn verdict_with_added(
     };
     let added = if before.is_some() { added } else { &[] };
     let (before, after) = (before.map(|before| before.capture), after.capture);
-    let remedy = remedy_for(judgement.verdict, reason_of_baseline(&judgement), after);
+    let remedy = remedy_for(&judgement, reason_of_baseline(&judgement), after);
     VerdictDocument {
         schema: schema::VERDICT.to_owned(),
         app: after.app.clone(),
@@ -168,9 +168,38 @@ fn probe_summary(probe: &ProbeRecord) -> ProbeSummary {
     }
 }
 
+/// What would make the two sides the same again, by what differs.
+fn correction(judgement: &Judgement, after: &Capture) -> &'static str {
+    let deciding = || judgement.findings.iter().filter(|f| f.gates() && f.outcome == FindingOutcome::Different);
+    let count = |of: fn(&DifferingDocuments) -> u64| -> u64 {
+        deciding().filter_map(|finding| finding.documents.as_ref()).map(of).sum()
+    };
+    let (missing, changed, extra) = (count(|d| d.missing.count), count(|d| d.changed.count), count(|d| d.extra.count));
+    if missing + changed == 0 && extra > 0 {
+        return match after.data {
+            DataKind::Copy => "stop whatever writes to the copy, remove the extra documents",
+            DataKind::Live => "remove the extra documents",
+        };
+    }
+    let number = |value: Option<&serde_json::Value>| value.and_then(serde_json::Value::as_i64);
+    let is_fewer = |finding: &Finding| {
+        number(finding.before.as_ref())
+            .zip(number(finding.after.as_ref()))
+            .is_some_and(|(before, after)| after < before)
+    };
+    match (missing, changed) {
+        (0, 0) if !deciding().any(is_fewer) => "undo what changed",
+        (0, 0) => "restore what is missing",
+        (0, _) => "restore what changed",
+        (_, 0) => "restore what is missing",
+        _ => "restore what is missing and what changed",
+    }
+}
+
 /// What to do about the verdict. `baseline` is the reason if the baseline itself cannot be used.
 #[must_use]
-pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Capture) -> Option<String> {
+pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &Capture) -> Option<String> {
+    let verdict = judgement.verdict;
     let run = &after.run;
     let accept = format!("`taster accept {run} --reason \"…\"`");
     match (verdict, baseline) {
@@ -198,7 +227,8 @@ pub fn remedy_for(verdict: Verdict, baseline: Option<ReasonCode>, after: &Captur
              `maxBaselineAge` and run `taster post --run {run}` again"
         )),
         (Verdict::Different, None) => Some(format!(
-            "restore what is missing and run `taster post --run {run}` again; or, if the change is right, {accept}"
+            "{} and run `taster post --run {run}` again; or, if the change is right, {accept}",
+            correction(judgement, after)
         )),
         (Verdict::Unknown, None) => Some(format!(
             "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data is right, \

@@ -385,6 +385,7 @@ async fn the_documented_roles_are_enough_and_a_live_check_tells_what_is_not() {
         doc! {"insert": "menu", "documents": [{"_id": 1}]},
         doc! {"insert": "third", "documents": [{"_id": 1}]},
         doc! {"create": "fourth", "timeseries": {"timeField": "at"}},
+        doc! {"insert": "fourth", "documents": [{"at": at(0)}]},
         doc! {"create": "fifth", "viewOn": "third", "pipeline": []},
     ] {
         database.run_command(create).await.expect("a collection");

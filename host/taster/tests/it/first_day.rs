@@ -181,16 +181,18 @@ fn read_only_home(workspace: &Workspace) {
 async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
     let orders = shop.database.collection::<Document>("orders");
     let writer = tokio::spawn(async move {
-        for number in 0.. {
-            let order = doc! {"_id": format!("late-{number}"), "at": DateTime::now()};
+        for number in 900_000_i32.. {
+            let order = doc! {"number": number, "status": "open", "total": 1.0};
             orders.insert_one(order).await.expect("an order");
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     });
-    let pre = workspace.command(&["pre", "--run", "busy"]);
-    let pre = tokio::process::Command::from(pre).output().await.expect("the binary runs");
-    let post = workspace.command(&["post", "--run", "busy"]);
-    let post = tokio::process::Command::from(post).output().await.expect("the binary runs");
+    let taster = async |side: &str| {
+        let command = tokio::process::Command::from(workspace.command(&[side, "--run", "busy"])).output().await;
+        CommandOutput::read(&command.expect("the binary runs"))
+    };
+    expect(&taster("pre").await, 0, &[]);
+    expect(&taster("post").await, 1, &["extra", "stop whatever writes to the copy"]);
     writer.abort();
-    println!("{}\n{}", CommandOutput::read(&pre).all(), CommandOutput::read(&post).all());
+    assert!(writer.await.expect_err("it was stopped").is_cancelled());
 }
