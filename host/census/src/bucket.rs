@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::{
     CensusError,
     ids::{self, Ids},
-    record::{ByteReader, Columns, NEVER, NOT_CONVERTED, Record, SeparateField, Undo, UndoState, write_varint},
+    record::{
+        ByteReader, Columns, FieldColumn, NEVER, NOT_CONVERTED, Record, SeparateField, Undo, UndoState, write_varint,
+    },
 };
 
 /// Fast, and nearly as small as higher levels, because digests do not compress.
@@ -70,14 +72,14 @@ impl BucketWriter {
             let deltas: Vec<u8> = records.iter().flat_map(|record| record.undos[index].delta.to_le_bytes()).collect();
             self.write_column(&mut out, &deltas)?;
         }
-        if columns.fields {
+        if columns.fields != FieldColumn::None {
             let mut counts = Vec::new();
             for record in records {
                 write_varint(&mut counts, record.fields.len() as u64);
             }
             self.write_column(&mut out, &counts)?;
             let fields: Vec<u8> = records.iter().flat_map(|record| record.fields).copied().collect();
-            if columns.values {
+            if columns.fields == FieldColumn::Values {
                 self.write_column(&mut out, &fields)?;
             } else {
                 write_raw_column(&mut out, &fields);
@@ -223,7 +225,7 @@ impl Bucket {
             let undo = |(state, delta)| Some(Undo { state: UndoState::from_byte(state)?, delta });
             bucket.undos.push(states.into_iter().zip(deltas).map(undo).collect::<Option<_>>()?);
         }
-        if columns.fields {
+        if columns.fields != FieldColumn::None {
             let counts = read_column(&mut rest)?;
             let mut counts = ByteReader(&counts);
             let mut end = 0_u32;

@@ -9,9 +9,9 @@ use crate::{
     Census, CensusError, CensusOptions, ReadAt,
     bucket_documents::{BucketDocuments, DocumentRef},
     format::{BucketEntry, Header},
-    listed::{self, ListedDocuments},
+    listed::{self, ChangedField, ListedDocuments},
     paths::{self, PathSum},
-    prove::{ChangeProver, ChangedField, PairOutcome},
+    prove::{ChangeProver, PairOutcome},
     quick_diff::{self, FewDifferences},
 };
 

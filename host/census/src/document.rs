@@ -3,13 +3,13 @@
 use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, RenamedField, RetypedField, Side};
 
 use crate::{
-    CensusOptions, Redaction,
+    CensusOptions, DetailLevel, Redaction,
     conversion::{Conversion, Reading},
     declared_value::DeclaredValue,
     hash::Hasher,
     paths::PathSums,
     raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
-    record::{Columns, NEVER, NOT_CONVERTED, SeparateField, Undo, UndoState},
+    record::{Columns, FieldColumn, NEVER, NOT_CONVERTED, SeparateField, Undo, UndoState},
     rewrite::{MIXED, Rewrite, Rewritten, rewrite},
     shape::{self, ShapeCursor, Shapes},
     values::{self, ValueWriter},
@@ -119,8 +119,11 @@ impl RecordPlan {
                 separate: options.separate.len(),
                 converted: conversions.iter().map(ConversionPlan::digests).sum(),
                 undos: reversible.len(),
-                fields: options.detail == crate::DetailLevel::Fields,
-                values: options.values,
+                fields: match options.detail {
+                    DetailLevel::Documents => FieldColumn::None,
+                    DetailLevel::Fields if options.values => FieldColumn::Values,
+                    DetailLevel::Fields => FieldColumn::Digests,
+                },
             },
             ignored: options.ignored.iter().map(|name| name.as_bytes().into()).collect(),
             separate: options.separate.iter().map(|path| (path.clone(), separation(options, path))).collect(),
@@ -293,10 +296,10 @@ impl DocumentDigester {
                 self.hasher.field_hash(id_hash, element.bytes, number)
             };
             digest.digest = digest.digest.wrapping_add(hash);
-            if self.plan.columns.fields {
+            if self.plan.columns.fields != FieldColumn::None {
                 digest.fields.extend_from_slice(&hash.to_le_bytes());
             }
-            if self.plan.columns.values {
+            if self.plan.columns.fields == FieldColumn::Values {
                 digest.values.push(element, values::is_redacted(self.plan.redaction.as_ref(), element));
             }
             self.paths.add(&self.hasher, id_hash, element, hash);

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use bson::{Bson, RawDocument};
 use serde_json::{Value, json};
-use taster_model::{DocumentDetail, DocumentSet};
+use taster_model::{ChangedValue, DocumentDetail, DocumentSet};
 
 use crate::{
     extended_json::extended_json,
-    prove::ChangedField,
     record::{REDACTED, sort_key},
 };
 
@@ -23,6 +22,25 @@ pub(crate) struct ListedDocuments {
     pub(crate) count: u64,
     first: BTreeMap<SortKey, Vec<ChangedField>>,
     pub(crate) fields: BTreeMap<String, u64>,
+}
+
+/// A field that changed in a document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct ChangedField {
+    pub(crate) name: String,
+    /// Its values in canonical Extended JSON, as far as they were kept.
+    pub(crate) values: Option<ChangedValue>,
+}
+
+impl ChangedField {
+    /// Nothing but the order of fields changed.
+    pub(crate) fn order() -> Self {
+        Self::named("(order of fields)".to_owned())
+    }
+
+    pub(crate) fn named(name: String) -> Self {
+        Self { name, values: None }
+    }
 }
 
 /// Sorts like ids; the last part distinguishes documents with the same id.

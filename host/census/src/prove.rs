@@ -10,7 +10,7 @@ use crate::{
     bucket_documents::DocumentRef,
     document_pair::{ChangeStatus, DocumentPair, FieldTypes},
     format::Header,
-    listed::ListedDocuments,
+    listed::{ChangedField, ListedDocuments},
     paths,
     proof::{ConvertedTogether, ProofMethod, proof_method},
     shape,
@@ -49,25 +49,6 @@ pub(crate) enum PairOutcome {
     Fine,
     /// Changed otherwise, with the changed fields as far as they are known.
     Changed(Vec<ChangedField>),
-}
-
-/// A field that changed in a document.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct ChangedField {
-    pub(crate) name: String,
-    /// Its values in canonical Extended JSON, as far as they were kept.
-    pub(crate) values: Option<ChangedValue>,
-}
-
-impl ChangedField {
-    /// Nothing but the order of fields changed.
-    pub(crate) fn order() -> Self {
-        Self::named("(order of fields)".to_owned())
-    }
-
-    fn named(name: String) -> Self {
-        Self { name, values: None }
-    }
 }
 
 impl ChangeProver {
@@ -363,7 +344,7 @@ fn changed_value(old: &[&Field<'_>], new: &[&Field<'_>]) -> Option<ChangedValue>
     let value = |fields: &[&Field<'_>]| fields.first().and_then(|field| field.value).map(KeptValue::to_json);
     let values = ChangedValue { before: value(old), after: value(new) };
     // the value of a field that is there was not kept: half of the story would read as the whole
-    let is_whole = values.before.is_some() == !old.is_empty() && values.after.is_some() == !new.is_empty();
+    let is_whole = values.before.is_some() != old.is_empty() && values.after.is_some() != new.is_empty();
     is_whole.then_some(values)
 }
 

@@ -22,9 +22,19 @@ pub(crate) struct Columns {
     pub(crate) converted: usize,
     /// Number of declared changes that can be reversed.
     pub(crate) undos: usize,
-    pub(crate) fields: bool,
-    /// Whether the digests of fields are followed by small values.
-    pub(crate) values: bool,
+    pub(crate) fields: FieldColumn,
+}
+
+/// What is recorded of each field.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum FieldColumn {
+    /// Nothing.
+    #[default]
+    None,
+    /// A digest.
+    Digests,
+    /// A digest, and small values after the digests of all fields.
+    Values,
 }
 
 /// A field whose digest is kept beside the document's: its type, 0 if it does not exist, and its hash.
@@ -156,7 +166,7 @@ pub(crate) fn write(out: &mut Vec<u8>, columns: Columns, record: &Record<'_>, sh
         out.push(undo.state as u8);
         out.extend_from_slice(&undo.delta.to_le_bytes());
     }
-    if columns.fields {
+    if columns.fields != FieldColumn::None {
         write_bytes(out, record.fields);
     }
 }
@@ -203,7 +213,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], columns: Columns, found: &mut ChangeColu
     for _ in 0..columns.undos {
         found.undos.push(Undo { state: UndoState::from_byte(rest.take::<1>()?[0])?, delta: rest.u64()? });
     }
-    let fields = if columns.fields { rest.bytes()? } else { &[] };
+    let fields = if columns.fields == FieldColumn::None { &[] } else { rest.bytes()? };
     let record = Record { kind, id, digest, shape, mark, expiry, fields, ..Record::default() };
     Some(ReadRecord { record, shape: number, bits, rest: rest.0 })
 }

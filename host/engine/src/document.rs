@@ -29,7 +29,7 @@ fn object(document: &RawDocument, depth: u32) -> Result<Value, String> {
     for item in elements(document) {
         let (element, bytes) = item?;
         let key = element.key();
-        let value = element_value(element, bytes, deeper)?;
+        let value = element_value(&element, bytes, deeper)?;
         if map.insert(escape_field_name(key.as_str()).into_owned(), value).is_some() {
             return Err(format!("the key `{key}` occurs twice"));
         }
@@ -44,7 +44,7 @@ fn list(array: &RawArray, depth: u32) -> Result<Value, String> {
     elements(document)
         .map(|item| {
             let (element, bytes) = item?;
-            element_value(element, bytes, deeper)
+            element_value(&element, bytes, deeper)
         })
         .collect()
 }
@@ -62,12 +62,11 @@ fn elements(document: &RawDocument) -> impl Iterator<Item = Result<(RawElement<'
     })
 }
 
-fn element_value(element: RawElement<'_>, bytes: &[u8], depth: u32) -> Result<Value, String> {
+fn element_value(element: &RawElement<'_>, bytes: &[u8], depth: u32) -> Result<Value, String> {
     match element.value() {
         Ok(value) => convert(value, depth),
         Err(_) if is_invalid_text(element.element_type(), bytes) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(json!({"$bytes": digits, "$type": element.element_type() as u8}))
+            Ok(json!({"$bytes": hex::encode(bytes), "$type": element.element_type() as u8}))
         }
         Err(error) => Err(error.to_string()),
     }

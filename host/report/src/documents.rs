@@ -132,6 +132,7 @@ impl DifferenceGroup<'_> {
 }
 
 /// The fields that changed in a document, with both values where the census kept them: `total 12.345 → 12.35`.
+#[must_use]
 pub fn changed_fields(detail: &DocumentDetail) -> Vec<String> {
     let fields = detail.fields.iter().map(|field| match detail.values.get(field) {
         Some(ChangedValue { before, after }) => {

@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use clap_complete::engine::ArgValueCandidates;
 use taster_model::RunId;
-
-use crate::completion;
 
 /// Which configuration.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +39,7 @@ pub struct StoreArgs {
 #[derive(Debug, Clone, Args)]
 pub struct RunArg {
     /// The run's id [default: taken from the hook Job, or from the store]
-    #[arg(long, value_name = "ID", env = "TASTER_RUN", add = ArgValueCandidates::new(completion::runs))]
+    #[arg(long, value_name = "ID", env = "TASTER_RUN")]
     pub run: Option<RunId>,
 }
 

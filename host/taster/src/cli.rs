@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == taster_flow::COMPILE_COMMAND) {
         return taster_engine::compile_child();
     }
-    completion::answer();
+    completion::answer(command_tree);
     taster_flow::timing::start();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -176,7 +176,7 @@ async fn dispatch(command: Command) -> Result<Exit, CliError> {
         Command::Config(command) => command::config::run(&command).await,
         Command::Explain(args) => command::explain::run(&args),
         Command::Completions { shell } => {
-            output::write(None, &completion::registration(shell)?)?;
+            output::write(None, &completion::registration(shell, command_tree())?)?;
             Ok(Exit::Done)
         }
         Command::Man { folder } => command::man::run(command_tree(), &folder),

@@ -3,16 +3,16 @@
 
 use std::{ffi::OsStr, time::Duration};
 
+use clap::Command;
 use clap_complete::{
     CompleteEnv, Shell,
-    engine::{CompletionCandidate, PathCompleter, ValueCompleter},
+    engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter},
     env::Shells,
 };
 use taster_diagnostics::CliError;
 
 use crate::{
     args::{ConfigArgs, StoreArgs},
-    cli::command_tree,
     command::{self, inputs::open_app},
 };
 
@@ -34,27 +34,39 @@ const VARIABLE: &str = "TASTER_COMPLETE";
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers a shell that asks for candidates, and ends the process then.
-pub(crate) fn answer() {
-    CompleteEnv::with_factory(command_tree).var(VARIABLE).complete();
+pub(crate) fn answer(tree: fn() -> Command) {
+    CompleteEnv::with_factory(|| with_candidates(tree())).var(VARIABLE).complete();
+}
+
+/// Adds what only Taster knows to the arguments of all commands, by their ids.
+fn with_candidates(command: Command) -> Command {
+    let command = command.mut_args(|argument| match argument.get_id().as_str() {
+        "run" | "shown_run" => argument.add(ArgValueCandidates::new(runs)),
+        "codes" => argument.add(ArgValueCandidates::new(codes)),
+        "name" if argument.get_value_names().is_some_and(|names| names == ["COMPONENT"]) => {
+            argument.add(ArgValueCompleter::new(components))
+        }
+        _ => argument,
+    });
+    command.mut_subcommands(with_candidates)
 }
 
 /// The lines that make a shell ask.
-pub(crate) fn registration(shell: Shell) -> Result<Vec<u8>, CliError> {
+pub(crate) fn registration(shell: Shell, mut tree: Command) -> Result<Vec<u8>, CliError> {
     let mut text = Vec::new();
-    let name = shell.to_string();
-    match Shells::builtins().completer(&name) {
+    match Shells::builtins().completer(&shell.to_string()) {
         Some(completer) => completer
             .write_registration(VARIABLE, "taster", "taster", "taster", &mut text)
             .map_err(|error| CliError::new("T0602", format!("cannot write the completions: {error}"), None))?,
         // a shell that can complete the command line alone
-        None => clap_complete::generate(shell, &mut command_tree(), "taster", &mut text),
+        None => clap_complete::generate(shell, &mut tree, "taster", &mut text),
     }
     Ok(text)
 }
 
 /// The app's runs, newest first, of the store that the command line so far names. None if they cannot be read: a prompt is no
 /// place for errors.
-pub(crate) fn runs() -> Vec<CompletionCandidate> {
+fn runs() -> Vec<CompletionCandidate> {
     let words: Vec<String> = std::env::args().collect();
     let config = ConfigArgs { config: given(&words, &["--config", "-c"], "TASTER_CONFIG").map(Into::into) };
     let store = StoreArgs { store: given(&words, &["--store"], "TASTER_STORE") };
@@ -88,7 +100,7 @@ fn given(words: &[String], flags: &[&str], variable: &str) -> Option<String> {
 }
 
 /// The standard probes, and files that may be components.
-pub(crate) fn components(start: &OsStr) -> Vec<CompletionCandidate> {
+fn components(start: &OsStr) -> Vec<CompletionCandidate> {
     let text = start.to_string_lossy();
     let standard = taster_standard_probes::names().iter().filter(|name| name.starts_with(&*text));
     let files = PathCompleter::any().filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "wasm"));
@@ -96,7 +108,7 @@ pub(crate) fn components(start: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// Codes and reasons, with what they mean.
-pub(crate) fn codes() -> Vec<CompletionCandidate> {
+fn codes() -> Vec<CompletionCandidate> {
     let meanings = command::explain::meanings();
     meanings.map(|(code, meaning)| CompletionCandidate::new(code).help(Some(meaning.into()))).collect()
 }

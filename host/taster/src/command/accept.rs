@@ -1,7 +1,6 @@
 //! `taster accept`: a person accepts the verdict of a run.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCandidates;
 use jiff::Timestamp;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     args::{ConfigArgs, StoreArgs},
-    completion, output,
+    output,
 };
 
 /// Shown by `--help`.
@@ -30,7 +29,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub struct AcceptArgs {
     /// The run
-    #[arg(value_name = "RUN", add = ArgValueCandidates::new(completion::runs))]
+    #[arg(value_name = "RUN")]
     run: RunId,
     #[command(flatten)]
     config: ConfigArgs,

@@ -3,11 +3,10 @@
 use std::fmt::Write;
 
 use clap::Args;
-use clap_complete::engine::ArgValueCandidates;
 use taster_diagnostics::{CliError, Exit};
 use taster_report::layout::{TextTable, wrap, wrap_labeled};
 
-use crate::{completion, output};
+use crate::output;
 
 /// The page of the book that lists every code. It is part of the binary, so that both say the same.
 const PAGE: &str = include_str!("../../../../docs/src/reference/errors.md");
@@ -25,7 +24,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
     /// Codes of errors, such as T0113, and reasons of findings, such as zero-against-zero
-    #[arg(value_name = "CODE", required_unless_present = "list", add = ArgValueCandidates::new(completion::codes))]
+    #[arg(value_name = "CODE", required_unless_present = "list")]
     codes: Vec<String>,
     /// List every code with its meaning
     #[arg(long, conflicts_with = "codes")]

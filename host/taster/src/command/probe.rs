@@ -9,7 +9,6 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
@@ -21,7 +20,7 @@ use taster_report::layout::TextTable;
 
 use crate::{
     args::{TextFormat, TextOutput},
-    completion, output,
+    output,
 };
 
 /// Shown by `--help`.
@@ -57,7 +56,7 @@ pub enum ProbeCommand {
 #[derive(Debug, Clone, Args)]
 pub struct Component {
     /// The name of a standard probe, or a file
-    #[arg(value_name = "COMPONENT", add = ArgValueCompleter::new(completion::components))]
+    #[arg(value_name = "COMPONENT")]
     name: String,
     /// Limit of the wall time of compiling it [default: 5m]
     #[arg(long, value_name = "DURATION")]

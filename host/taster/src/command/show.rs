@@ -1,7 +1,6 @@
 //! `taster show`: prints a stored run.
 
 use clap::Args;
-use clap_complete::engine::ArgValueCandidates;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::FlowError;
 use taster_model::{Capture, DroppedBaseline, ReportFile, RunId};
@@ -14,14 +13,14 @@ use super::{
 };
 use crate::{
     args::{ConfigArgs, RunArg, StoreArgs, VerdictFormat, VerdictOutput},
-    completion, output,
+    output,
 };
 
 /// Arguments of `show`.
 #[derive(Debug, Clone, Args)]
 pub struct ShowArgs {
     /// The run [default: --run, else the last one]
-    #[arg(value_name = "RUN", id = "shown_run", add = ArgValueCandidates::new(completion::runs))]
+    #[arg(value_name = "RUN", id = "shown_run")]
     shown: Option<RunId>,
     #[command(flatten)]
     config: ConfigArgs,

@@ -446,7 +446,7 @@ async fn definitions_that_mean_the_same() {
             set(&before).await;
             run(&workspace, "pre", "one", 0);
             set(&after).await;
-            let found = findings(&run(&workspace, "post", "one", if is_same { 0 } else { 1 }));
+            let found = findings(&run(&workspace, "post", "one", i32::from(!is_same)));
             let changed =
                 ["different changed covered", "different changed covered", "different definition-changed uncovered"];
             let changed: Vec<&str> = if is_same { Vec::new() } else { changed.to_vec() };

@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Document, doc};
 use taster_demo::Shop;
 
 use crate::support::{CommandOutput, ShopDatabase, Workspace};
@@ -44,8 +44,8 @@ async fn migrate(shop: &ShopDatabase, number: usize) {
         0 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"archived": false}}]).await,
         1 => update(shop, "orders", doc! {}, vec![doc! {"$set": {"lines": "$items"}}, doc! {"$unset": "items"}]).await,
         2 => {
-            update(shop, "menu", doc! {"heat": {"$exists": true}}, vec![doc! {"$set": {"heat": {"$toLong": "$heat"}}}])
-                .await
+            let to_long = vec![doc! {"$set": {"heat": {"$toLong": "$heat"}}}];
+            update(shop, "menu", doc! {"heat": {"$exists": true}}, to_long).await;
         }
         3 => update(shop, "orders", doc! {}, vec![doc! {"$unset": "delivery"}]).await,
         4 => drop(orders().delete_many(doc! {"status": "cancelled"}).await.expect("a delete")),

@@ -105,7 +105,13 @@ impl DeclaredStep {
             11 => Declared::RemovedIndex,
             _ => random.pick(&[Declared::AddedCollection, Declared::RemovedCollection]),
         };
-        let twist = if twisted { random.pick(&TWISTS) } else { Twist::Right };
+        let twist = match if twisted { random.pick(&TWISTS) } else { Twist::Right } {
+            // there is no new value
+            Twist::WrongValue | Twist::WrongType if matches!(change, Declared::RemovedDocuments { .. }) => {
+                Twist::LosesOne
+            }
+            twist => twist,
+        };
         Self { collection: collection.to_owned(), change, twist, document: random.below(1000) }
     }
 
@@ -336,7 +342,12 @@ impl DeclaredStep {
             Declared::RemovedDocuments { below } => {
                 let is_removed = |document: &&Document| document.get_i32("k").is_ok_and(|k| k < *below);
                 let count = before.documents.iter().filter(is_removed).count();
-                let most = if self.twist == Twist::TooMany { count - 1 } else { count };
+                let most = match self.twist {
+                    Twist::TooMany => count - 1,
+                    // what the filter does not match must not hide in what is left of the limit
+                    _ if self.document.is_multiple_of(2) => count + 5,
+                    _ => count,
+                };
                 of(json!({"removedDocuments": {"k": {"$lt": below}}, "maxDocuments": most}))
             }
             Declared::AddedIndex => of(json!({"addedIndex": "added_index"})),

@@ -83,6 +83,18 @@ fn judge(played: &Played, truth: &Truth<'_>) -> Result<(), String> {
             return Err(format!("no deciding finding is about {of}: {what}\n{}", post.out));
         }
     }
+    let is_of_census = |finding: &Json, name: &str| {
+        finding["metric"] == "documents" && finding["probe"] == "census" && finding["labels"]["collection"] == name
+    };
+    for name in truth.collections() {
+        // the census itself must see it, whatever other probes see
+        let Some(Counts { missing, extra, changed }) = truth.exact_counts(name) else { continue };
+        let is_damaged = missing + changed > 0 || extra > 0 && !truth.may_grow();
+        if is_damaged && !findings.iter().any(|finding| is_of_census(finding, name)) {
+            let counts = format!("{missing} missing, {extra} extra, {changed} changed");
+            return Err(format!("the census of {name} finds nothing, the truth is {counts}\n{}", post.out));
+        }
+    }
     for finding in &findings {
         let Some(name) = finding["labels"]["collection"].as_str() else { continue };
         if let (Some(expected), Some(found)) = (truth.exact_counts(name), counted(finding))

@@ -194,6 +194,16 @@ impl<'a> Truth<'a> {
         is_new || values::bytes(&one) == values::bytes(&other) || is_retyped && is_same_number(&one, &other)
     }
 
+    /// The collections after the upgrade.
+    pub(super) fn collections(&self) -> impl Iterator<Item = &str> {
+        self.state.actual.keys().map(String::as_str)
+    }
+
+    /// Whether documents may be added without a declaration.
+    pub(super) fn may_grow(&self) -> bool {
+        self.config.live
+    }
+
     /// What a census of the whole collection must count, if nothing is declared about it and nothing expires.
     pub(super) fn exact_counts(&self, name: &str) -> Option<Counts> {
         let (expected, actual) = (self.state.expected.get(name)?, self.state.actual.get(name)?);

@@ -107,7 +107,12 @@ impl State {
 pub(super) fn generate(random: &mut Random, database: &Database) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for _ in 0..=random.below(3) {
-        let name = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+        let mut name = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+        // where documents expire, it is hardest to tell what was lost
+        let expiring = database.iter().find(|(_, collection)| collection.ttl().is_some());
+        if let Some((expiring, _)) = expiring.filter(|_| random.one_in(4)) {
+            name.clone_from(expiring);
+        }
         if random.one_in(2) {
             let twisted = !random.one_in(3);
             declare(&mut steps, database, DeclaredStep::generate(random, &name, twisted));
@@ -137,17 +142,17 @@ pub(super) fn declare(steps: &mut Vec<Step>, database: &Database, step: Declared
 
 fn undeclared(random: &mut Random, collection: String, other: String) -> Step {
     let document = random.below(1000);
-    match random.below(18) {
-        0 | 1 => Step::Lose { collection, first: document, count: 1 + random.below(3) },
-        2..=7 => Step::Alter { collection, document, seed: random.bits() },
-        8 => Step::RetypeId { collection, document },
-        9 => Step::Swap { collection, documents: [document, document + 1 + random.below(5)] },
-        10 => Step::Add { collection, seed: random.bits() },
-        11 => Step::Move { from: collection, to: other, document },
-        12 => Step::DropIndex { collection, index: document },
-        13 | 14 => Step::Redefine { collection, seed: random.bits() },
-        15 => Step::DropCollection { collection },
-        16 => Step::Rename { collection },
+    match random.below(20) {
+        0..=3 => Step::Lose { collection, first: document, count: 1 + random.below(3) },
+        4..=9 => Step::Alter { collection, document, seed: random.bits() },
+        10 => Step::RetypeId { collection, document },
+        11 => Step::Swap { collection, documents: [document, document + 1 + random.below(5)] },
+        12 => Step::Add { collection, seed: random.bits() },
+        13 => Step::Move { from: collection, to: other, document },
+        14 => Step::DropIndex { collection, index: document },
+        15 | 16 => Step::Redefine { collection, seed: random.bits() },
+        17 => Step::DropCollection { collection },
+        18 => Step::Rename { collection },
         _ => Step::Empty { collection },
     }
 }
