@@ -196,3 +196,5 @@ async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
     writer.abort();
     assert!(writer.await.expect_err("it was stopped").is_cancelled());
 }
+
+// typos:on
