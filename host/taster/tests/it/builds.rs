@@ -1,6 +1,11 @@
 //! Another build of a probe, and captures of earlier releases.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use mongodb::bson::doc;
 use taster_testkit::mongod::Flavour;
@@ -69,4 +74,69 @@ fn the_changelog_lists_the_results_of_every_standard_probe() {
     });
     let standard: BTreeMap<&str, u64> = standard.collect();
     assert_eq!(listed, standard);
+}
+
+/// The stores of earlier releases, a folder each.
+fn releases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/releases")
+}
+
+/// Records what a release leaves in its store: a run in which nothing changed, and one in which an order was lost and another
+/// one changed. `TASTER_RECORD_RELEASE=0.2.0` does this, before that release.
+async fn record(release: &str) {
+    let shop = ShopDatabase::standalone(40).await;
+    let workspace = shop.workspace();
+    let census =
+        "{name: census, component: census, collections: [orders], config: {detail: fields, values: true, sample: 1}}";
+    let counts = "{name: counts, component: document-count, collections: [orders]}";
+    workspace.configure(&format!("{SHOP}probes:\n  - {census}\n  - {counts}\n"));
+    for run in ["same", "lost"] {
+        assert_eq!(workspace.taster(&["pre", "--run", run]).code, 0);
+        if run == "lost" {
+            assert_eq!(shop.lose(doc! {"number": 100_003}).await, 1);
+            let orders = shop.database.collection::<mongodb::bson::Document>("orders");
+            orders.update_one(doc! {"number": 100_004}, doc! {"$set": {"status": "eaten"}}).await.expect("an update");
+        }
+        assert_eq!(workspace.taster(&["post", "--run", run]).code, i32::from(run == "lost"));
+    }
+    let folder = releases().join(release);
+    fs::create_dir_all(&folder).expect("a folder");
+    let copied = Command::new("cp").arg("-a").arg(workspace.path().join("results")).arg(&folder).status();
+    assert!(copied.expect("cp runs").success());
+    let left = ["-name", "*.lock", "-o", "-name", "report.*", "-o", "-name", "junit.xml"];
+    let removed = Command::new("find").arg(&folder).arg("(").args(left).arg(")").arg("-delete").status();
+    assert!(removed.expect("find runs").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captures_of_every_release_are_judged_as_they_were() {
+    if let Ok(release) = env::var("TASTER_RECORD_RELEASE") {
+        record(&release).await;
+    }
+    let folders = fs::read_dir(releases()).expect("releases").map(|entry| entry.expect("a release").path());
+    let folders: Vec<PathBuf> = folders.collect();
+    assert!(!folders.is_empty());
+    for folder in folders {
+        let release = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let workspace = Workspace::new("");
+        let copied = Command::new("cp").arg("-a").arg(folder.join("results")).arg(workspace.path()).status();
+        assert!(copied.expect("cp runs").success());
+        let judged = |run: &str| {
+            let compared =
+                workspace.taster(&["compare", "--run", run, "--store", "file://./results", "--format", "json"]);
+            compared.json()
+        };
+        let same = judged("same");
+        assert_eq!(
+            (&same["verdict"], &same["before"]["probes"][0]["name"]),
+            (&"same".into(), &"census".into()),
+            "{release}"
+        );
+        let lost = judged("lost");
+        assert_eq!(lost["verdict"], "different", "{release}");
+        let findings = lost["findings"].as_array().expect("findings");
+        let census = findings.iter().find(|finding| finding["probe"] == "census").expect("a census");
+        let count = |kind: &str| census["documents"][kind]["count"].as_u64();
+        assert_eq!((count("missing"), count("changed"), count("extra")), (Some(1), Some(1), Some(0)), "{release}");
+    }
 }
