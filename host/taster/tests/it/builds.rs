@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use taster_testkit::mongod::Flavour;
 
 use crate::support::{SHOP, ShopDatabase, Workspace, component};
@@ -94,7 +94,7 @@ async fn record(release: &str) {
         assert_eq!(workspace.taster(&["pre", "--run", run]).code, 0);
         if run == "lost" {
             assert_eq!(shop.lose(doc! {"number": 100_003}).await, 1);
-            let orders = shop.database.collection::<mongodb::bson::Document>("orders");
+            let orders = shop.database.collection::<Document>("orders");
             orders.update_one(doc! {"number": 100_004}, doc! {"$set": {"status": "eaten"}}).await.expect("an update");
         }
         assert_eq!(workspace.taster(&["post", "--run", run]).code, i32::from(run == "lost"));
