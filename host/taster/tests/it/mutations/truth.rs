@@ -190,6 +190,8 @@ impl<'a> Truth<'a> {
             without_added_field(&mut one, declaration);
             without_added_field(&mut other, declaration);
             is_retyped |= declaration["retypedField"].is_string();
+            with_field_last(&mut one, declaration);
+            with_field_last(&mut other, declaration);
         }
         is_new || values::bytes(&one) == values::bytes(&other) || is_retyped && is_same_number(&one, &other)
     }
@@ -212,6 +214,14 @@ impl<'a> Truth<'a> {
         let is_recorded =
             expected.kind != Kind::View && expected.kind == actual.kind && self.config.rule(name).is_none();
         (is_plain && is_recorded).then(|| self.counts(name, &options, expected, actual))
+    }
+}
+
+/// A declaration says nothing about the place of the field that it is about: `$unset` and `$set` move it to the end.
+fn with_field_last(document: &mut Document, declaration: &Json) {
+    let moved = declaration["retypedField"].as_str().or_else(|| declaration["to"].as_str());
+    if let Some((name, value)) = moved.and_then(|name| Some((name, document.remove(name)?))) {
+        document.insert(name, value);
     }
 }
 
