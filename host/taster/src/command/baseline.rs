@@ -1,4 +1,4 @@
-//! `taster baseline`: shows the open baseline of an app, and drops it.
+//! `taster baseline`: shows the open baseline of an app, drops it, and takes a new one.
 
 use std::fmt::Write;
 
@@ -10,7 +10,8 @@ use taster_report::layout::{wrap, wrap_labeled};
 
 use super::{
     acting_user::{acting_user, check_reason},
-    inputs::{StoredApp, open_app},
+    inputs::{StoredApp, open_app, open_flow},
+    pre::{self, PreArgs},
 };
 use crate::{
     args::{ConfigArgs, StoreArgs, TextFormat, TextOutput},
@@ -25,7 +26,10 @@ Examples:
 
   # Staging was set up again by hand: the old baseline must not count any more
   taster baseline drop --reason \"staging was reloaded, TICKET-18\"
-  taster pre";
+  taster pre
+
+  # Both at once
+  taster baseline new --reason \"staging was reloaded, TICKET-18\"";
 
 /// The subcommands of `baseline`.
 #[derive(Debug, Subcommand)]
@@ -34,6 +38,8 @@ pub enum BaselineCommand {
     Show(ShowArgs),
     /// Close the open baseline without a verdict; the next `pre` takes a new one
     Drop(DropArgs),
+    /// Close the open baseline, if there is one, and capture a new one, as `pre` does
+    New(NewArgs),
 }
 
 /// Arguments of `baseline show`.
@@ -64,11 +70,25 @@ pub struct DropArgs {
     output: TextOutput,
 }
 
-/// Shows or drops the baseline. Exits 0, or 4 where there is none to drop.
+/// Arguments of `baseline new`.
+#[derive(Debug, Clone, Args)]
+pub struct NewArgs {
+    /// Why the open one must not count any more; stored with its run
+    #[arg(long)]
+    reason: String,
+    /// Who drops it [default: the user of the CI system, else the user's name]
+    #[arg(long, env = "TASTER_USER")]
+    by: Option<String>,
+    #[command(flatten)]
+    pre: PreArgs,
+}
+
+/// Shows, drops or replaces the baseline. Exits 0, or 4 where there is none to drop; `new` exits as `pre` does.
 pub async fn run(command: &BaselineCommand) -> Result<Exit, CliError> {
     match command {
         BaselineCommand::Show(args) => show(args).await,
         BaselineCommand::Drop(args) => drop_baseline(args).await,
+        BaselineCommand::New(args) => new_baseline(args).await,
     }
 }
 
@@ -151,6 +171,24 @@ async fn drop_baseline(args: &DropArgs) -> Result<Exit, CliError> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// If the capture fails, the old baseline stays dropped: nothing is to be compared with it any more.
+async fn new_baseline(args: &NewArgs) -> Result<Exit, CliError> {
+    check_reason(&args.reason)?;
+    let context = open_flow(&args.pre.config, &args.pre.store, &args.pre.database).await?;
+    if taster_flow::open_baseline(&context.store).await?.is_some() {
+        let request = DropRequest {
+            app: context.config.app.clone(),
+            store_url: context.store_url.clone(),
+            who: acting_user(args.by.as_deref()),
+            reason: args.reason.clone(),
+        };
+        let dropped = Box::pin(taster_flow::drop_baseline(&context.store, Some(&context.config), request)).await?;
+        tracing::info!(run = %dropped.run, "the baseline was {}", sentence(&dropped));
+    }
+    drop(context);
+    Box::pin(pre::run(&args.pre)).await
 }
 
 /// `dropped by ann on 2026-01-02 03:04 UTC: staging was reloaded`

@@ -37,11 +37,11 @@ Exits 0 when the capture is stored, 3 when the verdict after the sync could not 
 #[derive(Debug, Clone, Args)]
 pub struct PreArgs {
     #[command(flatten)]
-    database: DatabaseArgs,
+    pub(super) database: DatabaseArgs,
     #[command(flatten)]
-    config: ConfigArgs,
+    pub(super) config: ConfigArgs,
     #[command(flatten)]
-    store: StoreArgs,
+    pub(super) store: StoreArgs,
     #[command(flatten)]
     run: RunArg,
     #[command(flatten)]

@@ -147,6 +147,20 @@ async fn the_first_day() {
     expect(&workspace.taster(&["pre", "--run", "anew"]), 0, &["another copy"]);
     expect(&workspace.taster(&["post", "--run", "anew"]), 0, &["every document unchanged"]);
 
+    // whatever it was, it must not count any more
+    expect(&workspace.taster(&["pre", "--run", "doubtful"]), 0, &[]);
+    let new = ["baseline", "new", "--reason", "loaded by hand", "--run", "fresh"];
+    expect(&workspace.taster(&new), 0, &["run fresh: tasted", "dropped by tester"]);
+    expect(&workspace.taster(&["baseline", "show"]), 0, &["run fresh"]);
+    expect(&workspace.taster(&["post", "--run", "fresh"]), 0, &["SAME"]);
+    // without an open one, it is `pre`
+    expect(
+        &workspace.taster(&["baseline", "new", "--reason", "again", "--run", "fresher"]),
+        0,
+        &["run fresher: tasted"],
+    );
+    expect(&workspace.taster(&["post", "--run", "fresher"]), 0, &["SAME"]);
+
     split_jobs(&shop, &right);
     read_only_home(&workspace);
     a_writer_beside_it(&shop, &workspace).await;

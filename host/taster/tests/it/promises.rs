@@ -165,6 +165,7 @@ fn each_command_has_only_the_flags_that_it_uses() {
     baseline:
     baseline show: config format output store
     baseline drop: config format output store
+    baseline new: config format output run store
     runs: config format output store
     gc: config format output store
     show: config format output run store
