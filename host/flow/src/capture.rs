@@ -76,6 +76,7 @@ impl CaptureJob<'_> {
             probes,
             censuses: Vec::new(),
             census_key: None,
+            revision: self.context.revision.clone(),
             changes: config.changes.clone(),
             objects: Vec::new(),
         };

@@ -28,6 +28,8 @@ pub struct FlowContext {
     pub store_url: String,
     /// The sandbox of the probes.
     pub engine: Engine,
+    /// The commit that is synced, if somebody named it. It is recorded; no probe learns it.
+    pub revision: Option<String>,
     /// How often each probe runs.
     pub probe_runs: ProbeRuns,
     /// Whether and why the process has to stop.
@@ -54,7 +56,17 @@ impl FlowContext {
         };
         let store = store.app(&config.app);
         let engine = open_engine()?;
-        Ok(Self { config, base, store, store_url, engine, probe_runs: ProbeRuns::Once, shutdown, timer })
+        Ok(Self {
+            config,
+            base,
+            store,
+            store_url,
+            engine,
+            revision: None,
+            probe_runs: ProbeRuns::Once,
+            shutdown,
+            timer,
+        })
     }
 
     /// Resolves when the process is asked to stop, with the reason as text.

@@ -145,6 +145,7 @@ pub fn side_summary(capture: &Capture) -> SideSummary {
         finished: capture.finished,
         server: capture.server.clone(),
         workloads: capture.workloads.clone(),
+        revision: capture.revision.clone(),
         documents: capture.documents_read(),
         bytes: capture.probes.iter().map(|p| p.usage.bytes).sum(),
         probes: capture.probes.iter().map(probe_summary).collect(),

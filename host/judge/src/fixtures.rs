@@ -101,6 +101,7 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
         probes,
         censuses: Vec::new(),
         census_key: None,
+        revision: None,
         changes: Vec::new(),
         objects: Vec::new(),
     }

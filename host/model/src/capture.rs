@@ -67,6 +67,9 @@ pub struct Capture {
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::stored_changes")]
     #[schemars(schema_with = "crate::stored_changes::json_schema")]
     pub changes: Vec<DeclaredChange>,
+    /// The commit that is synced, if somebody named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Every other stored object of this attempt, with length and checksum.
     pub objects: Vec<ObjectRef>,
 }

@@ -130,6 +130,9 @@ pub struct SideSummary {
     /// Workloads on the cluster. Empty if no cluster is configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadFacts>,
+    /// The commit that is synced, if somebody named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// Documents of the collections that probes read, each collection counted once.
     pub documents: u64,
     /// Bytes that probes read. What several probes read counts for each of them.

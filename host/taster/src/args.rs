@@ -52,6 +52,26 @@ pub struct DatabaseArgs {
     /// Run every probe twice on the same data; if the results differ, the verdict is `unknown`
     #[arg(long)]
     pub twice: bool,
+    /// The commit that is synced; stored, and named by notifications [default there: the revision of Argo CD's Application]
+    #[arg(long, value_name = "COMMIT", env = "TASTER_REVISION", value_parser = commit)]
+    pub revision: Option<String>,
+}
+
+impl DatabaseArgs {
+    /// The commit; an empty variable counts as not set.
+    #[must_use]
+    pub fn revision(&self) -> Option<&str> {
+        self.revision.as_deref().filter(|revision| !revision.is_empty())
+    }
+}
+
+/// A full hash, or nothing.
+fn commit(text: &str) -> Result<String, String> {
+    let text = text.trim().to_ascii_lowercase();
+    if text.is_empty() || taster_notify::is_commit(&text) {
+        return Ok(text);
+    }
+    Err("not a full commit hash of 40 or 64 hexadecimal digits".to_owned())
 }
 
 /// How a verdict is written.

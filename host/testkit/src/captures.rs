@@ -52,6 +52,7 @@ pub fn empty(run: &str, side: Side) -> Capture {
         probes: Vec::new(),
         censuses: Vec::new(),
         census_key: None,
+        revision: None,
         changes: Vec::new(),
         objects: Vec::new(),
     }

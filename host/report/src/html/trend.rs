@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use taster_model::{FindingOutcome, VerdictDocument};
+use taster_model::{FindingOutcome, SideSummary, VerdictDocument};
 use taster_text::{duration, escape_hidden, grouped, truncate_chars};
 
 use super::{amount::Amount, badge::Badge, text::Text};
@@ -162,9 +162,18 @@ pub(super) fn trends_and_choices(runs: &[(Badge, Option<&Numbers>)], chosen: &[S
     (drawn.iter().filter_map(|metric| trend(runs, metric)).collect(), choices)
 }
 
+/// `0123abcd → 4567ef01`: the commits of both sides, if they are known and differ.
+fn revisions(document: &VerdictDocument) -> Option<String> {
+    let revision =
+        |side: &SideSummary| side.revision.as_deref().map(|commit| commit.chars().take(8).collect::<String>());
+    let (before, after) = (revision(document.before.as_ref()?)?, revision(&document.after)?);
+    (before != after).then(|| escape_hidden(&format!("{before} → {after}")))
+}
+
 /// See [`Numbers::glance`].
 fn glance(document: &VerdictDocument) -> Vec<String> {
-    let mut glance: Vec<String> = images::changed(document).take(MAX_IMAGES).collect();
+    let mut glance: Vec<String> = revisions(document).into_iter().collect();
+    glance.extend(images::changed(document).take(MAX_IMAGES));
     let sets = document.findings.iter().filter_map(|finding| finding.documents.as_ref());
     let (missing, changed, extra) = sets.fold((0, 0, 0), |(missing, changed, extra), documents| {
         (missing + documents.missing.count, changed + documents.changed.count, extra + documents.extra.count)

@@ -43,6 +43,7 @@ pub(crate) fn verdict(after: &Capture, before: &RunId, verdict: Verdict) -> Verd
         started: after.started,
         finished: after.finished,
         server: after.server.clone(),
+        revision: None,
         workloads: Vec::new(),
         documents: 1,
         bytes: 2,

@@ -48,6 +48,7 @@ pub(super) async fn open_flow(
     };
     let mut context = FlowContext::open(config, folder).await?;
     context.probe_runs = if database.twice { ProbeRuns::Twice } else { ProbeRuns::Once };
+    context.revision = database.revision().map(str::to_owned);
     Ok(context)
 }
 

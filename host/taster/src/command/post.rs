@@ -41,18 +41,6 @@ pub struct PostArgs {
     run: RunArg,
     #[command(flatten)]
     output: VerdictOutput,
-    /// The commit that was synced, for notifications [default: the revision of Argo CD's Application]
-    #[arg(long, value_name = "COMMIT", env = "TASTER_REVISION", value_parser = commit)]
-    revision: Option<String>,
-}
-
-/// A full hash; an empty variable counts as not set.
-fn commit(text: &str) -> Result<String, String> {
-    let text = text.trim().to_ascii_lowercase();
-    if text.is_empty() || taster_notify::is_commit(&text) {
-        return Ok(text);
-    }
-    Err("not a full commit hash of 40 or 64 hexadecimal digits".to_owned())
 }
 
 /// Captures after the sync, compares, sends notifications, and exits with the verdict.
@@ -64,8 +52,7 @@ pub async fn run(args: &PostArgs) -> Result<Exit, CliError> {
     let exit = termination::write_message(write_result(args, &context, &ended));
     // last, because it may take long and does not change the exit code
     if let Post::Judged(outcome) = &ended.value {
-        let revision = args.revision.as_deref().filter(|revision| !revision.is_empty());
-        taster_notify::send_all(&context, &outcome.verdict, &outcome.reports, revision).await;
+        taster_notify::send_all(&context, &outcome.verdict, &outcome.reports, args.database.revision()).await;
     }
     exit
 }
