@@ -239,8 +239,14 @@ impl Privileges {
         }
         // the verdict names all collections, and changed indexes of those that no probe reads
         let is_listed = |name: &String| collections.contains(name) || self.allows("listIndexes", database, name);
-        let actions = if existing.iter().all(is_listed) { &DATABASE_ACTIONS[..1] } else { &DATABASE_ACTIONS[..] };
-        let named = collections.iter().map(|name| on(name, &COLLECTION_ACTIONS));
+        // who may not list the collections would be asked for more once they are known
+        let are_known = self.allows("listCollections", database, "");
+        let (actions, of_named) = if are_known && existing.iter().all(is_listed) {
+            (&DATABASE_ACTIONS[..1], &COLLECTION_ACTIONS[..])
+        } else {
+            (&DATABASE_ACTIONS[..], &COLLECTION_ACTIONS[..1])
+        };
+        let named = collections.iter().map(|name| on(name, of_named));
         std::iter::once(on("", actions)).chain(named).filter_map(missing).collect()
     }
 

@@ -220,7 +220,9 @@ fn changed_fields_are_shown_with_the_values_that_were_kept() {
     let changed = fixture.diff(&before, &after).documents.changed;
     let detail = &changed.details[0];
     assert_eq!(detail.fields, ["card", "email", "gone", "new", "note", "total"]);
-    insta::assert_snapshot!(serde_json::to_string(&detail.values).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string(&detail.values).unwrap(), @r#"{"gone":{"before":true},"new":{"after":null},"total":{"before":{"$numberDouble":"12.345"},"after":{"$numberDouble":"12.35"}}}"#);
+    let stored = serde_json::to_value(detail).unwrap();
+    assert_eq!(&serde_json::from_value::<taster_model::DocumentDetail>(stored).unwrap(), detail, "null is a value");
     // as without values in every other way
     let mut plain = fixture.diff(&before, &after);
     plain.documents.changed.details[0].values.clear();

@@ -320,7 +320,7 @@ async fn specifications_are_canonical(server: &'static Mongod) {
         [
             doc! {"key": {"_id": 1}, "name": "_id_"},
             doc! {"default_language": "english", "key": {"_fts": "text", "_ftsx": 1}, "language_override": "language", "name": "a", "weights": {"t": 5}},
-            doc! {"expireAfterSeconds": 3600, "key": {"c": 1}, "name": "m", "partialFilterExpression": {"d": {"$gt": 5.0}}},
+            doc! {"expireAfterSeconds": 3600, "key": {"c": 1}, "name": "m", "partialFilterExpression": {"d": {"$gt": 5}}},
             doc! {"key": {"b": 1, "a": -1}, "name": "z", "sparse": true, "unique": true},
         ]
     );
