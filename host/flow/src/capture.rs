@@ -140,6 +140,7 @@ mod tests {
             store,
             store_url,
             engine: Engine::new(EngineOptions::new(Compiler::InProcess)).unwrap(),
+            revision: None,
             probe_runs: ProbeRuns::Once,
             shutdown: Shutdown::on_signals(),
             timer: PhaseTimer::new(TimingLevel::Debug),

@@ -74,7 +74,7 @@ fn failure() -> impl Strategy<Value = Failure> {
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    const WORDS: [&str; 6] = ["equal", "never-decreases", "never-increases", "superset", "subset", "ignore"];
+    const WORDS: [&str; 7] = ["equal", "never-decreases", "never-increases", "superset", "subset", "ignore", "absent"];
     prop_oneof![
         proptest::sample::select(&WORDS[..]).prop_map(|word| word.parse().unwrap()),
         "[0-9]{1,30}(\\.[0-9]{1,30})?%?".prop_map(|bound| format!("{{within: {bound}}}").parse().unwrap()),

@@ -288,7 +288,7 @@ impl JsonSchema for Rule {
         json_schema!({
             "description": "How a metric may change across the sync.",
             "oneOf": [
-                {"enum": ["equal", "never-decreases", "never-increases", "superset", "subset", "ignore"]},
+                {"enum": ["equal", "never-decreases", "never-increases", "superset", "subset", "ignore", "absent"]},
                 {"type": "object", "required": ["within"], "additionalProperties": false, "properties": {
                     "within": {"oneOf": [
                         {"type": ["number", "string"]},

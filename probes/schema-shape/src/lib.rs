@@ -42,7 +42,8 @@ impl Probe for SchemaShape {
             let name = collection.name.as_str();
             let shape = db.find(name).run().and_then(|cursor| read(cursor, &settings, &mut done));
             let metric = shape.map(|shape| vec![Metric::document("shape", shape).label("collection", name)]);
-            let metric = metric.map_err(|failure| Failure { message: format!("{name}: {}", failure.message), ..failure });
+            let metric =
+                metric.map_err(|failure| Failure { message: format!("{name}: {}", failure.message), ..failure });
             found.extend(taster_probe::or_failed(name, metric)?);
         }
         Ok(found)

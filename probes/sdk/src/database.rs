@@ -4,7 +4,9 @@ use crate::{
     CollectionInfo, Document, Failure, RawDocument,
     bindings::{
         self,
-        taster::probe::mongo::{self, AggregateOptions, CensusDetail, CensusExtras, CensusOptions, CensusSummary, FindOptions},
+        taster::probe::mongo::{
+            self, AggregateOptions, CensusDetail, CensusExtras, CensusOptions, CensusSummary, FindOptions,
+        },
     },
 };
 

@@ -89,8 +89,8 @@ fn missing_privileges_are_listed_with_the_command_that_grants_them() {
         "#);
     let elsewhere = report(user(vec![on("", "orders", &["find", "collStats", "listIndexes"])]), &["orders"]);
     assert_snapshot!(message(elsewhere), @r#"
-        the user lacks required privileges: `listCollections` on shop
-        in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        the user lacks required privileges: `listCollections` on shop, `listIndexes` on shop, `collStats` on shop
+        in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "listIndexes", "collStats"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         "#);
 }
 
