@@ -115,8 +115,8 @@ async fn missing_and_excess_privileges_are_reported() {
         fine
         unreadable ["startup_log", "system.replset"]
 
-        T0238 the user lacks required privileges: `listCollections` on shop, `collStats` on shop.orders
-          in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections"]}, {resource: {db: "shop", collection: "orders"}, actions: ["collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
+        T0238 the user lacks required privileges: `listCollections` on shop, `listIndexes` on shop, `collStats` on shop
+          in mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "shop", collection: ""}, actions: ["listCollections", "listIndexes", "collStats"]}, {resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         fine
         unreadable ["startup_log", "system.replset"]
 
