@@ -5,13 +5,14 @@ use std::fmt::Write;
 use clap::{Args, Subcommand};
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{DropRequest, OpenBaseline};
-use taster_model::{CopyWitness, DroppedBaseline};
+use taster_model::CopyWitness;
 use taster_report::layout::{wrap, wrap_labeled};
 
 use super::{
     acting_user::{acting_user, check_reason},
     inputs::{StoredApp, open_app, open_flow},
     pre::{self, PreArgs},
+    results::dropped_sentence,
 };
 use crate::{
     args::{ConfigArgs, StoreArgs, TextFormat, TextOutput},
@@ -165,7 +166,7 @@ async fn drop_baseline(args: &DropArgs) -> Result<Exit, CliError> {
             let text = format!(
                 "{app}: the baseline of run {} was {}. The next `taster pre` takes a new baseline.",
                 dropped.run,
-                sentence(&dropped)
+                dropped_sentence(&dropped)
             );
             output::write_text(file, &wrap(&text))?;
         }
@@ -185,18 +186,8 @@ async fn new_baseline(args: &NewArgs) -> Result<Exit, CliError> {
             reason: args.reason.clone(),
         };
         let dropped = Box::pin(taster_flow::drop_baseline(&context.store, Some(&context.config), request)).await?;
-        tracing::info!(run = %dropped.run, "the baseline was {}", sentence(&dropped));
+        tracing::info!(run = %dropped.run, "the baseline was {}", dropped_sentence(&dropped));
     }
     drop(context);
     Box::pin(pre::run(&args.pre)).await
-}
-
-/// `dropped by ann on 2026-01-02 03:04 UTC: staging was reloaded`
-pub(super) fn sentence(dropped: &DroppedBaseline) -> String {
-    format!(
-        "dropped by {} on {}: {}",
-        taster_text::escape_hidden(&dropped.who),
-        dropped.at.strftime("%Y-%m-%d %H:%M UTC"),
-        taster_text::escape_hidden(&dropped.reason)
-    )
 }

@@ -11,7 +11,6 @@ use taster_report::{
     layout::wrap_labeled,
 };
 
-use super::baseline;
 use crate::{
     args::{TextFormat, VerdictFormat, VerdictOutput},
     output,
@@ -98,7 +97,7 @@ pub(super) fn write_verdict(
         VerdictFormat::Human => {
             let mut text = taster_report::human::verdict_accepted(document, accepted);
             if let Some(dropped) = dropped {
-                text.push_str(&wrap_labeled("Baseline: ", &baseline::sentence(dropped)));
+                text.push_str(&wrap_labeled("Baseline: ", &dropped_sentence(dropped)));
             }
             text.push_str(scaling);
             for report in reports.iter().filter(|report| report.ends_with(".html")) {
@@ -124,4 +123,14 @@ pub(super) fn write_verdict(
         let _ = writeln!(std::io::stderr(), "{}", output::for_terminal(&line));
     }
     Ok(document.verdict.into())
+}
+
+/// `dropped by ann on 2026-01-02 03:04 UTC: staging was reloaded`
+pub(super) fn dropped_sentence(dropped: &DroppedBaseline) -> String {
+    format!(
+        "dropped by {} on {}: {}",
+        taster_text::escape_hidden(&dropped.who),
+        dropped.at.strftime("%Y-%m-%d %H:%M UTC"),
+        taster_text::escape_hidden(&dropped.reason)
+    )
 }

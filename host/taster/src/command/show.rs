@@ -7,9 +7,8 @@ use taster_model::{Capture, DroppedBaseline, ReportFile, RunId};
 use taster_report::layout::wrap;
 
 use super::{
-    baseline,
     inputs::{open_app, resolve_run},
-    results::{VerdictContext, write_verdict},
+    results::{VerdictContext, dropped_sentence, write_verdict},
 };
 use crate::{
     args::{ConfigArgs, RunArg, StoreArgs, VerdictFormat, VerdictOutput},
@@ -61,7 +60,7 @@ fn write_capture(output: &VerdictOutput, capture: &Capture, dropped: Option<&Dro
         return output::write_json(file, capture);
     }
     let state = match dropped {
-        Some(dropped) => format!("its baseline was {}", baseline::sentence(dropped)),
+        Some(dropped) => format!("its baseline was {}", dropped_sentence(dropped)),
         None => format!("no verdict yet: taster post --run {}", capture.run),
     };
     let text = format!(
