@@ -17,6 +17,7 @@ impl MetricDeclaration {
 
 impl Metric {
     /// Says why nothing is known of a collection. Such a metric is always `unknown`.
+    #[must_use]
     pub fn failed(collection: &str, failure: &Failure) -> Self {
         Self::new("failed", Value::Text(failure.to_text())).label("collection", collection)
     }
