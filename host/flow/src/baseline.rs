@@ -293,7 +293,8 @@ pub(crate) async fn has_failed_probes(store: &AppStore, run: &RunId) -> Result<b
     Ok(broken && store.latest_post().await?.is_none())
 }
 
-/// Whether every gating probe succeeded and found its collections, and none was altered meanwhile. Only then can a later capture be `same`.
+/// Whether every gating probe succeeded and found its collections, and none was altered meanwhile. Only then can a later
+/// capture be `same`.
 fn is_comparable(capture: &Capture) -> bool {
     capture.probes.iter().filter(|p| p.severity == Severity::Fail && !p.muted).all(|p| {
         matches!(p.outcome, ProbeOutcome::Metrics(_))

@@ -233,7 +233,8 @@ pub struct ResultsVersion {
 
 impl ProbeRecord {
     /// Whether `later` has the same component, or one that returns the same results: both say so, and what this one declares of
-    /// its metrics still stands.
+    /// its metrics still stands. A declaration that is new must not be about them: the most specific one applies, and it could
+    /// make a loss expected.
     #[must_use]
     pub fn has_results_of(&self, later: &Self) -> bool {
         if (&self.sha256, &self.version) == (&later.sha256, &later.version) {
@@ -243,8 +244,15 @@ impl ProbeRecord {
             let again = later.declarations.iter().find(|one| one.name == declared.name);
             again.is_some_and(|one| MetricDeclaration { summary: declared.summary.clone(), ..one.clone() } == *declared)
         };
+        let metrics = match &self.outcome {
+            ProbeOutcome::Metrics(metrics) => metrics.as_slice(),
+            ProbeOutcome::Failed(_) => &[],
+        };
+        let is_new = |declared: &&MetricDeclaration| !self.declarations.iter().any(|one| one.name == declared.name);
+        let is_about = |declared: &MetricDeclaration| metrics.iter().any(|metric| declared.name.matches(&metric.name));
         self.results.is_some()
             && self.results == later.results
+            && !later.declarations.iter().filter(is_new).any(is_about)
             && self.is_standard() == later.is_standard()
             && self.declarations.iter().all(keeps)
     }

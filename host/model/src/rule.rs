@@ -25,8 +25,8 @@ pub enum Rule {
     Subset,
     /// In any way.
     Ignore,
-    /// It should not exist: it says why nothing is known of something, and its finding is `unknown`. Only for a probe's own
-    /// expectations.
+    /// It should not exist: it says why nothing is known of something, and its finding is `unknown`. Meant for a probe's
+    /// own expectations.
     Absent,
 }
 

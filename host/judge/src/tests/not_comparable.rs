@@ -94,6 +94,12 @@ fn duplicate_metrics_and_probes_are_not_compared() {
     ");
 }
 
+fn add_declaration(probe: &mut taster_model::ProbeRecord, name: &str) {
+    let added =
+        MetricDeclaration { name: name.parse().unwrap(), expect: Some(Rule::Ignore), ..probe.declarations[0].clone() };
+    probe.declarations.push(added);
+}
+
 /// How two builds of one component differ, and whether they are compared.
 type Build = (fn(&mut taster_model::ProbeRecord), Verdict);
 
@@ -120,7 +126,7 @@ fn another_build_with_the_same_results_is_compared() {
         alter(&mut after.probes[0]);
         judge_captures(before, &after, &[])
     };
-    let builds: [Build; 7] = [
+    let builds: [Build; 9] = [
         (|_| {}, Verdict::Same),
         (|probe| probe.declarations[0].summary.clear(), Verdict::Same),
         (|probe| probe.results.as_mut().unwrap().version = NonZeroU32::new(4).unwrap(), Verdict::Unknown),
@@ -129,6 +135,9 @@ fn another_build_with_the_same_results_is_compared() {
         // what it would have found is expected now
         (|probe| probe.declarations[0].expect = Some(Rule::Ignore), Verdict::Unknown),
         (|probe| probe.declarations.clear(), Verdict::Unknown),
+        // a new metric, and a pattern that the old one fits, too
+        (|probe| add_declaration(probe, "b"), Verdict::Same),
+        (|probe| add_declaration(probe, "*"), Verdict::Unknown),
     ];
     for (number, (alter, verdict)) in builds.into_iter().enumerate() {
         assert_eq!(verdict_after(&before, alter).verdict, verdict, "build {number}");
