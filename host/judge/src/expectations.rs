@@ -11,8 +11,7 @@ use std::{
 };
 
 use taster_model::{
-    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeOutcome, ProbeRecord, ReasonCode,
-    Rule, Severity,
+    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeRecord, ReasonCode, Rule, Severity,
 };
 
 use crate::{compare::RuleOrigin, expectation_index::ExpectationIndex, show, verdict};
@@ -147,9 +146,5 @@ fn metrics_of_both<'a>(before: &'a Capture, after: &'a Capture) -> impl Iterator
 }
 
 fn metrics_of_probe(record: &ProbeRecord) -> impl Iterator<Item = (&str, &Metric)> {
-    let metrics = match &record.outcome {
-        ProbeOutcome::Metrics(metrics) => metrics.as_slice(),
-        ProbeOutcome::Failed(_) => &[],
-    };
-    metrics.iter().map(|metric| (record.name.as_str(), metric))
+    record.metrics().iter().map(|metric| (record.name.as_str(), metric))
 }

@@ -244,12 +244,9 @@ impl ProbeRecord {
             let again = later.declarations.iter().find(|one| one.name == declared.name);
             again.is_some_and(|one| MetricDeclaration { summary: declared.summary.clone(), ..one.clone() } == *declared)
         };
-        let metrics = match &self.outcome {
-            ProbeOutcome::Metrics(metrics) => metrics.as_slice(),
-            ProbeOutcome::Failed(_) => &[],
-        };
         let is_new = |declared: &&MetricDeclaration| !self.declarations.iter().any(|one| one.name == declared.name);
-        let is_about = |declared: &MetricDeclaration| metrics.iter().any(|metric| declared.name.matches(&metric.name));
+        let is_about =
+            |declared: &MetricDeclaration| self.metrics().iter().any(|metric| declared.name.matches(&metric.name));
         self.results.is_some()
             && self.results == later.results
             && !later.declarations.iter().filter(is_new).any(is_about)
@@ -274,13 +271,18 @@ impl ProbeRecord {
         })
     }
 
+    /// Its metrics; none if it failed.
+    #[must_use]
+    pub fn metrics(&self) -> &[Metric] {
+        match &self.outcome {
+            ProbeOutcome::Metrics(metrics) => metrics,
+            ProbeOutcome::Failed(_) => &[],
+        }
+    }
+
     /// The metrics that say why nothing is known of a collection.
     pub fn failures(&self) -> impl Iterator<Item = &Metric> {
-        let metrics = match &self.outcome {
-            ProbeOutcome::Metrics(metrics) => metrics.as_slice(),
-            ProbeOutcome::Failed(_) => &[],
-        };
-        metrics.iter().filter(|metric| self.is_failure(metric))
+        self.metrics().iter().filter(|metric| self.is_failure(metric))
     }
 }
 

@@ -4,6 +4,7 @@ mod added_probes;
 mod baseline;
 mod builds;
 mod census;
+mod changed_values;
 mod cluster;
 mod collections;
 mod compiling;
