@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Document, doc};
 
-use crate::support::{SHOP, ShopDatabase, Workspace};
+use crate::support::{FLAVOURS, SHOP, ShopDatabase, Workspace};
 
 fn verdict(workspace: &Workspace, arguments: &[&str], expected: &str) {
     let ended = workspace.taster(&[&["post", "--format", "json"], arguments].concat());
@@ -145,159 +145,176 @@ fn drop_baseline(workspace: &Workspace) -> serde_json::Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_baseline_without_a_verdict_is_shown_and_dropped() {
-    let shop = ShopDatabase::standalone(300).await;
-    let workspace = shop.workspace();
-    workspace.configure(SHOP);
-    let nothing = workspace.taster(&["baseline", "drop", "--reason", "x"]);
-    assert_eq!(nothing.code, 4, "{}", nothing.all());
-    assert!(
-        nothing.err.contains("error[T0635]: app `pxbbq` has no open baseline in file://./results"),
-        "{}",
-        nothing.err
-    );
-    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
-    pre(&workspace, &["--run", "a"]);
-    let shown = json(&workspace, &["baseline", "show"]);
-    assert_eq!((&shown["baseline"]["run"], &shown["baseline"]["database"]), (&"a".into(), &"pxbbq".into()), "{shown}");
-    assert_eq!(shown["baseline"]["closed_by"].as_array().map(Vec::len), Some(3), "no verdict to accept: {shown}");
-    let text = workspace.taster(&["baseline", "show"]);
-    assert!(text.out.contains("the capture of run a, ") && text.out.contains("Closed by:"), "{}", text.out);
-    let empty = workspace.taster(&["baseline", "drop", "--reason", " "]);
-    assert_eq!(empty.code, 2, "{}", empty.all());
-    let dropped = drop_baseline(&workspace);
-    assert_eq!((&dropped["run"], &dropped["who"]), (&"a".into(), &"tester".into()), "{dropped}");
-    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
-    let shown = workspace.taster(&["show", "a"]);
-    let words = shown.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("its baseline was dropped by tester on"), "{}", shown.out);
-    let runs = workspace.taster(&["runs"]);
-    assert!(runs.out.contains("baseline dropped"), "{}", runs.out);
-    // nothing is compared with it any more, and a run of that name does not begin again
-    verdict(&workspace, &["--run", "a"], "unknown");
-    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
-    assert_eq!(workspace.taster(&["pre", "--run", "a"]).code, 4);
-    // without a name, the next run is another one
-    pre(&workspace, &[]);
-    assert_ne!(json(&workspace, &["baseline", "show"])["baseline"]["run"], "a");
-    verdict(&workspace, &[], "same");
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        let nothing = workspace.taster(&["baseline", "drop", "--reason", "x"]);
+        assert_eq!(nothing.code, 4, "{}", nothing.all());
+        assert!(
+            nothing.err.contains("error[T0635]: app `pxbbq` has no open baseline in file://./results"),
+            "{}",
+            nothing.err
+        );
+        assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
+        pre(&workspace, &["--run", "a"]);
+        let shown = json(&workspace, &["baseline", "show"]);
+        assert_eq!(
+            (&shown["baseline"]["run"], &shown["baseline"]["database"]),
+            (&"a".into(), &"pxbbq".into()),
+            "{shown}"
+        );
+        assert_eq!(shown["baseline"]["closed_by"].as_array().map(Vec::len), Some(3), "no verdict to accept: {shown}");
+        let text = workspace.taster(&["baseline", "show"]);
+        assert!(text.out.contains("the capture of run a, ") && text.out.contains("Closed by:"), "{}", text.out);
+        let empty = workspace.taster(&["baseline", "drop", "--reason", " "]);
+        assert_eq!(empty.code, 2, "{}", empty.all());
+        let dropped = drop_baseline(&workspace);
+        assert_eq!((&dropped["run"], &dropped["who"]), (&"a".into(), &"tester".into()), "{dropped}");
+        assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
+        let shown = workspace.taster(&["show", "a"]);
+        let words = shown.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("its baseline was dropped by tester on"), "{}", shown.out);
+        let runs = workspace.taster(&["runs"]);
+        assert!(runs.out.contains("baseline dropped"), "{}", runs.out);
+        // nothing is compared with it any more, and a run of that name does not begin again
+        verdict(&workspace, &["--run", "a"], "unknown");
+        assert_eq!(json(&workspace, &["baseline", "show"])["baseline"], serde_json::Value::Null);
+        assert_eq!(workspace.taster(&["pre", "--run", "a"]).code, 4);
+        // without a name, the next run is another one
+        pre(&workspace, &[]);
+        assert_ne!(json(&workspace, &["baseline", "show"])["baseline"]["run"], "a");
+        verdict(&workspace, &[], "same");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_baseline_that_is_different_is_dropped_and_the_next_pre_takes_a_new_one() {
-    let shop = ShopDatabase::replica_set(300).await;
-    let workspace = shop.workspace();
-    workspace.configure(SHOP);
-    pre(&workspace, &["--run", "a"]);
-    remove(&shop, &some_orders(&shop).await).await;
-    pre(&workspace, &["--run", "b"]);
-    verdict(&workspace, &["--run", "b"], "different");
-    let shown = json(&workspace, &["baseline", "show"]);
-    assert_eq!(shown["baseline"]["open_because"], "run b was compared with it and is different; nobody accepted that");
-    let ways = shown["baseline"]["closed_by"].to_string();
-    assert!(ways.contains("taster accept b") && ways.contains("taster post --run b"), "{ways}");
-    drop_baseline(&workspace);
-    pre(&workspace, &["--run", "c"]);
-    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"]["run"], "c");
-    verdict(&workspace, &["--run", "c"], "same");
-    let shown = workspace.taster(&["baseline", "show"]);
-    assert!(shown.out.contains("has no open baseline"), "{}", shown.out);
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        pre(&workspace, &["--run", "a"]);
+        remove(&shop, &some_orders(&shop).await).await;
+        pre(&workspace, &["--run", "b"]);
+        verdict(&workspace, &["--run", "b"], "different");
+        let shown = json(&workspace, &["baseline", "show"]);
+        assert_eq!(
+            shown["baseline"]["open_because"],
+            "run b was compared with it and is different; nobody accepted that"
+        );
+        let ways = shown["baseline"]["closed_by"].to_string();
+        assert!(ways.contains("taster accept b") && ways.contains("taster post --run b"), "{ways}");
+        drop_baseline(&workspace);
+        pre(&workspace, &["--run", "c"]);
+        assert_eq!(json(&workspace, &["baseline", "show"])["baseline"]["run"], "c");
+        verdict(&workspace, &["--run", "c"], "same");
+        let shown = workspace.taster(&["baseline", "show"]);
+        assert!(shown.out.contains("has no open baseline"), "{}", shown.out);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pre_refuses_another_database_while_a_baseline_is_open() {
-    let shop = ShopDatabase::standalone(300).await;
-    let workspace = shop.workspace();
-    workspace.configure(SHOP);
-    pre(&workspace, &[]);
-    let other = shop.mongod.client().await.expect("a client").database("backup");
-    other.collection::<Document>("orders").insert_one(doc! {"a": 1}).await.expect("a document");
-    workspace.configure(&SHOP.replace("database: pxbbq", "database: backup"));
-    for arguments in [&["pre"][..], &["pre", "--run", "b"]] {
-        let refused = workspace.taster(arguments);
-        assert_eq!(refused.code, 4, "{}", refused.all());
-        assert!(refused.err.contains("error[T0636]") && refused.err.contains("the configuration names `backup`"));
-        assert!(refused.err.contains("taster baseline drop"), "{}", refused.err);
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        pre(&workspace, &[]);
+        let other = shop.mongod.client().await.expect("a client").database("backup");
+        other.collection::<Document>("orders").insert_one(doc! {"a": 1}).await.expect("a document");
+        workspace.configure(&SHOP.replace("database: pxbbq", "database: backup"));
+        for arguments in [&["pre"][..], &["pre", "--run", "b"]] {
+            let refused = workspace.taster(arguments);
+            assert_eq!(refused.code, 4, "{}", refused.all());
+            assert!(refused.err.contains("error[T0636]") && refused.err.contains("the configuration names `backup`"));
+            assert!(refused.err.contains("taster baseline drop"), "{}", refused.err);
+        }
+        drop_baseline(&workspace);
+        pre(&workspace, &[]);
+        assert_eq!(json(&workspace, &["baseline", "show"])["baseline"]["database"], "backup");
+        verdict(&workspace, &[], "same");
+        // closed by `same`: the app may have moved
+        workspace.configure(SHOP);
+        pre(&workspace, &[]);
+        verdict(&workspace, &[], "same");
     }
-    drop_baseline(&workspace);
-    pre(&workspace, &[]);
-    assert_eq!(json(&workspace, &["baseline", "show"])["baseline"]["database"], "backup");
-    verdict(&workspace, &[], "same");
-    // closed by `same`: the app may have moved
-    workspace.configure(SHOP);
-    pre(&workspace, &[]);
-    verdict(&workspace, &[], "same");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_without_a_pre_says_where_it_looked_and_the_next_pre_warns() {
-    let shop = ShopDatabase::standalone(300).await;
-    let workspace = shop.workspace();
-    workspace.configure(SHOP);
-    let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
-    assert_eq!(post.code, 3, "{}", post.all());
-    let document = post.json();
-    let reason = document["findings"][0]["reason"].as_str().expect("a reason").to_owned();
-    let folder = std::fs::canonicalize(workspace.path()).expect("a folder").join("results");
-    for part in ["file://./results", &folder.display().to_string(), "`pre` of app pxbbq", "run a"] {
-        assert!(reason.contains(part), "{part}: {reason}");
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        let post = workspace.taster(&["post", "--run", "a", "--format", "json"]);
+        assert_eq!(post.code, 3, "{}", post.all());
+        let document = post.json();
+        let reason = document["findings"][0]["reason"].as_str().expect("a reason").to_owned();
+        let folder = std::fs::canonicalize(workspace.path()).expect("a folder").join("results");
+        for part in ["file://./results", &folder.display().to_string(), "`pre` of app pxbbq", "run a"] {
+            assert!(reason.contains(part), "{part}: {reason}");
+        }
+        let remedy = document["remedy"].as_str().expect("a remedy");
+        assert!(remedy.contains("store: s3://bucket/prefix") && !remedy.contains("accept"), "{remedy}");
+        // the damage, if there was any, becomes part of the baseline: not without a word
+        let warned = workspace.taster(&["pre", "--run", "b"]);
+        assert_eq!(warned.code, 0, "{}", warned.all());
+        assert!(warned.out.contains("run a ended without a comparison"), "{}", warned.out);
+        verdict(&workspace, &["--run", "b"], "same");
+        let next = workspace.taster(&["pre", "--run", "c"]);
+        assert!(!next.out.contains("without a comparison"), "run b was compared: {}", next.out);
+        verdict(&workspace, &["--run", "c"], "same");
+        // the store is there and has runs; a person looked at this one
+        let post = workspace.taster(&["post", "--run", "typo", "--format", "json"]).json();
+        let reason = post["findings"][0]["reason"].to_string();
+        assert!(reason.contains("has no open baseline in") && reason.contains("3 other runs of the app"), "{reason}");
+        assert_eq!(workspace.taster(&["accept", "typo", "--reason", "looked at by hand"]).code, 0);
+        let next = workspace.taster(&["pre", "--run", "d"]);
+        assert!(!next.out.contains("without a comparison"), "{}", next.out);
+        drop_baseline(&workspace);
+        let post = workspace.taster(&["post", "--run", "d", "--format", "json"]).json();
+        let reason = post["findings"][0]["reason"].to_string();
+        assert!(reason.contains("was dropped by tester on"), "{reason}");
     }
-    let remedy = document["remedy"].as_str().expect("a remedy");
-    assert!(remedy.contains("store: s3://bucket/prefix") && !remedy.contains("accept"), "{remedy}");
-    // the damage, if there was any, becomes part of the baseline: not without a word
-    let warned = workspace.taster(&["pre", "--run", "b"]);
-    assert_eq!(warned.code, 0, "{}", warned.all());
-    assert!(warned.out.contains("run a ended without a comparison"), "{}", warned.out);
-    verdict(&workspace, &["--run", "b"], "same");
-    let next = workspace.taster(&["pre", "--run", "c"]);
-    assert!(!next.out.contains("without a comparison"), "run b was compared: {}", next.out);
-    verdict(&workspace, &["--run", "c"], "same");
-    // the store is there and has runs; a person looked at this one
-    let post = workspace.taster(&["post", "--run", "typo", "--format", "json"]).json();
-    let reason = post["findings"][0]["reason"].to_string();
-    assert!(reason.contains("has no open baseline in") && reason.contains("3 other runs of the app"), "{reason}");
-    assert_eq!(workspace.taster(&["accept", "typo", "--reason", "looked at by hand"]).code, 0);
-    let next = workspace.taster(&["pre", "--run", "d"]);
-    assert!(!next.out.contains("without a comparison"), "{}", next.out);
-    drop_baseline(&workspace);
-    let post = workspace.taster(&["post", "--run", "d", "--format", "json"]).json();
-    let reason = post["findings"][0]["reason"].to_string();
-    assert!(reason.contains("was dropped by tester on"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_run_says_who_accepted_it_and_names_no_next_step() {
-    let shop = ShopDatabase::standalone(300).await;
-    let workspace = shop.workspace();
-    workspace.configure(SHOP);
-    pre(&workspace, &["--run", "a"]);
-    remove(&shop, &some_orders(&shop).await).await;
-    verdict(&workspace, &["--run", "a"], "different");
-    let mut accept = workspace.command(&["accept", "a", "--reason", "they were *tests*"]);
-    accept.env_remove("TASTER_USER").env("GITHUB_ACTOR", "ann").env("USER", "runner");
-    let accepted = accept.output().expect("the binary runs");
-    assert!(accepted.status.success(), "{accepted:?}");
-    for command in [&["show", "a"][..], &["compare", "--run", "a"]] {
-        let shown = |format: &str| workspace.taster(&[command, &["--format", format]].concat()).out;
-        let human = shown("human");
-        assert!(human.contains("Accepted: by ann on ") && human.contains(": they were *tests*"), "{human}");
-        let markdown = shown("markdown");
-        assert!(
-            markdown.contains("**Accepted** by ann on ") && markdown.contains(r"they were \*tests\*"),
-            "{markdown}"
-        );
-        let html = shown("html");
-        assert!(html.contains("Accepted</span> by ann on "), "{html}");
-        for text in [human, markdown, html, shown("junit")] {
-            assert!(!text.contains("taster accept"), "{text}");
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        pre(&workspace, &["--run", "a"]);
+        remove(&shop, &some_orders(&shop).await).await;
+        verdict(&workspace, &["--run", "a"], "different");
+        let mut accept = workspace.command(&["accept", "a", "--reason", "they were *tests*"]);
+        accept.env_remove("TASTER_USER").env("GITHUB_ACTOR", "ann").env("USER", "runner");
+        let accepted = accept.output().expect("the binary runs");
+        assert!(accepted.status.success(), "{accepted:?}");
+        for command in [&["show", "a"][..], &["compare", "--run", "a"]] {
+            let shown = |format: &str| workspace.taster(&[command, &["--format", format]].concat()).out;
+            let human = shown("human");
+            assert!(human.contains("Accepted: by ann on ") && human.contains(": they were *tests*"), "{human}");
+            let markdown = shown("markdown");
+            assert!(
+                markdown.contains("**Accepted** by ann on ") && markdown.contains(r"they were \*tests\*"),
+                "{markdown}"
+            );
+            let html = shown("html");
+            assert!(html.contains("Accepted</span> by ann on "), "{html}");
+            for text in [human, markdown, html, shown("junit")] {
+                assert!(!text.contains("taster accept"), "{text}");
+            }
+            let json: serde_json::Value = serde_json::from_str(&shown("json")).expect("JSON");
+            assert_eq!((&json["accepted"]["who"], &json["verdict"]), (&"ann".into(), &"different".into()), "{json}");
+            assert_eq!((json.get("remedy"), &json["accepted"]["attempt"]), (None, &json["attempt"]), "{json}");
         }
-        let json: serde_json::Value = serde_json::from_str(&shown("json")).expect("JSON");
-        assert_eq!((&json["accepted"]["who"], &json["verdict"]), (&"ann".into(), &"different".into()), "{json}");
-        assert_eq!((json.get("remedy"), &json["accepted"]["attempt"]), (None, &json["attempt"]), "{json}");
+        // a later attempt is not what was accepted
+        verdict(&workspace, &["--run", "a"], "different");
+        let shown = workspace.taster(&["show", "a"]).out;
+        assert!(shown.contains("for the verdict of another attempt") && shown.contains("Next: "), "{shown}");
     }
-    // a later attempt is not what was accepted
-    verdict(&workspace, &["--run", "a"], "different");
-    let shown = workspace.taster(&["show", "a"]).out;
-    assert!(shown.contains("for the verdict of another attempt") && shown.contains("Next: "), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,8 @@
 use mongodb::bson::doc;
 
 use crate::{
-    false_alarms::{FLAVOURS, command, empty, insert},
-    support::{SHOP, Workspace},
+    false_alarms::{command, empty, insert},
+    support::{FLAVOURS, SHOP, Workspace},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,9 +7,7 @@ use mongodb::{
 use taster_demo::DATABASE;
 use taster_testkit::{mongod::Flavour, wait_until};
 
-use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
-
-pub(crate) const FLAVOURS: [Flavour; 2] = [Flavour::Standalone, Flavour::ReplicaSet];
+use crate::support::{CommandOutput, FLAVOURS, SHOP, ShopDatabase, Workspace};
 
 /// A database without collections, and a folder to run in.
 pub(crate) async fn empty(flavour: Flavour) -> (ShopDatabase, Workspace) {

@@ -1,7 +1,13 @@
 //! Whatever is written while a capture is taken: on a replica set everything in it is of one moment, on a standalone
 //! server it is stable or `unknown`.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use mongodb::{
     Collection, Database,
@@ -19,6 +25,7 @@ const LEDGER: i64 = 20_000;
 /// Writes until it is stopped.
 struct Writer {
     task: JoinHandle<()>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -26,20 +33,24 @@ impl Writer {
     async fn start(kind: &'static str, database: &Database) -> Self {
         let database = database.clone();
         let (progress, mut seen) = tokio::sync::watch::channel(0_i64);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stopped);
         let task = tokio::spawn(async move {
-            for turn in 0_i64.. {
+            for turn in (0_i64..).take_while(|_| !asked.load(Ordering::Relaxed)) {
                 write(kind, &database, turn).await;
                 progress.send_replace(turn);
             }
         });
         // the first drop of a collection may take its time
         seen.wait_for(|turn| *turn >= 2).await.expect("it writes");
-        Self { task }
+        Self { task, stopped }
     }
 
-    fn stop(self) {
+    /// Ends when the last write is answered: a server finishes what a client gives up, a drop among it, and may do so late.
+    async fn stop(self) {
         assert!(!self.task.is_finished(), "it wrote until now");
-        self.task.abort();
+        self.stopped.store(true, Ordering::Relaxed);
+        self.task.await.expect("it wrote to the end");
     }
 }
 
@@ -148,7 +159,7 @@ async fn on_a_standalone(kind: &'static str) {
     let (shop, workspace) = open(Flavour::Standalone).await;
     let writer = Writer::start(kind, &shop.database).await;
     let (code, seen, consistency) = found(&workspace, &["--run", kind]);
-    writer.stop();
+    writer.stop().await;
     assert_eq!(consistency["reading"], "live");
     // TTL deletes come once a second, and a short capture may pass between two of them: then it is stable. So it is where
     // the collection was gone when the witness was read first, and gone when it was read last: nothing was there.
@@ -167,7 +178,7 @@ async fn on_a_replica_set(kind: &'static str) {
     let (shop, workspace) = open(Flavour::ReplicaSet).await;
     let writer = Writer::start(kind, &shop.database).await;
     let (code, found, consistency) = found(&workspace, &["--run", kind]);
-    writer.stop();
+    writer.stop().await;
     if kind == "drop" {
         // before 7.0 a server does not read at a moment before a collection was made: one moment, or unknown
         return;
@@ -191,7 +202,7 @@ async fn a_burst_of_writes_is_waited_out() {
     let writer = Writer::start("inc", &shop.database).await;
     let stopper = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        writer.stop();
+        writer.stop().await;
     });
     let (code, found, consistency) =
         tokio::task::spawn_blocking(move || found(&workspace, &["--run", "burst"])).await.expect("it ends");

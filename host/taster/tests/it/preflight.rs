@@ -2,7 +2,7 @@
 
 // the mistakes are made on purpose. typos:off
 
-use crate::support::{SHOP, ShopDatabase, Workspace};
+use crate::support::{FLAVOURS, SHOP, ShopDatabase, Workspace};
 
 const OFFLINE: &str = "app: shop\nmongodb: {uri: \"mongodb://127.0.0.1:1/shop\"}\n";
 
@@ -111,96 +111,102 @@ fn expectations_that_can_match_nothing_name_what_exists() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_lacks_is_named_before_the_sync() {
-    let shop = ShopDatabase::standalone(50).await;
-    let workspace = shop.workspace();
-    let checked = |yaml: &str| workspace.configure(yaml).taster(&["config", "check", "--live"]);
-    let counts = |names: &str| {
-        format!("{SHOP}probes:\n  - {{name: counts, component: document-count, collections: [{names}]}}\n")
-    };
-    for (names, message) in [
-        ("order", "did you mean `orders`? There are: "),
-        ("orders, nothing_like_it", "there is no collection `nothing_like_it` in `pxbbq`. There are: "),
-    ] {
-        let ended = checked(&counts(names));
-        assert!(ended.code == 4 && ended.out.contains(message), "{}", ended.all());
-        let pre = workspace.taster(&["pre", "--run", &names.replace(", ", "-")]);
-        assert!(pre.code == 3 && pre.all().contains("which does not exist"), "{}", pre.all());
-    }
-    let declared = format!("{}changes: [{{addedCollection: archive}}]\n", counts("orders, archive"));
-    assert_eq!(checked(&declared).code, 0, "a declared change adds it");
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 50).await;
+        let workspace = shop.workspace();
+        let checked = |yaml: &str| workspace.configure(yaml).taster(&["config", "check", "--live"]);
+        let counts = |names: &str| {
+            format!("{SHOP}probes:\n  - {{name: counts, component: document-count, collections: [{names}]}}\n")
+        };
+        for (names, message) in [
+            ("order", "did you mean `orders`? There are: "),
+            ("orders, nothing_like_it", "there is no collection `nothing_like_it` in `pxbbq`. There are: "),
+        ] {
+            let ended = checked(&counts(names));
+            assert!(ended.code == 4 && ended.out.contains(message), "{}", ended.all());
+            let pre = workspace.taster(&["pre", "--run", &names.replace(", ", "-")]);
+            assert!(pre.code == 3 && pre.all().contains("which does not exist"), "{}", pre.all());
+        }
+        let declared = format!("{}changes: [{{addedCollection: archive}}]\n", counts("orders, archive"));
+        assert_eq!(checked(&declared).code, 0, "a declared change adds it");
 
-    // an app of its own: this one has an open baseline of the other database
-    let typo = SHOP.replace("database: pxbbq", "database: pxbq").replace("app: pxbbq", "app: typo");
-    let ended = checked(&typo);
-    assert!(
-        ended.code == 4 && ended.out.contains("database `pxbq` has no collections; there are: "),
-        "{}",
-        ended.all()
-    );
-    assert!(ended.out.contains("did you mean `pxbbq`?"), "{}", ended.all());
-    let pre = workspace.taster(&["pre", "--run", "typo"]);
-    assert!(pre.code == 4 && pre.err.contains("error[T0638]: database `pxbq` has no collections"), "{}", pre.all());
-    assert!(workspace.path().join("results/v1/pxbbq/order/pre/capture.json").exists());
-    assert!(!workspace.path().join("results/v1/typo").exists(), "nothing is stored");
+        // an app of its own: this one has an open baseline of the other database
+        let typo = SHOP.replace("database: pxbbq", "database: pxbq").replace("app: pxbbq", "app: typo");
+        let ended = checked(&typo);
+        assert!(
+            ended.code == 4 && ended.out.contains("database `pxbq` has no collections; there are: "),
+            "{}",
+            ended.all()
+        );
+        assert!(ended.out.contains("did you mean `pxbbq`?"), "{}", ended.all());
+        let pre = workspace.taster(&["pre", "--run", "typo"]);
+        assert!(pre.code == 4 && pre.err.contains("error[T0638]: database `pxbq` has no collections"), "{}", pre.all());
+        assert!(workspace.path().join("results/v1/pxbbq/order/pre/capture.json").exists());
+        assert!(!workspace.path().join("results/v1/typo").exists(), "nothing is stored");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sum_over_a_field_that_no_document_has_is_named_before_the_sync() {
-    let shop = ShopDatabase::standalone(50).await;
-    let workspace = shop.workspace();
-    let sums = |path: &str, more: &str| {
-        format!(
-            "{SHOP}probes:\n  - name: sums\n    component: group-report\n    config: {{reports: [{{name: orders, collection: orders, \
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 50).await;
+        let workspace = shop.workspace();
+        let sums = |path: &str, more: &str| {
+            format!(
+                "{SHOP}probes:\n  - name: sums\n    component: group-report\n    config: {{reports: [{{name: orders, collection: orders, \
              sums: {{revenue: {path}}}}}]}}\n{more}"
-        )
-    };
-    let live = workspace.configure(&sums("totl", "")).taster(&["config", "check", "--live"]);
-    assert!(live.out.contains("`orders.revenue.numbers` is 0 in the first 1 000 documents"), "{}", live.all());
-    let pre = workspace.taster(&["pre", "--run", "wrong"]);
-    assert_eq!(pre.code, 3, "{}", pre.all());
-    assert!(pre.out.contains("orders.revenue.numbers is 0 or empty"), "{}", pre.all());
+            )
+        };
+        let live = workspace.configure(&sums("totl", "")).taster(&["config", "check", "--live"]);
+        assert!(live.out.contains("`orders.revenue.numbers` is 0 in the first 1 000 documents"), "{}", live.all());
+        let pre = workspace.taster(&["pre", "--run", "wrong"]);
+        assert_eq!(pre.code, 3, "{}", pre.all());
+        assert!(pre.out.contains("orders.revenue.numbers is 0 or empty"), "{}", pre.all());
 
-    for (run, path, more) in [
-        ("right", "total", ""),
-        ("expected", "totl", "expect:\n  - {metric: orders.revenue.numbers, rule: equal}\n"),
-        ("added", "totl", "changes:\n  - {collection: orders, addedField: totl, type: int}\n"),
-    ] {
-        let live = workspace.configure(&sums(path, more)).taster(&["config", "check", "--live"]);
-        assert!(run == "added" || !live.out.contains("is 0 in the first"), "{run}: {}", live.all());
-        let pre = workspace.taster(&["pre", "--run", run]);
-        assert_eq!(pre.code, 0, "{run}: {}", pre.all());
+        for (run, path, more) in [
+            ("right", "total", ""),
+            ("expected", "totl", "expect:\n  - {metric: orders.revenue.numbers, rule: equal}\n"),
+            ("added", "totl", "changes:\n  - {collection: orders, addedField: totl, type: int}\n"),
+        ] {
+            let live = workspace.configure(&sums(path, more)).taster(&["config", "check", "--live"]);
+            assert!(run == "added" || !live.out.contains("is 0 in the first"), "{run}: {}", live.all());
+            let pre = workspace.taster(&["pre", "--run", run]);
+            assert_eq!(pre.code, 0, "{run}: {}", pre.all());
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pre_refuses_a_hopeless_configuration_before_it_stores_anything() {
-    let shop = ShopDatabase::standalone(50).await;
-    let workspace = shop.workspace();
-    for (index, (yaml, message)) in [
-        ("probes:\n  - {name: a, component: group-report}\n", "probe a: probes[a].config: missing field `reports`"),
-        ("probes:\n  - {name: a, component: census, config: {ignored: [x]}}\n", "unknown field `ignored`"),
-        (
-            "expect:\n  - {metric: document, rule: equal}\n",
-            "expect[document]: no probe returns a metric `document` (did you mean `documents`?",
-        ),
-        (
-            "probes:\n  - {name: a, component: document-count, collections: {parent: orders}}\n",
-            "T0112: the probe has no role `parent`",
-        ),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let run = format!("run{index}");
-        let pre = workspace.configure(&format!("{SHOP}{yaml}")).taster(&["pre", "--run", &run]);
-        assert!(pre.code == 4 && pre.err.contains("error[T0637]") && pre.err.contains(message), "{}", pre.all());
-        assert!(!workspace.path().join(format!("results/v1/pxbbq/{run}")).exists(), "nothing is stored");
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 50).await;
+        let workspace = shop.workspace();
+        for (index, (yaml, message)) in [
+            ("probes:\n  - {name: a, component: group-report}\n", "probe a: probes[a].config: missing field `reports`"),
+            ("probes:\n  - {name: a, component: census, config: {ignored: [x]}}\n", "unknown field `ignored`"),
+            (
+                "expect:\n  - {metric: document, rule: equal}\n",
+                "expect[document]: no probe returns a metric `document` (did you mean `documents`?",
+            ),
+            (
+                "probes:\n  - {name: a, component: document-count, collections: {parent: orders}}\n",
+                "T0112: the probe has no role `parent`",
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let run = format!("run{index}");
+            let pre = workspace.configure(&format!("{SHOP}{yaml}")).taster(&["pre", "--run", &run]);
+            assert!(pre.code == 4 && pre.err.contains("error[T0637]") && pre.err.contains(message), "{}", pre.all());
+            assert!(!workspace.path().join(format!("results/v1/pxbbq/{run}")).exists(), "nothing is stored");
+        }
+        // what decides nothing stops nothing
+        let muted =
+            "probes:\n  - {name: a, component: group-report, muted: true}\n  - {name: b, component: document-count}\n";
+        let pre = workspace.configure(&format!("{SHOP}{muted}")).taster(&["pre", "--run", "muted"]);
+        assert_eq!(pre.code, 0, "{}", pre.all());
+        assert!(workspace.path().join("results/v1/pxbbq/muted/pre/capture.json").exists());
     }
-    // what decides nothing stops nothing
-    let muted =
-        "probes:\n  - {name: a, component: group-report, muted: true}\n  - {name: b, component: document-count}\n";
-    let pre = workspace.configure(&format!("{SHOP}{muted}")).taster(&["pre", "--run", "muted"]);
-    assert_eq!(pre.code, 0, "{}", pre.all());
-    assert!(workspace.path().join("results/v1/pxbbq/muted/pre/capture.json").exists());
 }
 // typos:on

@@ -120,6 +120,9 @@ impl Workspace {
     }
 }
 
+/// What most databases run on.
+pub(crate) const FLAVOURS: [Flavour; 2] = [Flavour::Standalone, Flavour::ReplicaSet];
+
 /// The demo shop's database in a real mongod.
 pub(crate) struct ShopDatabase {
     pub(crate) mongod: BorrowedMongod,
