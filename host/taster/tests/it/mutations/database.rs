@@ -99,7 +99,7 @@ pub(super) fn generate(random: &mut Random) -> Database {
 pub(super) fn collection(random: &mut Random, kind: Kind) -> Collection {
     let options = options(random, kind);
     // a bucket of a census holds about 500 documents
-    let count = if random.one_in(25) { 1200 } else { random.below(12) + 1 };
+    let count = if random.one_in(25) { 1200 } else { random.below(24) + 1 };
     let ids = random.below(9);
     let number = random.below(5);
     let documents = (0..count).map(|at| match kind {

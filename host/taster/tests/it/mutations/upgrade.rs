@@ -19,10 +19,12 @@ pub(super) enum Step {
         first: usize,
         count: usize,
     },
-    /// The smallest alterations of a document, with this seed.
+    /// The smallest alterations of a few documents, another one of each, with this seed: a census that misses one kind of
+    /// them counts too few.
     Alter {
         collection: String,
-        document: usize,
+        first: usize,
+        count: usize,
         seed: u64,
     },
     /// `5` becomes `5.0`: the same to an index and another one to every client.
@@ -121,6 +123,11 @@ pub(super) fn generate(random: &mut Random, database: &Database) -> Vec<Step> {
             steps.push(undeclared(random, name, other));
         }
     }
+    // nothing is harder to see than a small change of a value, and each type has its own
+    if random.one_in(2) {
+        let collection = random.pick(&database.keys().collect::<Vec<_>>()).clone();
+        steps.push(alter(random, collection));
+    }
     steps
 }
 
@@ -144,7 +151,7 @@ fn undeclared(random: &mut Random, collection: String, other: String) -> Step {
     let document = random.below(1000);
     match random.below(20) {
         0..=3 => Step::Lose { collection, first: document, count: 1 + random.below(3) },
-        4..=9 => Step::Alter { collection, document, seed: random.bits() },
+        4..=9 => alter(random, collection),
         10 => Step::RetypeId { collection, document },
         11 => Step::Swap { collection, documents: [document, document + 1 + random.below(5)] },
         12 => Step::Add { collection, seed: random.bits() },
@@ -155,6 +162,10 @@ fn undeclared(random: &mut Random, collection: String, other: String) -> Step {
         18 => Step::Rename { collection },
         _ => Step::Empty { collection },
     }
+}
+
+fn alter(random: &mut Random, collection: String) -> Step {
+    Step::Alter { collection, first: random.below(1000), count: random.pick(&[1, 12, 40]), seed: random.bits() }
 }
 
 impl Step {
@@ -200,6 +211,8 @@ impl Step {
         };
         let Some(collection) = state.actual.get_mut(collection) else { return };
         let is_editable = collection.is_editable();
+        // the server refuses to index a symbol with a collation
+        let is_collated = collection.indexes.iter().chain([&collection.options]).any(|of| of.contains_key("collation"));
         let documents = &mut collection.documents;
         if documents.is_empty() {
             return;
@@ -213,9 +226,16 @@ impl Step {
                     }
                 }
             }
-            Self::Alter { document, seed, .. } if is_editable => {
-                let at = document % documents.len();
-                documents[at] = values::altered_fields(&mut Random::new(*seed), &documents[at]);
+            Self::Alter { first, count, seed, .. } if is_editable => {
+                let random = &mut Random::new(*seed);
+                // each at most once: two alterations of a document would hide each other
+                for number in 0..(*count).min(documents.len()) {
+                    let at = (first + number) % documents.len();
+                    let altered = values::altered_fields(random, &documents[at]);
+                    if !is_collated || !matches!(altered.get("s"), Some(Bson::Symbol(_))) {
+                        documents[at] = altered;
+                    }
+                }
             }
             Self::RetypeId { document, .. } if is_editable => {
                 let at = document % documents.len();

@@ -93,7 +93,13 @@ fn candidate(random: &mut Random, old: &Bson) -> Bson {
         // the neighbour; of NaN another NaN
         Bson::Double(n) => Bson::Double(f64::from_bits(n.to_bits() ^ 1)),
         Bson::String(text) if first => Bson::Symbol(text.clone()),
-        Bson::String(text) => Bson::String(format!("{text}{}", random.pick(&[" ", "\0", "\u{301}"]))),
+        Bson::String(text) if random.one_in(2) => {
+            Bson::String(format!("{text}{}", random.pick(&[" ", "\0", "\u{301}"])))
+        }
+        // of the same length
+        Bson::String(text) => {
+            Bson::String(text.chars().take(text.chars().count().saturating_sub(1)).chain(['z']).collect())
+        }
         Bson::Symbol(text) | Bson::JavaScriptCode(text) => Bson::String(text.clone()),
         Bson::Boolean(yes) => random.pick(&[Bson::Boolean(!yes), Bson::Int32((*yes).into())]),
         Bson::DateTime(date) => Bson::DateTime(DateTime::from_millis(date.timestamp_millis() ^ 1)),
