@@ -3,7 +3,7 @@
 
 tests.py [--jobs N] [--no-run] [--ignored] [--least N] [--host] [FILTER...]
 
---jobs N    programs that run at once (default 2); each runs five tests at once, or RUST_TEST_THREADS
+--jobs N    programs that run at once (default 2); each runs three tests at once, or RUST_TEST_THREADS
 --no-run    only compile
 --ignored   run the ignored tests of the programs called `it` instead: those that need a control plane
 --least N   fail when fewer than N tests passed: a filter that matches nothing passes, too
@@ -58,8 +58,8 @@ def compile_tests(workspace):
 def run(program, arguments):
     """Runs one program; returns its exit code, its output and its seconds."""
     started = time.monotonic()
-    # more than there are processors: a test waits half of its time
-    environment = {"RUST_TEST_THREADS": "5", **os.environ, "CARGO": CARGO, "CARGO_MANIFEST_DIR": str(program.folder)}
+    # more than there are processors: a test waits most of its time
+    environment = {"RUST_TEST_THREADS": "3", **os.environ, "CARGO": CARGO, "CARGO_MANIFEST_DIR": str(program.folder)}
     process = subprocess.run(
         [program.path, *arguments],
         cwd=program.folder, env=environment, stdin=subprocess.DEVNULL,

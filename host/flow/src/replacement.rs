@@ -11,17 +11,18 @@ use taster_model::{
     Severity, Value, other_names,
 };
 
-/// Whether something was written while the capture was read, or an index was being built: then what it recorded is expected to
-/// have changed since.
-fn was_unstable(capture: &Capture) -> bool {
-    let is_unstable = |record: &ProbeRecord| match &record.outcome {
+/// The collections that were written, altered or indexed while the capture was read: what it recorded of them is expected to have
+/// changed since.
+fn unsettled(capture: &Capture) -> BTreeSet<&str> {
+    let is_unstable = |record: &&ProbeRecord| match &record.outcome {
         ProbeOutcome::Failed(failure) => failure.reason() == Some(taster_model::ReasonCode::Unstable),
         ProbeOutcome::Metrics(_) => false,
     };
-    let is_building = |facts: &CollectionFacts| !facts.building.is_empty();
-    !capture.consistency.unstable.is_empty()
-        || capture.collections.iter().any(is_building)
-        || capture.probes.iter().any(is_unstable)
+    // the failure does not say which of the probe's collections was written
+    let read = capture.probes.iter().filter(is_unstable).flat_map(|record| &record.collections);
+    let built = capture.collections.iter().filter(|facts| !facts.building.is_empty());
+    let names = read.map(|grant| &grant.name).chain(built.map(|facts| &facts.name));
+    names.chain(&capture.consistency.unstable).map(String::as_str).collect()
 }
 
 /// The collections that a probe was granted, that did not exist, and that no declared change adds: their names were mistyped, and
@@ -45,9 +46,7 @@ fn has_only_censuses(metrics: &[Metric]) -> bool {
 
 /// Why `later` must not take the place of `earlier`: the first thing in which they do not agree. `None`: it may.
 pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String> {
-    if was_unstable(earlier) {
-        return None;
-    }
+    let unsettled = unsettled(earlier);
     let gating = earlier.probes.iter().filter(|record| record.severity == Severity::Fail && !record.muted);
     for old in gating {
         let ProbeOutcome::Metrics(metrics) = &old.outcome else { continue };
@@ -69,9 +68,13 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
         };
         // what is not known of a collection was not recorded well
         let failed = old.failures().filter_map(|metric| metric.labels.get("collection")).map(String::as_str);
-        let unknown: BTreeSet<&str> = failed.chain(absent.iter().copied()).collect();
-        let is_known =
-            |metric: &&'_ Metric| metric.labels.get("collection").is_none_or(|name| !unknown.contains(name.as_str()));
+        let unknown: BTreeSet<&str> = failed.chain(absent.iter().copied()).chain(unsettled.iter().copied()).collect();
+        let is_settled = !old.collections.iter().any(|grant| unsettled.contains(grant.name.as_str()));
+        let is_known = |metric: &&'_ Metric| match metric.labels.get("collection") {
+            Some(name) => !unknown.contains(name.as_str()),
+            // it may be about any of them
+            None => is_settled,
+        };
         let (before, after) = (values(earlier, old, metrics, is_known), values(later, new, again, is_known));
         // of a mistyped collection, the right one is new
         let again = after.keys().filter(|_| absent.is_empty());
@@ -84,9 +87,16 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
             ));
         }
     }
+    // one that was not there yet may have been created
+    let never_seen = earlier.collections.iter().filter(|facts| facts.kind == CollectionKind::Absent);
+    let never_seen: BTreeSet<&str> = never_seen.map(|facts| facts.name.as_str()).collect();
     let definitions = |capture: &Capture| -> Vec<CollectionFacts> {
         // counts are estimates, and what probes counted is compared above
-        let facts = capture.collections.iter().filter(|facts| facts.kind != CollectionKind::Absent).cloned();
+        let is_compared = |facts: &&CollectionFacts| {
+            let name = facts.name.as_str();
+            facts.kind != CollectionKind::Absent && !unsettled.contains(name) && !never_seen.contains(name)
+        };
+        let facts = capture.collections.iter().filter(is_compared).cloned();
         facts.map(|facts| CollectionFacts { documents: None, ..facts }).collect()
     };
     (definitions(earlier) != definitions(later)).then(|| "a collection was created, dropped or altered".to_owned())
@@ -170,16 +180,55 @@ mod tests {
         let mut later = capture("aa", 3, worked());
         later.collections.clear();
         assert_eq!(why(&later), "a collection was created, dropped or altered");
-        // writers were at work
-        let mut unstable = earlier.clone();
-        unstable.consistency.unstable.push("orders".to_owned());
-        assert_eq!(disagreement(&unstable, &capture("ab", 2, worked())), None);
         // a probe that does not decide
         let mut later = capture("aa", 2, worked());
         let mut muted = earlier.clone();
         muted.probes[1].muted = true;
         later.collections[0].documents = Some(7);
         assert_eq!(disagreement(&muted, &later), None);
+    }
+
+    #[test]
+    fn only_what_was_written_meanwhile_may_differ() {
+        let failed = || ProbeOutcome::Failed(Failure::from_probe("no"));
+        let worked = || ProbeOutcome::Metrics(vec![metric("shape", Value::Integer(1))]);
+        let granted = |mut side: Capture| {
+            for record in &mut side.probes {
+                record.collections = vec![CollectionGrant::any("orders")];
+            }
+            side
+        };
+        let (earlier, later) = (granted(capture("aa", 3, failed())), granted(capture("ab", 2, worked())));
+        assert!(disagreement(&earlier, &later).is_some());
+        // a collection that was created, dropped or altered, one whose index was being built, and one that was written
+        let unstable = |name: &str| {
+            let mut unstable = earlier.clone();
+            unstable.consistency.unstable.push(name.to_owned());
+            unstable
+        };
+        assert_eq!(disagreement(&unstable("orders"), &later), None);
+        let mut building = earlier.clone();
+        building.collections[0].building.push("total_1".to_owned());
+        assert_eq!(disagreement(&building, &later), None);
+        let written = |name: &str| {
+            let mut written = earlier.clone();
+            let failure = Failure { code: Some("T0622".to_owned()), ..Failure::from_probe("it was written") };
+            written.probes[2].outcome = ProbeOutcome::Failed(failure);
+            written.probes[2].collections = vec![CollectionGrant::any(name)];
+            written
+        };
+        assert_eq!(disagreement(&written("orders"), &later), None);
+        // it did not exist: somebody makes it again
+        let mut absent = earlier.clone();
+        absent.collections[0].kind = CollectionKind::Absent;
+        assert_eq!(disagreement(&absent, &later), None);
+        // the loss is in another collection
+        assert!(disagreement(&unstable("sessions"), &later).is_some());
+        assert!(disagreement(&written("sessions"), &later).is_some());
+        let mut building = earlier.clone();
+        let sessions = CollectionFacts { name: "sessions".to_owned(), ..CollectionFacts::default() };
+        building.collections.push(CollectionFacts { building: vec!["at_1".to_owned()], ..sessions });
+        assert!(disagreement(&building, &later).is_some());
     }
 
     #[test]

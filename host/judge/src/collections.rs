@@ -147,7 +147,12 @@ fn stored_functions(old: &CollectionFacts, new: &CollectionFacts) -> Option<Find
             let reason = format!("the functions in {} can no longer be read", show::name(&old.name));
             return Some(change(old, FindingOutcome::Unknown, ReasonCode::NotComparable, reason));
         }
-        (None, _) => return None,
+        (None, Some(_)) => {
+            let reason = format!("the functions in {} could not be read before the sync", show::name(&old.name));
+            return Some(change(old, FindingOutcome::Unknown, ReasonCode::NotComparable, reason));
+        }
+        // the user may read them on neither side: they are listed among what no probe covers
+        (None, None) => return None,
     };
     let gone: Vec<&str> = before.keys().filter(|name| !after.contains_key(*name)).map(String::as_str).collect();
     let changed = before.iter().filter(|(name, hash)| after.get(*name).is_some_and(|other| other != *hash));

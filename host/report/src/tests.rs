@@ -29,7 +29,7 @@ fn none() -> Value {
     json!({"count": 0, "ids": []})
 }
 
-fn lossy() -> VerdictDocument {
+pub(crate) fn lossy() -> VerdictDocument {
     let ids: Vec<Value> = (0..34).map(|n| json!({"$oid": format!("665f1f77bcf86cd7994390{n:02}")})).collect();
     let changed = json!({"count": 2, "ids": [7, {"$numberLong": "8"}], "fields": {"status": 1, "total": 2},
         "details": [{"id": {"$numberLong": "8"}, "fields": ["status", "total"], "before": {"total": 1}, "after": {"total": 2}}]});
@@ -301,7 +301,7 @@ fn a_line_names_counts_and_the_first_ids() {
     }
 }
 
-fn upgraded() -> VerdictDocument {
+pub(crate) fn upgraded() -> VerdictDocument {
     let workloads = |tag: &str| {
         json!([
             {"kind": "StatefulSet", "name": "mongo", "images": [{"container": "mongod", "image": "mongo:6.0.5"}]},

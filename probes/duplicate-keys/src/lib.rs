@@ -53,8 +53,8 @@ impl Probe for DuplicateKeys {
                 declare("duplicates.keys", ValueKind::Set, GROUP, "the first of the values that occur more than once")
                     .expect("ignore"),
             )
-            // no expectation, so that a mistyped path, which no document has, is `unknown`
             .metric(MetricDeclaration::failed())
+            // no expectation, so that a mistyped path, which no document has, is `unknown`
             .metric(declare("keyed", ValueKind::Integer, DOCUMENT, "documents that have the key").merge(Merge::Sum))
     }
 

@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use settings::Settings;
 use taster_probe::{
     CollectionInfo, Config, Database, Document, Examples, Failure, Manifest, Merge, Metric, MetricDeclaration, Probe,
-    Role, ValueKind, extjson, group::key_text, progress,
+    Role, ValueKind, extjson, group::key_text, or_failed, progress,
 };
 
 struct ReferenceCheck;
@@ -49,6 +49,7 @@ impl Probe for ReferenceCheck {
                 declare("unset", ValueKind::Integer, "unset references: missing, null, an empty array")
                     .expect("never-increases"),
             )
+            .metric(MetricDeclaration::failed())
     }
 
     fn run(db: &Database<'_>, config: Config) -> Result<Vec<Metric>, Failure> {
@@ -63,27 +64,22 @@ impl Probe for ReferenceCheck {
         let mut found = Vec::new();
         for (done, child) in children.iter().enumerate() {
             progress(done as u64, Some(children.len() as u64));
-            check(db, &child.name, &parent.name, &settings, &mut found)?;
+            found.extend(or_failed(&child.name, check(db, &child.name, &parent.name, &settings))?);
         }
         Ok(found)
     }
 }
 
-fn check(
-    db: &Database<'_>,
-    child: &str,
-    parent: &str,
-    settings: &Settings,
-    found: &mut Vec<Metric>,
-) -> Result<(), Failure> {
+fn check(db: &Database<'_>, child: &str, parent: &str, settings: &Settings) -> Result<Vec<Metric>, Failure> {
     let labelled = |metric: Metric| metric.unit(UNIT).label("collection", child).label("field", &settings.field);
     let (references, unset) = count(db, child, &settings.field)?;
-    found.push(labelled(Metric::count("references", references)));
-    found.push(labelled(Metric::count("unset", unset)));
     let (orphans, examples) = orphans(db, child, parent, settings)?;
-    found.push(labelled(Metric::count("orphans", orphans)));
-    found.push(labelled(Metric::set("orphans.keys", examples.into_texts())));
-    Ok(())
+    Ok(vec![
+        labelled(Metric::count("references", references)),
+        labelled(Metric::count("unset", unset)),
+        labelled(Metric::count("orphans", orphans)),
+        labelled(Metric::set("orphans.keys", examples.into_texts())),
+    ])
 }
 
 /// The number of broken references, and examples of the missing keys.

@@ -279,6 +279,30 @@ fn changes_of_uncovered_collections_are_reported() {
 }
 
 #[test]
+fn stored_functions_that_one_side_could_not_read_are_unknown() {
+    let side = |functions: Option<&[&str]>| {
+        let hashes = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "ab".repeat(32))).collect();
+        let mut side = capture(vec![shop_probe(vec![metric("a", integer(1))])]);
+        side.collections.push(CollectionFacts { functions: functions.map(hashes), ..collection("system.js") });
+        side
+    };
+    let judged = |before, after| summarize(&judge_captures(&side(before), &side(after), &[]));
+    let both = Some(&["discount", "vat"][..]);
+    let unreadable = |before, after, when: &str| {
+        let expected =
+            format!("\nunknown not-comparable [collection=system.js]: the functions in `system.js` {when}\n");
+        let found = judged(before, after);
+        assert!(found.starts_with("unknown\n") && found.contains(&expected), "{found}");
+    };
+    unreadable(both, None, "can no longer be read");
+    unreadable(None, both, "could not be read before the sync");
+    assert!(judged(both, both).starts_with("same\n"));
+    assert!(judged(both, Some(&["vat"])).starts_with("different\n"));
+    // nobody compares them, which the evidence says
+    assert!(judged(None, None).starts_with("same\n"));
+}
+
+#[test]
 fn live_data_may_grow() {
     let side = |count: i64, unit: &str| {
         let metric = Metric { unit: unit.to_owned(), ..metric("orders.count", integer(count)) };

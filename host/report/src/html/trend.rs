@@ -251,6 +251,7 @@ fn vertical(number: f64, lowest: f64, highest: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::{lossy, upgraded};
 
     fn same(subject: &str, number: f64) -> Measured {
         let metric = Metric { probe: "orders".to_owned(), subject: subject.to_owned() };
@@ -308,6 +309,21 @@ mod tests {
         let runs = [Some(numbers([documents("menu", false), documents("orders", true), changed("e", 1.0)]))];
         let names = drawn(&runs, &[]).iter().map(|trend| trend.subject.to_string()).collect::<Vec<_>>();
         assert_eq!(names, ["orders", "menu", "e"]);
+    }
+
+    #[test]
+    fn the_list_says_at_a_glance_what_changed() {
+        assert_eq!(Numbers::of(&lossy()).glance, ["34 missing", "5 002 changed", "took 1 s"]);
+        let mut upgraded = upgraded();
+        assert_eq!(Numbers::of(&upgraded).glance, ["Deployment pxbbq-web web v4.2 → v4.3", "took 1 s"]);
+        upgraded.after.revision = Some("b".repeat(40));
+        if let Some(before) = &mut upgraded.before {
+            before.revision = Some("a".repeat(40));
+        }
+        assert_eq!(Numbers::of(&upgraded).glance[0], "aaaaaaaa → bbbbbbbb");
+        // the same commit on both sides is no change
+        upgraded.after.revision.clone_from(&upgraded.before.as_ref().expect("a side").revision);
+        assert_eq!(Numbers::of(&upgraded).glance[0], "Deployment pxbbq-web web v4.2 → v4.3");
     }
 
     #[test]

@@ -61,6 +61,20 @@ async fn a_post_that_comes_twice_says_the_same_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_same_names_every_collection_and_counts_each_document_once() {
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        // four probes read each of them
+        workspace.configure(SHOP);
+        pre(&workspace, &[]);
+        let post = workspace.taster(&["post"]);
+        assert!(post.out.contains("menu 16, orders 300, registrations 30: every document unchanged"), "{}", post.all());
+        assert_eq!(post.out.matches("346 documents (").count(), 2, "before and after: {}", post.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_capture_in_which_a_probe_failed_does_not_block_the_next_run() {
     let shop = ShopDatabase::standalone(300).await;
     let workspace = shop.workspace();

@@ -506,14 +506,32 @@ async fn one_collection_that_cannot_be_read_takes_no_other_along() {
   - {name: menu, component: document-count, collections: [menu]}
   - {name: counts, component: document-count, collections: [orders], config: {collections: {orders: {groupBy: [n]}}, groups: 1}}
 ";
+        let references = "probes:
+  - {name: refs, component: reference-check, collections: {parent: menu, child: [orders, broken]}, config: {field: n}}
+";
+        let keys = "probes:
+  - {name: keys, component: duplicate-keys, collections: [orders, broken], config: {keys: {orders: [[n]], broken: [[x]]}}}
+";
+        let reports = "probes:
+  - name: reports
+    component: group-report
+    config:
+      reports: [{name: all, collection: orders, sums: {n: n}}, {name: bad, collection: broken, sums: {x: x}}]
+";
         insert(&shop, "menu", [doc! {"_id": 1}]).await;
-        for (run_id, probes, failing) in [("view", "", "broken"), ("groups", counts, "orders")] {
+        for (run_id, probes, failing) in [
+            ("view", "", "broken"),
+            ("groups", counts, "orders"),
+            ("references", references, "broken"),
+            ("keys", keys, "broken"),
+            ("reports", reports, "broken"),
+        ] {
             let workspace = shop.workspace();
             workspace.configure(&format!("{SHOP}{probes}"));
             // it is better to know it before the sync
             let pre = workspace.taster(&["pre", "--run", run_id]);
             assert_eq!(pre.code, 3, "{}", pre.all());
-            assert!(pre.out.contains(&format!("{failing}: ")), "{}", pre.out);
+            assert!(pre.out.contains("\nUnknown: ") && pre.out.contains(failing), "{}", pre.out);
             let post = run(&workspace, "post", run_id, 3);
             let found = findings(&post);
             assert!(found.iter().all(|one| *one == format!("unknown failed-after {failing}")), "{found:?}");

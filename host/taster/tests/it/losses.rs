@@ -178,6 +178,17 @@ async fn functions_that_are_stored_in_the_database() {
         functions.delete_one(doc! {"_id": "vat"}).await.expect("a delete");
         let lost = post(&workspace, "lost");
         assert_eq!(verdict(&lost), (1, vec!["different definition-changed system.js".to_owned()]), "{}", lost.all());
+        let all = functions.find(doc! {}).await.expect("functions");
+        let all: Vec<Document> = futures_util::TryStreamExt::try_collect(all).await.expect("functions");
+        pre(&workspace, "changed");
+        let other = doc! {"$set": {"value": Bson::JavaScriptCode("function() { return 2; }".to_owned())}};
+        functions.update_one(doc! {"_id": "total"}, other).await.expect("an update");
+        let changed = post(&workspace, "changed");
+        assert_eq!(verdict(&changed).0, 1, "{}", changed.all());
+        functions.delete_many(doc! {}).await.expect("a delete");
+        functions.insert_many(all).await.expect("functions");
+        functions.insert_one(function("vat")).await.expect("a function");
+        assert_eq!(post(&workspace, "changed").code, 0, "they are back");
         functions.delete_many(doc! {}).await.expect("a delete");
         let gone = post(&workspace, "lost");
         assert_eq!(verdict(&gone).0, 1, "{}", gone.all());
