@@ -313,9 +313,9 @@ mod tests {
 
     #[test]
     fn the_list_says_at_a_glance_what_changed() {
-        assert_eq!(Numbers::of(&lossy()).glance, ["34 missing", "5 002 changed", "took 1 s"]);
+        assert_eq!(Numbers::of(&lossy()).glance, ["34 missing", "5 002 changed", "took 1.0 s"]);
         let mut upgraded = upgraded();
-        assert_eq!(Numbers::of(&upgraded).glance, ["Deployment pxbbq-web web v4.2 → v4.3", "took 1 s"]);
+        assert_eq!(Numbers::of(&upgraded).glance, ["Deployment pxbbq-web web v4.2 → v4.3", "took 1.0 s"]);
         upgraded.after.revision = Some("b".repeat(40));
         if let Some(before) = &mut upgraded.before {
             before.revision = Some("a".repeat(40));
