@@ -52,6 +52,8 @@ redis_answers() { [ "$(inside redis-cli -p "${redis#*:}" ping)" = PONG ]; }
 
 objects() {
   k apply --server-side --field-manager taster-local -f "$argocd/crds" >/dev/null
+  # created is not served yet: on a busy machine, an object of the new kinds is refused until then
+  k wait --for condition=established --timeout 10s -f "$argocd/crds" >/dev/null
   k create namespace argocd --dry-run=client -o yaml | k apply --server-side --field-manager taster-local -f - >/dev/null
   # the ConfigMap first as an installation creates it, then with the additions of manifests/argocd
   k apply --server-side --field-manager taster-local -f - >/dev/null <<YAML
