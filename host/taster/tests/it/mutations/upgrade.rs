@@ -19,8 +19,8 @@ pub(super) enum Step {
         first: usize,
         count: usize,
     },
-    /// The smallest alterations of a few documents, another one of each, with this seed: a census that misses one kind of
-    /// them counts too few.
+    /// One of the smallest alterations of each of `count` documents, with this seed. A census that misses one kind of
+    /// alteration counts too few documents.
     Alter {
         collection: String,
         first: usize,
