@@ -52,8 +52,16 @@ redis_answers() { [ "$(inside redis-cli -p "${redis#*:}" ping)" = PONG ]; }
 
 objects() {
   k apply --server-side --field-manager taster-local -f "$argocd/crds" >/dev/null
-  # created is not served yet: on a busy machine, an object of the new kinds is refused until then
-  k wait --for condition=established --timeout 10s -f "$argocd/crds" >/dev/null
+  # created is not served yet: on a busy machine, an object of the new kinds is refused until then; and a kind that has no
+  # condition at all yet is an error for `kubectl wait`
+  local deadline=$((SECONDS + 60)) error
+  until error=$(k wait --for condition=established --timeout 10s -f "$argocd/crds" 2>&1 >/dev/null); do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      say "the kinds of Argo CD are not served: $error"
+      exit 1
+    fi
+    sleep 0.2
+  done
   k create namespace argocd --dry-run=client -o yaml | k apply --server-side --field-manager taster-local -f - >/dev/null
   # the ConfigMap first as an installation creates it, then with the additions of manifests/argocd
   k apply --server-side --field-manager taster-local -f - >/dev/null <<YAML
