@@ -24,6 +24,8 @@ enum Attack {
     OtherCollection,
     /// Reads it through `$lookup`.
     Lookup,
+    /// Returns a code of the host, which would have everything read again.
+    ForgedCode,
     /// Panics.
     Panic,
 }
@@ -71,6 +73,9 @@ impl Probe for Evil {
             Attack::Lookup => {
                 let lookup = serde_json::json!({"$lookup": {"from": "registrations", "localField": "a", "foreignField": "b", "as": "c"}});
                 db.aggregate(&granted, &[stage(lookup)?]).map(|_| Vec::new())
+            }
+            Attack::ForgedCode => {
+                Err(Failure { code: Some("T0211".to_owned()), ..Failure::new("the snapshot is gone") })
             }
             Attack::Panic => panic!("the probe's own last words"),
         }

@@ -1,6 +1,7 @@
 //! Changes that are declared and proven on a real server: values of added fields, and renamed collections.
 
 use mongodb::bson::{Decimal128, Document, doc};
+use taster_testkit::mongod::Flavour;
 
 use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
 
@@ -149,4 +150,91 @@ async fn required_evidence_compares_at_least_one_document() {
     let post = post(&workspace, "one");
     assert_eq!(post.code, 3, "{}", post.all());
     assert!(post.out.contains("all 20 documents are excused: none was compared"), "{}", post.out);
+}
+
+/// The outcomes of the findings about a collection or a probe that are not `same`.
+fn findings_of(post: &CommandOutput, name: &str) -> Vec<String> {
+    let verdict = post.json();
+    let of_it = verdict["findings"].as_array().expect("findings").iter().filter(|finding| {
+        finding["outcome"] != "same" && (finding["labels"]["collection"] == name || finding["probe"] == name)
+    });
+    of_it.map(|finding| format!("{} {}", finding["outcome"], finding["code"]).replace('"', "")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_that_no_longer_decides_after_the_sync_is_no_evidence() {
+    for (flavour, now) in [(Flavour::Standalone, "muted: true"), (Flavour::ReplicaSet, "severity: warn")] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let probes = |more: &str| {
+            format!(
+                "{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]{more}}}\n  - {{name: counts, \
+                 component: document-count, collections: [registrations]}}\n"
+            )
+        };
+        workspace.configure(&probes(""));
+        pre(&workspace, "one");
+        assert!(shop.lose(doc! {"status": "open"}).await > 0);
+        workspace.configure(&probes(&format!(", {now}")));
+        let after = post(&workspace, "one");
+        assert_eq!(after.code, 3, "{}", after.all());
+        assert!(findings_of(&after, "documents").contains(&"unknown options-changed".to_owned()), "{}", after.all());
+        // as before the sync, it decides
+        workspace.configure(&probes(""));
+        assert_eq!(post(&workspace, "one").code, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_that_is_declared_as_removal_and_addition_is_no_evidence() {
+    let shop = ShopDatabase::replica_set(100).await;
+    let workspace = shop.workspace();
+    let database = &shop.database;
+    let (carts, baskets) = (database.collection::<Document>("carts"), database.collection::<Document>("baskets"));
+    carts.insert_many((0..100).map(|n| doc! {"_id": n})).await.expect("documents");
+    let changes = "changes:\n  - {removedCollection: carts}\n  - {addedCollection: baskets}\n";
+    let require = "require: {census: [baskets]}\n";
+    workspace.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census}}\n{changes}"));
+    pre(&workspace, "one");
+    baskets.insert_many((0..10).map(|n| doc! {"_id": n})).await.expect("documents");
+    carts.drop().await.expect("a drop");
+    let declared = post(&workspace, "one");
+    assert_eq!(declared.code, 0, "that is what was declared: {}", declared.all());
+    let evidence = declared.json()["evidence"].as_array().expect("evidence").clone();
+    let basis =
+        |name: &str| evidence.iter().find(|known| known["collection"] == name).map(|known| known["basis"].clone());
+    assert_eq!(basis("baskets"), Some("none".into()), "{evidence:?}");
+    let out = workspace.taster(&["compare", "--run", "one"]).out;
+    let line = out.lines().find(|line| line.starts_with("Not compared: ")).unwrap_or_else(|| panic!("{out}"));
+    assert!(line.contains("baskets"), "{line}");
+    // an operator's minimum
+    workspace.configure(&format!("{SHOP}{require}probes:\n  - {{name: documents, component: census}}\n{changes}"));
+    let required = post(&workspace, "one");
+    assert_eq!(required.code, 3, "{}", required.all());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_added_field_whose_value_nobody_states_and_a_filter_of_everything_are_said() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    let carts = shop.database.collection::<Document>("carts");
+    carts.insert_many((0..20).map(|n| doc! {"_id": n})).await.expect("documents");
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
+         changes:\n  - {{collection: carts, addedField: vip, type: bool}}\n"
+    ));
+    pre(&workspace, "one");
+    carts.update_many(doc! {}, doc! {"$set": {"vip": true}}).await.expect("an update");
+    let added = workspace.taster(&["post", "--run", "one"]);
+    assert_eq!(added.code, 0, "{}", added.all());
+    assert!(added.out.contains("value"), "{}", added.all());
+
+    workspace.configure(&format!(
+        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
+         changes:\n  - {{collection: carts, removedDocuments: {{}}}}\n"
+    ));
+    pre(&workspace, "two");
+    carts.delete_many(doc! {}).await.expect("a deletion");
+    let removed = workspace.taster(&["post", "--run", "two"]);
+    assert!(removed.out.contains("20 of 20 excused"), "{}", removed.all());
 }

@@ -1,10 +1,12 @@
 //! What once ended a run, or was a finding, although nothing was wrong: each the smallest input that did.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use mongodb::{
     Client,
     bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
 };
-use taster_demo::DATABASE;
+use taster_demo::{DATABASE, Mongod};
 use taster_testkit::{mongod::Flavour, wait_until};
 
 use crate::support::{CommandOutput, FLAVOURS, SHOP, ShopDatabase, Workspace};
@@ -352,8 +354,23 @@ fn documented_privileges(marker: &str) -> Vec<Document> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documented_roles_are_enough_and_a_live_check_tells_what_is_not() {
+async fn the_documented_roles_are_enough_on_a_standalone_server() {
     let mongod = taster_testkit::mongod::start(taster_testkit::mongod::options(false, &["--auth"])).await;
+    the_documented_roles_are_enough_and_a_live_check_tells_what_is_not(mongod).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_roles_are_enough_on_a_replica_set() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let key = folder.path().join("key");
+    std::fs::write(&key, "tastertests").expect("a file");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("permissions");
+    let arguments = ["--keyFile", key.to_str().expect("UTF-8")];
+    let mongod = taster_testkit::mongod::start(taster_testkit::mongod::options(true, &arguments)).await;
+    the_documented_roles_are_enough_and_a_live_check_tells_what_is_not(mongod).await;
+}
+
+async fn the_documented_roles_are_enough_and_a_live_check_tells_what_is_not(mongod: Mongod) {
     let uri_of =
         |user: &str| format!("mongodb://{user}:geheim@127.0.0.1:{}/{DATABASE}?authSource=admin", mongod.port());
     let admin = mongod.client().await.expect("a client").database("admin");
@@ -457,22 +474,25 @@ async fn definitions_that_mean_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn options_of_other_drivers_in_the_connection_string() {
-    let (shop, _) = empty(Flavour::Standalone).await;
-    insert(&shop, "orders", [doc! {"_id": 1}]).await;
-    for option in ["uuidRepresentation=standard", "compressors=zstd,zlib", "socketTimeoutMS=60000", "maxPoolSize=0"] {
-        let uri = format!("{}&{option}", shop.uri());
-        let uri = if shop.uri().contains('?') { uri } else { uri.replacen('&', "?", 1) };
-        let workspace = Workspace::new(&uri);
+    for flavour in FLAVOURS {
+        let (shop, _) = empty(flavour).await;
+        insert(&shop, "orders", [doc! {"_id": 1}]).await;
+        for option in ["uuidRepresentation=standard", "compressors=zstd,zlib", "socketTimeoutMS=60000", "maxPoolSize=0"]
+        {
+            let uri = format!("{}&{option}", shop.uri());
+            let uri = if shop.uri().contains('?') { uri } else { uri.replacen('&', "?", 1) };
+            let workspace = Workspace::new(&uri);
+            workspace.configure(SHOP);
+            let pre = workspace.taster(&["pre", "--run", "one"]);
+            assert_eq!(pre.code, 0, "{option}: {}", pre.all());
+            let name = option.split('=').next().expect("a name");
+            assert!(pre.err.contains(&format!("no effect here: {name}")), "{option}: {}", pre.err);
+        }
+        let workspace = Workspace::new(&format!("{}?someOption=1", shop.uri().split('?').next().expect("a URI")));
         workspace.configure(SHOP);
         let pre = workspace.taster(&["pre", "--run", "one"]);
-        assert_eq!(pre.code, 0, "{option}: {}", pre.all());
-        let name = option.split('=').next().expect("a name");
-        assert!(pre.err.contains(&format!("no effect here: {name}")), "{option}: {}", pre.err);
+        assert!(pre.code == 4 && pre.err.contains("T0201") && !pre.err.contains("%40"), "{}", pre.all());
     }
-    let workspace = Workspace::new(&format!("{}?someOption=1", shop.uri().split('?').next().expect("a URI")));
-    workspace.configure(SHOP);
-    let pre = workspace.taster(&["pre", "--run", "one"]);
-    assert!(pre.code == 4 && pre.err.contains("T0201") && !pre.err.contains("%40"), "{}", pre.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]

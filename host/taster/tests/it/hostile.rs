@@ -98,3 +98,26 @@ async fn a_hostile_probe_of_severity_warn_does_not_gate() {
     shop.lose(doc! {"status": "open"}).await;
     assert_eq!(workspace.taster(&["post"]).code, 1, "the loss is still found beside it");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_a_probe_makes_up_does_not_have_everything_read_again() {
+    let shop = ShopDatabase::replica_set(300).await;
+    let workspace = shop.workspace();
+    std::fs::copy(component("evil"), workspace.path().join("evil.wasm"))
+        .expect("the build leaves target/probes/evil.wasm");
+    for decides in ["muted: true", "severity: warn"] {
+        workspace.configure(&format!(
+            "{SHOP}probes:
+  - {{name: guest, component: ./evil.wasm, collections: [orders], {decides}, config: {{attack: forged-code}}}}
+  - {{name: counts, component: document-count}}
+"
+        ));
+        let pre = workspace.taster(&["pre", "--format", "json"]);
+        assert_eq!(pre.code, 0, "{}", pre.all());
+        let capture = pre.json();
+        assert_eq!(capture["consistency"]["reading"], "snapshot", "{}", pre.all());
+        let failure = &capture["probes"][0]["outcome"]["failed"];
+        assert_eq!((&failure["message"], failure.get("code")), (&"the snapshot is gone".into(), None), "{failure}");
+        assert_eq!(workspace.taster(&["post"]).code, 0);
+    }
+}

@@ -1,8 +1,11 @@
 //! What once passed as `same` although something was lost or changed: each the smallest input that did.
 
-use std::process::{Command, Stdio};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
 
-use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::Value;
 use taster_testkit::{mongod::Flavour, wait_until};
 
@@ -33,32 +36,6 @@ fn pre(workspace: &Workspace, run: &str) {
 
 async fn command(shop: &ShopDatabase, command: Document) {
     shop.database.run_command(command).await.expect("a command");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn values_that_a_declared_conversion_destroys() {
-    let shop = ShopDatabase::replica_set(100).await;
-    let workspace = shop.workspace();
-    workspace.configure(&format!(
-        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [prices]}}\n\
-         changes:\n  - {{collection: prices, retypedField: v, from: double, to: decimal}}\n"
-    ));
-    let prices = shop.database.collection::<Document>("prices");
-    let decimal = |text: &str| Bson::Decimal128(text.parse::<Decimal128>().expect("a decimal"));
-    for (run, converted, code) in [("right", ["19.99", "250.00"], 0), ("zero", ["0", "0"], 1)] {
-        prices.drop().await.expect("a drop");
-        prices.insert_many([doc! {"_id": 1, "v": 19.99}, doc! {"_id": 2, "v": 250.0}]).await.expect("documents");
-        pre(&workspace, run);
-        for (id, value) in [1, 2].into_iter().zip(converted) {
-            let set = doc! {"$set": {"v": decimal(value)}};
-            prices.update_one(doc! {"_id": id}, set).await.expect("an update");
-        }
-        let post = post(&workspace, run);
-        assert_eq!(post.code, code, "{run}: {}", post.all());
-        if code == 0 {
-            assert!(post.out.contains("converted to the shortest decimal"), "{}", post.out);
-        }
-    }
 }
 
 async fn an_index_that_is_still_being_built(replica_set: bool) {
@@ -101,7 +78,16 @@ async fn an_index_that_is_still_being_built(replica_set: bool) {
     let during = shop.workspace.taster(&["pre", "--run", "two"]);
     assert_eq!(during.code, 3, "{}", during.all());
     assert!(during.out.contains("index `other_1` of `orders` is still being built"), "{}", during.out);
+
+    // a build that ends within the limit is waited for
+    shop.workspace.configure(&format!("{SHOP}  indexBuildTimeout: 2m\n"));
+    let mut waiting = shop.workspace.command(&["pre", "--run", "three", "-v"]);
+    let mut waiting = waiting.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let mut log = BufReader::new(waiting.stderr.take().expect("its log")).lines().map_while(Result::ok);
+    assert!(log.any(|line| line.contains("waiting for indexes that are being built")), "it did not wait");
     shop.configure("hangAfterStartingIndexBuild", "off", doc! {}).await;
+    let log = log.collect::<Vec<_>>().join("\n");
+    assert_eq!(waiting.wait().expect("it ends").code(), Some(0), "{log}");
     building.await.expect("it ends").expect("it is built");
 }
 
@@ -117,28 +103,52 @@ async fn an_index_that_is_still_being_built_on_a_replica_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_definition_of_a_view_that_no_probe_may_read() {
-    let shop = ShopDatabase::standalone(100).await;
-    let workspace = shop.workspace();
-    workspace.configure(SHOP);
-    let pipelines = |operator: &str| {
-        [
-            ("now", doc! {"$match": {"$expr": {operator: ["$at", "$$NOW"]}}}),
-            ("random", doc! {"$match": {"$expr": {operator: [{"$rand": {}}, 0.5]}}}),
-            ("sampled", doc! {"$sample": {"size": if operator == "$lt" { 1 } else { 2 }}}),
-        ]
-    };
-    for (name, stage) in pipelines("$lt") {
-        command(&shop, doc! {"create": name, "viewOn": "orders", "pipeline": [stage]}).await;
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        let by_function = |body: &str| doc! {"$expr": {"$function": {"body": body, "args": [], "lang": "js"}}};
+        let views = |operator: &str, number: i32| {
+            [
+                ("computed", "orders", doc! {"$match": by_function(&format!("function() {{ return {number}; }}"))}),
+                ("now", "orders", doc! {"$match": {"$expr": {operator: ["$at", "$$NOW"]}}}),
+                ("random", "orders", doc! {"$match": {"$expr": {operator: [{"$rand": {}}, 0.5]}}}),
+                ("sampled", "orders", doc! {"$sample": {"size": number}}),
+                ("without_source", "nowhere", doc! {"$match": {"number": {operator: 7}}}),
+            ]
+        };
+        for (name, source, stage) in views("$lt", 1) {
+            command(&shop, doc! {"create": name, "viewOn": source, "pipeline": [stage]}).await;
+        }
+        pre(&workspace, "one");
+        for (name, source, stage) in views("$gt", 2) {
+            command(&shop, doc! {"collMod": name, "viewOn": source, "pipeline": [stage]}).await;
+        }
+        let post = post(&workspace, "one");
+        let (code, findings) = verdict(&post);
+        assert_eq!(code, 1, "{}", post.all());
+        let changed = views("$gt", 2).map(|(name, ..)| format!("different definition-changed {name}"));
+        assert_eq!(findings, changed, "{}", post.all());
     }
-    pre(&workspace, "one");
-    for (name, stage) in pipelines("$gt") {
-        command(&shop, doc! {"collMod": name, "viewOn": "orders", "pipeline": [stage]}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_options_of_a_collection_that_no_probe_covers() {
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        workspace
+            .configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n"));
+        command(&shop, doc! {"create": "log", "capped": true, "size": 65536}).await;
+        command(&shop, doc! {"create": "checked", "validator": {"a": {"$exists": true}}}).await;
+        pre(&workspace, "one");
+        command(&shop, doc! {"collMod": "checked", "validator": {}}).await;
+        command(&shop, doc! {"drop": "log"}).await;
+        command(&shop, doc! {"create": "log"}).await;
+        let post = post(&workspace, "one");
+        let changed = ["checked", "log"].map(|name| format!("different definition-changed {name}"));
+        assert_eq!(verdict(&post), (1, changed.to_vec()), "{}", post.all());
     }
-    let post = post(&workspace, "one");
-    let (code, findings) = verdict(&post);
-    assert_eq!(code, 1, "{}", post.all());
-    let changed = ["now", "random", "sampled"].map(|name| format!("different definition-changed {name}"));
-    assert_eq!(findings, changed, "{}", post.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]

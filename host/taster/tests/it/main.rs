@@ -8,6 +8,7 @@ mod changed_values;
 mod cluster;
 mod collections;
 mod compiling;
+mod conversions;
 mod copies;
 mod crashes;
 mod declared;

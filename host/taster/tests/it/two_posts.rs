@@ -1,4 +1,4 @@
-//! Two `post` of one run at once, on machines whose clocks are an hour or two apart, while a document is order: the exit codes,
+//! Two `post` of one run at once, on machines whose clocks are an hour or two apart, while a document is lost: the exit codes,
 //! the stored verdict and the gate's answer agree with what each of them read.
 
 use std::{
@@ -26,7 +26,7 @@ fn round_count() -> u32 {
 /// The clocks of the two machines. They differ, so that the id of an attempt says whose it is.
 const CLOCKS: [[&str; 2]; 4] = [["+1h", "+0h"], ["+0h", "+1h"], ["-1h", "+0h"], ["+1h", "-1h"]];
 
-/// When the document is order.
+/// When the document is lost.
 #[derive(Debug, Clone, Copy)]
 enum Loss {
     /// When the first has read and the second has not.
@@ -73,8 +73,8 @@ impl Stage {
         let order = orders.find_one(doc! {}).await.expect("an answer").expect("an order");
         let clocks = CLOCKS[(round as usize / 2) % CLOCKS.len()];
         let loss = LOSSES[round as usize % LOSSES.len()];
-        let outputs = match loss {
-            Loss::AtAnyTime => self.lose_at_any_time(&workspace, clocks, round, &order).await,
+        let (outputs, is_first_last) = match loss {
+            Loss::AtAnyTime => (self.lose_at_any_time(&workspace, clocks, round, &order).await, false),
             _ => self.lose_between(&workspace, clocks, loss, &order).await,
         };
         let shown = format!("round {round}: {loss:?}, clocks {clocks:?}");
@@ -82,10 +82,14 @@ impl Stage {
         assert_eq!(captures(&workspace).len(), 2, "{shown}: {said}");
         let readings = Readings::of(&workspace, clocks, self.baseline_orders());
         let shown = format!("{shown}, {readings:?}: {said}");
-        readings.check_exit_codes(outputs.map(|output| output.code), &shown);
+        let codes = outputs.map(|output| output.code);
+        readings.check_exit_codes(codes, &shown);
         readings.check_stored(&workspace, &shown);
         if !matches!(loss, Loss::AtAnyTime) {
             assert_eq!(readings.saw_loss, [false, true], "{shown}");
+        }
+        if is_first_last {
+            assert_eq!(codes[0], 1, "the standing verdict is worse than its own: {shown}");
         }
         orders.insert_one(order).await.expect("it is put back");
         readings
@@ -95,29 +99,34 @@ impl Stage {
         orders_in(&self.baseline.path().join("results/v1/pxbbq/one/pre/capture.json"))
     }
 
-    /// The first reads, then the document is order, then the second reads.
+    /// The first reads, then the order is lost, then the second reads. Also returns whether the second ended before the first
+    /// stored its verdict.
     async fn lose_between(
         &self,
         workspace: &Workspace,
         clocks: [&str; 2],
         loss: Loss,
         order: &Document,
-    ) -> [CommandOutput; 2] {
+    ) -> ([CommandOutput; 2], bool) {
         let [first, mut second] = clocks.map(|clock| Post::start(workspace, clock));
         second.signal("STOP");
         block_until("the first has read", WAIT_TIMEOUT * 3, || !captures(workspace).is_empty());
         if matches!(loss, Loss::BetweenTheReadsOlderLast) {
             first.signal("STOP");
         }
+        // before it was stopped: its verdict stood, and the worse one came later
+        let had_judged = workspace.path().join("results/v1/pxbbq/one/verdict.json").exists();
         self.lose(order).await;
         second.signal("CONT");
+        let mut is_first_last = false;
         if matches!(loss, Loss::BetweenTheReadsOlderLast) {
             // unless the first was stopped while it held a lock of the store
             let stopped = Instant::now();
             block_until("the second ends", WAIT_TIMEOUT * 3, || second.is_over() || stopped.elapsed() > WAIT_TIMEOUT);
+            is_first_last = second.is_over() && !had_judged;
             first.signal("CONT");
         }
-        [first, second].map(Post::ended)
+        ([first, second].map(Post::ended), is_first_last)
     }
 
     /// The second starts while the first runs, and the document is lost before, while or after they read.
