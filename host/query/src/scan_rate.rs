@@ -8,7 +8,6 @@ use taster_model::CollectionKind;
 
 use crate::{
     bson_util::integer, collection::Collection, command, connection::Inner, error::QueryError, hello::PRIMARY,
-    inventory::Inventory,
 };
 
 /// How long the server keeps history if it does not say: the server's default.
@@ -25,10 +24,14 @@ pub(crate) struct ScanRate {
 }
 
 impl ScanRate {
-    /// Reads one reply of the largest collection and measures the time. A view has no size, and may take any time or fail.
-    pub(crate) async fn measure(inner: &Inner, inventory: &Inventory) -> Result<Self, QueryError> {
+    /// Reads one reply of the largest of these collections and measures the time. They are collections that are going to be
+    /// read: the user may not be allowed to read others. A view has no size, and may take any time or fail.
+    pub(crate) async fn measure(
+        inner: &Inner,
+        collections: impl Iterator<Item = &Collection>,
+    ) -> Result<Self, QueryError> {
         let history = seconds_parameter(inner, "minSnapshotHistoryWindowInSeconds").await.unwrap_or(DEFAULT_HISTORY);
-        let stored = inventory.collections.iter().filter(|collection| collection.kind != CollectionKind::View);
+        let stored = collections.filter(|collection| collection.kind != CollectionKind::View);
         let largest = stored.max_by_key(|collection| collection.stats.bytes);
         let Some(largest) = largest else { return Ok(Self { bytes_per_second: u64::MAX, history }) };
         let operation = format!("read the beginning of `{}`", largest.name);

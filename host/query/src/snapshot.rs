@@ -193,8 +193,9 @@ impl Snapshot {
             return Ok(ReadMode::Live);
         }
         let inventory = self.inventory().await?;
-        let bytes = scans.iter().filter_map(|name| inventory.collection(name)).map(|c| c.stats.bytes).sum();
-        let rate = self.scan_rate().await?;
+        let scanned = || scans.iter().filter_map(|name| inventory.collection(name));
+        let bytes = scanned().map(|collection| collection.stats.bytes).sum();
+        let rate = self.scan_rate(scanned()).await?;
         let estimate = rate.scan_time(bytes);
         tracing::debug!(?estimate, history = ?rate.history, "estimated the scans");
         Ok(if estimate <= rate.history { ReadMode::Snapshot } else { ReadMode::Ranges })
@@ -207,13 +208,13 @@ impl Snapshot {
         }
         match self.state.documents_per_range {
             Some(documents) => Ok(Some(documents)),
-            None => Ok(self.scan_rate().await?.documents_per_range(collection)),
+            None => Ok(self.scan_rate([collection].into_iter()).await?.documents_per_range(collection)),
         }
     }
 
-    async fn scan_rate(&self) -> Result<ScanRate, QueryError> {
-        let inventory = self.inventory().await?;
-        self.state.scan_rate.get_or_try_init(|| ScanRate::measure(&self.connection, inventory)).await.copied()
+    /// Measured once, with the largest of the collections that are first asked about.
+    async fn scan_rate(&self, collections: impl Iterator<Item = &Collection>) -> Result<ScanRate, QueryError> {
+        self.state.scan_rate.get_or_try_init(|| ScanRate::measure(&self.connection, collections)).await.copied()
     }
 }
 
@@ -287,7 +288,23 @@ async fn wait_for_majority(
     let can_be_read = |collection: &&Collection| {
         collection.kind != CollectionKind::View && collection.supports_snapshots(connection.major)
     };
-    let Some(collection) = inventory.collections.iter().find(can_be_read) else { return Ok(()) };
+    for collection in inventory.collections.iter().filter(can_be_read) {
+        match read_one_at(connection, collection, time, limit).await {
+            // the user may read others
+            Err(QueryError::NotAuthorised { .. }) => {}
+            outcome => return outcome,
+        }
+    }
+    Ok(())
+}
+
+/// Reads one document as it is at `time`.
+async fn read_one_at(
+    connection: &Inner,
+    collection: &Collection,
+    time: Timestamp,
+    limit: Duration,
+) -> Result<(), QueryError> {
     let options = CommandOptions { comment: &connection.comment, max_time: limit, read_at: Some(time) };
     let call = connection.documents(command::find_one(&collection.name, options));
     let not_reached = QueryError::MajorityTimeout { waited: limit };
