@@ -333,21 +333,24 @@ const NO_MEANING: &str = "values of the old type have no meaning as values of th
 fn irreversibly_retyped(change: &RetypedField, column: usize, before: &Header) -> Option<Box<dyn ProofMethod>> {
     let values = match change.values {
         ValueCheck::Ignored => Values::Ignored,
-        ValueCheck::Compared => {
-            let Some(wanted) = Conversion::of(change) else { return Some(boxed(Unproven(NO_MEANING))) };
-            let mut first = 0;
-            let mut position = None;
-            for (index, conversion) in before.options.conversions.iter().enumerate() {
-                if *conversion == wanted {
-                    position = Some(index);
-                    break;
-                }
-                first += conversion.readings().len();
-            }
-            Values::Compared { first, found: position?, readings: wanted.readings(), conversion: wanted }
-        }
+        ValueCheck::Compared => match Conversion::of(change) {
+            Some(wanted) => compared_values(wanted, before)?,
+            None => Values::Meaningless,
+        },
     };
     Some(boxed(IrreversiblyRetyped { change: change.clone(), column, values }))
+}
+
+/// `None`: the baseline does not contain the digests of this conversion.
+fn compared_values(wanted: Conversion, before: &Header) -> Option<Values> {
+    let mut first = 0;
+    for (found, conversion) in before.options.conversions.iter().enumerate() {
+        if *conversion == wanted {
+            return Some(Values::Compared { first, found, readings: wanted.readings(), conversion: wanted });
+        }
+        first += conversion.readings().len();
+    }
+    None
 }
 
 /// A field that was converted to another type irreversibly; the digest of its value is separate.
@@ -360,6 +363,9 @@ struct IrreversiblyRetyped {
 /// How converted values are proven.
 enum Values {
     Ignored,
+    /// There is nothing to compare, which makes the change unproven. It covers the field all the same: what else differs
+    /// in the documents is found.
+    Meaningless,
     /// The digest of the value after the sync, at `found`, is one of those from `first` on before it, one of each reading.
     Compared {
         first: usize,
@@ -373,7 +379,7 @@ impl Values {
     /// The status of a document in which the field has the new type; `None`: the value is not what the old one becomes.
     fn status(&self, pair: DocumentPair<'_>) -> Option<ChangeStatus> {
         match self {
-            Self::Ignored => Some(ChangeStatus::Happened),
+            Self::Ignored | Self::Meaningless => Some(ChangeStatus::Happened),
             Self::Compared { first, found, readings, .. } => {
                 let found = pair.after.converted(*found)?;
                 let agrees = |reading: &usize| pair.before.converted(first + reading) == Some(found);
@@ -414,6 +420,10 @@ impl ProofMethod for IrreversiblyRetyped {
             (false, _) if is(old, to) => ChangeStatus::AlreadyBefore,
             _ => ChangeStatus::NotConcerned,
         }
+    }
+
+    fn unproven_reason(&self) -> Option<&'static str> {
+        matches!(self.values, Values::Meaningless).then_some(NO_MEANING)
     }
 
     fn converted_together(&self, documents: &BTreeMap<u8, u64>) -> ConvertedTogether {

@@ -26,14 +26,14 @@ pub(crate) fn of_collections(captures: &CapturePair<'_>, findings: &[Finding]) -
             keep_best(&mut found, collection, without_census(collection, EvidenceBasis::Metrics));
         }
     }
-    let mut evidence: BTreeMap<&str, CollectionEvidence> = BTreeMap::new();
-    for capture in [captures.before.capture, captures.after.capture] {
-        for name in collections::names(capture) {
-            let known = || found.remove(name).unwrap_or_else(|| without_census(name, EvidenceBasis::None));
-            evidence.entry(name).or_insert_with(known);
-        }
-    }
-    evidence.into_values().collect()
+    let names = [captures.before.capture, captures.after.capture].map(|capture| collections::names(capture).collect());
+    let [before, after]: [BTreeSet<&str>; 2] = names;
+    let evidence = before.union(&after).map(|name| {
+        // one that is there on one side only was compared with nothing, also where that was declared
+        let known = found.remove(name).filter(|_| before.contains(name) && after.contains(name));
+        known.unwrap_or_else(|| without_census(name, EvidenceBasis::None))
+    });
+    evidence.collect()
 }
 
 fn keep_best<'a>(found: &mut BTreeMap<&'a str, CollectionEvidence>, collection: &'a str, new: CollectionEvidence) {

@@ -56,23 +56,24 @@ struct RawDeclaredChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     removed_documents: Option<serde_json::Value>,
     /// With `addedField`: the type of its values, as a `$type` alias.
-    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none", deserialize_with = "type_or_null")]
     field_type: Option<BsonType>,
     /// With `addedField`: in `all` documents (the default) or in `some`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     present: Option<FieldPresence>,
     /// With `retypedField`: the old type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "type_or_null")]
     from: Option<BsonType>,
     /// With `renamedField` and `renamedCollection`: the new name. With `retypedField`: the new type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    to: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "name_or_null")]
+    #[schemars(with = "Option<String>")]
+    to: Option<NameOrNull>,
     /// With `retypedField`: digits after the point to which numbers may be rounded. Default: none is lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 34))]
     rounding: Option<u8>,
     /// With `addedField`: the value that it has in every document that it was added to, as JSON or as Extended JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
     value: Option<serde_json::Value>,
     /// With `addedField`: a list of the values that it may have. With `retypedField`: `ignored` if the converted values need
     /// not be proven; default: `compared`.
@@ -85,6 +86,37 @@ struct RawDeclaredChange {
     /// Why the change is right; shown in reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+/// A name, or YAML's `null`: as a type it is that of the same name, and as a name it is one that was left out.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+enum NameOrNull {
+    Name(String),
+    Null,
+}
+
+impl NameOrNull {
+    fn name(self) -> Option<String> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Null => None,
+        }
+    }
+}
+
+fn name_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NameOrNull>, D::Error> {
+    Ok(Some(Option::deserialize(deserializer)?.map_or(NameOrNull::Null, NameOrNull::Name)))
+}
+
+/// A type, which YAML may write as `null` without quotes.
+fn type_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BsonType>, D::Error> {
+    Ok(Some(Option::deserialize(deserializer)?.unwrap_or(BsonType::Null)))
+}
+
+/// A value that is stated, also if it is `null`.
+fn stated<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
 }
 
 /// What `values` may hold.
@@ -158,7 +190,8 @@ fn parse_added_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, 
 
 fn parse_renamed_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>, String> {
     let Some(from) = raw.renamed_field.take() else { return Ok(None) };
-    let to: FieldPath = raw.to.take().ok_or("`renamedField` requires `to`, the new name")?.try_into()?;
+    let to: FieldPath =
+        raw.to.take().and_then(NameOrNull::name).ok_or("`renamedField` requires `to`, the new name")?.try_into()?;
     if !(from.is_top_level() && to.is_top_level()) {
         return Err(format!(
             "`renamedField: {from}` is not supported for nested fields: declare one `removedField` and one `addedField`"
@@ -171,6 +204,7 @@ fn parse_retyped_field(raw: &mut RawDeclaredChange) -> Result<Option<ChangeKind>
     let Some(path) = raw.retyped_field.take() else { return Ok(None) };
     let from = raw.from.take().ok_or("`retypedField` requires `from`, the old type")?;
     let to = raw.to.take().ok_or("`retypedField` requires `to`, the new type")?;
+    let to = to.name().unwrap_or_else(|| BsonType::Null.to_string());
     let to: BsonType = serde_json::from_value(to.clone().into())
         .map_err(|_| format!("unknown BSON type `{to}`: use a `$type` alias, such as `int` or `date`"))?;
     let rounding = raw.rounding.take();
@@ -193,7 +227,7 @@ fn parse_renamed_collection(raw: &mut RawDeclaredChange) -> Result<Option<Change
     if raw.renamed_collection.is_none() {
         return Ok(None);
     }
-    let to = raw.to.take().ok_or("`renamedCollection` requires `to`, the new name")?;
+    let to = raw.to.take().and_then(NameOrNull::name).ok_or("`renamedCollection` requires `to`, the new name")?;
     Ok(Some(ChangeKind::RenamedCollection(to)))
 }
 
@@ -294,12 +328,12 @@ impl From<DeclaredChange> for RawDeclaredChange {
             ChangeKind::RemovedField(path) => raw.removed_field = Some(path),
             ChangeKind::RenamedField(RenamedField { from, to }) => {
                 raw.renamed_field = Some(from);
-                raw.to = Some(to.to_string());
+                raw.to = Some(NameOrNull::Name(to.to_string()));
             }
             ChangeKind::RetypedField(RetypedField { path, from, to, rounding, values }) => {
                 raw.retyped_field = Some(path);
                 raw.from = Some(from);
-                raw.to = Some(to.to_string());
+                raw.to = Some(NameOrNull::Name(to.to_string()));
                 raw.rounding = rounding;
                 raw.values = (values == ValueCheck::Ignored).then(|| "ignored".into());
             }
@@ -309,7 +343,7 @@ impl From<DeclaredChange> for RawDeclaredChange {
             ChangeKind::RemovedCollection => raw.removed_collection = collection.take(),
             ChangeKind::RenamedCollection(to) => {
                 raw.renamed_collection = collection.take();
-                raw.to = Some(to);
+                raw.to = Some(NameOrNull::Name(to));
             }
             ChangeKind::AddedDocuments(documents) => {
                 raw.added_documents = Some(documents.filter);
@@ -354,6 +388,32 @@ mod tests {
             let change: DeclaredChange = serde_json::from_value(written.clone()).unwrap();
             assert_eq!(serde_json::to_value(&change).unwrap(), written, "the order of keys does not matter");
         }
+    }
+
+    #[test]
+    fn null_needs_no_quotes() {
+        let read = |written| serde_json::from_value::<DeclaredChange>(written);
+        for (plain, quoted) in [
+            (
+                json!({"collection": "orders", "retypedField": "a", "from": null, "to": "int"}),
+                json!({"collection": "orders", "retypedField": "a", "from": "null", "to": "int"}),
+            ),
+            (
+                json!({"collection": "orders", "retypedField": "a", "from": "object", "to": null}),
+                json!({"collection": "orders", "retypedField": "a", "from": "object", "to": "null"}),
+            ),
+            (
+                json!({"collection": "orders", "addedField": "a", "type": null}),
+                json!({"collection": "orders", "addedField": "a", "type": "null"}),
+            ),
+        ] {
+            assert_eq!(read(plain.clone()).unwrap(), read(quoted).unwrap(), "{plain}");
+        }
+        // as a value it is one, and as a name it is none
+        let stated = json!({"collection": "orders", "addedField": "a", "type": "null", "value": null});
+        assert_eq!(serde_json::to_value(read(stated.clone()).unwrap()).unwrap(), stated);
+        let nameless = read(json!({"collection": "orders", "renamedField": "a", "to": null})).unwrap_err();
+        assert!(nameless.to_string().contains("requires `to`, the new name"), "{nameless}");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use taster_model::{
-    CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, DifferingDocuments, Finding, FindingOutcome,
-    ProbeRecord, RetypedField, ValueCheck,
+    AddedField, BsonType, CensusDifference, ChangeKind, ChangeOutcome, DeclaredChange, DifferingDocuments, Finding,
+    FindingOutcome, ProbeRecord, RetypedField, ValueCheck,
 };
 
 use super::finding::{happened, missing, unproven};
@@ -109,13 +109,21 @@ fn judge_outcome(outcome: &ChangeOutcome, difference: &CensusDifference) -> Find
     let is_about_documents = matches!(change.kind, ChangeKind::AddedDocuments(_) | ChangeKind::RemovedDocuments(_));
     let preposition = if is_about_documents { "" } else { "in " };
     let documents = taster_text::counted(outcome.happened, "document");
-    happened(change, format!("{preposition}{documents}{already}{}", conversion_text(outcome)))
+    happened(change, format!("{preposition}{documents}{already}{}", values_text(outcome)))
 }
 
-/// By which readings the values of a converted field were proven.
-fn conversion_text(outcome: &ChangeOutcome) -> String {
-    if let ChangeKind::RetypedField(RetypedField { values: ValueCheck::Ignored, .. }) = outcome.change.kind {
-        return "; the values were not compared".to_owned();
+/// What is known of the values of an added or a converted field.
+fn values_text(outcome: &ChangeOutcome) -> String {
+    match &outcome.change.kind {
+        ChangeKind::AddedField(AddedField { values, field_type, .. })
+            if values.is_empty() && *field_type != BsonType::Null =>
+        {
+            return "; with any value, since no `value` is declared".to_owned();
+        }
+        ChangeKind::RetypedField(RetypedField { values: ValueCheck::Ignored, .. }) => {
+            return "; the values were not compared".to_owned();
+        }
+        _ => {}
     }
     let readings = outcome.readings.iter().filter(|(_, documents)| **documents > 0);
     let parts: Vec<String> = readings

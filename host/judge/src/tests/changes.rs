@@ -65,11 +65,11 @@ fn outcomes_of_changes_that_a_census_proves() {
     ];
     assert_snapshot!(cases.iter().map(summarize).collect::<Vec<_>>().join("\n\n"), @"
         same
-        expected declared-change [documents collection=orders]: in 100 documents
+        expected declared-change [documents collection=orders]: in 100 documents; with any value, since no `value` is declared
         expected declared-change [documents documents collection=orders]: 100 documents unchanged except as declared
 
         same
-        expected declared-change [documents collection=orders]: in 90 documents; 10 already had it
+        expected declared-change [documents collection=orders]: in 90 documents; 10 already had it; with any value, since no `value` is declared
         expected declared-change [documents documents collection=orders]: 100 documents unchanged except as declared
 
         different
@@ -98,7 +98,7 @@ fn outcomes_of_changes_that_a_census_proves() {
 
         different
         different changed [documents documents collection=orders]: 1 missing
-        expected declared-change [documents collection=orders]: in 99 documents
+        expected declared-change [documents collection=orders]: in 99 documents; with any value, since no `value` is declared
     ");
 }
 
@@ -174,7 +174,7 @@ fn a_change_has_one_finding_from_the_probe_that_decides() {
         (outcome(&archived(), 100, document_count(0), 0), outcome(&archived(), 97, document_count(3), 0));
     let unproven =
         ChangeOutcome { unproven_reason: Some("too late".to_owned()), ..outcome(&archived(), 0, document_count(0), 0) };
-    assert_snapshot!(findings_of(unproven.clone(), all.clone(), Severity::Fail), @"expected others: in 100 documents");
+    assert_snapshot!(findings_of(unproven.clone(), all.clone(), Severity::Fail), @"expected others: in 100 documents; with any value, since no `value` is declared");
     assert_snapshot!(findings_of(all.clone(), lacking, Severity::Fail), @"different others: missing in 3 documents; it happened in 97");
     assert_snapshot!(findings_of(all, unproven, Severity::Warn), @"unknown others: too late");
 }
