@@ -26,8 +26,9 @@ step "two posts at once, five hundred rounds" env TASTER_TEST_ROUNDS=500 .ci/tes
 first=${TASTER_TEST_BASE:-$(date +%Y%m%d)0000}
 step "2000 rounds of losses and 2000 without, from seed $first" \
   env TASTER_TEST_ROUNDS=2000 TASTER_TEST_BASE="$first" .ci/tests.py --host --least 4 mutations::
-# CI: 2000 requests
-step "pages, and the API with ten thousand requests" make --no-print-directory test-web REQUESTS=10000
+# CI: 300 runs, 2000 requests
+step "pages of a thousand runs, and the API with ten thousand requests" \
+  env TASTER_TEST_RUNS=1000 make --no-print-directory test-web REQUESTS=10000
 # CI: once; the second time starts from what the first has left
 step "cluster tests, the hooks twice" make --no-print-directory test-cluster TIMES=2
 step "the story under Argo CD, twice" make --no-print-directory story TIMES=2 BINARY=target/debug/taster

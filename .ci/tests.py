@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compiles all tests and runs the test programs of all crates, two at a time: many tests wait for servers.
+"""Compiles all tests and runs the test programs of all crates, two at a time: many tests wait for servers. Their servers'
+files are in memory where there is enough of it: mongod and etcd wait for the disk more than for anything else.
 
 tests.py [--jobs N] [--no-run] [--ignored] [--least N] [--host] [FILTER...]
 
@@ -11,6 +12,7 @@ tests.py [--jobs N] [--no-run] [--ignored] [--least N] [--host] [FILTER...]
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +20,7 @@ import queue
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -27,6 +30,8 @@ WORKSPACES = [
     ["--workspace"],
     ["--manifest-path", "probes/Cargo.toml", "--target-dir", "target/probes-test"],
 ]
+# a folder in memory, and what must be free there and in memory: the servers of all tests need up to 4 GiB
+MEMORY, FREE = pathlib.Path("/dev/shm"), 12 << 30
 RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed", re.MULTILINE)
 
 
@@ -55,17 +60,29 @@ def compile_tests(workspace):
     ]
 
 
-def run(program, arguments):
+def run(program, arguments, folder):
     """Runs one program; returns its exit code, its output and its seconds."""
     started = time.monotonic()
     # more than there are processors: a test waits most of its time
     environment = {"RUST_TEST_THREADS": "3", **os.environ, "CARGO": CARGO, "CARGO_MANIFEST_DIR": str(program.folder)}
+    if folder:
+        environment["TMPDIR"] = folder
     process = subprocess.run(
         [program.path, *arguments],
         cwd=program.folder, env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )
     return process.returncode, process.stdout, time.monotonic() - started
+
+
+def folder_in_memory():
+    """A temporary folder for the files of all tests, or nothing where memory is short or TMPDIR is set."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return contextlib.nullcontext()
+    space = os.statvfs(MEMORY)
+    available = re.search(r"^MemAvailable: +(\d+) kB$", pathlib.Path("/proc/meminfo").read_text(), re.MULTILINE)
+    free = min(space.f_bavail * space.f_frsize, int(available[1]) << 10 if available else 0)
+    return tempfile.TemporaryDirectory(prefix="taster-tests-", dir=MEMORY) if free >= FREE else contextlib.nullcontext()
 
 
 def main():
@@ -101,7 +118,7 @@ def main():
                 program = waiting.get_nowait()
             except queue.Empty:
                 return
-            code, output, seconds = run(program, arguments)
+            code, output, seconds = run(program, arguments, folder)
             with printing:
                 print(f"\n-- {program.name}: {seconds:.0f} s\n{output.strip()}", flush=True)
                 times.append((seconds, program.name))
@@ -109,11 +126,12 @@ def main():
                 if code != 0:
                     failed.append(f"{program.name} (exit {code})")
 
-    workers = [threading.Thread(target=work) for _ in range(max(1, options.jobs))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    with folder_in_memory() as folder:
+        workers = [threading.Thread(target=work) for _ in range(max(1, options.jobs))]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
 
     print("\nthe longest:", ", ".join(f"{name} {seconds:.0f} s" for seconds, name in sorted(times, reverse=True)[:6]))
     if failed:

@@ -26,9 +26,13 @@ const HOSTILE: &str = r#"</code></style></script>'"><x-evil onload=alert(1) styl
 /// Documents of the difference that a browser has to show.
 const CHANGED: usize = 1000;
 
-/// Runs of the app that has many: a thousand for a browser, three pages otherwise.
+/// Runs of the app that has many: three pages, more for a browser, a thousand in `make nightly`.
 fn many() -> usize {
-    if lasting().is_some() { 1000 } else { 120 }
+    match std::env::var("TASTER_TEST_RUNS") {
+        Ok(count) => count.parse().expect("a number of runs"),
+        Err(_) if lasting().is_some() => 300,
+        Err(_) => 120,
+    }
 }
 
 /// Every address that a page leads to.
