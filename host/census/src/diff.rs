@@ -1,9 +1,9 @@
 //! Compares two censuses document by document.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde_json::Value;
-use taster_model::{CensusDifference, DeclaredChange, DifferingDocuments};
+use taster_model::{CensusDifference, DeclaredChange, DifferingDocuments, DocumentSet};
 
 use crate::{
     Census, CensusError, CensusOptions, ReadAt,
@@ -231,7 +231,7 @@ impl Diff {
         // the sums of paths cover the same documents only if no document was added or removed
         let same_documents =
             !self.prover.has_covered() && self.expired.count == 0 && self.missing.count == 0 && self.extra.count == 0;
-        let paths =
+        let differing =
             if same_documents && self.changed.count > 0 { self.differing_paths(before, after) } else { Vec::new() };
         let changes = self.prover.finish(&mut self.missing, &mut self.extra);
         let no_sample = |_: &Value| (None, None);
@@ -243,6 +243,10 @@ impl Diff {
             (document(&old), document(&new))
         };
         let mut altered = self.changed.into_set(sample);
+        for path in differing.iter().filter(|path| path.is_order) {
+            name_order(&mut altered, path);
+        }
+        let paths: Vec<String> = differing.iter().map(ToString::to_string).collect();
         altered.paths.clone_from(&paths);
         CensusDifference {
             before: before.footer.documents,
@@ -259,7 +263,7 @@ impl Diff {
     }
 
     /// The innermost paths whose sums differ.
-    fn differing_paths<A, B>(&self, before: &Census<A>, after: &Census<B>) -> Vec<String> {
+    fn differing_paths<A, B>(&self, before: &Census<A>, after: &Census<B>) -> Vec<DifferingPath> {
         let (old, new) = (sums_by_path(&before.footer.paths), sums_by_path(&after.footer.paths));
         let mut differing: Vec<&[u8]> = old
             .keys()
@@ -269,18 +273,47 @@ impl Diff {
             .collect();
         differing.sort_unstable();
         differing.dedup();
-        let mut shown: Vec<String> = differing
-            .iter()
-            .enumerate()
-            // a path is followed by the paths within it
-            .filter(|(index, path)| !differing.get(index + 1).is_some_and(|next| next.starts_with(path)))
-            .map(|(_, path)| paths::format_path(path))
+        let has_rest = before.footer.rest.is_some() || after.footer.rest.is_some();
+        // a path is followed by the paths within it
+        let mut shown: Vec<DifferingPath> = (0..differing.len())
+            .filter(|index| !differing.get(index + 1).is_some_and(|next| next.starts_with(differing[*index])))
+            .take(MAX_PATHS)
+            .map(|index| DifferingPath {
+                name: paths::format_path(differing[index]),
+                // every value within it is where it was
+                is_order: !has_rest && paths::holds_fields_alone(differing[index], new.keys().copied()),
+            })
             .collect();
-        shown.truncate(MAX_PATHS);
         if before.footer.rest != after.footer.rest {
-            shown.push("(other paths)".to_owned());
+            shown.push(DifferingPath { name: "(other paths)".to_owned(), is_order: false });
         }
         shown
+    }
+}
+
+/// A path whose values differ in some document.
+struct DifferingPath {
+    name: String,
+    /// Nothing but the order of the fields within it.
+    is_order: bool,
+}
+
+impl fmt::Display for DifferingPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        f.write_str(if self.is_order { " (order of fields)" } else { "" })
+    }
+}
+
+/// Says of a field in which nothing but the order within it changed, in any document, that it is so.
+fn name_order(changed: &mut DocumentSet, path: &DifferingPath) {
+    if let Some(documents) = changed.fields.remove(&path.name) {
+        changed.fields.insert(path.to_string(), documents);
+    }
+    for detail in &mut changed.details {
+        for name in detail.fields.iter_mut().filter(|name| **name == path.name) {
+            *name = path.to_string();
+        }
     }
 }
 

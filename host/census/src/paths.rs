@@ -304,6 +304,13 @@ pub(crate) fn format_path(path: &[u8]) -> String {
     text
 }
 
+/// Whether there are paths within this one, and no array among them: the sum of an array's elements does not show which of
+/// their values belong together.
+pub(crate) fn holds_fields_alone<'a>(path: &[u8], all: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut within = all.filter_map(|other| other.strip_prefix(path)).filter(|rest| !rest.is_empty()).peekable();
+    within.peek().is_some() && within.all(|rest| rest.split(|byte| *byte == 0).all(|name| name != ELEMENT))
+}
+
 /// One name of a path, quoted if necessary.
 pub(crate) fn format_name(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
