@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use console::Style;
-use taster_model::{Acceptance, Finding, FindingOutcome, Verdict, VerdictDocument};
+use taster_model::{Acceptance, EvidenceBasis, Finding, FindingOutcome, Verdict, VerdictDocument};
 use taster_text::{counted, escape_hidden, grouped, size};
 
 use crate::{
@@ -110,11 +110,17 @@ fn unchanged_documents(document: &VerdictDocument) -> Option<String> {
         let proven = documents.map(|documents| format!("{} unchanged", counted(documents, "document")));
         finding.outcome == FindingOutcome::Same && proven.is_some_and(|proven| proven == finding.reason)
     };
+    let is_whole = |name: &str| {
+        let of_it = document.evidence.iter().find(|known| known.collection == name);
+        // verdicts of earlier versions have no evidence
+        of_it.map_or(document.evidence.is_empty(), |known| known.basis == EvidenceBasis::Whole)
+    };
     let collections: BTreeMap<&str, u64> = document
         .findings
         .iter()
         .filter(is_census)
         .filter_map(|finding| Some((finding.labels.get("collection")?.as_str(), finding.after.as_ref()?.as_u64()?)))
+        .filter(|(name, _)| is_whole(name))
         .collect();
     let counts =
         collections.iter().map(|(name, count)| unbroken(&format!("{} {}", escape_hidden(name), grouped(*count))));

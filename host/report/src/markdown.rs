@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Acceptance, Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{counted, size};
+use taster_text::{counted, escape_hidden, is_hidden, size};
 
 use crate::{
     accepted, documents, evidence,
@@ -62,7 +62,7 @@ pub fn verdict_accepted(document: &VerdictDocument, by: Option<&Acceptance>) -> 
         let _ = writeln!(out, "\n{}: {}", line.label, names.join(", "));
     }
     if !document.uncovered.is_empty() {
-        let names: Vec<String> = document.uncovered.iter().map(|name| format!("`{}`", escape_markdown(name))).collect();
+        let names: Vec<String> = document.uncovered.iter().map(|name| code_span(&escape_hidden(name))).collect();
         let _ = writeln!(out, "\nNo probe covers: {}", names.join(", "));
     }
     if let Some(by) = by {
@@ -130,6 +130,7 @@ fn list_documents(out: &mut String, finding: &Finding) {
 fn escape_html(text: &str) -> String {
     let escape = |c: char| match c {
         c if c.is_control() => " ".to_owned(),
+        c if is_hidden(c) => c.escape_default().to_string(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
         '&' => "&amp;".to_owned(),
@@ -153,6 +154,7 @@ fn escape_markdown(text: &str) -> String {
     for c in text.chars() {
         match c {
             c if c.is_control() => out.push(' '),
+            c if is_hidden(c) => out.extend(c.escape_default()),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),

@@ -242,8 +242,10 @@ fn hostile_ids_break_no_report() {
     let mut finding = census(&json!({"missing": set, "extra": set, "changed": set}));
     finding["labels"] = json!({"collection": name});
     finding["declared"] = json!("because\u{1b}[31m\n<b>");
-    let document = document(&[finding]);
+    let mut document = document(&[finding]);
+    document.uncovered = vec!["order_items\u{202e}`\n## heading".to_owned()];
     let (terminal, page) = (human::verdict(&document), markdown::verdict(&document));
+    assert!(page.contains(r"No probe covers: `` order_items\u{202e}`\n## heading ``"), "{page}");
     let suite = junit::verdict(&document).unwrap();
     for (format, text) in [("terminal", &terminal), ("markdown", &page), ("junit", &suite)] {
         let wild = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2028}\u{ffff}".contains(c);
