@@ -78,6 +78,9 @@ impl CaptureJob<'_> {
             census_key: None,
             revision: self.context.revision.clone(),
             changes: config.changes.clone(),
+            quiet_expectations: Some(
+                config.expect.iter().filter(|expectation| expectation.is_quiet()).cloned().collect(),
+            ),
             objects: Vec::new(),
         };
         Ok(UncommittedCapture { capture, censuses, key: census_settings.key().clone() })

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use taster_model::{
-    Capture, ChangeKind, CollectionFacts, CollectionKind, Finding, FindingOutcome, ReasonCode, STORED_FUNCTIONS,
-    Severity,
+    Capture, ChangeKind, CollectionFacts, CollectionKind, Finding, FindingOutcome, ProbeOutcome, ProbeRecord,
+    ReasonCode, STORED_FUNCTIONS, Severity,
 };
 use taster_text::json_equal;
 
@@ -12,6 +12,9 @@ use crate::{
     capture_pair::{CapturePair, collection_labels},
     show, verdict,
 };
+
+/// The standard probe that compares definitions.
+pub(crate) const INVENTORY: &str = "index-inventory";
 
 fn existing_collections(capture: &Capture) -> impl Iterator<Item = &CollectionFacts> {
     let is_judged = |name: &str| !name.starts_with("system.") || name == STORED_FUNCTIONS;
@@ -64,8 +67,9 @@ pub(crate) fn gone(captures: &CapturePair<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Collections that were dropped and created again, and changes of collections that no probe covers. What the inventories
-/// show of their definitions decides; a document count is an estimate and only warns.
+/// Collections that were dropped and created again, definitions that changed of collections whose definition no probe
+/// compares, and document counts of those that no probe covers. A definition decides; a document count is an estimate and
+/// only warns.
 pub(crate) fn recreated_and_uncovered(captures: &CapturePair<'_>) -> Vec<Finding> {
     let uncovered = uncovered(Some(captures.before.capture), captures.after.capture);
     let now: BTreeMap<&str, &CollectionFacts> =
@@ -82,8 +86,13 @@ pub(crate) fn recreated_and_uncovered(captures: &CapturePair<'_>) -> Vec<Finding
         }
         if old.name == STORED_FUNCTIONS {
             findings.extend(stored_functions(old, new));
-        } else if uncovered.binary_search(&old.name).is_ok() {
-            findings.extend(changed_definition(captures, old, new));
+            continue;
+        }
+        let is_uncovered = uncovered.binary_search(&old.name).is_ok();
+        if is_uncovered || !is_inventoried(captures.after.capture, &old.name) {
+            findings.extend(changed_definition(captures, (old, new), is_uncovered));
+        }
+        if is_uncovered {
             findings.extend(changed_count(old, new));
         }
     }
@@ -94,8 +103,20 @@ fn change(facts: &CollectionFacts, outcome: FindingOutcome, code: ReasonCode, re
     Finding { labels: collection_labels(&facts.name), ..verdict::finding(outcome, code, reason) }
 }
 
-/// The options or indexes of a collection that no probe covers changed, and no declaration says so.
-fn changed_definition(captures: &CapturePair<'_>, old: &CollectionFacts, new: &CollectionFacts) -> Option<Finding> {
+/// Whether a probe that decides compares the options and indexes of the collection.
+fn is_inventoried(capture: &Capture, name: &str) -> bool {
+    let decides = |probe: &&ProbeRecord| probe.severity == Severity::Fail && !probe.muted;
+    let inventories = capture.probes.iter().filter(|probe| probe.component == INVENTORY).filter(decides);
+    let mut complete = inventories.filter(|probe| matches!(probe.outcome, ProbeOutcome::Metrics(_)));
+    complete.any(|probe| probe.usage.collections.iter().any(|read| read == name))
+}
+
+/// The options or indexes of a collection changed that no probe compares, and no declaration says so.
+fn changed_definition(
+    captures: &CapturePair<'_>,
+    (old, new): (&CollectionFacts, &CollectionFacts),
+    is_uncovered: bool,
+) -> Option<Finding> {
     // captures of earlier versions contain neither options nor indexes
     if old.options.is_null() || old.kind != new.kind {
         return None;
@@ -118,7 +139,8 @@ fn changed_definition(captures: &CapturePair<'_>, old: &CollectionFacts, new: &C
     if !json_equal(&undeclared(old), &undeclared(new)) {
         changed.push("its indexes changed");
     }
-    let reason = format!("no probe covers {}, and {}", show::name(&old.name), changed.join(", "));
+    let covers = if is_uncovered { "covers" } else { "compares the definition of" };
+    let reason = format!("no probe {covers} {}, and {}", show::name(&old.name), changed.join(", "));
     (!changed.is_empty()).then(|| change(old, FindingOutcome::Different, ReasonCode::DefinitionChanged, reason))
 }
 

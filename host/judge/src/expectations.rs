@@ -7,11 +7,12 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
 use taster_model::{
-    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeRecord, ReasonCode, Rule, Severity,
+    Capture, Expectation, Finding, FindingOutcome, Metric, MetricDeclaration, ProbeOutcome, ProbeRecord, ReasonCode,
+    Rule, Severity,
 };
 
 use crate::{compare::RuleOrigin, expectation_index::ExpectationIndex, show, verdict};
@@ -67,6 +68,40 @@ fn find_declaration<'a>(declarations: &'a [MetricDeclaration], metric: &Metric) 
         .iter()
         .filter(|declaration| declaration.kind == metric.value.kind() && declaration.name.matches(&metric.name))
         .min_by_key(|declaration| Reverse((declaration.name.is_exact(), declaration.name.literal_segments())))
+}
+
+/// Expectations that keep a metric from deciding and did not do so before the sync: what is found now could not stop the
+/// release.
+pub(crate) fn newly_quiet(before: &Capture, after: &Capture, expectations: &ExpectationIndex<'_>) -> Vec<Finding> {
+    // captures of earlier versions do not contain them
+    let Some(known) = &before.quiet_expectations else { return Vec::new() };
+    let scope = |expectation: &Expectation| {
+        (expectation.probe.clone(), expectation.metric.as_str().to_owned(), expectation.labels.clone())
+    };
+    let known: BTreeSet<_> = known.iter().map(scope).collect();
+    let mut quiet = BTreeMap::new();
+    for record in after.probes.iter().filter(|record| record.severity == Severity::Fail && !record.muted) {
+        let ProbeOutcome::Metrics(metrics) = &record.outcome else { continue };
+        for metric in metrics {
+            let matching = expectations.matching(&record.name, metric);
+            quiet.extend(matching.filter(|(_, expectation)| expectation.is_quiet()));
+        }
+    }
+    let newly = quiet.into_values().filter(|expectation| !known.contains(&scope(expectation)));
+    newly
+        .map(|expectation| {
+            let now = if expectation.muted { "`muted`" } else { "`severity: warn`" };
+            let reason = format!(
+                "the expectation of {} is {now} after the sync and was not there before it: add it before `taster pre`",
+                show::name(expectation.metric.as_str())
+            );
+            Finding {
+                probe: expectation.probe.clone(),
+                labels: expectation.labels.clone(),
+                ..verdict::finding(FindingOutcome::Unknown, ReasonCode::OptionsChanged, reason)
+            }
+        })
+        .collect()
 }
 
 /// Expectations that match no metric of either capture: mistyped, or the metric no longer exists.

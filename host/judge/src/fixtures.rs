@@ -103,6 +103,7 @@ pub(crate) fn capture(probes: Vec<ProbeRecord>) -> Capture {
         census_key: None,
         revision: None,
         changes: Vec::new(),
+        quiet_expectations: None,
         objects: Vec::new(),
     }
 }

@@ -174,6 +174,7 @@ fn compare_captures(
     findings.extend(collections::unstable(before, after));
     findings.extend(collections::index_builds(before, after));
     findings.extend(expectations::unmatched(before, after, &captures.expectations));
+    findings.extend(expectations::newly_quiet(before, after, &captures.expectations));
     let evidence = evidence::of_collections(&captures, &findings);
     findings.extend(renamings(&evidence));
     findings.extend(evidence::missing(&evidence, required_censuses));

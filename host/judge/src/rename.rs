@@ -4,12 +4,13 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use taster_model::{
     Capture, ChangeKind, CollectionEvidence, CollectionKind, DeclaredChange, EvidenceBasis, Finding, Labels, Metric,
-    ProbeOutcome, ProbeRecord,
+    ProbeOutcome, ProbeRecord, Value,
 };
 
 use crate::{
     capture_pair::COLLECTION,
     changes::{happened, missing, unproven},
+    collections::INVENTORY,
     show,
 };
 
@@ -88,7 +89,22 @@ impl Renames {
         aligned.consistency.unstable =
             capture.consistency.unstable.iter().filter_map(|collection| name(collection)).map(str::to_owned).collect();
         aligned.probes = capture.probes.iter().map(|record| aligned_record(record, &name)).collect();
+        for record in aligned.probes.iter_mut().filter(|record| record.component == INVENTORY) {
+            self.align_views(record);
+        }
         Cow::Owned(aligned)
+    }
+
+    /// Renames the sources of views in what the inventory of definitions has recorded.
+    fn align_views(&self, record: &mut ProbeRecord) {
+        let ProbeOutcome::Metrics(metrics) = &mut record.outcome else { return };
+        for metric in metrics {
+            if let Value::Document(definition) = &mut metric.value
+                && let Some(serde_json::Value::String(source)) = definition.get_mut("viewOn")
+            {
+                *source = self.new_name(source).to_owned();
+            }
+        }
     }
 
     /// A finding for each declared renaming: it is proven if a census compared the documents.

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AppName, AttemptId, DataKind, DeclaredChange, Failure, Metric, MetricDeclaration, Rule, RunId, ServerFacts,
-    Severity, Side, Usage, UsageLimits,
+    AppName, AttemptId, DataKind, DeclaredChange, Expectation, Failure, Metric, MetricDeclaration, Rule, RunId,
+    ServerFacts, Severity, Side, Usage, UsageLimits,
 };
 
 /// Everything that one side of a run recorded. It is written last: an attempt without a capture is ignored.
@@ -67,6 +67,10 @@ pub struct Capture {
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::stored_changes")]
     #[schemars(schema_with = "crate::stored_changes::json_schema")]
     pub changes: Vec<DeclaredChange>,
+    /// The expectations of the configuration that never decide: those that are muted or only warn. Absent in captures of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_expectations: Option<Vec<Expectation>>,
     /// The commit that is synced, if somebody named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,

@@ -52,6 +52,14 @@ pub struct Expectation {
     pub reason: Option<String>,
 }
 
+impl Expectation {
+    /// Whether a violation never decides the verdict.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.muted || self.severity == Some(Severity::Warn)
+    }
+}
+
 /// A metric's name, or a name in which a segment `*` stands for one or more segments: `orders.*`, `*.count`, `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]

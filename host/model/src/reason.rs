@@ -49,8 +49,8 @@ pub enum ReasonCode {
     CollectionRecreated,
     /// The document count of a collection that no probe covers changed, or a stored function was added.
     UncoveredChanged,
-    /// The options, the definition or the indexes of a collection that no probe covers changed, or stored functions are gone or
-    /// changed.
+    /// The options, the definition or the indexes of a collection changed and no probe that decides compares them, or stored
+    /// functions are gone or changed.
     DefinitionChanged,
     /// An index was still being built: the build may fail.
     IndexBuilding,

@@ -173,6 +173,7 @@ fn capture() -> impl Strategy<Value = Capture> {
             census_key: None,
             revision: None,
             changes: Vec::new(),
+            quiet_expectations: None,
             objects: vec![ObjectRef { key: "pre/a/b".to_owned(), length: u64::MAX, sha256: "00".repeat(32) }],
         },
     )

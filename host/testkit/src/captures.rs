@@ -54,6 +54,7 @@ pub fn empty(run: &str, side: Side) -> Capture {
         census_key: None,
         revision: None,
         changes: Vec::new(),
+        quiet_expectations: None,
         objects: Vec::new(),
     }
 }

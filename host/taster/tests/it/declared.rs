@@ -130,6 +130,11 @@ async fn a_verdict_says_on_what_it_rests() {
     ] {
         assert!(verdict.out.contains(line), "{line}\n{}", verdict.out);
     }
+    assert!(
+        !verdict.out.contains("every document unchanged"),
+        "none was compared whole and as it was: {}",
+        verdict.out
+    );
     let uncovered = verdict.out.lines().find(|line| line.starts_with("No probe covers: ")).expect("a line");
     assert!(uncovered.contains("muted") && uncovered.contains("uncovered"), "{uncovered}");
 }
@@ -182,6 +187,37 @@ async fn a_probe_that_no_longer_decides_after_the_sync_is_no_evidence() {
         // as before the sync, it decides
         workspace.configure(&probes(""));
         assert_eq!(post(&workspace, "one").code, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expectation_that_no_longer_decides_after_the_sync_is_no_evidence() {
+    for (flavour, now) in [(Flavour::Standalone, "severity: warn"), (Flavour::ReplicaSet, "muted: true")] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let configure = |more: &str| {
+            let probes = "probes:\n  - {name: documents, component: census, collections: [orders]}\n  - {name: counts, component: \
+                          document-count, collections: [registrations]}\n";
+            workspace.configure(&format!("{SHOP}{probes}{more}"));
+        };
+        let quiet = format!("expect:\n  - {{metric: documents, probe: documents, rule: equal, {now}}}\n");
+        configure("");
+        pre(&workspace, "one");
+        assert!(shop.lose(doc! {"status": "open"}).await > 0);
+        configure(&quiet);
+        let after = post(&workspace, "one");
+        assert_eq!(after.code, 3, "{}", after.all());
+        assert!(findings_of(&after, "documents").contains(&"unknown options-changed".to_owned()), "{}", after.all());
+        configure("");
+        assert_eq!(post(&workspace, "one").code, 1);
+        let accepted = workspace.taster(&["accept", "one", "--reason", "a test"]);
+        assert_eq!(accepted.code, 0, "{}", accepted.all());
+        // one that was there before the sync is the operator's decision
+        configure(&quiet);
+        pre(&workspace, "two");
+        assert!(shop.lose(doc! {"number": {"$mod": [7, 0]}}).await > 0);
+        let after = post(&workspace, "two");
+        assert_eq!(after.code, 0, "{}", after.all());
     }
 }
 

@@ -133,6 +133,34 @@ async fn the_definition_of_a_view_that_no_probe_may_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_definition_of_a_collection_that_no_probe_compares() {
+    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let index = |name: &str| doc! {"key": {name: 1}, "name": name};
+        command(&shop, doc! {"createIndexes": "orders", "indexes": [index("number"), index("other")]}).await;
+        let census = "probes:\n  - {name: documents, component: census, collections: [orders]}\n";
+        let warning = "  - {name: indexes, component: index-inventory, collections: [orders], severity: warn}\n";
+        let muted = "  - {name: indexes, component: index-inventory, collections: [orders], muted: true}\n";
+        for (run, probes, lost) in [
+            ("census", census.to_owned(), "number"),
+            ("warning", format!("{census}{warning}"), "number"),
+            ("muted", format!("{census}{muted}"), "number"),
+        ] {
+            workspace.configure(&format!("{SHOP}{probes}"));
+            pre(&workspace, run);
+            command(&shop, doc! {"dropIndexes": "orders", "index": lost}).await;
+            let after = post(&workspace, run);
+            let (code, findings) = verdict(&after);
+            assert_eq!(code, 1, "{run}: {}", after.all());
+            assert!(findings.contains(&"different definition-changed orders".to_owned()), "{run}: {findings:?}");
+            command(&shop, doc! {"createIndexes": "orders", "indexes": [index(lost)]}).await;
+            assert_eq!(post(&workspace, run).code, 0, "{run}: it is back");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_options_of_a_collection_that_no_probe_covers() {
     for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
         let shop = ShopDatabase::open(flavour, 100).await;

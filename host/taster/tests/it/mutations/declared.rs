@@ -21,6 +21,8 @@ pub(super) enum Declared {
         nested: bool,
         kind: &'static str,
         value: Bson,
+        /// Whether the declaration says which value.
+        is_stated: bool,
     },
     /// `removedField`.
     RemovedField {
@@ -98,7 +100,7 @@ impl DeclaredStep {
             0..=2 => added_field(random),
             3 => Declared::RemovedField { path: random.pick(&["n", "s", "o", "o.x"]) },
             4 => Declared::RenamedField { in_place: random.one_in(2) },
-            5..=7 => Declared::RetypedField { choice: random.below(12) },
+            5..=7 => Declared::RetypedField { choice: random.below(60) },
             8 => Declared::AddedDocuments { count: 1 + random.below(3) },
             9 => Declared::RemovedDocuments { below: 1 + random.number(4) },
             10 => Declared::AddedIndex,
@@ -313,6 +315,9 @@ impl DeclaredStep {
                     document.insert("n", conversion.convert(&next(old)));
                 }
             }
+            (Declared::AddedField { nested: false, value, is_stated: true, .. }, _) if next(value) != *value => {
+                document.insert("added", next(value));
+            }
             // the declaration says nothing of its value: another field
             _ => {
                 document.insert("u", format!("another value: {}", self.subject()));
@@ -326,8 +331,12 @@ impl DeclaredStep {
             declaration
         };
         match &self.change {
-            Declared::AddedField { nested, kind, .. } => {
-                of(json!({"addedField": if *nested { "o.added" } else { "added" }, "type": kind}))
+            Declared::AddedField { nested, kind, value, is_stated } => {
+                let mut added = of(json!({"addedField": if *nested { "o.added" } else { "added" }, "type": kind}));
+                if *is_stated {
+                    added["value"] = value.clone().into_canonical_extjson();
+                }
+                added
             }
             Declared::RemovedField { path } => of(json!({"removedField": path})),
             Declared::RenamedField { .. } => of(json!({"renamedField": "n", "to": "renamed"})),
@@ -388,7 +397,7 @@ fn added_field(random: &mut Random) -> Declared {
         ("date", Bson::DateTime(DateTime::from_millis(0))),
         ("objectId", Bson::ObjectId(ObjectId::from_bytes([7; 12]))),
     ]);
-    Declared::AddedField { nested: random.one_in(3), kind, value }
+    Declared::AddedField { nested: random.one_in(3), kind, value, is_stated: random.one_in(2) }
 }
 
 /// A conversion of the field `n`.
@@ -403,10 +412,10 @@ fn conversion(collection: &Collection, choice: usize) -> Option<Conversion> {
     let value = collection.documents.iter().find_map(|document| document.get("n"))?;
     let from = type_name(value)?;
     let to: &[&'static str] = match from {
-        "int" => &["long", "double", "string", "decimal", "bool"],
-        "long" => &["int", "double", "string", "decimal"],
+        "int" => &["long", "double", "string", "decimal", "bool", "date"],
+        "long" => &["int", "double", "string", "decimal", "date"],
         "double" => &["decimal", "string"],
-        "string" => &["int", "long", "double", "decimal"],
+        "string" => &["int", "long", "double", "decimal", "date"],
         "date" => &["long", "string", "double"],
         _ => return None,
     };
@@ -431,6 +440,7 @@ impl Conversion {
             "double" => text.parse().ok().map(Bson::Double),
             "decimal" => text.parse().ok().map(Bson::Decimal128),
             "bool" => Some(Bson::Boolean(text != "0")),
+            "date" => text.parse().ok().map(|milliseconds| Bson::DateTime(DateTime::from_millis(milliseconds))),
             _ => Some(Bson::String(text)),
         };
         converted.unwrap_or_else(|| value.clone())
@@ -447,14 +457,20 @@ fn next(value: &Bson) -> Bson {
             Bson::String(text.parse::<i32>().map_or_else(|_| format!("{text}1"), |n| (n + 1).to_string()))
         }
         Bson::DateTime(date) => Bson::DateTime(DateTime::from_millis(date.timestamp_millis() + 1)),
+        Bson::Boolean(yes) => Bson::Boolean(!yes),
         other => other.clone(),
     }
 }
 
-/// What a declaration of `addedField` leaves open: the value, and the place of the field. A field of another type stays.
+/// What a declaration of `addedField` leaves open: the value where none is stated, and the place of the field. A field of
+/// another type or with another value stays.
 pub(super) fn without_added_field(document: &mut Document, declaration: &Json) {
     let (Some(path), Some(kind)) = (declaration["addedField"].as_str(), declaration["type"].as_str()) else { return };
-    let is_right = |value: Option<&Bson>| value.is_some_and(|value| type_name(value) == Some(kind));
+    let stated = declaration.get("value").map(|value| Bson::try_from(value.clone()).expect("Extended JSON"));
+    let is_right = |value: Option<&Bson>| {
+        value
+            .is_some_and(|value| type_name(value) == Some(kind) && stated.as_ref().is_none_or(|stated| stated == value))
+    };
     let fields = match path {
         "added" => Some(&mut *document),
         _ => document.get_document_mut("o").ok(),

@@ -55,13 +55,12 @@ impl<'a> Truth<'a> {
                 add("the collection is of another kind");
                 continue;
             }
-            if self.sees_definitions(name) {
-                if definition(expected) != definition(actual) {
-                    add("its definition changed");
-                }
-                if indexes(expected) != indexes(actual) {
-                    add("its indexes changed");
-                }
+            // compared by a probe, or by the host where none does
+            if definition(expected) != definition(actual) {
+                add("its definition changed");
+            }
+            if indexes(expected) != indexes(actual) {
+                add("its indexes changed");
             }
             if self.has_damaged_documents(name, expected, actual) {
                 add("its documents changed");
@@ -90,14 +89,6 @@ impl<'a> Truth<'a> {
             missing.push(Damage { collection: None, what: "no probe decides".to_owned() });
         }
         missing
-    }
-
-    /// Whether something that decides compares options and indexes: a probe, or the rule for collections that no probe covers.
-    fn sees_definitions(&self, name: &str) -> bool {
-        let probes = self.config.probes();
-        let is_inventoried =
-            probes.iter().any(|probe| probe.component == "index-inventory" && probe.decides() && probe.covers(name));
-        is_inventoried || !probes.iter().any(|probe| !probe.muted && probe.covers(name))
     }
 
     /// The options of the census that decides about the collection, and no expectation speaks of it.
