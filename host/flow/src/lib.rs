@@ -55,7 +55,7 @@ pub use limits::engine_limits;
 pub use open_baseline::{DropRequest, OpenBaseline, drop_baseline, open_baseline};
 pub use post::{Post, PostOutcome, post};
 pub use pre::{Pre, PreOutcome, pre};
-pub use preflight::{absent_collections, mistaken_expectations, no_collections};
+pub use preflight::{absent_collections, absent_elsewhere, mistaken_expectations, no_collections};
 pub use privileges::{NO_ACCESS_CONTROL, missing_optional_privileges, required_privileges, write_privileges};
 pub use probe_check::{ProbeCheck, check_probe};
 pub use probe_runner::{ProbeEnv, load_probe, probe_run_input};

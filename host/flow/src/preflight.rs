@@ -1,6 +1,6 @@
 //! What is hopeless before the sync: a configuration with which no verdict could be `same`, or a database without collections.
 
-use taster_config::{Collections, Config};
+use taster_config::{Collections, ComponentSource, Config, Probe};
 use taster_diagnostics::CliError;
 use taster_model::{ChangeKind, CollectionFacts, CollectionKind, Severity, other_names};
 use taster_query::Connection;
@@ -64,6 +64,30 @@ pub fn absent_collections(config: &Config, live: &[CollectionFacts]) -> Vec<(Str
         });
     let required = config.require.census.iter().map(|name| ("require.census".to_owned(), name.clone()));
     of_probes.chain(required).filter(|(_, name)| !exists(name) && !is_added(name)).collect()
+}
+
+/// The collections that declared changes or expectations name and that do not exist: where each is named, and its name. Not
+/// for `pre`, which a retry runs when the changes have been made.
+#[must_use]
+pub fn absent_elsewhere(config: &Config, live: &[CollectionFacts]) -> Vec<(String, String)> {
+    let exists = |name: &str| live.iter().any(|facts| facts.name == name && facts.kind != CollectionKind::Absent);
+    let is_new = |name: &str| {
+        config.changes.iter().any(|change| match &change.kind {
+            ChangeKind::AddedCollection => change.collection == name,
+            ChangeKind::RenamedCollection(to) => to == name,
+            _ => false,
+        })
+    };
+    let changed = config.changes.iter().map(|change| (format!("changes[{change}]"), change.collection.clone()));
+    let expected = config.expect.iter().filter_map(|expectation| {
+        let named = expectation.labels.get("collection")?;
+        let is_standard = |probe: &Probe| matches!(ComponentSource::of(&probe.component), ComponentSource::Standard(_));
+        let mut about =
+            config.probes.iter().filter(|probe| expectation.probe.as_ref().is_none_or(|p| *p == probe.name));
+        // a probe of one's own may mean something else by the label
+        about.all(is_standard).then(|| (format!("expect[{}]", expectation.metric), named.clone()))
+    });
+    changed.chain(expected).filter(|(_, name)| !exists(name) && !is_new(name)).collect()
 }
 
 /// What to say of a database without collections: probably its name is mistyped.

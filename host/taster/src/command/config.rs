@@ -160,7 +160,9 @@ async fn check_data(session: &Connection, config: &Config, collections: &[Collec
         return checks.fail("database", &taster_flow::no_collections(session).await);
     }
     let names: Vec<&str> = collections.iter().map(|collection| collection.name.as_str()).collect();
-    for (at, missing) in taster_flow::absent_collections(config, collections) {
+    let mut absent = taster_flow::absent_collections(config, collections);
+    absent.extend(taster_flow::absent_elsewhere(config, collections));
+    for (at, missing) in absent {
         let near = match taster_config::closest_match(&missing, &names) {
             Some(near) => format!("did you mean `{near}`? "),
             None => String::new(),

@@ -127,6 +127,18 @@ async fn what_the_database_lacks_is_named_before_the_sync() {
             let pre = workspace.taster(&["pre", "--run", &names.replace(", ", "-")]);
             assert!(pre.code == 3 && pre.all().contains("which does not exist"), "{}", pre.all());
         }
+        for (entry, message) in [
+            ("changes: [{collection: ordres, addedIndex: number_1}]", "there is no collection `ordres`"),
+            ("changes: [{removedCollection: crats}]", "there is no collection `crats`"),
+            ("changes: [{renamedCollection: ordres, to: archive}]", "did you mean `orders`?"),
+            (
+                "expect: [{metric: documents, labels: {collection: ordres}, rule: never-decreases}]",
+                "there is no collection `ordres`",
+            ),
+        ] {
+            let ended = checked(&format!("{SHOP}{entry}\n"));
+            assert!(ended.code == 4 && ended.out.contains(message), "{entry}: {}", ended.all());
+        }
         let declared = format!("{}changes: [{{addedCollection: archive}}]\n", counts("orders, archive"));
         assert_eq!(checked(&declared).code, 0, "a declared change adds it");
 
