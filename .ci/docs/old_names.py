@@ -42,6 +42,12 @@ NAMES = [
     (r"take_off|try_off", "apply, apply_tentative", RUST, ()),
     (r"CensusSetup|Taking", "CensusEnv, CensusScan", RUST, ()),
     (r"Coded|Border", "Diagnostic, ComponentInterface", RUST, ()),
+    (r"struct Ended|Ended<|Moved|Tone", "FlowOutcome, ReplicaChange, EventType", RUST, ()),
+    (r"Reader(?=[<;,)])|struct Replies|Hope", "MeteredConnection, PrefetchStream, Recoverability", RUST, ()),
+    (r"StoreError::Print|struct (?:Print|Large)", "Digest, StreamedObject", RUST, ()),
+    (r"(?:enum|trait) (?:Word|How)", "ChangeStatus, ProofMethod", RUST, ()),
+    (r"Recording|Recorded|Site", "CensusSpec, CensusFile, AppState", RUST, ()),
+    (r"Store::at|unverified_image\b", "Store::open_unverified, unverified_images", RUST, ()),
     (r"taster[-_]taster", "taster", EVERYTHING, ()),
 ]
 

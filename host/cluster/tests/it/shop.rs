@@ -16,11 +16,12 @@ use kube::{
 };
 use serde_json::{Value, json};
 use taster_cluster::{Cluster, ClusterError, ProcessIdentity, Workload, WorkloadRef};
+use taster_testkit::wait_for;
 
 use crate::{cluster_client, control_plane};
 
 /// How long a controller may take to do what it was asked.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CONTROLLER_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct Shop {
     pub(crate) client: Client,
@@ -142,16 +143,9 @@ pub(crate) fn ready() -> Value {
     status
 }
 
-/// Asks again and again until there is an answer.
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl Fn() -> F) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(began.elapsed() < PATIENCE, "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// Waits for an answer as long as a controller may take.
+pub(crate) async fn until<T>(what: &str, poll: impl AsyncFnMut() -> Option<T>) -> T {
+    wait_for(what, CONTROLLER_TIMEOUT, poll).await
 }
 
 fn wanted(kind: &str, name: &str) -> Workload {

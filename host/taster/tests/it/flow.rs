@@ -89,7 +89,9 @@ async fn a_run_is_listed_shown_compared_and_accepted() {
     let post = workspace.taster(&["post", "--run", "one"]);
     assert_eq!(post.code, 1, "{}", post.all());
     assert!(post.out.contains("taster accept one"), "the way out is named: {}", post.out);
-    assert!(post.out.lines().all(|line| line.chars().count() <= 100), "100 columns:\n{}", post.out);
+    // a path is not broken
+    let mut sentences = post.out.lines().filter(|line| !line.starts_with("Report: "));
+    assert!(sentences.all(|line| line.chars().count() <= 100), "100 columns:\n{}", post.out);
 
     let report = post.out.lines().find_map(|line| line.strip_prefix("Report: ")).expect("where the report lies");
     let report = std::fs::read_to_string(report.trim_start_matches("file://")).expect("the report is there");

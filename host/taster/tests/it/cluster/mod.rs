@@ -9,7 +9,7 @@ mod story;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use k8s_openapi::api::{
@@ -21,6 +21,7 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
+use taster_testkit::wait_until;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
@@ -208,13 +209,9 @@ async fn ended(child: Child) -> CommandOutput {
     CommandOutput::read(&output)
 }
 
-/// Waits until something is so.
-async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
-    let begun = Instant::now();
-    while !ask().await {
-        assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// Waits as long as a controller may take.
+async fn until(what: &str, condition: impl AsyncFnMut() -> bool) {
+    wait_until(what, Duration::from_mins(1), condition).await;
 }
 
 fn workload(kind: &str, name: &str, image: &str, replicas: i32) -> Value {
