@@ -132,7 +132,7 @@ struct CompilerProcess(Child);
 
 impl CompilerProcess {
     /// Sends the request, and waits for the answer and the end of the process.
-    async fn exchange(&mut self, request: &Request, component: &[u8]) -> io::Result<Ended> {
+    async fn exchange(&mut self, request: &Request, component: &[u8]) -> io::Result<ChildOutput> {
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (self.0.stdin.take(), self.0.stdout.take(), self.0.stderr.take())
         else {
@@ -150,7 +150,7 @@ impl CompilerProcess {
         let status = self.0.wait().await?;
         // not earlier: the process ends itself when its standard input ends
         drop(stdin);
-        Ok(Ended { status, answer: answer?.into(), stderr })
+        Ok(ChildOutput { status, answer: answer?.into(), stderr })
     }
 
     /// Kills the process group, unless the process has ended and its number may belong to another one.
@@ -183,13 +183,13 @@ async fn read_text(mut from: impl AsyncRead + Unpin) -> String {
 }
 
 /// How a child process ended.
-struct Ended {
+struct ChildOutput {
     status: ExitStatus,
     answer: Bytes,
     stderr: String,
 }
 
-impl Ended {
+impl ChildOutput {
     fn into_code(self, limits: &CompileLimits) -> Result<ChildCode, EngineError> {
         if self.answer.len() as u64 > limits.memory {
             return Err(limits.too_large());

@@ -51,7 +51,7 @@ pub fn required_privileges(config: &Config) -> RequiredAccess {
 pub fn write_privileges(report: &PrivilegeReport) -> Option<String> {
     let actions = report.write_access().filter(|_| report.privileges.authenticated)?;
     Some(format!(
-        "MAY DO MORE THAN READ: {actions}. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` \
+        "can do more than read: {actions}. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` \
          makes this an error"
     ))
 }

@@ -104,7 +104,7 @@ pub(crate) fn disagreement(earlier: &Capture, later: &Capture) -> Option<String>
 
 /// A metric's value; of a census what it recorded, since its id says nothing.
 #[derive(Debug, PartialEq)]
-enum Recorded<'a> {
+enum MetricContent<'a> {
     Value(&'a Value),
     Census { documents: u64, sum: &'a str, options: &'a serde_json::Value },
 }
@@ -114,16 +114,18 @@ fn values<'a>(
     record: &'a ProbeRecord,
     metrics: &'a [Metric],
     is_known: impl Fn(&&'a Metric) -> bool,
-) -> BTreeMap<(&'a str, &'a Labels), Recorded<'a>> {
+) -> BTreeMap<(&'a str, &'a Labels), MetricContent<'a>> {
     let mut censuses: HashMap<&str, &CensusFacts> = HashMap::new();
     for facts in capture.censuses.iter().filter(|facts| facts.probe == record.name) {
         censuses.entry(&facts.id).or_insert(facts);
     }
     let recorded = |metric: &'a Metric| {
-        let Value::Census(id) = &metric.value else { return Recorded::Value(&metric.value) };
+        let Value::Census(id) = &metric.value else { return MetricContent::Value(&metric.value) };
         match censuses.get(id.as_str()) {
-            Some(facts) => Recorded::Census { documents: facts.documents, sum: &facts.sum, options: &facts.options },
-            None => Recorded::Value(&metric.value),
+            Some(facts) => {
+                MetricContent::Census { documents: facts.documents, sum: &facts.sum, options: &facts.options }
+            }
+            None => MetricContent::Value(&metric.value),
         }
     };
     metrics.iter().filter(is_known).map(|metric| ((metric.name.as_str(), &metric.labels), recorded(metric))).collect()

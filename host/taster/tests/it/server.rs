@@ -105,7 +105,7 @@ async fn users_that_lack_something_or_may_write_are_named() {
           help: grant the user the role `read` on the database, or the narrower one of docs/src/operations/mongodb.md
 
         $ pre --run 1 # 
-         WARN the user MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error
+         WARN the user can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error
          WARN the user cannot read local.startup_log, so it is unknown whether the copy or the server was replaced between `pre` and `post`; cannot read local.system.replset, so it is unknown whether the latest writes of a replica set's data are missing. In mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
 
         $ pre # requireReadOnlyUser: true
@@ -114,7 +114,7 @@ async fn users_that_lack_something_or_may_write_are_named() {
 
         $ config check --live # 
         ✓ user: can read everything that is needed
-        ! user: MAY DO MORE THAN READ: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error
+        ! user: can do more than read: insert, update, remove, dropCollection and 6 more on shop; insert, update, remove, dropCollection and 6 more on shop.system.js. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error
         ! user: cannot read local.startup_log, so it is unknown whether the copy or the server was replaced between `pre` and `post`; cannot read local.system.replset, so it is unknown whether the latest writes of a replica set's data are missing. In mongosh, as an administrator: const admin = db.getSiblingDB("admin"), privileges = [{resource: {db: "local", collection: "startup_log"}, actions: ["find"]}, {resource: {db: "local", collection: "system.replset"}, actions: ["find"]}]; admin.getRole("taster") ? admin.grantPrivilegesToRole("taster", privileges) : admin.createRole({role: "taster", privileges, roles: []}); db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "taster", db: "admin"}])
         ✓ probe census: census 0.1.0, 1 collection
         ✓ probe document-count: document-count 0.1.0, 1 collection
