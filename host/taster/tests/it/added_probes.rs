@@ -4,7 +4,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::Value;
 use taster_testkit::mongod::Flavour;
 
-use crate::support::{SHOP, ShopDatabase, Workspace};
+use crate::support::{FLAVOURS, SHOP, ShopDatabase, Workspace};
 
 const COUNTS: &str = "  - {name: counts, component: document-count}\n";
 const CENSUS: &str = "  - {name: census, component: census}\n";
@@ -90,27 +90,29 @@ async fn an_added_probe_on_a_replica_set_begins_its_own_baseline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_added_probe_hides_nothing_that_another_one_has_found() {
-    let shop = ShopDatabase::standalone(300).await;
-    let workspace = shop.workspace();
-    configure(&workspace, &[COUNTS]);
-    pre(&workspace, "a");
-    lose(&shop, &some_orders(&shop).await).await;
-    post(&workspace, "a", "different");
-    configure(&workspace, &[COUNTS, CENSUS]);
-    pre(&workspace, "b");
-    let document = post(&workspace, "b", "different");
-    assert!(about_orders(&document, "counts").iter().any(|(outcome, _)| outcome == "different"), "{document}");
-    assert!(about_orders(&document, "census").iter().all(|(outcome, _)| outcome == "same"), "{document}");
-    // the name is new, the loss is not
-    for (run, probes, code) in [
-        ("c", "  - {name: numbers, component: document-count}\n", "probe-on-one-side"),
-        ("d", "  - {name: counts, component: document-count, collections: [menu]}\n", "options-changed"),
-    ] {
-        configure(&workspace, &[probes, CENSUS]);
-        pre(&workspace, run);
-        let document = post(&workspace, run, "unknown");
-        let codes: Vec<&Value> =
-            document["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
-        assert!(codes.contains(&&code.into()), "{codes:?}");
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 300).await;
+        let workspace = shop.workspace();
+        configure(&workspace, &[COUNTS]);
+        pre(&workspace, "a");
+        lose(&shop, &some_orders(&shop).await).await;
+        post(&workspace, "a", "different");
+        configure(&workspace, &[COUNTS, CENSUS]);
+        pre(&workspace, "b");
+        let document = post(&workspace, "b", "different");
+        assert!(about_orders(&document, "counts").iter().any(|(outcome, _)| outcome == "different"), "{document}");
+        assert!(about_orders(&document, "census").iter().all(|(outcome, _)| outcome == "same"), "{document}");
+        // the name is new, the loss is not
+        for (run, probes, code) in [
+            ("c", "  - {name: numbers, component: document-count}\n", "probe-on-one-side"),
+            ("d", "  - {name: counts, component: document-count, collections: [menu]}\n", "options-changed"),
+        ] {
+            configure(&workspace, &[probes, CENSUS]);
+            pre(&workspace, run);
+            let document = post(&workspace, run, "unknown");
+            let codes: Vec<&Value> =
+                document["findings"].as_array().expect("findings").iter().map(|f| &f["code"]).collect();
+            assert!(codes.contains(&&code.into()), "{codes:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use mongodb::bson::{Decimal128, Document, doc};
 use taster_testkit::mongod::Flavour;
 
-use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
+use crate::support::{CommandOutput, FLAVOURS, SHOP, ShopDatabase, Workspace};
 
 /// `post`, with the verdict as JSON.
 fn post(workspace: &Workspace, run: &str) -> CommandOutput {
@@ -103,14 +103,15 @@ async fn a_collection_is_renamed_on_a_replica_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verdict_says_on_what_it_rests() {
-    let shop = ShopDatabase::standalone(100).await;
-    let workspace = shop.workspace();
-    let database = &shop.database;
-    for name in ["whole", "filtered", "counted", "warned", "muted", "uncovered"] {
-        let documents = (0..20).map(|n| doc! {"_id": n, "open": n % 2 == 0});
-        database.collection::<Document>(name).insert_many(documents).await.expect("documents");
-    }
-    workspace.configure(&format!(
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let database = &shop.database;
+        for name in ["whole", "filtered", "counted", "warned", "muted", "uncovered"] {
+            let documents = (0..20).map(|n| doc! {"_id": n, "open": n % 2 == 0});
+            database.collection::<Document>(name).insert_many(documents).await.expect("documents");
+        }
+        workspace.configure(&format!(
         "{SHOP}probes:\n  - {{name: whole, component: census, collections: [whole]}}\n\
          \x20 - {{name: filtered, component: census, collections: [filtered], config: {{filter: {{open: true}}, ignore: [note]}}}}\n\
          \x20 - {{name: counted, component: document-count, collections: [counted]}}\n\
@@ -118,43 +119,46 @@ async fn a_verdict_says_on_what_it_rests() {
          \x20 - {{name: muted, component: census, collections: [muted], muted: true}}\n\
          changes:\n  - {{collection: whole, removedDocuments: {{open: true}}, maxDocuments: 15}}\n"
     ));
-    pre(&workspace, "one");
-    database.collection::<Document>("whole").delete_many(doc! {"open": true}).await.expect("a deletion");
-    let verdict = workspace.taster(&["post", "--run", "one"]);
-    assert_eq!(verdict.code, 0, "{}", verdict.all());
-    for line in [
-        "Compared whole: whole (10 documents; 10 of 20 excused)",
-        "Compared in part: filtered (10 documents; only {\"open\":true}; without note)",
-        "Compared by metrics: counted",
-        "Not compared: warned",
-    ] {
-        assert!(verdict.out.contains(line), "{line}\n{}", verdict.out);
+        pre(&workspace, "one");
+        database.collection::<Document>("whole").delete_many(doc! {"open": true}).await.expect("a deletion");
+        let verdict = workspace.taster(&["post", "--run", "one"]);
+        assert_eq!(verdict.code, 0, "{}", verdict.all());
+        for line in [
+            "Compared whole: whole (10 documents; 10 of 20 excused)",
+            "Compared in part: filtered (10 documents; only {\"open\":true}; without note)",
+            "Compared by metrics: counted",
+            "Not compared: warned",
+        ] {
+            assert!(verdict.out.contains(line), "{line}\n{}", verdict.out);
+        }
+        assert!(
+            !verdict.out.contains("every document unchanged"),
+            "none was compared whole and as it was: {}",
+            verdict.out
+        );
+        let uncovered = verdict.out.lines().find(|line| line.starts_with("No probe covers: ")).expect("a line");
+        assert!(uncovered.contains("muted") && uncovered.contains("uncovered"), "{uncovered}");
     }
-    assert!(
-        !verdict.out.contains("every document unchanged"),
-        "none was compared whole and as it was: {}",
-        verdict.out
-    );
-    let uncovered = verdict.out.lines().find(|line| line.starts_with("No probe covers: ")).expect("a line");
-    assert!(uncovered.contains("muted") && uncovered.contains("uncovered"), "{uncovered}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn required_evidence_compares_at_least_one_document() {
-    let shop = ShopDatabase::replica_set(100).await;
-    let workspace = shop.workspace();
-    let carts = shop.database.collection::<Document>("carts");
-    carts.insert_many((0..20).map(|n| doc! {"_id": n, "open": true})).await.expect("documents");
-    workspace.configure(&format!(
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let carts = shop.database.collection::<Document>("carts");
+        carts.insert_many((0..20).map(|n| doc! {"_id": n, "open": true})).await.expect("documents");
+        workspace.configure(&format!(
         "{SHOP}require: {{census: [carts]}}\nprobes:\n  - {{name: carts, component: census, collections: [carts]}}\n  - {{name: \
          orders, component: census, collections: [orders]}}\nchanges:\n  - {{collection: carts, removedDocuments: {{open: \
          true}}}}\n"
     ));
-    pre(&workspace, "one");
-    carts.delete_many(doc! {}).await.expect("a deletion");
-    let post = post(&workspace, "one");
-    assert_eq!(post.code, 3, "{}", post.all());
-    assert!(post.out.contains("all 20 documents are excused: none was compared"), "{}", post.out);
+        pre(&workspace, "one");
+        carts.delete_many(doc! {}).await.expect("a deletion");
+        let post = post(&workspace, "one");
+        assert_eq!(post.code, 3, "{}", post.all());
+        assert!(post.out.contains("all 20 documents are excused: none was compared"), "{}", post.out);
+    }
 }
 
 /// The outcomes of the findings about a collection or a probe that are not `same`.
@@ -223,54 +227,58 @@ async fn an_expectation_that_no_longer_decides_after_the_sync_is_no_evidence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rename_that_is_declared_as_removal_and_addition_is_no_evidence() {
-    let shop = ShopDatabase::replica_set(100).await;
-    let workspace = shop.workspace();
-    let database = &shop.database;
-    let (carts, baskets) = (database.collection::<Document>("carts"), database.collection::<Document>("baskets"));
-    carts.insert_many((0..100).map(|n| doc! {"_id": n})).await.expect("documents");
-    let changes = "changes:\n  - {removedCollection: carts}\n  - {addedCollection: baskets}\n";
-    let require = "require: {census: [baskets]}\n";
-    workspace.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census}}\n{changes}"));
-    pre(&workspace, "one");
-    baskets.insert_many((0..10).map(|n| doc! {"_id": n})).await.expect("documents");
-    carts.drop().await.expect("a drop");
-    let declared = post(&workspace, "one");
-    assert_eq!(declared.code, 0, "that is what was declared: {}", declared.all());
-    let evidence = declared.json()["evidence"].as_array().expect("evidence").clone();
-    let basis =
-        |name: &str| evidence.iter().find(|known| known["collection"] == name).map(|known| known["basis"].clone());
-    assert_eq!(basis("baskets"), Some("none".into()), "{evidence:?}");
-    let out = workspace.taster(&["compare", "--run", "one"]).out;
-    let line = out.lines().find(|line| line.starts_with("Not compared: ")).unwrap_or_else(|| panic!("{out}"));
-    assert!(line.contains("baskets"), "{line}");
-    // an operator's minimum
-    workspace.configure(&format!("{SHOP}{require}probes:\n  - {{name: documents, component: census}}\n{changes}"));
-    let required = post(&workspace, "one");
-    assert_eq!(required.code, 3, "{}", required.all());
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let database = &shop.database;
+        let (carts, baskets) = (database.collection::<Document>("carts"), database.collection::<Document>("baskets"));
+        carts.insert_many((0..100).map(|n| doc! {"_id": n})).await.expect("documents");
+        let changes = "changes:\n  - {removedCollection: carts}\n  - {addedCollection: baskets}\n";
+        let require = "require: {census: [baskets]}\n";
+        workspace.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census}}\n{changes}"));
+        pre(&workspace, "one");
+        baskets.insert_many((0..10).map(|n| doc! {"_id": n})).await.expect("documents");
+        carts.drop().await.expect("a drop");
+        let declared = post(&workspace, "one");
+        assert_eq!(declared.code, 0, "that is what was declared: {}", declared.all());
+        let evidence = declared.json()["evidence"].as_array().expect("evidence").clone();
+        let basis =
+            |name: &str| evidence.iter().find(|known| known["collection"] == name).map(|known| known["basis"].clone());
+        assert_eq!(basis("baskets"), Some("none".into()), "{evidence:?}");
+        let out = workspace.taster(&["compare", "--run", "one"]).out;
+        let line = out.lines().find(|line| line.starts_with("Not compared: ")).unwrap_or_else(|| panic!("{out}"));
+        assert!(line.contains("baskets"), "{line}");
+        // an operator's minimum
+        workspace.configure(&format!("{SHOP}{require}probes:\n  - {{name: documents, component: census}}\n{changes}"));
+        let required = post(&workspace, "one");
+        assert_eq!(required.code, 3, "{}", required.all());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_added_field_whose_value_nobody_states_and_a_filter_of_everything_are_said() {
-    let shop = ShopDatabase::standalone(100).await;
-    let workspace = shop.workspace();
-    let carts = shop.database.collection::<Document>("carts");
-    carts.insert_many((0..20).map(|n| doc! {"_id": n})).await.expect("documents");
-    workspace.configure(&format!(
-        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let carts = shop.database.collection::<Document>("carts");
+        carts.insert_many((0..20).map(|n| doc! {"_id": n})).await.expect("documents");
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
          changes:\n  - {{collection: carts, addedField: vip, type: bool}}\n"
-    ));
-    pre(&workspace, "one");
-    carts.update_many(doc! {}, doc! {"$set": {"vip": true}}).await.expect("an update");
-    let added = post(&workspace, "one");
-    assert_eq!(added.code, 0, "{}", added.all());
-    assert!(added.out.contains("with any value, since no `value` is declared"), "{}", added.all());
+        ));
+        pre(&workspace, "one");
+        carts.update_many(doc! {}, doc! {"$set": {"vip": true}}).await.expect("an update");
+        let added = post(&workspace, "one");
+        assert_eq!(added.code, 0, "{}", added.all());
+        assert!(added.out.contains("with any value, since no `value` is declared"), "{}", added.all());
 
-    workspace.configure(&format!(
-        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census, collections: [carts]}}\n\
          changes:\n  - {{collection: carts, removedDocuments: {{}}, maxDocuments: 20}}\n"
-    ));
-    pre(&workspace, "two");
-    carts.delete_many(doc! {}).await.expect("a deletion");
-    let removed = workspace.taster(&["post", "--run", "two"]);
-    assert!(removed.out.contains("20 of 20 excused"), "{}", removed.all());
+        ));
+        pre(&workspace, "two");
+        carts.delete_many(doc! {}).await.expect("a deletion");
+        let removed = workspace.taster(&["post", "--run", "two"]);
+        assert!(removed.out.contains("20 of 20 excused"), "{}", removed.all());
+    }
 }

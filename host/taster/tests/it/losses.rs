@@ -7,12 +7,12 @@ use std::{
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::Value;
-use taster_testkit::{mongod::Flavour, wait_until};
+use taster_testkit::wait_until;
 
 use crate::{
     interrupted::FaultyShop,
     serve::Served,
-    support::{CommandOutput, SHOP, ShopDatabase, Workspace},
+    support::{CommandOutput, FLAVOURS, SHOP, ShopDatabase, Workspace},
 };
 
 /// A verdict, with its findings as `outcome code collection`.
@@ -103,7 +103,7 @@ async fn an_index_that_is_still_being_built_on_a_replica_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_definition_of_a_view_that_no_probe_may_read() {
-    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+    for flavour in FLAVOURS {
         let shop = ShopDatabase::open(flavour, 100).await;
         let workspace = shop.workspace();
         workspace.configure(SHOP);
@@ -134,7 +134,7 @@ async fn the_definition_of_a_view_that_no_probe_may_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_definition_of_a_collection_that_no_probe_compares() {
-    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+    for flavour in FLAVOURS {
         let shop = ShopDatabase::open(flavour, 100).await;
         let workspace = shop.workspace();
         let index = |name: &str| doc! {"key": {name: 1}, "name": name};
@@ -162,7 +162,7 @@ async fn the_definition_of_a_collection_that_no_probe_compares() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_options_of_a_collection_that_no_probe_covers() {
-    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+    for flavour in FLAVOURS {
         let shop = ShopDatabase::open(flavour, 100).await;
         let workspace = shop.workspace();
         workspace
@@ -184,25 +184,33 @@ async fn the_options_of_a_collection_that_no_probe_covers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_indexes_of_a_collection_that_no_probe_covers() {
-    let shop = ShopDatabase::standalone(100).await;
-    let workspace = shop.workspace();
-    workspace.configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n"));
-    command(&shop, doc! {"createIndexes": "registrations", "indexes": [{"key": {"x": 1}, "name": "x_1"}]}).await;
-    pre(&workspace, "one");
-    command(&shop, doc! {"dropIndexes": "registrations", "index": "x_1"}).await;
-    let after = post(&workspace, "one");
-    assert_eq!(verdict(&after), (1, vec!["different definition-changed registrations".to_owned()]), "{}", after.all());
-    // the way out
-    workspace.configure(&format!(
-        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n\
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        workspace
+            .configure(&format!("{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n"));
+        command(&shop, doc! {"createIndexes": "registrations", "indexes": [{"key": {"x": 1}, "name": "x_1"}]}).await;
+        pre(&workspace, "one");
+        command(&shop, doc! {"dropIndexes": "registrations", "index": "x_1"}).await;
+        let after = post(&workspace, "one");
+        assert_eq!(
+            verdict(&after),
+            (1, vec!["different definition-changed registrations".to_owned()]),
+            "{}",
+            after.all()
+        );
+        // the way out
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census, collections: [orders]}}\n\
          changes:\n  - {{collection: registrations, removedIndex: x_1}}\n"
-    ));
-    assert_eq!(post(&workspace, "one").code, 0);
+        ));
+        assert_eq!(post(&workspace, "one").code, 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_that_are_stored_in_the_database() {
-    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+    for flavour in FLAVOURS {
         let shop = ShopDatabase::open(flavour, 100).await;
         let workspace = shop.workspace();
         workspace.configure(SHOP);
@@ -238,73 +246,80 @@ async fn functions_that_are_stored_in_the_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_of_a_ttl_index_that_was_removed() {
-    let shop = ShopDatabase::standalone(100).await;
-    let workspace = shop.workspace();
-    workspace.configure(&format!(
-        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n\
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n\
          changes:\n  - {{collection: sessions, removedIndex: ttl}}\n"
-    ));
-    // due in a moment, and the monitor is not asked: what removes them is the upgrade
-    let due = DateTime::from_millis(DateTime::now().timestamp_millis() + 500);
-    let index = doc! {"key": {"until": 1}, "name": "ttl", "expireAfterSeconds": 1};
-    let admin = shop.mongod.client().await.expect("a client").database("admin");
-    let monitor = async |enabled: bool| {
-        admin.run_command(doc! {"setParameter": 1, "ttlMonitorEnabled": enabled}).await.expect("a parameter");
-    };
-    monitor(false).await;
-    command(&shop, doc! {"createIndexes": "sessions", "indexes": [index]}).await;
-    let sessions = shop.database.collection::<Document>("sessions");
-    sessions.insert_many((0..20).map(|id| doc! {"_id": id, "until": due})).await.expect("documents");
-    pre(&workspace, "one");
-    command(&shop, doc! {"dropIndexes": "sessions", "index": "ttl"}).await;
-    sessions.delete_many(doc! {"_id": {"$lt": 10}}).await.expect("a delete");
-    let is_due = async || DateTime::now().timestamp_millis() > due.timestamp_millis() + 1500;
-    wait_until("they are due", taster_testkit::WAIT_TIMEOUT, is_due).await;
-    let post = post(&workspace, "one");
-    monitor(true).await;
-    let (code, findings) = verdict(&post);
-    assert_eq!(code, 3, "{}", post.all());
-    assert!(findings.contains(&"unknown change-unproven sessions".to_owned()), "{findings:?}");
+        ));
+        // due in a moment, and the monitor is not asked: what removes them is the upgrade
+        let due = DateTime::from_millis(DateTime::now().timestamp_millis() + 500);
+        let index = doc! {"key": {"until": 1}, "name": "ttl", "expireAfterSeconds": 1};
+        let admin = shop.mongod.client().await.expect("a client").database("admin");
+        let monitor = async |enabled: bool| {
+            admin.run_command(doc! {"setParameter": 1, "ttlMonitorEnabled": enabled}).await.expect("a parameter");
+        };
+        monitor(false).await;
+        command(&shop, doc! {"createIndexes": "sessions", "indexes": [index]}).await;
+        let sessions = shop.database.collection::<Document>("sessions");
+        sessions.insert_many((0..20).map(|id| doc! {"_id": id, "until": due})).await.expect("documents");
+        pre(&workspace, "one");
+        command(&shop, doc! {"dropIndexes": "sessions", "index": "ttl"}).await;
+        sessions.delete_many(doc! {"_id": {"$lt": 10}}).await.expect("a delete");
+        let is_due = async || DateTime::now().timestamp_millis() > due.timestamp_millis() + 1500;
+        wait_until("they are due", taster_testkit::WAIT_TIMEOUT, is_due).await;
+        let post = post(&workspace, "one");
+        monitor(true).await;
+        let (code, findings) = verdict(&post);
+        assert_eq!(code, 3, "{}", post.all());
+        assert!(findings.contains(&"unknown change-unproven sessions".to_owned()), "{findings:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loss_between_a_capture_in_which_a_probe_failed_and_the_next_one() {
-    let shop = ShopDatabase::standalone(100).await;
-    let workspace = shop.workspace();
-    let probes = |limit: u32| {
-        format!(
-            "{SHOP}probes:\n  - {{name: documents, component: census}}\n  \
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let probes = |limit: u32| {
+            format!(
+                "{SHOP}probes:\n  - {{name: documents, component: census}}\n  \
              - {{name: shape, component: schema-shape, limits: {{documents: {limit}}}}}\n"
-        )
-    };
-    workspace.configure(&probes(2));
-    assert_eq!(workspace.taster(&["pre", "--run", "one"]).code, 3);
-    // nothing was lost: the next one takes its place
-    workspace.configure(&probes(100_000));
-    pre(&workspace, "two");
-    assert_eq!(post(&workspace, "two").code, 0);
+            )
+        };
+        workspace.configure(&probes(2));
+        assert_eq!(workspace.taster(&["pre", "--run", "one"]).code, 3);
+        // nothing was lost: the next one takes its place
+        workspace.configure(&probes(100_000));
+        pre(&workspace, "two");
+        assert_eq!(post(&workspace, "two").code, 0);
 
-    workspace.configure(&probes(2));
-    assert_eq!(workspace.taster(&["pre", "--run", "three"]).code, 3);
-    assert!(shop.lose(doc! {"status": "open"}).await > 0);
-    workspace.configure(&probes(100_000));
-    let again = workspace.taster(&["pre", "--run", "four"]);
-    assert_eq!(again.code, 3, "{}", again.all());
-    assert!(again.out.contains("the capture of run three"), "{}", again.out);
-    let post = post(&workspace, "four");
-    assert_eq!(post.code, 1, "{}", post.all());
+        workspace.configure(&probes(2));
+        assert_eq!(workspace.taster(&["pre", "--run", "three"]).code, 3);
+        assert!(shop.lose(doc! {"status": "open"}).await > 0);
+        workspace.configure(&probes(100_000));
+        let again = workspace.taster(&["pre", "--run", "four"]);
+        assert_eq!(again.code, 3, "{}", again.all());
+        assert!(again.out.contains("the capture of run three"), "{}", again.out);
+        let post = post(&workspace, "four");
+        assert_eq!(post.code, 1, "{}", post.all());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn live_data_of_another_server() {
-    let (one, other) = (ShopDatabase::standalone(100).await, ShopDatabase::standalone(100).await);
-    let mut workspace = one.workspace();
-    workspace.configure(&format!("{SHOP}  data: live\n"));
-    pre(&workspace, "one");
-    workspace.point_at(&other.uri());
-    let post = post(&workspace, "one");
-    assert!(verdict(&post).1.contains(&"unknown server-changed ".to_owned()), "{}", post.all());
-    assert_eq!(post.code, 3, "{}", post.all());
+    for flavour in FLAVOURS {
+        // two replica sets have one name
+        let (one, other) = (ShopDatabase::open(flavour, 100).await, ShopDatabase::open(flavour, 100).await);
+        let mut workspace = one.workspace();
+        workspace.configure(&format!("{SHOP}  data: live\n"));
+        pre(&workspace, "one");
+        workspace.point_at(&other.uri());
+        let post = post(&workspace, "one");
+        assert!(verdict(&post).1.contains(&"unknown server-changed ".to_owned()), "{}", post.all());
+        assert_eq!(post.code, 3, "{}", post.all());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,7 +347,7 @@ async fn a_fifo_blocks_neither_as_a_component_nor_in_the_store() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_attempt_finds_after_one_on_a_machine_whose_clock_is_ahead() {
-    for flavour in [Flavour::Standalone, Flavour::ReplicaSet] {
+    for flavour in FLAVOURS {
         let shop = ShopDatabase::open(flavour, 100).await;
         let workspace = shop.workspace();
         workspace.configure(SHOP);

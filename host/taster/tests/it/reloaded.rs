@@ -153,7 +153,16 @@ async fn an_upgrade_that_loads_a_replica_set_anew_is_judged_by_content() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_that_ended_half_way_is_not_another_copy() {
-    let (shop, workspace) = open(Flavour::Standalone).await;
+    a_load_that_ended_half_way(Flavour::Standalone).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_of_a_replica_set_that_ended_half_way_is_not_another_copy() {
+    a_load_that_ended_half_way(Flavour::ReplicaSet).await;
+}
+
+async fn a_load_that_ended_half_way(flavour: Flavour) {
+    let (shop, workspace) = open(flavour).await;
     pre(&workspace, &["--run", "a"]);
     shop.lose(some_open()).await;
     // all but one

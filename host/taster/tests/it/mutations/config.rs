@@ -17,6 +17,7 @@ pub(super) struct CensusOptions {
     pub(super) below: Option<i32>,
     pub(super) ignore: Option<&'static str>,
     pub(super) detail: bool,
+    pub(super) any_order: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -100,6 +101,7 @@ impl Config {
                     below: random.one_in(4).then(|| random.number(9) + 1),
                     ignore: random.one_in(4).then(|| random.pick(&["n", "s", "o", "k"])),
                     detail: random.one_in(2),
+                    any_order: false,
                 };
                 config.census.push((name.clone(), options));
             }
@@ -197,6 +199,9 @@ impl CensusOptions {
         }
         if self.detail {
             json["detail"] = "fields".into();
+        }
+        if self.any_order {
+            json["ignoreOrder"] = true.into();
         }
         json
     }

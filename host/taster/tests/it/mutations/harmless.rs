@@ -1,6 +1,6 @@
 //! Rounds without a loss: everything is `same`, except for what [`INTENDED`] names.
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value as Json;
 use taster_testkit::wait_until;
 
@@ -68,6 +68,8 @@ enum Act {
     StepDown,
     /// A field that the census ignores has another place and another value.
     IgnoredField(String),
+    /// The fields of every document have another order at every depth, and the census ignores it.
+    Reorder(String),
 }
 
 impl Act {
@@ -81,7 +83,8 @@ impl Act {
             | Self::CollModToTheSame(name)
             | Self::Expire(name)
             | Self::Evict(name)
-            | Self::IgnoredField(name) => Some(name),
+            | Self::IgnoredField(name)
+            | Self::Reorder(name) => Some(name),
             Self::OtherDatabase | Self::Restart | Self::StepDown => None,
         }
     }
@@ -218,7 +221,7 @@ fn act(random: &mut Random, seed: u64, name: &str, database: &mut Database, conf
     let name = name.to_owned();
     let collection = &database[&name];
     let (kind, is_editable) = (collection.kind, collection.is_editable());
-    match random.below(13) {
+    match random.below(14) {
         0 if is_editable => Some(Act::Rewrite(name)),
         1 if is_editable => Some(Act::AlterAndUndo(name)),
         2 | 3 if kind != Kind::View => Some(Act::DumpAndRestore(name)),
@@ -235,6 +238,13 @@ fn act(random: &mut Random, seed: u64, name: &str, database: &mut Database, conf
             config.probes = vec![Probe::new("census"), Probe::new("document-count"), Probe::new("index-inventory")];
             config.census.push((name.clone(), CensusOptions { ignore: Some("s"), ..CensusOptions::default() }));
             Some(Act::IgnoredField(name))
+        }
+        13 if kind == Kind::Plain && is_editable => {
+            config.census.push((name.clone(), CensusOptions { any_order: true, ..CensusOptions::default() }));
+            if config.probes.is_empty() {
+                config.probes = config.probes();
+            }
+            Some(Act::Reorder(name))
         }
         _ => None,
     }
@@ -298,6 +308,11 @@ impl Act {
                 server::insert(&other, "orders", &[doc! {"x": 1}]).await;
                 other.drop().await.expect("it is dropped");
             }
+            Self::Reorder(name) => {
+                let documents = &of(name).documents;
+                server::delete(&mongo, name, &documents.iter().collect::<Vec<_>>()).await;
+                server::insert(&mongo, name, &documents.iter().map(reordered).collect::<Vec<_>>()).await;
+            }
             Self::Restart => server.restart().await,
             Self::StepDown => server.step_down().await,
             Self::IgnoredField(name) => {
@@ -313,6 +328,31 @@ impl Act {
                 .await;
             }
         }
+    }
+}
+
+/// The same fields the other way round, except for `_id`.
+fn reordered(document: &Document) -> Document {
+    let mut fields: Vec<(String, Bson)> = document.clone().into_iter().collect();
+    fields.reverse();
+    fields.sort_by_key(|(name, _)| name != "_id");
+    let turned = fields.into_iter().map(|(name, value)| {
+        let value = if name == "_id" { value } else { turned(value) };
+        (name, value)
+    });
+    turned.collect()
+}
+
+fn turned(value: Bson) -> Bson {
+    match value {
+        Bson::Document(fields) => {
+            let mut fields: Vec<(String, Bson)> =
+                fields.into_iter().map(|(name, value)| (name, turned(value))).collect();
+            fields.reverse();
+            Bson::Document(fields.into_iter().collect())
+        }
+        Bson::Array(items) => Bson::Array(items.into_iter().map(turned).collect()),
+        other => other,
     }
 }
 
