@@ -23,7 +23,7 @@ struct Intended {
 }
 
 /// Every finding that decides, is not `same` and is right all the same.
-const INTENDED: [Intended; 4] = [
+const INTENDED: [Intended; 5] = [
     Intended {
         code: "changed",
         applies: |round, name| round.does(name, |act| matches!(act, Act::Evict(_))),
@@ -38,6 +38,11 @@ const INTENDED: [Intended; 4] = [
         code: "changed",
         applies: |round, name| round.is_view_of_changed(name),
         reason: "a view has no documents of its own: no declared change and no rule of its source explains its numbers",
+    },
+    Intended {
+        code: "change-missing",
+        applies: |round, name| round.may_expire(name),
+        reason: "every document that a declared change is about has expired: nothing is left that shows it",
     },
     Intended {
         code: "nothing-gating",
@@ -106,6 +111,12 @@ const CAP: usize = 20;
 impl Harmless {
     fn does(&self, name: &str, what: impl Fn(&Act) -> bool) -> bool {
         self.acts.iter().any(|act| act.collection() == Some(name) && what(act))
+    }
+
+    /// Whether the TTL monitor runs, which takes what is due from every collection, and something in this one may be due.
+    fn may_expire(&self, name: &str) -> bool {
+        let has_ttl = self.database.get(name).is_some_and(|collection| collection.ttl().is_some());
+        has_ttl && self.acts.iter().any(|act| matches!(act, Act::Expire(_)))
     }
 
     /// Whether it is a view, and something is meant to become of the documents that it reads.
