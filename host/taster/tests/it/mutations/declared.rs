@@ -1,5 +1,7 @@
 //! Upgrades that a configuration declares under `changes`: one [`Declared`] for each kind, done rightly or with a [`Twist`].
 
+use std::cmp::Ordering;
+
 use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use serde_json::{Value as Json, json};
 
@@ -377,7 +379,9 @@ fn have_one_id(one: &Document, other: &Document) -> bool {
         Some(Bson::Decimal128(id)) => id.to_string().parse().ok(),
         _ => None,
     };
-    let is_one = |(one, other): (f64, f64)| one == other || one.is_nan() && other.is_nan();
+    let is_one = |(one, other): (f64, f64)| {
+        one.partial_cmp(&other).is_some_and(Ordering::is_eq) || one.is_nan() && other.is_nan()
+    };
     one.get("_id") == other.get("_id") || number(one).zip(number(other)).is_some_and(is_one)
 }
 
