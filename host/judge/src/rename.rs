@@ -198,7 +198,7 @@ mod tests {
     use super::*;
     use crate::{
         JudgementInput,
-        fixtures::{capture, collection, integer, labelled, shop_probe},
+        fixtures::{capture, collection, integer, labelled, probe, shop_probe},
         judge,
     };
 
@@ -244,6 +244,26 @@ mod tests {
             let found = reasons(&before, &after);
             assert!(found.contains(&format!("different: {expected}")), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_view_on_a_renamed_collection_is_the_same_view() {
+        let inventory = |collection: &str, source: &str| {
+            let definition = Value::Document(serde_json::json!({"kind": "view", "viewOn": source, "pipeline": []}));
+            let mut capture = side(collection, 5);
+            capture.probes.push(ProbeRecord {
+                component: INVENTORY.to_owned(),
+                ..probe(
+                    "indexes",
+                    ProbeOutcome::Metrics(vec![labelled("definition", &[("collection", "open")], definition)]),
+                )
+            });
+            capture
+        };
+        let before = inventory("carts", "carts");
+        let differing = |after: &Capture| reasons(&before, after).iter().any(|reason| reason.starts_with("different"));
+        assert!(!differing(&inventory("baskets", "baskets")));
+        assert!(differing(&inventory("baskets", "orders")), "it reads another collection");
     }
 
     #[test]
