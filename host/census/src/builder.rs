@@ -79,7 +79,7 @@ impl CensusBuilder {
                 hasher: Hasher::new(&spec.key),
                 plan: RecordPlan::new(&spec.options, spec.side, &spec.changes),
                 shapes: Shapes::new(),
-                paths: PathSums::default(),
+                paths: PathSums::new(spec.options.order_free_digests),
             },
             records: Partitions::new(spec.scratch.clone()),
             parts: Vec::new(),

@@ -1,9 +1,9 @@
 //! Compares two censuses document by document.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt};
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde_json::Value;
-use taster_model::{CensusDifference, DeclaredChange, DifferingDocuments, DocumentSet};
+use taster_model::{CensusDifference, DeclaredChange, DifferingDocuments};
 
 use crate::{
     Census, CensusError, CensusOptions, ReadAt,
@@ -243,11 +243,7 @@ impl Diff {
             (document(&old), document(&new))
         };
         let mut altered = self.changed.into_set(sample);
-        for path in differing.iter().filter(|path| path.is_order) {
-            name_order(&mut altered, path);
-        }
-        let paths: Vec<String> = differing.iter().map(ToString::to_string).collect();
-        altered.paths.clone_from(&paths);
+        altered.paths.clone_from(&differing);
         CensusDifference {
             before: before.footer.documents,
             after: after.footer.documents,
@@ -256,64 +252,43 @@ impl Diff {
                 extra: self.extra.into_set(no_sample),
                 changed: altered,
             },
-            paths,
+            paths: differing,
             changes,
             expired: self.expired.into_set(no_sample),
         }
     }
 
     /// The innermost paths whose sums differ.
-    fn differing_paths<A, B>(&self, before: &Census<A>, after: &Census<B>) -> Vec<DifferingPath> {
+    fn differing_paths<A, B>(&self, before: &Census<A>, after: &Census<B>) -> Vec<String> {
         let (old, new) = (sums_by_path(&before.footer.paths), sums_by_path(&after.footer.paths));
         let mut differing: Vec<&[u8]> = old
             .keys()
             .chain(new.keys())
             .copied()
-            .filter(|path| old.get(path) != new.get(path) && !self.prover.is_declared(path))
+            .filter(|path| old.get(path) != new.get(path) && !paths::is_order_free(path))
+            .filter(|path| !self.prover.is_declared(path))
             .collect();
         differing.sort_unstable();
         differing.dedup();
-        let has_rest = before.footer.rest.is_some() || after.footer.rest.is_some();
+        let name = |path: &[u8]| {
+            let name = paths::format_path(path);
+            let order_free = paths::order_free_path(path);
+            match (old.get(&*order_free), new.get(&*order_free)) {
+                // everything within it is where it was
+                (Some(old), Some(new)) if old == new => ChangedField::order_within(&name).name,
+                _ => name,
+            }
+        };
         // a path is followed by the paths within it
-        let mut shown: Vec<DifferingPath> = (0..differing.len())
+        let mut shown: Vec<String> = (0..differing.len())
             .filter(|index| !differing.get(index + 1).is_some_and(|next| next.starts_with(differing[*index])))
             .take(MAX_PATHS)
-            .map(|index| DifferingPath {
-                name: paths::format_path(differing[index]),
-                // every value within it is where it was
-                is_order: !has_rest && paths::holds_fields_alone(differing[index], new.keys().copied()),
-            })
+            .map(|index| name(differing[index]))
             .collect();
         if before.footer.rest != after.footer.rest {
-            shown.push(DifferingPath { name: "(other paths)".to_owned(), is_order: false });
+            shown.push("(other paths)".to_owned());
         }
         shown
-    }
-}
-
-/// A path whose values differ in some document.
-struct DifferingPath {
-    name: String,
-    /// Nothing but the order of the fields within it.
-    is_order: bool,
-}
-
-impl fmt::Display for DifferingPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        f.write_str(if self.is_order { " (order of fields)" } else { "" })
-    }
-}
-
-/// Says of a field in which nothing but the order within it changed, in any document, that it is so.
-fn name_order(changed: &mut DocumentSet, path: &DifferingPath) {
-    if let Some(documents) = changed.fields.remove(&path.name) {
-        changed.fields.insert(path.to_string(), documents);
-    }
-    for detail in &mut changed.details {
-        for name in detail.fields.iter_mut().filter(|name| **name == path.name) {
-            *name = path.to_string();
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     CensusOptions, DetailLevel, Redaction,
     conversion::{Conversion, Reading},
     declared_value::DeclaredValue,
+    field_digests,
     hash::Hasher,
     paths::PathSums,
     raw::{ARRAY, DOCUMENT, Element, Elements, Unreadable},
@@ -26,6 +27,8 @@ pub(crate) struct RecordPlan {
     /// Top-level fields that declared changes are about: they need more than a hash.
     declared_names: Vec<Box<[u8]>>,
     expiries: Vec<Expiry>,
+    /// Whether digests of fields that hold others are followed by those that do not depend on an order.
+    order_free: bool,
     /// What is redacted, and so kept of no field.
     redaction: Option<Redaction>,
 }
@@ -134,6 +137,7 @@ impl RecordPlan {
                 Side::Pre => Expiry::all(options),
                 Side::Post => Vec::new(),
             },
+            order_free: options.order_free_digests,
             redaction: options.redaction.clone(),
         }
     }
@@ -204,6 +208,7 @@ pub(crate) struct DocumentDigest {
     pub(crate) converted: Vec<u64>,
     pub(crate) undos: Vec<Undo>,
     pub(crate) fields: Vec<u8>,
+    order_free: Vec<u8>,
     values: ValueWriter,
 }
 
@@ -256,6 +261,7 @@ impl DocumentDigester {
         digest.undos.clear();
         digest.undos.resize(self.plan.reversible.len(), Undo::default());
         digest.fields.clear();
+        digest.order_free.clear();
         digest.values.clear();
         self.paths.begin(&self.hasher);
         let walked = match self.plan.count_fields(document) {
@@ -302,8 +308,12 @@ impl DocumentDigester {
             if self.plan.columns.fields == FieldColumn::Values {
                 digest.values.push(element, values::is_redacted(self.plan.redaction.as_ref(), element));
             }
-            self.paths.add(&self.hasher, id_hash, element, hash);
+            let contents = self.paths.add(&self.hasher, id_hash, element, hash);
+            if self.plan.order_free && element.is_nested() && self.plan.columns.fields != FieldColumn::None {
+                digest.order_free.extend_from_slice(&field_digests::order_free_digest(contents));
+            }
         }
+        digest.fields.extend_from_slice(&digest.order_free);
         digest.fields.extend_from_slice(digest.values.bytes());
         self.reject_renamings_with_both_names(&declared_seen, &mut digest.undos);
         (digest.shape, digest.inline) = self.shapes.end(&self.hasher, cursor);

@@ -19,6 +19,7 @@ mod document;
 mod document_pair;
 mod error;
 mod extended_json;
+mod field_digests;
 mod format;
 mod hash;
 mod ids;

@@ -13,6 +13,8 @@ use crate::{
 
 /// Number of different fields that are counted separately.
 const MAX_FIELDS: usize = 1000;
+/// What is said where nothing but an order changed.
+pub(crate) const ORDER: &str = "(order of fields)";
 /// Longest id that is shown in full.
 const MAX_SHOWN_ID_BYTES: usize = 4 << 10;
 
@@ -35,7 +37,12 @@ pub(crate) struct ChangedField {
 impl ChangedField {
     /// Nothing but the order of fields changed.
     pub(crate) fn order() -> Self {
-        Self::named("(order of fields)".to_owned())
+        Self::named(ORDER.to_owned())
+    }
+
+    /// Nothing but the order of the fields within a field changed.
+    pub(crate) fn order_within(name: &str) -> Self {
+        Self::named(format!("{name} {ORDER}"))
     }
 
     pub(crate) fn named(name: String) -> Self {

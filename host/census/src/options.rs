@@ -37,6 +37,10 @@ pub struct CensusOptions {
     /// Whether the order of fields is no part of a document at any depth.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub any_order: bool,
+    /// Whether fields that hold others also have a digest that does not depend on the order of the fields within, so that a
+    /// change of nothing but this order is told from others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub order_free_digests: bool,
     /// Whether small values are kept beside the digests of fields. Requires [`DetailLevel::Fields`].
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub values: bool,

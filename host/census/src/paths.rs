@@ -3,6 +3,8 @@
 //! A path is a list of names, so that a field `a.b` differs from `a: {b: …}`; the elements of an array share one path. If
 //! there are too many paths (as in maps by id), those with the smallest keyed hashes are kept and all others share one sum.
 //! Which ones are kept does not depend on the order of the documents.
+//!
+//! A top-level field that holds others has a second sum, in which the order of the fields within it does not count.
 
 use std::collections::HashMap;
 
@@ -29,6 +31,9 @@ const NO_SLOT: u32 = u32::MAX;
 /// The name of array elements in a path.
 pub(crate) const ELEMENT: &[u8] = b"\x01";
 
+/// The last name of the path of a second sum.
+const ORDER_FREE: &[u8] = b"\x01order-free";
+
 /// A path and its sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PathSum {
@@ -38,8 +43,9 @@ pub(crate) struct PathSum {
 }
 
 /// The sums of a collection.
-#[derive(Default)]
 pub(crate) struct PathSums {
+    /// Whether there are second sums.
+    order_free: bool,
     slots: Vec<Slot>,
     by_hash: HashMap<u64, u32>,
     rest: u128,
@@ -72,11 +78,29 @@ struct Position {
     /// The position that followed this one in the last document, and the first one within it.
     next: u32,
     first: u32,
+    /// The position of a top-level field's second sum.
+    order_free: u32,
     /// Whether it is reused for other fields, because there was no memory left for them.
     transient: bool,
 }
 
 impl PathSums {
+    /// `order_free`: with a second sum for each top-level field that holds others.
+    pub(crate) fn new(order_free: bool) -> Self {
+        Self {
+            order_free,
+            slots: Vec::new(),
+            by_hash: HashMap::new(),
+            rest: 0,
+            overflowed: false,
+            threshold: None,
+            positions: Vec::new(),
+            bytes: 0,
+            last: None,
+            children: HashMap::new(),
+        }
+    }
+
     /// Begins a document.
     pub(crate) fn begin(&mut self, hasher: &Hasher) {
         self.last = None;
@@ -89,40 +113,71 @@ impl PathSums {
             let hash = hasher.hash(b"");
             for transient in std::iter::once(false).chain([true; MAX_DEPTH + 1]) {
                 let name = Box::default();
-                let position =
-                    Position { parent: ROOT, name, length: 0, hash, slot: NO_SLOT, next: ROOT, first: ROOT, transient };
-                self.positions.push(position);
+                self.positions.push(Position { transient, ..Position::new(ROOT, name, (0, hash), NO_SLOT) });
             }
         }
     }
 
-    /// Adds a top-level field and everything within it. `field_hash` is the hash of the field itself.
-    pub(crate) fn add(&mut self, hasher: &Hasher, id_hash: u64, element: Element<'_>, field_hash: u64) {
+    /// Adds a top-level field and everything within it. `field_hash` is the hash of the field itself. Returns the sum of the
+    /// hashes of what is within it, which does not depend on the order of fields.
+    pub(crate) fn add(&mut self, hasher: &Hasher, id_hash: u64, element: Element<'_>, field_hash: u64) -> u64 {
         let position = self.child(hasher, (ROOT, 0), self.last, element.name());
         self.last = Some(position);
         self.add_to_sum(position, field_hash);
-        if element.is_nested() {
-            self.add_nested(hasher, id_hash, element, position, 1);
+        if !element.is_nested() {
+            return 0;
         }
+        let sum = self.add_nested(hasher, id_hash, element, (position, 1), 0);
+        if self.order_free {
+            let position = self.order_free_position(hasher, position);
+            self.add_to_sum(position, sum);
+        }
+        sum
     }
 
-    fn add_nested(&mut self, hasher: &Hasher, id_hash: u64, element: Element<'_>, parent: u32, depth: usize) {
-        let Ok(elements) = Elements::of_document(element.value()) else { return };
+    /// The position of a top-level field's second sum.
+    fn order_free_position(&mut self, hasher: &Hasher, position: u32) -> u32 {
+        let Position { order_free: known, transient, .. } = self.positions[position as usize];
+        if known != ROOT && !transient {
+            return known;
+        }
+        let found = self.find(hasher, (position, 1), ORDER_FREE);
+        self.positions[position as usize].order_free = found;
+        found
+    }
+
+    /// Adds what is within a field. `place` stands for its position in the arrays around it. Returns the sum of the hashes.
+    fn add_nested(
+        &mut self,
+        hasher: &Hasher,
+        id_hash: u64,
+        element: Element<'_>,
+        (parent, depth): (u32, usize),
+        place: u64,
+    ) -> u64 {
+        // what cannot be read to its end counts as a whole, in its order
+        let unreadable = || hasher.field_hash(id_hash, element.bytes, place);
+        let Ok(elements) = Elements::of_document(element.value()) else { return unreadable() };
         let array = element.kind() == ARRAY;
         let mut last = None;
-        for inner in elements {
-            let Ok(inner) = inner else { return };
+        let mut sum = 0_u64;
+        for (inner, number) in elements.zip(1..) {
+            let Ok(inner) = inner else { return sum.wrapping_add(unreadable()) };
             let position = self.child(hasher, (parent, depth), last, if array { ELEMENT } else { inner.name() });
             last = Some(position);
+            // an element of an array has a place, a field of a document only its name
+            let place = if array { hasher.mix(number, place, 0) } else { place };
             if inner.is_nested() && depth < MAX_DEPTH {
-                self.add_nested(hasher, id_hash, inner, position, depth + 1);
+                sum = sum.wrapping_add(self.add_nested(hasher, id_hash, inner, (position, depth + 1), place));
                 if inner.value().len() > 5 {
                     continue;
                 }
             }
             let hash = hasher.field_hash(id_hash, inner.bytes, self.positions[position as usize].hash);
             self.add_to_sum(position, hash);
+            sum = sum.wrapping_add(if place == 0 { hash } else { hasher.mix(hash, place, 0) });
         }
+        sum
     }
 
     fn add_to_sum(&mut self, position: u32, hash: u64) {
@@ -175,8 +230,7 @@ impl PathSums {
             SlotLookup::Known(slot) => slot,
             SlotLookup::New(path) => self.insert(hash, path, 0),
         };
-        let position =
-            Position { parent, name: name.into(), length, hash, slot, next: ROOT, first: ROOT, transient: false };
+        let position = Position::new(parent, name.into(), (length, hash), slot);
         // the memory for positions is bounded, even if one document has a million fields
         let full = self.positions.len() >= 2 * MAX_POSITIONS || self.bytes > 2 * MAX_REMEMBERED_BYTES;
         if full || self.positions[parent as usize].transient {
@@ -283,6 +337,12 @@ impl PathSums {
     }
 }
 
+impl Position {
+    fn new(parent: u32, name: Box<[u8]>, (length, hash): (usize, u64), slot: u32) -> Self {
+        Self { parent, name, length, hash, slot, next: ROOT, first: ROOT, order_free: ROOT, transient: false }
+    }
+}
+
 enum SlotLookup {
     Known(u32),
     New(Box<[u8]>),
@@ -304,11 +364,14 @@ pub(crate) fn format_path(path: &[u8]) -> String {
     text
 }
 
-/// Whether there are paths within this one, and no array among them: the sum of an array's elements does not show which of
-/// their values belong together.
-pub(crate) fn holds_fields_alone<'a>(path: &[u8], all: impl Iterator<Item = &'a [u8]>) -> bool {
-    let mut within = all.filter_map(|other| other.strip_prefix(path)).filter(|rest| !rest.is_empty()).peekable();
-    within.peek().is_some() && within.all(|rest| rest.split(|byte| *byte == 0).all(|name| name != ELEMENT))
+/// The path of a field's second sum.
+pub(crate) fn order_free_path(path: &[u8]) -> Vec<u8> {
+    [path, ORDER_FREE, &[0]].concat()
+}
+
+/// Whether a path is the one of a second sum.
+pub(crate) fn is_order_free(path: &[u8]) -> bool {
+    path.strip_suffix(&[0]).is_some_and(|path| path.ends_with(ORDER_FREE))
 }
 
 /// One name of a path, quoted if necessary.

@@ -9,12 +9,13 @@ use crate::{
     attempt::Attempt,
     bucket_documents::DocumentRef,
     document_pair::{ChangeStatus, DocumentPair, FieldTypes},
+    field_digests::{FieldColumns, FieldDigests},
     format::Header,
     listed::{ChangedField, ListedDocuments},
     paths,
     proof::{ConvertedTogether, ProofMethod, proof_method},
     shape,
-    values::{self, KeptValue},
+    values::KeptValue,
 };
 
 /// Proves or disproves the declared changes, document by document.
@@ -24,8 +25,8 @@ pub(crate) struct ChangeProver {
     separate: Vec<FieldPath>,
     /// Whether every field has a digest.
     is_detailed: bool,
-    /// Whether small values follow the digests of fields.
-    has_values: bool,
+    /// What follows the digests of fields.
+    columns: FieldColumns,
     /// Types of the declared fields, by the addresses of two shapes.
     types_by_shapes: HashMap<(usize, usize), Vec<FieldTypes>>,
 }
@@ -66,7 +67,7 @@ impl ChangeProver {
             changes: changes.collect(),
             separate: before.options.separate.clone(),
             is_detailed: before.options.detail == DetailLevel::Fields,
-            has_values: before.options.values,
+            columns: FieldColumns::of(&before.options),
             types_by_shapes: HashMap::new(),
         }
     }
@@ -189,8 +190,7 @@ impl ChangeProver {
             .map(|column| ChangedField::named(self.separate[column].to_string()))
             .collect();
         if self.is_detailed {
-            let fields = (fields_of(before, self.has_values), fields_of(after, self.has_values));
-            let (Some(old), Some(new)) = fields else { return changed };
+            let (Some(old), Some(new)) = (self.columns.read(before), self.columns.read(after)) else { return changed };
             changed.extend(self.differing_fields(attempt, &old, &new));
         }
         // a digest is the sum of its fields' digests
@@ -204,21 +204,30 @@ impl ChangeProver {
     }
 
     /// Fields whose digests differ, except by what was declared.
-    fn differing_fields(&self, attempt: &Attempt<'_>, old: &[Field<'_>], new: &[Field<'_>]) -> Vec<ChangedField> {
-        let mut by_name: BTreeMap<&[u8], [Vec<&Field<'_>>; 2]> = BTreeMap::new();
+    fn differing_fields(
+        &self,
+        attempt: &Attempt<'_>,
+        old: &[FieldDigests<'_>],
+        new: &[FieldDigests<'_>],
+    ) -> Vec<ChangedField> {
+        let mut by_name: BTreeMap<&[u8], [Vec<&FieldDigests<'_>>; 2]> = BTreeMap::new();
         for (side, fields) in [old, new].into_iter().enumerate() {
             for field in fields {
                 by_name.entry(field.name).or_default()[side].push(field);
             }
         }
-        let hashes = |fields: &[&Field<'_>]| fields.iter().map(|field| field.hash).collect::<Vec<u64>>();
+        let hashes = |fields: &[&FieldDigests<'_>]| fields.iter().map(|field| field.hash).collect::<Vec<u64>>();
         let mut changed = Vec::new();
         for (name, [old, new]) in &by_name {
             let old_name = self.old_name(attempt, name).and_then(|old_name| by_name.get(old_name.as_bytes()));
             let original = old_name.map_or(old, |[fields, _]| fields);
             let (old_hashes, new_hashes) = (hashes(old), hashes(new));
             if old_hashes != new_hashes && !self.is_explained(attempt, name, &hashes(original), &new_hashes) {
-                changed.push(ChangedField { name: paths::format_name(name), values: changed_value(original, new) });
+                let name = paths::format_name(name);
+                changed.push(match is_same_but_for_order(original, new) {
+                    true => ChangedField::order_within(&name),
+                    false => ChangedField { name, values: changed_value(original, new) },
+                });
             }
         }
         changed
@@ -329,41 +338,20 @@ fn cover(change: Option<&mut TrackedChange>, document: DocumentRef<'_>) -> bool 
     true
 }
 
-/// A top-level field of a document.
-struct Field<'a> {
-    name: &'a [u8],
-    hash: u64,
-    value: Option<KeptValue<'a>>,
+/// Whether a field differs in nothing but the order of the fields within it.
+fn is_same_but_for_order(old: &[&FieldDigests<'_>], new: &[&FieldDigests<'_>]) -> bool {
+    let ([old], [new]) = (old, new) else { return false };
+    old.order_free.is_some() && old.order_free == new.order_free
 }
 
 /// The values of a field on both sides, if one of them was kept and neither side has the field twice.
-fn changed_value(old: &[&Field<'_>], new: &[&Field<'_>]) -> Option<ChangedValue> {
+fn changed_value(old: &[&FieldDigests<'_>], new: &[&FieldDigests<'_>]) -> Option<ChangedValue> {
     if old.len() > 1 || new.len() > 1 {
         return None;
     }
-    let value = |fields: &[&Field<'_>]| fields.first().and_then(|field| field.value).map(KeptValue::to_json);
+    let value = |fields: &[&FieldDigests<'_>]| fields.first().and_then(|field| field.value).map(KeptValue::to_json);
     let values = ChangedValue { before: value(old), after: value(new) };
     // the value of a field that is there was not kept: half of the story would read as the whole
     let is_whole = values.before.is_some() != old.is_empty() && values.after.is_some() != new.is_empty();
     is_whole.then_some(values)
-}
-
-/// The fields of a document. `None`: it could not be read to its end or has too many fields.
-fn fields_of(document: DocumentRef<'_>, has_values: bool) -> Option<Vec<Field<'_>>> {
-    let mut id_seen = false;
-    let names = shape::fields(document.shape())?.map(|(_, name)| name).filter(|name| {
-        let is_id = *name == b"_id" && !id_seen;
-        id_seen |= is_id;
-        !is_id
-    });
-    let names: Vec<&[u8]> = names.collect();
-    let (digests, rest) = document.fields().split_at_checked(8 * names.len())?;
-    let values = match has_values {
-        true => values::read(rest, names.len())?,
-        false if rest.is_empty() => vec![None; names.len()],
-        false => return None,
-    };
-    let (digests, _) = digests.as_chunks::<8>();
-    let fields = names.into_iter().zip(digests).zip(values);
-    Some(fields.map(|((name, hash), value)| Field { name, hash: u64::from_le_bytes(*hash), value }).collect())
 }

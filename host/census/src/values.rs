@@ -1,7 +1,7 @@
 //! Small values that are kept beside the digests of fields, so that a changed field can be shown with both values.
 //!
 //! ```text
-//! digests of the fields, 8 bytes each, then for each field: type u8, 0 if the value is not kept | length u8 | value
+//! for each field: type u8, 0 if the value is not kept | length u8 | value
 //! ```
 
 use serde_json::Value;

@@ -27,7 +27,7 @@ impl CensusFixture {
     pub(crate) fn new() -> Self {
         Self {
             key: CensusKey::random().unwrap(),
-            options: CensusOptions::default(),
+            options: CensusOptions { order_free_digests: true, ..CensusOptions::default() },
             changes: Vec::new(),
             changes_before: None,
             memory: 1 << 20,

@@ -68,6 +68,8 @@ pub(super) fn from_changes(
     redaction: Option<Redaction>,
 ) -> CensusOptions {
     options.prepare_for_changes(changes);
+    // with `any_order`, fields are in one order on both sides
+    options.order_free_digests = !options.any_order;
     options.unordered = collection.is_some_and(|collection| collection.kind == CollectionKind::TimeSeries);
     options.expiries = collection.map(expiries).unwrap_or_default();
     options.redaction = redaction;
@@ -83,9 +85,9 @@ pub(super) fn as_in_baseline(
 ) -> Result<CensusOptions, CensusRefusal> {
     let before: CensusOptions = serde_json::from_value(baseline.options.clone())
         .map_err(|error| CensusRefusal::Baseline { id: baseline.id.clone(), reason: error.to_string() })?;
-    let CensusOptions { separate, retyped, conversions, removed_filters, expiries, unordered, .. } = before;
-    let redaction = redaction.or(before.redaction);
-    Ok(CensusOptions { separate, retyped, conversions, removed_filters, expiries, unordered, redaction, ..options })
+    let CensusOptions { detail, filter, ignored, sample, values, any_order, .. } = options;
+    let redaction = redaction.or_else(|| before.redaction.clone());
+    Ok(CensusOptions { detail, filter, ignored, sample, values, any_order, redaction, ..before })
 }
 
 /// The rules by which documents expire. Documents of a rule that is left out never count as expired.
