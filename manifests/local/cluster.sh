@@ -2,6 +2,7 @@
 # A real Kubernetes on this machine, for tests, from package registries only:
 #
 #   cluster.sh up                 starts it, if it does not run; prints the path of the kubeconfig, and nothing else, on stdout
+#   cluster.sh prepare            only installs and builds what `up` needs
 #   cluster.sh down               removes everything, even after an `up` that was interrupted
 #   cluster.sh status             prints which parts run
 #   cluster.sh load FILE.tar...   imports images
@@ -65,6 +66,18 @@ http() { # HOST PORT PATH
   echo "$first"
 }
 
+prepare() {
+  need_packages
+  [ -z "${ARGOCD:-}" ] || need_argocd
+  kube=$("$here/build.sh" kubernetes | tail -n 1)
+  dns=$("$here/build.sh" dns | tail -n 1)
+  images_build
+  if [ -n "${ARGOCD:-}" ]; then
+    "$here/build.sh" argocd >/dev/null
+    "$here/build.sh" kustomize >/dev/null
+  fi
+}
+
 up() {
   need_root
   refuse_another
@@ -76,12 +89,8 @@ up() {
     echo "$kubeconfig"
     return
   fi
-  need_packages
-  # packages are installed before the snapshot of the machine, because `down` does not remove them
-  [ -z "${ARGOCD:-}" ] || need_argocd
-  kube=$("$here/build.sh" kubernetes | tail -n 1)
-  dns=$("$here/build.sh" dns | tail -n 1)
-  images_build
+  # before the snapshot of the machine, because `down` does not remove packages
+  prepare
 
   # removes what an interrupted `up` has left, but nothing that others have created
   if [ -e "$owner" ]; then
@@ -154,7 +163,7 @@ load() {
 }
 
 usage() {
-  say "usage: cluster.sh up|down|status|load FILE.tar...|check-clean"
+  say "usage: cluster.sh up|prepare|down|status|load FILE.tar...|check-clean"
   exit 2
 }
 
@@ -162,10 +171,14 @@ usage() {
 exec 9<"$here/cluster.sh"
 command=${1:-}
 case "$command" in
-  up | down) flock 9 ;;
+  up | prepare | down) flock 9 ;;
 esac
 case "$command" in
   up) up ;;
+  prepare)
+    need_root
+    prepare
+    ;;
   down)
     need_root
     refuse_another_state
