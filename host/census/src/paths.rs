@@ -119,7 +119,7 @@ impl PathSums {
     }
 
     /// Adds a top-level field and everything within it. `field_hash` is the hash of the field itself. Returns the sum of the
-    /// hashes of what is within it, which does not depend on the order of fields.
+    /// hashes of its type and of what is within it, which does not depend on the order of fields.
     pub(crate) fn add(&mut self, hasher: &Hasher, id_hash: u64, element: Element<'_>, field_hash: u64) -> u64 {
         let position = self.child(hasher, (ROOT, 0), self.last, element.name());
         self.last = Some(position);
@@ -127,7 +127,8 @@ impl PathSums {
         if !element.is_nested() {
             return 0;
         }
-        let sum = self.add_nested(hasher, id_hash, element, (position, 1), 0);
+        let kind = hasher.mix(element.kind().into(), id_hash, 0);
+        let sum = kind.wrapping_add(self.add_nested(hasher, id_hash, element, (position, 1), 0));
         if self.order_free {
             let position = self.order_free_position(hasher, position);
             self.add_to_sum(position, sum);
