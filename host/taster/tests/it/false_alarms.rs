@@ -7,7 +7,7 @@ use mongodb::{
     bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
 };
 use taster_demo::{DATABASE, Mongod};
-use taster_testkit::{mongod::Flavour, wait_until};
+use taster_testkit::mongod::Flavour;
 
 use crate::support::{CommandOutput, FLAVOURS, SHOP, ShopDatabase, Workspace};
 
@@ -42,7 +42,7 @@ async fn insert_invalid(shop: &ShopDatabase, collection: &str, documents: impl I
     assert!(!reply.contains_key("writeErrors"), "{reply}");
 }
 
-fn run(workspace: &Workspace, side: &str, run: &str, code: i32) -> CommandOutput {
+pub(crate) fn run(workspace: &Workspace, side: &str, run: &str, code: i32) -> CommandOutput {
     let output = workspace.taster(&[side, "--run", run, "--format", "json"]);
     assert_eq!(output.code, code, "{side} {run}: {}", output.all());
     output
@@ -150,132 +150,6 @@ async fn a_view_that_is_removed_or_added_as_declared() {
             }
         }
     }
-}
-
-/// Switches the TTL monitor.
-async fn expire(shop: &ShopDatabase, enabled: bool) {
-    let admin = shop.mongod.client().await.expect("a client").database("admin");
-    admin.run_command(doc! {"setParameter": 1, "ttlMonitorEnabled": enabled}).await.expect("a parameter");
-}
-
-/// How often the TTL monitor has run.
-async fn passes(shop: &ShopDatabase) -> i64 {
-    let status = shop.database.run_command(doc! {"serverStatus": 1}).await.expect("the status");
-    let metrics = status.get_document("metrics").and_then(|metrics| metrics.get_document("ttl")).expect("metrics");
-    metrics.get_i64("passes").expect("a number")
-}
-
-/// Ids of a collection.
-async fn ids(shop: &ShopDatabase, collection: &str) -> Vec<i32> {
-    let found = shop.database.collection::<Document>(collection).distinct("_id", doc! {}).await.expect("ids");
-    found.iter().filter_map(Bson::as_i32).collect()
-}
-
-/// Ids of missing documents that the census reports.
-fn missing(post: &CommandOutput) -> Vec<String> {
-    let post = post.json();
-    let censuses = post["findings"].as_array().expect("findings").iter().filter(|f| f["metric"] == "documents");
-    let ids = censuses.filter_map(|finding| finding["documents"]["missing"]["ids"].as_array());
-    ids.flatten().map(|id| id["$numberInt"].as_str().unwrap_or_default().to_owned()).collect()
-}
-
-/// Documents with these values expire as the server decides. Those that it keeps are then removed: they are missing.
-async fn expires_as_on_the_server(flavour: Flavour, indexes: &[Document], documents: Vec<Document>, yaml: &str) {
-    let (shop, workspace) = empty(flavour).await;
-    workspace.configure(&format!(
-        "{SHOP}probes:\n  - {{name: documents, component: census, collections: [sessions]}}\n{yaml}"
-    ));
-    expire(&shop, false).await;
-    let lasting = 1000;
-    insert(&shop, "sessions", [doc! {"_id": lasting}]).await;
-    let total = documents.len();
-    insert(
-        &shop,
-        "sessions",
-        documents.into_iter().zip(0..).map(|(document, id)| {
-            let mut with_id = doc! {"_id": id};
-            with_id.extend(document);
-            with_id
-        }),
-    )
-    .await;
-    command(&shop, doc! {"createIndexes": "sessions", "indexes": indexes}).await;
-    run(&workspace, "pre", "one", 0);
-    expire(&shop, true).await;
-    let before = passes(&shop).await;
-    // the pass that runs now may have begun before the monitor was enabled
-    wait_until("the TTL monitor", taster_testkit::WAIT_TIMEOUT, async || passes(&shop).await >= before + 2).await;
-    let kept: Vec<i32> = ids(&shop, "sessions").await.into_iter().filter(|id| *id != lasting).collect();
-    assert!(!kept.is_empty() && kept.len() < total, "{kept:?} of {total}");
-    let expired = run(&workspace, "post", "one", 0);
-    assert!(expired.out.contains(&format!("{} expired", total - kept.len())), "{kept:?}: {}", expired.out);
-    command(&shop, doc! {"delete": "sessions", "deletes": [{"q": {"_id": {"$in": &kept}}, "limit": 0}]}).await;
-    let lost = run(&workspace, "post", "one", 1);
-    assert_eq!(missing(&lost), kept.iter().map(ToString::to_string).collect::<Vec<_>>(), "{}", lost.out);
-}
-
-fn at(millis: i64) -> Bson {
-    DateTime::from_millis(millis).into()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn documents_that_expired_by_a_partial_index() {
-    let ttl = |name: &str, filter: Document| {
-        doc! {"key": {name: 1}, "name": name, "expireAfterSeconds": 1, "partialFilterExpression": filter}
-    };
-    let never = DateTime::now().timestamp_millis() + 3_600_000;
-    let documents = vec![
-        doc! {"due": at(1), "closed": true},
-        doc! {"due": at(1), "closed": false},
-        doc! {"due": at(1)},
-        doc! {"due": at(never), "closed": true},
-        doc! {"other": at(1), "n": 5},
-        doc! {"other": at(1), "n": 4},
-        doc! {"other": at(1), "n": "5"},
-        doc! {"due": at(1), "closed": false, "other": at(1), "n": 6},
-        doc! {"due": at(1), "closed": true, "other": at(never), "n": 6},
-    ];
-    for flavour in FLAVOURS {
-        let closed = ttl("due", doc! {"closed": true});
-        expires_as_on_the_server(flavour, std::slice::from_ref(&closed), documents[..3].to_vec(), "").await;
-        let both = [closed, ttl("other", doc! {"n": {"$gte": 5}})];
-        expires_as_on_the_server(flavour, &both, documents.clone(), "").await;
-    }
-    let typed = [ttl("due", doc! {"$and": [{"closed": {"$exists": true}}, {"closed": {"$type": "bool"}}]})];
-    expires_as_on_the_server(Flavour::Standalone, &typed, documents, "scan: {cursors: 2}\n").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn documents_that_expired_by_the_position_in_an_array() {
-    let never = DateTime::now().timestamp_millis() + 3_600_000;
-    let dates = |first: i64, second: i64| Bson::Array(vec![at(first), at(second)]);
-    let values = |name: &str| -> Vec<Document> {
-        let pairs = [(1, 1), (1, never), (never, 1), (never, never)];
-        let plain = pairs.iter().map(|(a, b)| doc! {name: dates(*a, *b)});
-        let nested = pairs.iter().map(|(a, b)| doc! {name: [dates(*a, *b), at(never)]});
-        let inner = pairs.iter().map(|(a, b)| doc! {name: [{"x": at(*a)}, {"x": at(*b)}]});
-        let inner_arrays = pairs.iter().map(|(a, b)| doc! {name: [{"x": dates(*a, *b)}, {"x": at(never)}]});
-        let arrays_of_inner =
-            pairs.iter().map(|(a, b)| doc! {name: [[{"x": at(*a)}, {"x": at(*b)}], [{"x": at(never)}]]});
-        let named = pairs.iter().map(|(a, b)| doc! {name: {"0": at(*a), "1": at(*b)}});
-        let named_inside = pairs.iter().map(|(a, b)| doc! {name: {"0": {"x": at(*a)}, "1": {"x": at(*b)}}});
-        let odd = [doc! {}, doc! {name: []}, doc! {name: at(1)}, doc! {name: ["x", at(1)]}, doc! {name: [[[at(1)]]]}];
-        plain
-            .chain(nested)
-            .chain(inner)
-            .chain(inner_arrays)
-            .chain(arrays_of_inner)
-            .chain(named)
-            .chain(named_inside)
-            .chain(odd)
-            .collect()
-    };
-    for path in ["at.0", "at.1", "at.0.x", "at.x", "at.0.1", "at.x.0", "at"] {
-        let ttl = doc! {"key": {path: 1}, "name": "ttl", "expireAfterSeconds": 1};
-        expires_as_on_the_server(Flavour::Standalone, std::slice::from_ref(&ttl), values("at"), "").await;
-    }
-    let ttl = doc! {"key": {"at.0": 1}, "name": "ttl", "expireAfterSeconds": 1};
-    expires_as_on_the_server(Flavour::ReplicaSet, &[ttl], values("at"), "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -400,7 +274,7 @@ async fn the_documented_roles_are_enough_and_a_live_check_tells_what_is_not(mong
         doc! {"insert": "menu", "documents": [{"_id": 1}]},
         doc! {"insert": "third", "documents": [{"_id": 1}]},
         doc! {"create": "fourth", "timeseries": {"timeField": "at"}},
-        doc! {"insert": "fourth", "documents": [{"at": at(0)}]},
+        doc! {"insert": "fourth", "documents": [{"at": DateTime::from_millis(0)}]},
         doc! {"create": "fifth", "viewOn": "third", "pipeline": []},
     ] {
         database.run_command(create).await.expect("a collection");

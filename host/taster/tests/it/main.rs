@@ -15,6 +15,7 @@ mod declared;
 mod demo;
 mod docs;
 mod errors;
+mod expired;
 mod false_alarms;
 mod first_day;
 mod flow;
