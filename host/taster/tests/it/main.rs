@@ -34,6 +34,7 @@ mod pages;
 mod preflight;
 mod probe;
 mod promises;
+mod redaction;
 mod reloaded;
 mod replica_set;
 mod s3;
