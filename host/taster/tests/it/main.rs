@@ -29,6 +29,7 @@ mod memory;
 mod million;
 mod moments;
 mod mutations;
+mod new_baseline;
 mod notify;
 mod pages;
 mod preflight;
