@@ -44,5 +44,6 @@ mod serve;
 mod server;
 mod support;
 mod two_posts;
+mod waiting;
 
 use taster_testkit::control_plane;
