@@ -6,16 +6,32 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decimal {
     Finite {
-        negative: bool,
+        sign: Sign,
         /// Without leading and trailing zeros; empty if the number is zero.
         digits: String,
         /// The number is `digits` times ten to the power of this.
         exponent: i64,
     },
     Infinity {
-        negative: bool,
+        sign: Sign,
     },
     NotANumber,
+}
+
+/// The sign of a number. Zero is positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sign {
+    Positive,
+    Negative,
+}
+
+impl Sign {
+    fn symbol(self) -> &'static str {
+        match self {
+            Self::Positive => "",
+            Self::Negative => "-",
+        }
+    }
 }
 
 /// How a number between two others is rounded.
@@ -33,18 +49,19 @@ const MAX_TEXT_BYTES: usize = 2000;
 const MAX_EXPONENT: i64 = 100_000;
 
 impl Decimal {
-    fn new(negative: bool, digits: &str, mut exponent: i64) -> Self {
+    fn new(sign: Sign, digits: &str, mut exponent: i64) -> Self {
         let digits = digits.trim_start_matches('0');
         let significant = digits.trim_end_matches('0');
         exponent += count(digits) - count(significant);
         if significant.is_empty() {
-            return Self::Finite { negative: false, digits: String::new(), exponent: 0 };
+            return Self::Finite { sign: Sign::Positive, digits: String::new(), exponent: 0 };
         }
-        Self::Finite { negative, digits: significant.to_owned(), exponent }
+        Self::Finite { sign, digits: significant.to_owned(), exponent }
     }
 
     pub(crate) fn of_integer(number: i64) -> Self {
-        Self::new(number < 0, &number.unsigned_abs().to_string(), 0)
+        let sign = if number < 0 { Sign::Negative } else { Sign::Positive };
+        Self::new(sign, &number.unsigned_abs().to_string(), 0)
     }
 
     /// The number that a text denotes: `-12.50`, `1E+3`, `NaN`, `Infinity`. Blanks around it are ignored.
@@ -53,14 +70,14 @@ impl Decimal {
         if text.len() > MAX_TEXT_BYTES {
             return None;
         }
-        let (negative, unsigned) = match text.as_bytes().first()? {
-            b'-' => (true, &text[1..]),
-            b'+' => (false, &text[1..]),
-            _ => (false, text),
+        let (sign, unsigned) = match text.as_bytes().first()? {
+            b'-' => (Sign::Negative, &text[1..]),
+            b'+' => (Sign::Positive, &text[1..]),
+            _ => (Sign::Positive, text),
         };
         match unsigned.to_ascii_lowercase().as_str() {
             "nan" => return Some(Self::NotANumber),
-            "inf" | "infinity" => return Some(Self::Infinity { negative }),
+            "inf" | "infinity" => return Some(Self::Infinity { sign }),
             _ => {}
         }
         let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -75,7 +92,7 @@ impl Decimal {
         if exponent.abs() > MAX_EXPONENT {
             return None;
         }
-        Some(Self::new(negative, &format!("{whole}{fraction}"), exponent - count(fraction)))
+        Some(Self::new(sign, &format!("{whole}{fraction}"), exponent - count(fraction)))
     }
 
     /// The shortest number that is nearer to this double than to any other.
@@ -106,7 +123,7 @@ impl Decimal {
 
     /// The number rounded to a multiple of ten to the power of `place`.
     fn rounded_at(&self, place: i64, halfway: HalfwayTo) -> Self {
-        let Self::Finite { negative, digits, exponent } = self else { return self.clone() };
+        let Self::Finite { sign, digits, exponent } = self else { return self.clone() };
         let Some(dropped) = usize::try_from(place - exponent).ok().filter(|dropped| *dropped > 0) else {
             return self.clone();
         };
@@ -119,17 +136,17 @@ impl Decimal {
         let is_odd = kept.bytes().last().is_some_and(|digit| (digit - b'0') % 2 == 1);
         let up = if is_half { halfway == HalfwayTo::Larger || is_odd } else { rest.as_bytes()[0] >= b'5' };
         let kept = if up { incremented(kept) } else { kept.to_owned() };
-        Self::new(*negative, &kept, place)
+        Self::new(*sign, &kept, place)
     }
 
     /// The whole number, if it is one and fits.
     pub(crate) fn to_integer(&self) -> Option<i64> {
-        let Self::Finite { negative, digits, exponent } = self else { return None };
+        let Self::Finite { sign, digits, exponent } = self else { return None };
         if digits.is_empty() {
             return Some(0);
         }
         let zeros = usize::try_from(*exponent).ok().filter(|zeros| *zeros < 20)?;
-        format!("{}{digits}{}", if *negative { "-" } else { "" }, "0".repeat(zeros)).parse().ok()
+        format!("{}{digits}{}", sign.symbol(), "0".repeat(zeros)).parse().ok()
     }
 
     /// The nearest double.
@@ -164,10 +181,8 @@ impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Finite { digits, .. } if digits.is_empty() => f.write_str("0"),
-            Self::Finite { negative, digits, exponent } => {
-                write!(f, "{}{digits}e{exponent}", if *negative { "-" } else { "" })
-            }
-            Self::Infinity { negative } => f.write_str(if *negative { "-inf" } else { "inf" }),
+            Self::Finite { sign, digits, exponent } => write!(f, "{}{digits}e{exponent}", sign.symbol()),
+            Self::Infinity { sign } => write!(f, "{}inf", sign.symbol()),
             Self::NotANumber => f.write_str("NaN"),
         }
     }

@@ -3,7 +3,7 @@
 use taster_model::{AddedField, ChangeKind, DeclaredChange, FieldPath, RenamedField, RetypedField, Side};
 
 use crate::{
-    CensusOptions, DetailLevel, Redaction,
+    CensusOptions, Redaction,
     conversion::{Conversion, Reading},
     declared_value::DeclaredValue,
     field_digests,
@@ -13,7 +13,7 @@ use crate::{
     record::{Columns, FieldColumn, NEVER, NOT_CONVERTED, SeparateField, Undo, UndoState},
     rewrite::{MIXED, Rewrite, Rewritten, rewrite},
     shape::{self, ShapeCursor, Shapes},
-    values::{self, ValueWriter},
+    values::ValueWriter,
 };
 
 /// What is recorded of each document beside its id, digest and shape.
@@ -122,11 +122,7 @@ impl RecordPlan {
                 separate: options.separate.len(),
                 converted: conversions.iter().map(ConversionPlan::digests).sum(),
                 undos: reversible.len(),
-                fields: match options.detail {
-                    DetailLevel::Documents => FieldColumn::None,
-                    DetailLevel::Fields if options.values => FieldColumn::Values,
-                    DetailLevel::Fields => FieldColumn::Digests,
-                },
+                fields: FieldColumn::of(options),
             },
             ignored: options.ignored.iter().map(|name| name.as_bytes().into()).collect(),
             separate: options.separate.iter().map(|path| (path.clone(), separation(options, path))).collect(),
@@ -306,7 +302,7 @@ impl DocumentDigester {
                 digest.fields.extend_from_slice(&hash.to_le_bytes());
             }
             if self.plan.columns.fields == FieldColumn::Values {
-                digest.values.push(element, values::is_redacted(self.plan.redaction.as_ref(), element));
+                digest.values.push(element, self.plan.redaction.as_ref());
             }
             let contents = self.paths.add(&self.hasher, id_hash, element, hash);
             if self.plan.order_free && element.is_nested() && self.plan.columns.fields != FieldColumn::None {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::shape::INLINE;
+use crate::{CensusOptions, DetailLevel, shape::INLINE};
 
 /// Type of a redacted id, which is stored as its keyed hash. Not a BSON type.
 pub(crate) const REDACTED: u8 = 0xEF;
@@ -35,6 +35,16 @@ pub(crate) enum FieldColumn {
     Digests,
     /// A digest, and small values after the digests of all fields.
     Values,
+}
+
+impl FieldColumn {
+    pub(crate) fn of(options: &CensusOptions) -> Self {
+        match options.detail {
+            DetailLevel::Documents => Self::None,
+            DetailLevel::Fields if options.values => Self::Values,
+            DetailLevel::Fields => Self::Digests,
+        }
+    }
 }
 
 /// A field whose digest is kept beside the document's: its type, 0 if it does not exist, and its hash.

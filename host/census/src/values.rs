@@ -26,11 +26,11 @@ impl ValueWriter {
         self.kept = 0;
     }
 
-    /// Adds the next field. `is_secret`: its value must not be written.
-    pub(crate) fn push(&mut self, element: Element<'_>, is_secret: bool) {
+    /// Adds the next field. The value of a redacted one is not written.
+    pub(crate) fn push(&mut self, element: Element<'_>, redaction: Option<&Redaction>) {
         let value = element.value();
         let is_small = value.len() <= MAX_VALUE_BYTES && self.kept + value.len() <= MAX_DOCUMENT_BYTES;
-        if is_secret || element.is_nested() || !is_small {
+        if element.is_nested() || !is_small || is_redacted(redaction, element) {
             self.bytes.push(0);
             return;
         }
@@ -46,7 +46,7 @@ impl ValueWriter {
 }
 
 /// Whether a top-level field, or anything that its path begins with, is redacted.
-pub(crate) fn is_redacted(redaction: Option<&Redaction>, element: Element<'_>) -> bool {
+fn is_redacted(redaction: Option<&Redaction>, element: Element<'_>) -> bool {
     let mut paths = redaction.into_iter().flat_map(|redaction| &redaction.fields);
     paths.any(|path| path.top_level_name().as_bytes() == element.name())
 }
@@ -102,7 +102,7 @@ mod tests {
         let mut writer = ValueWriter::default();
         let elements: Vec<Element<'_>> = Elements::of_document(&bytes).unwrap().collect::<Result<_, _>>().unwrap();
         for element in &elements {
-            writer.push(*element, is_redacted(Some(&redaction), *element));
+            writer.push(*element, Some(&redaction));
         }
         let values = read(writer.bytes(), elements.len()).unwrap();
         let shown = |place: usize| values[place].map(|value| value.to_json().to_string());
