@@ -23,11 +23,11 @@ pub async fn start(options: MongodOptions) -> Mongod {
     Mongod::start(options).await.unwrap_or_else(|error| panic!("a MongoDB server for this test: {error}"))
 }
 
-/// Options for a server with these arguments.
+/// Options for a standalone server with these arguments.
 #[must_use]
-pub fn options(replica_set: bool, arguments: &[&str]) -> MongodOptions {
+pub fn options(arguments: &[&str]) -> MongodOptions {
     let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    MongodOptions { replica_set, arguments, ..MongodOptions::default() }
+    MongodOptions { arguments, ..MongodOptions::default() }
 }
 
 /// A server for one test, on files of its own. It is not asked to accept writes, so it may be a member of a replica set that
@@ -55,12 +55,12 @@ impl Server {
 
     /// Starts one on the files of [`Self::copy`].
     pub async fn on(folder: TempDir, arguments: &[&str]) -> Self {
-        Self::with(folder, options(false, arguments)).await
+        Self::with(folder, options(arguments)).await
     }
 
     /// Starts one on the files of [`Self::copy`], on this port.
     pub async fn on_port(port: u16, folder: TempDir, arguments: &[&str]) -> Self {
-        Self::with(folder, MongodOptions { port: Some(port), ..options(false, arguments) }).await
+        Self::with(folder, MongodOptions { port: Some(port), ..options(arguments) }).await
     }
 
     async fn with(folder: TempDir, options: MongodOptions) -> Self {
@@ -107,7 +107,7 @@ impl Flavour {
             parameters.push("minSnapshotHistoryWindowInSeconds=0");
         }
         let arguments: Vec<&str> = parameters.iter().flat_map(|parameter| ["--setParameter", parameter]).collect();
-        options(self != Self::Standalone, &arguments)
+        MongodOptions { replica_set: self != Self::Standalone, ..options(&arguments) }
     }
 }
 

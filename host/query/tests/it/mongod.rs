@@ -8,7 +8,7 @@ use mongodb::{
 };
 use taster_testkit::{
     WAIT_TIMEOUT,
-    mongod::{self, Server, block_on_own_runtime, options},
+    mongod::{self, MongodOptions, Server, block_on_own_runtime, options},
     wait_until,
 };
 
@@ -82,7 +82,8 @@ pub(crate) fn with_users() -> &'static Mongod {
 
 fn start(replica_set: bool, arguments: &[&str]) -> Mongod {
     let arguments = [&["--setParameter", "ttlMonitorSleepSecs=1"], arguments].concat();
-    let server = block_on_own_runtime(mongod::start(options(replica_set, &arguments)));
+    let options = MongodOptions { replica_set, ..options(&arguments) };
+    let server = block_on_own_runtime(mongod::start(options));
     let port = server.port();
     // it ends with this process
     std::mem::forget(server);

@@ -7,7 +7,7 @@ use mongodb::{
     bson::{Bson, DateTime, Document, RawDocumentBuf, doc},
 };
 use taster_demo::{DATABASE, Mongod};
-use taster_testkit::mongod::Flavour;
+use taster_testkit::mongod::{self, Flavour, MongodOptions};
 
 use crate::support::{CommandOutput, FLAVOURS, SHOP, ShopDatabase, Workspace};
 
@@ -229,7 +229,7 @@ fn documented_privileges(marker: &str) -> Vec<Document> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_roles_are_enough_on_a_standalone_server() {
-    let mongod = taster_testkit::mongod::start(taster_testkit::mongod::options(false, &["--auth"])).await;
+    let mongod = mongod::start(mongod::options(&["--auth"])).await;
     the_documented_roles_are_enough_and_a_live_check_tells_what_is_not(mongod).await;
 }
 
@@ -240,7 +240,8 @@ async fn the_documented_roles_are_enough_on_a_replica_set() {
     std::fs::write(&key, "tastertests").expect("a file");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("permissions");
     let arguments = ["--keyFile", key.to_str().expect("UTF-8")];
-    let mongod = taster_testkit::mongod::start(taster_testkit::mongod::options(true, &arguments)).await;
+    let options = MongodOptions { replica_set: true, ..mongod::options(&arguments) };
+    let mongod = mongod::start(options).await;
     the_documented_roles_are_enough_and_a_live_check_tells_what_is_not(mongod).await;
 }
 
@@ -445,7 +446,8 @@ async fn one_collection_that_cannot_be_read_takes_no_other_along() {
 async fn a_server_that_keeps_no_statistics() {
     for replica_set in [false, true] {
         let without = ["--wiredTigerEngineConfigString", "statistics=(none)"];
-        let mongod = taster_testkit::mongod::start(taster_testkit::mongod::options(replica_set, &without)).await;
+        let options = MongodOptions { replica_set, ..mongod::options(&without) };
+        let mongod = mongod::start(options).await;
         let database = mongod.client().await.expect("a client").database(DATABASE);
         let orders = database.collection::<Document>("orders");
         orders.insert_many([doc! {"_id": 1}, doc! {"_id": 2}]).await.expect("documents");

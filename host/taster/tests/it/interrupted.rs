@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal};
 use taster_demo::{DATABASE, Mongod, Shop};
 use taster_testkit::{
     WAIT_TIMEOUT,
-    mongod::{self, open_cursors},
+    mongod::{self, MongodOptions, open_cursors},
     wait_until,
 };
 
@@ -36,7 +36,8 @@ pub(crate) struct FaultyShop {
 
 impl FaultyShop {
     pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
-        let mongod = mongod::start(mongod::options(replica_set, &["--setParameter", "enableTestCommands=1"])).await;
+        let options = mongod::options(&["--setParameter", "enableTestCommands=1"]);
+        let mongod = mongod::start(MongodOptions { replica_set, ..options }).await;
         let client = mongod.client().await.expect("a client");
         Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
         let workspace = Workspace::new(&mongod.uri_of(DATABASE));

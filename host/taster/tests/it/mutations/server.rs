@@ -46,7 +46,7 @@ impl Server {
             .flat_map(|parameter| ["--setParameter", parameter])
             .collect::<Vec<_>>();
         let dir = Some(folder.to_owned());
-        MongodOptions { port: Some(port), dir, ..mongod::options(replica_set, &arguments) }
+        MongodOptions { replica_set, port: Some(port), dir, ..mongod::options(&arguments) }
     }
 
     pub(super) fn uri(&self, database: &str) -> String {
