@@ -88,12 +88,11 @@ pub(crate) fn recreated_and_uncovered(captures: &CapturePair<'_>) -> Vec<Finding
             findings.extend(stored_functions(old, new));
             continue;
         }
-        let is_uncovered = uncovered.binary_search(&old.name).is_ok();
-        if is_uncovered || !is_inventoried(captures.after.capture, &old.name) {
-            findings.extend(changed_definition(captures, (old, new), is_uncovered));
-        }
-        if is_uncovered {
+        if uncovered.binary_search(&old.name).is_ok() {
+            findings.extend(changed_definition(captures, (old, new), Coverage::Nothing));
             findings.extend(changed_count(old, new));
+        } else if !is_inventoried(captures.after.capture, &old.name) {
+            findings.extend(changed_definition(captures, (old, new), Coverage::DataOnly));
         }
     }
     findings
@@ -111,11 +110,18 @@ fn is_inventoried(capture: &Capture, name: &str) -> bool {
     complete.any(|probe| probe.usage.collections.iter().any(|read| read == name))
 }
 
+/// What probes compare of a collection whose definition none of them compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coverage {
+    Nothing,
+    DataOnly,
+}
+
 /// The options or indexes of a collection changed that no probe compares, and no declaration says so.
 fn changed_definition(
     captures: &CapturePair<'_>,
     (old, new): (&CollectionFacts, &CollectionFacts),
-    is_uncovered: bool,
+    coverage: Coverage,
 ) -> Option<Finding> {
     // captures of earlier versions contain neither options nor indexes
     if old.options.is_null() || old.kind != new.kind {
@@ -139,7 +145,10 @@ fn changed_definition(
     if !json_equal(&undeclared(old), &undeclared(new)) {
         changed.push("its indexes changed");
     }
-    let covers = if is_uncovered { "covers" } else { "compares the definition of" };
+    let covers = match coverage {
+        Coverage::Nothing => "covers",
+        Coverage::DataOnly => "compares the definition of",
+    };
     let reason = format!("no probe {covers} {}, and {}", show::name(&old.name), changed.join(", "));
     (!changed.is_empty()).then(|| change(old, FindingOutcome::Different, ReasonCode::DefinitionChanged, reason))
 }
