@@ -74,10 +74,11 @@ impl Config {
             let help = "leave `probes` out for the default set";
             return vec![inconsistent("probes", "the list is empty: nothing would be compared", help)];
         }
+        let pins = if self.require_pins { Pins::Required } else { Pins::Optional };
         let mut names = BTreeSet::new();
         let mut mistakes = Vec::new();
         for probe in &self.probes {
-            mistakes.extend(probe.check(self.require_pins).err());
+            mistakes.extend(probe.check(pins).err());
             if !names.insert(probe.name.as_str()) {
                 let help = "give each probe its own name; findings carry it";
                 mistakes.push(inconsistent(format!("probes[{}]", probe.name), "the name is used twice", help));
@@ -110,8 +111,15 @@ impl Config {
     }
 }
 
+/// Whether a component in a file needs a `sha256`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pins {
+    Required,
+    Optional,
+}
+
 impl Probe {
-    fn check(&self, require_pins: bool) -> Result<(), ConfigError> {
+    fn check(&self, pins: Pins) -> Result<(), ConfigError> {
         let at = |key: &str| format!("probes[{}]{key}", self.name);
         let fits = !self.name.is_empty()
             && self.name.len() <= 63
@@ -133,7 +141,7 @@ impl Probe {
                 let help = "use the bare name of a standard probe, a path, or file:";
                 return Err(inconsistent(at(".component"), format!("`{scheme}:` is not a source of components"), help));
             }
-            ComponentSource::File(_) if require_pins && self.sha256.is_none() => {
+            ComponentSource::File(_) if pins == Pins::Required && self.sha256.is_none() => {
                 let help = format!("add `sha256:`; `sha256sum {}` prints it", self.component);
                 return Err(inconsistent(at(".sha256"), "requirePins is set, and the component is not pinned", help));
             }
