@@ -33,20 +33,36 @@ pub struct OpenBaseline {
     pub closed_by: Vec<String>,
 }
 
+/// Why a baseline is open.
+enum OpenReason {
+    /// This run was compared with it and is not the same.
+    Judged(RunId, Verdict),
+    /// A probe failed in it or did not find its collections.
+    Flawed,
+    NotCompared,
+}
+
 /// The open baseline of the app, as the next command would find it. Stores nothing.
 pub async fn open_baseline(store: &AppStore) -> Result<Option<OpenBaseline>, CliError> {
     let Some(stored) = store.current().await? else { return Ok(None) };
     let current = baseline::repaired(store, &stored).await?;
     let Some(open) = current.baseline.clone() else { return Ok(None) };
     let capture = store.run(&open.run).pre().await?.map(taster_store::Committed::into_inner);
-    let judged = judged_run(store, &open, &current).await?;
-    let is_flawed = open.judged.is_none() && baseline::has_failed_probes(store, &open.run).await?;
+    let reason = open_reason(store, &open, &current).await?;
     Ok(Some(OpenBaseline {
-        open_because: open_because(judged.as_ref(), is_flawed),
-        closed_by: closed_by(&open, judged.as_ref(), capture.as_ref(), is_flawed),
+        open_because: open_because(&reason),
+        closed_by: closed_by(&open, &reason, capture.as_ref()),
         database: capture.map(|capture| capture.server.database),
         baseline: open,
     }))
+}
+
+async fn open_reason(store: &AppStore, open: &Baseline, current: &CurrentState) -> Result<OpenReason, CliError> {
+    if let Some((run, verdict)) = judged_run(store, open, current).await? {
+        return Ok(OpenReason::Judged(run, verdict));
+    }
+    let is_flawed = open.judged.is_none() && baseline::has_failed_probes(store, &open.run).await?;
+    Ok(if is_flawed { OpenReason::Flawed } else { OpenReason::NotCompared })
 }
 
 /// The run whose verdict keeps the baseline open, with that verdict.
@@ -65,32 +81,29 @@ async fn judged_run(
     Ok(None)
 }
 
-fn open_because(judged: Option<&(RunId, Verdict)>, is_flawed: bool) -> String {
-    match judged {
-        Some((run, verdict)) => format!("run {run} was compared with it and is {verdict}; nobody accepted that"),
-        None if is_flawed => {
+fn open_because(reason: &OpenReason) -> String {
+    match reason {
+        OpenReason::Judged(run, verdict) => {
+            format!("run {run} was compared with it and is {verdict}; nobody accepted that")
+        }
+        OpenReason::Flawed => {
             "a probe failed in it or did not find its collections, so that no `taster post` can be same".to_owned()
         }
-        None => "no `taster post` that was compared with it is known".to_owned(),
+        OpenReason::NotCompared => "no `taster post` that was compared with it is known".to_owned(),
     }
 }
 
-fn closed_by(
-    open: &Baseline,
-    judged: Option<&(RunId, Verdict)>,
-    capture: Option<&Capture>,
-    is_flawed: bool,
-) -> Vec<String> {
-    let mut ways = Vec::new();
-    if is_flawed {
-        ways.push("`taster pre`, if it finds again everything that the other probes recorded".to_owned());
-    } else {
-        let run = judged.map_or(&open.run, |(run, _)| run);
-        ways.push(format!("`taster post --run {run}`, if it is same: restore what is missing first"));
-    }
-    if let Some((run, _)) = judged {
-        ways.push(format!("`taster accept {run} --reason \"…\"`, if the change is right"));
-    }
+fn closed_by(open: &Baseline, reason: &OpenReason, capture: Option<&Capture>) -> Vec<String> {
+    let same_post = |run: &RunId| format!("`taster post --run {run}`, if it is same: restore what is missing first");
+    let mut ways = match reason {
+        OpenReason::Judged(run, _) => {
+            vec![same_post(run), format!("`taster accept {run} --reason \"…\"`, if the change is right")]
+        }
+        OpenReason::Flawed => {
+            vec!["`taster pre`, if it finds again everything that the other probes recorded".to_owned()]
+        }
+        OpenReason::NotCompared => vec![same_post(&open.run)],
+    };
     if capture.is_none_or(|capture| capture.data == DataKind::Copy) {
         ways.push("another copy of the data: the next `taster pre` takes a new baseline".to_owned());
     }
