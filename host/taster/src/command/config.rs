@@ -73,16 +73,15 @@ impl Checks {
 async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let path = args.config.path();
     let CheckedFile { config, mistakes } = taster_config::check_file(path, &std::env::vars().collect())?;
-    let is_right = mistakes.is_empty();
     let mut mistakes: Vec<CliError> = mistakes.into_iter().map(CliError::from).collect();
     let mut checks = Checks::default();
     if let Some(mut config) = config {
         override_store(&mut config, Some(&args.store));
-        if is_right {
+        if mistakes.is_empty() {
             checks.pass(&format!("{} is a configuration of app {}", path.display(), config.app));
         }
         describe_cluster(&config, &mut checks);
-        check_parts(args, &config, is_right, &mut checks).await?;
+        check_parts(args, &config, &mistakes, &mut checks).await?;
     }
     output::write_text(None, &checks.text)?;
     let Some(last) = mistakes.pop() else {
@@ -96,7 +95,12 @@ async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
 }
 
 /// Checks the probes and the expectations, and with --live the database and the store.
-async fn check_parts(args: &CheckArgs, config: &Config, is_right: bool, checks: &mut Checks) -> Result<(), CliError> {
+async fn check_parts(
+    args: &CheckArgs,
+    config: &Config,
+    mistakes: &[CliError],
+    checks: &mut Checks,
+) -> Result<(), CliError> {
     let folder = args.config.path().parent().unwrap_or(Path::new("."));
     let engine = taster_flow::open_engine()?;
     let session = if args.live { connect(config, checks).await } else { None };
@@ -111,7 +115,7 @@ async fn check_parts(args: &CheckArgs, config: &Config, is_right: bool, checks: 
         of_probes.push(check.ok());
     }
     // an expectation may be about a probe that has a mistake in the file
-    if is_right {
+    if mistakes.is_empty() {
         for ExpectationMistake { at, message, help, .. } in taster_flow::mistaken_expectations(config, &of_probes) {
             checks.fail(&at, &format!("T0116: {message} ({help})"));
         }
