@@ -182,7 +182,7 @@ start_sync
 wait_for_sync 300 Succeeded
 contains "Argo CD's message of the post hook" "$(hook_message PostSync)" "same"
 save_log "$(job_of pre)"
-contains "the version that lost orders is not started on the new copy" "$(grep 'stays as it is' "$work/$(job_of pre).log" || true)" "pxbbq-web:v4.3-lossy has not passed"
+contains "the version that lost orders is not started on the new copy" "$(grep 'stays as it is' "$work/$(job_of pre).log" || true)" "images=pxbbq-web:v4.3-lossy"
 check_webhook "$unix" 200
 wait_restored 30
 check_timing "$(job_of pre)" "$(job_of post)"

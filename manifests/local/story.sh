@@ -148,7 +148,7 @@ wait_until "mongo is scaled up" 120 scaled_up
 k delete job "$job" --wait=false >/dev/null
 wait_restored 5
 wait "$follow" || true
-contains "log" "$(grep "1→0" "$work/terminated.log" | tail -n 1)" "scaled" "mongo"
+contains "log" "$(grep "scaled a workload" "$work/terminated.log" | tail -n 1)" "mongo" "from=1 to=0"
 
 scene "a hook whose pod is evicted, as when a node is drained"
 begin_run

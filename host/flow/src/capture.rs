@@ -38,12 +38,12 @@ impl CaptureJob<'_> {
         let config = &self.context.config;
         let facts = connection.facts();
         tracing::info!(
+            run = %self.run,
+            side = %self.side,
             database = facts.database,
             version = facts.version,
             topology = ?facts.topology,
-            "tasting {} of run {}",
-            self.side,
-            self.run
+            "capturing the database"
         );
         self.context.timer.time(Phase::MongoDb, check_user(connection, config)).await?;
         let (clock, seed) = self.clock_and_seed(started);

@@ -33,9 +33,10 @@ async fn log_while_waiting<T>(hosts: &str, limit: Duration, connecting: impl Fut
             return connected;
         }
         tracing::info!(
-            "waiting for MongoDB at {hosts}: {} so far, at most {} (`mongodb.connectTimeout`)",
-            taster_text::duration(started.elapsed()),
-            taster_text::duration(limit)
+            %hosts,
+            waited_s = started.elapsed().as_secs(),
+            limit_s = limit.as_secs(),
+            "waiting for MongoDB, at most `mongodb.connectTimeout`"
         );
         pause = NEXT_NOTICE;
     }
@@ -86,7 +87,7 @@ pub(crate) async fn connect_when_ready(
             Err(error) => return Err(error.into()),
         };
         if error != logged {
-            tracing::info!("waiting for MongoDB: {error}");
+            tracing::info!(%error, "waiting for MongoDB");
             logged.clone_from(&error);
         }
         if backoff.wait(MIN_PAUSE).await.is_err() {

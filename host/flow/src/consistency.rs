@@ -235,7 +235,7 @@ fn checked(mut record: ProbeRecord, stale: Option<StaleRead>, tries: u32) -> Pro
         ),
     };
     let failure = Failure::refused(Refusal::Unavailable, code, message).allowed(help);
-    tracing::warn!(probe = record.name, code, "{}: {failure}", record.name);
+    tracing::warn!(probe = record.name, code, %failure, "the probe failed");
     record.outcome = ProbeOutcome::Failed(failure);
     record
 }
@@ -246,7 +246,7 @@ async fn majority_not_reached(
     initial: &Snapshot,
     error: &QueryError,
 ) -> Result<ConsistentResults, CliError> {
-    tracing::warn!(code = error.code(), "{error}");
+    tracing::warn!(code = error.code(), %error, "no write was confirmed by a majority: every probe fails");
     let probes = &runner.context.config.probes;
     Ok(ConsistentResults {
         server: initial.facts().clone(),

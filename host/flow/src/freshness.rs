@@ -29,14 +29,8 @@ pub(crate) async fn check_copies(config: &Config, cluster: &Cluster) -> Result<V
         });
         match young {
             Ok((copied, age)) => {
-                let notes = copied.notes.iter().fold(String::new(), |all, note| all + "; " + note);
-                tracing::info!(
-                    age_s = age.as_secs(),
-                    copy = copied.identity,
-                    "data are {} old: {}{notes}",
-                    taster_text::duration(age),
-                    copied.identity
-                );
+                let notes = (!copied.notes.is_empty()).then(|| copied.notes.join("; "));
+                tracing::info!(age_s = age.as_secs(), copy = copied.identity, notes, "the data are fresh");
                 identities = identities.map(|mut all| {
                     all.push(copied.identity);
                     all
@@ -89,7 +83,7 @@ pub(crate) async fn check_newest_documents(
         let limit = AgeLimit { max_age: rule.max_age.get(), setting: &setting };
         match newest_time(newest, &snapshot).await {
             Ok(at) => match check_age(at, now, &limit, &rule.source.to_string()) {
-                Ok(age) => tracing::info!("data are {} old: {}", taster_text::duration(age), rule.source),
+                Ok(age) => tracing::info!(age_s = age.as_secs(), source = %rule.source, "the data are fresh"),
                 Err(error) => fail_or_warn(rule, error)?,
             },
             Err(error) => fail_or_warn(rule, error)?,
@@ -123,7 +117,7 @@ fn fail_or_warn<E: Diagnostic + 'static>(rule: &FreshnessRule, error: E) -> Resu
     match rule.severity {
         Severity::Fail => Err(error.into()),
         Severity::Warn => {
-            tracing::warn!("not fresh: {error}");
+            tracing::warn!(%error, "the data are not fresh");
             Ok(())
         }
     }

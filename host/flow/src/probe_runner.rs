@@ -90,7 +90,7 @@ impl ProbeRunner<'_> {
             )),
             ProbeOutcome::Failed(failure) => {
                 task.finish("failed");
-                tracing::warn!(code = failure.code.as_deref(), "{}: {failure}", probe.name);
+                tracing::warn!(probe = probe.name, code = failure.code.as_deref(), %failure, "the probe failed");
             }
         }
         let censuses = census::named_by_metrics(&record.outcome, censuses);

@@ -117,13 +117,16 @@ impl PhaseTimer {
     fn log(&self, event: &str, elapsed: &Elapsed, peak_memory: Option<u64>) {
         let Elapsed { total, cluster, mongodb, probes } = *elapsed;
         let rest = total.saturating_sub(cluster).saturating_sub(mongodb).saturating_sub(probes);
-        let [cluster_ms, mongodb_ms, probes_ms, rest_ms] =
-            [cluster, mongodb, probes, rest].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let [total_ms, cluster_ms, mongodb_ms, probes_ms, rest_ms] =
+            [total, cluster, mongodb, probes, rest].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let peak_memory = peak_memory.map(taster_text::size);
-        let message = format!("{event} after {}", taster_text::duration(total));
         match self.level {
-            TimingLevel::Info => tracing::info!(cluster_ms, mongodb_ms, probes_ms, rest_ms, peak_memory, "{message}"),
-            TimingLevel::Debug => tracing::debug!(cluster_ms, mongodb_ms, probes_ms, rest_ms, peak_memory, "{message}"),
+            TimingLevel::Info => {
+                tracing::info!(total_ms, cluster_ms, mongodb_ms, probes_ms, rest_ms, peak_memory, "{event}");
+            }
+            TimingLevel::Debug => {
+                tracing::debug!(total_ms, cluster_ms, mongodb_ms, probes_ms, rest_ms, peak_memory, "{event}");
+            }
         }
     }
 

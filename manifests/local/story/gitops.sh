@@ -186,7 +186,7 @@ check_timing() { # JOB...
       rest=$(grep -oE 'rest_ms=[0-9]+' <<<"$line")
       [ "${rest#*=}" -le 2000 ] || fail "$job: more than two seconds are neither waiting nor MongoDB: $line"
       pass "$job: ${line#*the }"
-    done < <(grep -oE 'the (first probe began|capture was written|verdict was written) after .*' "$work/$job.log" || true)
+    done < <(grep -oE 'the (first probe began|capture was written|verdict was written) .*' "$work/$job.log" || true)
     pass "$job: its pod started $(pod_start_seconds "$job") s after the Job"
   done
   [ "$found" -gt 0 ] || fail "no hook reports its timing: $*"

@@ -22,8 +22,8 @@ const LINK: &str = "link.argocd.argoproj.io/report";
 async fn write(what: &str, writing: impl Future<Output = Result<(), ClusterError>>) {
     match timeout(WRITE_TIMEOUT, writing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "cannot write {what}"),
-        Err(_) => tracing::warn!(limit_s = WRITE_TIMEOUT.as_secs(), "cannot write {what} in time"),
+        Ok(Err(error)) => tracing::warn!(what, %error, "cannot write to the cluster"),
+        Err(_) => tracing::warn!(what, limit_s = WRITE_TIMEOUT.as_secs(), "cannot write to the cluster in time"),
     }
 }
 

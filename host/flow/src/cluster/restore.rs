@@ -126,7 +126,7 @@ impl WorkloadRestorer<'_> {
                     progress.done.push(workload);
                     if let RestoreOutcome::Restored { workload, from, to } = restored {
                         let change = ReplicaChange { workload, from, to };
-                        tracing::info!(from, to, "scaled {change}");
+                        tracing::info!(workload = %change.workload, from, to, "scaled a workload");
                         progress.report.restored.push(change);
                         fault::point("cluster: restored");
                     }

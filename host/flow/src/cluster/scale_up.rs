@@ -73,9 +73,10 @@ impl Scaler<'_> {
         for workload in self.section.apps() {
             if let Some(images) = self.unverified_images(&workload, allowed) {
                 tracing::info!(
-                    "{} stays as it is until after the sync: {images} has not passed, and would be the first to write to \
-                     this copy",
-                    workload.reference
+                    workload = %workload.reference,
+                    %images,
+                    "the application stays as it is until after the sync: its images have not passed, and would be the \
+                     first to write to this copy"
                 );
                 continue;
             }
@@ -127,7 +128,9 @@ impl Scaler<'_> {
         let ready_until = Instant::now() + workload.ready_timeout;
         self.scale(workload, found, run).await?;
         // the text quotes the last log lines of containers
-        let log = |text: &str| tracing::info!("waiting for {}", taster_text::redact_credentials(text));
+        let log = |text: &str| {
+            tracing::info!(missing = %taster_text::redact_credentials(text), "waiting for a workload");
+        };
         let waiting = async { Ok(self.cluster.wait_until_ready(workload, ready_until, &log).await?) };
         let waited = shutdown.run_until(stop_point, waiting).await;
         if let Err(error) = &waited
@@ -161,7 +164,7 @@ impl Scaler<'_> {
         let InspectedWorkload { uid, current_replicas: live, .. } = found;
         let scaled_up = ScaledUp { workload: workload.reference.clone(), uid, replicas_before: live, record };
         let change = scaled_up.change();
-        tracing::info!(from = change.from, to = change.to, "scaled {change}");
+        tracing::info!(workload = %change.workload, from = change.from, to = change.to, "scaled a workload");
         self.state().scaled_up.push(scaled_up);
         fault::point("cluster: scaled");
         if change.from != change.to {

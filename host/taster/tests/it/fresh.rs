@@ -34,7 +34,11 @@ async fn data_that_are_too_old_are_not_tasted_unless_that_is_a_warning() {
         let warned = workspace(&shop, "{collection: beats, field: at}, maxAge: 1h, severity: warn");
         let pre = warned.taster(&["pre", "--run", "a"]);
         assert_eq!(pre.code, 0, "{}", pre.all());
-        assert!(pre.err.contains("not fresh: ") && pre.err.contains("no index starts with the field"), "{}", pre.err);
+        assert!(
+            pre.err.contains("the data are not fresh error=") && pre.err.contains("no index starts with the field"),
+            "{}",
+            pre.err
+        );
         assert_eq!(warned.taster(&["post", "--run", "a"]).code, 0);
 
         let index = mongodb::IndexModel::builder().keys(doc! {"at": 1}).build();

@@ -103,7 +103,7 @@ async fn a_job_whose_time_is_nearly_over_gives_up_while_it_can_still_put_back() 
         "{}",
         ended.err
     );
-    assert!(ended.err.contains("scaled StatefulSet mongo 0→1"), "{}", ended.err);
+    assert!(ended.err.contains("scaled a workload workload=StatefulSet mongo from=0 to=1"), "{}", ended.err);
     shop.expect_back(0, &ended.all()).await;
     let verdict = hook.annotation(&shop, "taster.dev/verdict").await.expect("an answer");
     assert!(verdict.starts_with("failed: error[T0625]"), "{verdict}");

@@ -197,10 +197,10 @@ async fn data_of_unknown_age_are_not_captured() {
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
     assert!(pre.err.contains("error[T0730]") || pre.err.contains("error[T0731]"), "{}", pre.err);
-    assert!(!pre.err.contains("scaled StatefulSet"), "{}", pre.err);
+    assert!(!pre.err.contains("scaled a workload"), "{}", pre.err);
     shop.expect_back(0, &pre.all()).await;
     shop.configure("", &format!("{PROBES}{source}, severity: warn}}\n"));
     let warned = shop.fine(&["pre", "--run", "a"]).await;
-    assert!(warned.err.contains("not fresh: "), "{}", warned.err);
+    assert!(warned.err.contains("the data are not fresh error="), "{}", warned.err);
     shop.fine(&["restore", "--run", "a"]).await;
 }

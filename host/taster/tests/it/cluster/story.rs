@@ -22,7 +22,7 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let pre = ended(pre).await;
     assert_eq!((pre.code, shop.counts().await), (0, (1, 1, 2)), "{}", pre.all());
     assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);
-    assert!(pre.err.contains("waiting for StatefulSet mongo"), "{}", pre.err);
+    assert!(pre.err.contains("waiting for a workload missing=StatefulSet mongo"), "{}", pre.err);
     assert_eq!(shop.holder().await, None);
     assert_eq!(shop.last_word(), "tasted before the sync, run a");
     let scaled = stored(shop.workspace.path(), "scaled.json");
@@ -75,8 +75,9 @@ async fn a_version_that_has_not_passed_is_not_started_before_the_sync() {
 
     let pre = shop.fine(&["pre", "--run", "b"]).await;
     assert_eq!(shop.counts().await, (1, 0, 1), "{}", pre.all());
-    let said = "Deployment pxbbq-web stays as it is until after the sync: pxbbq-web:v4.3-lossy has not passed";
-    assert!(pre.err.contains(said), "{}", pre.err);
+    let fields = "workload=Deployment pxbbq-web images=pxbbq-web:v4.3-lossy";
+    let line = pre.err.lines().find(|line| line.contains("the application stays as it is until after the sync"));
+    assert!(line.is_some_and(|line| line.contains(fields)), "{}", pre.err);
     // the sync repairs it, and afterwards whatever is there is tasted
     shop.release("pxbbq-web:v4.3").await;
     let post = shop.taster(&["post", "--run", "b"]).await;
@@ -143,7 +144,7 @@ async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload()
     shop.workspace.configure(&yaml.replacen("readyTimeout: 1m", "readyTimeout: 3s", 1));
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
-    assert!(pre.err.contains("waiting for MongoDB: no MongoDB server answers"), "{}", pre.err);
+    assert!(pre.err.contains("waiting for MongoDB error=no MongoDB server answers"), "{}", pre.err);
     assert!(pre.err.contains("error[T0630]") && pre.err.contains("cluster.data[mongo]"), "{}", pre.err);
     shop.expect_back(0, &pre.all()).await;
 }
