@@ -43,7 +43,8 @@ impl Connection {
         let ConnectionOptions { uri, database, comment, server_selection_timeout, command_events } = options;
         namespace::check_database(&database)?;
         if !uri.ignored().is_empty() {
-            tracing::warn!("options of the connection string have no effect here: {}", uri.ignored().join(", "));
+            let options = uri.ignored().join(", ");
+            tracing::warn!(%options, "options of the connection string have no effect here");
         }
         let secrets = uri.secrets();
         let redacted = uri.to_string();

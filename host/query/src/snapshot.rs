@@ -178,7 +178,7 @@ impl Snapshot {
             match request.target(&facts.name) {
                 Ok(_) => true,
                 Err(refused) => {
-                    tracing::warn!(collection = facts.name, "the view is not compared: {refused}");
+                    tracing::warn!(collection = facts.name, %refused, "the view is not compared");
                     false
                 }
             }

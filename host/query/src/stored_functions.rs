@@ -23,7 +23,11 @@ pub(crate) async fn read(inner: &Inner) -> Result<Option<BTreeMap<String, String
         let mut functions = BTreeMap::new();
         while let Some(document) = documents.try_next().await? {
             if functions.len() == MAX_FUNCTIONS {
-                tracing::warn!("`{STORED_FUNCTIONS}` has more than {MAX_FUNCTIONS} documents: they are not compared");
+                tracing::warn!(
+                    collection = STORED_FUNCTIONS,
+                    limit = MAX_FUNCTIONS,
+                    "stored functions are too many: they are not compared"
+                );
                 return Ok(None);
             }
             functions.insert(name(&document), hex::encode(Sha256::digest(document.as_bytes())));
@@ -33,7 +37,10 @@ pub(crate) async fn read(inner: &Inner) -> Result<Option<BTreeMap<String, String
     let reading = async {
         match reading.await {
             Err(error) if driver_error::has_code(&error, UNAUTHORIZED) => {
-                tracing::warn!("the user may not read `{STORED_FUNCTIONS}`: its functions are not compared");
+                tracing::warn!(
+                    collection = STORED_FUNCTIONS,
+                    "the user may not read stored functions: they are not compared"
+                );
                 Ok(None)
             }
             other => other,
