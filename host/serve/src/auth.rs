@@ -60,7 +60,7 @@ impl Tokens {
                 let errors = read.unwrap_or_default();
                 if !broken {
                     for error in &errors {
-                        tracing::error!("{error}; its tokens are not accepted until this is fixed");
+                        tracing::error!(%error, "the tokens of a file are not accepted until this is fixed");
                     }
                 }
                 broken = !errors.is_empty();

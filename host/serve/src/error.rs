@@ -256,6 +256,7 @@ pub(super) async fn wrong_method() -> RequestError {
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    tracing::error!("{}", FlowError::Panicked { message: escape_hidden(message) });
+    let error = FlowError::Panicked { message: escape_hidden(message) };
+    tracing::error!(%error, "a request panicked");
     RequestError::Panicked.into_response()
 }

@@ -45,7 +45,8 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
         Ok(()) => Ok(Json(OK)),
         // the cause is only logged, because no token is required here
         Err(cause) => {
-            tracing::warn!("not ready: {}", taster_text::escape_hidden(&taster_text::redact_credentials(&cause)));
+            let error = taster_text::escape_hidden(&taster_text::redact_credentials(&cause));
+            tracing::warn!(%error, "not ready");
             Err(RequestError::NotReady)
         }
     }

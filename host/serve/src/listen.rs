@@ -72,13 +72,15 @@ pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: StopS
     };
     // new connections are refused, and a load balancer uses another server
     drop(listener);
-    tracing::info!("stopping after {signal}");
+    tracing::info!(signal, "stopping");
     stopping.send_replace(true);
     tokio::select! {
         // the permits of all connections are free once all have ended
         _ = permits.acquire_many(MAX_CONNECTIONS) => {}
-        () = sleep(SHUTDOWN_TIMEOUT) => tracing::warn!("requests still in progress after {SHUTDOWN_TIMEOUT:?} are aborted"),
-        signal = stop.received() => tracing::warn!("{signal} again: requests in progress are aborted"),
+        () = sleep(SHUTDOWN_TIMEOUT) => {
+            tracing::warn!(limit_s = SHUTDOWN_TIMEOUT.as_secs(), "requests still in progress are aborted");
+        }
+        signal = stop.received() => tracing::warn!(signal, "a second signal: requests in progress are aborted"),
     }
 }
 

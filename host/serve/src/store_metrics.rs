@@ -128,7 +128,7 @@ impl StoreMetrics {
             match reading.await {
                 Ok(refreshed) => read = refreshed,
                 Err(error) => {
-                    tracing::error!("cannot read the store for metrics: {error}");
+                    tracing::error!(%error, "cannot read the store for metrics");
                     return;
                 }
             }
@@ -142,10 +142,8 @@ impl Snapshot {
         match self.read_apps(store).await {
             Ok(()) => self.up = true,
             Err(error) => {
-                tracing::warn!(
-                    "cannot read metrics of the store: {}",
-                    escape_hidden(&taster_text::redact_credentials(&error.to_string()))
-                );
+                let error = escape_hidden(&taster_text::redact_credentials(&error.to_string()));
+                tracing::warn!(%error, "cannot read metrics of the store");
                 self.up = false;
             }
         }
