@@ -153,7 +153,7 @@ pub(super) async fn with_retries<T>(
         attempts += 1;
         match failure.retry_after {
             Some(at_least) => {
-                tracing::debug!(attempts, why = failure.why, "{action} failed; retrying");
+                tracing::debug!(action, attempts, why = failure.why, "a request failed; retrying");
                 Decision::RetryAfter(at_least)
             }
             None => Decision::Fail,

@@ -30,7 +30,7 @@ pub async fn send_all(context: &FlowContext, verdict: &VerdictDocument, reports:
     let all = futures_util::future::join_all(wanted.map(|entry| send_one(entry, config, verdict, reports, revision)));
     tokio::select! {
         _ = all => {}
-        why = context.stop_requested() => tracing::warn!("{why}: notifications that were not sent by now are dropped"),
+        why = context.stop_requested() => tracing::warn!(%why, "notifications that were not sent by now are dropped"),
     }
 }
 
@@ -66,8 +66,8 @@ async fn send_one(
         Ok(what) => tracing::info!(receiver, "{what}"),
         Err(error) => {
             use taster_model::Diagnostic as _;
-            let help = error.help().map(|help| format!("; {help}")).unwrap_or_default();
-            tracing::warn!(code = error.code(), "{receiver} was not notified; the verdict is unchanged: {error}{help}");
+            let (code, help) = (error.code(), error.help());
+            tracing::warn!(receiver, code, %error, help, "the receiver was not notified; the verdict is unchanged");
         }
     }
 }

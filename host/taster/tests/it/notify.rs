@@ -388,7 +388,7 @@ async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
     assert_eq!(code, Some(0), "it is the verdict's: {}", fs::read_to_string(&log).unwrap_or_default());
     assert!(asked.elapsed() < Duration::from_secs(10));
     let log = fs::read_to_string(&log).expect("a log");
-    assert!(log.contains("stopped by SIGTERM: notifications that were not sent"), "{log}");
+    assert!(log.contains("notifications that were not sent by now are dropped why=stopped by SIGTERM"), "{log}");
 }
 
 #[test]
