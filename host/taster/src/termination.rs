@@ -29,7 +29,7 @@ pub fn write_message(ended: Result<Termination, CliError>) -> Result<Exit, CliEr
         let written = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
         if let Err(error) = written.and_then(|mut file| file.write_all(truncate_bytes(&message, MAX_BYTES).as_bytes()))
         {
-            tracing::warn!("cannot write the termination message to {}: {error}", path.display());
+            tracing::warn!(path = %path.display(), %error, "cannot write the termination message");
         }
     }
     ended.map(|termination| termination.exit)

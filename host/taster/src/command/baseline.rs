@@ -186,7 +186,7 @@ async fn new_baseline(args: &NewArgs) -> Result<Exit, CliError> {
             reason: args.reason.clone(),
         };
         let dropped = Box::pin(taster_flow::drop_baseline(&context.store, Some(&context.config), request)).await?;
-        tracing::info!(run = %dropped.run, "the baseline was {}", dropped_sentence(&dropped));
+        tracing::info!(run = %dropped.run, who = dropped.who, reason = dropped.reason, "dropped the baseline");
     }
     drop(context);
     Box::pin(pre::run(&args.pre)).await

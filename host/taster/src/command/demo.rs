@@ -69,11 +69,11 @@ pub async fn run(args: &DemoArgs) -> Result<Exit, CliError> {
     let exit = write_verdict(&args.output, &outcome.verdict, &shown)?;
     if args.output.format == VerdictFormat::Human {
         for line in &result.changes {
-            tracing::info!("the upgrade did: {line}");
+            tracing::info!(change = %line, "the upgrade changed the data");
         }
-        tracing::info!("configuration and results: {}", dir.display());
+        tracing::info!(folder = %dir.display(), "wrote the configuration and the results");
         if outcome.verdict.verdict != upgrade.expected {
-            tracing::warn!("the expected verdict of this upgrade is `{}`", upgrade.expected);
+            tracing::warn!(expected = %upgrade.expected, "the verdict is not the expected one of this upgrade");
         }
     }
     client.shutdown().await;

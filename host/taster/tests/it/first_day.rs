@@ -150,7 +150,7 @@ async fn the_first_day() {
     // whatever it was, it must not count any more
     expect(&workspace.taster(&["pre", "--run", "doubtful"]), 0, &[]);
     let new = ["baseline", "new", "--reason", "loaded by hand", "--run", "fresh"];
-    expect(&workspace.taster(&new), 0, &["run fresh: tasted", "dropped by tester"]);
+    expect(&workspace.taster(&new), 0, &["run fresh: tasted", "dropped the baseline run=doubtful who=\"tester\""]);
     expect(&workspace.taster(&["baseline", "show"]), 0, &["run fresh"]);
     expect(&workspace.taster(&["post", "--run", "fresh"]), 0, &["SAME"]);
     // without an open one, it is `pre`
