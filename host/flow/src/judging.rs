@@ -237,3 +237,6 @@ pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &C
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,3 +85,50 @@ pub(crate) async fn uncompared_run(
     let is_answered = verdict.before.is_some() || store.accepted().await?.is_some();
     Ok((!is_another_copy && !is_answered).then(|| last.run.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use taster_model::{DroppedBaseline, Side, schema};
+    use taster_store::{Censuses, Store};
+    use taster_testkit::captures;
+
+    use super::*;
+    use crate::{differences::StoredCapture, judging::verdict_document, rules::Rules};
+
+    #[tokio::test]
+    async fn the_next_step_follows_from_what_the_store_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", folder.path().display());
+        let after = captures::empty("r1", Side::Post);
+        let store = Store::open_unverified(&url).await.unwrap().app(&after.app);
+        let censuses = Censuses::beside_capture(Path::new("capture.json"), Side::Post);
+        let after = StoredCapture { capture: &after, censuses: &censuses };
+        let document = verdict_document(None, after, Rules::default()).await;
+        let next = async |url: &str| explanation(&store, &document, url).await.unwrap().1;
+
+        let once = "run `taster pre` before the sync, with the same `app` and the same `store`";
+        assert_eq!(next("s3://bucket/prefix").await, once);
+        let carried = "; between two jobs of a CI system, carry its folder along as an artefact or a cache, or keep the results \
+                       in a bucket (`store: s3://bucket/prefix`)";
+        assert_eq!(next(&url).await, format!("{once}{carried}"));
+
+        let earlier = captures::empty("r0", Side::Pre);
+        store.run(&earlier.run).commit_pre(&earlier).await.unwrap();
+        let named = "run `taster pre --run r1` before the sync, or give `post` the --run of that `pre`";
+        assert_eq!(next(&url).await, named);
+
+        let pre = captures::empty("r1", Side::Pre);
+        store.run(&pre.run).commit_pre(&pre).await.unwrap();
+        let dropped = DroppedBaseline {
+            schema: schema::DROPPED.to_owned(),
+            app: pre.app.clone(),
+            run: pre.run.clone(),
+            attempt: pre.attempt.clone(),
+            who: "ann".to_owned(),
+            reason: "staging was reloaded".to_owned(),
+            at: pre.finished,
+        };
+        store.run(&pre.run).drop_baseline(&dropped).await.unwrap();
+        assert_eq!(next(&url).await, "run `taster pre` before the next sync: it takes a new baseline");
+    }
+}
