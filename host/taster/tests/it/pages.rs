@@ -1,6 +1,8 @@
 //! Pages for people: they lead to each other, nothing that a database holds becomes markup, and many runs are no burden.
 //! `.ci/web.sh` looks at the same stores with a browser: with `TASTER_PAGES_DIR` they are left there.
 
+mod contents;
+
 use std::{
     collections::BTreeSet,
     fs,
