@@ -1,31 +1,9 @@
 //! The SDK for Taster probes in Rust: the [`Probe`] trait, the read-only [`Database`], raw BSON without copies, configuration with
 //! helpful errors, and builders of declarations and metrics.
 //!
-//! ```ignore
-//! struct Newest;
-//!
-//! impl Probe for Newest {
-//!     fn manifest() -> Manifest {
-//!         Manifest::new("newest", env!("CARGO_PKG_VERSION"), "the greatest _id of each collection")
-//!             .role(Role::many("collections", "the collections to read"))
-//!             .calls("find")
-//!             .metric(MetricDeclaration::new("newest", ValueKind::Document, "the greatest _id").labels(["collection"]))
-//!     }
-//!
-//!     fn run(db: &Database, _: Config) -> Result<Vec<Metric>, Failure> {
-//!         let mut found = Vec::new();
-//!         for collection in db.collections()? {
-//!             let mut cursor = db.find(&collection.name).sort(doc(&[("_id", &-1)])).limit(1).run()?;
-//!             while let Some(document) = cursor.next_document()? {
-//!                 found.push(Metric::document("newest", document.to_owned()).label("collection", &collection.name));
-//!             }
-//!         }
-//!         Ok(found)
-//!     }
-//! }
-//!
-//! taster_probe::export!(Newest);
-//! ```
+#![doc = "```ignore"]
+#![doc = include_str!("../examples/newest.rs")]
+#![doc = "```"]
 //!
 //! A probe is built for `wasm32-unknown-unknown` and can only use the interface: it has no files, no network and no clock. A panic
 //! ends the run, and its text is in the operator's log.
