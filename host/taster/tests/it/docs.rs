@@ -1,8 +1,13 @@
-//! The documentation is checked: the reference pages are generated, every command line exists, every configuration is valid.
+//! The documentation is checked: the reference pages are generated, every command line exists, every configuration is valid, and
+//! every other block of code is run, compiled or compared with what it shows.
 
 mod blocks;
 mod command_line;
 mod configuration;
+mod fences;
+mod mongosh;
+mod outputs;
+mod own_probe;
 mod probe_interface;
 
 use std::{
@@ -36,11 +41,17 @@ fn committed(name: &str) -> String {
 
 /// Every page of the documentation: README and its neighbours, and the book.
 fn pages() -> Vec<(PathBuf, String)> {
-    let mut pages: Vec<PathBuf> =
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "manifests/README.md"]
-            .iter()
-            .map(|name| repository().join(name))
-            .collect();
+    let mut pages: Vec<PathBuf> = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "manifests/README.md",
+        "manifests/local/README.md",
+    ]
+    .iter()
+    .map(|name| repository().join(name))
+    .collect();
     let mut folders = vec![repository().join("docs/src")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of the book") {

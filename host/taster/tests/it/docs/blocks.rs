@@ -7,13 +7,13 @@ use clap::error::ErrorKind;
 use crate::support::{ShopDatabase, component};
 
 /// One block of code.
-struct Block<'a> {
+pub(super) struct Block<'a> {
     /// The text after the fence: `sh,run`.
-    info: &'a str,
-    text: String,
+    pub(super) info: &'a str,
+    pub(super) text: String,
 }
 
-fn blocks(page: &str) -> Vec<Block<'_>> {
+pub(super) fn blocks(page: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     let mut open: Option<Block<'_>> = None;
     for line in page.lines() {
@@ -85,7 +85,7 @@ fn every_command_line_in_the_documentation_exists() {
 }
 
 /// Lines that begin with the name of the binary, continued where they end in a backslash.
-fn command_lines(text: &str) -> Vec<String> {
+pub(super) fn command_lines(text: &str) -> Vec<String> {
     let joined = text.replace("\\\n", " ");
     let lines = joined.lines().map(|line| line.trim().trim_start_matches("$ "));
     lines.filter(|line| line.starts_with("taster ")).map(ToOwned::to_owned).collect()
