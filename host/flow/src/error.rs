@@ -146,6 +146,12 @@ pub enum FlowError {
         /// The run.
         run: RunId,
     },
+    /// A new baseline is a new capture, and a run has one.
+    #[error("run `{run}` has a capture already, and a capture is never taken again: nothing was dropped")]
+    RunCaptured {
+        /// The run.
+        run: RunId,
+    },
     /// The run has a capture of a copy that was replaced since.
     #[error("run `{run}` has a capture already, of a copy of the data that was replaced since")]
     AnotherCopy {
@@ -194,6 +200,7 @@ impl Diagnostic for FlowError {
             Self::NoVerdict { .. } => "T0609",
             Self::NothingToAccept { .. } => "T0610",
             Self::RunClosed { .. } => "T0617",
+            Self::RunCaptured { .. } => "T0658",
             Self::AnotherCopy { .. } => "T0624",
             Self::OutOfTime { .. } => "T0625",
             Self::AllAbsent { .. } => "T0626",
@@ -260,6 +267,7 @@ impl Diagnostic for FlowError {
             Self::AnotherCopy { .. } => {
                 "choose another --run, or none: the new copy gets its own baseline".to_owned()
             }
+            Self::RunCaptured { .. } => "choose another --run for the new baseline, or none".to_owned(),
             Self::RunClosed { .. } => "each sync needs its own run: choose another --run, or none".to_owned(),
         })
     }

@@ -52,7 +52,7 @@ pub use expected::ExpectationMistake;
 pub use grants::resolve as resolve_collections;
 pub use judging::{compared_with, judged_against, remedy_for, side_summary, verdict_document, verdict_with_added};
 pub use limits::engine_limits;
-pub use open_baseline::{DropRequest, OpenBaseline, drop_baseline, open_baseline};
+pub use open_baseline::{DropRequest, OpenBaseline, drop_baseline, open_baseline, require_new_run};
 pub use post::{Post, PostOutcome, post};
 pub use pre::{Pre, PreOutcome, pre};
 pub use preflight::{absent_collections, absent_elsewhere, mistaken_expectations, no_collections};

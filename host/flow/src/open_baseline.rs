@@ -124,6 +124,18 @@ pub struct DropRequest {
     pub reason: String,
 }
 
+/// Refuses the name of a run that has a capture: that would be kept, and not taken anew.
+///
+/// # Errors
+///
+/// If it has one, or the store cannot be read.
+pub async fn require_new_run(store: &AppStore, run: &RunId) -> Result<(), CliError> {
+    match store.run(run).pre().await? {
+        Some(_) => Err(FlowError::RunCaptured { run: run.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
 /// Closes the open baseline by a person's word. Nothing is compared with it any more, also not by a `post` of its own run.
 ///
 /// With a `cluster` in the configuration it holds the app's lock meanwhile, so that it never gets between the steps of a
@@ -160,8 +172,8 @@ async fn take_lock(config: &Config) -> Result<Lock, CliError> {
 
 async fn drop_locked(store: &AppStore, lock: Option<&Lock>, request: DropRequest) -> Result<DroppedBaseline, CliError> {
     let DropRequest { app, store_url, who, reason } = request;
-    let open = baseline::load_current(store).await?.and_then(|current| current.baseline);
-    let Some(open) = open else {
+    let current = baseline::load_current(store).await?;
+    let Some((open, last)) = current.and_then(|current| Some((current.baseline?, current.last))) else {
         return Err(FlowError::NoOpenBaseline { app: app.to_string(), store: store_url }.into());
     };
     if let Some(lock) = lock {
@@ -177,6 +189,16 @@ async fn drop_locked(store: &AppStore, lock: Option<&Lock>, request: DropRequest
         reason,
         at: Timestamp::now(),
     };
+    // what an unfinished run has captured beside it is as old: the next `pre` must not go on with that. First this one, because
+    // a killed process leaves the baseline open, and the command is given again
+    if let Some(last) = last.filter(|last| last.verdict.is_none() && last.run != open.run)
+        && let Some(capture) = store.run(&last.run).pre().await?
+    {
+        let attempt = capture.get().attempt.clone();
+        let unfinished = DroppedBaseline { run: last.run.clone(), attempt, ..dropped.clone() };
+        store.run(&last.run).drop_baseline(&unfinished).await?;
+        tracing::info!(run = %last.run, "the capture of the unfinished run is dropped, too");
+    }
     // first the record: if the process is killed after it, the next command closes the baseline
     let dropped = store.run(&open.run).drop_baseline(&dropped).await?.into_inner();
     fault::point("baseline: dropped");

@@ -178,6 +178,10 @@ async fn drop_baseline(args: &DropArgs) -> Result<Exit, CliError> {
 async fn new_baseline(args: &NewArgs) -> Result<Exit, CliError> {
     check_reason(&args.reason)?;
     let context = open_flow(&args.pre.config, &args.pre.store, &args.pre.database).await?;
+    // before anything is dropped
+    if let Some(run) = args.pre.named_run() {
+        taster_flow::require_new_run(&context.store, run).await?;
+    }
     if taster_flow::open_baseline(&context.store).await?.is_some() {
         let request = DropRequest {
             app: context.config.app.clone(),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{Pre, PreOutcome, ReplacedBaseline};
-use taster_model::{Capture, ProbeOutcome};
+use taster_model::{Capture, ProbeOutcome, RunId};
 
 use taster_report::layout::{TextTable, wrap_labeled};
 
@@ -48,6 +48,13 @@ pub struct PreArgs {
     output: TextOutput,
 }
 
+impl PreArgs {
+    /// The run that `--run` names.
+    pub(super) fn named_run(&self) -> Option<&RunId> {
+        self.run.run.as_ref()
+    }
+}
+
 /// Captures before the sync. Exits 0, or 3 when the verdict after the sync could not be `same`.
 pub async fn run(args: &PreArgs) -> Result<Exit, CliError> {
     termination::write_message(capture(args).await)
@@ -57,7 +64,7 @@ async fn capture(args: &PreArgs) -> Result<Termination, CliError> {
     let file = args.output.output.as_deref();
     output::check_writable(file)?;
     let context = open_flow(&args.config, &args.store, &args.database).await?;
-    let ended = taster_flow::pre(&context, args.run.run.as_ref()).await?;
+    let ended = taster_flow::pre(&context, args.named_run()).await?;
     let outcome = match &ended.value {
         Pre::Captured(outcome) => outcome,
         Pre::NothingYet { run } => {

@@ -263,3 +263,47 @@ async fn it_takes_the_flags_of_pre() {
     assert!(text.contains("run c: tasted before the sync"), "{text}");
     assert_eq!(open(&workspace)["run"], "c");
 }
+
+/// An unfinished run has captured the copy before, too: the new baseline must not be what that run has stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unfinished_run_has_captured_is_not_taken_for_the_new_baseline() {
+    for commands in [&["new"][..], &["drop", "pre"]] {
+        let shop = ShopDatabase::standalone(300).await;
+        let loss = Loss::of(&shop).await;
+        let workspace = shop.workspace();
+        workspace.configure(SHOP);
+        for run in ["a", "b"] {
+            fine(&workspace, &["pre", "--run", run]);
+        }
+        loss.happens(&shop).await;
+        for command in commands {
+            match *command {
+                "pre" => fine(&workspace, &["pre"]),
+                command => fine(&workspace, &["baseline", command, "--reason", REASON]),
+            };
+        }
+        assert!(dropped(&workspace, "a").is_some() && dropped(&workspace, "b").is_some());
+        let baseline = open(&workspace)["run"].clone();
+        assert!(baseline != "a" && baseline != "b", "{baseline}");
+        let verdict = fine(&workspace, &["post", "--format", "json"]).json();
+        assert_eq!((&verdict["verdict"], &verdict["before"]["run"]), (&"same".into(), &baseline));
+    }
+}
+
+/// A capture is never taken again, so the run must be another one: that is known before anything is dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_has_a_capture_is_refused_before_anything_is_dropped() {
+    let shop = ShopDatabase::standalone(300).await;
+    let workspace = shop.workspace();
+    workspace.configure(SHOP);
+    for run in ["a", "b"] {
+        fine(&workspace, &["pre", "--run", run]);
+    }
+    for run in ["a", "b"] {
+        let refused = new(&workspace, &["--run", run]);
+        assert_eq!(refused.code, 4, "{}", refused.all());
+        assert!(refused.err.contains("T0658") && refused.err.contains("nothing was dropped"), "{}", refused.all());
+        assert_eq!((&open(&workspace)["run"], dropped(&workspace, run)), (&"a".into(), None));
+    }
+    assert_eq!(post(&workspace, "b", "same")["before"]["run"], "a");
+}
