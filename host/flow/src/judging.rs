@@ -219,7 +219,7 @@ pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &C
         (_, Some(ReasonCode::OptionsChanged | ReasonCode::ComponentChanged | ReasonCode::ProbeOnOneSide)) => {
             Some(format!(
                 "put back what was changed in the configuration since the baseline and run `taster post --run {run}` again; or, if \
-                 you know that the data is right, {accept}; or `taster baseline drop --reason \"…\"`: the next `taster pre` takes a \
+                 you know that the data are right, {accept}; or `taster baseline drop --reason \"…\"`: the next `taster pre` takes a \
                  new baseline"
             ))
         }
@@ -232,7 +232,7 @@ pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &C
             correction(judgement, after)
         )),
         (Verdict::Unknown, None) => Some(format!(
-            "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data is right, \
+            "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data are right, \
              {accept}; or, if the baseline is of no use, `taster baseline drop --reason \"…\"`"
         )),
     }

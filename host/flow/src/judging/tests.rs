@@ -50,7 +50,7 @@ impl Next {
             }
             Self::Configuration => {
                 "put back what was changed in the configuration since the baseline and run `taster post --run r1` again; or, \
-                 if you know that the data is right, `taster accept r1 --reason \"…\"`; or `taster baseline drop --reason \
+                 if you know that the data are right, `taster accept r1 --reason \"…\"`; or `taster baseline drop --reason \
                  \"…\"`: the next `taster pre` takes a new baseline"
             }
             Self::BaselineAge => {
@@ -62,7 +62,7 @@ impl Next {
                  `taster accept r1 --reason \"…\"`"
             }
             Self::Mend => {
-                "mend what made it unknown and run `taster post --run r1` again; or, if you know that the data is right, \
+                "mend what made it unknown and run `taster post --run r1` again; or, if you know that the data are right, \
                  `taster accept r1 --reason \"…\"`; or, if the baseline is of no use, `taster baseline drop --reason \"…\"`"
             }
         }
