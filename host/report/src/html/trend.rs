@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use taster_model::{FindingOutcome, SideSummary, VerdictDocument};
+use taster_model::{FindingOutcome, ReasonCode, SideSummary, VerdictDocument};
 use taster_text::{duration, escape_hidden, grouped, truncate_chars};
 
 use super::{amount::Amount, badge::Badge, text::Text};
@@ -174,7 +174,9 @@ fn revisions(document: &VerdictDocument) -> Option<String> {
 fn glance(document: &VerdictDocument) -> Vec<String> {
     let mut glance: Vec<String> = revisions(document).into_iter().collect();
     glance.extend(images::changed(document).take(MAX_IMAGES));
-    let sets = document.findings.iter().filter_map(|finding| finding.documents.as_ref());
+    // a declared change that did not happen lists the documents without it, in which nothing changed
+    let findings = document.findings.iter().filter(|finding| finding.code != ReasonCode::ChangeMissing);
+    let sets = findings.filter_map(|finding| finding.documents.as_ref());
     let (missing, changed, extra) = sets.fold((0, 0, 0), |(missing, changed, extra), documents| {
         (missing + documents.missing.count, changed + documents.changed.count, extra + documents.extra.count)
     });
@@ -313,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_list_says_at_a_glance_what_changed() {
-        assert_eq!(Numbers::of(&lossy()).glance, ["34 missing", "5 002 changed", "took 1.0 s"]);
+        assert_eq!(Numbers::of(&lossy()).glance, ["34 missing", "2 changed", "took 1.0 s"]);
         let mut upgraded = upgraded();
         assert_eq!(Numbers::of(&upgraded).glance, ["Deployment pxbbq-web web v4.2 → v4.3", "took 1.0 s"]);
         upgraded.after.revision = Some("b".repeat(40));
