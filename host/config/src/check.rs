@@ -38,6 +38,7 @@ impl Config {
         mistakes.extend(self.probe_mistakes());
         mistakes.extend(self.expectation_mistakes());
         mistakes.extend(changes::mistakes(&self.changes));
+        mistakes.extend(documents::unredacted_renamings(&self.redact, &self.changes));
         let sections = [
             documents::check(&self.report, &self.redact, &self.scan),
             self.cluster.as_ref().map_or(Ok(()), super::cluster::ClusterSection::check),

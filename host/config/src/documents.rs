@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
-use taster_model::{AppName, FieldPath, RunId};
+use taster_model::{AppName, ChangeKind, DeclaredChange, FieldPath, RenamedField, RunId};
 
 use super::error::{ConfigError, inconsistent};
 
@@ -40,7 +40,7 @@ pub struct Redact {
     /// Store and show keyed hashes instead of ids: equal ids have equal hashes, and a hash does not reveal its id.
     #[serde(default)]
     pub ids: bool,
-    /// Fields that are left out of sampled documents: `email`, `customer.phone`.
+    /// Fields whose values are never stored, neither in sampled documents nor beside digests: `email`, `customer.phone`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<RedactedField>,
     /// The key of the hashes, `${REDACT_SECRET}`: with it you can find the document of a hash.
@@ -157,6 +157,29 @@ fn check_url(url: &str) -> Result<(), ConfigError> {
         return Err(inconsistent(AT, format!("`{url}` holds braces that are neither `{{app}}` nor `{{run}}`"), shape));
     }
     Ok(())
+}
+
+/// The new names of redacted fields: their values must be as little stored as under the old ones.
+pub(super) fn unredacted_renamings(redact: &Redact, changes: &[DeclaredChange]) -> Vec<ConfigError> {
+    let is_redacted = |path: &[String]| redact.fields.iter().any(|field| path.starts_with(field.path().names()));
+    let mut mistakes = Vec::new();
+    for change in changes {
+        let ChangeKind::RenamedField(RenamedField { from, to }) = &change.kind else { continue };
+        for field in &redact.fields {
+            let path = field.path().names();
+            // the whole field is renamed, or one around it
+            let within = if from.names().starts_with(path) { Some(&[][..]) } else { path.strip_prefix(from.names()) };
+            let Some(within) = within else { continue };
+            let new_path = [to.names(), within].concat();
+            if !is_redacted(&new_path) {
+                let (old, new) = (path.join("."), new_path.join("."));
+                let message =
+                    format!("`{old}` is redacted, and `changes` renames `{from}` of {} to `{to}`", change.collection);
+                mistakes.push(inconsistent("redact.fields", message, format!("add `{new}`")));
+            }
+        }
+    }
+    mistakes
 }
 
 /// Checks the three sections.

@@ -99,6 +99,22 @@ fn changes_that_contradict_each_other_are_refused_by_name() {
 }
 
 #[test]
+fn a_redacted_field_is_redacted_under_its_new_name_too() {
+    let with = |fields: &str, from: &str, to: &str| {
+        format!(
+            "redact: {{fields: [{fields}]}}\nchanges:\n  - {{collection: guests, renamedField: {from}, to: {to}}}\n"
+        )
+    };
+    let cases = [("pin", "pin", "code"), ("a.pin", "a", "b"), ("pin, other", "pin", "code")];
+    assert_snapshot!(cases.map(|(fields, from, to)| refused(&with(fields, from, to))).join("\n"), @"");
+    for (fields, from, to) in
+        [("pin, code", "pin", "code"), ("a.pin, b", "a", "b"), ("a.pin, b.pin", "a", "b"), ("pin", "other", "code")]
+    {
+        read(&with(fields, from, to)).unwrap();
+    }
+}
+
+#[test]
 fn reports_redaction_and_scans() {
     let config = read(
         "report: {maxIds: 5}\nredact:\n  ids: true\n  fields: [email, customer.phone]\n  secret: ${REDACT_SECRET}\n\
