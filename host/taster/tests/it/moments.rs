@@ -17,7 +17,7 @@ use mongodb::{
 use taster_testkit::mongod::Flavour;
 use tokio::task::JoinHandle;
 
-use crate::support::{SHOP, ShopDatabase, Workspace};
+use crate::support::{CommandOutput, LoggedCommand, SHOP, ShopDatabase, Workspace};
 
 /// Documents of the ledger.
 const LEDGER: i64 = 20_000;
@@ -101,6 +101,7 @@ async fn write(kind: &str, database: &Database, turn: i64) {
             // refused while somebody reads at a moment that has passed, and tried again
             let _ = ledger.drop().await;
             let _ = ledger.insert_many((0..100).map(|n| doc! {"_id": n, "n": turn, "k": 0})).await;
+            // the new one is there for long enough to be read
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         other => panic!("no kind of writing: {other}"),
@@ -135,7 +136,11 @@ async fn open(flavour: Flavour) -> (ShopDatabase, Workspace) {
 
 /// Both probes' metrics, or `None` where they failed as unstable.
 fn found(workspace: &Workspace, arguments: &[&str]) -> (i32, Option<serde_json::Value>, serde_json::Value) {
-    let ended = workspace.taster(&[&["pre", "--format", "json"], arguments].concat());
+    found_by(&workspace.taster(&[&["pre", "--format", "json"], arguments].concat()))
+}
+
+/// The same of a `pre` that has ended.
+fn found_by(ended: &CommandOutput) -> (i32, Option<serde_json::Value>, serde_json::Value) {
     assert!([0, 3].contains(&ended.code), "{}", ended.all());
     let capture = ended.json();
     let outcome = |at: usize| capture["probes"][at]["outcome"].clone();
@@ -200,14 +205,13 @@ kinds! { update inc pipeline in_flight find_and_modify replace delete insert ttl
 async fn a_burst_of_writes_is_waited_out() {
     let (shop, workspace) = open(Flavour::Standalone).await;
     let writer = Writer::start("inc", &shop.database).await;
-    let stopper = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        writer.stop().await;
-    });
-    let (code, found, consistency) =
-        tokio::task::spawn_blocking(move || found(&workspace, &["--run", "burst"])).await.expect("it ends");
-    stopper.await.expect("it ends");
-    assert_eq!(code, 0, "{consistency}");
+    let mut command = workspace.command(&["pre", "--format", "json", "--run", "burst"]);
+    let pre = LoggedCommand::spawn(&workspace, &mut command);
+    // the burst lasts longer than the first reading and ends before the only other one
+    pre.logs("data changed while they were read; reading again").await;
+    writer.stop().await;
+    let (code, found, consistency) = found_by(&pre.ended().await);
+    assert_eq!((code, &consistency["rescans"]), (0, &serde_json::json!(1)), "{consistency}");
     assert!(found.is_some());
 }
 

@@ -3,12 +3,16 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use mongodb::{Database, bson::Document};
 use taster_demo::{DATABASE, Shop};
-use taster_testkit::mongod::{self, BorrowedMongod, Flavour};
+use taster_testkit::{
+    mongod::{self, BorrowedMongod, Flavour},
+    wait_until,
+};
 use tempfile::TempDir;
 
 /// The binary that is tested.
@@ -117,6 +121,39 @@ impl Workspace {
     /// Runs the binary to its end.
     pub(crate) fn taster(&self, arguments: &[&str]) -> CommandOutput {
         CommandOutput::read(&self.command(arguments).output().expect("the binary runs"))
+    }
+}
+
+/// A running command whose log a test can wait for.
+pub(crate) struct LoggedCommand {
+    pub(crate) child: Child,
+    log: PathBuf,
+}
+
+impl LoggedCommand {
+    /// Starts a command of this workspace, which holds its log.
+    pub(crate) fn spawn(workspace: &Workspace, command: &mut Command) -> Self {
+        let log = workspace.path().join("log");
+        let file = fs::File::create(&log).expect("a log");
+        let child = command.stdout(Stdio::piped()).stderr(file).spawn().expect("the binary runs");
+        Self { child, log }
+    }
+
+    /// Waits until the log contains this text.
+    pub(crate) async fn logs(&self, text: &str) {
+        wait_until(text, Duration::from_mins(1), async || self.log().contains(text)).await;
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits for the end. The log is the standard error.
+    pub(crate) async fn ended(self) -> CommandOutput {
+        let Self { child, log } = self;
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await;
+        let output = output.expect("it ends").expect("it ends");
+        CommandOutput { err: fs::read_to_string(log).unwrap_or_default(), ..CommandOutput::read(&output) }
     }
 }
 

@@ -48,6 +48,7 @@ async fn a_signal_at_any_moment_puts_everything_back() {
         // it may have ended already
         let _ = kill_process(pid, signal);
         if round % 3 == 0 {
+            // a second one, while it restores
             tokio::time::sleep(Duration::from_millis(20)).await;
             let _ = kill_process(pid, signal);
         }

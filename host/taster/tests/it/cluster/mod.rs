@@ -26,7 +26,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     control_plane::{self, Kubelet},
-    support::{CommandOutput, ShopDatabase, Workspace},
+    support::{CommandOutput, LoggedCommand, ShopDatabase, Workspace},
 };
 
 /// Held by every test for reading, and for writing by those that stop the API server for all of them.
@@ -119,7 +119,6 @@ impl Shop {
         self.api::<Deployment>().patch_scale("pxbbq-web", &params, &patch).await.expect("an answer");
     }
 
-    /// Counts of mongo and web, and how many of them carry a record.
     /// The sync brings another version of the app.
     async fn release(&self, image: &str) {
         let image = json!({"spec": {"template": {"spec": {"containers": [{"name": "main", "image": image}]}}}});
@@ -127,6 +126,7 @@ impl Shop {
         self.api::<Deployment>().patch("pxbbq-web", &PatchParams::default(), &patch).await.expect("an answer");
     }
 
+    /// Counts of mongo and web, and how many of them carry a record.
     async fn counts(&self) -> (i32, i32, usize) {
         let mongo = self.api::<StatefulSet>().get("mongo").await.expect("an answer");
         let web = self.api::<Deployment>().get("pxbbq-web").await.expect("an answer");
@@ -189,6 +189,11 @@ impl Shop {
 
     fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
+    }
+
+    /// Starts a command whose log can be waited for.
+    fn spawn_logged(&self, arguments: &[&str]) -> LoggedCommand {
+        LoggedCommand::spawn(&self.workspace, &mut self.command(arguments))
     }
 
     /// Runs to the end without keeping the kubelet from its work.

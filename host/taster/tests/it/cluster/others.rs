@@ -1,47 +1,11 @@
 //! Other processes that hold the lock, an unreachable API server, an abandoned sync.
 
-use std::{
-    fs::File,
-    path::PathBuf,
-    process::{Child, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use taster_testkit::control_plane::ApiServerPause;
 
 use super::{PROBES, Shop, ended, until};
-use crate::support::CommandOutput;
-
-/// A command whose log a test can wait for while it runs.
-struct LoggedCommand {
-    child: Child,
-    log: PathBuf,
-}
-
-impl LoggedCommand {
-    fn spawn(shop: &Shop, arguments: &[&str]) -> Self {
-        let log = shop.workspace.path().join("log");
-        let file = File::create(&log).expect("a log");
-        let child = shop.command(arguments).stdout(Stdio::piped()).stderr(file).spawn().expect("the binary runs");
-        Self { child, log }
-    }
-
-    /// Waits until the log contains this text.
-    async fn logs(&self, text: &str) {
-        until(text, async || self.log().contains(text)).await;
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// Waits for the end. The log is the standard error.
-    async fn ended(self) -> CommandOutput {
-        let ended = ended(self.child).await;
-        CommandOutput { err: std::fs::read_to_string(&self.log).unwrap_or_default(), ..ended }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
@@ -55,7 +19,7 @@ async fn of_two_processes_one_works_and_the_other_waits_or_fails() {
     assert_eq!(refused.code, 4, "{}", refused.all());
     assert!(refused.err.contains("error[T0712]") && refused.err.contains("(pre of run a)"), "{}", refused.err);
     shop.configure("  lock: {busy: wait, wait: 2m}\n", PROBES);
-    let second = LoggedCommand::spawn(&shop, &["post", "--run", "a"]);
+    let second = shop.spawn_logged(&["post", "--run", "a"]);
     second.logs("waiting for the lock, held by process").await;
     shop.kubelet.release();
     let (first, second) = (ended(first).await, second.ended().await);
@@ -71,7 +35,7 @@ async fn a_restore_that_waits_for_the_lock_can_be_stopped() {
     let first = shop.spawn(&["pre", "--run", "a"]);
     until("the first one holds the lock", async || shop.holder().await.is_some()).await;
     // of another run, so it is not taken over
-    let restore = LoggedCommand::spawn(&shop, &["restore", "--run", "b"]);
+    let restore = shop.spawn_logged(&["restore", "--run", "b"]);
     restore.logs("waiting for the lock").await;
     let asked = Instant::now();
     kill_process(Pid::from_child(&restore.child), Signal::TERM).expect("it waits");

@@ -1,13 +1,11 @@
 //! Up, ready, probes, down: what a sync sees.
 
-use std::time::Duration;
-
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use kube::api::{Patch, PatchParams};
 use mongodb::bson::doc;
 use serde_json::json;
 
-use super::{Calm, PROBES, Shop, ended, stored, until};
+use super::{Calm, PROBES, Shop, stored};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
@@ -15,14 +13,13 @@ async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
     let shop = Shop::open().await;
     // not ready before it was waited for
     shop.kubelet.hold("mongo");
-    let pre = shop.spawn(&["pre", "--run", "a"]);
-    until("mongo is scaled up", async || shop.counts().await.0 == 1).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    let pre = shop.spawn_logged(&["pre", "--run", "a"]);
+    pre.logs("waiting for a workload missing=StatefulSet mongo").await;
+    assert_eq!(shop.counts().await.0, 1);
     shop.kubelet.release();
-    let pre = ended(pre).await;
+    let pre = pre.ended().await;
     assert_eq!((pre.code, shop.counts().await), (0, (1, 1, 2)), "{}", pre.all());
     assert!(pre.out.contains("Scaled up: StatefulSet mongo 0→1, Deployment pxbbq-web 0→1"), "{}", pre.out);
-    assert!(pre.err.contains("waiting for a workload missing=StatefulSet mongo"), "{}", pre.err);
     assert_eq!(shop.holder().await, None);
     assert_eq!(shop.last_word(), "tasted before the sync, run a");
     let scaled = stored(shop.workspace.path(), "scaled.json");
