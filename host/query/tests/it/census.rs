@@ -487,7 +487,7 @@ async fn a_dropped_census_leaves_no_cursor() {
     let census = tokio::spawn(async move {
         database.census("orders", CensusRequest { filter: Some(raw(&slow)), ..CensusRequest::default() }).await
     });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    shop.wait_for_get_more().await;
     let begun = Instant::now();
     connection.close().await;
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
@@ -503,10 +503,7 @@ async fn a_lost_snapshot_is_reported() {
     let snapshot = connection.initial_snapshot();
     let database = with_census(&snapshot, &["orders"], CensusEnv { cursors: 3, ..env() });
     database.census("orders", CensusRequest::default()).await.unwrap();
-    for n in 0..16 {
-        shop.fill("noise", [doc! {"n": n}]).await;
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
+    shop.outlive_history().await;
     let lost = database.census("orders", CensusRequest::default()).await.unwrap_err();
     assert_eq!(lost.code.as_deref(), Some("T0211"));
     assert_eq!(database.lost_snapshot(), Some(lost));

@@ -282,20 +282,17 @@ async fn a_lost_snapshot_is_reported_and_ranges_survive_it() {
     let slowly = async |snapshot: &Snapshot| {
         let database = snapshot.database(grant(&["orders"], Limits { batch: 4 << 20, ..Limits::default() }));
         let mut cursor = database.find("orders", &raw(&doc! {}), FindOptions::default()).await.unwrap();
-        let (mut count, mut slept) = (0, 0);
+        let (mut count, mut outlived) = (0, 0);
         loop {
             match cursor.next().await {
                 Ok(Some(batch)) => count += crate::support::split(&batch).len(),
                 Ok(None) => break (Ok(count), database.lost_snapshot()),
                 Err(failure) => break (Err(failure), database.lost_snapshot()),
             }
-            // a probe that takes its time, longer than the server remembers; what others write moves the history on
-            if slept < 2 {
-                for n in 0..16 {
-                    shop.fill("noise", [doc! {"n": n}]).await;
-                    tokio::time::sleep(Duration::from_millis(250)).await;
-                }
-                slept += 1;
+            // a probe that takes its time, longer than the server remembers
+            if outlived < 2 {
+                shop.outlive_history().await;
+                outlived += 1;
             }
         }
     };

@@ -130,7 +130,7 @@ async fn no_cursor_stays_open_on_the_server() {
 
     let mut cursor = slow(&all).await;
     cursor.next().await.unwrap();
-    getting_more(&shop).await;
+    shop.wait_for_get_more().await;
     drop(cursor);
     nothing_open("a cursor that was dropped during a getMore").await;
     server.expect_no_trace(&shop.comment()).await;
@@ -143,7 +143,7 @@ async fn no_cursor_stays_open_on_the_server() {
 
     let mut cursor = slow(&all).await;
     cursor.next().await.unwrap();
-    getting_more(&shop).await;
+    shop.wait_for_get_more().await;
     // one that is open and idle, with a reply waiting for it, must not hold things up
     let idle = find(&all).await;
     let other = snapshot.clone();
@@ -170,14 +170,6 @@ async fn slow(database: &Database) -> taster_query::Cursor {
     let stages = [doc! {"$addFields": {"sum": {"$cond": [{"$lt": ["$_id", 5000]}, 0, sum]}}}];
     let stages: Vec<_> = stages.iter().map(raw).collect();
     database.aggregate("orders", &stages, AggregateOptions::default()).await.unwrap()
-}
-
-async fn getting_more(shop: &Shop) {
-    wait_until("a getMore", WAIT_TIMEOUT, async || {
-        let traces = shop.server.traces(&shop.comment()).await;
-        traces.iter().any(|op| op.get_document("command").is_ok_and(|command| command.contains_key("getMore")))
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

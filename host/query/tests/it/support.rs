@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use bson::{Document, RawDocumentBuf};
-use mongodb::Client;
+use bson::{Document, RawDocumentBuf, doc};
+use mongodb::{Client, error::ErrorKind};
 use taster_model::{CollectionGrant, Failure};
 use taster_query::{Connection, ConnectionOptions, Cursor, Database, Grant, Limits, Snapshot};
+use taster_testkit::{WAIT_TIMEOUT, wait_until};
 
 use crate::mongod::Mongod;
+
+/// The server's code for a time that is no longer in its history.
+const SNAPSHOT_TOO_OLD: i32 = 239;
 
 /// A database that only one test uses.
 pub(crate) struct Shop {
@@ -33,6 +37,33 @@ impl Shop {
     /// The comment of this shop's connections.
     pub(crate) fn comment(&self) -> String {
         format!("taster/{}/{}", self.name, self.server.is_replica_set())
+    }
+
+    /// Waits until the server reads further documents of a cursor of this shop.
+    pub(crate) async fn wait_for_get_more(&self) {
+        wait_until("a getMore", WAIT_TIMEOUT, async || {
+            let traces = self.server.traces(&self.comment()).await;
+            traces.iter().any(|op| op.get_document("command").is_ok_and(|command| command.contains_key("getMore")))
+        })
+        .await;
+    }
+
+    /// Writes until the server can no longer read `orders` as it is now: only writes move its history on.
+    pub(crate) async fn outlive_history(&self) {
+        let pong = self.mongo().run_command(doc! {"ping": 1}).await.unwrap();
+        let now = pong.get_timestamp("operationTime").unwrap();
+        let read = doc! {"find": "orders", "limit": 1, "readConcern": {"level": "snapshot", "atClusterTime": now}};
+        wait_until("the end of the history", WAIT_TIMEOUT, async || {
+            self.fill("noise", [doc! {}]).await;
+            match self.mongo().run_command(read.clone()).await {
+                Ok(_) => false,
+                Err(error) => match *error.kind {
+                    ErrorKind::Command(ref error) if error.code == SNAPSHOT_TOO_OLD => true,
+                    _ => panic!("{error}"),
+                },
+            }
+        })
+        .await;
     }
 
     pub(crate) async fn connection(&self) -> Connection {
