@@ -76,14 +76,15 @@ async fn a_run_can_be_repeated_after_its_process_was_killed() {
 async fn repeat_runs(backend: &TestStore) {
     let store = backend.app().await;
     let mut writer = child_process::spawn("write runs until killed", backend, "first");
-    child_process::wait_for(&backend.note("first.ready"));
-    std::thread::sleep(Duration::from_millis(10));
+    // in the middle of the first run, or soon after
+    child_process::wait_for(&backend.file("v1/pxbbq/first-0/pre/capture.json"));
     writer.kill().unwrap();
     writer.wait().unwrap();
     // the same run ids again: a committed capture is kept, everything else is written again
     for round in 0..3 {
         let run = shop::run(&format!("first-{round}"));
         let before = store.run(&run).pre().await.unwrap();
+        assert!(round > 0 || before.is_some(), "it was killed after this capture");
         let again = shop::capture(&run, taster_model::Side::Pre);
         store.run(&run).commit_pre(&again).await.unwrap();
         let committed = store.run(&run).pre().await.unwrap().unwrap().into_inner();
