@@ -115,34 +115,38 @@ async fn a_workload_with_enough_replicas_is_not_scaled() {
     assert_eq!(replicas(&shop, &workload.reference).await, 3);
 }
 
+/// Writes of another client during one operation. An attempt fails only if one of them falls into it, and twenty attempts are
+/// made: so the operation succeeds, whenever they come.
+const WRITES_MEANWHILE: u32 = 12;
+
+/// Writes to a Deployment, as fast as the server answers.
+async fn write_meanwhile(shop: &Shop, of: &WorkloadRef) {
+    let deployments: Api<Deployment> = shop.api();
+    for number in 0..WRITES_MEANWHILE {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {"noise": number.to_string()}}}));
+        deployments.patch(&of.name, &PatchParams::default(), &patch).await.expect("a write");
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn conflicts_with_a_client_that_keeps_writing_are_retried() {
+async fn conflicts_with_a_client_that_writes_meanwhile_are_retried() {
     let shop = Shop::open("conflict").await;
     let lock = lock(&shop).await;
     let workload = shop.web().await;
     let of = &workload.reference;
     set(&shop, of, 0).await;
-    let deployments: Api<Deployment> = shop.api();
-    let noise = tokio::spawn({
-        let name = of.name.clone();
-        async move {
-            for number in 0_u64.. {
-                let patch = Patch::Merge(json!({"metadata": {"annotations": {"noise": number.to_string()}}}));
-                let begun = std::time::Instant::now();
-                deployments.patch(&name, &PatchParams::default(), &patch).await.expect("noise");
-                // about as long as one attempt takes, on this machine as busy as it is: some collide, and some do not
-                tokio::time::sleep(begun.elapsed() * 6).await;
-            }
-        }
-    });
     for _ in 0..10 {
-        assert_eq!(scale_up(&shop, &workload, &lock).await.original, 0);
-        assert_eq!(shop.cluster.restore_workload(of, None).await.expect("restored"), restored(of, 1, 0));
+        let inspection = shop.cluster.inspect(std::slice::from_ref(&workload)).await.expect("an inspection");
+        let run = run();
+        let scaling = shop.cluster.scale_up(&inspection.found[0], &run, &lock);
+        let (record, ()) = tokio::join!(scaling, write_meanwhile(&shop, of));
+        assert_eq!(record.expect("raised").original, 0);
+        let restoring = shop.cluster.restore_workload(of, None);
+        let (outcome, ()) = tokio::join!(restoring, write_meanwhile(&shop, of));
+        assert_eq!(outcome.expect("restored"), restored(of, 1, 0));
         assert_eq!(replicas(&shop, of).await, 0);
     }
-    assert!(!noise.is_finished(), "it wrote until now");
-    noise.abort();
 }
 
 #[tokio::test]
