@@ -57,6 +57,7 @@ async fn of_eight_processes_one_holds_the_lock() {
                 let lock = take(&cluster, None, WhenLocked::Wait(120 * SECOND)).await.expect("its turn");
                 assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "another process holds the lock, too");
                 lock.confirm().await.expect("held");
+                // long enough for another process to be met inside
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 assert_eq!(inside.fetch_sub(1, Ordering::SeqCst), 1, "another process holds the lock, too");
                 lock.release().await.expect("given back");

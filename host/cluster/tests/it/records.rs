@@ -130,6 +130,7 @@ async fn a_record_that_the_next_holder_writes_meanwhile_is_not_restored() {
                 let patch = Patch::Merge(json!({"metadata": {"annotations": {"taster.dev/scaled": text}},
                     "spec": {"replicas": 1}}));
                 api.patch("web", &PatchParams::default(), &patch).await.expect("recorded");
+                // pauses of many lengths, so that some writes fall between two requests of the restore
                 tokio::time::sleep(Duration::from_millis(number.unsigned_abs() * 7 % 40)).await;
             }
         }

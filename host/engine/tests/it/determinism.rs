@@ -83,6 +83,7 @@ async fn invariant_1_same_inputs_same_bytes_out() {
     let mut seen = Vec::new();
     for _ in 0..2 {
         seen.push(numbers(&probe.run(input(Limits::default(), FakeDatabase::default())).await.outcome.unwrap()));
+        // every real clock has moved on by the second run
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     assert_eq!(seen[0], seen[1]);

@@ -198,6 +198,7 @@ async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
         for number in 900_000_i32.. {
             let order = doc! {"number": number, "status": "open", "total": 1.0};
             orders.insert_one(order).await.expect("an order");
+            // at the pace of an application, not as fast as the server can
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     });
