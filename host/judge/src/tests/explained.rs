@@ -47,66 +47,34 @@ fn declared_changes_explain_standard_probes() {
     let retyped =
         declared_change(json!({"collection": "orders", "retypedField": "total", "from": "int", "to": "long"}));
     let elsewhere = declared_change(json!({"collection": "carts", "addedField": "archived", "type": "bool"}));
-    let base = || shape(json!({}));
     let with = || shape(json!({"archived": {"bool": 5}}));
     let proven = |change: &DeclaredChange| {
         Some(CensusDifference { changes: vec![outcome(change, 100, document_count(0), 0)], ..unchanged_documents(100) })
     };
     let vat = declared_change(json!({"collection": "orders", "addedField": "items.vat", "type": "int"}));
+    let of_shape = |after: Value, change: &DeclaredChange, difference: Option<CensusDifference>| {
+        let values = (shape(json!({})), after);
+        standard_probe_finding("schema-shape", "shape", values, std::slice::from_ref(change), difference)
+    };
+    let of_indexes = |before: &[&str]| {
+        let values = (index(before), index(&["_id_", "new_1"]));
+        standard_probe_finding("index-inventory", "indexes", values, std::slice::from_ref(&added), None)
+    };
+    let other_probe = (shape(json!({})), with());
+    let two_fields = json!({"archived": {"bool": 5}, "archivedBy": {"string": 1}});
+    let audit = json!({"audit": {"object": 5}, "audit.by": {"string": 5}, "audit.log[].at": {"date": 5}});
     let cases = [
-        standard_probe_finding(
-            "schema-shape",
-            "shape",
-            (base(), with()),
-            std::slice::from_ref(&archived),
-            proven(&archived),
-        ),
+        of_shape(with(), &archived, proven(&archived)),
         // no census proves it
-        standard_probe_finding("schema-shape", "shape", (base(), with()), std::slice::from_ref(&archived), None),
-        standard_probe_finding(
-            "schema-shape",
-            "shape",
-            (base(), shape(json!({"items[].vat": {"int": 9}}))),
-            std::slice::from_ref(&vat),
-            proven(&vat),
-        ),
-        standard_probe_finding("schema-shape", "shape", (base(), with()), &[elsewhere], None),
-        standard_probe_finding("group-report", "shape", (base(), with()), std::slice::from_ref(&archived), None),
-        standard_probe_finding(
-            "schema-shape",
-            "shape",
-            (base(), shape(json!({"archived": {"bool": 5}, "archivedBy": {"string": 1}}))),
-            std::slice::from_ref(&archived),
-            proven(&archived),
-        ),
-        standard_probe_finding(
-            "schema-shape",
-            "shape",
-            (base(), shape(json!({"audit": {"object": 5}, "audit.by": {"string": 5}, "audit.log[].at": {"date": 5}}))),
-            std::slice::from_ref(&nested),
-            proven(&nested),
-        ),
-        standard_probe_finding(
-            "schema-shape",
-            "shape",
-            (base(), shape(json!({"total": {"long": 5}}))),
-            std::slice::from_ref(&retyped),
-            proven(&retyped),
-        ),
-        standard_probe_finding(
-            "index-inventory",
-            "indexes",
-            (index(&["_id_"]), index(&["_id_", "new_1"])),
-            std::slice::from_ref(&added),
-            None,
-        ),
-        standard_probe_finding(
-            "index-inventory",
-            "indexes",
-            (index(&["_id_", "old_1"]), index(&["_id_", "new_1"])),
-            &[added],
-            None,
-        ),
+        of_shape(with(), &archived, None),
+        of_shape(shape(json!({"items[].vat": {"int": 9}})), &vat, proven(&vat)),
+        of_shape(with(), &elsewhere, None),
+        standard_probe_finding("group-report", "shape", other_probe, std::slice::from_ref(&archived), None),
+        of_shape(shape(two_fields), &archived, proven(&archived)),
+        of_shape(shape(audit), &nested, proven(&nested)),
+        of_shape(shape(json!({"total": {"long": 5}})), &retyped, proven(&retyped)),
+        of_indexes(&["_id_"]),
+        of_indexes(&["_id_", "old_1"]),
     ];
     assert_snapshot!(cases.join("\n"), @"
         expected declared-change: as declared: `archived`
