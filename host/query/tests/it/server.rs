@@ -52,6 +52,40 @@ async fn count(port: u16) -> u64 {
     direct(port).await.database("shop").collection::<Document>("orders").count_documents(doc! {}).await.unwrap()
 }
 
+/// The errors of a server that is refused with each of these options.
+async fn refused_with(port: u16, options: &[&str]) -> Vec<String> {
+    let mut errors = Vec::new();
+    for options in options {
+        errors.push(refused(&uri(port, options)).await);
+    }
+    errors
+}
+
+/// What docs/src/operations/mongodb.md shows for a copied member: it becomes the only member of its set.
+async fn make_only_member(port: u16) {
+    let admin = direct(port).await.database("admin");
+    let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
+    let config = config.get_document("config").unwrap();
+    let mut member = config.get_array("members").unwrap()[0].as_document().unwrap().clone();
+    member.insert("host", format!("127.0.0.1:{port}"));
+    let mut alone = config.clone();
+    alone.insert("members", vec![member]);
+    admin.run_command(doc! { "replSetReconfig": alone, "force": true }).await.unwrap();
+    wait_until("the copy to be primary", WAIT_TIMEOUT, async || connect(&uri(port, "")).await.is_ok()).await;
+}
+
+/// What it shows for the data of a member under a standalone server that lacks no writes.
+async fn empty_set_configuration(port: u16) {
+    let local = direct(port).await.database("local");
+    local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
+}
+
+async fn lose_majority(set: &mut ReplicaSet) {
+    set.stop(1);
+    set.stop(2);
+    set.wait_for(0, "secondary").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
     let mut set = ReplicaSet::three().await;
@@ -64,28 +98,15 @@ async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
     // while production runs and answers under the names that the copy has in its configuration
     let copied = Server::on(copy, &["--replSet", "rs0"]).await;
     ports.push((copied.port(), "COPY"));
-    for options in ["", "?replicaSet=rs0", "?directConnection=true"] {
-        errors.push(refused(&uri(copied.port(), options)).await);
-    }
-    // the remedy that docs/src/operations/mongodb.md shows
-    let admin = direct(copied.port()).await.database("admin");
-    let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
-    let config = config.get_document("config").unwrap();
-    let mut member = config.get_array("members").unwrap()[0].as_document().unwrap().clone();
-    member.insert("host", format!("127.0.0.1:{}", copied.port()));
-    let mut alone = config.clone();
-    alone.insert("members", vec![member]);
-    admin.run_command(doc! { "replSetReconfig": alone, "force": true }).await.unwrap();
-    wait_until("the copy to be primary", WAIT_TIMEOUT, async || connect(&uri(copied.port(), "")).await.is_ok()).await;
+    errors.extend(refused_with(copied.port(), &["", "?replicaSet=rs0", "?directConnection=true"]).await);
+    make_only_member(copied.port()).await;
     assert_eq!(count(copied.port()).await, 100);
     assert_eq!(count(set.port(0)).await, 100, "production went on");
 
     let standalone = Server::on(second, &[]).await;
     ports.push((standalone.port(), "STANDALONE"));
     errors.push(refused(&uri(standalone.port(), "")).await);
-    // the other remedy
-    let local = direct(standalone.port()).await.database("local");
-    local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
+    empty_set_configuration(standalone.port()).await;
     let connection = connect(&uri(standalone.port(), "")).await.unwrap();
     assert_eq!(connection.facts().topology, Topology::Standalone);
     connection.close().await;
@@ -95,13 +116,9 @@ async fn copied_and_leftover_members_are_refused_with_the_hosts_of_their_set() {
     connect(&uri(replayed.port(), "")).await.unwrap().close().await;
     assert_eq!(count(replayed.port()).await, 100);
 
-    // two of three are gone
-    set.stop(1);
-    set.stop(2);
-    set.wait_for(0, "secondary").await;
-    for options in ["", "?replicaSet=rs0", "?replicaSet=other", "?directConnection=true"] {
-        errors.push(refused(&uri(set.port(0), options)).await);
-    }
+    lose_majority(&mut set).await;
+    let options = ["", "?replicaSet=rs0", "?replicaSet=other", "?directConnection=true"];
+    errors.extend(refused_with(set.port(0), &options).await);
     named(&ports).bind(|| assert_snapshot!(errors.join("\n\n"), @r"
         T0233 the server at mongodb://127.0.0.1:COPY/shop holds data copied from replica set `rs0` (127.0.0.1:A, 127.0.0.1:B, 127.0.0.1:C), but is not a member of that set
         make this host the only member of the copy's set with rs.reconfig(…, {force: true}), as docs/src/operations/mongodb.md shows; Taster never reconfigures a set
@@ -165,18 +182,12 @@ async fn writes_missing_on_a_standalone_server_are_restored_by_the_documented_fi
     })
     .await;
     let settled = Server::on(replaying.copy(), &[]).await;
-    let local = direct(settled.port()).await.database("local");
-    local.collection::<Document>("system.replset").delete_many(doc! {}).await.unwrap();
+    empty_set_configuration(settled.port()).await;
     assert_eq!(count(settled.port()).await, 100);
     connect(&uri(settled.port(), "")).await.unwrap().close().await;
 
     let member = Server::on(member, &["--replSet", "rs0"]).await;
-    let admin = direct(member.port()).await.database("admin");
-    let config = admin.run_command(doc! { "replSetGetConfig": 1 }).await.unwrap();
-    let mut alone = config.get_document("config").unwrap().clone();
-    alone.insert("members", vec![doc! { "_id": 0, "host": format!("127.0.0.1:{}", member.port()) }]);
-    admin.run_command(doc! { "replSetReconfig": alone, "force": true }).await.unwrap();
-    wait_until("the copy to be primary", WAIT_TIMEOUT, async || connect(&uri(member.port(), "")).await.is_ok()).await;
+    make_only_member(member.port()).await;
     assert_eq!(count(member.port()).await, 100);
 }
 

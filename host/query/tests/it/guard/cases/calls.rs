@@ -10,20 +10,24 @@ use super::{
 };
 use crate::support::raw;
 
+/// A document of these elements, whether or not they are valid.
+fn document(elements: &[&[u8]]) -> Vec<u8> {
+    let inner = elements.concat();
+    let length = i32::try_from(inner.len() + 5).unwrap();
+    [&length.to_le_bytes()[..], &inner, &[0]].concat()
+}
+
+fn holding(kind: u8, name: &str, value: &[u8]) -> Vec<u8> {
+    [&[kind], name.as_bytes(), &[0], value].concat()
+}
+
+fn text(name: &str, value: &str) -> Vec<u8> {
+    let length = i32::try_from(value.len() + 1).unwrap();
+    holding(2, name, &[&length.to_le_bytes()[..], value.as_bytes(), &[0]].concat())
+}
+
 /// Bytes that two parsers might read in two ways.
 pub(super) fn encodings() -> Vec<Case> {
-    fn document(elements: &[&[u8]]) -> Vec<u8> {
-        let inner = elements.concat();
-        let length = i32::try_from(inner.len() + 5).unwrap();
-        [&length.to_le_bytes()[..], &inner, &[0]].concat()
-    }
-    fn holding(kind: u8, name: &str, value: &[u8]) -> Vec<u8> {
-        [&[kind], name.as_bytes(), &[0], value].concat()
-    }
-    fn text(name: &str, value: &str) -> Vec<u8> {
-        let length = i32::try_from(value.len() + 1).unwrap();
-        holding(2, name, &[&length.to_le_bytes()[..], value.as_bytes(), &[0]].concat())
-    }
     let filter = |name, bytes, code| Case {
         name,
         collection: ORDERS,

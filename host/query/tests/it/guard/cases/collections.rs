@@ -51,6 +51,17 @@ pub(super) fn other_collections() -> Vec<Case> {
         ),
         stages("graphLookup", [graph("items")], Documents(10)),
         stages("graphLookup in a view", [graph("few")], Documents(10)),
+        stages(
+            "a lookup in a facet",
+            [doc! {"$facet": {"a": [lookup("items")], "b": [{"$unionWith": "items"}]}}],
+            Documents(1),
+        ),
+        on("gone", "a facet on what is absent", [doc! {"$facet": {"a": []}}], Documents(1)),
+    ]
+}
+
+pub(super) fn unions() -> Vec<Case> {
+    vec![
         stages("unionWith", [doc! {"$unionWith": "items"}], Documents(20)),
         stages(
             "unionWith a pipeline",
@@ -60,17 +71,11 @@ pub(super) fn other_collections() -> Vec<Case> {
         stages("unionWith a view", [doc! {"$unionWith": "few"}], Documents(15)),
         stages("unionWith documents", [doc! {"$unionWith": {"pipeline": [{"$documents": [{"a": 1}]}]}}], Documents(11)),
         stages(
-            "a lookup in a facet",
-            [doc! {"$facet": {"a": [lookup("items")], "b": [{"$unionWith": "items"}]}}],
-            Documents(1),
-        ),
-        stages(
             "eight levels",
             [(0..8).fold(doc! {"$limit": 1}, |inner, _| doc! {"$unionWith": {"coll": "items", "pipeline": [inner]}})],
             Answer,
         ),
         on("gone", "a union on what is absent", [doc! {"$unionWith": "items"}], Documents(10)),
-        on("gone", "a facet on what is absent", [doc! {"$facet": {"a": []}}], Documents(1)),
     ]
 }
 

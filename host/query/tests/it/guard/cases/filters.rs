@@ -124,7 +124,6 @@ pub(super) fn filters_refused() -> Vec<Case> {
 }
 
 pub(super) fn find_options() -> Vec<Case> {
-    let collation = |collation: Document| FindOptions { collation: Some(raw(&collation)), ..options() };
     let sort = |sort: Document| FindOptions { sort: Some(raw(&sort)), ..options() };
     let hint = |hint: &str| FindOptions { hint: Some(hint.to_owned()), ..options() };
     let projection = |projection: Document| FindOptions { projection: Some(raw(&projection)), ..options() };
@@ -159,6 +158,18 @@ pub(super) fn find_options() -> Vec<Case> {
         find_with("a hint", hint("status_1"), Documents(10)),
         find_with("a natural hint", hint("$natural"), Refused("T0225")),
         find_with("an empty hint", hint(""), Refused("T0225")),
+        find_with("variables", variables(doc! {"least": 5}), Documents(10)),
+        find_with("a variable that looks like an expression", variables(doc! {"least": "$$NOW"}), Documents(10)),
+        find_with("a variable that is an expression", variables(doc! {"least": {"$rand": {}}}), Refused("T0231")),
+        find_with("a variable NOW", variables(doc! {"NOW": 1}), Refused("T0225")),
+        find_with("a variable ROOT", variables(doc! {"ROOT": 1}), Refused("T0225")),
+        find_with("skip and limit", FindOptions { skip: Some(2), limit: Some(3), ..options() }, Documents(3)),
+    ]
+}
+
+pub(super) fn collations() -> Vec<Case> {
+    let collation = |collation: Document| FindOptions { collation: Some(raw(&collation)), ..options() };
+    vec![
         find_with(
             "a collation",
             collation(
@@ -179,11 +190,5 @@ pub(super) fn find_options() -> Vec<Case> {
         find_with("a flag as a number", collation(doc! {"locale": "de", "caseLevel": 1}), Refused("T0225")),
         find_with("an unknown collation option", collation(doc! {"locale": "de", "version": "57.1"}), Refused("T0224")),
         find_with("a locale that is none", collation(doc! {"locale": "../../etc"}), Refused("T0225")),
-        find_with("variables", variables(doc! {"least": 5}), Documents(10)),
-        find_with("a variable that looks like an expression", variables(doc! {"least": "$$NOW"}), Documents(10)),
-        find_with("a variable that is an expression", variables(doc! {"least": {"$rand": {}}}), Refused("T0231")),
-        find_with("a variable NOW", variables(doc! {"NOW": 1}), Refused("T0225")),
-        find_with("a variable ROOT", variables(doc! {"ROOT": 1}), Refused("T0225")),
-        find_with("skip and limit", FindOptions { skip: Some(2), limit: Some(3), ..options() }, Documents(3)),
     ]
 }
