@@ -73,97 +73,129 @@ const MIGRATIONS: [&str; 7] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_day() {
-    let shop = ShopDatabase::replica_set(ORDERS).await;
-    let workspace = shop.workspace();
-    let yaml = || fs::read_to_string(workspace.path().join("taster.yaml")).expect("a file");
-
-    // before there is a configuration
-    expect(&workspace.taster(&["pre"]), 4, &["taster init"]);
-    let misspelt = shop.mongod.uri_of("pxbbk");
-    expect(&workspace.taster(&["pre", "--mongodb", &misspelt]), 4, &["pxbbk", "pxbbq"]);
-    expect(&workspace.taster(&["post"]), 4, &["taster init"]);
-    expect(&workspace.taster(&["init"]), 0, &["taster pre"]);
-    expect(&workspace.taster(&["config", "check", "--live"]), 0, &[]);
-    let right = yaml();
-
+    let day = FirstDay::begin().await;
     // `post` comes after `pre`
-    expect(&workspace.taster(&["post", "--run", "none"]), 3, &["taster pre"]);
+    day.taster(&["post", "--run", "none"], 3, &["taster pre"]);
+    day.typing_errors();
+    day.a_sync_that_went_on_all_the_same();
+    day.declared_migrations().await;
+    day.a_migration_that_loses_documents().await;
+    day.another_copy().await;
+    day.a_baseline_that_must_not_count();
+    split_jobs(&day.shop, &day.yaml);
+    read_only_home(&day.workspace);
+    a_writer_beside_it(&day.shop, &day.workspace).await;
+}
 
-    // a typing error of each kind
-    for (wrong, meant) in [
-        ("probs: []", "probes"),
-        ("probes: [{name: a, component: censsus}]", "census"),
-        ("probes: [{name: a, component: census, collections: [order]}]", "orders"),
-        ("probes: [{name: a, component: census, config: {detial: fields}}]", "detail"),
-        ("probes: [{name: a, component: census, severity: fial}]", "fail"),
-        ("changes: [{collection: orders, adedField: x, type: bool}]", "addedField"),
-        ("maxBaselineAge: 5 minuts", "maxBaselineAge"),
-    ] {
-        workspace.configure(&format!("{right}\n{wrong}\n"));
-        let pre = workspace.taster(&["pre", "--run", "typo"]);
-        assert!([3, 4].contains(&pre.code), "{wrong}: {}", pre.all());
-        assert!(pre.all().contains(meant), "{wrong}: {}", pre.all());
-    }
-    workspace.configure(&right);
-    expect(&workspace.taster(&["pst"]), 2, &["post"]);
-    expect(&workspace.taster(&["pre", "--stoer", "x"]), 2, &["--store"]);
-    expect(&workspace.taster(&["explain", "T013"]), 2, &["T013"]);
+/// The database, the folder of the new user, and the configuration that `taster init` wrote there.
+struct FirstDay {
+    shop: ShopDatabase,
+    workspace: Workspace,
+    yaml: String,
+}
 
-    // a sync that went on all the same
-    let typo = format!("{right}\nprobes: [{{name: a, component: census, collections: [order]}}]\n");
-    workspace.configure(&typo);
-    expect(&workspace.taster(&["pre", "--run", "went-on"]), 3, &["did you mean `orders`?"]);
-    let unknown = expect(&workspace.taster(&["post", "--run", "went-on"]), 3, &["UNKNOWN"]);
-    workspace.configure(&right);
-    tell(&workspace, &unknown, "taster baseline drop", "it was a typing error");
-
-    // seven migrations that are declared, each by itself
-    for (number, change) in MIGRATIONS.iter().enumerate() {
-        workspace.configure(&format!("{right}\nchanges: [{change}]\n"));
-        let run = format!("migration-{number}");
-        expect(&workspace.taster(&["pre", "--run", &run]), 0, &["taster post"]);
-        migrate(&shop, number).await;
-        expect(&workspace.taster(&["post", "--run", &run]), 0, &["SAME"]);
+impl FirstDay {
+    /// From nothing to a configuration.
+    async fn begin() -> Self {
+        let shop = ShopDatabase::replica_set(ORDERS).await;
+        let workspace = shop.workspace();
+        expect(&workspace.taster(&["pre"]), 4, &["taster init"]);
+        let misspelt = shop.mongod.uri_of("pxbbk");
+        expect(&workspace.taster(&["pre", "--mongodb", &misspelt]), 4, &["pxbbk", "pxbbq"]);
+        expect(&workspace.taster(&["post"]), 4, &["taster init"]);
+        expect(&workspace.taster(&["init"]), 0, &["taster pre"]);
+        expect(&workspace.taster(&["config", "check", "--live"]), 0, &[]);
+        let yaml = fs::read_to_string(workspace.path().join("taster.yaml")).expect("a file");
+        Self { shop, workspace, yaml }
     }
 
-    // one that loses documents
-    workspace.configure(&right);
-    expect(&workspace.taster(&["pre", "--run", "lossy"]), 0, &[]);
-    assert!(shop.lose(doc! {"status": "paid", "number": {"$mod": [2, 0]}}).await > 0);
-    let lost = expect(&workspace.taster(&["post", "--run", "lossy"]), 1, &["DIFFERENT", "missing"]);
-    // the next sync is compared with the same baseline until somebody has looked
-    expect(&workspace.taster(&["pre", "--run", "again"]), 0, &["lossy"]);
-    expect(&workspace.taster(&["post", "--run", "again"]), 1, &["missing"]);
-    tell(&workspace, &lost, "taster accept", "they were test orders");
-    expect(&workspace.taster(&["show", "--run", "lossy"]), 0, &["tester", "they were test orders"]);
+    /// Runs a command and checks its exit code and its output.
+    fn taster(&self, arguments: &[&str], code: i32, texts: &[&str]) -> String {
+        expect(&self.workspace.taster(arguments), code, texts)
+    }
 
-    // the staging database is loaded anew
-    expect(&workspace.taster(&["pre", "--run", "stale"]), 0, &[]);
-    shop.database.drop().await.expect("a drop");
-    let client = shop.mongod.client().await.expect("a client");
-    Shop::with_orders(ORDERS).load(&client, |_, _| {}).await.expect("the shop loads");
-    // as production is by now
-    migrate(&shop, 6).await;
-    expect(&workspace.taster(&["pre", "--run", "anew"]), 0, &["another copy"]);
-    expect(&workspace.taster(&["post", "--run", "anew"]), 0, &["every document unchanged"]);
+    /// The configuration with `more` behind it.
+    fn configure(&self, more: &str) {
+        self.workspace.configure(&format!("{}\n{more}\n", self.yaml));
+    }
 
-    // whatever it was, it must not count any more
-    expect(&workspace.taster(&["pre", "--run", "doubtful"]), 0, &[]);
-    let new = ["baseline", "new", "--reason", "loaded by hand", "--run", "fresh"];
-    expect(&workspace.taster(&new), 0, &["run fresh: tasted", "dropped the baseline run=doubtful who=\"tester\""]);
-    expect(&workspace.taster(&["baseline", "show"]), 0, &["run fresh"]);
-    expect(&workspace.taster(&["post", "--run", "fresh"]), 0, &["SAME"]);
-    // without an open one, it is `pre`
-    expect(
-        &workspace.taster(&["baseline", "new", "--reason", "again", "--run", "fresher"]),
-        0,
-        &["run fresher: tasted"],
-    );
-    expect(&workspace.taster(&["post", "--run", "fresher"]), 0, &["SAME"]);
+    /// One of each kind.
+    fn typing_errors(&self) {
+        for (wrong, meant) in [
+            ("probs: []", "probes"),
+            ("probes: [{name: a, component: censsus}]", "census"),
+            ("probes: [{name: a, component: census, collections: [order]}]", "orders"),
+            ("probes: [{name: a, component: census, config: {detial: fields}}]", "detail"),
+            ("probes: [{name: a, component: census, severity: fial}]", "fail"),
+            ("changes: [{collection: orders, adedField: x, type: bool}]", "addedField"),
+            ("maxBaselineAge: 5 minuts", "maxBaselineAge"),
+        ] {
+            self.configure(wrong);
+            let pre = self.workspace.taster(&["pre", "--run", "typo"]);
+            assert!([3, 4].contains(&pre.code), "{wrong}: {}", pre.all());
+            assert!(pre.all().contains(meant), "{wrong}: {}", pre.all());
+        }
+        self.workspace.configure(&self.yaml);
+        self.taster(&["pst"], 2, &["post"]);
+        self.taster(&["pre", "--stoer", "x"], 2, &["--store"]);
+        self.taster(&["explain", "T013"], 2, &["T013"]);
+    }
 
-    split_jobs(&shop, &right);
-    read_only_home(&workspace);
-    a_writer_beside_it(&shop, &workspace).await;
+    fn a_sync_that_went_on_all_the_same(&self) {
+        self.configure("probes: [{name: a, component: census, collections: [order]}]");
+        self.taster(&["pre", "--run", "went-on"], 3, &["did you mean `orders`?"]);
+        let unknown = self.taster(&["post", "--run", "went-on"], 3, &["UNKNOWN"]);
+        self.workspace.configure(&self.yaml);
+        tell(&self.workspace, &unknown, "taster baseline drop", "it was a typing error");
+    }
+
+    /// Each by itself.
+    async fn declared_migrations(&self) {
+        for (number, change) in MIGRATIONS.iter().enumerate() {
+            self.configure(&format!("changes: [{change}]"));
+            let run = format!("migration-{number}");
+            self.taster(&["pre", "--run", &run], 0, &["taster post"]);
+            migrate(&self.shop, number).await;
+            self.taster(&["post", "--run", &run], 0, &["SAME"]);
+        }
+        self.workspace.configure(&self.yaml);
+    }
+
+    async fn a_migration_that_loses_documents(&self) {
+        self.taster(&["pre", "--run", "lossy"], 0, &[]);
+        assert!(self.shop.lose(doc! {"status": "paid", "number": {"$mod": [2, 0]}}).await > 0);
+        let lost = self.taster(&["post", "--run", "lossy"], 1, &["DIFFERENT", "missing"]);
+        // the next sync is compared with the same baseline until somebody has looked
+        self.taster(&["pre", "--run", "again"], 0, &["lossy"]);
+        self.taster(&["post", "--run", "again"], 1, &["missing"]);
+        tell(&self.workspace, &lost, "taster accept", "they were test orders");
+        self.taster(&["show", "--run", "lossy"], 0, &["tester", "they were test orders"]);
+    }
+
+    /// The staging database is loaded anew.
+    async fn another_copy(&self) {
+        self.taster(&["pre", "--run", "stale"], 0, &[]);
+        self.shop.database.drop().await.expect("a drop");
+        let client = self.shop.mongod.client().await.expect("a client");
+        Shop::with_orders(ORDERS).load(&client, |_, _| {}).await.expect("the shop loads");
+        // as production is by now
+        migrate(&self.shop, 6).await;
+        self.taster(&["pre", "--run", "anew"], 0, &["another copy"]);
+        self.taster(&["post", "--run", "anew"], 0, &["every document unchanged"]);
+    }
+
+    /// Whatever it was: a new one replaces it.
+    fn a_baseline_that_must_not_count(&self) {
+        self.taster(&["pre", "--run", "doubtful"], 0, &[]);
+        let new = ["baseline", "new", "--reason", "loaded by hand", "--run", "fresh"];
+        self.taster(&new, 0, &["run fresh: tasted", "dropped the baseline run=doubtful who=\"tester\""]);
+        self.taster(&["baseline", "show"], 0, &["run fresh"]);
+        self.taster(&["post", "--run", "fresh"], 0, &["SAME"]);
+        // without an open one, it is `pre`
+        let again = ["baseline", "new", "--reason", "again", "--run", "fresher"];
+        self.taster(&again, 0, &["run fresher: tasted"]);
+        self.taster(&["post", "--run", "fresher"], 0, &["SAME"]);
+    }
 }
 
 /// `pre` and `post` in two jobs, of which the second one begins in an empty folder.

@@ -100,7 +100,7 @@ async fn who_and_why_are_recorded_and_only_the_new_one_is_compared_with() {
         loss.happens(&shop).await;
         let created = new(&workspace, &["--run", "b", "--by", "ann"]);
         assert_eq!(created.code, 0, "{}", created.all());
-        assert!(created.err.contains("the baseline was dropped by ann on "), "{}", created.all());
+        assert!(created.err.contains("dropped the baseline run=a who=\"ann\""), "{}", created.all());
         assert!(created.err.contains(REASON), "{}", created.all());
         // `post` compares with it, and nothing else is said of the baseline
         assert!(!created.out.contains("Baseline: "), "{}", created.out);

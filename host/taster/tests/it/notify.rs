@@ -101,6 +101,23 @@ impl Receiver {
         self.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect()
     }
 
+    /// A closed pull request and an open one, with a page and a half of others' comments, one of which looks like ours.
+    fn add_pull_requests(&self) {
+        let mut pulls = self.state.pulls.lock().expect("a list");
+        pulls.push(json!({"number": 6, "state": "closed"}));
+        pulls.push(json!({"number": 7, "state": "open"}));
+        let mut comments = self.state.comments.lock().expect("a list");
+        comments.extend((0..150).map(|id| json!({"id": id, "body": "nice"})));
+        comments[3] = json!({"id": 3, "body": "<!-- taster:pxbbq -->\nhello", "foreign": true});
+    }
+
+    /// The statuses that commits were given.
+    fn statuses(&self) -> Vec<Value> {
+        let requests = self.requests();
+        let statuses = requests.iter().filter(|request| request.path.contains("/statuses/"));
+        statuses.map(ReceivedRequest::json).collect()
+    }
+
     fn comments(&self) -> Vec<Value> {
         self.state.comments.lock().expect("a list").clone()
     }
@@ -306,15 +323,7 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     let shop = ShopDatabase::standalone(300).await;
     let workspace = shop.workspace();
     let github = Receiver::open(&[]).await;
-    {
-        let mut pulls = github.state.pulls.lock().expect("a list");
-        pulls.push(json!({"number": 6, "state": "closed"}));
-        pulls.push(json!({"number": 7, "state": "open"}));
-        // a page and a half of others' comments, one of which looks like ours
-        let mut comments = github.state.comments.lock().expect("a list");
-        comments.extend((0..150).map(|id| json!({"id": id, "body": "nice"})));
-        comments[3] = json!({"id": 3, "body": "<!-- taster:pxbbq -->\nhello", "foreign": true});
-    }
+    github.add_pull_requests();
     configured(
         &workspace,
         &format!("  - github: {{repository: pxbbq/shop, token: {TOKEN}, api: '{}/'}}", github.url()),
@@ -350,16 +359,10 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     let comments = github.comments();
     assert_eq!(comments.len(), 151, "one comment, however many verdicts");
     assert!(comments[150]["body"].as_str().is_some_and(|body| body.contains("**different**")), "{}", comments[150]);
-    let set: Vec<Value> = github
-        .requests()
-        .iter()
-        .filter(|request| request.path.contains("/statuses/"))
-        .map(|request| request.json()["state"].clone())
-        .collect();
-    assert_eq!(set, ["success", "failure"]);
-    let description =
-        github.requests().iter().rev().find(|request| request.path.contains("/statuses/")).map(ReceivedRequest::json);
-    let description = description.expect("a status")["description"].as_str().expect("text").to_owned();
+    let statuses = github.statuses();
+    let states: Vec<&Value> = statuses.iter().map(|status| &status["state"]).collect();
+    assert_eq!(states, ["success", "failure"]);
+    let description = statuses[1]["description"].as_str().expect("text");
     assert!(description.starts_with("different: ") && description.chars().count() <= 140, "{description}");
 
     // the commit is unknown: Taster logs that, and nothing else happens

@@ -8,7 +8,7 @@ use mongodb::{
 use taster_demo::{Mongod, MongodOptions};
 use tempfile::TempDir;
 
-use crate::support::Workspace;
+use crate::support::{CommandOutput, Workspace};
 
 const SHOP: &str = "
 app: shop
@@ -56,19 +56,35 @@ async fn data_of_a_replica_set_under_a_standalone_server_end_with_4() {
     assert_eq!(workspace.taster(&["config", "check", "--live"]).code, 4);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn users_that_lack_something_or_may_write_are_named() {
+fn uri_of(mongod: &Mongod, user: &str) -> String {
+    format!("mongodb://{user}:geheim@127.0.0.1:{}/shop?authSource=admin", mongod.port())
+}
+
+/// A server with access control: `joe` has no role, and `ann` may write to `shop`.
+async fn with_users() -> Mongod {
     let options = MongodOptions { arguments: vec!["--auth".to_owned()], ..MongodOptions::default() };
     let mongod = Mongod::start(options).await.expect("a server");
-    let uri_of = |user: &str| format!("mongodb://{user}:geheim@127.0.0.1:{}/shop?authSource=admin", mongod.port());
     let admin = mongod.client().await.expect("a client").database("admin");
     admin.run_command(doc! {"createUser": "boss", "pwd": "geheim", "roles": ["root"]}).await.expect("a user");
-    let boss = Client::with_uri_str(uri_of("boss")).await.expect("a client");
+    let boss = Client::with_uri_str(uri_of(&mongod, "boss")).await.expect("a client");
     boss.database("shop").collection::<Document>("orders").insert_one(doc! {"_id": 1}).await.expect("a write");
     for (user, roles) in [("joe", vec![]), ("ann", vec![doc! {"role": "readWrite", "db": "shop"}])] {
         let create = doc! {"createUser": user, "pwd": "geheim", "roles": roles};
         boss.database("admin").run_command(create).await.expect("a user");
     }
+    mongod
+}
+
+/// What is said of the user and of what the user can read.
+fn about_the_user(ended: &CommandOutput) -> String {
+    let err = ended.err.lines().filter(|line| line.contains("WARN") || line.contains("T02") || line.contains("help"));
+    let out = ended.out.lines().filter(|line| line.contains("user") || line.contains("help") || line.contains("coll"));
+    err.chain(out).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_lack_something_or_may_write_are_named() {
+    let mongod = with_users().await;
     let mut said = Vec::new();
     for (user, arguments, more, code) in [
         ("joe", &["pre"][..], "", 4),
@@ -78,16 +94,11 @@ async fn users_that_lack_something_or_may_write_are_named() {
         ("ann", &["config", "check", "--live"], "", 0),
         ("ann", &["config", "check", "--live"], "requireReadOnlyUser: true", 4),
     ] {
-        let workspace = Workspace::new(&uri_of(user));
+        let workspace = Workspace::new(&uri_of(&mongod, user));
         configured(&workspace, more);
         let ended = workspace.taster(arguments);
         assert_eq!(ended.code, code, "{user} {arguments:?}: {}", ended.all());
-        let err =
-            ended.err.lines().filter(|line| line.contains("WARN") || line.contains("T02") || line.contains("help"));
-        let out =
-            ended.out.lines().filter(|line| line.contains("user") || line.contains("help") || line.contains("coll"));
-        let told: Vec<&str> = err.chain(out).collect();
-        said.push(format!("$ {} # {more}\n{}", arguments.join(" "), told.join("\n")));
+        said.push(format!("$ {} # {more}\n{}", arguments.join(" "), about_the_user(&ended)));
     }
     let text = said.join("\n\n");
     assert!(!text.contains("geheim") && !text.contains("joe") && !text.contains("ann "), "{text}");

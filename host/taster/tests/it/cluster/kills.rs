@@ -13,6 +13,17 @@ const PLACES: u32 = 200;
 /// How long everything may take to be back after a signal.
 const BACK: Duration = Duration::from_secs(5);
 
+/// Numbers of xorshift, the same in every run, so that a failure can be repeated.
+fn chance() -> impl FnMut() -> u64 {
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
 async fn a_signal_at_any_moment_puts_everything_back() {
@@ -24,14 +35,7 @@ async fn a_signal_at_any_moment_puts_everything_back() {
     let begun = Instant::now();
     shop.fine(&["post", "--run", "first"]).await;
     let post = whole(begun);
-    // xorshift, so that a failure can be repeated
-    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
-    let mut chance = move || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed
-    };
+    let mut chance = chance();
     let mut stopped = 0;
     for round in 0..MOMENTS * 2 {
         let (command, length) = if round < MOMENTS { ("pre", pre) } else { ("post", post) };
