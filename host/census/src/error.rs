@@ -1,6 +1,7 @@
 //! Errors of taking, reading and comparing censuses.
 
 use taster_model::Diagnostic;
+use taster_text::grouped;
 
 /// An error of taking, reading or comparing censuses.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,7 @@ pub enum CensusError {
         source: std::io::Error,
     },
     /// The censuses of a run take too many bytes on disk.
-    #[error("the censuses of this run take more than {limit} bytes of scratch files and results")]
+    #[error("the censuses of this run take more than {} bytes of scratch files and results", grouped(*limit))]
     DiskBudget {
         /// The limit.
         limit: u64,

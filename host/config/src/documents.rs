@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use taster_model::{AppName, ChangeKind, DeclaredChange, FieldPath, RenamedField, RunId};
+use taster_text::grouped;
 
 use super::error::{ConfigError, inconsistent};
 
@@ -185,18 +186,18 @@ pub(super) fn unredacted_renamings(redact: &Redact, changes: &[DeclaredChange]) 
 /// Checks the three sections.
 pub(super) fn check(report: &Report, redact: &Redact, scan: &Scan) -> Result<(), ConfigError> {
     if report.max_ids > MAX_REPORT_IDS {
-        let message = format!("{} ids of each kind are more than a report can hold", report.max_ids);
+        let message = format!("{} ids of each kind are more than a report can hold", grouped(report.max_ids.into()));
         return Err(inconsistent(
             "report.maxIds",
             message,
-            format!("at most {MAX_REPORT_IDS}; counts are always exact"),
+            format!("at most {}; counts are always exact", grouped(MAX_REPORT_IDS.into())),
         ));
     }
     if let Some(url) = &report.url {
         check_url(url)?;
     }
     if scan.cursors == 0 || scan.cursors > MAX_CURSORS {
-        let message = format!("{} cursors on one collection", scan.cursors);
+        let message = format!("{} cursors on one collection", grouped(scan.cursors.into()));
         return Err(inconsistent("scan.cursors", message, format!("1 to {MAX_CURSORS}")));
     }
     let Some(Secret(secret)) = &redact.secret else { return Ok(()) };

@@ -141,7 +141,7 @@ fn reports_redaction_and_scans() {
     ];
     assert_snapshot!(cases.map(refused).join("\n"), @"
         taster.yaml:3:10: unknown key `maxId` (did you mean `maxIds`?)
-        report.maxIds: 1000000 ids of each kind are more than a report can hold (at most 100000; counts are always exact)
+        report.maxIds: 1 000 000 ids of each kind are more than a report can hold (at most 100 000; counts are always exact)
         taster.yaml:3:18: a whole number of 0 or more is expected (`taster config schema` prints what is allowed where)
         scan.cursors: 0 cursors on one collection (1 to 16)
         scan.cursors: 17 cursors on one collection (1 to 16)
@@ -344,7 +344,7 @@ fn all_mistakes_of_a_file_are_found_at_once() {
         "colour: red\nprobes:\n  - name: a\n    component: document-count\n    limits:\n      deadline: soon\n      memry: 1\n  \
          - {name: b, component: document-count, colections: [c]}\nscan: {cursors: 17}\nreport: {maxIds: 1000000}\nstore: s4://x\n",
     );
-    let expected = ["`colour`", "`soon`", "`memry`", "`colections`", "1000000 ids", "scan", "s4:"];
+    let expected = ["`colour`", "`soon`", "`memry`", "`colections`", "1 000 000 ids", "scan", "s4:"];
     for (text, part) in several.iter().zip(expected) {
         assert!(text.contains(part) || part == "scan", "{several:#?}");
     }

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes};
 use serde::{Deserialize, Serialize};
+use taster_text::grouped;
 
 use crate::error::EngineError;
 
@@ -103,11 +104,12 @@ impl Answer {
     /// Accepts only a whole answer, with nothing after it.
     pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, String> {
         if bytes.len() < ANSWER_HEADER {
-            return Err(format!("sent {} bytes, which is no answer", bytes.len()));
+            return Err(format!("sent {} bytes, which is no answer", grouped(bytes.len() as u64)));
         }
         let (kind, length) = (bytes.get_u8(), bytes.get_u64_le());
         if length != bytes.len() as u64 {
-            return Err(format!("sent {} of {length} bytes of its answer", bytes.len()));
+            let sent = grouped(bytes.len() as u64);
+            return Err(format!("sent {sent} of {} bytes of its answer", grouped(length)));
         }
         match kind {
             CODE => Ok(Self::Code(bytes)),

@@ -38,7 +38,8 @@ fn convert(given: types::Manifest) -> Result<Manifest, String> {
         return Err(format!("{} is not a semantic version such as `1.0.0`: {error}", names::quoted(&given.version)));
     }
     if given.roles.len() > MAX_ENTRIES || given.metrics.len() > MAX_ENTRIES || given.methods.len() > MAX_ENTRIES {
-        return Err(format!("more than {MAX_ENTRIES} roles, methods or metrics"));
+        let limit = taster_text::grouped(MAX_ENTRIES as u64);
+        return Err(format!("more than {limit} roles, methods or metrics"));
     }
     let mut seen = BTreeSet::new();
     let roles = given.roles.into_iter().map(|given| {

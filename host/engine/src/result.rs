@@ -11,7 +11,7 @@ use bigdecimal::BigDecimal;
 use taster_model::{
     Failure, Labels, MAX_DECIMAL_BYTES, MAX_DECIMAL_EXPONENT, Manifest, Metric, MetricDeclaration, Real, Refusal, Value,
 };
-use taster_text::exact_size;
+use taster_text::{exact_size, grouped};
 
 use crate::{
     bindings::taster::probe::types,
@@ -36,10 +36,10 @@ pub(crate) fn too_large(limits: &Limits, setting: &LimitSettings) -> Failure {
     Failure::refused(Refusal::Budget, codes::METRICS, "the result is too large")
         .asked(format!(
             "more than {} metrics or {} of text and documents",
-            limits.metrics,
+            grouped(limits.metrics.into()),
             exact_size(limits.result_bytes)
         ))
-        .allowed(format!("{} metrics, {}", limits.metrics, exact_size(limits.result_bytes)))
+        .allowed(format!("{} metrics, {}", grouped(limits.metrics.into()), exact_size(limits.result_bytes)))
         .setting(format!("{} and {}", setting.name_of("metrics"), setting.name_of("resultBytes")))
 }
 
@@ -53,8 +53,8 @@ pub(crate) fn check(
 ) -> Result<Vec<Metric>, Failure> {
     if given.len() > limits.metrics as usize {
         return Err(Failure::refused(Refusal::Budget, codes::METRICS, "the result has too many metrics")
-            .asked(format!("{} metrics", given.len()))
-            .allowed(format!("{} metrics", limits.metrics))
+            .asked(format!("{} metrics", grouped(given.len() as u64)))
+            .allowed(format!("{} metrics", grouped(limits.metrics.into())))
             .setting(setting.name_of("metrics")));
     }
     let bytes: u64 = given.iter().map(counted_bytes).sum();
@@ -331,9 +331,9 @@ mod tests {
         T0328: the metric `spec`: its document is not one BSON document: BSON error. Kind: Malformed BSON bytes. Message: document too short.
         T0328: the metric `seen`: it names the census `c3`, which was not recorded in this run
         T0328: the metrics `seen` and `seen.again` name the same census `c1`
-        T0327: the result is too large (asked: 2097182 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
-        T0327: the result is too large (asked: 1600022 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
-        T0326: the result has too many metrics (asked: 10001 metrics; allowed: 10000 metrics; setting: probes[orders].limits.metrics)
+        T0327: the result is too large (asked: 2 097 182 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
+        T0327: the result is too large (asked: 1 600 022 bytes; allowed: 1 MiB; setting: probes[orders].limits.resultBytes)
+        T0326: the result has too many metrics (asked: 10 001 metrics; allowed: 10 000 metrics; setting: probes[orders].limits.metrics)
         ");
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Failure, Refusal};
-use taster_text::{exact_duration, exact_size, truncate_chars};
+use taster_text::{exact_duration, exact_size, grouped, truncate_chars};
 use wasmtime::{Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
@@ -68,8 +68,8 @@ pub(crate) fn failure_of(error: &wasmtime::Error, state: &State, limits: &Limits
             codes::HANDLES,
             format!("the probe has too many open handles{place}"),
         )
-        .asked(format!("more than {} handles", limits.handles))
-        .allowed(format!("{} handles", limits.handles))
+        .asked(format!("more than {} handles", grouped(limits.handles.into())))
+        .allowed(format!("{} handles", grouped(limits.handles.into())))
         .setting(state.setting.name_of("handles"));
     }
     if error_contains(error, "resource limit exceeded") {

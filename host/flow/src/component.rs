@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use taster_config::ComponentSource;
 use taster_model::Diagnostic;
+use taster_text::grouped;
 
 /// Why a component could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,10 @@ pub enum ComponentError {
         source: std::io::Error,
     },
     /// The file is larger than the limit; found before it is read.
-    #[error("the component {} has {size} bytes, more than the {limit} of {setting}", path.display())]
+    #[error(
+        "the component {} has {} bytes, more than the {} of {setting}",
+        path.display(), grouped(*size), grouped(*limit)
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use taster_model::{Failure, Refusal, failure};
+use taster_text::grouped;
 
 use crate::limits::Limits;
 
@@ -174,16 +175,16 @@ impl Budget {
                 code: "T0213",
                 message: "the probe has reached its document limit",
                 key: "documents",
-                asked: &format!("{} documents", documents.saturating_add(1)),
-                allowed: &format!("{} documents", self.limits.documents),
+                asked: &format!("{} documents", grouped(documents.saturating_add(1))),
+                allowed: &format!("{} documents", grouped(self.limits.documents)),
             });
         }
         self.exceeded(&LimitExceeded {
             code: "T0214",
             message: "the probe has reached its byte limit",
             key: "bytes",
-            asked: &format!("{} bytes", read.saturating_add(bytes)),
-            allowed: &format!("{} bytes", self.limits.bytes),
+            asked: &format!("{} bytes", grouped(read.saturating_add(bytes))),
+            allowed: &format!("{} bytes", grouped(self.limits.bytes)),
         })
     }
 

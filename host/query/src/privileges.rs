@@ -466,12 +466,13 @@ fn summary(mut privileges: Vec<Privilege>) -> String {
         });
         let more = actions.len().saturating_sub(MAX_ACTIONS);
         actions.truncate(MAX_ACTIONS);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let more = if more == 0 { String::new() } else { format!(" and {} more", taster_text::grouped(more as u64)) };
         format!("{}{more} on {}", actions.join(", "), privilege.resource)
     };
     let mut lines: Vec<String> = privileges.iter().take(MAX_RESOURCES).map(line).collect();
     if privileges.len() > MAX_RESOURCES {
-        lines.push(format!("and on {} more", privileges.len() - MAX_RESOURCES));
+        let more = taster_text::grouped((privileges.len() - MAX_RESOURCES) as u64);
+        lines.push(format!("and on {more} more"));
     }
     lines.join("; ")
 }

@@ -105,7 +105,7 @@ fn read_digests(file: &Path) -> Result<Vec<TokenDigest>, ServeError> {
     // the error of invalid UTF-8 must not quote the file
     read.map_err(|error| wrong(error.kind().to_string()))?;
     if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(wrong(format!("it has more than {MAX_FILE_BYTES} bytes")));
+        return Err(wrong(format!("it has more than {} bytes", taster_text::grouped(MAX_FILE_BYTES))));
     }
     let mut digests = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -202,7 +202,7 @@ mod tests {
         assert_snapshot!(says(b"\nsecret\n"), @"cannot use the token file [file]: line 2 has 6 characters, fewer than 16");
         assert_snapshot!(says(b"0123456789 abcdef"), @"cannot use the token file [file]: line 1 has a character that cannot be sent in a header");
         assert_snapshot!(says(b"\xff0123456789abcdef"), @"cannot use the token file [file]: invalid data");
-        assert_snapshot!(says(&b"a".repeat(70_000)), @"cannot use the token file [file]: it has more than 65536 bytes");
+        assert_snapshot!(says(&b"a".repeat(70_000)), @"cannot use the token file [file]: it has more than 65 536 bytes");
         let gone = read_digests(Path::new("/nonexistent/tokens")).unwrap_err().to_string();
         assert_snapshot!(gone, @"cannot use the token file /nonexistent/tokens: No such file or directory (os error 2)");
     }

@@ -13,7 +13,7 @@ use axum::{
 use taster_flow::FlowError;
 use taster_model::{AppName, Diagnostic, RunId};
 use taster_store::StoreError;
-use taster_text::{escape_hidden, truncate_chars};
+use taster_text::{escape_hidden, grouped, truncate_chars};
 
 use crate::response::{ErrorDetails, VerdictResponse};
 
@@ -38,13 +38,13 @@ pub(super) enum RequestError {
     #[error("method not allowed; the `Allow` header lists the methods of this path")]
     WrongMethod,
     /// The body is too large.
-    #[error("the body is larger than {most} bytes")]
+    #[error("the body is larger than {} bytes", grouped(*most as u64))]
     TooLarge {
         /// The limit.
         most: usize,
     },
     /// The address is too long.
-    #[error("the address has {length} bytes; the limit is {most}")]
+    #[error("the address has {} bytes; the limit is {}", grouped(*length as u64), grouped(*most as u64))]
     TooLong {
         /// How many.
         length: usize,
@@ -52,7 +52,7 @@ pub(super) enum RequestError {
         most: usize,
     },
     /// The headers are too long.
-    #[error("the headers have {length} bytes; the limit is {most}")]
+    #[error("the headers have {} bytes; the limit is {}", grouped(*length as u64), grouped(*most as u64))]
     LongHeaders {
         /// How many.
         length: usize,
@@ -66,7 +66,7 @@ pub(super) enum RequestError {
     #[error("this server only answers requests for localhost; the request is for host `{0}`")]
     Misdirected(String),
     /// Too many requests at the same time.
-    #[error("too many requests: {most} are in progress, the limit of --max-requests")]
+    #[error("too many requests: {} are in progress, the limit of --max-requests", grouped(*most as u64))]
     Busy {
         /// The limit.
         most: usize,

@@ -27,6 +27,17 @@ pub fn group_digits(digits: &str) -> String {
     out
 }
 
+/// Groups the digits before the point of a number in plain notation: `-12 345.678`. Another text, such as `1E+30` or `NaN`,
+/// stays as it is.
+#[must_use]
+pub fn group_number(number: &str) -> String {
+    let (sign, unsigned) = number.split_at(usize::from(number.starts_with('-')));
+    let (whole, fraction) = unsigned.split_at(unsigned.find('.').unwrap_or(unsigned.len()));
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = are_digits(whole) && are_digits(fraction.strip_prefix('.').unwrap_or_default());
+    if is_plain { format!("{sign}{}{fraction}", group_digits(whole)) } else { number.to_owned() }
+}
+
 /// A duration in the unit that fits: `850 ms`, `12.3 s`, `4 min 05 s`.
 #[must_use]
 pub fn duration(time: Duration) -> String {
@@ -43,15 +54,15 @@ pub fn size(n: u64) -> String {
     bytesize::ByteSize(n).display().iec().to_string()
 }
 
-/// An exact number of bytes in the notation of the configuration: `256 MiB`.
+/// An exact number of bytes in the largest unit of the configuration that divides it: `256 MiB`, `1 001 bytes`.
 #[must_use]
 pub fn exact_size(bytes: u64) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
         if bytes >= unit && bytes.is_multiple_of(unit) {
-            return format!("{} {name}", bytes / unit);
+            return format!("{} {name}", grouped(bytes / unit));
         }
     }
-    format!("{bytes} bytes")
+    format!("{} bytes", grouped(bytes))
 }
 
 /// A duration in the notation of the configuration.
@@ -93,6 +104,23 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_grouped_before_the_point() {
+        for (number, shown) in [
+            ("12345.678901", "12 345.678901"),
+            ("-1234", "-1 234"),
+            ("-123456.50", "-123 456.50"),
+            ("999.9999", "999.9999"),
+            ("0", "0"),
+            ("1E+30", "1E+30"),
+            ("12345.6e7", "12345.6e7"),
+            ("NaN", "NaN"),
+            ("-Infinity", "-Infinity"),
+        ] {
+            assert_eq!(group_number(number), shown);
+        }
+    }
+
+    #[test]
     fn durations_have_the_unit_that_fits() {
         let times = [850, 12_300, 245_000].map(Duration::from_millis).map(duration);
         assert_eq!(times, ["850 ms", "12.3 s", "4 min 05 s"]);
@@ -106,9 +134,14 @@ mod tests {
 
     #[test]
     fn exact_amounts_have_the_notation_of_the_configuration() {
-        for (bytes, text) in
-            [(0, "0 bytes"), (1, "1 bytes"), (1536, "1536 bytes"), (64 << 10, "64 KiB"), (1 << 20, "1 MiB")]
-        {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1, "1 bytes"),
+            (1536, "1 536 bytes"),
+            (64 << 10, "64 KiB"),
+            (1536 << 10, "1 536 KiB"),
+            (1 << 20, "1 MiB"),
+        ] {
             assert_eq!(exact_size(bytes), text);
         }
         for (ms, text) in [(0, "0s"), (200, "200ms"), (30_000, "30s"), (600_000, "10m")] {

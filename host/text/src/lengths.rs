@@ -1,5 +1,7 @@
 //! Truncation of text to a number of characters or bytes.
 
+use crate::grouped;
+
 /// Truncates to at most `limit` characters. A truncated text ends with `…`.
 #[must_use]
 pub fn truncate_chars(text: &str, limit: usize) -> String {
@@ -36,7 +38,7 @@ pub fn listed(names: &[impl AsRef<str>]) -> String {
     let first: Vec<&str> = names.iter().take(MAX_LISTED).map(AsRef::as_ref).collect();
     match names.len().saturating_sub(MAX_LISTED) {
         0 => first.join(", "),
-        more => format!("{} and {more} more", first.join(", ")),
+        more => format!("{} and {} more", first.join(", "), grouped(more as u64)),
     }
 }
 

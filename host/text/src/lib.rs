@@ -8,7 +8,7 @@ mod hidden;
 mod json;
 mod lengths;
 
-pub use amounts::{age, counted, duration, exact_duration, exact_size, group_digits, grouped, size};
+pub use amounts::{age, counted, duration, exact_duration, exact_size, group_digits, group_number, grouped, size};
 pub use credentials::redact_credentials;
 pub use hidden::{escape_hidden, escape_hidden_except, is_hidden};
 pub use json::{

@@ -64,7 +64,7 @@ async fn a_component_that_is_too_large() {
     let mut component = Guest::default().build();
     component.resize(1001, 0);
     assert_snapshot!(describe_error(&load_within(&component, &limits).await.unwrap_err()), @r"
-    T0302: the component is too large: 1001 bytes (limit 1000 bytes, setting probes[orders].limits.componentSize)
+    T0302: the component is too large: 1 001 bytes (limit 1 000 bytes, setting probes[orders].limits.componentSize)
     help: strip debug information from it, or raise probes[orders].limits.componentSize
     ");
 }

@@ -16,7 +16,7 @@ fn small() -> Limits {
 async fn growing_memory_without_end() {
     let run_ = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable".to_owned();
     let report = run(&Guest { run: run_, ..Guest::default() }, small()).await;
-    assert_snapshot!(failure(&report), @"T0322: the probe ran out of memory: wasm `unreachable` instruction executed, in run (asked: 1088 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)");
+    assert_snapshot!(failure(&report), @"T0322: the probe ran out of memory: wasm `unreachable` instruction executed, in run (asked: 1 088 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)");
     assert_eq!(report.usage.memory_peak, 1 << 20);
 }
 
@@ -40,7 +40,7 @@ async fn an_initial_memory_beyond_the_limit() {
 async fn two_memories_beyond_the_limit_together() {
     let component = with_module(Guest { pages: 12, ..Guest::default() }.build(), "(module (memory 12))");
     assert_snapshot!(describe_error(&load_within(&component, &small()).await.unwrap_err()), @r"
-    T0309: the component's `describe` failed: T0322: the probe ran out of memory: memory minimum size of 12 pages exceeds memory limits (asked: 1536 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
+    T0309: the component's `describe` failed: T0322: the probe ran out of memory: memory minimum size of 12 pages exceeds memory limits (asked: 1 536 KiB in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or fix the probe's `describe`
     ");
     let both = Limits { memory: 2 << 20, ..Limits::default() };
@@ -52,14 +52,14 @@ async fn a_table() {
     let run_ = "(if (i32.eq (table.grow $t (ref.null func) (i32.const 1000000)) (i32.const -1)) (then unreachable))"
         .to_owned();
     let report = run(&Guest { items: "(table $t 1 funcref)", run: run_, ..Guest::default() }, small()).await;
-    assert_snapshot!(failure(&report), @"T0322: the probe ran out of memory: wasm `unreachable` instruction executed, in run (asked: 8131080 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)");
+    assert_snapshot!(failure(&report), @"T0322: the probe ran out of memory: wasm `unreachable` instruction executed, in run (asked: 8 131 080 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)");
 }
 
 #[tokio::test]
 async fn an_initial_table_beyond_the_limit() {
     let guest = Guest { items: "(table $t 9000000 funcref)", ..Guest::default() };
     assert_snapshot!(describe_error(&load_within(&guest.build(), &small()).await.unwrap_err()), @r"
-    T0309: the component's `describe` failed: T0322: the probe ran out of memory: table minimum size of 9000000 elements exceeds table limits (asked: 72131072 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
+    T0309: the component's `describe` failed: T0322: the probe ran out of memory: table minimum size of 9000000 elements exceeds table limits (asked: 72 131 072 bytes in all memories and tables; allowed: 1 MiB; setting: probes[orders].limits.memory)
     help: raise probes[orders].limits.memory, or fix the probe's `describe`
     ");
 }

@@ -26,13 +26,13 @@ fn flood(count: u32) -> Guest {
 #[tokio::test]
 async fn a_million_metrics() {
     let report = run(&flood(1_000_000), Limits::default()).await;
-    assert_snapshot!(failure(&report), @"T0326: the result is too large (asked: more than 10000 metrics or 1 MiB of text and documents; allowed: 10000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
+    assert_snapshot!(failure(&report), @"T0326: the result is too large (asked: more than 10 000 metrics or 1 MiB of text and documents; allowed: 10 000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
 }
 
 #[tokio::test]
 async fn more_metrics_than_allowed() {
     let report = run(&flood(10_001), Limits::default()).await;
-    assert_snapshot!(failure(&report), @"T0326: the result has too many metrics (asked: 10001 metrics; allowed: 10000 metrics; setting: probes[orders].limits.metrics)");
+    assert_snapshot!(failure(&report), @"T0326: the result has too many metrics (asked: 10 001 metrics; allowed: 10 000 metrics; setting: probes[orders].limits.metrics)");
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_text_as_long_as_the_memory() {
     let run_ = "(i32.store8 (i32.const 600) (i32.const 1)) (i32.store (i32.const 604) (i32.const 0)) \
                 (i32.store (i32.const 608) (i32.const 67108864)) (call $drop_database (local.get $db)) (return (i32.const 600))";
     let report = run(&Guest { pages: 1100, run: run_.to_owned(), ..Guest::default() }, Limits::default()).await;
-    assert_snapshot!(failure(&report), @"T0326: the result is too large (asked: more than 10000 metrics or 1 MiB of text and documents; allowed: 10000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
+    assert_snapshot!(failure(&report), @"T0326: the result is too large (asked: more than 10 000 metrics or 1 MiB of text and documents; allowed: 10 000 metrics, 1 MiB; setting: probes[orders].limits.metrics and probes[orders].limits.resultBytes)");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn a_guest_reads_a_server() {
 
     let budget = taster_query::Limits { documents: 20_000, ..taster_query::Limits::default() };
     let report = run(HAND_ON, &snapshot, budget).await;
-    assert_snapshot!(failure(&report), @"T0213: the probe has reached its document limit (asked: 20001 documents; allowed: 20000 documents; setting: probes[orders].limits.documents)");
+    assert_snapshot!(failure(&report), @"T0213: the probe has reached its document limit (asked: 20 001 documents; allowed: 20 000 documents; setting: probes[orders].limits.documents)");
 
     let begins = "(call $find_in (local.get $db) (i32.const 2)) (loop $again (br $again))";
     let report = run(begins, &snapshot, taster_query::Limits::default()).await;

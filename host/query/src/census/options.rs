@@ -3,6 +3,7 @@
 use bson::{Bson, Document};
 use taster_census::{CensusOptions, DetailLevel, Redaction, TtlIndex, extended_json};
 use taster_model::{CensusFacts, CollectionKind, DeclaredChange};
+use taster_text::counted;
 
 use super::{refusal::CensusRefusal, request::CensusRequest};
 use crate::{bson_util::integer, collection::Collection, guard::checked::CheckedFilter};
@@ -25,18 +26,18 @@ pub(super) fn requested(
     let refuse =
         |problem, asked: String, allowed: String| Err(CensusRefusal::InvalidOptions { problem, asked, allowed });
     if ignored.len() > MAX_IGNORED {
-        let (asked, allowed) = (format!("{} fields", ignored.len()), format!("{MAX_IGNORED} fields"));
+        let (asked, allowed) = (counted(ignored.len() as u64, "field"), counted(MAX_IGNORED as u64, "field"));
         return refuse("ignores too many fields", asked, allowed);
     }
     if let Some(long) = ignored.iter().find(|name| name.len() > MAX_NAME_BYTES) {
-        let (asked, allowed) = (format!("{} bytes", long.len()), format!("{MAX_NAME_BYTES} bytes"));
+        let (asked, allowed) = (counted(long.len() as u64, "byte"), counted(MAX_NAME_BYTES as u64, "byte"));
         return refuse("ignores a field whose name is too long", asked, allowed);
     }
     if ignored.iter().any(|name| name == "_id") {
         return refuse("ignores `_id`, which identifies documents", "_id".to_owned(), "other fields".to_owned());
     }
     if sample > MAX_SAMPLE {
-        let (asked, allowed) = (format!("{sample} documents"), format!("{MAX_SAMPLE} documents"));
+        let (asked, allowed) = (counted(sample.into(), "document"), counted(MAX_SAMPLE.into(), "document"));
         return refuse("keeps too many whole documents", asked, allowed);
     }
     if values && detail == DetailLevel::Documents {
@@ -254,8 +255,8 @@ mod tests {
         let sample = CensusRequest { sample: 251, ..CensusRequest::default() };
         let texts = [many, long, id, sample].map(|request| requested(request, None).unwrap_err().failure().to_string());
         insta::assert_snapshot!(texts.join("\n"), @r"
-        T0252: the census ignores too many fields (asked: 1001 fields; allowed: 1000 fields)
-        T0252: the census ignores a field whose name is too long (asked: 1025 bytes; allowed: 1024 bytes)
+        T0252: the census ignores too many fields (asked: 1 001 fields; allowed: 1 000 fields)
+        T0252: the census ignores a field whose name is too long (asked: 1 025 bytes; allowed: 1 024 bytes)
         T0252: the census ignores `_id`, which identifies documents (asked: _id; allowed: other fields)
         T0252: the census keeps too many whole documents (asked: 251 documents; allowed: 250 documents)
         ");

@@ -2,6 +2,7 @@
 
 use taster_census::CensusError;
 use taster_model::{Diagnostic, Failure, Refusal};
+use taster_text::grouped;
 use thiserror::Error;
 
 /// Why a census was refused.
@@ -20,7 +21,7 @@ pub(super) enum CensusRefusal {
     #[error("the filter of `{entry}` is invalid: {reason}")]
     DeclaredFilter { entry: String, reason: String },
     /// More declared filters than there are marks.
-    #[error("`changes` has {asked} filters for documents of `{collection}`")]
+    #[error("`changes` has {} filters for documents of `{collection}`", grouped(*asked as u64))]
     TooManyFilters { collection: String, asked: usize },
     /// The options of the baseline's census.
     #[error("the options of the baseline's census {id} are invalid: {reason}")]
@@ -45,7 +46,8 @@ impl CensusRefusal {
         match self {
             Self::InvalidOptions { asked, allowed, .. } => failure.asked(asked.clone()).allowed(allowed.clone()),
             Self::TooMany { limit } => {
-                failure.asked(format!("{} censuses", limit + 1)).allowed(format!("{limit} censuses"))
+                let (asked, allowed) = (grouped(*limit as u64 + 1), grouped(*limit as u64));
+                failure.asked(format!("{asked} censuses")).allowed(format!("{allowed} censuses"))
             }
             Self::DeclaredFilter { entry, .. } => failure.setting(entry.clone()),
             Self::TooManyFilters { .. } => failure.allowed(format!("{MAX_MARKS} filters")).setting("changes"),
@@ -79,7 +81,8 @@ pub(super) const DISK_BUDGET: &str = "T0809";
 /// An error while hashing or writing. The help text goes along where it says what would be allowed.
 pub(super) fn recording_failed(error: &CensusError) -> Failure {
     if let CensusError::DiskBudget { limit } = error {
-        return Failure::refused(Refusal::Budget, DISK_BUDGET, error.to_string()).allowed(format!("{limit} bytes"));
+        return Failure::refused(Refusal::Budget, DISK_BUDGET, error.to_string())
+            .allowed(format!("{} bytes", grouped(*limit)));
     }
     let failure = Failure::refused(Refusal::Unavailable, error.code(), error.to_string());
     Failure { allowed: error.remedy(), ..failure }

@@ -1,6 +1,7 @@
 //! Why the guard refused something.
 
 use taster_model::{Diagnostic, Failure, Refusal};
+use taster_text::grouped;
 use thiserror::Error;
 
 use super::{location::Location, names::NameKind};
@@ -26,7 +27,7 @@ pub enum GuardError {
         kind: &'static str,
     },
     /// Larger, deeper or longer than a request can be.
-    #[error("{at}: the request has {asked} {what}; the limit is {allowed}")]
+    #[error("{at}: the request has {} {what}; the limit is {}", grouped(*asked as u64), grouped(*allowed as u64))]
     TooMuch {
         /// The location where the limit was exceeded.
         at: String,
@@ -188,7 +189,8 @@ impl GuardError {
         let (asked, allowed) = match self.root() {
             Self::Type { kind, .. } => (Some((*kind).to_owned()), None),
             Self::TooMuch { what, asked, allowed, .. } => {
-                (Some(format!("{asked} {what}")), Some(format!("{allowed} {what}")))
+                let [asked, allowed] = [asked, allowed].map(|number| format!("{} {what}", grouped(*number as u64)));
+                (Some(asked), Some(allowed))
             }
             Self::UnknownName { name, known, .. } => (Some(name.clone()), known.clone()),
             Self::NotGranted { name, granted, .. } => (Some(name.clone()), Some(granted.clone())),

@@ -285,7 +285,7 @@ fn requests_are_limited_in_size() {
 
     let long = |bytes: usize| filter(doc! {"a": "x".repeat(bytes)});
     assert_eq!(outcome(long(REQUEST_BYTES - 100)), "allowed");
-    assert_snapshot!(outcome(long(REQUEST_BYTES)), @"T0222 filter: the request has 65549 bytes; the limit is 65536");
+    assert_snapshot!(outcome(long(REQUEST_BYTES)), @"T0222 filter: the request has 65 549 bytes; the limit is 65 536");
 
     assert_eq!(outcome(stages(vec![doc! {"$limit": 1}; STAGES])), "allowed");
     assert_snapshot!(outcome(stages(vec![doc! {"$limit": 1}; STAGES + 1])), @"T0222 stages: the request has 101 stages; the limit is 100");
@@ -294,7 +294,7 @@ fn requests_are_limited_in_size() {
     let mut request = request();
     let half = raw(&doc! {"a": "x".repeat(REQUEST_BYTES / 2)});
     request.filter(&half).unwrap();
-    assert_snapshot!(outcome(request.sort(&half)), @"T0222 sort: the request has 65562 bytes; the limit is 65536");
+    assert_snapshot!(outcome(request.sort(&half)), @"T0222 sort: the request has 65 562 bytes; the limit is 65 536");
 }
 
 #[test]

@@ -37,7 +37,7 @@ async fn limits_refuse_what_does_not_fit() {
     let few = limited(&snapshot, Limits { documents: 25_000, ..Limits::default() });
     let mut cursor = few.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
     let failure = drain(&mut cursor).await.unwrap_err();
-    assert_snapshot!(failure, @"T0213: the probe has reached its document limit (asked: 25001 documents; allowed: 25000 documents; setting: probes[orders].limits.documents)");
+    assert_snapshot!(failure, @"T0213: the probe has reached its document limit (asked: 25 001 documents; allowed: 25 000 documents; setting: probes[orders].limits.documents)");
     assert_eq!(failure.refusal, Some(Refusal::Budget));
     assert_eq!(few.usage().documents, 25_000, "what fits is handed out");
     assert_eq!(cursor.next().await, Err(failure), "a failure stays");
@@ -57,7 +57,7 @@ async fn limits_refuse_what_does_not_fit() {
 
     let small = limited(&snapshot, Limits { bytes: 1_000_000, ..Limits::default() });
     let mut cursor = small.find("orders", EVERYTHING, FindOptions::default()).await.unwrap();
-    assert_snapshot!(drain(&mut cursor).await.unwrap_err(), @"T0214: the probe has reached its byte limit (asked: 1000060 bytes; allowed: 1000000 bytes; setting: probes[orders].limits.bytes)");
+    assert_snapshot!(drain(&mut cursor).await.unwrap_err(), @"T0214: the probe has reached its byte limit (asked: 1 000 060 bytes; allowed: 1 000 000 bytes; setting: probes[orders].limits.bytes)");
     assert!(small.usage().bytes <= 1_000_000);
 
     let short = limited(&snapshot, Limits { server_time: Duration::from_millis(200), ..Limits::default() });

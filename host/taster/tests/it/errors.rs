@@ -243,7 +243,7 @@ fn component_that_is_too_large() {
     std::fs::write(workspace.path().join("a.wasm"), vec![0; 2048]).expect("a file");
     assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
-    ✗ probe a: T0109: the component ./a.wasm has 2048 bytes, more than the 1024 of probes[a].limits.componentSize (allowed: raise `probes[a].limits.componentSize` if the component is what it should be)
+    ✗ probe a: T0109: the component ./a.wasm has 2 048 bytes, more than the 1 024 of probes[a].limits.componentSize (allowed: raise `probes[a].limits.componentSize` if the component is what it should be)
     "#);
 }
 
