@@ -200,7 +200,7 @@ fn stored_functions(old: &CollectionFacts, new: &CollectionFacts) -> Option<Find
         let reason = format!("{functions}: {}", parts.join("; "));
         change(old, FindingOutcome::Different, ReasonCode::DefinitionChanged, reason)
     } else if parts.is_empty() {
-        let reason = format!("{} {functions} unchanged", before.len());
+        let reason = format!("{} {functions} unchanged", taster_text::grouped(before.len() as u64));
         Finding { severity: Severity::Warn, ..change(old, FindingOutcome::Same, ReasonCode::Unchanged, reason) }
     } else {
         let reason = format!("{functions}: {}", parts.join("; "));

@@ -4,6 +4,7 @@ use std::{cmp::Ordering, collections::BTreeSet};
 
 use bigdecimal::{BigDecimal, RoundingMode, Signed, ToPrimitive, Zero};
 use taster_model::{Bound, FindingOutcome, Metric, ReasonCode, Rule, Tolerance, Value, ValueKind};
+use taster_text::group_number;
 
 use crate::{
     json_diff,
@@ -163,6 +164,7 @@ fn compare_numbers(
     if let Rule::Between(low, high) = rule
         && !is_between(new, low, high)
     {
+        let [low, high] = [low, high].map(|bound| group_number(&bound.to_string()));
         return Comparison::different(format!("{} is not between {low} and {high}", format_value(&after.value)));
     }
     if order == Some(Ordering::Equal) {
@@ -219,12 +221,16 @@ fn format_difference(before: &Metric, after: &Metric) -> String {
     format!("{what}{amount} {}", if difference.is_negative() { "less" } else { "more" })
 }
 
-/// A number in plain digits, or in scientific notation if it has many.
+/// A number in plain, grouped digits, or in scientific notation if it has many.
 fn format_decimal(number: &BigDecimal) -> String {
     const MAX_DIGITS: i64 = 40;
     let (_, scale) = number.as_bigint_and_exponent();
     let is_short = -MAX_DIGITS < scale && scale < MAX_DIGITS && number.digits() < MAX_DIGITS.unsigned_abs();
-    if is_short { number.to_plain_string() } else { number.with_prec(16).normalized().to_scientific_notation() }
+    if is_short {
+        group_number(&number.to_plain_string())
+    } else {
+        number.with_prec(16).normalized().to_scientific_notation()
+    }
 }
 
 /// `3.3 %` of the value before. `None` if that was 0.
@@ -235,7 +241,7 @@ fn format_percentage(before: &BigDecimal, after: &BigDecimal) -> Option<String> 
     let percent = ((after - before).abs() * BigDecimal::from(100)) / before.abs();
     let tenths = percent.with_scale_round(1, RoundingMode::HalfUp);
     if !tenths.is_zero() && tenths.to_f64().is_some_and(|p| p < 1e6) {
-        return Some(format!("{} %", tenths.to_plain_string()));
+        return Some(format!("{} %", group_number(&tenths.to_plain_string())));
     }
     if tenths.is_zero() {
         return Some("less than 0.1 %".to_owned());
@@ -247,9 +253,9 @@ fn format_percentage(before: &BigDecimal, after: &BigDecimal) -> Option<String> 
 /// A value as findings show it.
 pub(crate) fn format_value(value: &Value) -> String {
     match value {
-        Value::Integer(n) => n.to_string(),
-        Value::Real(real) => real.to_string(),
-        Value::Decimal(text) => show::short(text),
+        Value::Integer(n) => group_number(&n.to_string()),
+        Value::Real(real) => group_number(&real.to_string()),
+        Value::Decimal(text) => show::short(&group_number(text)),
         Value::Text(text) => show::name(text),
         Value::Flag(flag) => flag.to_string(),
         Value::Set(items) if items.is_empty() => "an empty set".to_owned(),

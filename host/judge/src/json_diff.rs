@@ -20,7 +20,7 @@ pub(crate) fn describe(before: &Json, after: &Json) -> String {
     let mut text = parts.join("; ");
     if rest > 0 {
         use std::fmt::Write;
-        let _ = write!(text, " (+{rest} more)");
+        let _ = write!(text, " (+{} more)", taster_text::grouped(rest as u64));
     }
     text
 }

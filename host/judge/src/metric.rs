@@ -136,7 +136,8 @@ fn live_growth(data: DataKind, pair: &Pair<'_, Metric>, applied: &AppliedRule<'_
     let counts_documents = old.unit == DOCUMENTS && new.unit == DOCUMENTS;
     let may_grow = data == DataKind::Live && applied.origin == RuleOrigin::Default;
     (may_grow && counts_documents && after > before)
-        .then(|| Comparison::allowed(format!("{} more; allowed because the data are live", after.abs_diff(*before))))
+        .then(|| taster_text::grouped(after.abs_diff(*before)))
+        .map(|more| Comparison::allowed(format!("{more} more; allowed because the data are live")))
 }
 
 fn compare_values(

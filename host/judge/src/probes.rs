@@ -143,7 +143,7 @@ fn uncompared_metrics<const N: usize>(records: [&ProbeRecord; N]) -> String {
     match records.into_iter().map(count).max().unwrap_or_default() {
         0 => "it has no metrics to compare".to_owned(),
         1 => "its 1 metric was not compared".to_owned(),
-        n => format!("its {n} metrics were not compared"),
+        n => format!("its {} metrics were not compared", taster_text::grouped(n as u64)),
     }
 }
 

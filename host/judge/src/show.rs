@@ -24,7 +24,7 @@ pub(crate) fn names<'a>(items: impl ExactSizeIterator<Item = &'a str>) -> String
     let all = items.len();
     let mut shown: Vec<String> = items.take(FIRST).map(name).collect();
     if all > FIRST {
-        let last = format!("{} more", all - FIRST);
+        let last = format!("{} more", taster_text::grouped((all - FIRST) as u64));
         return format!("{} and {last}", shown.join(", "));
     }
     match shown.pop() {

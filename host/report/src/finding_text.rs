@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use taster_model::{Finding, FindingOutcome, Labels, Severity, SideSummary, Topology, VerdictDocument};
-use taster_text::{counted, escape_hidden, grouped, truncate_chars};
+use taster_text::{counted, escape_hidden, group_number, grouped, truncate_chars};
 
 /// `orders.count{status=open}`.
 #[must_use]
@@ -35,10 +35,9 @@ pub fn subject(finding: &Finding) -> String {
 pub fn value(value: Option<&Value>) -> String {
     let text = match value {
         None => return "absent".to_owned(),
-        Some(Value::Number(n)) => match n.as_u64() {
-            Some(n) => grouped(n),
-            None => n.to_string(),
-        },
+        Some(Value::Number(n)) => group_number(&n.to_string()),
+        // a verdict holds decimals as text; one without a fraction may as well be a name made of digits
+        Some(Value::String(text)) if text.contains('.') => group_number(text),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Object(map)) => return counted(map.len() as u64, "entry").replace("entrys", "entries"),
         Some(Value::Array(items)) => return counted(items.len() as u64, "item"),

@@ -263,6 +263,20 @@ fn numbers_are_grouped_and_words_agree_with_them() {
 }
 
 #[test]
+fn values_of_metrics_are_grouped_and_names_made_of_digits_are_not() {
+    for (value, text) in [
+        (json!(2000), "2 000"),
+        (json!(-2000), "-2 000"),
+        (json!(12_345.5), "12 345.5"),
+        (json!("83590.00"), "83 590.00"),
+        (json!("20260131"), "20260131"),
+        (json!("10.0.2000.1"), "10.0.2000.1"),
+    ] {
+        assert_eq!(super::value(Some(&value)), text);
+    }
+}
+
+#[test]
 fn a_line_names_counts_and_the_first_ids() {
     assert_snapshot!(line::verdict(&lossy(), 600), @r#"
         different: orders: 34 missing ({"$oid":"665f1f77bcf86cd799439000"}, {"$oid":"665f1f77bcf86cd799439001"}, {"$oid":"665f1f77bcf86cd799439002"}, … 31 more), 2 changed: total in 2, status in 1 (7, {"$numberLong":"8"}); documents added field orders: archived (bool): 5 000 without the change; what differs in the collection: items[].price (1, 2, … 4 998 more)

@@ -2,7 +2,7 @@
 
 use bigdecimal::{BigDecimal, Signed, ToPrimitive, Zero};
 use serde_json::Value;
-use taster_text::{group_digits, grouped};
+use taster_text::{group_number, grouped};
 
 /// Width of the longer bar, in the units of the drawing.
 pub(super) const WIDTH: f64 = 160.0;
@@ -129,10 +129,7 @@ fn written(amount: &BigDecimal) -> String {
     if text.len() > MAX_LENGTH {
         return amount.with_prec(PRECISION).normalized().to_scientific_notation().to_lowercase();
     }
-    match text.split_once('.') {
-        Some((whole, fraction)) => format!("{}.{fraction}", group_digits(whole)),
-        None => group_digits(&text),
-    }
+    group_number(&text)
 }
 
 #[cfg(test)]
