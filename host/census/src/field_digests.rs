@@ -8,7 +8,6 @@
 
 use crate::{
     CensusOptions,
-    bucket_documents::DocumentRef,
     raw::{ARRAY, DOCUMENT},
     shape,
     values::{self, KeptValue},
@@ -36,10 +35,11 @@ impl FieldColumns {
         Self { order_free: options.order_free_digests, values: options.values }
     }
 
-    /// The fields of a document. `None`: it could not be read to its end or has too many fields.
-    pub(crate) fn read(self, document: DocumentRef<'_>) -> Option<Vec<FieldDigests<'_>>> {
+    /// The fields of a document, of its shape and of what is kept of them. `None`: it could not be read to its end or has too
+    /// many fields.
+    pub(crate) fn read<'a>(self, shape: &'a [u8], kept: &'a [u8]) -> Option<Vec<FieldDigests<'a>>> {
         let mut id_seen = false;
-        let fields = shape::fields(document.shape())?.filter(|(_, name)| {
+        let fields = shape::fields(shape)?.filter(|(_, name)| {
             let is_id = *name == b"_id" && !id_seen;
             id_seen |= is_id;
             !is_id
@@ -47,7 +47,7 @@ impl FieldColumns {
         let fields: Vec<(u8, &[u8])> = fields.collect();
         let is_nested = |kind: u8| self.order_free && matches!(kind, DOCUMENT | ARRAY);
         let nested = fields.iter().filter(|(kind, _)| is_nested(*kind)).count();
-        let (digests, rest) = document.fields().split_at_checked(8 * fields.len())?;
+        let (digests, rest) = kept.split_at_checked(8 * fields.len())?;
         let (order_free, rest) = rest.split_at_checked(4 * nested)?;
         let values = match self.values {
             true => values::read(rest, fields.len())?,

@@ -190,7 +190,9 @@ impl ChangeProver {
             .map(|column| ChangedField::named(self.separate[column].to_string()))
             .collect();
         if self.is_detailed {
-            let (Some(old), Some(new)) = (self.columns.read(before), self.columns.read(after)) else { return changed };
+            let old = self.columns.read(before.shape(), before.fields());
+            let new = self.columns.read(after.shape(), after.fields());
+            let (Some(old), Some(new)) = (old, new) else { return changed };
             changed.extend(self.differing_fields(attempt, &old, &new));
         }
         // a digest is the sum of its fields' digests
