@@ -285,7 +285,7 @@ async fn a_probe_that_answers_twice_differently_is_unknown() {
     let twice = workspace.taster(&["pre", "--twice", "--run", "steady", "--format", "json"]);
     assert_eq!(twice.code, 0, "{}", twice.all());
     let once = workspace.taster(&["pre", "--run", "once", "--store", "file://./other", "--format", "json"]);
-    let metrics = |ended: &crate::support::CommandOutput| {
+    let metrics = |ended: &CommandOutput| {
         let probes = ended.json()["probes"].as_array().expect("probes").clone();
         probes.iter().map(|probe| probe["outcome"].clone()).collect::<Vec<_>>()
     };

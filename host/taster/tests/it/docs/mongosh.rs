@@ -5,7 +5,11 @@ use mongodb::{
     bson::{Bson, Document, doc},
 };
 use taster_demo::Mongod;
-use taster_testkit::{WAIT_TIMEOUT, mongod, wait_until};
+use taster_testkit::{
+    WAIT_TIMEOUT,
+    mongod::{self, MongodOptions},
+    wait_until,
+};
 
 use super::blocks::blocks;
 
@@ -150,7 +154,7 @@ async fn reconfigure(mongod: &Mongod, block: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_run_in_mongosh_is_accepted_by_a_server() {
-    let mongod = mongod::start(mongod::options(true, &[])).await;
+    let mongod = mongod::start(MongodOptions { replica_set: true, ..mongod::options(&[]) }).await;
     let admin = mongod.client().await.expect("a client").database("admin");
     let readme = js("README.md");
     let guide = js("docs/src/operations/mongodb.md");
