@@ -4,13 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# used by tests alone, and no crate of the binary depends on it
-tests_only='^(wit-component) '
-crates() { # ARGUMENTS of cargo tree
-  "${CARGO:-cargo}" tree --locked "$@" --prefix none --no-dedupe --format '{p} {f}' | grep -vE "$tests_only" | sort -u
+# macros are programs of their own: one that needs the same crate with the features of the binary would hide a difference
+crates() { # MANIFEST-ARGUMENTS EDGES
+  "${CARGO:-cargo}" tree --locked "${@:1:$#-1}" --edges "${!#},no-proc-macro" --prefix none --no-dedupe --format '{p} {f}' | sort -u
 }
-binary=$(crates --manifest-path host/taster/Cargo.toml --edges normal)
-tests=$(crates --workspace --edges normal,dev)
+binary=$(crates --manifest-path host/taster/Cargo.toml normal)
+tests=$(crates --workspace normal,dev)
 
 if grep -q '^taster-testkit ' <<<"$binary"; then
   echo "the binary depends on taster-testkit, which is for tests and benchmarks alone" >&2

@@ -1,8 +1,8 @@
 //! Builds the probes of `probes/` and embeds the standard ones.
 //!
 //! `probes/build.sh` compiles them to core modules; here they become components, in this process, with the same
-//! `wit-component` that `taster probe check` reads them with. All of them are left in `target/probes/<name>.wasm` too,
-//! for people and for the tests of other crates.
+//! `wit-component` that `taster probe check` makes components with. All of them are left in `target/probes/<name>.wasm` too,
+//! beside their core modules, `<name>.core.wasm`: for people and for the tests of other crates.
 
 use std::{
     env,
@@ -40,9 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir(&cores)? {
         let core = entry?.path();
         let Some(name) = core.file_name().and_then(|name| name.to_str()?.strip_suffix(".core.wasm")) else { continue };
-        let component = target.join("probes").join(format!("{name}.wasm"));
-        let bytes = encode(&core).map_err(|error| format!("the probe {name} does not become a component: {error}"))?;
-        write_if_changed(&component, &bytes)?;
+        let module = fs::read(&core)?;
+        let bytes =
+            encode(&module).map_err(|error| format!("the probe {name} does not become a component: {error}"))?;
+        let shared = target.join("probes");
+        write_if_changed(&shared.join(format!("{name}.core.wasm")), &module)?;
+        write_if_changed(&shared.join(format!("{name}.wasm")), &bytes)?;
         write_if_changed(&out.join(format!("{name}.wasm")), &bytes)?;
         built.push(name.to_owned());
     }
@@ -66,8 +69,8 @@ fn compile(script: &Path, cores: &Path, target: &Path) -> Result<(), Box<dyn Err
     Err(format!("the probes do not build:\n{}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-fn encode(core: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut encoder = wit_component::ComponentEncoder::default().validate(true).module(&fs::read(core)?)?;
+fn encode(module: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut encoder = wit_component::ComponentEncoder::default().validate(true).module(module)?;
     Ok(encoder.encode()?)
 }
 

@@ -49,6 +49,8 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum CompileRefusal {
     Setup(String),
+    NotAComponent { what: String, help: String },
+    Componentize { why: String, help: String },
     Invalid(String),
     UnknownImport { import: String, help: String },
     MissingExport { export: String, found: String },
@@ -59,6 +61,8 @@ impl From<EngineError> for CompileRefusal {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Setup(why) => Self::Setup(why),
+            EngineError::NotAComponent { what, help } => Self::NotAComponent { what, help },
+            EngineError::Componentize { why, help } => Self::Componentize { why, help },
             EngineError::Invalid(why) => Self::Invalid(why),
             EngineError::UnknownImport { import, help } => Self::UnknownImport { import, help },
             EngineError::MissingExport { export, found } => Self::MissingExport { export, found },
@@ -72,6 +76,8 @@ impl From<CompileRefusal> for EngineError {
     fn from(refusal: CompileRefusal) -> Self {
         match refusal {
             CompileRefusal::Setup(why) => Self::Setup(why),
+            CompileRefusal::NotAComponent { what, help } => Self::NotAComponent { what, help },
+            CompileRefusal::Componentize { why, help } => Self::Componentize { why, help },
             CompileRefusal::Invalid(why) => Self::Invalid(why),
             CompileRefusal::UnknownImport { import, help } => Self::UnknownImport { import, help },
             CompileRefusal::MissingExport { export, found } => Self::MissingExport { export, found },
@@ -139,6 +145,25 @@ mod tests {
         let refusal = CompileRefusal::UnknownImport { import: "a".to_owned(), help: "b".to_owned() };
         for answer in [Answer::Code(Bytes::from_static(b"code")), Answer::Refused(refusal)] {
             assert_eq!(Answer::decode(encoded(answer.clone()).into()), Ok(answer));
+        }
+    }
+
+    #[test]
+    fn the_errors_of_compiling_arrive_as_they_were() {
+        let text = || "text".to_owned();
+        let errors = [
+            EngineError::Setup(text()),
+            EngineError::NotAComponent { what: text(), help: "help".to_owned() },
+            EngineError::Componentize { why: text(), help: "help".to_owned() },
+            EngineError::Invalid(text()),
+            EngineError::UnknownImport { import: text(), help: "help".to_owned() },
+            EngineError::MissingExport { export: text(), found: "others".to_owned() },
+            EngineError::Compile(text()),
+        ];
+        for error in errors {
+            let sent = format!("{error:?}");
+            let arrived = EngineError::from(CompileRefusal::from(error));
+            assert_eq!(format!("{arrived:?}"), sent);
         }
     }
 

@@ -8,8 +8,9 @@ use crate::inspect::ComponentInterface;
 pub(crate) struct CompiledComponent {
     pub(crate) component: Component,
     pub(crate) interface: ComponentInterface,
+    /// SHA-256 of the file.
     pub(crate) sha256: String,
-    /// Bytes of the component.
+    /// Bytes of the file: the component, or the core module that it was made of.
     pub(crate) size: u64,
     /// Whether the code came from the cache or was precompiled.
     pub(crate) from_cache: bool,

@@ -14,8 +14,10 @@ use crate::{
     compile_limits::CompileLimits,
     compiled::CompiledComponent,
     compiler::{self, ChildCode, Compiler},
+    componentize,
     error::EngineError,
-    host, inspect,
+    host,
+    inspect::{self, ComponentInterface},
     limits::{LimitSettings, Limits, STACK},
     precompiled,
     probe::Probe,
@@ -63,8 +65,9 @@ struct EngineInner {
     compiling: Arc<Semaphore>,
 }
 
-/// A component that is being loaded.
+/// A file that is being loaded.
 struct Source {
+    /// A component, or a core module that becomes one.
     bytes: Vec<u8>,
     sha256: String,
 }
@@ -86,6 +89,9 @@ impl Engine {
 
     /// Makes a probe of a component: checks it, compiles it or takes it from the cache, and calls its `describe`.
     ///
+    /// `bytes` may also be a core module that carries its interface: where components are compiled, it becomes a component first.
+    /// The probe keeps the digest and the size of what was given.
+    ///
     /// `setting` is the path of `limits` in the configuration, such as `probes[orders].limits`. Errors name it.
     pub async fn load(&self, bytes: &[u8], limits: &Limits, setting: &str) -> Result<Probe, EngineError> {
         let setting = LimitSettings::new(setting);
@@ -94,7 +100,7 @@ impl Engine {
             let (allowed, setting) = (limits.component_size, setting.name_of("componentSize"));
             return Err(EngineError::TooLarge { asked, allowed, setting });
         }
-        inspect::check_is_component(bytes)?;
+        inspect::check_format(bytes)?;
         let loaded = self.compiled(bytes, limits, &setting).await?;
         Probe::new(&self.0.wasmtime, &self.0.linker, loaded, limits, &setting).await
     }
@@ -110,7 +116,7 @@ impl Engine {
         // waiting for other components is not compiling; the semaphore is never closed
         let permit = Arc::clone(&self.0.compiling).acquire_owned().await.ok();
         let (shared, wanted) = (Arc::clone(&self.0), Arc::clone(&source));
-        if let Some(found) = off_thread(move || shared.find(&wanted)).await? {
+        if let Some(found) = off_thread(move || Ok(shared.find(&wanted))).await? {
             return Ok(found);
         }
         let shared = Arc::clone(&self.0);
@@ -140,13 +146,14 @@ impl Engine {
     /// is for trusted components alone.
     pub fn precompile(bytes: &[u8]) -> Result<(String, Vec<u8>), EngineError> {
         let setup = |error: wasmtime::Error| EngineError::Setup(format!("{error:#}"));
-        inspect::check_is_component(bytes)?;
-        inspect::validate(bytes)?;
+        inspect::check_format(bytes)?;
+        let component = componentize::component_of(bytes)?;
+        inspect::validate(&component)?;
         // with a target, wasmtime uses no feature that is specific to this processor
         let mut config = config();
         config.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH)).map_err(setup)?;
         let wasmtime = wasmtime::Engine::new(&config).map_err(setup)?;
-        let code = wasmtime.precompile_component(bytes).map_err(|error| compile_error(&error))?;
+        let code = wasmtime.precompile_component(&component).map_err(|error| compile_error(&error))?;
         Ok((cache::precompiled_file_name(&hex::encode(Sha256::digest(bytes))), code))
     }
 }
@@ -159,26 +166,24 @@ impl std::fmt::Debug for Engine {
 
 impl EngineInner {
     /// Code that was compiled earlier.
-    fn find(&self, source: &Source) -> Result<Option<CompiledComponent>, EngineError> {
+    fn find(&self, source: &Source) -> Option<CompiledComponent> {
         let precompiled = self.precompiled.as_ref().and_then(|code| code.load(&self.wasmtime, &source.sha256));
         let cached = || self.cache.as_ref().and_then(|cache| cache.load(&self.wasmtime, &source.sha256));
-        match precompiled.or_else(cached) {
-            Some(component) => source.compiled(component, CodeOrigin::Folder).map(Some),
-            None => Ok(None),
-        }
+        precompiled.or_else(cached).map(|component| self.compiled(source, component, CodeOrigin::Folder))
     }
 
     /// Compiles in this process.
     fn compile(&self, source: &Source) -> Result<CompiledComponent, EngineError> {
-        inspect::validate(&source.bytes)?;
-        let component = Component::from_binary(&self.wasmtime, &source.bytes).map_err(|error| compile_error(&error))?;
+        let bytes = componentize::component_of(&source.bytes)?;
+        inspect::validate(&bytes)?;
+        let component = Component::from_binary(&self.wasmtime, &bytes).map_err(|error| compile_error(&error))?;
         if let Some(cache) = &self.cache {
             match component.serialize() {
                 Ok(code) => cache.store(&self.wasmtime, &source.sha256, &code),
                 Err(error) => tracing::warn!(%error, "cannot cache compiled code"),
             }
         }
-        source.compiled(component, CodeOrigin::Compiler)
+        Ok(self.compiled(source, component, CodeOrigin::Compiler))
     }
 
     /// Loads and caches what a child process has compiled.
@@ -187,7 +192,13 @@ impl EngineInner {
         if let Some(cache) = &self.cache {
             cache.store(&self.wasmtime, &source.sha256, code.bytes());
         }
-        source.compiled(component, CodeOrigin::Compiler)
+        Ok(self.compiled(source, component, CodeOrigin::Compiler))
+    }
+
+    fn compiled(&self, source: &Source, component: Component, origin: CodeOrigin) -> CompiledComponent {
+        let interface = ComponentInterface::of(&component, &self.wasmtime);
+        let (sha256, size) = (source.sha256.clone(), source.bytes.len() as u64);
+        CompiledComponent { component, interface, sha256, size, from_cache: origin == CodeOrigin::Folder }
     }
 }
 
@@ -196,16 +207,6 @@ impl EngineInner {
 enum CodeOrigin {
     Compiler,
     Folder,
-}
-
-impl Source {
-    /// This component with its code. It was validated before it was compiled.
-    fn compiled(&self, component: Component, origin: CodeOrigin) -> Result<CompiledComponent, EngineError> {
-        let interface =
-            inspect::read_interface(&self.bytes).map_err(|error| EngineError::Invalid(error.to_string()))?;
-        let (sha256, size) = (self.sha256.clone(), self.bytes.len() as u64);
-        Ok(CompiledComponent { component, interface, sha256, size, from_cache: origin == CodeOrigin::Folder })
-    }
 }
 
 /// Runs work that takes long on a thread of its own.
@@ -222,12 +223,13 @@ fn compile_error(error: &wasmtime::Error) -> EngineError {
     EngineError::Compile(format!("{error:#}"))
 }
 
-/// Checks a component and compiles it for engines in other processes of this machine: [`Engine::load`] of the same program
-/// accepts it.
+/// Checks a component, or what is made of a core module, and compiles it for engines in other processes of this machine:
+/// [`Engine::load`] of the same program accepts it.
 pub(crate) fn compile_for_this_machine(bytes: &[u8]) -> Result<Vec<u8>, EngineError> {
-    inspect::validate(bytes)?;
+    let component = componentize::component_of(bytes)?;
+    inspect::validate(&component)?;
     let wasmtime = wasmtime::Engine::new(&config()).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
-    wasmtime.precompile_component(bytes).map_err(|error| compile_error(&error))
+    wasmtime.precompile_component(&component).map_err(|error| compile_error(&error))
 }
 
 /// The configuration for all guests.

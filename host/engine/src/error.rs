@@ -25,9 +25,9 @@ pub enum EngineError {
     #[error("not a WebAssembly component: the file is {what}")]
     NotAComponent {
         /// What the file is.
-        what: &'static str,
+        what: String,
         /// What to do.
-        help: &'static str,
+        help: String,
     },
     /// T0304: the component is invalid, or uses a WebAssembly proposal that is disabled.
     #[error("invalid component: {0}")]
@@ -100,6 +100,14 @@ pub enum EngineError {
         /// What to do.
         help: String,
     },
+    /// T0317: no component can be made of the core module.
+    #[error("the core module cannot be made a component: {why}")]
+    Componentize {
+        /// Why not.
+        why: String,
+        /// What to do.
+        help: String,
+    },
 }
 
 impl Diagnostic for EngineError {
@@ -120,6 +128,7 @@ impl Diagnostic for EngineError {
             Self::CompileTime { .. } => "T0314",
             Self::CompileMemory { .. } => "T0315",
             Self::CompilerProcess { .. } => "T0316",
+            Self::Componentize { .. } => "T0317",
         }
     }
 
@@ -129,11 +138,13 @@ impl Diagnostic for EngineError {
                 "this is a bug of Taster or a problem of this machine: please report it".to_owned()
             }
             Self::TooLarge { setting, .. } => format!("strip debug information from it, or raise {setting}"),
-            Self::NotAComponent { help, .. } => (*help).to_owned(),
             Self::Invalid(_) => {
                 "build it without WebAssembly proposals newer than bulk memory and extended constants".to_owned()
             }
-            Self::UnknownImport { help, .. } | Self::CompilerProcess { help, .. } => help.clone(),
+            Self::NotAComponent { help, .. }
+            | Self::UnknownImport { help, .. }
+            | Self::CompilerProcess { help, .. }
+            | Self::Componentize { help, .. } => help.clone(),
             Self::MissingExport { .. } | Self::InterfaceMismatch(_) => {
                 "build it for the world `probe` of taster:probe@1.0.0".to_owned()
             }

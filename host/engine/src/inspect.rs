@@ -1,6 +1,7 @@
-//! Checks a file before it is compiled: whether it is a component, and of the right world.
+//! Checks a file before it is compiled: whether it is WebAssembly, and a component of the right world.
 
 use wasmparser::{ComponentTypeRef, Encoding, Parser, Payload, Validator, WasmFeatures};
+use wasmtime::component::{Component, types::ComponentItem};
 
 use crate::{error::EngineError, wasi};
 
@@ -31,14 +32,12 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::COMPONENT_MODEL
 }
 
-/// Checks that a file is a component.
-pub(crate) fn check_is_component(bytes: &[u8]) -> Result<(), EngineError> {
+/// Checks that a file begins like a component, or like a core module, which the compiler makes a component of.
+pub(crate) fn check_format(bytes: &[u8]) -> Result<(), EngineError> {
     let (what, help) = if wasmtime::Engine::detect_precompiled(bytes).is_some() {
         ("code compiled ahead of time", "give the component itself: Taster never runs native code from files")
-    } else if Parser::is_component(bytes) {
+    } else if Parser::is_component(bytes) || Parser::is_core_wasm(bytes) {
         return Ok(());
-    } else if Parser::is_core_wasm(bytes) {
-        ("a core module", "make it a component: `wasm-tools component new`")
     } else if bytes.is_empty() {
         ("an empty file", "build the component again")
     } else if bytes.trim_ascii_start().starts_with(b"(") || bytes.trim_ascii_start().starts_with(b";;") {
@@ -46,7 +45,7 @@ pub(crate) fn check_is_component(bytes: &[u8]) -> Result<(), EngineError> {
     } else {
         ("of an unknown format", "give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00")
     };
-    Err(EngineError::NotAComponent { what, help })
+    Err(EngineError::NotAComponent { what: what.to_owned(), help: help.to_owned() })
 }
 
 /// Checks that a component is valid and of the right world.
@@ -68,8 +67,23 @@ pub(crate) fn validate(bytes: &[u8]) -> Result<ComponentInterface, EngineError> 
     Ok(interface)
 }
 
+impl ComponentInterface {
+    /// The interface of compiled code: the file may be a core module, whose component only the compiler has seen.
+    pub(crate) fn of(component: &Component, engine: &wasmtime::Engine) -> Self {
+        let ty = component.component_type();
+        // as in `read_interface`
+        let imports = ty
+            .imports(engine)
+            .filter(|(_, import)| !matches!(import.ty, ComponentItem::Type(_) | ComponentItem::Resource(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Self { imports, exports }
+    }
+}
+
 /// Reads the names of a component's own imports and exports.
-pub(crate) fn read_interface(bytes: &[u8]) -> wasmparser::Result<ComponentInterface> {
+fn read_interface(bytes: &[u8]) -> wasmparser::Result<ComponentInterface> {
     let mut interface = ComponentInterface::default();
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {

@@ -17,6 +17,7 @@ mod compile_limits;
 mod compile_protocol;
 mod compiled;
 mod compiler;
+mod componentize;
 mod database;
 mod deadline;
 mod document;

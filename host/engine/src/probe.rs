@@ -114,7 +114,7 @@ impl Probe {
         })))
     }
 
-    /// SHA-256 of the component, in hexadecimal.
+    /// SHA-256 of the file that was loaded, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> &str {
         &self.0.sha256

@@ -46,6 +46,22 @@ async fn the_second_start_uses_cached_code() {
 }
 
 #[tokio::test]
+async fn a_core_module_is_cached_as_the_file_that_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let module = Guest::default().module();
+    let load = async || open(dir.path()).load(&module, &Limits::default(), SETTING).await.unwrap();
+    let compiled = load().await;
+    let cached = load().await;
+    assert!(!compiled.from_cache() && cached.from_cache());
+    assert_eq!(cached.sha256(), compiled.sha256());
+    assert_eq!(cached.manifest(), compiled.manifest());
+    assert_eq!((cached.imports(), cached.exports()), (compiled.imports(), compiled.exports()));
+    // the component that is made of it is another file
+    let component = open(dir.path()).load(&Guest::default().build(), &Limits::default(), SETTING).await.unwrap();
+    assert!(!component.from_cache());
+}
+
+#[tokio::test]
 async fn damaged_cached_code_is_compiled_again() {
     let dir = tempfile::tempdir().unwrap();
     let guest = Guest::default();

@@ -75,6 +75,11 @@ impl Default for Guest {
 impl Guest {
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
+        make_component(&self.module())
+    }
+
+    /// The core module that the component is made of, with its interface in a custom section.
+    pub(crate) fn module(&self) -> Vec<u8> {
         let mut image = Image::default();
         let manifest = image.manifest(self);
         let answer = image.answer(&self.answer);
@@ -113,12 +118,22 @@ impl Guest {
             run = self.run,
         );
         let (packages, imports) = self.wit;
-        encode(&text, packages, &format!("include taster:probe/probe@1.0.0; {imports}"))
+        embed(&text, packages, &format!("include taster:probe/probe@1.0.0; {imports}"))
     }
 }
 
 /// A component of a module in text, for a world of its own.
 pub(crate) fn encode(module: &str, packages: &[&str], world: &str) -> Vec<u8> {
+    make_component(&embed(module, packages, world))
+}
+
+/// A component of a module that carries its interface.
+pub(crate) fn make_component(module: &[u8]) -> Vec<u8> {
+    ComponentEncoder::default().module(module).unwrap().validate(true).encode().unwrap()
+}
+
+/// A module in text, with a world of its own in a custom section.
+pub(crate) fn embed(module: &str, packages: &[&str], world: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     resolve.push_source("probe.wit", PROBE).unwrap();
     for (number, package) in packages.iter().enumerate() {
@@ -129,7 +144,7 @@ pub(crate) fn encode(module: &str, packages: &[&str], world: &str) -> Vec<u8> {
     let world = resolve.select_world(&[package], Some("guest")).unwrap();
     let mut module = wat::parse_str(module).unwrap_or_else(|error| panic!("{error}\n{module}"));
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    module
 }
 
 /// `component` with one more core module in it, which is instantiated after everything else.

@@ -1,11 +1,12 @@
 //! Files that are not components, and components that are not valid.
 
 use insta::assert_snapshot;
-use taster_engine::Limits;
+use sha2::{Digest, Sha256};
+use taster_engine::{Limits, Probe};
 
 use crate::{
-    component::Guest,
-    fixtures::{describe_error, load, load_within},
+    component::{Guest, embed},
+    fixtures::{FakeDatabase, describe_error, input, load, load_within},
 };
 
 async fn refused(bytes: &[u8]) -> String {
@@ -23,10 +24,61 @@ async fn code_compiled_ahead_of_time() {
 
 #[tokio::test]
 async fn a_core_module() {
-    assert_snapshot!(refused(&wat::parse_str("(module)").unwrap()).await, @r"
-    T0303: not a WebAssembly component: the file is a core module
-    help: make it a component: `wasm-tools component new`
+    assert_snapshot!(refused(&wat::parse_str("(module)").unwrap()).await, @"
+    T0303: not a WebAssembly component: the file is a core module without the section `component-type`
+    help: build it with bindings for the world `probe` of taster:probe@1.0.0, such as the Rust SDK, and do not strip its custom sections; or make a component of it: `wasm-tools component embed` and `wasm-tools component new`
     ");
+}
+
+#[tokio::test]
+async fn a_core_module_that_carries_its_interface() {
+    let guest = Guest::default();
+    let (module, component) = (guest.module(), load(&guest.build()).await.unwrap());
+    let probe = load(&module).await.unwrap();
+    // what is pinned and recorded is the file that was given
+    assert_eq!(probe.sha256(), hex::encode(Sha256::digest(&module)));
+    assert_eq!(probe.size(), module.len() as u64);
+    assert_eq!(probe.manifest(), component.manifest());
+    assert_eq!((probe.imports(), probe.exports()), (component.imports(), component.exports()));
+    let run = async |probe: &Probe| probe.run(input(Limits::default(), FakeDatabase::default())).await.outcome;
+    let metrics = run(&probe).await.unwrap();
+    assert_eq!(metrics.len(), 1);
+    assert_eq!(Ok(metrics), run(&component).await);
+}
+
+#[tokio::test]
+async fn a_core_module_that_no_component_can_be_made_of() {
+    let wasi =
+        Guest { items: r#"(import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))"#, ..Guest::default() };
+    let wasi = refused(&wasi.module()).await;
+    assert!(wasi.starts_with("T0317: the core module cannot be made a component: "), "{wasi}");
+    assert!(wasi.contains("module requires an import interface named `wasi_snapshot_preview1`"), "{wasi}");
+    assert!(wasi.contains("help: build it without WASI"), "{wasi}");
+
+    let mut module = wat::parse_str("(module)").unwrap();
+    // an identifier, the length of the rest, and a name; then text, where an encoded interface is expected
+    module.extend_from_slice(b"\0\x13\x0ecomponent-typetext");
+    let damaged = refused(&module).await;
+    assert!(damaged.starts_with("T0317: the core module cannot be made a component: "), "{damaged}");
+    assert!(damaged.contains("help: build it with current bindings"), "{damaged}");
+}
+
+#[tokio::test]
+async fn a_core_module_of_another_world() {
+    assert_snapshot!(refused(&embed("(module)", &[], "")).await, @"
+    T0306: the component does not export `describe`; it exports nothing
+    help: build it for the world `probe` of taster:probe@1.0.0
+    ");
+}
+
+#[tokio::test]
+async fn a_core_module_that_is_not_valid() {
+    let module = Guest::default().module();
+    let truncated = refused(&module[..module.len() / 2]).await;
+    assert!(truncated.starts_with("T0304: invalid component: "), "{truncated}");
+    let simd = Guest { items: "(func (drop (v128.const i64x2 0 0)))", ..Guest::default() };
+    let simd = refused(&simd.module()).await;
+    assert!(simd.starts_with("T0304: invalid component: SIMD support is not enabled"), "{simd}");
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! `taster probe`: for people who write or receive probes.
 
-use insta::assert_snapshot;
+use std::fs;
 
-use crate::support::{ShopDatabase, Workspace, component};
+use insta::assert_snapshot;
+use sha2::{Digest, Sha256};
+
+use crate::support::{SHOP, ShopDatabase, Workspace, component};
 
 #[test]
 fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
@@ -28,11 +31,11 @@ fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
 #[test]
 fn what_is_no_probe_is_told_why() {
     let workspace = Workspace::new("");
-    std::fs::write(workspace.path().join("text.wasm"), "(component)").expect("a file");
-    // a core module: what compilers make before a component is made of it
-    std::fs::write(workspace.path().join("core.wasm"), b"\0asm\x01\0\0\0").expect("a file");
+    fs::write(workspace.path().join("text.wasm"), "(component)").expect("a file");
+    // a core module that says nothing of its interface
+    fs::write(workspace.path().join("core.wasm"), b"\0asm\x01\0\0\0").expect("a file");
     // an empty component
-    std::fs::write(workspace.path().join("empty.wasm"), b"\0asm\x0d\0\x01\0").expect("a file");
+    fs::write(workspace.path().join("empty.wasm"), b"\0asm\x0d\0\x01\0").expect("a file");
     let says = |name: &str| {
         let ended = workspace.taster(&["probe", "check", name]);
         assert_eq!(ended.code, 4, "{}", ended.all());
@@ -43,8 +46,8 @@ fn what_is_no_probe_is_told_why() {
       help: make it binary: `wasm-tools parse`
     "#);
     assert_snapshot!(says("core.wasm"), @r#"
-    error[T0303]: not a WebAssembly component: the file is a core module
-      help: make it a component: `wasm-tools component new`
+    error[T0303]: not a WebAssembly component: the file is a core module without the section `component-type`
+      help: build it with bindings for the world `probe` of taster:probe@1.0.0, such as the Rust SDK, and do not strip its custom sections; or make a component of it: `wasm-tools component embed` and `wasm-tools component new`
     "#);
     assert_snapshot!(says("empty.wasm"), @r#"
     error[T0306]: the component does not export `describe`; it exports nothing
@@ -58,6 +61,51 @@ fn what_is_no_probe_is_told_why() {
     error[T0111]: there is no component `document-cuont`
       help: standard probes: census, document-count, duplicate-keys, group-report, index-inventory, reference-check, schema-shape
     "#);
+}
+
+#[test]
+fn what_the_compiler_makes_of_every_standard_probe_is_a_probe() {
+    let workspace = Workspace::new("");
+    for name in taster_standard_probes::names() {
+        let (module, whole) = (component(&format!("{name}.core")), component(name));
+        let [checked, expected] = [&module, &whole].map(|file| {
+            let ended = workspace.taster(&["probe", "check", &file.display().to_string(), "--format", "json"]);
+            assert_eq!(ended.code, 0, "{}", ended.all());
+            ended.json()
+        });
+        // its identity is that of the file, and everything else is the same
+        let bytes = fs::read(&module).expect("the build leaves the core module");
+        assert_eq!(checked["sha256"], hex::encode(Sha256::digest(&bytes)), "{name}");
+        assert_eq!(checked["bytes"], bytes.len(), "{name}");
+        for key in ["imports", "exports", "manifest"] {
+            assert_eq!(checked[key], expected[key], "{name}: {key}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_module_runs_and_is_pinned_as_the_file_that_it_is() {
+    let shop = ShopDatabase::standalone(100).await;
+    let workspace = shop.workspace();
+    let module = component("document-count.core").display().to_string();
+    let run = |probe: &str| {
+        let ended = workspace.taster(&["probe", "run", probe, "--collection", "orders", "--format", "json"]);
+        assert_eq!(ended.code, 0, "{}", ended.all());
+        ended.json()["metrics"].clone()
+    };
+    assert_eq!(run(&module), run("document-count"));
+
+    let sha256 = hex::encode(Sha256::digest(fs::read(&module).expect("a core module")));
+    let pre = |pin: &str, run: &str| {
+        let probe = format!("{{name: counts, component: {module}, collections: [orders], sha256: \"{pin}\"}}");
+        workspace.configure(&format!("{SHOP}probes: [{probe}]\n"));
+        workspace.taster(&["pre", "--run", run, "--format", "json"])
+    };
+    let pinned = pre(&sha256, "pinned");
+    assert_eq!(pinned.code, 0, "{}", pinned.all());
+    assert_eq!(pinned.json()["probes"][0]["sha256"], sha256);
+    let other = pre(&"0".repeat(64), "other");
+    assert!(other.code == 4 && other.err.contains("T0110"), "{}", other.all());
 }
 
 #[tokio::test(flavor = "multi_thread")]
