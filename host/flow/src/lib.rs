@@ -49,7 +49,7 @@ pub use determinism::{ProbeRuns, check_deterministic};
 pub use differences::StoredCapture;
 pub use error::FlowError;
 pub use expected::ExpectationMistake;
-pub use grants::resolve as resolve_collections;
+pub use grants::{GrantError, resolve as resolve_collections};
 pub use judging::{compared_with, judged_against, remedy_for, side_summary, verdict_document, verdict_with_added};
 pub use limits::engine_limits;
 pub use open_baseline::{DropRequest, OpenBaseline, drop_baseline, open_baseline, require_new_run};

@@ -14,6 +14,7 @@ pub mod man;
 pub mod post;
 pub mod pre;
 pub mod probe;
+mod probe_flags;
 pub mod restore;
 mod results;
 pub mod runs;

@@ -14,12 +14,13 @@ use taster_census::CensusFile;
 use taster_config::{Collections, ComponentSource, Config, Limits, Probe};
 use taster_diagnostics::{CliError, Exit};
 use taster_flow::{CaptureIdentity, CensusSettings, ProbeEnv, progress::Task};
-use taster_model::{AttemptId, Metric, MetricDeclaration, RunId, Side, Value};
+use taster_model::{AttemptId, Failure, Metric, MetricDeclaration, RunId, Side, Value};
 
 use taster_report::layout::TextTable;
 
 use crate::{
     args::{TextFormat, TextOutput},
+    command::probe_flags,
     output,
 };
 
@@ -33,7 +34,7 @@ Examples:
   taster probe check ./sums.wasm
 
   # Run it against a database and print its metrics
-  taster probe run ./sums.wasm --mongodb \"$MONGODB_URI\" --collection orders --options '{\"by\": \"status\"}'";
+  taster probe run ./sums.wasm --mongodb \"$MONGODB_URI\" --collection orders --config '{\"by\": \"status\"}'";
 
 /// The subcommands of `probe`.
 #[derive(Debug, Clone, Subcommand)]
@@ -86,8 +87,11 @@ pub struct RunArgs {
     /// A collection that the probe may read, or ROLE=COLLECTION; repeatable [default: every collection]
     #[arg(long = "collection", value_name = "NAME")]
     collections: Vec<String>,
-    /// Options of the probe, as JSON
-    #[arg(long = "options", value_name = "JSON")]
+    /// Options of the probe, what `config` is in a configuration: JSON, or a file that holds it
+    #[arg(long, value_name = "JSON|@FILE")]
+    config: Option<String>,
+    /// The former name of `--config`
+    #[arg(long, hide = true, value_name = "JSON")]
     options: Option<String>,
     /// Limit of the wall time
     #[arg(long, value_name = "DURATION")]
@@ -152,7 +156,8 @@ async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
     let probe = probe_entry(component);
     let limits = taster_flow::engine_limits(&probe.limits);
     let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
-    Ok(taster_flow::open_engine()?.load(&read.bytes, &limits, "limits").await?)
+    let loaded = taster_flow::open_engine()?.load(&read.bytes, &limits, probe_flags::LIMITS).await;
+    Ok(loaded.map_err(probe_flags::load_error)?)
 }
 
 async fn check(args: &ComponentArgs) -> Result<Exit, CliError> {
@@ -208,14 +213,12 @@ async fn run_probe(args: &RunArgs) -> Result<Exit, CliError> {
     let mut probe = probe_entry(&args.component);
     probe.limits = Limits { deadline: args.deadline, memory: args.memory, ..probe.limits };
     probe.collections = parse_collections(&args.collections);
-    probe.config = args.options.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
-        CliError::new("T0612", format!("--options is not JSON: {error}"), None).with_exit(Exit::Usage)
-    })?;
+    probe.config = parse_config(args)?;
     let config = Config::for_uri(&args.mongodb)?;
     let engine = taster_flow::open_engine()?;
     let loaded = taster_flow::load_probe(&engine, &probe, &PathBuf::from("."))
         .await
-        .map_err(|failure| probe_problem(&probe, &failure))?;
+        .map_err(|failure| probe_problem(&probe, failure))?;
     let session = taster_flow::connect(&config, &format!("taster/probe-run/{}", probe.name)).await?;
     let snapshot = session.initial_snapshot();
     let result = tokio::select! {
@@ -225,7 +228,7 @@ async fn run_probe(args: &RunArgs) -> Result<Exit, CliError> {
     session.close().await;
     let ProbeRun { report, censuses } = result?;
     match report.outcome {
-        Err(failure) => Err(probe_problem(&probe, &failure)),
+        Err(failure) => Err(probe_problem(&probe, failure)),
         Ok(metrics) if args.output.format == TextFormat::Json => {
             let mut result = serde_json::json!({"metrics": metrics, "usage": report.usage});
             if !censuses.is_empty() {
@@ -286,7 +289,8 @@ async fn run_loaded(
     census_settings: &CensusSettings,
 ) -> Result<ProbeRun, CliError> {
     let live = snapshot.readable_collections().await?;
-    let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[], &[])?;
+    let grants = taster_flow::resolve_collections(probe, loaded.manifest(), &live, &[], &[])
+        .map_err(|error| probe_flags::grant_error(&error))?;
     let task = Task::start(probe.name.clone());
     // a fixed clock and seed, so that the same data gives the same output
     let world = ProbeEnv { clock: Timestamp::UNIX_EPOCH, seed: "probe run", census: census_settings.env(probe) };
@@ -300,8 +304,27 @@ async fn run_loaded(
     Ok(ProbeRun { report, censuses: database.take_censuses() })
 }
 
-fn probe_problem(probe: &Probe, failure: &taster_model::Failure) -> CliError {
+fn probe_problem(probe: &Probe, failure: Failure) -> CliError {
+    let failure = probe_flags::failure(failure, &probe.name);
     CliError::new("T0613", format!("probe {} failed: {failure}", probe.name), None).with_exit(Exit::Unknown)
+}
+
+/// The options of the probe: JSON, or `@` and the name of a file with JSON.
+fn parse_config(args: &RunArgs) -> Result<Option<serde_json::Value>, CliError> {
+    let wrong = |message: String| CliError::new("T0612", message, None).with_exit(Exit::Usage);
+    if args.options.is_some() {
+        return Err(wrong("--options is called --config now".to_owned()));
+    }
+    let Some(given) = args.config.as_deref() else { return Ok(None) };
+    let (json, what) = match given.strip_prefix('@') {
+        Some(file) => {
+            let json = fs::read_to_string(file)
+                .map_err(|error| wrong(format!("cannot read the file {file} of --config: {error}")))?;
+            (json, format!("the file {file} of --config"))
+        }
+        None => (given.to_owned(), "--config".to_owned()),
+    };
+    serde_json::from_str(&json).map(Some).map_err(|error| wrong(format!("{what} is not JSON: {error}")))
 }
 
 fn parse_collections(given: &[String]) -> Option<Collections> {

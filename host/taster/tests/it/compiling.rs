@@ -103,8 +103,8 @@ impl Compiling {
 fn a_component_that_compiles_for_long_is_stopped() {
     let compiling = Compiling::hostile();
     assert_snapshot!(compiling.refused(&["probe", "check", "./hostile.wasm", "--compile-time", "1s"]), @"
-    error[T0314]: compiling the component takes more than 1s (setting limits.compileTime)
-      help: if you trust the component, raise limits.compileTime; else make it smaller
+    error[T0314]: compiling the component takes more than 1s (setting --compile-time)
+      help: if you trust the component, raise --compile-time; else make it smaller
     ");
 }
 
@@ -112,8 +112,8 @@ fn a_component_that_compiles_for_long_is_stopped() {
 fn a_component_that_compiles_with_much_memory_is_stopped() {
     let compiling = Compiling::hostile();
     assert_snapshot!(compiling.refused(&["probe", "inspect", "./hostile.wasm", "--compile-memory", "64MiB"]), @"
-    error[T0315]: compiling the component takes more than 64 MiB of memory (setting limits.compileMemory)
-      help: if you trust the component, raise limits.compileMemory; else make it smaller
+    error[T0315]: compiling the component takes more than 64 MiB of memory (setting --compile-memory)
+      help: if you trust the component, raise --compile-memory; else make it smaller
     ");
     // whatever the process wants the memory for that it does not get, that is the reason
     for memory in ["1B", "8MiB", "24MiB"] {

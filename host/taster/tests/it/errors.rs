@@ -1,5 +1,7 @@
 //! Every error that a user can cause: its code, its place, what to do. The texts are snapshots.
 
+use std::fs;
+
 use insta::assert_snapshot;
 use mongodb::bson::{Document, doc};
 
@@ -217,7 +219,7 @@ fn component_with_another_pin() {
     let workspace = Workspace::new("");
     let pin = "0".repeat(64);
     workspace.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, sha256: \"{pin}\"}}\n"));
-    std::fs::write(workspace.path().join("a.wasm"), b"\0asm").expect("a file");
+    fs::write(workspace.path().join("a.wasm"), b"\0asm").expect("a file");
     assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
     ✗ probe a: T0110: the component ./a.wasm is not the pinned one: sha256 cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f, pinned 0000000000000000000000000000000000000000000000000000000000000000 (allowed: somebody replaced the file: find out who, then pin the new digest)
@@ -228,7 +230,7 @@ fn component_with_another_pin() {
 fn component_that_is_none() {
     let workspace = Workspace::new("");
     workspace.configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm}}\n"));
-    std::fs::write(workspace.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
+    fs::write(workspace.path().join("a.wasm"), b"#!/bin/sh\n").expect("a file");
     assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
     ✗ probe a: T0303: not a WebAssembly component: the file is of an unknown format (allowed: give a component, a `.wasm` file that begins with the bytes 00 61 73 6d 0d 00 01 00)
@@ -240,7 +242,7 @@ fn component_that_is_too_large() {
     let workspace = Workspace::new("");
     workspace
         .configure(&format!("{HEAD}probes:\n  - {{name: a, component: ./a.wasm, limits: {{componentSize: 1KiB}}}}\n"));
-    std::fs::write(workspace.path().join("a.wasm"), vec![0; 2048]).expect("a file");
+    fs::write(workspace.path().join("a.wasm"), vec![0; 2048]).expect("a file");
     assert_snapshot!(fails(&workspace, 4, &["config", "check"]), @r#"
     ✓ taster.yaml is a configuration of app shop
     ✗ probe a: T0109: the component ./a.wasm has 2 048 bytes, more than the 1 024 of probes[a].limits.componentSize (allowed: raise `probes[a].limits.componentSize` if the component is what it should be)
@@ -281,17 +283,26 @@ async fn options_that_the_probe_does_not_understand() {
     let workspace = shop.workspace();
     let uri = shop.uri();
     let run = |options: &str| {
-        fails(&workspace, 3, &["probe", "run", "document-count", "--mongodb", &uri, "--options", options])
+        fails(&workspace, 3, &["probe", "run", "document-count", "--mongodb", &uri, "--config", options])
     };
     assert_snapshot!(run(r#"{"grupBy": {"orders": ["status"]}}"#), @r#"
     INFO document-count: failed
-    error[T0613]: probe document-count failed: probes[…].config.grupBy: unknown field `grupBy`, expected one of `filters`, `groupBy`, `collections`, `groups` (setting: probes[…].config.grupBy)
+    error[T0613]: probe document-count failed: --config.grupBy: unknown field `grupBy`, expected one of `filters`, `groupBy`, `collections`, `groups` (setting: --config.grupBy)
     "#);
     assert_snapshot!(run(r#"{"filters": {"bad": {"$where": "1"}}}"#), @r#"
     INFO document-count: failed
     error[T0613]: probe document-count failed: T0230: filter.$where: `$where` runs JavaScript on the server (asked: $where)
     "#);
-    assert_snapshot!(fails(&workspace, 2, &["probe", "run", "document-count", "--mongodb", &uri, "--options", "{"]), @"error[T0612]: --options is not JSON: EOF while parsing an object at line 1 column 1");
+    fs::write(workspace.path().join("options.json"), r#"{"grupBy": {}}"#).expect("a file");
+    assert!(run("@options.json").contains("--config.grupBy: unknown field `grupBy`"));
+    let wrong = |flag: &str, value: &str| {
+        fails(&workspace, 2, &["probe", "run", "document-count", "--mongodb", &uri, flag, value])
+    };
+    assert_snapshot!(wrong("--config", "{"), @"error[T0612]: --config is not JSON: EOF while parsing an object at line 1 column 1");
+    fs::write(workspace.path().join("options.json"), "[1,").expect("a file");
+    assert_snapshot!(wrong("--config", "@options.json"), @"error[T0612]: the file options.json of --config is not JSON: EOF while parsing a value at line 1 column 3");
+    assert_snapshot!(wrong("--config", "@missing.json"), @"error[T0612]: cannot read the file missing.json of --config: No such file or directory (os error 2)");
+    assert_snapshot!(wrong("--options", "{}"), @"error[T0612]: --options is called --config now");
     assert_snapshot!(
         fails(&workspace, 4, &["probe", "run", "document-count", "--mongodb", &uri, "--collection", "parent=orders"]), @r#"
     error[T0112]: the probe has no role `parent`
@@ -357,7 +368,7 @@ fn run_that_is_not_there() {
 #[test]
 fn capture_file_that_is_none() {
     let workspace = Workspace::new("");
-    std::fs::write(workspace.path().join("a.json"), "{}").expect("a file");
+    fs::write(workspace.path().join("a.json"), "{}").expect("a file");
     assert_snapshot!(fails(&workspace, 4, &["compare", "a.json", "a.json"]), @r#"
     error[T0608]: cannot use the capture a.json: the capture is damaged: it has no checksum
       help: give a capture.json that Taster wrote, unaltered

@@ -134,11 +134,11 @@ async fn run_prints_the_metrics_and_what_was_used_and_says_the_same_twice() {
         &path,
         "--mongodb",
         &uri,
-        "--options",
+        "--config",
         r#"{"attack": "loop"}"#,
         "--deadline",
         "1s",
     ]);
     assert_eq!(loops.code, 3, "{}", loops.all());
-    assert!(loops.err.contains("T0321") && loops.err.contains("limits.deadline"), "{}", loops.err);
+    assert!(loops.err.contains("T0321") && loops.err.contains("setting: --deadline"), "{}", loops.err);
 }

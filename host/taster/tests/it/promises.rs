@@ -174,7 +174,7 @@ fn each_command_has_only_the_flags_that_it_uses() {
     probe:
     probe check: format output
     probe inspect: format output
-    probe run: format output
+    probe run: config format output
     probe precompile:
     config:
     config check: config store
