@@ -35,8 +35,8 @@ const BACKTRACE: NonZeroUsize = NonZeroUsize::new(32).expect("32 is not 0");
 pub struct EngineOptions {
     /// Where components are compiled.
     pub compiler: Compiler,
-    /// A folder for compiled code. It is created if it is missing, and must belong to this user alone. `None`: no cache, and
-    /// each start compiles again (tens of milliseconds for Rust guests, seconds for JavaScript and Python).
+    /// A folder for compiled code. It is created if it is missing. It must belong to this user or to root, and nobody else may be
+    /// able to write to it. Where it cannot be written, what is in it is used. `None`: no cache, and each start compiles again (tens of milliseconds for Rust guests, seconds for JavaScript and Python).
     pub cache: Option<PathBuf>,
     /// A folder of code from [`Engine::precompile`] that is shipped with the host. It must belong to root or to this user, and
     /// nobody else may be able to write to it.

@@ -171,9 +171,46 @@ async fn a_cache_that_cannot_be_written_is_done_without() {
     for _ in 0..2 {
         assert!(!engine.load(&bytes, &Limits::default(), SETTING).await.unwrap().from_cache());
     }
+    // a home that is a file
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("taster"), "").unwrap();
+    assert!(!load(dir.path(), &Guest::default()).await.from_cache());
     // a cache that is gone by the time of writing
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path());
     fs::remove_dir(dir.path().join("taster/code")).unwrap();
     assert!(!engine.load(&bytes, &Limits::default(), SETTING).await.unwrap().from_cache());
+}
+
+#[tokio::test]
+async fn a_cache_that_can_be_read_and_not_written_is_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cached, other) = (Guest::default(), Guest { pages: 3, ..Guest::default() });
+    load(dir.path(), &other).await;
+    let unwritable = files(dir.path()).remove(0);
+    load(dir.path(), &cached).await;
+    // nobody can replace a folder by a file, root included
+    fs::remove_file(&unwritable).unwrap();
+    fs::create_dir(&unwritable).unwrap();
+
+    let engine = open(dir.path());
+    let load = async |guest: &Guest| engine.load(&guest.build(), &Limits::default(), SETTING).await.unwrap();
+    assert!(!load(&other).await.from_cache());
+    assert!(load(&cached).await.from_cache());
+    // another component is not written any more, and compiled
+    let third = Guest { pages: 4, ..Guest::default() };
+    assert!(!load(&third).await.from_cache());
+    assert_eq!(files(dir.path()).len(), 2);
+}
+
+#[test]
+fn a_cache_folder_that_is_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("code");
+    fs::write(&file, "").unwrap();
+    let error = Engine::new(options(Some(&file), None)).unwrap_err();
+    assert_snapshot!(describe_error(&error).replace(&file.display().to_string(), "/tmp/x"), @r"
+    T0308: cannot use the code cache /tmp/x: it is not a folder
+    help: remove /tmp/x, or choose another folder
+    ");
 }

@@ -184,6 +184,35 @@ fn a_component_is_compiled_once() {
 }
 
 #[test]
+fn a_cache_that_cannot_be_written_is_one_warning() {
+    let compiling = Compiling::new(Workspace::new(""));
+    compiling.0.configure(
+        "app: shop\nmongodb: {uri: \"mongodb://localhost/shop\"}\nprobes:\n  - {name: counts, component: document-count}\n  - {name: indexes, component: index-inventory}\n",
+    );
+    let check = |cache: &Path| {
+        let mut command = compiling.0.command(&["config", "check"]);
+        let ended = CommandOutput::read(&command.env("TASTER_CACHE", cache).output().expect("the binary runs"));
+        assert_eq!(ended.code, 0, "{}", ended.all());
+        ended
+    };
+    // a home that is a file
+    let file = compiling.0.path().join("taster.yaml");
+    let missing = check(&file.join("code"));
+    assert_eq!(missing.err.matches("no code cache").count(), 1, "{}", missing.all());
+
+    // nobody can replace a folder by a file, root included
+    check(&compiling.cache());
+    let cached = compiling.cached();
+    assert_eq!(cached.len(), 2, "{cached:?}");
+    for file in cached {
+        fs::remove_file(&file).expect("a file");
+        fs::create_dir(&file).expect("a folder");
+    }
+    let unwritable = check(&compiling.cache());
+    assert_eq!(unwritable.err.matches("cannot write to the code cache").count(), 1, "{}", unwritable.all());
+}
+
+#[test]
 fn two_processes_compile_the_same_component_at_once() {
     let compiling = Compiling::new(Workspace::new(""));
     let both = [0, 1].map(|_| compiling.spawn(&["probe", "check", "index-inventory"]));
