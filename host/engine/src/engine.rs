@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use wasmtime::{
     Config, OptLevel, Strategy, WasmBacktraceDetails, WasmFeatures,
     component::{Component, Linker},
@@ -36,7 +36,8 @@ pub struct EngineOptions {
     /// Where components are compiled.
     pub compiler: Compiler,
     /// A folder for compiled code. It is created if it is missing. It must belong to this user or to root, and nobody else may be
-    /// able to write to it. Where it cannot be written, what is in it is used. `None`: no cache, and each start compiles again (tens of milliseconds for Rust guests, seconds for JavaScript and Python).
+    /// able to write to it. Where it cannot be written, what is in it is used. `None`: no cache, and each start compiles again
+    /// (tens of milliseconds for Rust guests, seconds for JavaScript and Python).
     pub cache: Option<PathBuf>,
     /// A folder of code from [`Engine::precompile`] that is shipped with the host. It must belong to root or to this user, and
     /// nobody else may be able to write to it.
@@ -63,6 +64,18 @@ struct EngineInner {
     compiler: Compiler,
     /// One component is compiled at a time: that uses all cores, and memory in proportion to the component.
     compiling: Arc<Semaphore>,
+}
+
+/// What is being done to load a component.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LoadPhase {
+    /// Waiting for components that are loaded at the same time, then looking for code that was compiled earlier.
+    #[default]
+    Searching,
+    /// Compiling.
+    Compiling,
+    /// Calling `describe`.
+    Describing,
 }
 
 /// A file that is being loaded.
@@ -94,6 +107,17 @@ impl Engine {
     ///
     /// `setting` is the path of `limits` in the configuration, such as `probes[orders].limits`. Errors name it.
     pub async fn load(&self, bytes: &[u8], limits: &Limits, setting: &str) -> Result<Probe, EngineError> {
+        self.load_observed(bytes, limits, setting, &watch::Sender::default()).await
+    }
+
+    /// [`Self::load`] that says what it is doing.
+    pub async fn load_observed(
+        &self,
+        bytes: &[u8],
+        limits: &Limits,
+        setting: &str,
+        phase: &watch::Sender<LoadPhase>,
+    ) -> Result<Probe, EngineError> {
         let setting = LimitSettings::new(setting);
         let asked = bytes.len() as u64;
         if asked > limits.component_size {
@@ -101,7 +125,8 @@ impl Engine {
             return Err(EngineError::TooLarge { asked, allowed, setting });
         }
         inspect::check_format(bytes)?;
-        let loaded = self.compiled(bytes, limits, &setting).await?;
+        let loaded = self.compiled(bytes, limits, &setting, phase).await?;
+        phase.send_replace(LoadPhase::Describing);
         Probe::new(&self.0.wasmtime, &self.0.linker, loaded, limits, &setting).await
     }
 
@@ -111,6 +136,7 @@ impl Engine {
         bytes: &[u8],
         limits: &Limits,
         setting: &LimitSettings,
+        phase: &watch::Sender<LoadPhase>,
     ) -> Result<CompiledComponent, EngineError> {
         let source = Arc::new(Source { bytes: bytes.to_vec(), sha256: hex::encode(Sha256::digest(bytes)) });
         // waiting for other components is not compiling; the semaphore is never closed
@@ -119,6 +145,7 @@ impl Engine {
         if let Some(found) = off_thread(move || Ok(shared.find(&wanted))).await? {
             return Ok(found);
         }
+        phase.send_replace(LoadPhase::Compiling);
         let shared = Arc::clone(&self.0);
         match &self.0.compiler {
             Compiler::InProcess => {

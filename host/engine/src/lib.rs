@@ -42,7 +42,7 @@ mod wasi;
 
 pub use compile_child::compile_child;
 pub use compiler::{Compiler, CompilerCommand};
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, LoadPhase};
 pub use error::EngineError;
 pub use limits::Limits;
 pub use log::{LogLevel, LogLine};

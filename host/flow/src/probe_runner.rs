@@ -21,6 +21,7 @@ use crate::{
     determinism::{self, ProbeRuns},
     grants,
     limits::{engine_limits, query_limits, recorded_limits},
+    loading::load_component,
     progress::Task,
     timing::Phase,
 };
@@ -186,9 +187,9 @@ fn check_readable(outcome: &ProbeOutcome) -> Result<(), serde_json::Error> {
 
 /// Reads and loads the component of `probe`.
 pub async fn load_probe(engine: &Engine, probe: &Probe, base: &Path) -> Result<taster_engine::Probe, Failure> {
-    let limits = engine_limits(&probe.limits);
-    let read = component::read(probe, base, limits.component_size).map_err(|error| coded_failure(&error))?;
-    let loaded = engine.load(&read.bytes, &limits, &probe.limits_setting()).await;
+    let size_limit = engine_limits(&probe.limits).component_size;
+    let read = component::read(probe, base, size_limit).map_err(|error| coded_failure(&error))?;
+    let loaded = load_component(engine, probe, &read, &probe.limits_setting()).await;
     loaded.map_err(|error| load_failure(error, &probe.component))
 }
 

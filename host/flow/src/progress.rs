@@ -16,6 +16,36 @@ pub fn hide_bars() {
     bars().set_draw_target(ProgressDrawTarget::hidden());
 }
 
+fn spinner(template: &'static str) -> ProgressBar {
+    let bar = bars().add(ProgressBar::new_spinner());
+    bar.set_style(ProgressStyle::with_template(template).expect("a constant template"));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// Says what is being done, until it is dropped: a spinner on a terminal, else one log line at the beginning.
+pub(crate) struct Notice(Option<ProgressBar>);
+
+impl Notice {
+    pub(crate) fn show(text: String) -> Self {
+        if !std::io::stderr().is_terminal() {
+            tracing::info!("{text}");
+            return Self(None);
+        }
+        let bar = spinner("  {spinner} {wide_msg}");
+        bar.set_message(text);
+        Self(Some(bar))
+    }
+}
+
+impl Drop for Notice {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// A step that takes a while.
 #[derive(Clone)]
 pub struct Task {
@@ -31,11 +61,8 @@ impl Task {
         if !std::io::stderr().is_terminal() {
             return Self { bar: None, label };
         }
-        let bar = bars().add(ProgressBar::new_spinner());
-        let style = ProgressStyle::with_template("  {spinner} {prefix} {wide_msg}").expect("a constant template");
-        bar.set_style(style);
+        let bar = spinner("  {spinner} {prefix} {wide_msg}");
         bar.set_prefix(label.to_string());
-        bar.enable_steady_tick(Duration::from_millis(120));
         Self { bar: Some(bar), label }
     }
 

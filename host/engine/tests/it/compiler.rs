@@ -5,8 +5,9 @@
 use std::{path::Path, time::Duration};
 
 use insta::assert_snapshot;
-use taster_engine::{Compiler, CompilerCommand, Engine, EngineError, EngineOptions, Limits, Probe};
+use taster_engine::{Compiler, CompilerCommand, Engine, EngineError, EngineOptions, Limits, LoadPhase, Probe};
 use taster_testkit::{WAIT_TIMEOUT, wait_until};
+use tokio::sync::watch;
 
 use crate::{
     cache::precompile_into,
@@ -156,6 +157,24 @@ async fn a_compiler_whose_caller_gives_up_is_killed_with_all_that_it_started() {
     let started = numbers(&file);
     assert_eq!(started.len(), 2);
     wait_until("both processes are gone", WAIT_TIMEOUT, async || !started.iter().any(|one| runs(*one))).await;
+}
+
+#[tokio::test]
+async fn loading_says_when_it_compiles() {
+    let engine = engine("/bin/sleep 1000");
+    let phase = watch::Sender::new(LoadPhase::default());
+    let mut observed = phase.subscribe();
+    let bytes = Guest::default().build();
+    let limits = Limits { compile_time: Duration::from_hours(1), ..Limits::default() };
+    tokio::select! {
+        _ = engine.load_observed(&bytes, &limits, SETTING, &phase) => panic!("it never ends"),
+        reached = tokio::time::timeout(WAIT_TIMEOUT, observed.wait_for(|phase| *phase == LoadPhase::Compiling)) => {
+            assert!(matches!(reached, Ok(Ok(_))));
+        }
+    }
+    let in_process = Engine::new(EngineOptions::new(Compiler::InProcess)).unwrap();
+    in_process.load_observed(&bytes, &Limits::default(), SETTING, &phase).await.unwrap();
+    assert_eq!(*phase.borrow(), LoadPhase::Describing);
 }
 
 #[tokio::test]

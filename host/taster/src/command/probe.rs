@@ -154,9 +154,10 @@ fn probe_entry(component: &Component) -> Probe {
 
 async fn load(component: &Component) -> Result<taster_engine::Probe, CliError> {
     let probe = probe_entry(component);
-    let limits = taster_flow::engine_limits(&probe.limits);
-    let read = taster_flow::component::read(&probe, &PathBuf::from("."), limits.component_size)?;
-    let loaded = taster_flow::open_engine()?.load(&read.bytes, &limits, probe_flags::LIMITS).await;
+    let size_limit = taster_flow::engine_limits(&probe.limits).component_size;
+    let read = taster_flow::component::read(&probe, &PathBuf::from("."), size_limit)?;
+    let engine = taster_flow::open_engine()?;
+    let loaded = taster_flow::load_component(&engine, &probe, &read, probe_flags::LIMITS).await;
     Ok(loaded.map_err(probe_flags::load_error)?)
 }
 

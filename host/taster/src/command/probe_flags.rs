@@ -18,7 +18,7 @@ const FLAGS: [(&str, &str); 7] = [
     ("config", "--config"),
 ];
 
-/// The path of the limits that errors of [`taster_engine::Engine::load`] name.
+/// The path of the limits that errors of [`taster_flow::load_component`] name.
 pub(super) const LIMITS: &str = "limits";
 
 /// An error of loading a component whose limits are at [`LIMITS`].
