@@ -72,7 +72,12 @@ impl ProbeRunner<'_> {
     async fn run_and_record(&self, probe: &Probe, snapshot: &Snapshot) -> ProbeResult {
         let started = Instant::now();
         let task = Task::start(probe.name.clone());
-        let record = not_run(probe, Failure::from_probe("not run"));
+        let mut record = not_run(probe, Failure::from_probe("not run"));
+        // baselines of earlier builds have the digest of the options as they were written
+        let as_written = options_digest(probe, OptionOrder::AsWritten);
+        if self.earlier(probe).is_some_and(|earlier| earlier.options_sha256 == as_written) {
+            record.options_sha256 = as_written;
+        }
         let mut attempt = Attempt { probe, snapshot, task: &task, record, databases: Vec::new() };
         let output = self.try_run(&mut attempt).await;
         let Attempt { mut record, databases, .. } = attempt;
@@ -98,6 +103,11 @@ impl ProbeRunner<'_> {
         ProbeResult { record, databases, censuses }
     }
 
+    /// The record of the same probe in the baseline.
+    fn earlier(&self, probe: &Probe) -> Option<&ProbeRecord> {
+        self.before?.probes.iter().find(|record| record.name == probe.name)
+    }
+
     /// Loads the probe, resolves its collections, and runs it once or twice.
     async fn try_run(&self, attempt: &mut Attempt<'_>) -> Result<ProbeOutput, Failure> {
         let probe = attempt.probe;
@@ -111,8 +121,7 @@ impl ProbeRunner<'_> {
         record.results = results.map(|version| ResultsVersion { probe: name.clone(), version });
         let live = self.context.timer.time(Phase::MongoDb, attempt.snapshot.readable_collections()).await;
         let live = live.map_err(|error| coded_failure(&error))?;
-        let earlier = self.before.and_then(|before| before.probes.iter().find(|record| record.name == probe.name));
-        let earlier = earlier.map_or(&[][..], |record| &record.collections);
+        let earlier = self.earlier(probe).map_or(&[][..], |record| &record.collections);
         record.collections = grants::resolve(probe, loaded.manifest(), &live, earlier, &self.context.config.changes)
             .map_err(|error| error.into_failure(probe))?;
         self.context.timer.probe_started();
@@ -152,7 +161,7 @@ pub(crate) fn not_run(probe: &Probe, why: Failure) -> ProbeRecord {
         sha256: String::new(),
         version: String::new(),
         results: None,
-        options_sha256: options_digest(probe),
+        options_sha256: options_digest(probe, OptionOrder::Sorted),
         collections: Vec::new(),
         severity: probe.severity,
         muted: probe.muted,
@@ -270,9 +279,27 @@ pub fn probe_run_input(
 /// The digest of what decides a probe's result besides the data: its options and its collections as configured.
 ///
 /// The resolved collections are not part of it: an upgrade that adds one must not make every probe incomparable.
-fn options_digest(probe: &Probe) -> String {
-    let options = serde_json::json!({"config": probe.config, "collections": probe.collections});
+fn options_digest(probe: &Probe, order: OptionOrder) -> String {
+    let mut options = serde_json::json!({"config": probe.config, "collections": probe.collections});
+    if order == OptionOrder::Sorted {
+        // not within an option: `{a: 1, b: 2}` is another filter than `{b: 2, a: 1}`
+        if let Some(config) = options["config"].as_object_mut() {
+            config.sort_keys();
+        }
+        if let Some(collections) = options["collections"].as_array_mut() {
+            collections.sort_by(|one, other| one.as_str().cmp(&other.as_str()));
+        }
+    }
     hex::encode(Sha256::digest(options.to_string().as_bytes()))
+}
+
+/// The order of options and collections in their digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OptionOrder {
+    /// As the configuration has them.
+    AsWritten,
+    /// By name: writing them in another order changes nothing.
+    Sorted,
 }
 
 fn write_log(probe: &str, lines: &[LogLine]) {
@@ -282,5 +309,34 @@ fn write_log(probe: &str, lines: &[LogLine]) {
             LogLevel::Info => tracing::info!(probe, "{}", line.message),
             LogLevel::Warn | LogLevel::Error => tracing::warn!(probe, "{}", line.message),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_in_another_order_are_the_same() {
+        let digest = |yaml: &str| {
+            let yaml = format!("app: a\nmongodb: {{uri: \"mongodb://host/d\"}}\nprobes:\n  - {yaml}\n");
+            let config = taster_config::parse("taster.yaml", &yaml, [].into()).unwrap();
+            options_digest(&config.probes[0], OptionOrder::Sorted)
+        };
+        let one =
+            digest("{name: c, component: census, collections: [menu, orders], config: {detail: fields, sample: 1}}");
+        assert_eq!(
+            one,
+            digest("{name: c, component: census, collections: [orders, menu], config: {sample: 1, detail: fields}}")
+        );
+        for other in [
+            "{name: c, component: census, collections: [menu], config: {detail: fields, sample: 1}}",
+            "{name: c, component: census, collections: [menu, orders], config: {detail: fields, sample: 2}}",
+            "{name: c, component: census, collections: [menu, orders], config: {detail: fields}}",
+        ] {
+            assert_ne!(one, digest(other));
+        }
+        let filter = |filter: &str| digest(&format!("{{name: c, component: census, config: {{filter: {filter}}}}}"));
+        assert_ne!(filter("{a: {b: 1, c: 2}}"), filter("{a: {c: 2, b: 1}}"));
     }
 }
