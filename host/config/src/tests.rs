@@ -106,7 +106,11 @@ fn a_redacted_field_is_redacted_under_its_new_name_too() {
         )
     };
     let cases = [("pin", "pin", "code"), ("a.pin", "a", "b"), ("pin, other", "pin", "code")];
-    assert_snapshot!(cases.map(|(fields, from, to)| refused(&with(fields, from, to))).join("\n"), @"");
+    assert_snapshot!(cases.map(|(fields, from, to)| refused(&with(fields, from, to))).join("\n"), @"
+        redact.fields: `pin` is redacted, and `changes` renames `pin` of guests to `code` (add `code`)
+        redact.fields: `a.pin` is redacted, and `changes` renames `a` of guests to `b` (add `b.pin`)
+        redact.fields: `pin` is redacted, and `changes` renames `pin` of guests to `code` (add `code`)
+    ");
     for (fields, from, to) in
         [("pin, code", "pin", "code"), ("a.pin, b", "a", "b"), ("a.pin, b.pin", "a", "b"), ("pin", "other", "code")]
     {
