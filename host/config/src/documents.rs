@@ -59,7 +59,7 @@ pub struct Scan {
     pub cursors: u32,
 }
 
-/// A field that is left out of sampled documents.
+/// A field whose value is never stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
