@@ -19,7 +19,7 @@ use crate::{
 
 /// Much less than the command would wait for the server.
 const QUICK: Duration = Duration::from_secs(5);
-const WAITING: &str = "waiting for MongoDB at ";
+const WAITING: &str = "waiting for MongoDB, at most";
 
 /// Starts a command and presses Ctrl-C as soon as it says that it waits for the server. Returns its exit code, and what it has
 /// written since.
