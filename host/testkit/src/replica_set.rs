@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::{
     WAIT_TIMEOUT,
     mongod::{Server, direct, is_in_state},
-    wait_until,
+    wait_for, wait_until,
 };
 
 /// A running replica set `rs0`. Dropping it ends all members.
@@ -24,9 +24,17 @@ impl ReplicaSet {
     /// Starts one whose first member becomes the primary. A member's document holds its special options:
     /// `{priority: 0, hidden: true, secondaryDelaySecs: 60}`.
     pub async fn start(members: &[Document], settings: Document) -> Self {
+        let set = Self::initiate(members, settings, &[]).await;
+        set.wait_for(0, "isWritablePrimary").await;
+        set
+    }
+
+    /// Starts one that has yet to elect its primary. `arguments` are for each server.
+    async fn initiate(members: &[Document], settings: Document, arguments: &[&str]) -> Self {
+        let arguments = [&["--replSet", "rs0", "--oplogSize", "64"], arguments].concat();
         let mut servers = Vec::new();
         for _ in members {
-            servers.push(Server::start(&["--replSet", "rs0", "--oplogSize", "64"]).await);
+            servers.push(Server::start(&arguments).await);
         }
         let ports: Vec<u16> = servers.iter().map(|server| server.port()).collect();
         let members: Vec<Document> = members
@@ -46,7 +54,6 @@ impl ReplicaSet {
         let config = doc! {"_id": "rs0", "members": members, "settings": quick};
         let set = Self { members: servers.into_iter().map(Some).collect(), ports };
         set.direct(0).await.database("admin").run_command(doc! {"replSetInitiate": config}).await.expect("a set");
-        set.wait_for(0, "isWritablePrimary").await;
         set
     }
 
@@ -56,6 +63,19 @@ impl ReplicaSet {
         for member in [1, 2] {
             set.wait_for(member, "secondary").await;
         }
+        set
+    }
+
+    /// Starts one of three members of which none is preferred, so that a primary stays until [`Self::fail_over`]. Any of them
+    /// may be the first. `arguments` are for each server.
+    pub async fn three_equal(arguments: &[&str]) -> Self {
+        let equal = doc! {"priority": 1};
+        // twice the usual patience: a busy machine must not cause an election
+        let settings = doc! {"electionTimeoutMillis": 2000};
+        let set = Self::initiate(&[equal.clone(), equal.clone(), equal], settings, arguments).await;
+        let clients = set.clients().await;
+        let primary = wait_for("a primary", WAIT_TIMEOUT, async || primary(&clients).await).await;
+        set.wait_for_secondaries(primary).await;
         set
     }
 
@@ -91,6 +111,39 @@ impl ReplicaSet {
         self.members[member] = None;
     }
 
+    /// Lets the primary step down, and waits until another member is the primary and the others are secondaries.
+    pub async fn fail_over(&self) {
+        let clients = self.clients().await;
+        let old = wait_for("a primary", WAIT_TIMEOUT, async || primary(&clients).await).await;
+        let admin = self.direct(old).await.database("admin");
+        let new = wait_for("another primary", WAIT_TIMEOUT, async || {
+            // again if the same member was elected again; a member that is no primary refuses
+            let step_down = doc! {"replSetStepDown": 2, "secondaryCatchUpPeriodSecs": 1, "force": true};
+            let _ = admin.run_command(step_down).await;
+            primary(&clients).await.filter(|member| *member != old)
+        })
+        .await;
+        self.wait_for_secondaries(new).await;
+    }
+
+    /// A client of each member that was not stopped, with the member's number.
+    async fn clients(&self) -> Vec<(usize, Client)> {
+        let mut clients = Vec::new();
+        for member in (0..self.members.len()).filter(|member| self.members[*member].is_some()) {
+            clients.push((member, self.direct(member).await));
+        }
+        clients
+    }
+
+    /// Waits until every other member that was not stopped is a secondary.
+    async fn wait_for_secondaries(&self, primary: usize) {
+        for member in (0..self.members.len()).filter(|member| *member != primary) {
+            if self.members[member].is_some() {
+                self.wait_for(member, "secondary").await;
+            }
+        }
+    }
+
     /// Waits until this field of a member's `hello` is true.
     pub async fn wait_for(&self, member: usize, state: &str) {
         let client = self.direct(member).await;
@@ -107,4 +160,14 @@ impl ReplicaSet {
         let answer = self.direct(0).await.database("shop").run_command(insert).await.expect("an insert");
         assert!(!answer.contains_key("writeConcernError"), "{answer}");
     }
+}
+
+/// The number of the member that is the primary, if one is.
+async fn primary(clients: &[(usize, Client)]) -> Option<usize> {
+    for (member, client) in clients {
+        if is_in_state(client, "isWritablePrimary").await {
+            return Some(*member);
+        }
+    }
+    None
 }
