@@ -127,6 +127,13 @@ impl Config {
         self.expect.iter().find(|expectation| expectation.collection == collection).map(|expectation| expectation.rule)
     }
 
+    /// Lets every probe record this collection, too.
+    pub(super) fn record(&mut self, collection: &str) {
+        for names in self.probes.iter_mut().filter_map(|probe| probe.collections.as_mut()) {
+            names.push(collection.to_owned());
+        }
+    }
+
     /// Without what is about a collection that does not exist.
     pub(super) fn restricted_to(&self, database: &Database) -> Self {
         let mut config = self.clone();

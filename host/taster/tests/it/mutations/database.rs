@@ -38,9 +38,14 @@ impl Collection {
         matches!(self.kind, Kind::Plain | Kind::Capped | Kind::Clustered)
     }
 
-    /// Its TTL index on `t`, if it has one.
-    pub(super) fn ttl(&self) -> Option<&Document> {
-        self.indexes.iter().find(|index| index.contains_key("expireAfterSeconds"))
+    /// Its TTL indexes.
+    pub(super) fn ttl_indexes(&self) -> Vec<&Document> {
+        self.indexes.iter().filter(|index| index.contains_key("expireAfterSeconds")).collect()
+    }
+
+    /// Whether some of its documents may expire.
+    pub(super) fn expires(&self) -> bool {
+        !self.ttl_indexes().is_empty()
     }
 }
 
@@ -64,8 +69,8 @@ const NAMES: [&str; 12] =
     ["orders", "Orders", "a.b", "with space", "öäü 漢字", "null", "123", "~", "orders.", "_id", "system_like", "-x"];
 
 /// When documents of a TTL index were due, and when they will be.
-const PAST: i64 = 1_600_000_000_000;
-const FUTURE: i64 = 4_000_000_000_000;
+pub(super) const PAST: i64 = 1_600_000_000_000;
+pub(super) const FUTURE: i64 = 4_000_000_000_000;
 
 /// A database of a few collections, each with a few documents.
 pub(super) fn generate(random: &mut Random) -> Database {
@@ -199,9 +204,4 @@ fn number(random: &mut Random, kind: usize) -> Bson {
 fn measurement(random: &mut Random, at: usize) -> Document {
     let time = DateTime::from_millis(FUTURE / 2 + i64::from(position(at)) * 1000);
     doc! {"_id": position(at), "t": time, "m": random.number(3), "v": f64::from(random.number(99))}
-}
-
-/// Whether the TTL index of `collection` removes this document, by now.
-pub(super) fn is_due(collection: &Collection, document: &Document) -> bool {
-    collection.ttl().is_some() && document.get_datetime("t").is_ok_and(|t| t.timestamp_millis() <= PAST)
 }

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::{
     database::{self, Collection, Kind},
     random::{Random, position},
+    renamed::NEW_NAME,
     upgrade::State,
     values::{self, decimal},
 };
@@ -50,6 +51,8 @@ pub(super) enum Declared {
     RemovedIndex,
     AddedCollection,
     RemovedCollection,
+    /// `renamedCollection`: [`super::renamed`].
+    RenamedCollection,
 }
 
 /// How the upgrade differs from its declaration.
@@ -71,6 +74,10 @@ pub(super) enum Twist {
     LosesOne,
     /// `maxDocuments` allows less.
     TooMany,
+    /// The collection has its new name, and there is one with the old name as well.
+    KeepsOld,
+    /// A view reads the old name of a renamed collection.
+    KeepsView,
 }
 
 const TWISTS: [Twist; 7] = [
@@ -132,6 +139,8 @@ impl DeclaredStep {
             Declared::AddedIndex => "new index",
             Declared::RemovedIndex => "old index",
             Declared::AddedCollection => return "new collection".to_owned(),
+            // there is one new name
+            Declared::RenamedCollection => return "renamed collection".to_owned(),
             Declared::RemovedCollection => "all",
         };
         format!("{} {what}", self.collection)
@@ -155,7 +164,7 @@ impl DeclaredStep {
                     && collection.documents.iter().any(is_removed)
                     && collection.documents.iter().filter(|document| !is_removed(document)).count() > 1
             }
-            Declared::AddedIndex | Declared::RemovedCollection => is_editable,
+            Declared::AddedIndex | Declared::RemovedCollection | Declared::RenamedCollection => is_editable,
             Declared::RemovedIndex => {
                 collection.indexes.first().is_some_and(|index| !index.contains_key("expireAfterSeconds"))
             }
@@ -168,6 +177,10 @@ impl DeclaredStep {
             return;
         }
         let declaration = self.declaration(&state.before[&self.collection]);
+        if matches!(self.change, Declared::RenamedCollection) {
+            state.changes.push(declaration);
+            return self.rename(state);
+        }
         if self.twist != Twist::Undeclared {
             state.changes.push(declaration);
             self.do_right(&mut state.expected);
@@ -183,6 +196,11 @@ impl DeclaredStep {
         }
         self.do_right(&mut state.actual);
         self.spoil(state);
+    }
+
+    /// Whether documents that were to be removed are all left.
+    pub(super) fn leaves_documents(&self) -> bool {
+        self.twist == Twist::NotDone && matches!(self.change, Declared::RemovedDocuments { .. })
     }
 
     fn limits(&self) -> bool {
@@ -366,6 +384,7 @@ impl DeclaredStep {
             Declared::RemovedIndex => of(json!({"removedIndex": before.indexes[0].get_str("name").expect("a name")})),
             Declared::AddedCollection => json!({"addedCollection": "new collection"}),
             Declared::RemovedCollection => json!({"removedCollection": self.collection}),
+            Declared::RenamedCollection => json!({"renamedCollection": self.collection, "to": NEW_NAME}),
         }
     }
 }

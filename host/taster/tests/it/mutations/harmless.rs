@@ -1,5 +1,8 @@
 //! Rounds without a loss: everything is `same`, except for what [`INTENDED`] names.
 
+use std::collections::BTreeSet;
+
+use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value as Json;
 use taster_testkit::wait_until;
@@ -7,11 +10,14 @@ use taster_testkit::wait_until;
 use super::{
     config::{CensusOptions, Config, Probe},
     database::{self, Collection, Database, Kind},
-    declared::DeclaredStep,
+    declared::{Declared, DeclaredStep},
+    expiry::{self, SESSIONS},
     random::{Random, position},
+    renamed::NEW_NAME,
     rounds::{self, Parts, Round},
     server::{self, Server},
     upgrade::{self, State, Step},
+    values,
 };
 
 /// A finding that is right although nothing was lost.
@@ -115,19 +121,20 @@ impl Harmless {
 
     /// Whether the TTL monitor runs, which takes what is due from every collection, and something in this one may be due.
     fn may_expire(&self, name: &str) -> bool {
-        let has_ttl = self.database.get(name).is_some_and(|collection| collection.ttl().is_some());
-        has_ttl && self.acts.iter().any(|act| matches!(act, Act::Expire(_)))
+        self.database.get(name).is_some_and(Collection::expires)
+            && self.acts.iter().any(|act| matches!(act, Act::Expire(_)))
     }
 
     /// Whether it is a view, and something is meant to become of the documents that it reads.
     fn is_view_of_changed(&self, name: &str) -> bool {
         let view = self.database.get(name).filter(|collection| collection.kind == Kind::View);
         view.and_then(|view| view.options.get_str("viewOn").ok()).is_some_and(|source| {
-            let is_declared = |step: &Step| matches!(step, Step::Declared(declared) if declared.collection == source);
-            let has_ttl = |collection: &Collection| {
-                collection.indexes.iter().any(|index| index.contains_key("expireAfterSeconds"))
+            // under a new name the documents are the same
+            let is_declared = |step: &Step| {
+                matches!(step, Step::Declared(DeclaredStep { collection, change, .. })
+                    if collection == source && !matches!(change, Declared::RenamedCollection))
             };
-            self.database.get(source).is_some_and(has_ttl)
+            self.database.get(source).is_some_and(Collection::expires)
                 || self.declared.iter().any(is_declared)
                 || self.does(source, |act| matches!(act, Act::Expire(_) | Act::Evict(_) | Act::IgnoredField(_)))
         })
@@ -157,7 +164,9 @@ impl Round for Harmless {
                 upgrade::declare(&mut declared, &database, right(random, &name));
             }
         }
-        Self { database, declared, acts, config }
+        let mut round = Self { database, declared, acts, config };
+        round.extend(&mut Random::beside(!seed));
+        round
     }
 
     async fn play(&self, server: &mut Server) -> Result<(), String> {
@@ -165,7 +174,7 @@ impl Round for Harmless {
         let yaml = |database: &str| self.config.yaml(&state.changes, database);
         let upgrade = async |server: &mut Server, name: &str| {
             let mongo = server.client.database(name);
-            server::follow(&mongo, &state.before, &state.actual, &[]).await;
+            server::follow(&mongo, &state.before, &state.actual, &state.renamed).await;
             for act in &self.acts {
                 act.run(server, name, &state.actual).await;
             }
@@ -205,9 +214,10 @@ impl Round for Harmless {
 
     fn parts(&self) -> Parts<'_> {
         let declared = self.declared.iter().map(|step| format!("{step:?}"));
+        let acts = self.acts.iter().map(|act| format!("{act:?}"));
         Parts {
             database: &self.database,
-            steps: declared.chain(self.acts.iter().map(|act| format!("{act:?}"))).collect(),
+            steps: declared.chain(acts).collect(),
             config: &self.config,
             changes: State::after(&self.database, &self.declared).changes,
         }
@@ -215,8 +225,31 @@ impl Round for Harmless {
 }
 
 impl Harmless {
+    /// Adds what came to the harness later.
+    fn extend(&mut self, random: &mut Random) {
+        // waiting for the TTL monitor takes a second, and one pass is for all collections
+        let is_waited_for = self.acts.iter().any(|act| matches!(act, Act::Expire(_)));
+        if random.one_in(if is_waited_for { 2 } else { 8 }) {
+            self.database.insert(SESSIONS.to_owned(), expiry::sessions(random));
+            self.acts.push(Act::Expire(SESSIONS.to_owned()));
+        }
+        if random.one_in(4) {
+            let is_free = |name: &str| self.acts.iter().all(|act| act.collection() != Some(name));
+            upgrade::rename(random, &mut self.declared, &self.database, false, is_free);
+        }
+    }
+
+    /// The name before the upgrade.
+    fn old_name<'a>(&'a self, name: &'a str) -> &'a str {
+        let renamed = self.declared.iter().find_map(|step| match step {
+            Step::Declared(DeclaredStep { collection, change: Declared::RenamedCollection, .. }) => Some(collection),
+            _ => None,
+        });
+        renamed.filter(|_| name == NEW_NAME).map_or(name, String::as_str)
+    }
+
     fn intends(&self, finding: &Json) -> bool {
-        let name = finding["labels"]["collection"].as_str().unwrap_or_default();
+        let name = self.old_name(finding["labels"]["collection"].as_str().unwrap_or_default());
         let mut intended =
             INTENDED.iter().filter(|intended| finding["code"] == intended.code && (intended.applies)(self, name));
         intended.next().inspect(|intended| assert!(!intended.reason.is_empty())).is_some()
@@ -378,14 +411,17 @@ async fn alter_and_undo(mongo: &mongodb::Database, name: &str, collection: &Coll
     server::run(mongo, doc! {"update": name, "updates": updates}).await;
 }
 
-/// The monitor runs until nothing is left that is due.
+/// The monitor runs until nothing is left that is due, and everything else is.
 async fn expired(server: &Server, mongo: &mongodb::Database, name: &str, collection: &Collection) {
-    let kept = collection.documents.iter().filter(|document| !database::is_due(collection, document)).count();
+    let id = |document: &Document| values::bytes(&doc! {"_id": document.get("_id").cloned().unwrap_or_default()});
+    let kept = collection.documents.iter().filter(|document| !expiry::is_due(collection, document));
+    let kept: BTreeSet<Vec<u8>> = kept.map(id).collect();
     server.admin(doc! {"setParameter": 1, "ttlMonitorEnabled": true}).await;
     let is_done = async || {
-        let count = mongo.collection::<Document>(name).count_documents(doc! {}).await;
-        count.is_ok_and(|count| count == kept as u64)
+        let found = mongo.collection::<Document>(name).find(doc! {}).projection(doc! {"_id": 1}).await;
+        let found: Vec<Document> = found.expect("a cursor").try_collect().await.expect("documents");
+        found.iter().map(id).collect::<BTreeSet<_>>() == kept
     };
-    wait_until("everything that is due is gone", taster_testkit::WAIT_TIMEOUT, is_done).await;
+    wait_until("everything that is due is gone, and nothing else", taster_testkit::WAIT_TIMEOUT, is_done).await;
     server.admin(doc! {"setParameter": 1, "ttlMonitorEnabled": false}).await;
 }

@@ -8,9 +8,11 @@
 mod config;
 mod database;
 mod declared;
+mod expiry;
 mod harmless;
 mod mutated;
 mod random;
+mod renamed;
 mod rounds;
 mod server;
 mod truth;

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use super::{
     config::Config,
     database::{self, Database},
+    expiry::{self, SESSIONS},
     random::Random,
     rounds::{self, Parts, Played, Round},
     server::{self, Server},
@@ -23,9 +24,21 @@ pub(super) struct Mutated {
 impl Round for Mutated {
     fn generate(seed: u64) -> Self {
         let random = &mut Random::new(seed);
-        let database = database::generate(random);
-        let steps = upgrade::generate(random, &database);
-        let config = Config::generate(random, &database);
+        let mut database = database::generate(random);
+        let mut steps = upgrade::generate(random, &database);
+        let mut config = Config::generate(random, &database);
+        let random = &mut Random::beside(seed);
+        if random.one_in(3) {
+            database.insert(SESSIONS.to_owned(), expiry::sessions(random));
+            config.record(SESSIONS);
+            upgrade::in_sessions(random, &mut steps, &database);
+        }
+        if random.one_in(4) {
+            // what is written of a collection by its name is not about its new name
+            let is_free =
+                |name: &str| config.census.iter().all(|(other, _)| other != name) && config.rule(name).is_none();
+            upgrade::rename(random, &mut steps, &database, true, is_free);
+        }
         Self { database, steps, config }
     }
 

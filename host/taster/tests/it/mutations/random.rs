@@ -9,6 +9,12 @@ impl Random {
         Self(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0x5DEE_CE66)
     }
 
+    /// Another generator of the same seed. What was added to the harness later decides by this one, so that a seed decides
+    /// everything else as it did before.
+    pub(super) fn beside(seed: u64) -> Self {
+        Self::new(seed ^ 0x0BE5_1DE5_0BE5_1DE5)
+    }
+
     pub(super) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

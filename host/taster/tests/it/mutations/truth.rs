@@ -6,9 +6,10 @@ use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value as Json;
 
 use super::{
-    config::{CensusOptions, Config},
-    database::{self, Collection, Kind},
+    config::{CensusOptions, Config, Probe},
+    database::{Collection, Kind},
     declared::{is_same_number, without_added_field},
+    expiry,
     upgrade::State,
     values,
 };
@@ -42,7 +43,11 @@ impl<'a> Truth<'a> {
     /// Everything that must not pass.
     pub(super) fn damages(&self) -> BTreeSet<Damage> {
         let mut damages = BTreeSet::new();
-        for (name, expected) in &self.state.expected {
+        for (old, _) in self.state.missing_renames() {
+            damages.insert(Damage { collection: Some(old.clone()), what: "it was to be renamed".to_owned() });
+        }
+        // nothing was compared across a renaming that did not happen
+        for (name, expected) in self.state.expected.iter().filter(|(name, _)| !self.is_missing_rename(name)) {
             let mut add = |what: &str| {
                 damages.insert(Damage { collection: Some(name.clone()), what: what.to_owned() });
             };
@@ -80,12 +85,21 @@ impl<'a> Truth<'a> {
         damages
     }
 
+    fn is_missing_rename(&self, name: &str) -> bool {
+        self.state.missing_renames().any(|(_, new)| new == name)
+    }
+
+    /// Whether a probe reads the collection under the name that it has or had.
+    fn covers(&self, probe: &Probe, name: &str) -> bool {
+        probe.covers(name) || probe.covers(self.state.old_name(name))
+    }
+
     fn missing_evidence(&self) -> Vec<Damage> {
         let mut missing: Vec<Damage> = Vec::new();
         for name in self.config.require.iter().filter(|name| !self.is_recorded_whole(name)) {
             missing.push(Damage { collection: Some(name.clone()), what: "the required census is missing".to_owned() });
         }
-        if !self.config.probes().iter().any(super::config::Probe::decides) {
+        if !self.config.probes().iter().any(Probe::decides) {
             missing.push(Damage { collection: None, what: "no probe decides".to_owned() });
         }
         missing
@@ -94,7 +108,8 @@ impl<'a> Truth<'a> {
     /// The options of the census that decides about the collection, and no expectation speaks of it.
     fn census(&self, name: &str) -> Option<CensusOptions> {
         let probes = self.config.probes();
-        let census = probes.iter().find(|probe| probe.component == "census" && probe.decides() && probe.covers(name));
+        let is_census = |probe: &&Probe| probe.component == "census" && probe.decides() && self.covers(probe, name);
+        let census = probes.iter().find(is_census);
         census.map(|_| self.config.census_options(name))
     }
 
@@ -103,7 +118,11 @@ impl<'a> Truth<'a> {
     }
 
     fn declarations(&self, name: &str) -> impl Iterator<Item = &'a Json> {
-        self.state.changes.iter().filter(move |change| change["collection"].as_str() == Some(name))
+        let names = [name, self.state.old_name(name)];
+        self.state.changes.iter().filter(move |change| {
+            let of = change["collection"].as_str();
+            names.into_iter().any(|name| of == Some(name))
+        })
     }
 
     fn has_damaged_documents(&self, name: &str, expected: &Collection, actual: &Collection) -> bool {
@@ -114,9 +133,9 @@ impl<'a> Truth<'a> {
             .config
             .probes()
             .iter()
-            .any(|probe| probe.component == "document-count" && probe.decides() && probe.covers(name));
+            .any(|probe| probe.component == "document-count" && probe.decides() && self.covers(probe, name));
         // without a census that explains it, every other number of documents is a difference
-        let undeclared = self.declarations(name).next().is_none() && expected.ttl().is_none();
+        let undeclared = self.declarations(name).next().is_none() && !expected.expires();
         let (before, after) = (expected.documents.len(), actual.documents.len());
         if counted && undeclared && (after < before || after > before && !self.config.live) {
             return true;
@@ -143,19 +162,21 @@ impl<'a> Truth<'a> {
     ) -> Counts {
         let seen = |collection: &Collection| -> BTreeMap<Vec<u8>, Document> {
             let seen = collection.documents.iter().filter_map(|document| options.seen(document));
-            seen.map(|document| {
-                (values::bytes(&doc! {"_id": document.get("_id").cloned().unwrap_or_default()}), document)
-            })
-            .collect()
+            seen.map(|document| (id_bytes(&document), document)).collect()
         };
         let (old, new) = (seen(expected), seen(actual));
-        let before = seen(&self.state.before.get(name).cloned().unwrap_or_else(|| expected.clone()));
-        let expires = expected.ttl().is_some() && expected.ttl() == actual.ttl();
+        let original = self.state.before.get(self.state.old_name(name)).unwrap_or(expected);
+        let before = seen(original);
+        // whole, and as the TTL indexes found them: the upgrade may have changed what their filters ask for
+        let whole: BTreeMap<Vec<u8>, &Document> = original.documents.iter().map(|one| (id_bytes(one), one)).collect();
+        let keeps_indexes = expected.ttl_indexes() == actual.ttl_indexes();
+        let expires =
+            |id: &Vec<u8>| keeps_indexes && whole.get(id).is_some_and(|document| expiry::is_due(original, document));
         let mut counts = Counts::default();
         for (id, document) in &old {
             match new.get(id) {
                 None if !before.contains_key(id) => {}
-                None if expires && database::is_due(expected, document) => {}
+                None if expires(id) => {}
                 None => counts.missing += 1,
                 Some(other) => counts.changed += u64::from(!self.is_same(name, document, other)),
             }
@@ -197,11 +218,13 @@ impl<'a> Truth<'a> {
         self.config.live
     }
 
-    /// What a census of the whole collection must count, if nothing is declared about it and nothing expires.
+    /// What a census of the whole collection must count, if nothing is declared about its documents.
     pub(super) fn exact_counts(&self, name: &str) -> Option<Counts> {
         let (expected, actual) = (self.state.expected.get(name)?, self.state.actual.get(name)?);
         let options = self.census(name)?;
-        let is_plain = self.declarations(name).next().is_none() && expected.ttl().is_none();
+        // without its TTL indexes it is unknown what has expired
+        let keeps_indexes = expected.ttl_indexes() == actual.ttl_indexes();
+        let is_plain = self.declarations(name).next().is_none() && keeps_indexes && !self.is_missing_rename(name);
         let is_recorded =
             expected.kind != Kind::View && expected.kind == actual.kind && self.config.rule(name).is_none();
         (is_plain && is_recorded).then(|| self.counts(name, &options, expected, actual))
@@ -214,6 +237,10 @@ fn with_field_last(document: &mut Document, declaration: &Json) {
     if let Some((name, value)) = moved.and_then(|name| Some((name, document.remove(name)?))) {
         document.insert(name, value);
     }
+}
+
+fn id_bytes(document: &Document) -> Vec<u8> {
+    values::bytes(&doc! {"_id": document.get("_id").cloned().unwrap_or_default()})
 }
 
 fn definition(collection: &Collection) -> Vec<u8> {

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use super::{
     database::{self, Collection, Database, Kind},
     declared::DeclaredStep,
+    expiry::{self, SESSIONS},
     random::Random,
     values,
 };
@@ -58,13 +59,22 @@ pub(super) enum Step {
     DropCollection {
         collection: String,
     },
-    /// By `renameCollection`. There is no declaration of it here: one that comes to be is a kind of [`super::declared`].
+    /// By `renameCollection`, and nobody declares it; a declared one is in [`super::renamed`].
     Rename {
         collection: String,
     },
     /// Every document is gone, the collection stays.
     Empty {
         collection: String,
+    },
+    /// The documents that the TTL indexes remove, exactly those, as the server would.
+    Expire {
+        collection: String,
+    },
+    /// A document whose date has passed, and which no TTL index removes.
+    LoseKept {
+        collection: String,
+        document: usize,
     },
     Declared(DeclaredStep),
 }
@@ -79,8 +89,10 @@ pub(super) struct State {
     pub(super) actual: Database,
     /// `changes` of the configuration.
     pub(super) changes: Vec<Json>,
-    /// Old and new names.
+    /// Old and new names of what the server renames.
     pub(super) renamed: Vec<(String, String)>,
+    /// Old and new names that declarations give, whatever was done.
+    pub(super) declared_names: Vec<(String, String)>,
     /// Collections of which a declared change was not done, or was larger than declared.
     pub(super) not_done: Vec<String>,
     pub(super) exceeded: Vec<String>,
@@ -95,6 +107,7 @@ impl State {
             actual: before.clone(),
             changes: Vec::new(),
             renamed: Vec::new(),
+            declared_names: Vec::new(),
             not_done: Vec::new(),
             exceeded: Vec::new(),
         };
@@ -102,6 +115,16 @@ impl State {
             step.run(&mut state);
         }
         state
+    }
+
+    /// The name before the upgrade of the collection that has this name after it, by the declarations.
+    pub(super) fn old_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.declared_names.iter().find(|(_, new)| new == name).map_or(name, |(old, _)| old.as_str())
+    }
+
+    /// Old and new names of declared renamings that did not happen: the old name is still there, or the new one is not.
+    pub(super) fn missing_renames(&self) -> impl Iterator<Item = &(String, String)> {
+        self.declared_names.iter().filter(|(old, new)| self.actual.contains_key(old) || !self.actual.contains_key(new))
     }
 }
 
@@ -111,7 +134,7 @@ pub(super) fn generate(random: &mut Random, database: &Database) -> Vec<Step> {
     for _ in 0..=random.below(3) {
         let mut name = random.pick(&database.keys().collect::<Vec<_>>()).clone();
         // where documents expire, it is hardest to tell what was lost
-        let expiring = database.iter().find(|(_, collection)| collection.ttl().is_some());
+        let expiring = database.iter().find(|(_, collection)| collection.expires());
         if let Some((expiring, _)) = expiring.filter(|_| random.one_in(4)) {
             name.clone_from(expiring);
         }
@@ -129,6 +152,44 @@ pub(super) fn generate(random: &mut Random, database: &Database) -> Vec<Step> {
         steps.push(alter(random, collection));
     }
     steps
+}
+
+/// Adds steps on the collection of [`expiry::sessions`].
+pub(super) fn in_sessions(random: &mut Random, steps: &mut Vec<Step>, database: &Database) {
+    let collection = || SESSIONS.to_owned();
+    if random.one_in(2) {
+        steps.push(Step::Expire { collection: collection() });
+    }
+    if !random.one_in(3) {
+        steps.push(Step::LoseKept { collection: collection(), document: random.below(1000) });
+    }
+    if random.one_in(4) {
+        steps.push(undeclared(random, collection(), collection()));
+    }
+    if random.one_in(3) {
+        let twisted = !random.one_in(3);
+        let step = DeclaredStep::generate(random, SESSIONS, twisted);
+        // documents that were to be removed, were not, and have expired: then it was done
+        if !step.leaves_documents() {
+            declare(steps, database, step);
+        }
+    }
+}
+
+/// Renames one of the collections that are free, as declared or nearly so. The other steps know the old name: it is the last.
+pub(super) fn rename(
+    random: &mut Random,
+    steps: &mut Vec<Step>,
+    database: &Database,
+    twisted: bool,
+    is_free: impl Fn(&str) -> bool,
+) {
+    let names: Vec<&String> =
+        database.iter().filter(|(name, of)| of.is_editable() && is_free(name)).map(|(name, _)| name).collect();
+    if !names.is_empty() {
+        let name = random.pick(&names);
+        declare(steps, database, DeclaredStep::renamed(random, name, twisted));
+    }
 }
 
 /// Adds a declared step if it can be done, and if no other one changes the same.
@@ -180,6 +241,14 @@ impl Step {
                 if is_possible && let Some(moved) = state.actual.remove(collection) {
                     state.actual.insert("renamed".to_owned(), moved);
                     state.renamed.push((collection.clone(), "renamed".to_owned()));
+                }
+            }
+            Self::LoseKept { collection, document } => lose_kept(state, collection, *document),
+            Self::Expire { collection } => {
+                if let (Some(before), Some(collection)) =
+                    (state.before.get(collection), state.actual.get_mut(collection))
+                {
+                    collection.documents.retain(|document| !expiry::is_due(before, document));
                 }
             }
             Self::Move { from, to, document } => relocate(&mut state.actual, from, to, *document),
@@ -261,6 +330,18 @@ impl Step {
     }
 }
 
+fn lose_kept(state: &mut State, collection: &str, document: usize) {
+    let (Some(before), Some(collection)) = (state.before.get(collection), state.actual.get_mut(collection)) else {
+        return;
+    };
+    let documents = &mut collection.documents;
+    let is_kept = |at: &usize| expiry::has_passed(&documents[*at]) && !expiry::is_due(before, &documents[*at]);
+    let kept: Vec<usize> = (0..documents.len()).filter(is_kept).collect();
+    if !kept.is_empty() && documents.len() > 1 {
+        documents.remove(kept[document % kept.len()]);
+    }
+}
+
 fn retype_id(document: &mut Document) {
     let id = match document.get("_id") {
         Some(Bson::Int32(id)) => Bson::Double(f64::from(*id)),
@@ -307,7 +388,11 @@ fn redefine(collection: &mut Collection, random: &mut Random) {
             let at = random.below(collection.indexes.len());
             let index = &mut collection.indexes[at];
             if index.contains_key("expireAfterSeconds") {
-                index.insert("expireAfterSeconds", 61);
+                if index.contains_key("partialFilterExpression") && random.one_in(2) {
+                    index.insert("partialFilterExpression", doc! {"k": {"$gte": 100_000}});
+                } else {
+                    index.insert("expireAfterSeconds", 61);
+                }
             } else if index.contains_key("unique") {
                 index.remove("unique");
             } else if index.get_str("name").is_ok_and(|name| name != "hashed") {
