@@ -1,6 +1,6 @@
 //! Rounds without a loss: everything is `same`, except for what [`INTENDED`] names.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Stdio};
 
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
@@ -19,6 +19,7 @@ use super::{
     upgrade::{self, State, Step},
     values,
 };
+use crate::support::{CommandOutput, Workspace};
 
 /// A finding that is right although nothing was lost.
 struct Intended {
@@ -101,6 +102,15 @@ impl Act {
     }
 }
 
+/// When another member of a replica set becomes the primary.
+#[derive(Debug, Clone, Copy)]
+enum Failover {
+    /// During the upgrade: an [`Act::StepDown`] among the others.
+    BeforePost,
+    /// After the upgrade, when `post` has sent this command.
+    DuringPost { command: &'static str },
+}
+
 /// A database, an upgrade that loses nothing, and a configuration that compares everything.
 #[derive(Debug, Clone)]
 pub(super) struct Harmless {
@@ -109,7 +119,12 @@ pub(super) struct Harmless {
     declared: Vec<Step>,
     acts: Vec<Act>,
     config: Config,
+    /// On a set of several members.
+    failover: Option<Failover>,
 }
+
+/// One in so many seeds fails over, half of them on each occasion. It takes seconds.
+const FAILOVERS: u64 = 20;
 
 /// How many documents the capped collection of [`Act::Evict`] holds.
 const CAP: usize = 20;
@@ -164,9 +179,13 @@ impl Round for Harmless {
                 upgrade::declare(&mut declared, &database, right(random, &name));
             }
         }
-        let mut round = Self { database, declared, acts, config };
-        round.extend(&mut Random::beside(!seed));
+        let mut round = Self { database, declared, acts, config, failover: None };
+        round.extend(&mut Random::beside(!seed), seed);
         round
+    }
+
+    fn fails_over(&self) -> bool {
+        self.failover.is_some()
     }
 
     async fn play(&self, server: &mut Server) -> Result<(), String> {
@@ -179,7 +198,11 @@ impl Round for Harmless {
                 act.run(server, name, &state.actual).await;
             }
         };
-        let played = rounds::before_and_after(server, yaml, &state, upgrade).await;
+        let post = async |server: &Server, workspace: &Workspace| match self.failover {
+            Some(Failover::DuringPost { command }) => post_during_failover(server, workspace, command).await,
+            Some(Failover::BeforePost) | None => rounds::post(workspace),
+        };
+        let played = rounds::before_and_with(server, yaml, &state, upgrade, post).await;
         if played.pre.code != 0 {
             return Err(format!("`pre` is not well: {}", played.pre.all()));
         }
@@ -201,9 +224,12 @@ impl Round for Harmless {
                 let config = self.config.restricted_to(&database);
                 let exists = |act: &&Act| act.collection().is_none_or(|name| database.contains_key(name));
                 let acts = self.acts.iter().filter(exists).cloned().collect();
-                Self { database, declared, acts, config }
+                Self { database, declared, acts, config, failover: self.failover }
             })
             .collect();
+        if self.failover.is_some() {
+            smaller.push(Self { failover: None, ..self.clone() });
+        }
         for at in 0..self.acts.len() {
             let mut fewer = self.clone();
             fewer.acts.remove(at);
@@ -215,9 +241,10 @@ impl Round for Harmless {
     fn parts(&self) -> Parts<'_> {
         let declared = self.declared.iter().map(|step| format!("{step:?}"));
         let acts = self.acts.iter().map(|act| format!("{act:?}"));
+        let failover = self.failover.iter().map(|failover| format!("{failover:?}"));
         Parts {
             database: &self.database,
-            steps: declared.chain(acts).collect(),
+            steps: declared.chain(acts).chain(failover).collect(),
             config: &self.config,
             changes: State::after(&self.database, &self.declared).changes,
         }
@@ -226,7 +253,7 @@ impl Round for Harmless {
 
 impl Harmless {
     /// Adds what came to the harness later.
-    fn extend(&mut self, random: &mut Random) {
+    fn extend(&mut self, random: &mut Random, seed: u64) {
         // waiting for the TTL monitor takes a second, and one pass is for all collections
         let is_waited_for = self.acts.iter().any(|act| matches!(act, Act::Expire(_)));
         if random.one_in(if is_waited_for { 2 } else { 8 }) {
@@ -236,6 +263,14 @@ impl Harmless {
         if random.one_in(4) {
             let is_free = |name: &str| self.acts.iter().all(|act| act.collection() != Some(name));
             upgrade::rename(random, &mut self.declared, &self.database, false, is_free);
+        }
+        if seed % FAILOVERS == 1 {
+            self.failover = Some(if (seed / FAILOVERS).is_multiple_of(2) {
+                self.acts.insert(random.below(self.acts.len() + 1), Act::StepDown);
+                Failover::BeforePost
+            } else {
+                Failover::DuringPost { command: random.pick(&["listCollections", "listIndexes", "find"]) }
+            });
         }
     }
 
@@ -424,4 +459,21 @@ async fn expired(server: &Server, mongo: &mongodb::Database, name: &str, collect
     };
     wait_until("everything that is due is gone, and nothing else", taster_testkit::WAIT_TIMEOUT, is_done).await;
     server.admin(doc! {"setParameter": 1, "ttlMonitorEnabled": false}).await;
+}
+
+/// `post`, and another primary when it has sent this command. It may find out that it cannot compare, as it says itself, and
+/// then it can once more.
+async fn post_during_failover(server: &Server, workspace: &Workspace, command: &str) -> CommandOutput {
+    let before = server.asked_for(command).await;
+    let mut child = workspace
+        .command(&rounds::POST)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    while child.try_wait().expect("a status").is_none() && server.asked_for(command).await == before {}
+    server.step_down().await;
+    let disturbed = tokio::task::block_in_place(|| child.wait_with_output()).expect("it ends");
+    let disturbed = CommandOutput::read(&disturbed);
+    if [0, 1].contains(&disturbed.code) { disturbed } else { rounds::post(workspace) }
 }

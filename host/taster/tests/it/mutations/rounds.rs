@@ -43,6 +43,10 @@ fn seeds(replica_set: bool) -> Vec<u64> {
 /// A round that can be played: with another seed it is another one.
 pub(super) trait Round: Sized + Clone {
     fn generate(seed: u64) -> Self;
+    /// Whether it needs a replica set of several members, of which another one can become the primary.
+    fn fails_over(&self) -> bool {
+        false
+    }
     /// Whether the verdict is what it must be; else what is wrong.
     async fn play(&self, server: &mut Server) -> Result<(), String>;
     /// Slightly smaller rounds.
@@ -72,6 +76,30 @@ impl fmt::Display for Parts<'_> {
     }
 }
 
+/// The servers of one harness on one kind of server.
+struct Servers {
+    single: Server,
+    /// Started once, when a round needs it.
+    several: Option<Server>,
+}
+
+impl Servers {
+    async fn start(replica_set: bool) -> Self {
+        Self { single: Server::start(replica_set).await, several: None }
+    }
+
+    /// The server that a round is played on.
+    async fn to_play<R: Round>(&mut self, round: &R) -> &mut Server {
+        if !round.fails_over() {
+            return &mut self.single;
+        }
+        if self.several.is_none() {
+            self.several = Some(Server::start_several().await);
+        }
+        self.several.as_mut().expect("it was started just now, or before")
+    }
+}
+
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "reports the rounds, and failures as they come")]
 /// Plays all rounds on one kind of server, and panics with those that failed.
 pub(super) async fn play<R: Round>(replica_set: bool) {
@@ -80,18 +108,19 @@ pub(super) async fn play<R: Round>(replica_set: bool) {
         return;
     }
     let started = Instant::now();
-    let mut server = Server::start(replica_set).await;
+    let mut servers = Servers::start(replica_set).await;
     let mut failures: Vec<(u64, String)> = Vec::new();
     let mut void = 0;
     for (round, &seed) in seeds.iter().enumerate() {
         let made = R::generate(seed);
-        let played = AssertUnwindSafe(made.play(&mut server)).catch_unwind().await;
+        let server = servers.to_play(&made).await;
+        let played = AssertUnwindSafe(made.play(server)).catch_unwind().await;
         let Some(played) = played.map_or_else(refused, Some) else {
             void += 1;
             continue;
         };
         if let Err(wrong) = played {
-            let shown = if failures.len() < SHOWN { smallest(made, wrong, &mut server).await } else { wrong };
+            let shown = if failures.len() < SHOWN { smallest(made, wrong, &mut servers).await } else { wrong };
             eprintln!("seed {seed} (round {} of {}): {shown}", round + 1, seeds.len());
             failures.push((seed, shown));
         }
@@ -117,7 +146,7 @@ fn refused<T>(panic: Box<dyn Any + Send>) -> Option<T> {
 }
 
 /// The smallest round that was found to fail, too.
-async fn smallest<R: Round>(mut failing: R, mut wrong: String, server: &mut Server) -> String {
+async fn smallest<R: Round>(mut failing: R, mut wrong: String, servers: &mut Servers) -> String {
     let mut left = ATTEMPTS;
     'smaller: while left > 0 {
         for smaller in failing.smaller() {
@@ -125,7 +154,7 @@ async fn smallest<R: Round>(mut failing: R, mut wrong: String, server: &mut Serv
                 break;
             }
             left -= 1;
-            if let Err(still) = smaller.play(server).await {
+            if let Err(still) = smaller.play(servers.to_play(&smaller).await).await {
                 (failing, wrong) = (smaller, still);
                 continue 'smaller;
             }
@@ -180,17 +209,36 @@ pub(super) async fn before_and_after(
     state: &State,
     upgrade: impl AsyncFnOnce(&mut Server, &str),
 ) -> Played {
+    let undisturbed = async |_: &Server, workspace: &Workspace| post(workspace);
+    before_and_with(server, yaml, state, upgrade, undisturbed).await
+}
+
+/// Runs the binary before `upgrade`, and runs `post`, which runs the binary after it.
+pub(super) async fn before_and_with(
+    server: &mut Server,
+    yaml: impl Fn(&str) -> String,
+    state: &State,
+    upgrade: impl AsyncFnOnce(&mut Server, &str),
+    post: impl AsyncFnOnce(&Server, &Workspace) -> CommandOutput,
+) -> Played {
     let name = "mutated";
     let mongo = server.client.database(name);
     mongo.drop().await.expect("an empty database");
     super::server::load(&mongo, &state.before).await;
     let workspace = Workspace::new(&server.uri(name));
     workspace.configure(&yaml(name));
-    let taster = |arguments: &[&str]| tokio::task::block_in_place(|| workspace.taster(arguments));
-    let pre = taster(&["pre", "--run", "one"]);
+    let pre = tokio::task::block_in_place(|| workspace.taster(&["pre", "--run", "one"]));
     upgrade(server, name).await;
-    let post = taster(&["post", "--run", "one", "--format", "json"]);
+    let post = post(&*server, &workspace).await;
     Played { pre, post }
+}
+
+/// The command after the upgrade.
+pub(super) const POST: [&str; 5] = ["post", "--run", "one", "--format", "json"];
+
+/// Runs it to its end.
+pub(super) fn post(workspace: &Workspace) -> CommandOutput {
+    tokio::task::block_in_place(|| workspace.taster(&POST))
 }
 
 /// Findings that decide and are not as they should be.

@@ -11,6 +11,7 @@ use taster_demo::{Mongod, MongodOptions};
 use taster_testkit::{
     free_port,
     mongod::{self, direct},
+    replica_set::ReplicaSet,
     wait_until,
 };
 use tempfile::TempDir;
@@ -20,15 +21,33 @@ use super::{
     values,
 };
 
-/// A server that can be restarted on its files.
+/// A server that can be restarted on its files, or a replica set of several members.
 pub(super) struct Server {
-    // dropped in this order
-    mongod: Option<Mongod>,
+    members: Members,
     pub(super) replica_set: bool,
-    port: u16,
-    folder: TempDir,
     pub(super) client: Client,
 }
+
+enum Members {
+    One {
+        // dropped in this order
+        mongod: Option<Mongod>,
+        port: u16,
+        folder: TempDir,
+    },
+    Several(ReplicaSet),
+}
+
+/// Arguments of every mongod. The TTL monitor runs when a round says so; a transaction may live a second, so no capture waits
+/// for longer.
+const ARGUMENTS: [&str; 6] = [
+    "--setParameter",
+    "ttlMonitorEnabled=false",
+    "--setParameter",
+    "ttlMonitorSleepSecs=1",
+    "--setParameter",
+    "transactionLifetimeLimitSeconds=1",
+];
 
 impl Server {
     pub(super) async fn start(replica_set: bool) -> Self {
@@ -36,49 +55,70 @@ impl Server {
         let port = free_port();
         let mongod = mongod::start(Self::options(replica_set, port, folder.path())).await;
         let client = mongod.client().await.expect("a client");
-        Self { mongod: Some(mongod), replica_set, port, folder, client }
+        Self { members: Members::One { mongod: Some(mongod), port, folder }, replica_set, client }
+    }
+
+    /// A replica set of three members.
+    pub(super) async fn start_several() -> Self {
+        let set = ReplicaSet::three_equal(&ARGUMENTS).await;
+        let client = Client::with_uri_str(set.uri("")).await.expect("a client");
+        Self { members: Members::Several(set), replica_set: true, client }
     }
 
     fn options(replica_set: bool, port: u16, folder: &Path) -> MongodOptions {
-        // the TTL monitor runs when a round says so; a transaction may live a second, so no capture waits for longer
-        let arguments = ["ttlMonitorEnabled=false", "ttlMonitorSleepSecs=1", "transactionLifetimeLimitSeconds=1"]
-            .into_iter()
-            .flat_map(|parameter| ["--setParameter", parameter])
-            .collect::<Vec<_>>();
         let dir = Some(folder.to_owned());
-        MongodOptions { replica_set, port: Some(port), dir, ..mongod::options(&arguments) }
+        MongodOptions { replica_set, port: Some(port), dir, ..mongod::options(&ARGUMENTS) }
     }
 
+    /// It names every member.
     pub(super) fn uri(&self, database: &str) -> String {
-        self.mongod.as_ref().expect("it runs").uri_of(database)
+        match &self.members {
+            Members::One { mongod, .. } => mongod.as_ref().expect("it runs").uri_of(database),
+            Members::Several(set) => set.uri(database),
+        }
     }
 
-    /// Stops it as a power cut does, after its last checkpoint, and starts it again.
+    /// Stops it as a power cut does, after its last checkpoint, and starts it again. Several members elect another primary
+    /// instead.
     pub(super) async fn restart(&mut self) {
         self.admin(doc! {"fsync": 1}).await;
-        self.mongod = None;
-        self.mongod = Some(mongod::start(Self::options(self.replica_set, self.port, self.folder.path())).await);
+        let Members::One { mongod, port, folder } = &mut self.members else { return self.step_down().await };
+        *mongod = None;
+        *mongod = Some(mongod::start(Self::options(self.replica_set, *port, folder.path())).await);
         wait_until("the driver finds it again", taster_testkit::WAIT_TIMEOUT, async || {
             self.client.database("admin").run_command(doc! {"ping": 1}).await.is_ok()
         })
         .await;
     }
 
-    /// Lets the primary step down, and waits until it is elected again.
+    /// Lets the primary step down, and waits for the next one: the only member is elected again, several elect another one.
     pub(super) async fn step_down(&self) {
-        let client = direct(self.port).await;
-        // closes the connection
-        let _ = client.database("admin").run_command(doc! {"replSetStepDown": 1, "force": true}).await;
-        wait_until("an election", taster_testkit::WAIT_TIMEOUT, async || {
-            mongod::is_in_state(&client, "isWritablePrimary").await
-        })
-        .await;
+        match &self.members {
+            Members::One { port, .. } => {
+                let client = direct(*port).await;
+                // closes the connection
+                let _ = client.database("admin").run_command(doc! {"replSetStepDown": 1, "force": true}).await;
+                wait_until("an election", taster_testkit::WAIT_TIMEOUT, async || {
+                    mongod::is_in_state(&client, "isWritablePrimary").await
+                })
+                .await;
+            }
+            Members::Several(set) => set.fail_over().await,
+        }
         wait_until("the driver finds the primary", taster_testkit::WAIT_TIMEOUT, async || {
             let ping =
                 doc! {"update": "pings", "updates": [{"q": {"_id": 1}, "u": {"$inc": {"n": 1}}, "upsert": true}]};
             self.client.database("other").run_command(ping).await.is_ok()
         })
         .await;
+    }
+
+    /// How often the primary was asked for this command.
+    pub(super) async fn asked_for(&self, command: &str) -> i64 {
+        let status = self.client.database("admin").run_command(doc! {"serverStatus": 1}).await.expect("the status");
+        let commands = status.get_document("metrics").and_then(|metrics| metrics.get_document("commands"));
+        let counts = commands.and_then(|commands| commands.get_document(command));
+        counts.and_then(|counts| counts.get_i64("total")).expect("metrics.commands counts each command")
     }
 
     pub(super) async fn admin(&self, command: Document) {
