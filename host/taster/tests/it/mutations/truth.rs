@@ -117,7 +117,7 @@ impl<'a> Truth<'a> {
         self.census(name).is_some_and(|options| options.is_whole()) && self.config.rule(name) != Some("ignore")
     }
 
-    fn declarations(&self, name: &str) -> impl Iterator<Item = &'a Json> {
+    fn declarations<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'a Json> + use<'a, 'n> {
         let names = [name, self.state.old_name(name)];
         self.state.changes.iter().filter(move |change| {
             let of = change["collection"].as_str();
