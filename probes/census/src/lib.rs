@@ -81,9 +81,13 @@ fn record(db: &Database<'_>, collection: &str, settings: &CensusSettings) -> Res
         .census(collection)
         .ignore(settings.ignore.iter().map(String::as_str))
         .detail(settings.detail)
-        .values(settings.values)
-        .any_order(settings.ignore_order)
         .sample(settings.sample);
+    if settings.values {
+        census = census.keep_values();
+    }
+    if settings.ignore_order {
+        census = census.ignore_order();
+    }
     if let Some(filter) = &settings.filter {
         census = census.filter(filter.clone());
     }

@@ -166,14 +166,14 @@ impl Census<'_> {
     }
 
     /// Keeps small values, so that a changed field is shown with both. Only with [`CensusDetail::Fields`].
-    pub fn values(mut self, keep: bool) -> Self {
-        self.extras.values = keep;
+    pub fn keep_values(mut self) -> Self {
+        self.extras.values = true;
         self
     }
 
     /// Takes documents for the same whose fields have another order, at any depth.
-    pub fn any_order(mut self, any: bool) -> Self {
-        self.extras.any_order = any;
+    pub fn ignore_order(mut self) -> Self {
+        self.extras.any_order = true;
         self
     }
 
