@@ -9,7 +9,7 @@ use crate::{
     document::{self, DocumentDigest, DocumentDigester, RecordPlan},
     format::{FORMAT, Header, SCHEMA},
     hash::Hasher,
-    paths::PathSums,
+    paths::{OrderFreeSums, PathSums},
     raw::{self, FieldOrder},
     record::{self, REDACTED, Record},
     sample::{self, Sample},
@@ -74,12 +74,13 @@ impl CensusBuilder {
         let redacts = spec.options.redaction.as_ref().is_some_and(|redaction| redaction.ids);
         let secret = spec.secret.as_deref().unwrap_or(spec.key.secret());
         let hmac = redacts.then(|| Hmac::new_from_slice(secret).expect("an HMAC takes a key of any length"));
+        let order_free = if spec.options.order_free_digests { OrderFreeSums::Included } else { OrderFreeSums::Omitted };
         Self {
             digester: DocumentDigester {
                 hasher: Hasher::new(&spec.key),
                 plan: RecordPlan::new(&spec.options, spec.side, &spec.changes),
                 shapes: Shapes::new(),
-                paths: PathSums::new(spec.options.order_free_digests),
+                paths: PathSums::new(order_free),
             },
             records: Partitions::new(spec.scratch.clone()),
             parts: Vec::new(),

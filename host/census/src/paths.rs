@@ -42,10 +42,18 @@ pub(crate) struct PathSum {
     pub(crate) sum: u128,
 }
 
+/// Whether each top-level field that holds others has a second sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OrderFreeSums {
+    /// There are second sums.
+    Included,
+    /// There are none.
+    Omitted,
+}
+
 /// The sums of a collection.
 pub(crate) struct PathSums {
-    /// Whether there are second sums.
-    order_free: bool,
+    order_free: OrderFreeSums,
     slots: Vec<Slot>,
     by_hash: HashMap<u64, u32>,
     rest: u128,
@@ -85,8 +93,8 @@ struct Position {
 }
 
 impl PathSums {
-    /// `order_free`: with a second sum for each top-level field that holds others.
-    pub(crate) fn new(order_free: bool) -> Self {
+    /// The sums of no documents.
+    pub(crate) fn new(order_free: OrderFreeSums) -> Self {
         Self {
             order_free,
             slots: Vec::new(),
@@ -129,7 +137,7 @@ impl PathSums {
         }
         let kind = hasher.mix(element.kind().into(), id_hash, 0);
         let sum = kind.wrapping_add(self.add_nested(hasher, id_hash, element, (position, 1), 0));
-        if self.order_free {
+        if self.order_free == OrderFreeSums::Included {
             let position = self.order_free_position(hasher, position);
             self.add_to_sum(position, sum);
         }
