@@ -100,6 +100,12 @@ pub enum Flavour {
 }
 
 impl Flavour {
+    /// Whether the server is a member of a replica set.
+    #[must_use]
+    pub fn is_replica_set(self) -> bool {
+        self != Self::Standalone
+    }
+
     fn options(self) -> MongodOptions {
         // by default, a minute passes before the TTL monitor runs, and before a long transaction is aborted
         let mut parameters = vec!["ttlMonitorSleepSecs=1", "transactionLifetimeLimitSeconds=1"];
@@ -107,7 +113,7 @@ impl Flavour {
             parameters.push("minSnapshotHistoryWindowInSeconds=0");
         }
         let arguments: Vec<&str> = parameters.iter().flat_map(|parameter| ["--setParameter", parameter]).collect();
-        MongodOptions { replica_set: self != Self::Standalone, ..options(&arguments) }
+        MongodOptions { replica_set: self.is_replica_set(), ..options(&arguments) }
     }
 }
 

@@ -8,7 +8,7 @@ use mongodb::{
 };
 use taster_testkit::{
     WAIT_TIMEOUT,
-    mongod::{self, MongodOptions, Server, block_on_own_runtime, options},
+    mongod::{self, Flavour, MongodOptions, Server, block_on_own_runtime, options},
     wait_until,
 };
 
@@ -16,37 +16,37 @@ use taster_testkit::{
 pub(crate) struct Mongod {
     port: u16,
     user: Option<&'static str>,
-    replica_set: bool,
+    flavour: Flavour,
 }
 
 /// A standalone server.
 pub(crate) fn standalone() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
-    SERVER.get_or_init(|| start(false, &[]))
+    SERVER.get_or_init(|| start(Flavour::Standalone, &[]))
 }
 
 /// A standalone server that one test has to itself, to count its cursors.
 pub(crate) fn quiet() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
-    SERVER.get_or_init(|| start(false, &[]))
+    SERVER.get_or_init(|| start(Flavour::Standalone, &[]))
 }
 
 /// A replica set of one member.
 pub(crate) fn replica_set() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
-    SERVER.get_or_init(|| start(true, &[]))
+    SERVER.get_or_init(|| start(Flavour::ReplicaSet, &[]))
 }
 
 /// A replica set of one member whose transactions live for a second: reads in ranges wait for their end.
 pub(crate) fn short_transactions() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
-    SERVER.get_or_init(|| start(true, &["--setParameter", "transactionLifetimeLimitSeconds=1"]))
+    SERVER.get_or_init(|| start(Flavour::ReplicaSet, &["--setParameter", "transactionLifetimeLimitSeconds=1"]))
 }
 
 /// A replica set of one member that keeps two seconds of history.
 pub(crate) fn forgetful() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
-    SERVER.get_or_init(|| start(true, &["--setParameter", "minSnapshotHistoryWindowInSeconds=2"]))
+    SERVER.get_or_init(|| start(Flavour::ReplicaSet, &["--setParameter", "minSnapshotHistoryWindowInSeconds=2"]))
 }
 
 /// A member of a replica set that was never initiated.
@@ -55,7 +55,7 @@ pub(crate) fn uninitiated() -> &'static Mongod {
     static MONGOD: OnceLock<Mongod> = OnceLock::new();
     MONGOD.get_or_init(|| {
         let server = SERVER.get_or_init(|| block_on_own_runtime(Server::start(&["--replSet", "rs0"])));
-        Mongod { port: server.port(), user: None, replica_set: false }
+        Mongod { port: server.port(), user: None, flavour: Flavour::Standalone }
     })
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn uninitiated() -> &'static Mongod {
 pub(crate) fn with_users() -> &'static Mongod {
     static SERVER: OnceLock<Mongod> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let server = start(false, &["--auth"]);
+        let server = start(Flavour::Standalone, &["--auth"]);
         block_on_own_runtime(async {
             let admin = server.client().await.database("admin");
             let root = doc! {"createUser": "root", "pwd": "geheim", "roles": ["root"]};
@@ -80,14 +80,14 @@ pub(crate) fn with_users() -> &'static Mongod {
     })
 }
 
-fn start(replica_set: bool, arguments: &[&str]) -> Mongod {
+fn start(flavour: Flavour, arguments: &[&str]) -> Mongod {
     let arguments = [&["--setParameter", "ttlMonitorSleepSecs=1"], arguments].concat();
-    let options = MongodOptions { replica_set, ..options(&arguments) };
+    let options = MongodOptions { replica_set: flavour.is_replica_set(), ..options(&arguments) };
     let server = block_on_own_runtime(mongod::start(options));
     let port = server.port();
     // it ends with this process
     std::mem::forget(server);
-    Mongod { port, user: None, replica_set }
+    Mongod { port, user: None, flavour }
 }
 
 impl Mongod {
@@ -105,7 +105,7 @@ impl Mongod {
     }
 
     pub(crate) fn is_replica_set(&self) -> bool {
-        self.replica_set
+        self.flavour.is_replica_set()
     }
 
     /// A client of the test's own; it belongs to the runtime of the test.

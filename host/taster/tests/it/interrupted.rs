@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal};
 use taster_demo::{DATABASE, Mongod, Shop};
 use taster_testkit::{
     WAIT_TIMEOUT,
-    mongod::{self, MongodOptions, open_cursors},
+    mongod::{self, Flavour, MongodOptions, open_cursors},
     wait_until,
 };
 
@@ -35,9 +35,9 @@ pub(crate) struct FaultyShop {
 }
 
 impl FaultyShop {
-    pub(crate) async fn open(replica_set: bool, orders: u64) -> Self {
+    pub(crate) async fn open(flavour: Flavour, orders: u64) -> Self {
         let options = mongod::options(&["--setParameter", "enableTestCommands=1"]);
-        let mongod = mongod::start(MongodOptions { replica_set, ..options }).await;
+        let mongod = mongod::start(MongodOptions { replica_set: flavour.is_replica_set(), ..options }).await;
         let client = mongod.client().await.expect("a client");
         Shop::with_orders(orders).load(&client, |_, _| {}).await.expect("the shop loads");
         let workspace = Workspace::new(&mongod.uri_of(DATABASE));
@@ -89,7 +89,7 @@ impl FaultyShop {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pre_killed_at_any_read_and_run_again_leaves_a_whole_capture() {
-    let shop = FaultyShop::open(false, 1000).await;
+    let shop = FaultyShop::open(Flavour::Standalone, 1000).await;
     let mut kills = 0;
     // every third read: the others are much like their neighbours
     for skip in (0..).step_by(3) {
@@ -139,12 +139,12 @@ async fn two_pre_of_one_run_at_once_leave_one_capture() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_scan_with_its_code_and_leaves_no_cursor_on_a_standalone() {
-    a_signal_leaves_no_cursor(&FaultyShop::open(false, 4000).await).await;
+    a_signal_leaves_no_cursor(&FaultyShop::open(Flavour::Standalone, 4000).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_a_scan_with_its_code_and_leaves_no_cursor_on_a_replica_set() {
-    a_signal_leaves_no_cursor(&FaultyShop::open(true, 4000).await).await;
+    a_signal_leaves_no_cursor(&FaultyShop::open(Flavour::ReplicaSet, 4000).await).await;
 }
 
 async fn a_signal_leaves_no_cursor(shop: &FaultyShop) {

@@ -7,7 +7,7 @@ use std::{
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::Value;
-use taster_testkit::wait_until;
+use taster_testkit::{mongod::Flavour, wait_until};
 
 use crate::{
     interrupted::FaultyShop,
@@ -38,8 +38,8 @@ async fn command(shop: &ShopDatabase, command: Document) {
     shop.database.run_command(command).await.expect("a command");
 }
 
-async fn an_index_that_is_still_being_built(replica_set: bool) {
-    let shop = FaultyShop::open(replica_set, 100).await;
+async fn an_index_that_is_still_being_built(flavour: Flavour) {
+    let shop = FaultyShop::open(flavour, 100).await;
     let database = shop.client.database(taster_demo::DATABASE);
     shop.workspace.configure(&format!(
         "{SHOP}  indexBuildTimeout: 1s\nchanges:\n  - {{collection: orders, addedIndex: twice_1}}\n"
@@ -93,12 +93,12 @@ async fn an_index_that_is_still_being_built(replica_set: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_is_still_being_built_on_a_standalone_server() {
-    an_index_that_is_still_being_built(false).await;
+    an_index_that_is_still_being_built(Flavour::Standalone).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_is_still_being_built_on_a_replica_set() {
-    an_index_that_is_still_being_built(true).await;
+    an_index_that_is_still_being_built(Flavour::ReplicaSet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
