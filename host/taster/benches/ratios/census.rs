@@ -43,7 +43,7 @@ pub(crate) fn env(key: CensusKey) -> CensusEnv {
 /// Takes two censuses of very many documents and compares them.
 pub(crate) async fn measure(stage: &Stage, table: &mut Table) -> Outcome<()> {
     let documents = stage.size.documents * 10;
-    let many = crate::table::grouped(documents);
+    let many = taster_text::grouped(documents);
     let key = CensusKey::random()?;
     memory::forget_peak()?;
     let before = record(&key, Side::Pre, documents)?;

@@ -17,7 +17,7 @@ use taster_testkit::changed_captures::{self, ChangedCaptures};
 
 use crate::{
     Outcome, median,
-    table::{self, Goal, Table},
+    table::{Goal, Table},
 };
 
 /// How much longer one change may take where there are more of them: the caches of the processor hold fewer of them.
@@ -56,14 +56,14 @@ pub(crate) async fn measure(rounds: usize, table: &mut Table) -> Outcome<()> {
             judged.push(median(&mut times));
             rendered.push(render(&stored.judge(&pair, size).await, rounds)?);
         }
-        let many = table::grouped(sizes[1] as u64);
+        let many = taster_text::grouped(sizes[1] as u64);
         let growth = |times: [Duration; 2]| {
             let [few, more] = times.map(|time| time.as_secs_f64());
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             let [small, large] = sizes.map(|size| size as f64);
             (more / large) / (few / small)
         };
-        let few = table::grouped(sizes[0] as u64);
+        let few = taster_text::grouped(sizes[0] as u64);
         table.line(&format!("judging {many} {what}"), judged[1].as_secs_f64(), "s", Goal::AtMost(goal));
         table.ratio(&format!("each of them / each of {few}"), growth([judged[0], judged[1]]), GROWTH);
         for ((format, few_time), (_, time)) in rendered[0].iter().zip(&rendered[1]) {

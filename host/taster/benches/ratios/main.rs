@@ -51,7 +51,7 @@ async fn main() -> Outcome<()> {
     println!(
         "mongod {}, standalone; {} documents of {} bytes; medians of {} rounds after one to warm up\n",
         mongod.version().await?,
-        table::grouped(size.documents),
+        taster_text::grouped(size.documents),
         data::DOCUMENT_BYTES,
         size.rounds
     );

@@ -58,16 +58,3 @@ impl fmt::Display for Table {
         write!(f, "\n{held} of {goals} goals reached")
     }
 }
-
-/// `1 000 000`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
