@@ -74,7 +74,7 @@ impl<R: ReadAt> Census<R> {
         let length = source.length()?;
         let least = (MAGIC.len() + 4 + TRAILER_BYTES) as u64;
         if length < least {
-            let length = taster_text::grouped(length);
+            let [length, least] = [length, least].map(taster_text::grouped);
             return Err(damaged(format!("it has {length} bytes, but the shortest census has {least}")));
         }
         let start = source.read_at(0, MAGIC.len() + 4)?;

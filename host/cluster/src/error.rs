@@ -154,7 +154,7 @@ pub enum ClusterError {
 }
 
 fn waited_for(waited: Option<Duration>) -> String {
-    waited.map_or_else(String::new, |waited| format!("; waited {} s for it", waited.as_secs()))
+    waited.map_or_else(String::new, |waited| format!("; waited {} for it", taster_text::duration(waited)))
 }
 
 impl ClusterError {
@@ -227,11 +227,11 @@ impl Diagnostic for ClusterError {
                 workload.name
             ),
             Self::Locked { lease, lease_duration, .. } => {
-                let seconds = lease_duration.as_secs();
+                let limit = taster_text::exact_duration(*lease_duration);
                 format!(
                     "let the other process finish, or raise `cluster.lock.wait`. The lock of a pod that has ended, or of a \
                      killed process of this machine, is taken over at once; the lock of any other killed process when \
-                     `cluster.lock.wait` is longer than {seconds} s. If you know that it was killed: `kubectl delete lease \
+                     `cluster.lock.wait` is longer than {limit}. If you know that it was killed: `kubectl delete lease \
                      {lease}` in the namespace of the workloads"
                 )
             }
@@ -258,7 +258,7 @@ mod tests {
         };
         insta::assert_snapshot!(locked(None), @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1)");
         let waited = locked(Some(Duration::from_secs(5)));
-        insta::assert_snapshot!(waited, @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1); waited 5 s for it");
-        insta::assert_snapshot!(waited.help().unwrap(), @"let the other process finish, or raise `cluster.lock.wait`. The lock of a pod that has ended, or of a killed process of this machine, is taken over at once; the lock of any other killed process when `cluster.lock.wait` is longer than 30 s. If you know that it was killed: `kubectl delete lease taster-shop` in the namespace of the workloads");
+        insta::assert_snapshot!(waited, @"the lock (Lease taster-shop) is held by pod pre-1 (pre of run r1); waited 5.0 s for it");
+        insta::assert_snapshot!(waited.help().unwrap(), @"let the other process finish, or raise `cluster.lock.wait`. The lock of a pod that has ended, or of a killed process of this machine, is taken over at once; the lock of any other killed process when `cluster.lock.wait` is longer than 30s. If you know that it was killed: `kubectl delete lease taster-shop` in the namespace of the workloads");
     }
 }

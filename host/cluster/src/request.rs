@@ -29,7 +29,7 @@ impl ApiRequest<'_> {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.error(error)),
             Err(_) => {
-                let detail = format!("no response within {} s", REQUEST_TIMEOUT.as_secs());
+                let detail = format!("no response within {}", taster_text::exact_duration(REQUEST_TIMEOUT));
                 Err(ClusterError::Unreachable { detail })
             }
         }

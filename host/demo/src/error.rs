@@ -30,7 +30,11 @@ pub enum DemoError {
         log_tail: String,
     },
     /// mongod did not answer in time.
-    #[error("mongod {} did not answer within {waited:?}; the end of its log:\n{log_tail}", binary.display())]
+    #[error(
+        "mongod {} did not answer within {}; the end of its log:\n{log_tail}",
+        binary.display(),
+        taster_text::exact_duration(*waited)
+    )]
     Timeout {
         /// The program.
         binary: PathBuf,

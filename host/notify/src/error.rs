@@ -29,7 +29,7 @@ pub enum NotifyError {
         message: String,
     },
     /// The notification took too long in total.
-    #[error("it took longer than {} s", limit.as_secs())]
+    #[error("it took longer than {}", taster_text::exact_duration(*limit))]
     TimedOut {
         /// The limit.
         limit: Duration,

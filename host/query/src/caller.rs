@@ -34,7 +34,7 @@ impl SelectionTimeout {
 
 impl fmt::Display for SelectionTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "waited {:?}, setting `{}`", self.time, self.setting)
+        write!(f, "waited {}, setting `{}`", taster_text::exact_duration(self.time), self.setting)
     }
 }
 

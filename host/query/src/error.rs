@@ -183,8 +183,9 @@ pub enum QueryError {
     Restarted,
     /// The majority of the replica set lags behind its primary.
     #[error(
-        "the majority of the replica set did not reach this capture's time: waited {waited:?}, setting \
-         `mongodb.majorityTimeout`"
+        "the majority of the replica set did not reach this capture's time: waited {}, setting \
+         `mongodb.majorityTimeout`",
+        taster_text::exact_duration(*waited)
     )]
     MajorityTimeout {
         /// How long.

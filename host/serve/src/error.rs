@@ -13,7 +13,7 @@ use axum::{
 use taster_flow::FlowError;
 use taster_model::{AppName, Diagnostic, RunId};
 use taster_store::StoreError;
-use taster_text::{escape_hidden, grouped, truncate_chars};
+use taster_text::{escape_hidden, exact_duration, grouped, truncate_chars};
 
 use crate::response::{ErrorDetails, VerdictResponse};
 
@@ -72,7 +72,7 @@ pub(super) enum RequestError {
         most: usize,
     },
     /// The request took too long.
-    #[error("the request took longer than {limit:?}, the limit of --request-timeout")]
+    #[error("the request took longer than {}, the limit of --request-timeout", exact_duration(*limit))]
     Slow {
         /// The limit.
         limit: Duration,

@@ -28,7 +28,7 @@ impl Readiness {
         let result = match tokio::time::timeout(STORE_TIMEOUT, store.apps()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("the store did not answer within {STORE_TIMEOUT:?}")),
+            Err(_) => Err(format!("the store did not answer within {}", taster_text::exact_duration(STORE_TIMEOUT))),
         };
         *last = Some((Instant::now(), result.clone()));
         result

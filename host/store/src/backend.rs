@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use taster_census::ReadAt;
+use taster_text::grouped;
 
 use crate::{error::StoreError, retention::GcMode};
 
@@ -79,6 +80,14 @@ pub(crate) enum OpenOutcome {
     /// It is the expected object. Reading blocks and must not happen on the runtime's own threads: a back end may send a
     /// request for each part.
     Confirmed(Box<dyn ReadAt>),
+}
+
+impl OpenOutcome {
+    /// The object has `found` bytes, which is not the expected length.
+    pub(crate) fn wrong_length(found: u64, expected: Digest<'_>) -> Self {
+        let [found, expected] = [found, expected.length].map(grouped);
+        Self::Mismatch(format!("it has {found} bytes, and {expected} were written"))
+    }
 }
 
 /// A back end. Keys are paths: names of safe characters, joined by `/`.

@@ -1,9 +1,10 @@
 //! Errors of the store.
 
-use std::io;
+use std::{io, time::Duration};
 
 use taster_census::CensusError;
 use taster_model::Diagnostic;
+use taster_text::{duration, grouped};
 
 /// Errors of the store.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +42,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// No space is left.
-    #[error("no space left to write {key} ({bytes} bytes)")]
+    #[error("no space left to write {key} ({} bytes)", grouped(*bytes))]
     Full {
         /// The object.
         key: String,
@@ -109,7 +110,7 @@ pub enum StoreError {
         why: String,
     },
     /// The store did not answer, or answered with server errors, for all of `s3.retryTimeout`.
-    #[error("cannot {action} {url}: {why} (tried {tries} times in {seconds} s)")]
+    #[error("cannot {action} {url}: {why} (tried {tries} times in {})", duration(*elapsed))]
     Unavailable {
         /// `read`, `write`, `list`, `remove`.
         action: &'static str,
@@ -118,7 +119,7 @@ pub enum StoreError {
         /// The number of attempts.
         tries: u32,
         /// The time from the first attempt to the last one.
-        seconds: u64,
+        elapsed: Duration,
         /// The error of the last attempt.
         why: String,
     },

@@ -279,7 +279,7 @@ fn open(path: &Path, digest: Digest<'_>) -> io::Result<OpenOutcome> {
     };
     let length = file.metadata()?.len();
     if length != digest.length {
-        return Ok(OpenOutcome::Mismatch(format!("it has {length} bytes, and {} were written", digest.length)));
+        return Ok(OpenOutcome::wrong_length(length, digest));
     }
     let sha256 = read_in_chunks(&file, length, |_| Ok(()))?;
     if sha256 != digest.sha256 {

@@ -66,7 +66,7 @@ async fn failed_connections_report_the_cause() {
         T0203 `admin` cannot be compared: it is a system database or not a valid database name
         name the database that holds the application's data
 
-        T0204 no MongoDB server answers at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: I/O error: Connection refused (os error 111) (waited 1.5s, setting `mongodb.connectTimeout`)
+        T0204 no MongoDB server answers at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: I/O error: Connection refused (os error 111) (waited 1500ms, setting `mongodb.connectTimeout`)
         check host, port, network and replicaSet; if the data were copied from another set, its configuration still names the old hosts: add ?directConnection=true
 
         T0205 authentication failed at mongodb://***@127.0.0.1:PORT/shop?authSource=admin: SCRAM failure: Authentication failed.

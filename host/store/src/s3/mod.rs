@@ -248,7 +248,8 @@ async fn read_body(body: ByteStream, length: Option<i64>) -> Result<Vec<u8>, S3F
     let bytes = bytes.to_vec();
     match length.and_then(|length| usize::try_from(length).ok()) {
         Some(length) if length != bytes.len() => {
-            Err(S3Failure::Retryable(format!("received {} of {length} bytes", bytes.len())))
+            let [received, announced] = [bytes.len(), length].map(|bytes| taster_text::grouped(bytes as u64));
+            Err(S3Failure::Retryable(format!("received {received} of {announced} bytes")))
         }
         _ => Ok(bytes),
     }

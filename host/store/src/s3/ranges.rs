@@ -41,7 +41,7 @@ impl Bucket {
         };
         let length = head.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or_default();
         if length != digest.length {
-            return Ok(OpenOutcome::Mismatch(format!("it has {length} bytes, and {} were written", digest.length)));
+            return Ok(OpenOutcome::wrong_length(length, digest));
         }
         let Some(etag) = head.e_tag().map(str::to_owned) else { return Err(super::unexpected_condition("read", &url)) };
         let ranges = RangeReader {

@@ -80,7 +80,7 @@ pub(super) async fn send<T, F: Future<Output = Result<T, S3Failure>> + Send>(
                 action: operation.action,
                 url: operation.url.to_owned(),
                 tries: exhausted.attempts,
-                seconds: exhausted.elapsed.as_secs(),
+                elapsed: exhausted.elapsed,
                 why,
             });
         }
