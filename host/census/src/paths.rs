@@ -386,7 +386,7 @@ pub(crate) fn is_order_free(path: &[u8]) -> bool {
 /// One name of a path, quoted if necessary.
 pub(crate) fn format_name(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
-        Ok(text) if text.is_empty() || text.contains(['.', '[', ']', '"']) || text.chars().any(char::is_control) => {
+        Ok(text) if text.is_empty() || text.contains(['.', '[', ']', '"']) || text.contains(taster_text::is_hidden) => {
             format!("{text:?}")
         }
         Ok(text) => text.to_owned(),

@@ -188,7 +188,8 @@ fn read_header(json: &[u8]) -> Result<Header, CensusError> {
     let unreadable = |error: serde_json::Error| damaged(format!("its header is invalid ({error})"));
     let version: Version = serde_json::from_slice(json).map_err(unreadable)?;
     if version.schema != SCHEMA {
-        return Err(damaged(format!("its schema is `{}` instead of `{SCHEMA}`", version.schema.escape_debug())));
+        let schema = taster_text::escape_hidden(&version.schema);
+        return Err(damaged(format!("its schema is `{schema}` instead of `{SCHEMA}`")));
     }
     if version.format != FORMAT {
         return Err(CensusError::Format { found: version.format, known: FORMAT });

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use taster_model::{Acceptance, Finding, FindingOutcome, Verdict, VerdictDocument};
-use taster_text::{counted, escape_hidden, is_hidden, size};
+use taster_text::{counted, escape_hidden, size};
 
 use crate::{
     accepted, documents, evidence,
@@ -126,17 +126,20 @@ fn list_documents(out: &mut String, finding: &Finding) {
     out.push_str("</details>\n");
 }
 
+/// Line breaks and tabs as blanks, all other hidden characters as escapes.
+fn on_one_line(text: &str) -> String {
+    escape_hidden(&text.replace(['\n', '\r', '\t'], " "))
+}
+
 /// Escapes text between HTML tags, where Markdown syntax does not apply.
 fn escape_html(text: &str) -> String {
     let escape = |c: char| match c {
-        c if c.is_control() => " ".to_owned(),
-        c if is_hidden(c) => c.escape_default().to_string(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
         '&' => "&amp;".to_owned(),
         c => c.to_string(),
     };
-    text.chars().map(escape).collect()
+    on_one_line(text).chars().map(escape).collect()
 }
 
 /// A code span around `text`, which may contain backticks. Not for tables.
@@ -151,10 +154,8 @@ fn code_span(text: &str) -> String {
 /// Escapes Markdown and HTML in text of a probe or a database.
 fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in on_one_line(text).chars() {
         match c {
-            c if c.is_control() => out.push(' '),
-            c if is_hidden(c) => out.extend(c.escape_default()),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
