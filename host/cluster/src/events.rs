@@ -12,6 +12,7 @@ use kube::{
     api::{DynamicObject, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
+use taster_text::truncate_bytes;
 use ulid::Ulid;
 
 use crate::{
@@ -118,23 +119,14 @@ fn event_object(regarding: ObjectReference, event: &EventSpec, instance: Option<
         },
         event_time: Some(MicroTime(now)),
         reporting_controller: Some(CONTROLLER.to_owned()),
-        reporting_instance: Some(truncate(instance.unwrap_or("taster"), MAX_INSTANCE_BYTES).to_owned()),
+        reporting_instance: Some(truncate_bytes(instance.unwrap_or("taster"), MAX_INSTANCE_BYTES)),
         action: Some(event.action.to_owned()),
         reason: Some(event.reason.to_owned()),
         regarding: Some(regarding),
-        note: Some(truncate(&event.note, MAX_NOTE_BYTES).to_owned()),
+        note: Some(truncate_bytes(&event.note, MAX_NOTE_BYTES)),
         type_: Some(event_type.to_owned()),
         ..Event::default()
     }
-}
-
-/// The first `max_bytes` bytes, cut at a character boundary.
-fn truncate(text: &str, max_bytes: usize) -> &str {
-    let mut end = max_bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]
@@ -142,10 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_note_is_cut_between_characters() {
-        assert_eq!(truncate("kürzer", 100), "kürzer");
-        assert_eq!(truncate("kürzer", 2), "k");
-        assert_eq!(truncate("kürzer", 3), "kü");
+    fn a_long_note_has_the_size_that_the_api_server_accepts() {
         let event = EventSpec {
             event_type: EventType::Warning,
             reason: "Different",
@@ -153,7 +142,8 @@ mod tests {
             note: "ü".repeat(1000),
         };
         let event = event_object(ObjectReference::default(), &event, None, Timestamp::UNIX_EPOCH);
-        assert_eq!(event.note.map(|note| note.len()), Some(1024));
+        // the sign that it is truncated has three bytes, and no character is split
+        assert_eq!(event.note.map(|note| note.len()), Some(1023));
         assert_eq!(event.type_.as_deref(), Some("Warning"));
     }
 }

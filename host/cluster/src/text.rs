@@ -1,16 +1,14 @@
 //! Text for one line: messages of the kubelet and the controllers.
 
-use taster_text::escape_hidden;
-
 /// The longest message of another program that a line quotes, in bytes.
 const MAX_BYTES: usize = 600;
 
 /// The text on one line, at most [`MAX_BYTES`] bytes. A longer one loses its beginning, because the end of a log says more.
 pub(crate) fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line = escape_hidden(line.trim_end_matches('.'));
+    let line = taster_text::one_line(text);
+    let line = line.trim_end_matches('.');
     if line.len() <= MAX_BYTES {
-        return line;
+        return line.to_owned();
     }
     let mut from = line.len() - MAX_BYTES;
     while !line.is_char_boundary(from) {

@@ -86,7 +86,7 @@ impl CliError {
         let error = std::iter::once(format!("error[{}]: {}", self.code, self.message));
         let help = self.help.iter().map(|help| format!("help: {help}"));
         let parts: Vec<String> = lead.chain(error).chain(self.causes.iter().cloned()).chain(help).collect();
-        taster_text::escape_hidden(&parts.join("; ").split_whitespace().collect::<Vec<_>>().join(" "))
+        taster_text::one_line(&parts.join("; "))
     }
 
     /// The stable code, such as `T0602`.

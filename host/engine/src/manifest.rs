@@ -151,7 +151,7 @@ fn kind(given: types::ValueKind) -> ValueKind {
 
 /// A text of the probe as one short line.
 fn single_line(text: &str) -> String {
-    truncate_chars(printable(text).split_whitespace().collect::<Vec<_>>().join(" ").as_str(), MAX_LINE_CHARS)
+    truncate_chars(&taster_text::one_line(&printable(text)), MAX_LINE_CHARS)
 }
 
 #[cfg(test)]

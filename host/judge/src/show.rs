@@ -1,16 +1,14 @@
 //! Formats values for findings: short, on one line, without control characters.
 
 use serde_json::{Map, Value as Json};
+use taster_text::{escape_hidden, truncate_chars};
 
-/// Texts longer than this are cut.
-const MAX_CHARACTERS: usize = 48;
+/// Longer texts are truncated to this many characters.
+const MAX_CHARACTERS: usize = 49;
 
-/// `text` on one line, cut if it is long.
+/// `text` on one line, truncated if it is long.
 pub(crate) fn short(text: &str) -> String {
-    match text.char_indices().nth(MAX_CHARACTERS) {
-        Some((end, _)) => format!("{}…", taster_text::escape_hidden(&text[..end])),
-        None => taster_text::escape_hidden(text),
-    }
+    escape_hidden(&truncate_chars(text, MAX_CHARACTERS))
 }
 
 /// `text` as a name: in backticks.
@@ -149,7 +147,7 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(short("a\u{1b}[2Jb\n\u{202e}c"), "a\\u{1b}[2Jb\\n\\u{202e}c");
-        assert_eq!(short(&"x".repeat(100)).chars().count(), MAX_CHARACTERS + 1);
+        assert_eq!(short(&"x".repeat(100)).chars().count(), MAX_CHARACTERS);
     }
 
     #[test]

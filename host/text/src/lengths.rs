@@ -1,6 +1,12 @@
-//! Truncation of text to a number of characters or bytes.
+//! Text on one line, and truncation of text to a number of characters or bytes.
 
-use crate::grouped;
+use crate::{escape_hidden, grouped};
+
+/// The text on one line: white space becomes single blanks, other hidden characters become escapes.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    escape_hidden(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
 
 /// Truncates to at most `limit` characters. A truncated text ends with `…`.
 #[must_use]
@@ -45,6 +51,13 @@ pub fn listed(names: &[impl AsRef<str>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_has_no_breaks_and_no_hidden_characters() {
+        assert_eq!(one_line(" low\r\n on\tmemory\u{2028}"), "low on memory");
+        assert_eq!(one_line("red\u{1b}[31m\u{202e}"), r"red\u{1b}[31m\u{202e}");
+        assert_eq!(one_line("\n"), "");
+    }
 
     #[test]
     fn no_character_is_split() {

@@ -15,4 +15,4 @@ pub use json::{
     JsonChange, JsonChangeKind, JsonDiff, escape_field_name, is_bson_scalar, join_path, json_diff, json_equal,
     unescape_field_name,
 };
-pub use lengths::{listed, truncate_bytes, truncate_chars};
+pub use lengths::{listed, one_line, truncate_bytes, truncate_chars};

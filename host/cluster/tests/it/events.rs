@@ -119,7 +119,7 @@ async fn kubectl_describe_finds_an_event() {
     found.sort_by_key(|event| event.note.as_ref().map(String::len));
     assert_eq!(
         found.iter().map(|event| event.note.as_ref().map(String::len)).collect::<Vec<_>>(),
-        [Some(12), Some(1024)]
+        [Some(12), Some(1023)]
     );
     assert_eq!(found[0].reporting_controller.as_deref(), Some("taster.dev/taster"));
     assert_eq!(found[0].reporting_instance, pod.metadata.name);
