@@ -166,7 +166,7 @@ async fn take_lock(config: &Config) -> Result<Lock, CliError> {
         when_locked: section.lock.when_locked(),
         lease_duration: LEASE_DURATION,
     };
-    let log = |text: &str| tracing::info!("{text}");
+    let log = |holder: &str| tracing::info!(%holder, "waiting for the lock");
     Ok(retry_while_unreachable(API_TIMEOUT, async || cluster.acquire_lock(request.clone(), &log).await).await?)
 }
 

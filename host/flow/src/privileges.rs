@@ -12,17 +12,21 @@ use taster_query::{Connection, PrivilegeReport, RequiredAccess};
 pub(crate) async fn check_user(connection: &Connection, config: &Config) -> Result<(), CliError> {
     let report = connection.check_privileges(&required_privileges(config)).await?;
     report.require_complete()?;
-    match write_privileges(&report) {
+    match beyond_reading(&report) {
         _ if config.require_read_only_user => report.require_read_only()?,
-        Some(actions) => tracing::warn!("the user {actions}"),
+        Some(privileges) => tracing::warn!(%privileges, "the user can do more than read; {OWN_USER}"),
         None if !report.privileges.authenticated => tracing::debug!("{NO_ACCESS_CONTROL}"),
         None => {}
     }
     if let Some(blind) = missing_optional_privileges(&report) {
-        tracing::warn!("the user {blind}");
+        tracing::warn!(details = %blind, "the user lacks optional privileges");
     }
     Ok(())
 }
+
+/// What to do about a user that can do more than read.
+const OWN_USER: &str =
+    "give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error";
 
 /// The text about a server without access control.
 pub const NO_ACCESS_CONTROL: &str = "the server has no access control: everybody may write";
@@ -49,11 +53,11 @@ pub fn required_privileges(config: &Config) -> RequiredAccess {
 /// What the user may write. Nothing on a server without access control: that is not a privilege of the user.
 #[must_use]
 pub fn write_privileges(report: &PrivilegeReport) -> Option<String> {
-    let actions = report.write_access().filter(|_| report.privileges.authenticated)?;
-    Some(format!(
-        "can do more than read: {actions}. Give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` \
-         makes this an error"
-    ))
+    Some(format!("can do more than read: {}; {OWN_USER}", beyond_reading(report)?))
+}
+
+fn beyond_reading(report: &PrivilegeReport) -> Option<String> {
+    report.write_access().filter(|_| report.privileges.authenticated)
 }
 
 /// What stays unknown because the user lacks optional privileges.

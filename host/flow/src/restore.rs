@@ -136,7 +136,7 @@ async fn take_lock(
         },
         lease_duration: LEASE_DURATION,
     };
-    let log = |text: &str| tracing::info!("{text}");
+    let log = |holder: &str| tracing::info!(%holder, "waiting for the lock");
     let locking = async || cluster.acquire_lock(request.clone(), &log).await;
     let locking = async { Ok(retry_while_unreachable(API_TIMEOUT, locking).await) };
     match shutdown.run_until(BEFORE_LOCK, locking).await? {

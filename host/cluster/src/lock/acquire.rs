@@ -117,7 +117,7 @@ impl LockWait {
     fn announce(&mut self, holder: Option<&Holder>, on_wait: &(dyn Fn(&str) + Send + Sync)) {
         let holder = holder.map(ToString::to_string).unwrap_or_default();
         if self.announced.as_ref() != Some(&holder) {
-            on_wait(&format!("waiting for the lock, held by {holder}"));
+            on_wait(&holder);
             self.announced = Some(holder);
         }
     }

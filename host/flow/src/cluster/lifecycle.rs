@@ -200,7 +200,7 @@ async fn finish<T>(
     release_lock(lock, limits.release).await;
     let not_restored = report.as_ref().and_then(RestoreReport::not_restored);
     if let Some(text) = &not_restored {
-        tracing::error!("{text}");
+        tracing::error!(details = %text, "cannot restore all workloads");
     }
     let result = result.map_err(|error| error.with_lead(not_restored));
     let publishing = async {

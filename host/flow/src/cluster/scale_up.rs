@@ -43,7 +43,7 @@ impl Scaler<'_> {
         let workloads = self.section.workloads();
         let inspection = retry_while_unreachable(API_TIMEOUT, async || self.cluster.inspect(&workloads).await).await?;
         for warning in &inspection.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!(details = %warning, "another field manager sets the replicas of a workload");
         }
         if !inspection.not_found.is_empty() && !inspection.found.is_empty() {
             let absent = inspection.not_found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

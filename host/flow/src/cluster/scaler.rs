@@ -91,7 +91,7 @@ impl<'a> Scaler<'a> {
             when_locked: section.lock.when_locked(),
             lease_duration: LEASE_DURATION,
         };
-        let log = |text: &str| tracing::info!("{text}");
+        let log = |holder: &str| tracing::info!(%holder, "waiting for the lock");
         let locking = retry_while_unreachable(API_TIMEOUT, async || cluster.acquire_lock(request.clone(), &log).await);
         let lock = context.timer.time(Phase::Cluster, locking).await?;
         tracing::info!(app = %context.config.app, namespace = cluster.namespace(), "holds the lock");

@@ -20,7 +20,7 @@ async fn of_two_processes_one_works_and_the_other_waits_or_fails() {
     assert!(refused.err.contains("error[T0712]") && refused.err.contains("(pre of run a)"), "{}", refused.err);
     shop.configure("  lock: {busy: wait, wait: 2m}\n", PROBES);
     let second = shop.spawn_logged(&["post", "--run", "a"]);
-    second.logs("waiting for the lock, held by process").await;
+    second.logs("waiting for the lock holder=process").await;
     shop.kubelet.release();
     let (first, second) = (ended(first).await, second.ended().await);
     assert_eq!((first.code, second.code), (0, 0), "{}\n{}", first.all(), second.all());
