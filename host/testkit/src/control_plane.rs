@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use k8s_openapi::api::{
@@ -22,10 +22,13 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{free_ports, wait_until};
+use crate::{free_ports, wait::holds_within, wait_until};
 
 /// How long it may take to start. It takes about six seconds on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// How often it is asked whether it has started. Each time starts a kubectl.
+const START_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs the three processes until the owner ends, which closes the standard input of this script.
 const KEEPER: &str = r#"
@@ -88,15 +91,19 @@ impl ControlPlane {
         keeper.args(ports.iter_mut().map(|port| port.to_string()));
         let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a shell");
         let mut plane = Self { dir, url, keeper };
-        let started = Instant::now();
-        while !plane.is_ready(assets) {
-            if plane.log_tails(usize::MAX).contains("address already in use") {
-                drop(plane.keeper.stdin.take());
-                let _ = plane.keeper.wait();
-                return None;
+        let mut port_taken = false;
+        let decided = holds_within(START_TIMEOUT, START_POLL_INTERVAL, || {
+            if plane.is_ready(assets) {
+                return true;
             }
-            assert!(started.elapsed() < START_TIMEOUT, "the control plane did not start:\n{}", plane.log_tails(10));
-            std::thread::sleep(Duration::from_millis(200));
+            port_taken = plane.log_tails(usize::MAX).contains("address already in use");
+            port_taken
+        });
+        assert!(decided, "the control plane did not start:\n{}", plane.log_tails(10));
+        if port_taken {
+            drop(plane.keeper.stdin.take());
+            let _ = plane.keeper.wait();
+            return None;
         }
         Some(plane)
     }

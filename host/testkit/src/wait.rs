@@ -14,12 +14,22 @@ pub async fn wait_until(what: &str, timeout: Duration, mut condition: impl Async
 }
 
 /// Waits until `condition` holds, and blocks the thread meanwhile. Panics with `what` when that takes longer than `timeout`.
-pub fn block_until(what: &str, timeout: Duration, mut condition: impl FnMut() -> bool) {
+pub fn block_until(what: &str, timeout: Duration, condition: impl FnMut() -> bool) {
+    let holds = holds_within(timeout, POLL_INTERVAL, condition);
+    assert!(holds, "timed out after {timeout:?} waiting for {what}");
+}
+
+/// Whether `condition` comes to hold within `timeout`. Blocks the thread, and checks it every `interval`: for a condition that
+/// is expensive to check, or a caller that can say more about a timeout.
+pub(crate) fn holds_within(timeout: Duration, interval: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < timeout, "timed out after {timeout:?} waiting for {what}");
-        std::thread::sleep(POLL_INTERVAL);
+        if started.elapsed() >= timeout {
+            return false;
+        }
+        std::thread::sleep(interval);
     }
+    true
 }
 
 /// Waits until `poll` returns a value, and returns it. Panics with `what` when that takes longer than `timeout`.
