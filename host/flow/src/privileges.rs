@@ -29,7 +29,7 @@ const OWN_USER: &str =
     "give Taster a user of its own (docs/src/operations/mongodb.md); `requireReadOnlyUser: true` makes this an error";
 
 /// The text about a server without access control.
-pub const NO_ACCESS_CONTROL: &str = "the server has no access control: everybody may write";
+pub const NO_ACCESS_CONTROL: &str = "the server has no access control: anyone can write";
 
 /// The access that the configuration needs: to the collections that it names, or to all of them if one probe reads all.
 #[must_use]

@@ -17,7 +17,7 @@ pub(crate) struct CensusJudgement {
 /// Whether missing documents that were due to expire are excused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {
-    /// The rules by which they expire still stand.
+    /// The rules by which they expire still apply.
     Proven,
     /// A rule is gone or altered.
     Unproven,

@@ -255,7 +255,7 @@ fn explain_by_moved_documents<'a>(
         if (difference.before, difference.after) != counts {
             return None;
         }
-        if difference.expired.count > 0 && !ttl::still_stands(captures, &census.after.collection) {
+        if difference.expired.count > 0 && !ttl::still_applies(captures, &census.after.collection) {
             return None;
         }
         moved_documents(difference)

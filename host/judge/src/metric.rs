@@ -70,7 +70,7 @@ fn compare_metric(
                 // the collection is taken from the capture: labels are chosen by the probe and are not trusted
                 let census = captures.after.census(&record.name, pair.newest());
                 let expiry = match census {
-                    Some(census) if ttl::still_stands(captures, &census.collection) => Expiry::Proven,
+                    Some(census) if ttl::still_applies(captures, &census.collection) => Expiry::Proven,
                     _ => Expiry::Unproven,
                 };
                 let judgement = census::judge(difference, captures.after.capture.data, applied, expiry);

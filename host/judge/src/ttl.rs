@@ -7,9 +7,9 @@ use taster_model::CollectionFacts;
 
 use crate::capture_pair::{CaptureIndex, CapturePair};
 
-/// Whether every rule by which documents of the collection expired before the sync still stands, unaltered. Only then are
+/// Whether every rule by which documents of the collection expired before the sync still applies, unaltered. Only then are
 /// missing documents excused that were due: without the rule, something else may have removed them.
-pub(crate) fn still_stands(captures: &CapturePair<'_>, collection: &str) -> bool {
+pub(crate) fn still_applies(captures: &CapturePair<'_>, collection: &str) -> bool {
     let rules = |capture: &CaptureIndex<'_>| capture.collection(collection).map(expiry_rules).unwrap_or_default();
     rules(&captures.before).is_subset(&rules(&captures.after))
 }
@@ -40,8 +40,8 @@ mod tests {
     use super::*;
     use crate::fixtures::{capture, collection};
 
-    fn still_stands(before: &Capture, after: &Capture, collection: &str) -> bool {
-        super::still_stands(&CapturePair::new(before, after, &[], &[], &CensusDifferences::new()), collection)
+    fn still_applies(before: &Capture, after: &Capture, collection: &str) -> bool {
+        super::still_applies(&CapturePair::new(before, after, &[], &[], &CensusDifferences::new()), collection)
     }
 
     fn with(options: Json, indexes: Vec<Json>) -> Capture {
@@ -54,7 +54,7 @@ mod tests {
         let index = |key: &str, seconds: Json| json!({"name": "ttl", "key": {key: 1}, "expireAfterSeconds": seconds});
         let before = with(Json::Null, vec![json!({"name": "_id_"}), index("due", json!({"$numberInt": "60"}))]);
         let partial = json!({"key": {"due": 1}, "expireAfterSeconds": 60, "partialFilterExpression": {"a": 1}});
-        for (indexes, stands) in [
+        for (indexes, applies) in [
             (vec![index("due", json!({"$numberLong": "60"}))], true),
             (vec![index("due", json!({"$numberDouble": "60.0"})), index("seen", json!(5))], true),
             (vec![index("due", json!({"$numberInt": "61"}))], false),
@@ -62,11 +62,11 @@ mod tests {
             (vec![partial], false),
             (Vec::new(), false),
         ] {
-            assert_eq!(still_stands(&before, &with(Json::Null, indexes.clone()), "orders"), stands, "{indexes:?}");
+            assert_eq!(still_applies(&before, &with(Json::Null, indexes.clone()), "orders"), applies, "{indexes:?}");
         }
-        assert!(!still_stands(&before, &capture(Vec::new()), "orders"), "nothing is known of its indexes");
+        assert!(!still_applies(&before, &capture(Vec::new()), "orders"), "nothing is known of its indexes");
         let series = with(json!({"expireAfterSeconds": {"$numberLong": "3600"}}), Vec::new());
-        assert!(still_stands(&series, &series, "orders"));
-        assert!(!still_stands(&series, &with(json!({}), Vec::new()), "orders"));
+        assert!(still_applies(&series, &series, "orders"));
+        assert!(!still_applies(&series, &with(json!({}), Vec::new()), "orders"));
     }
 }

@@ -237,7 +237,7 @@ pub struct ResultsVersion {
 
 impl ProbeRecord {
     /// Whether `later` has the same component, or one that returns the same results: both say so, and what this one declares of
-    /// its metrics still stands. A declaration that is new must not be about them: the most specific one applies, and it could
+    /// its metrics still holds. A declaration that is new must not be about them: the most specific one applies, and it could
     /// make a loss expected.
     #[must_use]
     pub fn has_results_of(&self, later: &Self) -> bool {

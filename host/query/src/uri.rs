@@ -294,8 +294,8 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_not_escaped_is_told_to_be() {
-        let is_told = |text: &str| {
+    fn only_errors_about_unescaped_credentials_say_to_escape_them() {
+        let says_to_escape = |text: &str| {
             let error = text.parse::<MongoUri>().unwrap_err();
             let help = taster_model::Diagnostic::help(&error).unwrap();
             help.contains("%40")
@@ -307,7 +307,7 @@ mod tests {
             "mongodb://u:%zz@h/d",
             "mongodb://u:a:b@h/d",
         ] {
-            assert!(is_told(text), "{text}");
+            assert!(says_to_escape(text), "{text}");
         }
         for text in [
             "mongodb://u:p@h/d?tsl=true",
@@ -318,7 +318,7 @@ mod tests {
             "mongodb://",
             "",
         ] {
-            assert!(!is_told(text), "{text}");
+            assert!(!says_to_escape(text), "{text}");
         }
     }
 

@@ -45,9 +45,7 @@ impl Diagnostic for ServeError {
 
     fn help(&self) -> Option<String> {
         Some(match self {
-            Self::Open { .. } => {
-                "give a token file with --token-file, or allow everybody with --allow-anonymous".into()
-            }
+            Self::Open { .. } => "give a token file with --token-file, or allow anyone with --allow-anonymous".into(),
             Self::Listen { .. } => "name another address with --listen; port 0 picks a free one".into(),
             Self::Tokens { .. } => format!(
                 "one token per line, of at least {MIN_TOKEN_LENGTH} visible ASCII characters; `openssl rand -hex 32` makes one"

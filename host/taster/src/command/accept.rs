@@ -22,7 +22,7 @@ Examples:
   # The lost orders were test data: accept the verdict, so that the next run starts a new baseline
   taster accept deploy-42 --reason \"test orders were removed on purpose, TICKET-17\"
 
-  # In the name of somebody else, with results in S3
+  # On behalf of another person, with results in S3
   taster accept deploy-42 --reason \"approved in review\" --by ann --store s3://taster-results/stage";
 
 /// Arguments of `accept`.

@@ -31,7 +31,7 @@ async fn remove(shop: &ShopDatabase, documents: &[Document]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_baseline_stands_until_the_data_are_back_and_is_not_forgotten_afterwards() {
+async fn a_baseline_stays_open_until_the_data_are_back_and_is_not_forgotten_afterwards() {
     let shop = ShopDatabase::standalone(400).await;
     let workspace = shop.workspace();
     workspace.configure(SHOP);

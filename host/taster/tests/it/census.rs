@@ -200,7 +200,7 @@ async fn a_pre_that_dies_over_its_censuses_leaves_nothing_that_counts() {
         // `pre` again under the same name succeeds
         let again = code(&workspace, &["pre", "--run", "a"]);
         assert_eq!(again, 0, "killed at {at}");
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         seen.push((at, known));
     }
     println!("pre was killed at {} places: {seen:?}", seen.len());
@@ -220,7 +220,7 @@ async fn a_post_that_dies_over_its_censuses_never_forgets_a_loss() {
         let at = crashes::killed(&workspace, place, &["post", "--run", "a"]);
         let again = workspace.taster(&["post", "--run", "a", "--format", "json"]);
         assert_eq!(again.code, 1, "killed at {at:?}: {}", again.all());
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         if at.is_none() {
             break;
         }

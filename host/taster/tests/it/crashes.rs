@@ -29,7 +29,7 @@ impl Loss {
         assert_eq!(shop.lose(doc! {"_id": {"$in": ids}}).await, self.documents.len() as u64);
     }
 
-    pub(crate) async fn is_mended(&self, shop: &ShopDatabase) {
+    pub(crate) async fn is_reinserted(&self, shop: &ShopDatabase) {
         shop.database.collection::<Document>("orders").insert_many(&self.documents).await.expect("they come back");
     }
 }
@@ -82,7 +82,7 @@ async fn a_pre_that_dies_never_hides_a_loss() {
         fine(&workspace, &["pre", "--run", "b"]);
         let next = code(&workspace, &["post", "--run", "b"]);
         assert_eq!(next, i32::from(known), "killed at {at}: what was never captured cannot be missed, all else is");
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         seen.push((at, known));
     }
     println!("pre was killed at {} places: {seen:?}", seen.len());
@@ -101,7 +101,7 @@ async fn a_pre_that_dies_without_a_post_in_between_never_hides_a_loss() {
         let known = committed(&workspace, "a");
         fine(&workspace, &["pre", "--run", "b"]);
         assert_eq!(code(&workspace, &["post", "--run", "b"]), i32::from(known), "killed at {at}");
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         // and the data that came back are the same, against whichever baseline
         fine(&workspace, &["pre"]);
         fine(&workspace, &["post"]);
@@ -120,13 +120,13 @@ async fn a_post_that_dies_over_a_loss_never_forgets_it() {
         fine(&workspace, &["pre", "--run", "a"]);
         loss.happens(&shop).await;
         let Some(at) = killed(&workspace, place, &["post", "--run", "a"]) else {
-            loss.is_mended(&shop).await;
+            loss.is_reinserted(&shop).await;
             break;
         };
         fine(&workspace, &["pre", "--run", "b"]);
         assert_eq!(code(&workspace, &["post", "--run", "b"]), 1, "killed at {at}");
         assert_eq!(code(&workspace, &["post", "--run", "a"]), 1, "killed at {at}");
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         fine(&workspace, &["post", "--run", "a"]);
         places = place;
     }
@@ -149,7 +149,7 @@ async fn a_post_that_dies_over_a_pass_leaves_a_baseline_or_none() {
         fine(&workspace, &["pre", "--run", "b"]);
         assert_eq!(code(&workspace, &["post", "--run", "b"]), i32::from(!passed), "killed at {at}");
         assert_eq!(code(&workspace, &["post", "--run", "a"]), 1, "killed at {at}: of run a the loss is one either way");
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         outcomes.push(passed);
     }
     assert!(outcomes.contains(&true) && outcomes.contains(&false), "{outcomes:?}");
@@ -167,7 +167,7 @@ async fn an_accept_that_dies_has_happened_or_not() {
         assert_eq!(code(&workspace, &["post", "--run", "a"]), 1);
         let accept = ["accept", "a", "--reason", "they were tests"];
         let Some(at) = killed(&workspace, place, &accept) else {
-            loss.is_mended(&shop).await;
+            loss.is_reinserted(&shop).await;
             break;
         };
         let accepted = workspace.path().join("results/v1/pxbbq/a/accepted.json").exists();
@@ -176,7 +176,7 @@ async fn an_accept_that_dies_has_happened_or_not() {
         fine(&workspace, &accept);
         fine(&workspace, &["pre", "--run", "c"]);
         fine(&workspace, &["post", "--run", "c"]);
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         outcomes.push(accepted);
     }
     assert!(outcomes.contains(&true) && outcomes.contains(&false), "{outcomes:?}");
@@ -193,13 +193,13 @@ async fn a_drop_that_dies_has_happened_or_not() {
         loss.happens(&shop).await;
         let drop = ["baseline", "drop", "--reason", "they were tests"];
         let Some(at) = killed(&workspace, place, &drop) else {
-            loss.is_mended(&shop).await;
+            loss.is_reinserted(&shop).await;
             break;
         };
         let dropped = workspace.path().join("results/v1/pxbbq/a/dropped.json").exists();
         fine(&workspace, &["pre", "--run", "b"]);
         assert_eq!(code(&workspace, &["post", "--run", "b"]), i32::from(!dropped), "killed at {at}");
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         outcomes.push(dropped);
     }
     assert!(outcomes.contains(&true) && outcomes.contains(&false), "{outcomes:?}");

@@ -105,14 +105,14 @@ fn declared_is_proven_and_ends_in_same() {
 }
 
 #[test]
-fn half_declared_is_told_from_declared_by_three_documents() {
+fn half_declared_differs_from_declared_by_three_documents() {
     let ended = demo("half-declared");
     assert_eq!(ended.code, 1, "{}", ended.all());
     assert!(report(&ended).contains("missing in 3 documents"), "{}", ended.out);
 }
 
 #[test]
-fn an_unknown_upgrade_is_told_the_known_ones() {
+fn an_unknown_upgrade_is_refused_with_the_known_ones() {
     let ended = demo("lossi");
     assert_ne!(ended.code, 0);
     assert!(ended.err.contains("lossy"), "{}", ended.err);

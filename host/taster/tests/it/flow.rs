@@ -184,7 +184,7 @@ async fn init_warns_of_a_database_without_collections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_verdict_in_a_file_is_said_on_standard_error_as_well() {
+async fn a_verdict_in_a_file_is_printed_on_standard_error_as_well() {
     let shop = ShopDatabase::standalone(50).await;
     let workspace = shop.workspace();
     workspace.configure(crate::support::SHOP);

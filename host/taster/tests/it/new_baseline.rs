@@ -148,7 +148,7 @@ async fn a_loss_after_it_is_different_until_the_documents_are_back() {
         // a later `pre` does not take the loss into the baseline
         fine(&workspace, &["pre", "--run", "c"]);
         assert_eq!(post(&workspace, "c", "different")["before"]["run"], run.as_str());
-        loss.is_mended(&shop).await;
+        loss.is_reinserted(&shop).await;
         assert_eq!(post(&workspace, "c", "same")["before"]["run"], run.as_str());
     }
 }
@@ -229,7 +229,11 @@ async fn the_old_one_stays_dropped_if_the_capture_fails() {
     workspace.configure(&SHOP.replace("database: pxbbq", "database: nowhere"));
     let failed = new(&workspace, &["--run", "b"]);
     assert_eq!(failed.code, 4, "{}", failed.all());
-    assert!(failed.err.contains("dropped the baseline run=a who=\"tester\"") && failed.err.contains("nowhere"), "{}", failed.all());
+    assert!(
+        failed.err.contains("dropped the baseline run=a who=\"tester\"") && failed.err.contains("nowhere"),
+        "{}",
+        failed.all()
+    );
     workspace.configure(SHOP);
     assert_eq!(open(&workspace), Value::Null);
     let document = post(&workspace, "a", "unknown");

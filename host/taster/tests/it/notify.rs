@@ -229,7 +229,7 @@ fn is_discreet(ended: &CommandOutput) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_is_told_once_signed_and_in_the_published_shape() {
+async fn a_webhook_is_called_once_signed_and_in_the_published_shape() {
     let shop = ShopDatabase::standalone(300).await;
     let workspace = shop.workspace();
     let all = Receiver::open(&[]).await;
@@ -374,7 +374,7 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_the_telling_and_leaves_the_verdict() {
+async fn a_signal_ends_the_notifications_and_leaves_the_verdict() {
     let shop = ShopDatabase::standalone(300).await;
     let workspace = shop.workspace();
     let hangs = Receiver::open(&[Reply::Hang; 9]).await;

@@ -29,7 +29,7 @@ fn every_standard_probe_passes_the_check_and_tells_what_it_is() {
 }
 
 #[test]
-fn what_is_no_probe_is_told_why() {
+fn what_is_no_probe_is_refused_with_the_reason() {
     let workspace = Workspace::new("");
     fs::write(workspace.path().join("text.wasm"), "(component)").expect("a file");
     // a core module that says nothing of its interface

@@ -30,7 +30,7 @@ fn sources(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_error_code_stands_in_the_list_and_the_list_has_no_other() {
+fn every_error_code_is_in_the_list_and_the_list_has_no_other() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
     let mut given = BTreeSet::new();
     sources(host, &mut given);
@@ -225,7 +225,7 @@ fn the_schema_of_the_configuration_is_valid_and_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_stored_or_said() {
+async fn no_secret_is_stored_or_printed() {
     let shop = ShopDatabase::standalone(200).await;
     // the throwaway server asks for no password, so credentials fail: every text that comes of it is looked at
     let with_secret = shop.uri().replacen("mongodb://", "mongodb://joe:hunter2secret@", 1);

@@ -19,7 +19,7 @@ const PHONE: [&str; 2] = ["Vesper07824350", "Nocturne06117724"];
 const LINE: [&str; 2] = ["Damsonline3319", "Greengageline8842"];
 const CARD: [i64; 2] = [7_234_985_720_194_837_561, 6_118_402_957_733_095_248];
 const ID: &str = "Bergamotguest5520";
-/// Beside a redacted field, in the same embedded document.
+/// Next to a redacted field, in the same embedded document.
 const TOWN: &str = "Sloetown2206";
 
 const REDACTION: &str = "redact: {ids: true, fields: [pin, card, who.phone, calls.line]}\n";

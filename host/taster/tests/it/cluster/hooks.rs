@@ -91,7 +91,7 @@ async fn the_hooks_of_one_sync_agree_on_a_run_and_say_on_their_jobs_what_came_of
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_job_whose_time_is_nearly_over_gives_up_while_it_can_still_put_back() {
+async fn a_job_whose_time_is_nearly_over_gives_up_while_it_can_still_restore() {
     let shop = Shop::open().await;
     shop.kubelet.hold("mongo");
     // ten seconds of them are the grace period

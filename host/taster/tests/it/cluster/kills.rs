@@ -26,7 +26,7 @@ fn chance() -> impl FnMut() -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_signal_at_any_moment_puts_everything_back() {
+async fn a_signal_at_any_moment_restores_all_replica_counts() {
     let shop = Shop::open().await;
     let whole = |begun: Instant| begun.elapsed();
     let begun = Instant::now();
@@ -84,7 +84,7 @@ async fn a_signal_at_any_moment_puts_everything_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn after_a_kill_at_any_place_restore_puts_everything_back() {
+async fn after_a_kill_at_any_place_restore_resets_all_replica_counts() {
     let shop = Shop::open().await;
     let (mut rounds, mut seen) = (0, Vec::new());
     for command in ["pre", "post"] {
@@ -127,7 +127,7 @@ async fn after_a_kill_at_any_place_restore_puts_everything_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn a_panic_anywhere_puts_everything_back() {
+async fn a_panic_anywhere_restores_all_replica_counts() {
     let shop = Shop::open().await;
     let mut seen = Vec::new();
     // the first place is the lock's, before which nothing was changed

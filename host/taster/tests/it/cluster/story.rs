@@ -9,7 +9,7 @@ use super::{Calm, PROBES, Shop, stored};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a control plane: make test-cluster"]
-async fn pre_leaves_up_what_the_sync_needs_and_post_puts_back_what_pre_found() {
+async fn pre_leaves_up_what_the_sync_needs_and_post_restores_what_pre_found() {
     let shop = Shop::open().await;
     // not ready before it was waited for
     shop.kubelet.hold("mongo");

@@ -66,7 +66,7 @@ async fn a_request_without_a_valid_token_learns_nothing() {
 }
 
 #[test]
-fn a_server_that_would_tell_everybody_does_not_start() {
+fn a_server_that_anyone_could_read_does_not_start() {
     let workspace = Workspace::new("");
     fs::write(workspace.path().join("short"), "0123456789\n").expect("a file");
     fs::create_dir(workspace.path().join("results")).expect("a folder");
@@ -77,7 +77,7 @@ fn a_server_that_would_tell_everybody_does_not_start() {
     };
     assert_snapshot!(says(2, &["--listen", "0.0.0.0:0"]), @r"
     error[T0640]: --listen 0.0.0.0:0 can be reached from other machines, and no token would be required
-      help: give a token file with --token-file, or allow everybody with --allow-anonymous
+      help: give a token file with --token-file, or allow anyone with --allow-anonymous
     ");
     assert_snapshot!(says(4, &["--token-file", "short"]), @r"
     error[T0642]: cannot use the token file short: line 1 has 10 characters, fewer than 16
