@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The prose: links and paths, old names, vale with the style of .ci/vale, typos, and the book. The programs are built
-# or fetched once into the cache. None of it needs the network once they are there.
+# The prose: links and paths, old names, vale with the style of .ci/vale, its words in messages, typos, and the book.
+# The programs are built or fetched once into the cache. None of it needs the network once they are there.
 #
 #   prose.sh          everything
 #   prose.sh tools    only build the programs
@@ -47,5 +47,7 @@ check "links, paths, names of tests" python3 .ci/docs/check.py docs/book
 check "old names" .ci/old-names.sh
 check "words and sentences" "$vale" --config .ci/vale/vale.ini --output line --no-wrap \
   README.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md CHANGELOG.md manifests/README.md manifests/local/README.md docs/src
+check "words in messages, checked by itself" .ci/docs/strings.py --self-test
+check "words in messages" .ci/docs/strings.py
 check "spelling" "$typos" --config .ci/typos.toml --format brief
 exit "$failed"
