@@ -6,23 +6,22 @@ use taster_model::ReasonCode;
 
 use crate::support::{CommandOutput, SHOP, ShopDatabase, Workspace};
 
-fn sources(folder: &Path, found: &mut BTreeSet<String>) {
+/// The literals in the sources of `folder` that begin with `prefix`, each up to the end of its first word.
+fn literals(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             if !path.ends_with("tests") {
-                sources(&path, found);
+                literals(&path, prefix, found);
             }
         } else if path.extension().is_some_and(|e| e == "rs") {
             let text = fs::read_to_string(&path).expect("a source");
             // only code: documentation and unit tests name codes that no error has
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
-                for (at, _) in line.match_indices("\"T0") {
-                    let word: String = line[at + 1..].chars().take_while(char::is_ascii_alphanumeric).collect();
-                    if word.len() == 5 {
-                        found.insert(word);
-                    }
+                for (at, _) in line.match_indices(&format!("\"{prefix}")) {
+                    let of_word = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
+                    found.insert(line[at + 1..].chars().take_while(of_word).collect());
                 }
             }
         }
@@ -33,7 +32,8 @@ fn sources(folder: &Path, found: &mut BTreeSet<String>) {
 fn every_error_code_is_in_the_list_and_the_list_has_no_other() {
     let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
     let mut given = BTreeSet::new();
-    sources(host, &mut given);
+    literals(host, "T0", &mut given);
+    given.retain(|code| code.len() == 5);
     let list = fs::read_to_string(host.join("../docs/src/reference/errors.md")).expect("the page of errors");
     let listed: BTreeSet<String> = list
         .lines()
@@ -44,6 +44,25 @@ fn every_error_code_is_in_the_list_and_the_list_has_no_other() {
     let missing: Vec<_> = given.difference(&listed).collect();
     let stale: Vec<_> = listed.difference(&given).collect();
     assert!(missing.is_empty() && stale.is_empty(), "not in errors.md: {missing:?}; only there: {stale:?}");
+}
+
+#[test]
+fn every_environment_variable_is_on_the_page_of_the_command_line() {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("host/");
+    let mut read = BTreeSet::new();
+    for entry in fs::read_dir(host).expect("a folder") {
+        let folder = entry.expect("an entry").path();
+        // the testkit is for tests only
+        if folder.join("src").is_dir() && !folder.ends_with("testkit") {
+            literals(&folder.join("src"), "TASTER_", &mut read);
+        }
+    }
+    // faults are for tests; the scripts that `taster completions` prints set the other one
+    read.retain(|name| !name.starts_with("TASTER_FAULT") && name != "TASTER_COMPLETE");
+    assert!(read.len() >= 12, "{read:?}");
+    let page = fs::read_to_string(host.join("../docs/src/reference/command-line.md")).expect("the page of commands");
+    let missing: Vec<_> = read.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "not in command-line.md: {missing:?}");
 }
 
 #[test]

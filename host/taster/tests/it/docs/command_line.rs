@@ -11,6 +11,19 @@ const HEAD: &str = "\
 
 `taster --help` lists the commands, and each command has a `--help` of its own. Results go to standard output, log lines and errors to standard error.
 [Exit codes](exit-codes.md) says how a command ends.
+
+## Environment variables
+
+An option that can be given as a variable names it in its row below. These have no option:
+
+| variable | meaning |
+| --- | --- |
+| `TASTER_LOG` | Filter of the log lines, in the syntax of [tracing](https://docs.rs/tracing-subscriber/latest/tracing_subscriber/filter/struct.EnvFilter.html#directives): `taster_query=debug,warn`. Overrides `-v` and `--quiet`. |
+| `TASTER_CACHE` | Folder of the cache of compiled code. Default: `taster/code` in `XDG_CACHE_HOME`, else `.cache/taster/code` in `HOME`; without either there is no cache. |
+| `TASTER_CODE` | Folder of code that `taster probe precompile` wrote, read before the cache. The image sets it. |
+| `TASTER_MONGOD` | The mongod that `taster demo` starts. Default: `mongod` on `PATH`, else the one that `make mongod` installs. |
+| `TASTER_TERMINATION_LOG` | File for the termination message of `pre`, `post` and `restore`. Default: in a pod, `/dev/termination-log`; elsewhere none. |
+| `TASTER_JOB`, `TASTER_POD`, `TASTER_POD_UID`, `TASTER_NAMESPACE` | The hook Job and the pod that the process runs in ([the hooks](../guides/hooks.md)). |
 ";
 
 #[test]
