@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Proof of the architecture of host/*: prints the crate graph, and fails on
+"""Proof of the architecture of host/*, and of the shape of probes/*: prints the crate graph of host/*, and fails on
 
 - a dependency that points up in the layers below, or on taster-testkit outside tests,
 - a cycle of modules inside a crate,
 - a crate that holds more than a quarter of all lines,
-- a function of more than 60 lines of code, tests included.
+- a function of more than 60 lines of code, tests and benchmarks included.
 
 rooms.py              check this repository
 rooms.py --edges FOO  also print the module edges of host/FOO, to find the cause of a cycle
@@ -416,7 +416,8 @@ def cycle_problems(crate, modules):
             if a in component and b in component
         ]
         names = ", ".join(shown(path) for path in component)
-        problems.append(f"host/{crate}: cycle of {len(component)} modules: {names}\n" + "\n".join(inside))
+        folder = crate if "/" in crate else f"host/{crate}"
+        problems.append(f"{folder}: cycle of {len(component)} modules: {names}\n" + "\n".join(inside))
     return problems
 
 
@@ -513,8 +514,14 @@ def main(edges_for):
                     print(f"  {shown(a)} -> {shown(b)}  ({modules[a].file}:{line})")
             problems += cycle_problems(crate, modules)
             problems += function_problems(crate, read_crate(file, tests=True), used)
-        for file in sorted(folder.glob("tests/*/main.rs")):
+        for file in sorted([*folder.glob("tests/*/main.rs"), *folder.glob("benches/*/main.rs")]):
             problems += function_problems(crate, read_crate(file, (file.parent.name,), tests=True), used)
+    for file in sorted(pathlib.Path("probes").glob("*/src/lib.rs")):
+        probe = f"probes/{file.parts[1]}"
+        modules = read_crate(file)
+        modules_read += len(modules)
+        problems += cycle_problems(probe, modules)
+        problems += function_problems(probe, read_crate(file, tests=True), used)
     problems += [f".ci/rooms.py: {'/'.join(key)} needs no exception any more" for key in sorted(set(TABLES) - used)]
     if problems:
         print()

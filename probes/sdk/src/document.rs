@@ -71,6 +71,14 @@ impl Document {
     }
 }
 
+impl RawDocument<'_> {
+    /// An owned copy.
+    #[must_use]
+    pub fn to_owned(self) -> Document {
+        Document::copy_of(self)
+    }
+}
+
 impl Default for Document {
     fn default() -> Self {
         Self::new()

@@ -3,6 +3,8 @@
 //! The format is MongoDB's (specifications/source/extended-json). Parsing accepts the canonical and the relaxed form; formatting
 //! writes the canonical one.
 
+use std::fmt;
+
 use serde_json::{Map, Value as Json};
 
 use crate::{Decimal, Document, Kind, RawDocument, RawValue, ToBson};
@@ -27,6 +29,12 @@ fn object(map: &Map<String, Json>, key: &str, depth: usize) -> Result<Document, 
         document.push(name, value(json, &format!("{key}.{name}"), depth)?);
     }
     Ok(document)
+}
+
+impl fmt::Debug for RawDocument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&document_text(*self))
+    }
 }
 
 /// A value of any type, owned.

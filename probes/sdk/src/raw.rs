@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{Decimal, Document};
+use crate::Decimal;
 
 /// A truncated or malformed document. A server does not send any; a test or a file may have one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,18 +170,6 @@ impl<'a> RawDocument<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// An owned copy.
-    #[must_use]
-    pub fn to_owned(self) -> Document {
-        Document::copy_of(self)
-    }
-}
-
-impl fmt::Debug for RawDocument<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::extjson::document_text(*self))
     }
 }
 
