@@ -11,9 +11,9 @@ use taster_model::{
 use crate::{JudgementInput, fixtures::*, judge};
 
 fn spent() -> Failure {
-    Failure::refused(Refusal::Budget, "T0207", "the budget of documents is spent")
-        .asked("10000001 documents")
-        .allowed("10000000 documents")
+    Failure::refused(Refusal::Budget, "T0213", "the probe has reached its document limit")
+        .asked("10 000 001 documents")
+        .allowed("10 000 000 documents")
         .setting("probes[shop].limits.documents")
 }
 
@@ -23,20 +23,20 @@ fn a_finding_contains_the_whole_failure() {
     let broken = capture(vec![failed("shop", spent())]);
     assert_snapshot!(summarize(&judge_captures(&sound, &broken, &[])), @r"
     unknown
-    unknown failed-after [shop]: failed after the sync: T0207: the budget of documents is spent (asked: 10000001 documents; allowed: 10000000 documents; setting: probes[shop].limits.documents)
+    unknown failed-after [shop]: failed after the sync: T0213: the probe has reached its document limit (asked: 10 000 001 documents; allowed: 10 000 000 documents; setting: probes[shop].limits.documents)
     ");
     assert_snapshot!(summarize(&judge_captures(&broken, &sound, &[])), @r"
     unknown
-    unknown failed-before [shop]: failed before the sync: T0207: the budget of documents is spent (asked: 10000001 documents; allowed: 10000000 documents; setting: probes[shop].limits.documents)
+    unknown failed-before [shop]: failed before the sync: T0213: the probe has reached its document limit (asked: 10 000 001 documents; allowed: 10 000 000 documents; setting: probes[shop].limits.documents)
     ");
     assert_snapshot!(summarize(&judge_captures(&broken, &broken, &[])), @r"
     unknown
-    unknown failed-after [shop]: failed before and after the sync: T0207: the budget of documents is spent (asked: 10000001 documents; allowed: 10000000 documents; setting: probes[shop].limits.documents)
+    unknown failed-after [shop]: failed before and after the sync: T0213: the probe has reached its document limit (asked: 10 000 001 documents; allowed: 10 000 000 documents; setting: probes[shop].limits.documents)
     ");
     let otherwise = capture(vec![failed("shop", Failure::from_probe("no orders"))]);
     assert_snapshot!(summarize(&judge_captures(&broken, &otherwise, &[])), @r"
     unknown
-    unknown failed-before [shop]: failed before the sync: T0207: the budget of documents is spent (asked: 10000001 documents; allowed: 10000000 documents; setting: probes[shop].limits.documents)
+    unknown failed-before [shop]: failed before the sync: T0213: the probe has reached its document limit (asked: 10 000 001 documents; allowed: 10 000 000 documents; setting: probes[shop].limits.documents)
     unknown failed-after [shop]: failed after the sync: no orders
     ");
 }
