@@ -63,20 +63,25 @@ fn every_configuration_in_the_documentation_is_valid() {
     assert!(checked >= 12, "{checked} configurations");
 }
 
+/// Where a command line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In a block: it is copied as it is.
+    Block,
+    /// Within a sentence, which may name a command without its arguments.
+    Sentence,
+}
+
 #[test]
 fn every_command_line_in_the_documentation_exists() {
     let mut checked = 0;
     for (path, page) in super::pages() {
-        let mut lines = Vec::new();
-        for block in blocks(&page) {
-            if block.info.starts_with("sh") || block.info == "text" {
-                lines.extend(command_lines(&block.text));
-            }
-        }
-        lines.extend(inline(&page));
-        for line in lines {
-            if let Err(error) = parse(&line) {
-                panic!("{}: `{line}`\n{error}", path.display());
+        let shell = blocks(&page).into_iter().filter(|block| block.info.starts_with("sh") || block.info == "text");
+        let in_blocks = shell.flat_map(|block| command_lines(&block.text)).map(|line| (Place::Block, line));
+        let in_sentences = inline(&page).into_iter().map(|line| (Place::Sentence, line));
+        for (place, words) in in_blocks.chain(in_sentences) {
+            if let Err(error) = parse(place, &words) {
+                panic!("{}: `{}`\n{error}", path.display(), words.join(" "));
             }
             checked += 1;
         }
@@ -84,51 +89,87 @@ fn every_command_line_in_the_documentation_exists() {
     assert!(checked > 60, "{checked} command lines");
 }
 
-/// Lines that begin with the name of the binary, continued where they end in a backslash.
-pub(super) fn command_lines(text: &str) -> Vec<String> {
+#[test]
+fn a_command_line_that_does_not_work_is_found() {
+    let of_block = |text: &str| command_lines(text).iter().all(|words| parse(Place::Block, words).is_ok());
+    assert!(of_block("code=0; taster post || code=$?\ntaster accept RUN --reason \"on purpose\""));
+    for text in ["taster accept one", "taster show --format pdf", "true && taster poste", "true; taster post --no-such"]
+    {
+        assert!(!of_block(text), "{text}");
+    }
+    assert!(of_block("taster show --format FORMAT"), "a placeholder");
+    let of_sentence = |text: &str| inline(text).iter().all(|words| parse(Place::Sentence, words).is_ok());
+    assert!(of_sentence("`taster accept` closes it"));
+    assert!(!of_sentence("`taster show --format pdf` prints it"));
+}
+
+/// The words of each call of the binary. A line goes on where it ends in a backslash, and may have several commands.
+pub(super) fn command_lines(text: &str) -> Vec<Vec<String>> {
     let joined = text.replace("\\\n", " ");
     let lines = joined.lines().map(|line| line.trim().trim_start_matches("$ "));
-    lines.filter(|line| line.starts_with("taster ")).map(ToOwned::to_owned).collect()
+    lines.flat_map(commands).filter(|words| words.len() > 1 && words[0] == "taster").collect()
 }
 
 /// Code within a sentence, outside of blocks.
-fn inline(page: &str) -> Vec<String> {
+fn inline(page: &str) -> Vec<Vec<String>> {
     let mut inside = false;
     let mut found = Vec::new();
     for line in page.lines() {
         if line.trim_start().starts_with("```") {
             inside = !inside;
         } else if !inside {
-            found.extend(line.split('`').skip(1).step_by(2).filter(|code| code.starts_with("taster ")));
+            found.extend(line.split('`').skip(1).step_by(2).flat_map(command_lines));
         }
     }
-    found.into_iter().map(ToOwned::to_owned).collect()
+    found
 }
 
-/// Whether clap knows command and flags. Placeholders (`RUN`, `…`) need not be valid values.
-fn parse(line: &str) -> Result<(), clap::Error> {
-    let words = words(line);
-    match taster::cli::command_tree().try_get_matches_from(words) {
-        Ok(_) => Ok(()),
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::ValueValidation
-                    | ErrorKind::InvalidValue
-                    | ErrorKind::DisplayHelp
-                    | ErrorKind::DisplayVersion
-                    | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-                    | ErrorKind::MissingSubcommand
-                    | ErrorKind::MissingRequiredArgument
-            ) =>
-        {
-            Ok(())
+/// Whether clap knows command and flags, and accepts the values, unless one is a placeholder (`RUN`, `…`).
+fn parse(place: Place, words: &[String]) -> Result<(), clap::Error> {
+    let Err(error) = taster::cli::command_tree().try_get_matches_from(words) else { return Ok(()) };
+    let accepted = match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::MissingSubcommand => true,
+        ErrorKind::ValueValidation | ErrorKind::InvalidValue => words.iter().any(|word| is_placeholder(word)),
+        ErrorKind::MissingRequiredArgument => place == Place::Sentence || words.iter().any(|word| is_placeholder(word)),
+        _ => false,
+    };
+    if accepted { Ok(()) } else { Err(error) }
+}
+
+fn is_placeholder(word: &str) -> bool {
+    let is_name = !word.is_empty() && word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_');
+    is_name || word.contains(['…', '|', '$'])
+}
+
+/// The words of each command of a line, up to a comment.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let mut commands = vec![Vec::new()];
+    let mut redirected = false;
+    for word in words(line) {
+        match &*word {
+            "#" => break,
+            "|" | "||" | "&&" | ";" | "·" => {
+                commands.push(Vec::new());
+                redirected = false;
+            }
+            ">" => redirected = true,
+            _ if redirected => {}
+            word => {
+                let (word, ends) = word.strip_suffix(';').map_or((word, false), |word| (word, true));
+                commands.last_mut().expect("there is one").push(word.to_owned());
+                if ends {
+                    commands.push(Vec::new());
+                }
+            }
         }
-        Err(error) => Err(error),
     }
+    commands
 }
 
-/// The words of a command line up to a comment or an operator of the shell.
+/// The words of a line, with their quotes resolved.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -145,8 +186,6 @@ fn words(line: &str) -> Vec<String> {
         }
     }
     words.extend(word);
-    let end = words.iter().position(|word| matches!(&**word, "#" | "|" | "||" | "&&" | ";" | ">" | "·"));
-    words.truncate(end.unwrap_or(words.len()));
     words
 }
 
