@@ -2,6 +2,7 @@
 //! files that it names are in the tree.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,7 +12,8 @@ use super::blocks::blocks;
 /// Whether a test handles blocks of this language on this page.
 fn is_checked(page: &Path, language: &str) -> bool {
     match language {
-        // `blocks`: valid configurations, lines that clap parses, and `sh,run` blocks that run; here: valid shell;
+        // `blocks`: valid configurations, lines that clap parses, and `sh,run` blocks that run; here: valid shell, and why a
+        // block is not run;
         // `mongosh`: run against a server; `outputs`: compared with what they show
         "yaml" | "sh" | "sh,run" | "js" | "text" => true,
         // generated, and compared with what they are generated from
@@ -76,4 +78,58 @@ fn every_manifest_that_a_command_names_is_in_the_tree() {
         }
     }
     assert!(named > 12, "{named} files");
+}
+
+const BUILD: &str = "it builds and tests this repository, as CI does; `.ci/docs/check.py` checks the targets of make";
+const CLUSTER: &str = "it needs a cluster; `make test-cluster` and `make story` play such steps";
+const SERVER: &str = "it needs a server that runs; the tests of `serve` send such requests";
+const OWN_STEP: &str = "it deploys what the reader has";
+const OWN_PROBE: &str = "`own_probe` compares its files with those that are compiled";
+
+/// Blocks that nothing runs: page, beginning, reason. Their shell is valid, and their calls of `taster` are parsed.
+const NOT_RUN: &[(&str, &str, &str)] = &[
+    ("README.md", "make demo", BUILD),
+    ("README.md", "make build", BUILD),
+    ("README.md", "set -e", OWN_STEP),
+    ("CONTRIBUTING.md", "make setup", BUILD),
+    ("CONTRIBUTING.md", "cargo clippy", BUILD),
+    ("CONTRIBUTING.md", "cargo install", BUILD),
+    ("CONTRIBUTING.md", "TASTER_TEST_SEED", BUILD),
+    ("CONTRIBUTING.md", "UPDATE_DOCS", BUILD),
+    ("manifests/README.md", "kubectl apply", CLUSTER),
+    ("manifests/README.md", "kubectl --namespace", CLUSTER),
+    ("manifests/local/README.md", "export KUBECONFIG", CLUSTER),
+    ("docs/src/getting-started.md", "make demo", BUILD),
+    ("docs/src/getting-started.md", "make build", BUILD),
+    ("docs/src/guides/argocd.md", "kubectl create secret", CLUSTER),
+    ("docs/src/guides/argocd.md", "kubectl apply", CLUSTER),
+    ("docs/src/guides/argocd.md", "kubectl exec", CLUSTER),
+    ("docs/src/guides/ci-job.md", "curl", SERVER),
+    ("docs/src/guides/hooks.md", "make cluster", CLUSTER),
+    ("docs/src/guides/notifications.md", "kubectl apply", CLUSTER),
+    ("docs/src/guides/probes.md", "mkdir", OWN_PROBE),
+    ("docs/src/guides/server.md", "taster serve", SERVER),
+    ("docs/src/guides/server.md", "openssl", SERVER),
+    ("docs/src/operations/unstuck.md", "kubectl get", CLUSTER),
+];
+
+#[test]
+fn every_shell_block_is_run_or_parsed_or_says_why_it_cannot_be() {
+    let mut found = BTreeSet::new();
+    for (path, page) in super::pages() {
+        let page_name = path.strip_prefix(super::repository()).expect("in the repository").display().to_string();
+        for block in blocks(&page).iter().filter(|block| block.info == "sh") {
+            let joined = block.text.replace("\\\n", " ");
+            let mut lines = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            // `blocks` parses these
+            if lines.all(|line| line.starts_with("taster ")) {
+                continue;
+            }
+            let listed = NOT_RUN.iter().find(|(name, begin, _)| *name == page_name && block.text.starts_with(*begin));
+            let (name, begin, _) = listed.unwrap_or_else(|| panic!("{page_name}: nothing runs this:\n{}", block.text));
+            found.insert((*name, *begin));
+        }
+    }
+    let stale: Vec<_> = NOT_RUN.iter().filter(|(name, begin, _)| !found.contains(&(*name, *begin))).collect();
+    assert!(stale.is_empty(), "no such block: {stale:?}");
 }
