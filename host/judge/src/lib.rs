@@ -54,7 +54,8 @@ pub struct JudgementInput<'a> {
     pub differences: &'a CensusDifferences,
     /// A baseline that is older than this makes the verdict `unknown`. `None`: no limit.
     pub max_baseline_age: Option<Duration>,
-    /// Collections of which a census of every document and field must decide; otherwise the verdict is `unknown`.
+    /// Collections of which a census of every document and field must decide; otherwise the verdict is `unknown`. One that was
+    /// renamed as declared may be named by either name.
     pub required_censuses: &'a [String],
 }
 
@@ -134,9 +135,16 @@ pub fn judge(input: &JudgementInput<'_>) -> Judgement {
     let after = renames.after(input.after);
     let before = input.before.map(|before| renames.before(before));
     let changes = renames.changes(input.changes);
+    let required_censuses = renames.names(input.required_censuses);
     let (mut findings, evidence) = match (input.before, &before) {
         (Some(recorded), Some(before)) => {
-            let aligned = JudgementInput { before: Some(before), after: &after, changes: &changes, ..*input };
+            let aligned = JudgementInput {
+                before: Some(before),
+                after: &after,
+                changes: &changes,
+                required_censuses: &required_censuses,
+                ..*input
+            };
             compare_captures(&aligned, before, |evidence| {
                 renames.findings((recorded, input.after), input.changes, evidence)
             })

@@ -1,6 +1,9 @@
 //! Collections that were renamed as declared: what was recorded before the sync is judged under the new names.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use taster_model::{
     Capture, ChangeKind, CollectionEvidence, CollectionKind, DeclaredChange, EvidenceBasis, Finding, Labels, Metric,
@@ -66,6 +69,16 @@ impl Renames {
             ..change.clone()
         };
         changes.iter().map(renamed).collect()
+    }
+
+    /// Names that an operator wrote, under the new names. Both names of one collection are one.
+    #[must_use]
+    pub(crate) fn names<'a>(&self, names: &'a [String]) -> Cow<'a, [String]> {
+        if self.0.is_empty() {
+            return Cow::Borrowed(names);
+        }
+        let renamed: BTreeSet<&str> = names.iter().map(|name| self.new_name(name)).collect();
+        renamed.into_iter().map(str::to_owned).collect()
     }
 
     /// Renames collections; `None` drops what was recorded of one.
@@ -193,12 +206,12 @@ fn why_not((before, after): (&Capture, &Capture), change: &DeclaredChange, to: &
 
 #[cfg(test)]
 mod tests {
-    use taster_model::{CollectionGrant, Severity, Usage};
+    use taster_model::{CollectionGrant, ReasonCode, Severity, Usage};
 
     use super::*;
     use crate::{
         JudgementInput,
-        fixtures::{capture, collection, integer, labelled, probe, shop_probe},
+        fixtures::{capture, collection, collection_label, integer, labelled, probe, shop_probe},
         judge,
     };
 
@@ -229,6 +242,28 @@ mod tests {
                         `component: census`";
         assert_eq!(reasons(&side("carts", 5), &side("baskets", 5)), [unproven, "same: unchanged"]);
         assert_eq!(reasons(&side("carts", 5), &side("baskets", 4)), ["different: 1 fewer", unproven]);
+    }
+
+    #[test]
+    fn a_required_census_may_be_named_by_either_name() {
+        let changes = [change()];
+        let missing = |after: &Capture, required: &[&str]| -> Vec<Labels> {
+            let required_censuses: Vec<String> = required.iter().map(|&name| name.to_owned()).collect();
+            let before = side("carts", 5);
+            let input = JudgementInput {
+                changes: &changes,
+                required_censuses: &required_censuses,
+                ..JudgementInput::new(Some(&before), after)
+            };
+            let findings = judge(&input).findings.into_iter();
+            findings.filter(|f| f.code == ReasonCode::EvidenceMissing).map(|finding| finding.labels).collect()
+        };
+        let (renamed, of) = (side("baskets", 5), collection_label);
+        // without a census it is missing once, under the name that the evidence has
+        assert_eq!(missing(&renamed, &["carts"]), [of("baskets")]);
+        assert_eq!(missing(&renamed, &["carts", "baskets"]), [of("baskets")]);
+        // nothing was renamed: the name stands
+        assert_eq!(missing(&side("carts", 5), &["carts"]), [of("carts")]);
     }
 
     #[test]

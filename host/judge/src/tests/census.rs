@@ -74,6 +74,31 @@ fn required_evidence() {
 }
 
 #[test]
+fn required_evidence_of_a_renamed_collection() {
+    let named = |name: &str| {
+        let mut side = Capture { collections: vec![collection(name)], ..capture_with_census() };
+        name.clone_into(&mut side.censuses[0].collection);
+        if let ProbeOutcome::Metrics(metrics) = &mut side.probes[0].outcome {
+            metrics[0].labels = collection_label(name);
+        }
+        side
+    };
+    let (before, after) = (named("carts"), named("orders"));
+    let changes = [declared_change(json!({"renamedCollection": "carts", "to": "orders"}))];
+    let differences = orders_census(Ok(unchanged_documents(100))).into_iter().collect();
+    for required in [["carts"], ["orders"]] {
+        let required_censuses = required.map(str::to_owned);
+        let judgement = judge(&JudgementInput {
+            changes: &changes,
+            differences: &differences,
+            required_censuses: &required_censuses,
+            ..JudgementInput::new(Some(&before), &after)
+        });
+        assert_eq!(judgement.verdict, Verdict::Same, "{required:?}: {}", summarize(&judgement));
+    }
+}
+
+#[test]
 fn a_probe_that_no_longer_decides_is_unknown() {
     let before = capture_with_census();
     let mut after = before.clone();

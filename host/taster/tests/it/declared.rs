@@ -63,6 +63,7 @@ async fn a_renamed_collection(shop: ShopDatabase) {
     let required = "require: {census: [baskets]}\n";
     for (run, configuration, lost, code) in [
         ("renamed", format!("{SHOP}{RENAMED}{required}"), 0, 0),
+        ("required-by-its-old-name", format!("{SHOP}{RENAMED}require: {{census: [carts]}}\n"), 0, 0),
         ("lossy", format!("{SHOP}{RENAMED}"), 1, 1),
         ("and-changed", format!("{SHOP}{declared_both}"), 0, 0),
         ("new-name", format!("{SHOP}{}", RENAMED.replace("[carts]", "[baskets]")), 0, 0),
