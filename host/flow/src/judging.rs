@@ -197,6 +197,17 @@ fn correction(judgement: &Judgement, after: &Capture) -> &'static str {
     }
 }
 
+const DROP: &str = "`taster baseline drop --reason \"…\"`";
+
+/// The way out where collections were made anew: a load by hand is seen as another copy only if it made all of them anew.
+fn drop_after_reload(judgement: &Judgement) -> String {
+    if judgement.findings.iter().any(|finding| finding.code == ReasonCode::CollectionRecreated) {
+        format!("; or, if the database was loaded anew by hand, {DROP}")
+    } else {
+        String::new()
+    }
+}
+
 /// What to do about the verdict. `baseline` is the reason if the baseline itself cannot be used.
 #[must_use]
 pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &Capture) -> Option<String> {
@@ -216,24 +227,28 @@ pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &C
             "read the server that was read before the sync and run `taster post --run {run}` again; or, if you know that the \
              data are right, {accept}"
         )),
-        (_, Some(ReasonCode::OptionsChanged | ReasonCode::ComponentChanged | ReasonCode::ProbeOnOneSide)) => {
-            Some(format!(
-                "put back what was changed in the configuration since the baseline and run `taster post --run {run}` again; or, if \
-                 you know that the data are right, {accept}; or `taster baseline drop --reason \"…\"`: the next `taster pre` takes a \
-                 new baseline"
-            ))
-        }
+        (_, Some(ReasonCode::OptionsChanged | ReasonCode::ProbeOnOneSide)) => Some(format!(
+            "put back what was changed in the configuration since the baseline and run `taster post --run {run}` again; or, if \
+             you know that the data are right, {accept}; or {DROP}: the next `taster pre` takes a new baseline"
+        )),
+        // after an upgrade of Taster itself, nothing in the configuration changed
+        (_, Some(ReasonCode::ComponentChanged)) => Some(format!(
+            "run `taster post --run {run}` with the release of Taster that recorded the baseline, or put the earlier component \
+             back and run it again; or, if you know that the data are right, {accept}; or {DROP}: the next `taster pre` takes a \
+             new baseline"
+        )),
         (_, Some(_)) => Some(format!(
             "if you know that the data are right, {accept}: the next `taster pre` takes a new baseline; or raise \
              `maxBaselineAge` and run `taster post --run {run}` again"
         )),
         (Verdict::Different, None) => Some(format!(
-            "{} and run `taster post --run {run}` again; or, if the change is right, {accept}",
-            correction(judgement, after)
+            "{} and run `taster post --run {run}` again; or, if the change is right, {accept}{}",
+            correction(judgement, after),
+            drop_after_reload(judgement)
         )),
         (Verdict::Unknown, None) => Some(format!(
             "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data are right, \
-             {accept}; or, if the baseline is of no use, `taster baseline drop --reason \"…\"`"
+             {accept}; or, if the baseline is of no use, {DROP}"
         )),
     }
 }

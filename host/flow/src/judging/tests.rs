@@ -1,10 +1,12 @@
 //! What a report names as the next step, for every reason that can decide a verdict.
 
-use std::{path::Path, time::Duration};
+use std::{num::NonZeroU32, path::Path, time::Duration};
 
 use jiff::SignedDuration;
 use serde_json::json;
-use taster_model::{Acceptance, Failure, Labels, Metric, ReplicaMember, ServerFacts, Side, Value};
+use taster_model::{
+    Acceptance, CollectionFacts, Failure, Labels, Metric, ReplicaMember, ResultsVersion, ServerFacts, Side, Value,
+};
 use taster_report::{
     html::{self, ReportContext},
     human, markdown,
@@ -21,19 +23,23 @@ enum Next {
     Witness,
     SameServer,
     Configuration,
+    Component,
     BaselineAge,
     Undo,
+    Reloaded,
     Mend,
 }
 
 impl Next {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::NewCopy,
         Self::Witness,
         Self::SameServer,
         Self::Configuration,
+        Self::Component,
         Self::BaselineAge,
         Self::Undo,
+        Self::Reloaded,
         Self::Mend,
     ];
 
@@ -53,6 +59,11 @@ impl Next {
                  if you know that the data are right, `taster accept r1 --reason \"…\"`; or `taster baseline drop --reason \
                  \"…\"`: the next `taster pre` takes a new baseline"
             }
+            Self::Component => {
+                "run `taster post --run r1` with the release of Taster that recorded the baseline, or put the earlier component \
+                 back and run it again; or, if you know that the data are right, `taster accept r1 --reason \"…\"`; or `taster \
+                 baseline drop --reason \"…\"`: the next `taster pre` takes a new baseline"
+            }
             Self::BaselineAge => {
                 "if you know that the data are right, `taster accept r1 --reason \"…\"`: the next `taster pre` takes a new \
                  baseline; or raise `maxBaselineAge` and run `taster post --run r1` again"
@@ -60,6 +71,11 @@ impl Next {
             Self::Undo => {
                 "restore what is missing and run `taster post --run r1` again; or, if the change is right, \
                  `taster accept r1 --reason \"…\"`"
+            }
+            Self::Reloaded => {
+                "restore what is missing and run `taster post --run r1` again; or, if the change is right, \
+                 `taster accept r1 --reason \"…\"`; or, if the database was loaded anew by hand, `taster baseline drop --reason \
+                 \"…\"`"
             }
             Self::Mend => {
                 "mend what made it unknown and run `taster post --run r1` again; or, if you know that the data are right, \
@@ -79,8 +95,18 @@ impl Next {
                 after.server = ServerFacts { hosts: Some("other:27017".to_owned()), ..server("p2", &["other-1"]) };
             }
             Self::Configuration => after.probes[0].options_sha256.push('x'),
+            Self::Component => {
+                let results = |version| Some(ResultsVersion { probe: "group-report".to_owned(), version });
+                before.probes[0].results = results(NonZeroU32::MIN);
+                after.probes[0].results = results(NonZeroU32::MIN.saturating_add(1));
+                after.probes[0].sha256 = "ef".repeat(32);
+            }
             Self::BaselineAge => before.started -= SignedDuration::from_hours(8 * 24),
             Self::Undo => after.probes = vec![counts(4)],
+            Self::Reloaded => {
+                (before.collections, after.collections) = (orders("o1"), orders("o2"));
+                after.probes = vec![counts(4)];
+            }
             Self::Mend => after.probes[0].outcome = ProbeOutcome::Failed(Failure::from_probe("no")),
         }
     }
@@ -90,6 +116,11 @@ fn server(process: &str, startups: &[&str]) -> ServerFacts {
     let startups = startups.iter().map(|&start| start.to_owned()).collect();
     let member = ReplicaMember { host: None, process_id: Some(process.to_owned()), startups };
     ServerFacts { process_id: Some(process.to_owned()), members: vec![member], ..captures::server() }
+}
+
+/// The collection `orders` with this UUID.
+fn orders(uuid: &str) -> Vec<CollectionFacts> {
+    vec![CollectionFacts { name: "orders".to_owned(), uuid: Some(uuid.to_owned()), ..CollectionFacts::default() }]
 }
 
 fn counts(orders: i64) -> ProbeRecord {
@@ -154,7 +185,8 @@ fn next_of(code: ReasonCode) -> Next {
         ReasonCode::CopyReplaced => Next::NewCopy,
         ReasonCode::CopyUnwitnessed => Next::Witness,
         ReasonCode::ServerChanged => Next::SameServer,
-        ReasonCode::OptionsChanged | ReasonCode::ComponentChanged | ReasonCode::ProbeOnOneSide => Next::Configuration,
+        ReasonCode::OptionsChanged | ReasonCode::ProbeOnOneSide => Next::Configuration,
+        ReasonCode::ComponentChanged => Next::Component,
         ReasonCode::BaselineTooOld => Next::BaselineAge,
         // `post` replaces the text of `NoBaseline`: see `missing_baseline`
         ReasonCode::NoBaseline
@@ -208,7 +240,11 @@ fn every_reason_leads_to_its_text() {
         // a difference beside it decides; only where the data may be other data, that comes first
         let mut different = unknown;
         different.push(finding(FindingOutcome::Different, ReasonCode::Changed));
-        let next = if matches!(next, Next::Configuration | Next::Mend) { Next::Undo } else { next };
+        let next = match next {
+            _ if code == ReasonCode::CollectionRecreated => Next::Reloaded,
+            Next::Configuration | Next::Component | Next::Mend => Next::Undo,
+            next => next,
+        };
         let shown = remedy(Verdict::Different, different, DataKind::Copy);
         assert_eq!(shown.as_deref(), Some(next.text()), "{code:?}");
     }

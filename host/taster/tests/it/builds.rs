@@ -42,6 +42,9 @@ async fn another_build_is_compared_if_its_results_are_the_same() {
             assert_eq!(post.json()["verdict"], expected, "{}", post.all());
             if expected == "unknown" {
                 assert!(post.out.contains("component-changed"), "{}", post.out);
+                let verdict = post.json();
+                let next = verdict["remedy"].as_str().expect("a next step");
+                assert!(next.contains("put the earlier component back"), "{next}");
             }
         }
         let workspace = shop.workspace();
