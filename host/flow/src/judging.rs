@@ -228,7 +228,7 @@ pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &C
              data are right, {accept}"
         )),
         (_, Some(ReasonCode::OptionsChanged | ReasonCode::ProbeOnOneSide)) => Some(format!(
-            "put back what was changed in the configuration since the baseline and run `taster post --run {run}` again; or, if \
+            "restore what was changed in the configuration since the baseline and run `taster post --run {run}` again; or, if \
              you know that the data are right, {accept}; or {DROP}: the next `taster pre` takes a new baseline"
         )),
         // after an upgrade of Taster itself, nothing in the configuration changed
@@ -247,7 +247,7 @@ pub fn remedy_for(judgement: &Judgement, baseline: Option<ReasonCode>, after: &C
             drop_after_reload(judgement)
         )),
         (Verdict::Unknown, None) => Some(format!(
-            "mend what made it unknown and run `taster post --run {run}` again; or, if you know that the data are right, \
+            "correct what made it unknown and run `taster post --run {run}` again; or, if you know that the data are right, \
              {accept}; or, if the baseline is of no use, {DROP}"
         )),
     }

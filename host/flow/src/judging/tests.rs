@@ -55,7 +55,7 @@ impl Next {
                  data are right, `taster accept r1 --reason \"…\"`"
             }
             Self::Configuration => {
-                "put back what was changed in the configuration since the baseline and run `taster post --run r1` again; or, \
+                "restore what was changed in the configuration since the baseline and run `taster post --run r1` again; or, \
                  if you know that the data are right, `taster accept r1 --reason \"…\"`; or `taster baseline drop --reason \
                  \"…\"`: the next `taster pre` takes a new baseline"
             }
@@ -78,7 +78,7 @@ impl Next {
                  \"…\"`"
             }
             Self::Mend => {
-                "mend what made it unknown and run `taster post --run r1` again; or, if you know that the data are right, \
+                "correct what made it unknown and run `taster post --run r1` again; or, if you know that the data are right, \
                  `taster accept r1 --reason \"…\"`; or, if the baseline is of no use, `taster baseline drop --reason \"…\"`"
             }
         }
