@@ -241,7 +241,8 @@ fn another_copy(
     if copy_relation(context, baseline, server) == CopyRelation::Different {
         return Some("the copy was replaced");
     }
-    (*reload == Reload::Whole(baseline.clone())).then_some("every collection was dropped and created again since")
+    (*reload == Reload::Whole(Box::new(baseline.clone())))
+        .then_some("every collection was dropped and created again since")
 }
 
 /// How the copy of a baseline is related to the data of the server.

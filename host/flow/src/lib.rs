@@ -61,6 +61,7 @@ pub use preflight::{absent_collections, absent_elsewhere, mistaken_expectations,
 pub use privileges::{NO_ACCESS_CONTROL, missing_optional_privileges, required_privileges, write_privileges};
 pub use probe_check::{ProbeCheck, check_probe};
 pub use probe_runner::{ProbeEnv, load_probe, probe_run_input};
+pub use reload::PartialReload;
 pub use restore::{RestoreOutcome, RestoreScope, restore};
 pub use rules::Rules;
 pub use sample::{SAMPLE, empty_metrics};

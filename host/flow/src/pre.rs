@@ -22,7 +22,7 @@ use crate::{
     freshness, missing_baseline,
     preflight::{require_collections, require_possible},
     prospects,
-    reload::{self, Reload},
+    reload::{self, PartialReload, Reload},
     run_id,
     shutdown::StopPoint,
     timing::Phase,
@@ -65,6 +65,8 @@ pub struct PreOutcome {
     /// The run that has seen the collections of today, where every collection was made anew since the baseline: the baseline is
     /// kept, because that may be the work of the upgrade.
     pub reload_seen_by: Option<RunId>,
+    /// Where some collections were made anew since the baseline and others not: the baseline is kept.
+    pub reloaded_in_part: Option<PartialReload>,
     /// What keeps the verdict from being `same` even if the upgrade changes nothing, as sentences.
     pub hopeless: Vec<String>,
 }
@@ -97,6 +99,10 @@ impl PreOutcome {
         }
         if let Some(run) = &self.reload_seen_by {
             tracing::warn!(%run, "every collection was made anew, and this run has seen it already: the baseline stays");
+        }
+        if let Some(PartialReload { anew, kept }) = &self.reloaded_in_part {
+            let [anew, kept] = [anew, kept].map(|names| taster_text::escape_hidden(&taster_text::listed(names)));
+            tracing::warn!(%anew, %kept, "some collections were made anew and others not: the baseline stays");
         }
     }
 
@@ -303,9 +309,11 @@ impl PreJob<'_> {
             context.timer.result_written("capture");
         }
         let RecordedBaseline { baseline, kept_because, replaced } = recorded;
-        let reload_seen_by = match reload {
-            Reload::Seen(run) => Some(run),
-            Reload::No | Reload::Whole(_) => None,
+        let (reload_seen_by, reloaded_in_part) = match reload {
+            Reload::Seen(run) => (Some(run), None),
+            // a baseline that this capture has replaced is not kept
+            Reload::Part(part) if baseline.run != run => (None, Some(part)),
+            Reload::No | Reload::Part(_) | Reload::Whole(_) => (None, None),
         };
         let hopeless = prospects::obstacles(&context.config, &capture);
         let outcome = PreOutcome {
@@ -317,6 +325,7 @@ impl PreJob<'_> {
             replaced,
             uncompared_run,
             reload_seen_by,
+            reloaded_in_part,
             hopeless,
         };
         outcome.log_baseline();

@@ -13,15 +13,36 @@ use crate::context::FlowContext;
 
 /// What the UUIDs of the collections say about the time since the baseline.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(crate) enum Reload {
-    /// Some collection is still the one that the baseline has seen, or nothing shows that it is not.
+    /// Nothing shows that a collection was made anew.
     No,
+    /// Some collections were made anew and others not: a load that ended half-way, one of a dump without the others, or the work of
+    /// an upgrade.
+    Part(PartialReload),
     /// Every collection was made anew, and no capture has seen the new ones: the database is another copy than that of this
     /// baseline.
-    Whole(Baseline),
+    Whole(Box<Baseline>),
     /// Every collection was made anew, and this run has seen the new ones: what it compared may be what the upgrade has left.
     Seen(RunId),
+}
+
+/// The collections of a baseline, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartialReload {
+    /// Those that exist again under their name, as other ones.
+    pub anew: Vec<String>,
+    /// Those of which nothing shows that: still the same, missing, without a UUID on either side, or under another name now.
+    pub kept: Vec<String>,
+}
+
+impl PartialReload {
+    fn is_none(&self) -> bool {
+        self.anew.is_empty()
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.anew.is_empty() && self.kept.is_empty()
+    }
 }
 
 /// Compares the collections with those of the open baseline.
@@ -32,8 +53,12 @@ pub(crate) async fn since_baseline(context: &FlowContext, now: &[CollectionFacts
     let Some(current) = context.store.current().await? else { return Ok(Reload::No) };
     let Some(baseline) = current.baseline else { return Ok(Reload::No) };
     let Some(capture) = context.store.run(&baseline.run).pre().await? else { return Ok(Reload::No) };
-    if !are_made_anew(&capture.get().collections, now) {
+    let found = made_anew(&capture.get().collections, now);
+    if found.is_none() {
         return Ok(Reload::No);
+    }
+    if !found.is_whole() {
+        return Ok(Reload::Part(found));
     }
     let last = current.last.map(|last| last.run).filter(|last| *last != baseline.run);
     for run in [Some(baseline.run.clone()), last].into_iter().flatten() {
@@ -44,7 +69,7 @@ pub(crate) async fn since_baseline(context: &FlowContext, now: &[CollectionFacts
             return Ok(Reload::Seen(run));
         }
     }
-    Ok(Reload::Whole(baseline))
+    Ok(Reload::Whole(Box::new(baseline)))
 }
 
 /// Collections with data of their own: views have none, and stored functions have no UUID.
@@ -59,16 +84,17 @@ fn uuids(collections: &[CollectionFacts]) -> BTreeSet<&str> {
     with_data(collections).filter_map(|facts| facts.uuid.as_deref()).collect()
 }
 
-/// Whether each collection of the baseline exists again under its name, as another one. One that is missing, that is still the
-/// same or has no UUID on either side, or that lives on under another name, means no: the load may have ended half-way.
-fn are_made_anew(earlier: &[CollectionFacts], now: &[CollectionFacts]) -> bool {
+/// Which collections of the baseline exist again under their name, as other ones.
+fn made_anew(earlier: &[CollectionFacts], now: &[CollectionFacts]) -> PartialReload {
     let by_name: BTreeMap<&str, &CollectionFacts> = with_data(now).map(|facts| (facts.name.as_str(), facts)).collect();
     let present = uuids(now);
     let is_anew = |old: &CollectionFacts| {
         let is_gone = old.uuid.as_deref().is_some_and(|uuid| !present.contains(uuid));
         is_gone && by_name.get(old.name.as_str()).is_some_and(|new| new.kind == old.kind && new.uuid.is_some())
     };
-    with_data(earlier).next().is_some() && with_data(earlier).all(is_anew)
+    let (anew, kept): (Vec<_>, Vec<_>) = with_data(earlier).partition(|old| is_anew(old));
+    let names = |facts: Vec<&CollectionFacts>| facts.into_iter().map(|facts| facts.name.clone()).collect();
+    PartialReload { anew: names(anew), kept: names(kept) }
 }
 
 fn shares_collection(capture: &Capture, now: &[CollectionFacts]) -> bool {
@@ -123,10 +149,39 @@ mod tests {
             (with("orders", View, None), false, "one became a view"),
             (with("temperatures", TimeSeries, None), false, "of one nothing is known"),
         ] {
-            assert_eq!(are_made_anew(&facts(&earlier), &now), expected, "{why}");
+            assert_eq!(made_anew(&facts(&earlier), &now).is_whole(), expected, "{why}");
         }
         let unknown = facts(&[("menu", Collection, None), ("orders", Collection, Some("o1"))]);
-        assert!(!are_made_anew(&unknown, &facts(&anew)), "of one nothing was known");
-        assert!(!are_made_anew(&facts(&[("open", View, None)]), &facts(&anew)), "there was nothing to load anew");
+        assert!(!made_anew(&unknown, &facts(&anew)).is_whole(), "of one nothing was known");
+        assert!(
+            !made_anew(&facts(&[("open", View, None)]), &facts(&anew)).is_whole(),
+            "there was nothing to load anew"
+        );
+    }
+
+    #[test]
+    fn a_part_that_was_made_anew_is_named() {
+        use CollectionKind::{Collection, View};
+        let earlier = facts(&[
+            ("menu", Collection, Some("m1")),
+            ("open", View, None),
+            ("orders", Collection, Some("o1")),
+            ("sessions", Collection, Some("s1")),
+        ]);
+        let (menu, orders) = (("menu", Collection, Some("m2")), ("orders", Collection, Some("o2")));
+        for (now, anew, kept) in [
+            (vec![menu, orders, ("sessions", Collection, Some("s1"))], vec!["menu", "orders"], vec!["sessions"]),
+            (vec![menu, orders], vec!["menu", "orders"], vec!["sessions"]),
+            (vec![menu, ("old_orders", Collection, Some("o1")), orders], vec!["menu"], vec!["orders", "sessions"]),
+            (Vec::new(), Vec::new(), vec!["menu", "orders", "sessions"]),
+        ] {
+            let found = made_anew(&earlier, &facts(&now));
+            assert_eq!((found.anew, found.kept), (names(&anew), names(&kept)), "{now:?}");
+        }
+        assert!(made_anew(&earlier, &earlier).is_none());
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use taster_diagnostics::{CliError, Exit};
-use taster_flow::{Pre, PreOutcome, ReplacedBaseline};
+use taster_flow::{PartialReload, Pre, PreOutcome, ReplacedBaseline};
 use taster_model::{Capture, ProbeOutcome, RunId};
 
 use taster_report::layout::{TextTable, wrap_labeled};
@@ -191,6 +191,17 @@ fn baseline_notes(outcome: &PreOutcome) -> String {
             "every collection was dropped and created again since the baseline, and run {seen} has seen the new ones: they may be \
              what the upgrade has left, so that the baseline stays. If the database was loaded anew by hand: `taster baseline drop \
              --reason \"…\"`, then `taster pre` with another --run"
+        );
+        let _ = write!(out, "\n{}", wrap_labeled("Warning: ", &text));
+    }
+    if let Some(PartialReload { anew, kept }) = &outcome.reloaded_in_part {
+        let [anew, kept] = [anew, kept].map(|names| {
+            let verb = if names.len() == 1 { "was" } else { "were" };
+            format!("{} {verb}", taster_text::escape_hidden(&taster_text::listed(names)))
+        });
+        let text = format!(
+            "{anew} dropped and created again since the baseline, {kept} not; the baseline stays. If the database was loaded anew \
+             by hand: `taster baseline drop --reason \"…\"`, then `taster pre` with another --run"
         );
         let _ = write!(out, "\n{}", wrap_labeled("Warning: ", &text));
     }

@@ -74,6 +74,11 @@ fn pre(workspace: &Workspace, arguments: &[&str]) -> CommandOutput {
     ended
 }
 
+/// Its text without line breaks.
+fn words(ended: &CommandOutput) -> String {
+    ended.out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn post(workspace: &Workspace, run: &str, expected: i32) {
     let ended = workspace.taster(&["post", "--run", run]);
     assert_eq!(ended.code, expected, "{}", ended.all());
@@ -128,8 +133,7 @@ async fn an_upgrade_that_loads_everything_anew(flavour: Flavour) {
     post(&workspace, "a", 1);
     // nor does the next sync forget the loss
     let next = pre(&workspace, &["--run", "b"]);
-    let words = next.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("run a has seen the new ones"), "{}", next.out);
+    assert!(words(&next).contains("run a has seen the new ones"), "{}", next.out);
     assert_eq!(baseline(&workspace), "a");
     post(&workspace, "b", 1);
     pre(&workspace, &["--run", "c"]);
@@ -171,16 +175,25 @@ async fn a_load_that_ended_half_way(flavour: Flavour) {
     for name in ordinary.filter(|name| !["journal", "temperatures"].contains(&name.as_str())) {
         load_one_anew(&shop, name).await;
     }
-    pre(&workspace, &["--run", "b"]);
+    let noticed = words(&pre(&workspace, &["--run", "b"]));
     assert_eq!(baseline(&workspace), "a", "the capped and the time-series collection are the old ones: {names:?}");
+    let part = "dropped and created again since the baseline, journal, temperatures were not; the baseline stays. If the \
+                database was loaded anew by hand: `taster baseline drop";
+    assert!(noticed.contains(part), "{noticed}");
+    let judged = workspace.taster(&["post", "--run", "b"]);
+    assert_eq!(judged.code, 1, "{}", judged.all());
+    let next = "or, if the database was loaded anew by hand, `taster baseline drop --reason";
+    assert!(words(&judged).contains(next), "{}", judged.out);
     // one is not there yet
     load_anew(&shop).await;
     shop.database.collection::<Document>("journal").drop().await.expect("a drop");
-    pre(&workspace, &["--run", "c"]);
+    let noticed = words(&pre(&workspace, &["--run", "c"]));
+    assert!(noticed.contains("since the baseline, journal was not; the baseline stays"), "{noticed}");
     assert_eq!(baseline(&workspace), "a");
     // live data are never another copy
     workspace.configure(&SHOP.replace("  database", "  data: live\n  database"));
     load_anew(&shop).await;
-    pre(&workspace, &["--run", "d"]);
+    let noticed = words(&pre(&workspace, &["--run", "d"]));
+    assert!(!noticed.contains("created again"), "{noticed}");
     assert_eq!(baseline(&workspace), "a");
 }
