@@ -16,15 +16,18 @@ use crate::error::FlowError;
 pub async fn connect(config: &Config, comment: &str) -> Result<Connection, CliError> {
     let options = options(config, comment)?;
     let (hosts, limit) = (options.uri.hosts().to_owned(), options.server_selection_timeout);
-    Ok(log_while_waiting(&hosts, limit, Connection::connect(options)).await?)
+    Ok(log_while_waiting(&hosts, limit, CONNECT_TIMEOUT, Connection::connect(options)).await?)
 }
+
+/// The setting that limits how long one connection may take.
+const CONNECT_TIMEOUT: &str = "`mongodb.connectTimeout`";
 
 /// When the first line says that the server is waited for, and how much later each further one.
 const FIRST_NOTICE: Duration = Duration::from_secs(2);
 const NEXT_NOTICE: Duration = Duration::from_secs(10);
 
-/// Drives `connecting`. Says from time to time which server it waits for, and for how long at most.
-async fn log_while_waiting<T>(hosts: &str, limit: Duration, connecting: impl Future<Output = T>) -> T {
+/// Drives `connecting`. Says from time to time which server it waits for, for how long at most, and which setting says so.
+async fn log_while_waiting<T>(hosts: &str, limit: Duration, setting: &str, connecting: impl Future<Output = T>) -> T {
     let started = Instant::now();
     let mut connecting = pin!(connecting);
     let mut pause = FIRST_NOTICE;
@@ -36,7 +39,7 @@ async fn log_while_waiting<T>(hosts: &str, limit: Duration, connecting: impl Fut
             %hosts,
             waited_s = started.elapsed().as_secs(),
             limit_s = limit.as_secs(),
-            "waiting for MongoDB, at most `mongodb.connectTimeout`"
+            "waiting for MongoDB, at most {setting}"
         );
         pause = NEXT_NOTICE;
     }
@@ -74,9 +77,22 @@ pub(crate) async fn connect_when_ready(
     deadline: Option<StartupDeadline>,
 ) -> Result<Connection, CliError> {
     let Some(StartupDeadline { at, setting }) = deadline else { return connect(config, comment).await };
-    let mut backoff = RetryPolicy::constant(MAX_PAUSE).start();
+    let hosts = options(config, comment)?.uri.hosts().to_owned();
+    let now = Instant::now();
     // the start of the applications may have taken all of the time
-    backoff.set_deadline(at.max(Instant::now() + config.mongodb.connect_timeout.get()));
+    let earliest = now + config.mongodb.connect_timeout.get();
+    let limited_by = if at < earliest { CONNECT_TIMEOUT.to_owned() } else { format!("`readyTimeout` of {setting}") };
+    let deadline = StartupDeadline { at: at.max(earliest), setting };
+    let limit = deadline.at.saturating_duration_since(now);
+    // the retries log nothing while their error stays the same
+    log_while_waiting(&hosts, limit, &limited_by, Box::pin(retry_until(config, comment, deadline))).await
+}
+
+/// Connects. Retries until `deadline` while the error may pass by itself.
+async fn retry_until(config: &Config, comment: &str, deadline: StartupDeadline) -> Result<Connection, CliError> {
+    let StartupDeadline { at, setting } = deadline;
+    let mut backoff = RetryPolicy::constant(MAX_PAUSE).start();
+    backoff.set_deadline(at);
     let mut logged = String::new();
     loop {
         let mut options = options(config, comment)?;
@@ -92,6 +108,82 @@ pub(crate) async fn connect_when_ready(
         }
         if backoff.wait(MIN_PAUSE).await.is_err() {
             return Err(FlowError::DatabaseNotReady { setting, last: error }.into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fmt::{Debug, Write},
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::{
+        Event, Metadata, Subscriber,
+        field::{Field, Visit},
+        span::{Attributes, Id, Record},
+    };
+
+    use super::*;
+
+    /// Collects the log lines of Taster, each with its fields.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<String>>>);
+
+    struct LineVisitor(String);
+
+    impl Visit for LineVisitor {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0, "{}={value:?} ", field.name()).unwrap();
+        }
+    }
+
+    impl Subscriber for Lines {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target().starts_with("taster_flow")
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            let mut line = LineVisitor(String::new());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[tokio::test]
+    async fn a_server_that_was_scaled_up_and_does_not_answer_is_named() {
+        let hosts = format!("127.0.0.1:{}", taster_testkit::free_port());
+        for (connect_timeout, ready_in, limit) in [
+            ("1s", 3, "at most `readyTimeout` of cluster.data[mongo] "),
+            ("3s", 0, "at most `mongodb.connectTimeout` "),
+        ] {
+            let lines = Lines::default();
+            let _default = tracing::subscriber::set_default(lines.clone());
+            let uri = format!("mongodb://joe:s3cret@{hosts}/shop");
+            let yaml = format!("app: shop\nmongodb: {{uri: \"{uri}\", connectTimeout: {connect_timeout}}}\n");
+            let config = taster_config::parse("taster.yaml", &yaml, [].into()).unwrap();
+            let at = Instant::now() + Duration::from_secs(ready_in);
+            let deadline = StartupDeadline { at, setting: "cluster.data[mongo]".to_owned() };
+            assert!(connect_when_ready(&config, "taster/a/pre", Some(deadline)).await.is_err());
+            let lines = lines.0.lock().unwrap().clone();
+            let named = |line: &&String| line.contains(limit) && line.contains(&format!("hosts={hosts} "));
+            let notice = lines.iter().find(named).unwrap_or_else(|| panic!("{lines:?}"));
+            assert!(notice.contains("waited_s=") && notice.contains("limit_s="), "{notice}");
+            assert!(lines.iter().any(|line| line.contains("error=no MongoDB server answers")), "{lines:?}");
+            assert!(lines.iter().all(|line| !line.contains("s3cret")), "{lines:?}");
         }
     }
 }

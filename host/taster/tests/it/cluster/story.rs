@@ -142,6 +142,7 @@ async fn a_database_that_does_not_answer_is_waited_for_as_long_as_its_workload()
     let pre = shop.taster(&["pre", "--run", "a"]).await;
     assert_eq!(pre.code, 4, "{}", pre.all());
     assert!(pre.err.contains("waiting for MongoDB error=no MongoDB server answers"), "{}", pre.err);
+    assert!(pre.err.contains("waiting for MongoDB, at most"), "{}", pre.err);
     assert!(pre.err.contains("error[T0630]") && pre.err.contains("cluster.data[mongo]"), "{}", pre.err);
     shop.expect_back(0, &pre.all()).await;
 }
