@@ -166,7 +166,7 @@ async fn fill_disk_with_censuses(folder: &Path) {
     put(300 << 10).await.unwrap();
     let error = put(300 << 10 | 1).await.unwrap_err();
     assert_eq!(error.code(), "T0405", "{error}");
-    assert!(error.to_string().contains("pxbbq.orders.2.census (307201 bytes)"), "{error}");
+    assert!(error.to_string().contains("pxbbq.orders.2.census (307 201 bytes)"), "{error}");
     // the first one is complete, nothing of the second is left, and its space is free again
     let files = shop::files(folder);
     let [first] = files.as_slice() else { panic!("{files:?}") };
