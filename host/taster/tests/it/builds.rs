@@ -59,29 +59,56 @@ async fn another_build_is_compared_if_its_results_are_the_same() {
     }
 }
 
-/// The versions of the results of the standard probes, as the newest section of the changelog lists them.
+const CHANGELOG: &str = include_str!("../../../../CHANGELOG.md");
+
+/// The versions of the results of the standard probes, as the first list of these lines of the changelog has them.
+fn listed(lines: &str) -> Option<BTreeMap<&str, u64>> {
+    let (_, list) = lines.split_once("### Results of the standard probes\n")?;
+    let entries = list.split('#').next().unwrap_or_default().split(',').filter_map(|entry| {
+        let (name, version) = entry.trim().rsplit_once(' ')?;
+        Some((name.trim_matches('`'), version.parse().ok()?))
+    });
+    Some(entries.collect())
+}
+
+/// The section of the changelog of a release.
+fn section_of(release: &str) -> Option<&'static str> {
+    let mut sections = CHANGELOG.split("\n## [").skip(1).filter_map(|section| section.split_once(']'));
+    sections.find(|(name, _)| name.eq_ignore_ascii_case(release)).map(|(_, section)| section)
+}
+
 #[test]
 fn the_changelog_lists_the_results_of_every_standard_probe() {
-    let (_, list) =
-        include_str!("../../../../CHANGELOG.md").split_once("### Results of the standard probes\n").expect("the list");
-    let list = list.split("###").next().unwrap_or_default();
-    let listed: BTreeMap<&str, u64> = list
-        .split(',')
-        .filter_map(|entry| {
-            let (name, version) = entry.trim().rsplit_once(' ')?;
-            Some((name.trim_matches('`'), version.parse().ok()?))
-        })
-        .collect();
     let workspace = Workspace::new("");
     let standard = taster_standard_probes::names().iter().map(|name| {
         let inspected = workspace.taster(&["probe", "inspect", name, "--format", "json"]);
         (*name, inspected.json()["results"].as_u64().expect("a version of results"))
     });
     let standard: BTreeMap<&str, u64> = standard.collect();
-    assert_eq!(listed, standard);
+    assert_eq!(listed(CHANGELOG), Some(standard));
 }
 
-/// The stores of earlier releases, a folder each.
+#[test]
+fn the_changelog_lists_the_results_that_every_release_recorded() {
+    for (release, folder) in release_folders() {
+        let listed = section_of(&release).and_then(listed);
+        let listed =
+            listed.unwrap_or_else(|| panic!("the changelog has no list of results in its section [{release}]"));
+        for (run, side) in [("same", "pre"), ("same", "post"), (LAST, "pre"), (LAST, "post")] {
+            let capture = fs::read(folder.join("results/v1/pxbbq").join(run).join(side).join("capture.json"));
+            let capture: Value = serde_json::from_slice(&capture.expect("a capture")).expect("JSON");
+            for probe in capture["probes"].as_array().expect("probes") {
+                let recorded = &probe["results"];
+                let name = recorded["probe"].as_str().expect("the name of a standard probe");
+                assert_eq!(listed.get(name).copied(), recorded["version"].as_u64(), "{release}: {run} {side} {name}");
+            }
+        }
+    }
+}
+
+/// The stores of earlier releases, a folder each, with the configuration that recorded them. `unreleased` was recorded by the
+/// tree that the section `[Unreleased]` of the changelog describes: 0.1.0 stored no versions of results. Whoever names that
+/// section after a release names the folder alike.
 fn releases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/releases")
 }
@@ -95,37 +122,72 @@ fn release_folders() -> Vec<(String, PathBuf)> {
     folders
 }
 
+/// The last run of every recorded store, whose baseline is the open one.
+const LAST: &str = "lost";
+
 /// Copies the store of a release into a workspace.
 fn copy_store(release: &Path, workspace: &Workspace) {
     let copied = Command::new("cp").arg("-a").arg(release.join("results")).arg(workspace.path()).status();
     assert!(copied.expect("cp runs").success());
 }
 
-/// The configuration with which each release is recorded.
+/// The configuration with which the next release is recorded: every standard probe, on two collections. A release that is
+/// recorded already keeps its own, because other options are other measurements.
 fn configuration() -> String {
-    let census =
-        "{name: census, component: census, collections: [orders], config: {detail: fields, values: true, sample: 1}}";
-    let counts = "{name: counts, component: document-count, collections: [orders]}";
-    format!("{SHOP}probes:\n  - {census}\n  - {counts}\n")
+    let probes = "probes:
+  - {name: census, component: census, collections: [orders, menu], config: {detail: fields, values: true, sample: 1}}
+  - {name: counts, component: document-count, collections: [orders, menu]}
+  - {name: indexes, component: index-inventory, collections: [orders, menu]}
+  - {name: shape, component: schema-shape, collections: [orders, menu]}
+  - name: keys
+    component: duplicate-keys
+    collections: [orders, menu]
+    config: {keys: {orders: [[number]], menu: [[name]]}}
+  - {name: dishes, component: reference-check, collections: {parent: menu, child: [orders]}, config: {field: items.sku}}
+  - name: sales
+    component: group-report
+    collections: [orders, menu]
+    config:
+      reports:
+        - {name: orders, collection: orders, groupBy: [status], sums: {revenue: total}, max: {created: created}}
+        - {name: menu, collection: menu, groupBy: [category], sums: {price: price}}
+";
+    format!("{SHOP}{probes}")
+}
+
+#[test]
+fn the_next_release_is_recorded_with_every_standard_probe() {
+    let workspace = Workspace::new("mongodb://localhost/pxbbq");
+    let configuration = configuration();
+    workspace.configure(&configuration);
+    let checked = workspace.taster(&["config", "check"]);
+    assert_eq!(checked.code, 0, "{}", checked.all());
+    for name in taster_standard_probes::names() {
+        assert!(configuration.contains(&format!("component: {name}")), "{name}");
+    }
 }
 
 /// Records what a release leaves in its store: a run in which nothing changed, and one in which an order was lost and another
-/// one changed. `TASTER_RECORD_RELEASE=0.2.0` does this, before that release.
+/// one changed. Before the release, when the changelog has its section:
+/// `TASTER_RECORD_RELEASE=0.2.0 cargo test -p taster --test it captures_of_every_release`.
 async fn record(release: &str) {
     let shop = ShopDatabase::standalone(40).await;
     let workspace = shop.workspace();
     workspace.configure(&configuration());
-    for run in ["same", "lost"] {
-        assert_eq!(workspace.taster(&["pre", "--run", run]).code, 0);
-        if run == "lost" {
+    for run in ["same", LAST] {
+        let pre = workspace.taster(&["pre", "--run", run]);
+        assert_eq!(pre.code, 0, "{}", pre.all());
+        if run == LAST {
             assert_eq!(shop.lose(doc! {"number": 100_003}).await, 1);
             let orders = shop.database.collection::<Document>("orders");
             orders.update_one(doc! {"number": 100_004}, doc! {"$set": {"status": "eaten"}}).await.expect("an update");
         }
-        assert_eq!(workspace.taster(&["post", "--run", run]).code, i32::from(run == "lost"));
+        let post = workspace.taster(&["post", "--run", run]);
+        assert_eq!(post.code, i32::from(run == LAST), "{}", post.all());
     }
     let folder = releases().join(release);
     fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("taster.yaml"), configuration()).expect("a file");
     let copied = Command::new("cp").arg("-a").arg(workspace.path().join("results")).arg(&folder).status();
     assert!(copied.expect("cp runs").success());
     let left = ["-name", "*.lock", "-o", "-name", "report.*", "-o", "-name", "junit.xml"];
@@ -147,18 +209,33 @@ async fn captures_of_every_release_are_judged_as_they_were() {
             compared.json()
         };
         let same = judged("same");
-        assert_eq!(
-            (&same["verdict"], &same["before"]["probes"][0]["name"]),
-            (&"same".into(), &"census".into()),
-            "{release}"
-        );
-        let lost = judged("lost");
+        assert_eq!(same["verdict"], "same", "{release}");
+        assert_every_probe_is_same(&same, &release);
+        let lost = judged(LAST);
         assert_eq!(lost["verdict"], "different", "{release}");
-        let findings = lost["findings"].as_array().expect("findings");
-        let census = findings.iter().find(|finding| finding["probe"] == "census").expect("a census");
-        let count = |kind: &str| census["documents"][kind]["count"].as_u64();
-        assert_eq!((count("missing"), count("changed"), count("extra")), (Some(1), Some(1), Some(0)), "{release}");
+        assert_eq!(census_of_orders(&lost), [Some(1), Some(1), Some(0)], "{release}");
     }
+}
+
+/// Whichever probes the release recorded.
+fn assert_every_probe_is_same(verdict: &Value, release: &str) {
+    let findings = verdict["findings"].as_array().expect("findings");
+    let probes = verdict["before"]["probes"].as_array().expect("probes");
+    assert!(!probes.is_empty(), "{release}");
+    for probe in probes {
+        let mut of_probe = findings.iter().filter(|finding| finding["probe"] == probe["name"]).peekable();
+        assert!(of_probe.peek().is_some(), "{release}: nothing was compared of {probe}");
+        assert!(of_probe.all(|finding| finding["outcome"] == "same"), "{release}: {probe} {findings:#?}");
+    }
+}
+
+/// How many orders are missing, changed and new.
+fn census_of_orders(verdict: &Value) -> [Option<u64>; 3] {
+    let findings = verdict["findings"].as_array().expect("findings");
+    let is_of_orders =
+        |f: &&Value| f["probe"] == "census" && f["metric"] == "documents" && f["labels"]["collection"] == "orders";
+    let census = findings.iter().find(is_of_orders).expect("a census of the orders");
+    ["missing", "changed", "extra"].map(|kind| census["documents"][kind]["count"].as_u64())
 }
 
 /// Changes a stored document. Its last key is the digest of all others, indented as they are stored.
@@ -171,9 +248,6 @@ fn rewrite(path: &Path, change: impl FnOnce(&mut Map<String, Value>)) {
     document.insert("checksum".to_owned(), format!("sha256:{}", hex::encode(digest)).into());
     fs::write(path, serde_json::to_string_pretty(&document).expect("JSON") + "\n").expect("a file");
 }
-
-/// The last run of every recorded store, whose baseline is the open one.
-const LAST: &str = "lost";
 
 /// What identifies the server of today, as a capture and a baseline store it.
 struct Identity {
@@ -225,7 +299,7 @@ async fn a_baseline_of_every_release_is_compared_with_the_database_of_today() {
     for (release, folder) in release_folders() {
         let judged = |expected: &str| {
             let workspace = shop.workspace();
-            workspace.configure(&configuration());
+            workspace.configure(&fs::read_to_string(folder.join("taster.yaml")).expect("its configuration"));
             copy_store(&folder, &workspace);
             let started = take_back_to_pre(&workspace, &identity);
             let shown = workspace.taster(&["baseline", "show", "--format", "json"]);
@@ -239,16 +313,10 @@ async fn a_baseline_of_every_release_is_compared_with_the_database_of_today() {
             document
         };
         let same = judged("same");
-        let findings = same["findings"].as_array().expect("findings");
-        for probe in ["census", "counts"] {
-            assert!(findings.iter().any(|f| f["probe"] == probe && f["outcome"] == "same"), "{release}: {same}");
-        }
+        assert_every_probe_is_same(&same, &release);
         let order = orders.find_one_and_delete(doc! {"number": 100_003}).await.expect("a delete").expect("an order");
         let lost = judged("different");
-        let findings = lost["findings"].as_array().expect("findings");
-        let census = findings.iter().find(|finding| finding["probe"] == "census").expect("a census");
-        let count = |kind: &str| census["documents"][kind]["count"].as_u64();
-        assert_eq!((count("missing"), count("changed"), count("extra")), (Some(1), Some(0), Some(0)), "{release}");
+        assert_eq!(census_of_orders(&lost), [Some(1), Some(0), Some(0)], "{release}");
         orders.insert_one(order).await.expect("the order comes back");
     }
 }
