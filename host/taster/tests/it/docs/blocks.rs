@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::support::{ShopDatabase, component};
 
@@ -133,10 +133,26 @@ fn parse(place: Place, words: &[String]) -> Result<(), clap::Error> {
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         | ErrorKind::MissingSubcommand => true,
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => words.iter().any(|word| is_placeholder(word)),
-        ErrorKind::MissingRequiredArgument => place == Place::Sentence || words.iter().any(|word| is_placeholder(word)),
+        ErrorKind::MissingRequiredArgument => {
+            place == Place::Sentence
+                || words.iter().any(|word| is_placeholder(word))
+                || may_come_from_variables(&error, words)
+        }
         _ => false,
     };
     if accepted { Ok(()) } else { Err(error) }
+}
+
+/// Whether each argument that is missing may be given by an environment variable, as the page does before.
+fn may_come_from_variables(error: &clap::Error, words: &[String]) -> bool {
+    let tree = taster::cli::command_tree();
+    let command = words[1..].iter().try_fold(&tree, |command, word| command.find_subcommand(word).ok_or(command));
+    let (Ok(command) | Err(command)) = command;
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return false };
+    missing.iter().all(|missing| {
+        let name = missing.trim_start_matches("--").split(' ').next();
+        command.get_arguments().any(|argument| argument.get_long() == name && argument.get_env().is_some())
+    })
 }
 
 fn is_placeholder(word: &str) -> bool {
