@@ -1,9 +1,12 @@
 //! `pre`: captures the database before the sync. The capture becomes the baseline of `post`.
 
+use std::collections::BTreeSet;
+
 use taster_cluster::{Cluster, EventType};
 use taster_diagnostics::CliError;
 use taster_model::{
-    AttemptId, Baseline, Capture, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId, ServerFacts, Severity, Side,
+    AttemptId, Baseline, Capture, CollectionFacts, CopyRelation, CurrentState, Failure, ProbeOutcome, RunId,
+    ServerFacts, Severity, Side,
 };
 use taster_query::Connection;
 use taster_store::{CommitPre, RunStore, fault};
@@ -21,7 +24,7 @@ use crate::{
     error::FlowError,
     freshness, missing_baseline,
     preflight::{require_collections, require_possible},
-    prospects,
+    prospects::{self, Prospects},
     reload::{self, PartialReload, Reload},
     run_id,
     shutdown::StopPoint,
@@ -270,7 +273,7 @@ struct PreJob<'a> {
 
 impl PreJob<'_> {
     async fn capture_and_record(self, mut run: RunId, connection: &Connection) -> Result<PreOutcome, CliError> {
-        let (context, given) = (self.context, self.given);
+        let (context, given, current) = (self.context, self.given, self.current);
         let server = self.cluster_facts.add_to(connection.facts());
         if given.is_none() && is_of_another_copy(context, &run, &server).await? {
             // for the same reason: every retry would find the capture of a copy that was replaced
@@ -281,7 +284,7 @@ impl PreJob<'_> {
             run = RunId::generate();
             run_id::record_in_span(&run);
         }
-        let uncompared_run = missing_baseline::uncompared_run(context, self.current, &server).await?;
+        let uncompared_run = missing_baseline::uncompared_run(context, current, &server).await?;
         let store = context.store.run(&run);
         let flawed = baseline::flawed_capture(context).await?;
         // if the run has a capture, a retried hook does not scan again: its result would not count
@@ -315,7 +318,11 @@ impl PreJob<'_> {
             Reload::Part(part) if baseline.run != run => (None, Some(part)),
             Reload::No | Reload::Part(_) | Reload::Whole(_) => (None, None),
         };
-        let hopeless = prospects::obstacles(&context.config, &capture);
+        let seen = collections_seen_before(context, current).await?;
+        let Prospects { obstacles: hopeless, doubts } = prospects::prospects(&context.config, &capture, &seen);
+        for doubt in doubts {
+            tracing::warn!("{doubt}");
+        }
         let outcome = PreOutcome {
             run,
             capture,
@@ -374,6 +381,23 @@ impl PreJob<'_> {
             CommitPre::AlreadyCommitted(capture) => (capture.into_inner(), false),
         })
     }
+}
+
+/// The collections of the baseline that was open when this attempt began, and those of the run before.
+async fn collections_seen_before(
+    context: &FlowContext,
+    current: Option<&CurrentState>,
+) -> Result<Vec<CollectionFacts>, CliError> {
+    let open = current.and_then(|current| current.baseline.as_ref()).map(|baseline| &baseline.run);
+    let last = current.and_then(|current| current.last.as_ref()).map(|last| &last.run);
+    let runs: BTreeSet<&RunId> = open.into_iter().chain(last).collect();
+    let mut seen = Vec::new();
+    for run in runs {
+        if let Some(capture) = context.store.run(run).pre().await? {
+            seen.extend(capture.into_inner().collections);
+        }
+    }
+    Ok(seen)
 }
 
 /// Whether the run has a capture of a copy that was replaced since.

@@ -2,7 +2,7 @@
 
 use taster_config::{Collections, ComponentSource, Config, Probe};
 use taster_diagnostics::CliError;
-use taster_model::{ChangeKind, CollectionFacts, CollectionKind, Severity, other_names};
+use taster_model::{ChangeKind, CollectionFacts, CollectionKind, DeclaredChange, Expectation, Severity, other_names};
 use taster_query::Connection;
 
 use crate::{
@@ -66,28 +66,48 @@ pub fn absent_collections(config: &Config, live: &[CollectionFacts]) -> Vec<(Str
     of_probes.chain(required).filter(|(_, name)| !exists(name) && !is_added(name)).collect()
 }
 
-/// The collections that declared changes or expectations name and that do not exist: where each is named, and its name. Not
-/// for `pre`, which a retry runs when the changes have been made.
+/// The collections that declared changes or expectations name, that do not exist and that no declared change adds: where each is
+/// named, and its name.
 #[must_use]
 pub fn absent_elsewhere(config: &Config, live: &[CollectionFacts]) -> Vec<(String, String)> {
-    let exists = |name: &str| live.iter().any(|facts| facts.name == name && facts.kind != CollectionKind::Absent);
-    let is_new = |name: &str| {
-        config.changes.iter().any(|change| match &change.kind {
-            ChangeKind::AddedCollection => change.collection == name,
-            ChangeKind::RenamedCollection(to) => to == name,
-            _ => false,
-        })
-    };
-    let changed = config.changes.iter().map(|change| (format!("changes[{change}]"), change.collection.clone()));
-    let expected = config.expect.iter().filter_map(|expectation| {
+    let changed = absent_changes(config, live).map(|change| (format!("changes[{change}]"), change.collection.clone()));
+    let expected = absent_expectations(config, live)
+        .map(|(expectation, name)| (format!("expect[{}]", expectation.metric), name.to_owned()));
+    changed.chain(expected).collect()
+}
+
+/// The declared changes of collections that do not exist and that no declared change adds.
+pub(crate) fn absent_changes<'a>(
+    config: &'a Config,
+    live: &'a [CollectionFacts],
+) -> impl Iterator<Item = &'a DeclaredChange> {
+    config.changes.iter().filter(move |change| !exists_or_is_added(config, live, &change.collection))
+}
+
+/// The expectations of collections that do not exist and that no declared change adds, with the name of the collection.
+pub(crate) fn absent_expectations<'a>(
+    config: &'a Config,
+    live: &'a [CollectionFacts],
+) -> impl Iterator<Item = (&'a Expectation, &'a str)> {
+    config.expect.iter().filter_map(move |expectation| {
         let named = expectation.labels.get("collection")?;
         let is_standard = |probe: &Probe| matches!(ComponentSource::of(&probe.component), ComponentSource::Standard(_));
         let mut about =
             config.probes.iter().filter(|probe| expectation.probe.as_ref().is_none_or(|p| *p == probe.name));
         // a probe of one's own may mean something else by the label
-        about.all(is_standard).then(|| (format!("expect[{}]", expectation.metric), named.clone()))
-    });
-    changed.chain(expected).filter(|(_, name)| !exists(name) && !is_new(name)).collect()
+        let is_absent = about.all(is_standard) && !exists_or_is_added(config, live, named);
+        is_absent.then_some((expectation, named.as_str()))
+    })
+}
+
+fn exists_or_is_added(config: &Config, live: &[CollectionFacts], name: &str) -> bool {
+    let exists = live.iter().any(|facts| facts.name == name && facts.kind != CollectionKind::Absent);
+    exists
+        || config.changes.iter().any(|change| match &change.kind {
+            ChangeKind::AddedCollection => change.collection == name,
+            ChangeKind::RenamedCollection(to) => to == name,
+            _ => false,
+        })
 }
 
 /// What to say of a database without collections: probably its name is mistyped.
