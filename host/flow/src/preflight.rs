@@ -66,8 +66,8 @@ pub fn absent_collections(config: &Config, live: &[CollectionFacts]) -> Vec<(Str
     of_probes.chain(required).filter(|(_, name)| !exists(name) && !is_added(name)).collect()
 }
 
-/// The collections that declared changes or expectations name, that do not exist and that no declared change adds: where each is
-/// named, and its name.
+/// The collections that declared changes or expectations name, that do not exist and that no declared change adds: where each
+/// is named, and its name.
 #[must_use]
 pub fn absent_elsewhere(config: &Config, live: &[CollectionFacts]) -> Vec<(String, String)> {
     let changed = absent_changes(config, live).map(|change| (format!("changes[{change}]"), change.collection.clone()));

@@ -6,7 +6,7 @@ use taster_config::Config;
 use taster_judge::JudgementInput;
 use taster_model::{
     Capture, ChangeKind, CollectionFacts, CollectionKind, DataKind, Expectation, Finding, Labels, Metric, ProbeRecord,
-    ReasonCode, other_names,
+    ReasonCode, Rule, other_names,
 };
 
 use crate::preflight::{absent_changes, absent_collections, absent_expectations};
@@ -19,8 +19,8 @@ pub(crate) struct Prospects {
     pub(crate) doubts: Vec<String>,
 }
 
-/// The prospects of `post`. The capture is compared with itself, so that the comparison after the sync and this one follow the same
-/// rules. `seen` are the collections of the open baseline and of the last run: one that is gone since may be the work of an upgrade.
+/// The prospects of `post`. The capture is compared with itself, so that the comparison after the sync and this one follow the
+/// same rules. `seen` are the collections of the open baseline and of the last run: an upgrade may have removed them since.
 pub(crate) fn prospects(config: &Config, capture: &Capture, seen: &[CollectionFacts]) -> Prospects {
     let there = existing(&capture.collections);
     let absent = absent_collections(config, &capture.collections);
@@ -87,7 +87,9 @@ impl Names<'_> {
         let Some(expectation) = self.config.expect.iter().find(states) else { return };
         let mut absent = absent_expectations(self.config, &self.capture.collections);
         if let Some((_, name)) = absent.find(|(absent, _)| *absent == expectation) {
-            let is_mistake = finding.gates() && !self.is_past(name) && self.near(name).is_some();
+            // metrics of a new collection are accepted only where the rule ignores them
+            let decides = finding.gates() && expectation.rule != Rule::Ignore;
+            let is_mistake = decides && !self.is_past(name) && self.near(name).is_some();
             let text = absent_sentence(&format!("expect[{}]", expectation.metric), name, &self.there);
             return prospects.add(is_mistake, text);
         }
