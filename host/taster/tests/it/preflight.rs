@@ -2,6 +2,8 @@
 
 // the mistakes are made on purpose. typos:off
 
+use mongodb::bson::{Document, doc};
+
 use crate::support::{FLAVOURS, SHOP, ShopDatabase, Workspace};
 
 const OFFLINE: &str = "app: shop\nmongodb: {uri: \"mongodb://127.0.0.1:1/shop\"}\n";
@@ -28,8 +30,6 @@ fn options_are_checked_without_a_database() {
         format!("probes:\n  - {{name: a, component: {component}, config: {options}}}\n")
     };
     let report = "reports: [{name: r, collection: orders";
-    let custom = crate::support::component("shop-menu");
-    assert!(custom.exists(), "the build leaves it: {}", custom.display());
     let cases = [
         ("group-report", "{}".to_owned(), "probes[a].config: missing field `reports`"),
         ("group-report", format!("{{{report}, gruopBy: [status]}}]}}"), "unknown field `gruopBy`"),
@@ -53,6 +53,32 @@ fn a_probe_of_ones_own_checks_its_options_as_well() {
     let evil = crate::support::component("evil");
     let probe = format!("probes:\n  - {{name: own, component: \"{}\", config: {{atack: loop}}}}\n", evil.display());
     assert_named(&[(&probe, "probes[own].config")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_refuses_a_probe_of_ones_own_with_wrong_options_or_a_misfit_rule() {
+    let shop = ShopDatabase::standalone(50).await;
+    let workspace = shop.workspace();
+    let own = |component: &str, more: &str| {
+        let component = crate::support::component(component);
+        format!("{SHOP}probes:\n  - {{name: own, component: \"{}\"{more}\n", component.display())
+    };
+    let menu = ", collections: [orders]}\nexpect:\n  - {metric: ordered, rule: ";
+    for (run, yaml, message) in [
+        ("options", own("evil", ", config: {atack: loop}}"), "probes[own].config"),
+        (
+            "rule",
+            own("shop-menu", &format!("{menu}superset}}")),
+            "expect[ordered]: the rule `superset` does not apply to",
+        ),
+    ] {
+        let pre = workspace.configure(&yaml).taster(&["pre", "--run", run]);
+        assert!(pre.code == 4 && pre.err.contains("error[T0637]") && pre.err.contains(message), "{}", pre.all());
+        assert!(!workspace.path().join(format!("results/v1/pxbbq/{run}")).exists(), "nothing is stored");
+    }
+    let right = own("shop-menu", &format!("{menu}never-decreases}}"));
+    let pre = workspace.configure(&right).taster(&["pre", "--run", "right"]);
+    assert_eq!(pre.code, 0, "{}", pre.all());
 }
 
 #[test]
@@ -155,6 +181,125 @@ async fn what_the_database_lacks_is_named_before_the_sync() {
         assert!(pre.code == 4 && pre.err.contains("error[T0638]: database `pxbq` has no collections"), "{}", pre.all());
         assert!(workspace.path().join("results/v1/pxbbq/order/pre/capture.json").exists());
         assert!(!workspace.path().join("results/v1/typo").exists(), "nothing is stored");
+    }
+}
+
+const DOCUMENTS: &str = "expect:\n  - {metric: documents, rule: never-decreases, labels: {collection: ";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_names_the_absent_collections_of_changes_and_expectations() {
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 200).await;
+        let expected = format!("{DOCUMENTS}ordres}}}}");
+        for (entry, message) in [
+            ("changes: [{collection: ordres, addedIndex: number_1}]", "`ordres`, which does not exist"),
+            ("changes: [{collection: ordres, addedIndex: number_1}]", "did you mean `orders`? There are: "),
+            ("changes: [{removedCollection: crats}]", "`crats`, which does not exist"),
+            ("changes: [{renamedCollection: ordres, to: archive}]", "did you mean `orders`?"),
+            (expected.as_str(), "expect[documents] names the collection `ordres`, which does not exist"),
+        ] {
+            let workspace = shop.workspace();
+            workspace.configure(&format!("{SHOP}{entry}\n"));
+            for attempt in ["first", "retried", "another run"] {
+                let run = if attempt == "another run" { "b" } else { "a" };
+                let pre = workspace.taster(&["pre", "--run", run]);
+                assert!(pre.code == 3 && pre.err.contains(message), "{attempt}: {entry}: {}", pre.all());
+            }
+            let corrected = workspace.configure(SHOP).taster(&["pre", "--run", "a"]);
+            assert_eq!(corrected.code, 0, "{}", corrected.all());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_lets_changes_and_expectations_name_what_the_upgrade_adds() {
+    let shop = ShopDatabase::standalone(200).await;
+    let pre = |entries: &str| {
+        let ended = shop.workspace().configure(&format!("{SHOP}{entries}\n")).taster(&["pre", "--run", "a"]);
+        assert_eq!(ended.code, 0, "{entries}: {}", ended.all());
+        ended.err
+    };
+    for declared in [
+        format!(
+            "changes: [{{addedCollection: ordres}}, {{collection: ordres, addedIndex: n_1}}]\n{DOCUMENTS}ordres}}}}"
+        ),
+        format!("changes: [{{renamedCollection: menu, to: dishes}}]\n{DOCUMENTS}dishes}}}}"),
+    ] {
+        let log = pre(&declared);
+        assert!(!log.contains("does not exist") && !log.contains("matches no metric"), "{declared}: {log}");
+    }
+    // it may be new, or it cannot decide
+    for (doubtful, name) in [
+        ("changes: [{collection: nothing_like_it, addedIndex: n_1}]".to_owned(), "nothing_like_it"),
+        (format!("{DOCUMENTS}nothing_like_it}}}}"), "nothing_like_it"),
+        (format!("{DOCUMENTS}ordres}}, severity: warn}}"), "ordres"),
+        ("expect: [{metric: documents, labels: {collection: ordres}, rule: ignore}]".to_owned(), "ordres"),
+    ] {
+        let log = pre(&doubtful);
+        assert!(log.contains(&format!("names the collection `{name}`, which does not exist")), "{doubtful}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_warns_of_a_change_that_an_earlier_sync_has_made() {
+    for flavour in FLAVOURS {
+        let shop = ShopDatabase::open(flavour, 100).await;
+        let workspace = shop.workspace();
+        let carts = shop.database.collection::<Document>("carts");
+        carts.insert_many((0..20).map(|n| doc! {"_id": n})).await.expect("documents");
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - {{name: documents, component: census}}\nchanges:\n  - {{removedCollection: carts}}\n"
+        ));
+        let absent = "names the collection `carts`, which does not exist";
+        let first = workspace.taster(&["pre", "--run", "a"]);
+        assert!(first.code == 0 && !first.err.contains(absent), "{}", first.all());
+        carts.drop().await.expect("a drop");
+        let post = workspace.taster(&["post", "--run", "a"]);
+        assert_eq!(post.code, 0, "{}", post.all());
+        let next = workspace.taster(&["pre", "--run", "b"]);
+        assert!(next.code == 0 && next.err.contains(absent), "{}", next.all());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_warns_of_labels_that_no_metric_has_yet() {
+    let shop = ShopDatabase::standalone(50).await;
+    let pre = |status: &str| {
+        let yaml = format!(
+            "{SHOP}probes:\n  - name: sums\n    component: group-report\n    config: {{reports: [{{name: orders, collection: \
+             orders, groupBy: [status]}}]}}\nexpect:\n  - {{metric: orders.count, labels: {{status: {status}}}, rule: \
+             never-decreases}}\n"
+        );
+        // the group may come with the upgrade
+        let ended = shop.workspace().configure(&yaml).taster(&["pre", "--run", "a"]);
+        assert_eq!(ended.code, 0, "{status}: {}", ended.all());
+        ended.err
+    };
+    let log = pre("opne");
+    let warning = "expect[orders.count]{status: opne} matches no metric yet; did you mean `open`? Values of `status`: ";
+    assert!(log.contains(warning), "{log}");
+    let log = pre("open");
+    assert!(!log.contains("matches no metric"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_extreme_or_a_nested_path_that_no_document_has_is_named_before_the_sync() {
+    let shop = ShopDatabase::standalone(50).await;
+    for (fields, metric) in [
+        ("min: {first: creatd}", "orders.first.values"),
+        ("max: {last: creatd}", "orders.last.values"),
+        ("min: {cheapest: items.prise}", "orders.cheapest.values"),
+        ("sums: {revenue: items.prise}", "orders.revenue.numbers"),
+    ] {
+        let workspace = shop.workspace();
+        workspace.configure(&format!(
+            "{SHOP}probes:\n  - name: sums\n    component: group-report\n    config: {{reports: [{{name: orders, collection: \
+             orders, {fields}}}]}}\n"
+        ));
+        let live = workspace.taster(&["config", "check", "--live"]);
+        assert!(live.out.contains(&format!("`{metric}` is 0 in the first 1 000 documents")), "{}", live.all());
+        let pre = workspace.taster(&["pre", "--run", "a"]);
+        assert!(pre.code == 3 && pre.err.contains(&format!("{metric} is 0 or empty")), "{}", pre.all());
     }
 }
 
