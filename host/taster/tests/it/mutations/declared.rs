@@ -51,8 +51,45 @@ pub(super) enum Declared {
     RemovedIndex,
     AddedCollection,
     RemovedCollection,
+    /// `removedCollection` of a view or of a time series.
+    RemovedOther,
     /// `renamedCollection`: [`super::renamed`].
     RenamedCollection,
+}
+
+impl Declared {
+    /// Every [`Self::kind`].
+    pub(super) const KINDS: [&str; 12] = [
+        "AddedField",
+        "RemovedField",
+        "RenamedField",
+        "RetypedField",
+        "AddedDocuments",
+        "RemovedDocuments",
+        "AddedIndex",
+        "RemovedIndex",
+        "AddedCollection",
+        "RemovedCollection",
+        "RemovedOther",
+        "RenamedCollection",
+    ];
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::AddedField { .. } => "AddedField",
+            Self::RemovedField { .. } => "RemovedField",
+            Self::RenamedField { .. } => "RenamedField",
+            Self::RetypedField { .. } => "RetypedField",
+            Self::AddedDocuments { .. } => "AddedDocuments",
+            Self::RemovedDocuments { .. } => "RemovedDocuments",
+            Self::AddedIndex => "AddedIndex",
+            Self::RemovedIndex => "RemovedIndex",
+            Self::AddedCollection => "AddedCollection",
+            Self::RemovedCollection => "RemovedCollection",
+            Self::RemovedOther => "RemovedOther",
+            Self::RenamedCollection => "RenamedCollection",
+        }
+    }
 }
 
 /// How the upgrade differs from its declaration.
@@ -127,6 +164,25 @@ impl DeclaredStep {
         Self { collection: collection.to_owned(), change, twist, document: random.below(1000) }
     }
 
+    /// Removes a view or a time series, rightly.
+    pub(super) fn removed_other(collection: &str) -> Self {
+        Self { collection: collection.to_owned(), change: Declared::RemovedOther, twist: Twist::Right, document: 0 }
+    }
+
+    /// One of the kinds that [`Self::generate`] makes least often, done rightly: with consecutive numbers each of them.
+    pub(super) fn rare(collection: &str, number: u64) -> Self {
+        let change = match number % 7 {
+            0 => Declared::RemovedField { path: "o" },
+            1 => Declared::RenamedField { in_place: true },
+            2 => Declared::AddedDocuments { count: 2 },
+            3 => Declared::AddedIndex,
+            4 => Declared::RemovedIndex,
+            5 => Declared::AddedCollection,
+            _ => Declared::RemovedCollection,
+        };
+        Self { collection: collection.to_owned(), change, twist: Twist::Right, document: 0 }
+    }
+
     /// What it changes: no two declared steps of a case change the same.
     pub(super) fn subject(&self) -> String {
         let what = match &self.change {
@@ -141,7 +197,7 @@ impl DeclaredStep {
             Declared::AddedCollection => return "new collection".to_owned(),
             // there is one new name
             Declared::RenamedCollection => return "renamed collection".to_owned(),
-            Declared::RemovedCollection => "all",
+            Declared::RemovedCollection | Declared::RemovedOther => "all",
         };
         format!("{} {what}", self.collection)
     }
@@ -168,6 +224,7 @@ impl DeclaredStep {
             Declared::RemovedIndex => {
                 collection.indexes.first().is_some_and(|index| !index.contains_key("expireAfterSeconds"))
             }
+            Declared::RemovedOther => !is_editable,
             Declared::AddedCollection => true,
         }
     }
@@ -189,7 +246,8 @@ impl DeclaredStep {
             state.exceeded.push(self.collection.clone());
         }
         if self.twist == Twist::NotDone {
-            if !matches!(self.change, Declared::AddedCollection | Declared::RemovedCollection) {
+            if !matches!(self.change, Declared::AddedCollection | Declared::RemovedCollection | Declared::RemovedOther)
+            {
                 state.not_done.push(self.collection.clone());
             }
             return;
@@ -214,7 +272,7 @@ impl DeclaredStep {
                 let new = Collection { kind: Kind::Plain, options: doc! {}, indexes: Vec::new(), documents };
                 database.insert("new collection".to_owned(), new);
             }
-            Declared::RemovedCollection => {
+            Declared::RemovedCollection | Declared::RemovedOther => {
                 database.remove(&self.collection);
             }
             _ => {
@@ -383,7 +441,7 @@ impl DeclaredStep {
             Declared::AddedIndex => of(json!({"addedIndex": "added_index"})),
             Declared::RemovedIndex => of(json!({"removedIndex": before.indexes[0].get_str("name").expect("a name")})),
             Declared::AddedCollection => json!({"addedCollection": "new collection"}),
-            Declared::RemovedCollection => json!({"removedCollection": self.collection}),
+            Declared::RemovedCollection | Declared::RemovedOther => json!({"removedCollection": self.collection}),
             Declared::RenamedCollection => json!({"renamedCollection": self.collection, "to": NEW_NAME}),
         }
     }

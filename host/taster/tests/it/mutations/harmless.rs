@@ -1,6 +1,6 @@
 //! Rounds without a loss: everything is `same`, except for what [`INTENDED`] names.
 
-use std::{collections::BTreeSet, process::Stdio};
+use std::{collections::BTreeSet, ops::Range, process::Stdio};
 
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
@@ -11,7 +11,9 @@ use super::{
     config::{CensusOptions, Config, Probe},
     database::{self, Collection, Database, Kind},
     declared::{Declared, DeclaredStep},
+    definitions::{self, DEFINED, Definitions},
     expiry::{self, SESSIONS},
+    odd::{self, ODD},
     random::{Random, position},
     renamed::NEW_NAME,
     rounds::{self, Parts, Round},
@@ -53,8 +55,11 @@ const INTENDED: [Intended; 5] = [
     },
     Intended {
         code: "nothing-gating",
-        applies: |round, _| round.database.len() == 1 && !round.declared.is_empty(),
-        reason: "the only collection was removed as declared: there is nothing that could be the same",
+        applies: |round, _| {
+            round.database.len() == 1 && !round.declared.is_empty()
+                || round.database.keys().all(|name| round.is_removed(name))
+        },
+        reason: "every collection was removed as declared: there is nothing that could be the same",
     },
 ];
 
@@ -82,9 +87,51 @@ enum Act {
     IgnoredField(String),
     /// The fields of every document have another order at every depth, and the census ignores it.
     Reorder(String),
+    /// The validator and a partial index are written in other words.
+    RewriteDefinitions {
+        collection: String,
+        to: Definitions,
+    },
 }
 
+/// Every [`Act::kind`].
+const ACTS: [&str; 14] = [
+    "Rewrite",
+    "AlterAndUndo",
+    "DumpAndRestore",
+    "RebuildIndexes",
+    "Compact",
+    "CollModToTheSame",
+    "Expire",
+    "Evict",
+    "OtherDatabase",
+    "Restart",
+    "StepDown",
+    "IgnoredField",
+    "Reorder",
+    "RewriteDefinitions",
+];
+
 impl Act {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Rewrite(_) => "Rewrite",
+            Self::AlterAndUndo(_) => "AlterAndUndo",
+            Self::DumpAndRestore(_) => "DumpAndRestore",
+            Self::RebuildIndexes(_) => "RebuildIndexes",
+            Self::Compact(_) => "Compact",
+            Self::CollModToTheSame(_) => "CollModToTheSame",
+            Self::Expire(_) => "Expire",
+            Self::Evict(_) => "Evict",
+            Self::OtherDatabase => "OtherDatabase",
+            Self::Restart => "Restart",
+            Self::StepDown => "StepDown",
+            Self::IgnoredField(_) => "IgnoredField",
+            Self::Reorder(_) => "Reorder",
+            Self::RewriteDefinitions { .. } => "RewriteDefinitions",
+        }
+    }
+
     fn collection(&self) -> Option<&str> {
         match self {
             Self::Rewrite(name)
@@ -96,7 +143,8 @@ impl Act {
             | Self::Expire(name)
             | Self::Evict(name)
             | Self::IgnoredField(name)
-            | Self::Reorder(name) => Some(name),
+            | Self::Reorder(name)
+            | Self::RewriteDefinitions { collection: name, .. } => Some(name),
             Self::OtherDatabase | Self::Restart | Self::StepDown => None,
         }
     }
@@ -132,6 +180,13 @@ const CAP: usize = 20;
 impl Harmless {
     fn does(&self, name: &str, what: impl Fn(&Act) -> bool) -> bool {
         self.acts.iter().any(|act| act.collection() == Some(name) && what(act))
+    }
+
+    fn is_removed(&self, name: &str) -> bool {
+        self.declared.iter().any(|step| {
+            matches!(step, Step::Declared(DeclaredStep { collection, change, .. })
+                if collection == name && matches!(change, Declared::RemovedCollection | Declared::RemovedOther))
+        })
     }
 
     /// Whether the TTL monitor runs, which takes what is due from every collection, and something in this one may be due.
@@ -272,6 +327,36 @@ impl Harmless {
                 Failover::DuringPost { command: random.pick(&["listCollections", "listIndexes", "find"]) }
             });
         }
+        self.extend_further(random, seed);
+    }
+
+    /// Adds collections in which one thing happens each.
+    fn extend_further(&mut self, random: &mut Random, seed: u64) {
+        if random.one_in(3) {
+            self.database.insert(ODD.to_owned(), odd::odd(random));
+            if random.one_in(2) {
+                upgrade::declare(&mut self.declared, &self.database, right(random, ODD));
+            } else {
+                self.acts.push(act_on_odd(random));
+            }
+        }
+        if random.one_in(5) {
+            let (collection, to) = definitions::defined(random);
+            self.database.insert(DEFINED.to_owned(), collection);
+            self.acts.push(Act::RewriteDefinitions { collection: DEFINED.to_owned(), to });
+        }
+        if random.one_in(4) {
+            let (name, removed) = removed_other(random, &self.database);
+            self.database.insert(name.to_owned(), removed);
+            upgrade::declare(&mut self.declared, &self.database, DeclaredStep::removed_other(name));
+        }
+        if seed.is_multiple_of(3) {
+            let mut collection = database::collection(random, Kind::Plain);
+            collection.indexes.retain(|index| !index.contains_key("expireAfterSeconds"));
+            collection.indexes.insert(0, doc! {"key": {"k": -1}, "name": "first"});
+            self.database.insert("declared".to_owned(), collection);
+            upgrade::declare(&mut self.declared, &self.database, DeclaredStep::rare("declared", seed / 3));
+        }
     }
 
     /// The name before the upgrade.
@@ -289,6 +374,44 @@ impl Harmless {
             INTENDED.iter().filter(|intended| finding["code"] == intended.code && (intended.applies)(self, name));
         intended.next().inspect(|intended| assert!(!intended.reason.is_empty())).is_some()
     }
+}
+
+/// Panics with what no round of these seeds plays.
+pub(super) fn assert_all_are_played(seeds: Range<u64>) {
+    let rounds: Vec<Harmless> = seeds.map(Harmless::generate).collect();
+    let acts = rounds.iter().flat_map(|round| &round.acts).map(Act::kind);
+    let declared = rounds.iter().flat_map(|round| &round.declared).filter_map(|step| match step {
+        Step::Declared(step) => Some(step.change.kind()),
+        _ => None,
+    });
+    let played: BTreeSet<&str> = acts.chain(declared).collect();
+    let all: BTreeSet<&str> = ACTS.into_iter().chain(Declared::KINDS).collect();
+    let never: Vec<&&str> = all.difference(&played).collect();
+    assert!(never.is_empty(), "no round plays {never:?}");
+    assert_eq!(played, all, "`ACTS` or `Declared::KINDS` lacks one");
+}
+
+fn act_on_odd(random: &mut Random) -> Act {
+    let name = ODD.to_owned();
+    match random.below(6) {
+        0 => Act::Rewrite(name),
+        1 => Act::AlterAndUndo(name),
+        2 => Act::DumpAndRestore(name),
+        3 => Act::RebuildIndexes(name),
+        4 => Act::Compact(name),
+        _ => Act::CollModToTheSame(name),
+    }
+}
+
+/// A view or a time series that is to be removed, with its name.
+fn removed_other(random: &mut Random, database: &Database) -> (&'static str, Collection) {
+    let read: Vec<&String> = database.iter().filter(|(_, of)| of.is_editable()).map(|(name, _)| name).collect();
+    if read.is_empty() || random.one_in(2) {
+        return ("removed series", database::collection(random, Kind::TimeSeries));
+    }
+    let pipeline = vec![doc! {"$match": {"k": {"$gte": 0}}}];
+    let options = doc! {"viewOn": random.pick(&read).as_str(), "pipeline": pipeline};
+    ("removed view", Collection { kind: Kind::View, options, indexes: Vec::new(), documents: Vec::new() })
 }
 
 fn right(random: &mut Random, name: &str) -> DeclaredStep {
@@ -387,11 +510,8 @@ impl Act {
                 server::insert(&other, "orders", &[doc! {"x": 1}]).await;
                 other.drop().await.expect("it is dropped");
             }
-            Self::Reorder(name) => {
-                let documents = &of(name).documents;
-                server::delete(&mongo, name, &documents.iter().collect::<Vec<_>>()).await;
-                server::insert(&mongo, name, &documents.iter().map(reordered).collect::<Vec<_>>()).await;
-            }
+            Self::Reorder(name) => reorder(&mongo, name, &of(name).documents).await,
+            Self::RewriteDefinitions { collection, to } => definitions::rewrite(&mongo, collection, to).await,
             Self::Restart => server.restart().await,
             Self::StepDown => server.step_down().await,
             Self::IgnoredField(name) => {
@@ -408,6 +528,11 @@ impl Act {
             }
         }
     }
+}
+
+async fn reorder(mongo: &mongodb::Database, name: &str, documents: &[Document]) {
+    server::delete(mongo, name, &documents.iter().collect::<Vec<_>>()).await;
+    server::insert(mongo, name, &documents.iter().map(reordered).collect::<Vec<_>>()).await;
 }
 
 /// The same fields the other way round, except for `_id`.

@@ -8,9 +8,11 @@
 mod config;
 mod database;
 mod declared;
+mod definitions;
 mod expiry;
 mod harmless;
 mod mutated;
+mod odd;
 mod random;
 mod renamed;
 mod rounds;
@@ -27,6 +29,11 @@ async fn no_mutation_of_a_standalone_server_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_mutation_of_a_replica_set_passes() {
     rounds::play::<mutated::Mutated>(true).await;
+}
+
+#[test]
+fn every_harmless_act_and_every_declared_kind_is_played() {
+    harmless::assert_all_are_played(0..rounds::ROUNDS);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use super::{config::Config, database::Database, server::Server, upgrade::State};
 use crate::support::{CommandOutput, Workspace};
 
 /// Rounds of each harness, half of them on each kind of server.
-const ROUNDS: u64 = 100;
+pub(super) const ROUNDS: u64 = 100;
 /// How often a failing round is made smaller.
 const ATTEMPTS: usize = 60;
 /// Failures that are shown as the smallest round that fails.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use futures_util::TryStreamExt as _;
 use mongodb::{
     Client, Database as Mongo,
     bson::{Bson, Document, RawDocumentBuf, doc},
@@ -128,7 +127,7 @@ impl Server {
 
 /// Runs a command; a failure is one of the generator.
 pub(super) async fn run(mongo: &Mongo, command: Document) {
-    let answer = mongo.run_command(command.clone()).await;
+    let answer = mongo.run_raw_command(values::raw(&command)).await;
     let answer = answer.unwrap_or_else(|error| panic!("the generator made a command that fails: {error}: {command}"));
     assert!(!answer.contains_key("writeErrors"), "the generator made a write that fails: {answer}: {command}");
 }
@@ -228,9 +227,11 @@ pub(super) async fn verify(mongo: &Mongo, database: &Database) {
     names.sort();
     assert_eq!(names, database.keys().collect::<Vec<_>>(), "the server has other collections than the generator says");
     for (name, collection) in database.iter().filter(|(_, collection)| collection.is_editable()) {
-        let found = mongo.collection::<RawDocumentBuf>(name).find(doc! {}).await.expect("a cursor");
-        let found: Vec<RawDocumentBuf> = found.try_collect().await.expect("documents");
-        let mut found: Vec<Vec<u8>> = found.into_iter().map(RawDocumentBuf::into_bytes).collect();
+        let mut cursor = mongo.collection::<RawDocumentBuf>(name).find(doc! {}).await.expect("a cursor");
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        while cursor.advance().await.expect("documents") {
+            found.push(cursor.current().as_bytes().to_vec());
+        }
         let mut made: Vec<Vec<u8>> = collection.documents.iter().map(values::bytes).collect();
         found.sort();
         made.sort();

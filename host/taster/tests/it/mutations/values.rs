@@ -10,9 +10,25 @@ use super::random::Random;
 /// Names of fields that are easily taken for something else. None of them may be in a configuration.
 const ODD_NAMES: [&str; 9] = ["a.b", "$set", "", "ключ", "with space", "__proto__", "_ID", "null", "e\u{301}"];
 
+/// Stands in any text for bytes that are not UTF-8, of which a [`Document`] cannot hold any. Numbers and ids hardly have these
+/// bytes by accident, as they might those of one character.
+pub(super) const INVALID: &str = "¿¿";
+
 /// The bytes that the server keeps. Documents that compare as equal may differ in them: NaN, field order, −0.
 pub(super) fn bytes(document: &Document) -> Vec<u8> {
-    RawDocumentBuf::try_from(document).expect("a document that can be written").into_bytes()
+    raw(document).into_bytes()
+}
+
+/// What is sent to the server: with bytes that are not UTF-8 instead of [`INVALID`].
+pub(super) fn raw(document: &Document) -> RawDocumentBuf {
+    let mut bytes = RawDocumentBuf::try_from(document).expect("a document that can be written").into_bytes();
+    let mark = INVALID.as_bytes();
+    for at in 0..bytes.len() {
+        if bytes[at..].starts_with(mark) {
+            bytes[at..at + mark.len()].fill(0xFF);
+        }
+    }
+    RawDocumentBuf::from_bytes(bytes).expect("a document of the same length")
 }
 
 fn value_bytes(value: &Bson) -> Vec<u8> {
