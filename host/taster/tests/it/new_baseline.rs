@@ -229,7 +229,11 @@ async fn the_old_one_stays_dropped_if_the_capture_fails() {
     workspace.configure(&SHOP.replace("database: pxbbq", "database: nowhere"));
     let failed = new(&workspace, &["--run", "b"]);
     assert_eq!(failed.code, 4, "{}", failed.all());
-    assert!(failed.err.contains("dropped the baseline run=a who=\"tester\"") && failed.err.contains("nowhere"), "{}", failed.all());
+    assert!(
+        failed.err.contains("dropped the baseline run=a who=\"tester\"") && failed.err.contains("nowhere"),
+        "{}",
+        failed.all()
+    );
     workspace.configure(SHOP);
     assert_eq!(open(&workspace), Value::Null);
     let document = post(&workspace, "a", "unknown");
