@@ -21,6 +21,7 @@ pub enum DetailLevel {
 /// the same options; `post` uses those of the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "options of their own, as they are stored")]
 pub struct CensusOptions {
     /// Its detail.
     pub detail: DetailLevel,

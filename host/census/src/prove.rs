@@ -226,9 +226,10 @@ impl ChangeProver {
             let (old_hashes, new_hashes) = (hashes(old), hashes(new));
             if old_hashes != new_hashes && !self.is_explained(attempt, name, &hashes(original), &new_hashes) {
                 let name = paths::format_name(name);
-                changed.push(match is_same_but_for_order(original, new) {
-                    true => ChangedField::order_within(&name),
-                    false => ChangedField { name, values: changed_value(original, new) },
+                changed.push(if is_same_but_for_order(original, new) {
+                    ChangedField::order_within(&name)
+                } else {
+                    ChangedField { name, values: changed_value(original, new) }
                 });
             }
         }

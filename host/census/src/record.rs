@@ -106,7 +106,7 @@ pub(crate) struct Record<'a> {
     /// Digests of converted values; [`NOT_CONVERTED`] where there is no such value.
     pub(crate) converted: &'a [u64],
     pub(crate) undos: &'a [Undo],
-    /// What is kept of each field (field_digests.rs).
+    /// What is kept of each field (`field_digests.rs`).
     pub(crate) fields: &'a [u8],
 }
 

@@ -37,7 +37,7 @@ fn post(workspace: &Workspace, run: &str, expected: &str) -> Value {
 }
 
 /// Texts are broken to the width of a terminal.
-fn in_one_line(text: &str) -> String {
+pub(crate) fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
