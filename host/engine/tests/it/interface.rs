@@ -28,7 +28,7 @@ fn check(published: &str, current: &str) -> Result<(), String> {
     // one `Resolve` holds a package once a version
     let current = world(&mut resolve, "current.wit", &current.replace("@1.0.0;", "@1.999.0;"));
     // names are compared as they are
-    for (_, package) in resolve.packages.iter_mut() {
+    for (_, package) in &mut resolve.packages {
         package.name.version = None;
     }
     let mut module = wat::parse_str(module_of(&resolve, published)).unwrap();

@@ -360,8 +360,8 @@ async fn a_commit_gets_a_status_and_its_pull_request_one_comment() {
     assert_eq!(comments.len(), 151, "one comment, however many verdicts");
     assert!(comments[150]["body"].as_str().is_some_and(|body| body.contains("**different**")), "{}", comments[150]);
     let statuses = github.statuses();
-    let states: Vec<&Value> = statuses.iter().map(|status| &status["state"]).collect();
-    assert_eq!(states, ["success", "failure"]);
+    let outcomes: Vec<&Value> = statuses.iter().map(|posted| &posted["state"]).collect();
+    assert_eq!(outcomes, ["success", "failure"]);
     let description = statuses[1]["description"].as_str().expect("text");
     assert!(description.starts_with("different: ") && description.chars().count() <= 140, "{description}");
 

@@ -31,7 +31,8 @@ fn literal(text: &str) -> Bson {
         };
         let (word, after) = rest.split_at(end);
         let is_field = is_name(letter) && after.trim_start().starts_with(':');
-        json.push_str(&if is_field { format!("\"{word}\"") } else { word.to_owned() });
+        let quote = if is_field { "\"" } else { "" };
+        json.extend([quote, word, quote]);
         rest = after;
     }
     let value: serde_json::Value = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {text}"));

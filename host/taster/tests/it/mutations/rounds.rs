@@ -89,7 +89,7 @@ impl Servers {
     }
 
     /// The server that a round is played on.
-    async fn to_play<R: Round>(&mut self, round: &R) -> &mut Server {
+    async fn server_of<R: Round>(&mut self, round: &R) -> &mut Server {
         if !round.fails_over() {
             return &mut self.single;
         }
@@ -113,7 +113,7 @@ pub(super) async fn play<R: Round>(replica_set: bool) {
     let mut void = 0;
     for (round, &seed) in seeds.iter().enumerate() {
         let made = R::generate(seed);
-        let server = servers.to_play(&made).await;
+        let server = servers.server_of(&made).await;
         let played = AssertUnwindSafe(made.play(server)).catch_unwind().await;
         let Some(played) = played.map_or_else(refused, Some) else {
             void += 1;
@@ -154,7 +154,7 @@ async fn smallest<R: Round>(mut failing: R, mut wrong: String, servers: &mut Ser
                 break;
             }
             left -= 1;
-            if let Err(still) = smaller.play(servers.to_play(&smaller).await).await {
+            if let Err(still) = smaller.play(servers.server_of(&smaller).await).await {
                 (failing, wrong) = (smaller, still);
                 continue 'smaller;
             }
