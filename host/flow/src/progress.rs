@@ -1,13 +1,18 @@
 //! Progress of long steps: a bar on a terminal, and a log line at the end.
 
-use std::{io::IsTerminal, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    io::IsTerminal,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// All progress bars of the process. Log lines are written above them.
 #[must_use]
 pub fn bars() -> &'static MultiProgress {
-    static BARS: std::sync::OnceLock<MultiProgress> = std::sync::OnceLock::new();
+    static BARS: OnceLock<MultiProgress> = OnceLock::new();
     BARS.get_or_init(MultiProgress::new)
 }
 
@@ -16,11 +21,31 @@ pub fn hide_bars() {
     bars().set_draw_target(ProgressDrawTarget::hidden());
 }
 
+/// Gives a text with the signs that the terminal has.
+type Signs = fn(&str) -> Cow<'_, str>;
+
+static SIGNS: OnceLock<Signs> = OnceLock::new();
+
+/// Writes what bars show through `signs`, and turns spinners with the signs that it leaves. Only the first call counts.
+pub fn set_signs(signs: Signs) {
+    let _ = SIGNS.set(signs);
+}
+
+fn shown(text: &str) -> String {
+    SIGNS.get().map_or_else(|| text.to_owned(), |signs| signs(text).into_owned())
+}
+
 fn spinner(template: &'static str) -> ProgressBar {
     let bar = bars().add(ProgressBar::new_spinner());
-    bar.set_style(ProgressStyle::with_template(template).expect("a constant template"));
+    bar.set_style(style(template));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
+}
+
+fn style(template: &'static str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("a constant template");
+    // the spinner that a terminal without the signs of a sentence has no braille for
+    if shown("…") == "…" { style } else { style.tick_chars("|/-\\ ") }
 }
 
 /// Says what is being done, until it is dropped: a spinner on a terminal, else one log line at the beginning.
@@ -33,7 +58,7 @@ impl Notice {
             return Self(None);
         }
         let bar = spinner("  {spinner} {wide_msg}");
-        bar.set_message(text);
+        bar.set_message(shown(&text));
         Self(Some(bar))
     }
 }
@@ -62,7 +87,7 @@ impl Task {
             return Self { bar: None, label };
         }
         let bar = spinner("  {spinner} {prefix} {wide_msg}");
-        bar.set_prefix(label.to_string());
+        bar.set_prefix(shown(&label));
         Self { bar: Some(bar), label }
     }
 
@@ -71,8 +96,8 @@ impl Task {
         let Some(bar) = &self.bar else { return };
         let done = taster_text::grouped(done);
         match total {
-            Some(total) => bar.set_message(format!("{done} of {}", taster_text::grouped(total))),
-            None => bar.set_message(done),
+            Some(total) => bar.set_message(shown(&format!("{done} of {}", taster_text::grouped(total)))),
+            None => bar.set_message(shown(&done)),
         }
     }
 
@@ -82,5 +107,20 @@ impl Task {
             bar.finish_and_clear();
         }
         tracing::info!("{}: {outcome}", self.label);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_have_the_signs_of_the_terminal() {
+        let has_braille = |style: &ProgressStyle| !style.get_tick_str(0).is_ascii();
+        assert!(has_braille(&style("{spinner}")));
+        set_signs(|text| Cow::Owned(text.replace('…', "...")));
+        assert_eq!(shown("compiling …"), "compiling ...");
+        let plain = style("{spinner}");
+        assert!((0..5).all(|tick| plain.get_tick_str(tick).is_ascii()));
     }
 }

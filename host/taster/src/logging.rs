@@ -42,6 +42,7 @@ pub fn init(format: LogFormat, verbosity: Verbosity) {
         Verbosity::Debug => "taster=debug,info",
         Verbosity::Trace => "trace",
     };
+    taster_flow::progress::set_signs(output::for_terminal);
     if verbosity == Verbosity::Warnings {
         taster_flow::progress::hide_bars();
     }
