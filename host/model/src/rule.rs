@@ -6,6 +6,8 @@ use bigdecimal::BigDecimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::value::MAX_DECIMAL_EXPONENT;
+
 /// How a metric may change across the sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
@@ -91,8 +93,8 @@ impl Bound {
             None => (text, false),
         };
         // BigDecimal would expand `1e999999999` to a billion digits
-        let exponent = digits.split_once(['e', 'E']).map_or(Ok(0), |(_, e)| e.parse::<i32>());
-        let is_small = digits.len() <= 100 && exponent.is_ok_and(|e| e.abs() <= 6144);
+        let exponent = digits.split_once(['e', 'E']).map_or(Ok(0), |(_, e)| e.parse::<i64>());
+        let is_small = digits.len() <= 100 && exponent.is_ok_and(|e| e.abs() <= MAX_DECIMAL_EXPONENT);
         let value = BigDecimal::from_str(digits)
             .ok()
             .filter(|_| is_small)
