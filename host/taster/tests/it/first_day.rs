@@ -7,6 +7,7 @@ use std::fs;
 
 use mongodb::bson::{Document, doc};
 use taster_demo::Shop;
+use taster_testkit::mongod::Flavour;
 
 use crate::support::{CommandOutput, ShopDatabase, Workspace};
 
@@ -72,8 +73,22 @@ const MIGRATIONS: [&str; 7] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_day() {
-    let day = FirstDay::begin().await;
+async fn the_first_day_with_a_replica_set() {
+    let day = the_first_day(Flavour::ReplicaSet).await;
+    let sides = [("pre", 0, &[][..]), ("post", 1, &["extra", "stop whatever writes to the copy"])];
+    a_writer_beside_it(&day.shop, &day.workspace, &sides).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_day_with_a_standalone_server() {
+    let day = the_first_day(Flavour::Standalone).await;
+    // without snapshots, what is written meanwhile is seen and named
+    let sides = [("pre", 3, &["T0622", "replica set"][..])];
+    a_writer_beside_it(&day.shop, &day.workspace, &sides).await;
+}
+
+async fn the_first_day(flavour: Flavour) -> FirstDay {
+    let day = FirstDay::begin(flavour).await;
     // `post` comes after `pre`
     day.taster(&["post", "--run", "none"], 3, &["taster pre"]);
     day.typing_errors();
@@ -84,7 +99,7 @@ async fn the_first_day() {
     day.a_baseline_that_must_not_count();
     split_jobs(&day.shop, &day.yaml);
     read_only_home(&day.workspace);
-    a_writer_beside_it(&day.shop, &day.workspace).await;
+    day
 }
 
 /// The database, the folder of the new user, and the configuration that `taster init` wrote there.
@@ -96,8 +111,8 @@ struct FirstDay {
 
 impl FirstDay {
     /// From nothing to a configuration.
-    async fn begin() -> Self {
-        let shop = ShopDatabase::replica_set(ORDERS).await;
+    async fn begin(flavour: Flavour) -> Self {
+        let shop = ShopDatabase::open(flavour, ORDERS).await;
         let workspace = shop.workspace();
         expect(&workspace.taster(&["pre"]), 4, &["taster init"]);
         let misspelt = shop.mongod.uri_of("pxbbk");
@@ -224,7 +239,7 @@ fn read_only_home(workspace: &Workspace) {
 }
 
 /// The application still writes while `pre` reads.
-async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
+async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace, sides: &[(&str, i32, &[&str])]) {
     let orders = shop.database.collection::<Document>("orders");
     let writer = tokio::spawn(async move {
         for number in 900_000_i32.. {
@@ -238,8 +253,9 @@ async fn a_writer_beside_it(shop: &ShopDatabase, workspace: &Workspace) {
         let command = tokio::process::Command::from(workspace.command(&[side, "--run", "busy"])).output().await;
         CommandOutput::read(&command.expect("the binary runs"))
     };
-    expect(&taster("pre").await, 0, &[]);
-    expect(&taster("post").await, 1, &["extra", "stop whatever writes to the copy"]);
+    for (side, code, texts) in sides {
+        expect(&taster(side).await, *code, texts);
+    }
     writer.abort();
     assert!(writer.await.expect_err("it was stopped").is_cancelled());
 }
