@@ -143,3 +143,33 @@ async fn expire_by_the_position_in_an_array(flavour: Flavour) {
         expires_as_on_the_server(flavour, &[ttl], values("at"), "").await;
     }
 }
+
+/// Counts and shapes fall with the documents, and the default probes excuse that as their census does.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expired_is_no_finding_of_the_default_probes() {
+    let never = DateTime::now().timestamp_millis() + 3_600_000;
+    for flavour in FLAVOURS {
+        let (shop, workspace) = empty(flavour).await;
+        workspace.configure(SHOP);
+        expire(&shop, false).await;
+        let sessions = (0..20).map(|n| doc! {"_id": n, "due": at(1), "closed": n % 2 == 0});
+        insert(&shop, "sessions", sessions).await;
+        let visits = (0..20).map(|n| doc! {"_id": n, "at": [at(if n % 2 == 0 { 1 } else { never }), at(never)]});
+        insert(&shop, "visits", visits).await;
+        let filter = doc! {"closed": true};
+        let partial =
+            doc! {"key": {"due": 1}, "name": "due", "expireAfterSeconds": 1, "partialFilterExpression": filter};
+        command(&shop, doc! {"createIndexes": "sessions", "indexes": [partial]}).await;
+        let position = doc! {"key": {"at.0": 1}, "name": "at", "expireAfterSeconds": 1};
+        command(&shop, doc! {"createIndexes": "visits", "indexes": [position]}).await;
+        run(&workspace, "pre", "one", 0);
+        expire(&shop, true).await;
+        wait_until("the TTL monitor", taster_testkit::WAIT_TIMEOUT, async || {
+            ids(&shop, "sessions").await.len() + ids(&shop, "visits").await.len() == 20
+        })
+        .await;
+        run(&workspace, "post", "one", 0);
+        command(&shop, doc! {"delete": "sessions", "deletes": [{"q": {"_id": 1}, "limit": 1}]}).await;
+        assert_eq!(missing(&run(&workspace, "post", "one", 1)), ["1"]);
+    }
+}
