@@ -333,6 +333,13 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_may_be_as_large_as_a_metric() {
+        for text in ["{between: [0, 1e8192]}", "{within: 1e+7000}"] {
+            assert_eq!(text.parse::<Rule>().map(|_| ()), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
     fn an_invalid_rule_is_an_error() {
         for text in [
             "equals",
@@ -343,6 +350,7 @@ mod tests {
             "{}",
             "{within: {abs: 5%}}",
             "{within: 1e999999999}",
+            "{between: [0, 1e8193]}",
         ] {
             let error = text.parse::<Rule>().unwrap_err().to_string();
             assert!(!error.is_empty(), "{text}");
