@@ -4,7 +4,7 @@ files are in memory where there is enough of it: mongod and etcd wait for the di
 
 tests.py [--jobs N] [--no-run] [--ignored] [--least N] [--host] [FILTER...]
 
---jobs N    programs that run at once (default 2); each runs three tests at once, or RUST_TEST_THREADS
+--jobs N    programs that run at once (default 2); each runs four tests at once, or RUST_TEST_THREADS
 --no-run    only compile
 --ignored   run the ignored tests of the programs called `it` instead: those that need a control plane
 --least N   fail when fewer than N tests passed: a filter that matches nothing passes, too
@@ -64,7 +64,7 @@ def run(program, arguments, folder):
     """Runs one program; returns its exit code, its output and its seconds."""
     started = time.monotonic()
     # more than there are processors: a test waits most of its time
-    environment = {"RUST_TEST_THREADS": "3", **os.environ, "CARGO": CARGO, "CARGO_MANIFEST_DIR": str(program.folder)}
+    environment = {"RUST_TEST_THREADS": "4", **os.environ, "CARGO": CARGO, "CARGO_MANIFEST_DIR": str(program.folder)}
     if folder:
         environment["TMPDIR"] = folder
     process = subprocess.run(

@@ -366,7 +366,7 @@ async fn a_collection_that_left_the_configuration_is_named_with_the_ways_out() {
     let reason = "`orders` is no longer among its collections; its 2 metrics were not compared";
     assert_eq!(document["findings"][0]["reason"], reason, "{document}");
     let remedy = document["remedy"].as_str().expect("a remedy");
-    for way in ["put back", "taster accept b", "taster baseline drop"] {
+    for way in ["restore what was changed", "taster accept b", "taster baseline drop"] {
         assert!(remedy.contains(way), "{way}: {remedy}");
     }
     configure("menu, orders");
