@@ -159,8 +159,8 @@ fn decimal(text: String) -> Result<String, String> {
     }
     let exponent = text.split_once(['e', 'E']).map_or(Ok(0), |(_, exponent)| exponent.parse::<i64>());
     let only_digits = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let in_range =
-        text.len() <= MAX_DECIMAL_BYTES && exponent.is_ok_and(|exponent| exponent.abs() <= MAX_DECIMAL_EXPONENT);
+    let in_range = text.len() <= MAX_DECIMAL_BYTES
+        && exponent.is_ok_and(|exponent| exponent.saturating_abs() <= MAX_DECIMAL_EXPONENT);
     if only_digits && in_range && BigDecimal::from_str(&text).is_ok() {
         return Ok(text);
     }
@@ -284,6 +284,20 @@ mod tests {
         .unwrap();
         let names: Vec<_> = metrics.iter().map(|metric| display_metric(&metric.name, &metric.labels)).collect();
         insta::assert_snapshot!(names.join(" "), @"`names` `orders.count{status=done}` `orders.count{status=open}` `seen` `seen.again` `special.count{status=x}` `total{anything=x}`");
+    }
+
+    #[test]
+    fn a_decimal_has_an_exponent_up_to_the_limit() {
+        for (text, is_valid) in [
+            ("1E+8192", true),
+            ("1E+8193", false),
+            ("-1E-8192", true),
+            ("-1E-8193", false),
+            ("1E-9223372036854775808", false),
+        ] {
+            let checked = run(vec![given("total", &[], types::Value::Decimal(text.to_owned()))]);
+            assert_eq!(checked.is_ok(), is_valid, "{text}: {checked:?}");
+        }
     }
 
     #[test]

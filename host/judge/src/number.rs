@@ -47,7 +47,7 @@ impl Number {
         let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
         // a capture may have been edited: `BigDecimal` would expand `1E+999999999` to a billion digits
         let is_bounded = text.len() <= MAX_DECIMAL_BYTES
-            && exponent.parse::<i64>().is_ok_and(|exponent| exponent.abs() <= MAX_DECIMAL_EXPONENT);
+            && exponent.parse::<i64>().is_ok_and(|exponent| exponent.saturating_abs() <= MAX_DECIMAL_EXPONENT);
         // BigDecimal would accept `1_000`
         let is_plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
         BigDecimal::from_str(text)
@@ -143,7 +143,9 @@ mod tests {
 
     #[test]
     fn an_invalid_decimal_is_an_error() {
-        for text in ["", "1_000", "12,5", "1E+999999999", "1E+", "0x10", " 1", &"9".repeat(30_000)] {
+        for text in
+            ["", "1_000", "12,5", "1E+999999999", "1E-9223372036854775808", "1E+", "0x10", " 1", &"9".repeat(30_000)]
+        {
             assert!(Number::from_value(&Value::Decimal(text.to_owned())).unwrap().is_err(), "{text}");
         }
     }

@@ -6,7 +6,7 @@ use bigdecimal::BigDecimal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::value::MAX_DECIMAL_EXPONENT;
+use crate::MAX_DECIMAL_EXPONENT;
 
 /// How a metric may change across the sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -334,7 +334,8 @@ mod tests {
 
     #[test]
     fn a_bound_may_be_as_large_as_a_metric() {
-        for text in ["{between: [0, 1e8192]}", "{within: 1e+7000}"] {
+        // in quotes: YAML reads plain numbers as doubles
+        for text in [r#"{between: [0, "1e8192"]}"#, r#"{within: "1e+7000"}"#] {
             assert_eq!(text.parse::<Rule>().map(|_| ()), Ok(()), "{text}");
         }
     }
@@ -350,11 +351,29 @@ mod tests {
             "{}",
             "{within: {abs: 5%}}",
             "{within: 1e999999999}",
-            "{between: [0, 1e8193]}",
+            r#"{between: [0, "1e8193"]}"#,
+            r#"{within: "1E-9223372036854775808"}"#,
         ] {
             let error = text.parse::<Rule>().unwrap_err().to_string();
             assert!(!error.is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_bound_has_the_exponents_of_a_metric() {
+        // in quotes: YAML reads a plain number as a double, which has smaller exponents
+        for (text, is_valid) in [
+            (r#"{between: [0, "1E+7000"]}"#, true),
+            (r#"{between: [0, "1E+8192"]}"#, true),
+            (r#"{between: [0, "1E+8193"]}"#, false),
+            (r#"{within: "1E-8192"}"#, true),
+            (r#"{within: "1E-8193"}"#, false),
+        ] {
+            let rule = text.parse::<Rule>();
+            assert_eq!(rule.is_ok(), is_valid, "{text}: {rule:?}");
+        }
+        let Rule::Between(_, hi) = r#"{between: [0, "1E+8192"]}"#.parse().unwrap() else { panic!() };
+        assert_eq!(hi.value(), &BigDecimal::from_str("1E+8192").unwrap());
     }
 
     #[test]
