@@ -372,14 +372,39 @@ async fn options_of_other_drivers_in_the_connection_string() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_over_strings_of_invalid_utf8() {
+    let probes = "probes:
+  - name: report
+    component: group-report
+    collections: [orders]
+    config:
+      reports: [{name: orders, collection: orders, groupBy: [name], min: {first: name}, max: {last: name}}]
+  - {name: counts, component: document-count, collections: [orders], config: {groupBy: [name]}}
+  - {name: keys, component: duplicate-keys, collections: [orders], config: {keys: {orders: [[name]]}}}
+  - {name: indexed-keys, component: duplicate-keys, collections: [indexed], config: {keys: {indexed: [[name]]}}}
+  - {name: references, component: reference-check, collections: {parent: menu, child: [orders, indexed]}, config: {field: name}}
+";
     for flavour in FLAVOURS {
         let (shop, workspace) = empty(flavour).await;
-        let report = "{name: orders, collection: orders, groupBy: [name], min: {first: name}, max: {last: name}}";
-        workspace.configure(&format!(
-            "{SHOP}probes:\n  - {{name: report, component: group-report, collections: [orders], config: {{reports: [{report}]}}}}\n"
-        ));
-        insert_invalid(&shop, "orders", [doc! {"_id": 1, "name": "¿a"}, doc! {"_id": 2, "name": "¿b"}]).await;
-        run(&workspace, "pre", "one", 0);
+        workspace.configure(&format!("{SHOP}{probes}"));
+        let names = ["¿a", "¿b", "¿b"];
+        for collection in ["orders", "indexed"] {
+            let documents = names.into_iter().zip(1..).map(|(name, id)| doc! {"_id": id, "name": name});
+            insert_invalid(&shop, collection, documents).await;
+        }
+        let index = doc! {"key": {"name": 1}, "name": "name_1"};
+        command(&shop, doc! {"createIndexes": "indexed", "indexes": [index]}).await;
+        // the only parent is the one that is there twice
+        insert_invalid(&shop, "menu", [doc! {"_id": "¿b"}]).await;
+        let capture = run(&workspace, "pre", "one", 0).json();
+        for (name, shown) in
+            [("report", "a"), ("counts", "a"), ("keys", "b"), ("indexed-keys", "b"), ("references", "a")]
+        {
+            let probe = capture["probes"].as_array().expect("probes").iter().find(|probe| probe["name"] == name);
+            let outcome = probe.expect("the probe")["outcome"].to_string();
+            // the text of the value within a text of JSON
+            let text = format!(r#"\"\\xff\\xfe{shown}\""#);
+            assert!(outcome.contains(&text), "{name} lacks {text}: {outcome}");
+        }
         run(&workspace, "post", "one", 0);
         command(&shop, doc! {"delete": "orders", "deletes": [{"q": {"_id": 1}, "limit": 1}]}).await;
         let lost = run(&workspace, "post", "one", 1);
