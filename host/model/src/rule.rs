@@ -94,7 +94,7 @@ impl Bound {
         };
         // BigDecimal would expand `1e999999999` to a billion digits
         let exponent = digits.split_once(['e', 'E']).map_or(Ok(0), |(_, e)| e.parse::<i64>());
-        let is_small = digits.len() <= 100 && exponent.is_ok_and(|e| e.abs() <= MAX_DECIMAL_EXPONENT);
+        let is_small = digits.len() <= 100 && exponent.is_ok_and(|e| e.saturating_abs() <= MAX_DECIMAL_EXPONENT);
         let value = BigDecimal::from_str(digits)
             .ok()
             .filter(|_| is_small)
