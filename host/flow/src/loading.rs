@@ -44,7 +44,7 @@ async fn show_compiling(mut phase: watch::Receiver<LoadPhase>, text: String) -> 
         let ended = |phase: &LoadPhase| *phase != LoadPhase::Compiling;
         let is_slow = timeout(NOTICE_AFTER, phase.wait_for(ended)).await.is_err();
         if is_slow {
-            let notice = Notice::show(text);
+            let notice = Notice::show(&text);
             // the sender is there as long as this is polled
             let _ = phase.wait_for(ended).await;
             drop(notice);

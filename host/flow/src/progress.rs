@@ -52,13 +52,13 @@ fn style(template: &'static str) -> ProgressStyle {
 pub(crate) struct Notice(Option<ProgressBar>);
 
 impl Notice {
-    pub(crate) fn show(text: String) -> Self {
+    pub(crate) fn show(text: &str) -> Self {
         if !std::io::stderr().is_terminal() {
             tracing::info!("{text}");
             return Self(None);
         }
         let bar = spinner("  {spinner} {wide_msg}");
-        bar.set_message(shown(&text));
+        bar.set_message(shown(text));
         Self(Some(bar))
     }
 }
