@@ -39,7 +39,7 @@ pub struct CensusOptions {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub any_order: bool,
     /// Whether fields that hold others also have a digest that does not depend on the order of the fields within, so that a
-    /// change of nothing but this order is told from others.
+    /// change of nothing but this order can be distinguished from others.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub order_free_digests: bool,
     /// Whether small values are kept beside the digests of fields. Requires [`DetailLevel::Fields`].

@@ -112,8 +112,8 @@ fn the_changelog_lists_the_results_that_every_release_recorded() {
 }
 
 /// The stores of earlier releases, a folder each, with the configuration that recorded them. `unreleased` was recorded by the
-/// tree that the section `[Unreleased]` of the changelog describes: 0.1.0 stored no versions of results. Whoever names that
-/// section after a release names the folder alike.
+/// tree that the section `[Unreleased]` of the changelog describes: 0.1.0 stored no versions of results. When that section
+/// gets the name of a release, so does the folder.
 fn releases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/releases")
 }
